@@ -1,0 +1,107 @@
+package haproxy
+
+// Scopes is a set of the places where a field applies.
+type Scopes uint8
+
+// The members of [Scopes].
+const (
+	Daemon   Scopes = 1 << iota // a process: every field of `show info`
+	Frontend                    // rows of type 0 of `show stat`
+	Backend                     // rows of type 1
+	Server                      // rows of type 2
+	Listener                    // rows of type 3
+)
+
+// Nature is what kind of number a field holds, after the second letter of the
+// tags of `show info typed` and `show stat typed` (HAProxy's management guide,
+// "Typed output format").
+type Nature uint8
+
+// The natures.
+const (
+	Gauge    Nature = iota // a level now
+	Counter                // grows until the process restarts
+	Limit                  // a configured maximum
+	Maximum                // the largest value seen
+	Minimum                // the smallest value seen
+	Rate                   // events a second
+	Age                    // time since an event
+	Average                // an average over the last events
+	Duration               // a length of time
+	State                  // a status or a code
+	Key                    // identifies a row: no metric
+	Text                   // not a number: no metric
+)
+
+// Combine says how the values that several processes give for one entity make
+// one value.
+type Combine uint8
+
+// The ways to combine.
+const (
+	// Never is for fields that are no metrics.
+	Never Combine = iota
+	// Sum adds the values.
+	Sum
+	// Mean divides the sum by the number of processes.
+	Mean
+	// MeanOfActive is the mean over the processes whose row has taken
+	// connections (lbtot above 0): idle ones would pull a response time to 0.
+	MeanOfActive
+	// Largest takes the largest value.
+	Largest
+)
+
+// Field describes one field of a reply.
+type Field struct {
+	Name   string
+	Nature Nature
+	// In is where HAProxy fills the field.
+	In Scopes
+	// Classic is where the field belongs to the classic metric set, which a
+	// missing value of counts as 0.
+	Classic Scopes
+	Combine Combine
+	// Unit is "bytes", "seconds", "milliseconds", "percent", "connections" and
+	// the like in the plural, or empty for a plain number.
+	Unit string
+	// Help is one sentence without a full stop.
+	Help string
+	// Since is the first HAProxy version, as "1.8", that is known to have it.
+	Since string
+}
+
+// InfoFields returns the fields of `show info` in the order of the catalogue.
+// The caller must not change them.
+func InfoFields() []Field { return infoFields }
+
+// StatFields returns the fields of `show stat` in the order of the catalogue.
+// The caller must not change them.
+func StatFields() []Field { return statFields }
+
+// LookupInfo finds a field of `show info` by the name HAProxy gives it.
+func LookupInfo(name string) (Field, bool) { return lookup(infoIndex, infoFields, name) }
+
+// LookupStat finds a field of `show stat` by the name HAProxy gives it.
+func LookupStat(name string) (Field, bool) { return lookup(statIndex, statFields, name) }
+
+func lookup(index map[string]int, fields []Field, name string) (Field, bool) {
+	i, ok := index[name]
+	if !ok {
+		return Field{}, false
+	}
+	return fields[i], true
+}
+
+var (
+	infoIndex = indexByName(infoFields)
+	statIndex = indexByName(statFields)
+)
+
+func indexByName(fields []Field) map[string]int {
+	m := make(map[string]int, len(fields))
+	for i, f := range fields {
+		m[f.Name] = i
+	}
+	return m
+}

@@ -1,0 +1,3 @@
+package haproxy
+
+var infoFields = []Field{}

@@ -1,0 +1,299 @@
+package metric
+
+import (
+	"cmp"
+	"math/big"
+	"slices"
+)
+
+// Table holds the values of one scope: a row per entity, a column per metric.
+// Rows live across [Table.Reset], so that a table used for one snapshot after
+// another settles and allocates nothing. A Table is not safe for concurrent
+// writes; reading it from several goroutines is.
+type Table struct {
+	scope    Scope
+	columns  []Column
+	entities []Entity
+	index    map[key]int
+	merged   []uint32 // per row: how many rows were added since the last Reset
+	sums     []int64  // per cell: sum, or maximum
+	counts   []uint32 // per cell: how many values are in the sum
+	// wide holds the cells whose sum an int64 can't: they are rare, and stay
+	// exact, so that the order of additions never shows.
+	wide  map[int]*big.Rat
+	order []int // rows by parent and name
+	live  []int // rows of order that have been added to, made by Rows
+	dirty bool  // order lacks the rows added last
+	stale bool  // live is older than the last addition
+}
+
+// key identifies a row. The group is a property of the names.
+type key struct{ parent, name string }
+
+// NewTable returns an empty table with the given columns.
+func NewTable(scope Scope, columns []Column) *Table {
+	return &Table{scope: scope, columns: columns, index: make(map[key]int)}
+}
+
+// Scope returns what the rows stand for.
+func (t *Table) Scope() Scope { return t.scope }
+
+// Columns returns the columns; the index into it is the column number.
+func (t *Table) Columns() []Column { return t.columns }
+
+// Column returns the number of the column with that name, or -1.
+func (t *Table) Column(name string) int {
+	return slices.IndexFunc(t.columns, func(c Column) bool { return c.Name == name })
+}
+
+// Row returns the number of e's row, which it makes if there is none yet. The
+// number stays valid for the table's life. A new row shows in [Table.Rows] only
+// once something has been added to it.
+func (t *Table) Row(e Entity) int {
+	k := key{e.Parent, e.Name}
+	if row, ok := t.index[k]; ok {
+		return row
+	}
+	row := len(t.entities)
+	t.index[k] = row
+	t.entities = append(t.entities, e)
+	t.merged = append(t.merged, 0)
+	t.sums = append(t.sums, make([]int64, len(t.columns))...)
+	t.counts = append(t.counts, make([]uint32, len(t.columns))...)
+	t.order = append(t.order, row)
+	t.dirty = true
+	return row
+}
+
+// Entity returns what the row stands for.
+func (t *Table) Entity(row int) Entity { return t.entities[row] }
+
+// Capacity returns the number of rows ever made, with or without values.
+func (t *Table) Capacity() int { return len(t.entities) }
+
+// Reset takes all values out and keeps the rows.
+func (t *Table) Reset() {
+	clear(t.merged)
+	clear(t.sums)
+	clear(t.counts)
+	t.wide = nil
+	t.stale = true
+}
+
+// Touch notes that the row's entity has been seen, with or without a value.
+func (t *Table) Touch(row int) {
+	t.merged[row]++
+	t.stale = true
+}
+
+// Seen tells how often the row has been touched since the last Reset.
+func (t *Table) Seen(row int) int { return int(t.merged[row]) }
+
+// Add combines v into one cell.
+func (t *Table) Add(row, col int, v int64) {
+	i := row*len(t.columns) + col
+	t.combine(i, col, v, 1)
+}
+
+// AddRat combines a value that is no int64 into one cell, exactly.
+func (t *Table) AddRat(row, col int, v *big.Rat) {
+	i := row*len(t.columns) + col
+	t.combineWide(i, col, v, 1)
+}
+
+// Set puts a computed number into one cell; NaN and infinities are left out.
+func (t *Table) Set(row, col int, v float64) {
+	r := new(big.Rat).SetFloat64(v)
+	if r == nil {
+		return
+	}
+	t.AddRat(row, col, r)
+}
+
+// Slot tells [Table.AddRow] where a value goes.
+type Slot struct {
+	Column int32
+	// Always counts a missing value as 0.
+	Always bool
+}
+
+// AddRow combines values into the row's cells: values[i] into slots[i].Column
+// where present[i] is not 0. It is what [Table.Add] does, for a whole row at
+// once.
+func (t *Table) AddRow(row int, slots []Slot, values []int64, present []byte) {
+	n := len(t.columns)
+	sums := t.sums[row*n : row*n+n]
+	counts := t.counts[row*n : row*n+n]
+	values = values[:len(slots)]
+	present = present[:len(slots)]
+	for i, s := range slots {
+		if present[i] == 0 && !s.Always {
+			continue
+		}
+		sum := sums[s.Column]
+		v := values[i]
+		next := sum + v
+		if t.columns[s.Column].Combine == Max || t.wide != nil || (sum^next)&(v^next) < 0 {
+			t.combine(row*n+int(s.Column), int(s.Column), v, 1)
+			continue
+		}
+		sums[s.Column] = next
+		counts[s.Column]++
+	}
+}
+
+// combine puts v, which stands for n values, into cell i of column col.
+func (t *Table) combine(i, col int, v int64, n uint32) {
+	if _, ok := t.wide[i]; ok {
+		t.combineWide(i, col, new(big.Rat).SetInt64(v), n)
+		return
+	}
+	sum := t.sums[i]
+	switch {
+	case t.counts[i] == 0:
+		t.sums[i] = v
+	case t.columns[col].Combine == Max:
+		t.sums[i] = max(sum, v)
+	default:
+		next := sum + v
+		if (sum^next)&(v^next) < 0 { // the signs tell an overflow
+			t.combineWide(i, col, new(big.Rat).SetInt64(v), n)
+			return
+		}
+		t.sums[i] = next
+	}
+	t.counts[i] += n
+}
+
+func (t *Table) combineWide(i, col int, v *big.Rat, n uint32) {
+	sum, ok := t.wide[i]
+	if !ok {
+		sum = new(big.Rat).SetInt64(t.sums[i])
+		if t.wide == nil {
+			t.wide = make(map[int]*big.Rat)
+		}
+		t.wide[i] = sum
+	}
+	switch {
+	case t.counts[i] == 0:
+		sum.Set(v)
+	case t.columns[col].Combine == Max:
+		if v.Cmp(sum) > 0 {
+			sum.Set(v)
+		}
+	default:
+		sum.Add(sum, v)
+	}
+	t.counts[i] += n
+}
+
+// Merge combines all of o into t; columns are matched by name, and o's that t
+// does not have are left out. Merging the tables of parts gives the table of
+// the whole.
+func (t *Table) Merge(o *Table) {
+	cols := make([]int, len(o.columns))
+	for i, c := range o.columns {
+		cols[i] = t.Column(c.Name)
+	}
+	for _, from := range o.Rows() {
+		to := t.Row(o.entities[from])
+		t.merged[to] += o.merged[from]
+		t.stale = true
+		for oc, tc := range cols {
+			i := from*len(o.columns) + oc
+			if tc < 0 || o.counts[i] == 0 {
+				continue
+			}
+			j := to*len(t.columns) + tc
+			if w, ok := o.wide[i]; ok {
+				t.combineWide(j, tc, w, o.counts[i])
+			} else {
+				t.combine(j, tc, o.sums[i], o.counts[i])
+			}
+		}
+	}
+}
+
+// Rows returns the rows that something has been added to, ordered by parent
+// and name. The slice is valid until the table changes.
+func (t *Table) Rows() []int {
+	if t.dirty {
+		slices.SortFunc(t.order, func(a, b int) int {
+			return cmp.Or(cmp.Compare(t.entities[a].Parent, t.entities[b].Parent),
+				cmp.Compare(t.entities[a].Name, t.entities[b].Name))
+		})
+		t.dirty = false
+		t.stale = true
+	}
+	if t.stale {
+		t.live = t.live[:0]
+		for _, row := range t.order {
+			if t.merged[row] > 0 {
+				t.live = append(t.live, row)
+			}
+		}
+		t.stale = false
+	}
+	return t.live
+}
+
+// Points returns the number of cells that hold a value.
+func (t *Table) Points() int {
+	n := 0
+	for _, row := range t.Rows() {
+		for _, c := range t.counts[row*len(t.columns) : (row+1)*len(t.columns)] {
+			if c > 0 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Value is what a cell says: an integer if Exact, else a float.
+type Value struct {
+	Int   int64
+	Float float64
+	Exact bool
+}
+
+// Number returns the value as a float64, which may round.
+func (v Value) Number() float64 {
+	if v.Exact {
+		return float64(v.Int)
+	}
+	return v.Float
+}
+
+// At returns the value of a cell, and false if the cell holds none.
+func (t *Table) At(row, col int) (Value, bool) {
+	i := row*len(t.columns) + col
+	n := int64(t.counts[i])
+	if n == 0 {
+		return Value{}, false
+	}
+	if t.wide != nil {
+		if w, ok := t.wide[i]; ok {
+			return t.wideValue(w, col, n), true
+		}
+	}
+	sum := t.sums[i]
+	if t.columns[col].Combine != Mean || n == 1 {
+		return Value{Int: sum, Exact: true}, true
+	}
+	if q := sum / n; q*n == sum {
+		return Value{Int: q, Exact: true}, true
+	}
+	return Value{Float: float64(sum) / float64(n)}, true
+}
+
+func (t *Table) wideValue(w *big.Rat, col int, n int64) Value {
+	if t.columns[col].Combine == Mean && n > 1 {
+		w = new(big.Rat).Quo(w, new(big.Rat).SetInt64(n))
+	}
+	if w.IsInt() && w.Num().IsInt64() {
+		return Value{Int: w.Num().Int64(), Exact: true}
+	}
+	f, _ := w.Float64()
+	return Value{Float: f}
+}
