@@ -62,13 +62,13 @@ type Field struct {
 	// missing value of counts as 0.
 	Classic Scopes
 	Combine Combine
-	// Unit is "bytes", "seconds", "milliseconds", "percent", "connections" and
-	// the like in the plural, or empty for a plain number.
+	// Unit is "bytes", "seconds", "connections per second" and the like, in the
+	// plural, or empty for a plain number.
 	Unit string
-	// Help is one sentence without a full stop.
-	Help string
 	// Since is the first HAProxy version, as "1.8", that is known to have it.
 	Since string
+	// Help is one sentence without a full stop.
+	Help string
 }
 
 // InfoFields returns the fields of `show info` in the order of the catalogue.

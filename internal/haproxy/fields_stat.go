@@ -1,3 +1,196 @@
 package haproxy
 
-var statFields = []Field{}
+// The rows that a field is filled on, by the letters of `show stat typed`.
+const (
+	onFB   = Frontend | Backend
+	onFL   = Frontend | Listener
+	onBS   = Backend | Server
+	onSL   = Server | Listener
+	onFBS  = Frontend | Backend | Server
+	onFBL  = Frontend | Backend | Listener
+	onFBSL = Frontend | Backend | Server | Listener
+)
+
+// statFields has the columns of [Field]: name, nature, where it is filled, where
+// it is classic, how it combines, unit, first version, help.
+//
+// The columns of the modules (SSL, HTTP/1, HTTP/2) belong to it: they stand behind
+// the others in the reply. A row of `show stat` that has no value for a field leaves
+// it empty.
+var statFields = []Field{
+	// What the row is.
+	{"pxname", Key, onFBSL, 0, Never, "", "1.6", "Name of the proxy"},
+	{"svname", Key, onFBSL, 0, Never, "", "1.6", "FRONTEND, BACKEND, or the name of the server or listener"},
+	{"type", Key, onFBSL, 0, Never, "", "1.6", "Kind of row: 0 frontend, 1 backend, 2 server, 3 listener"},
+	{"pid", Key, onFBSL, 0, Never, "", "1.6", "Number of the process among those of one HAProxy, counted from 1"},
+	{"iid", Key, onFBSL, 0, Never, "", "1.6", "Number of the proxy"},
+	{"sid", Key, onFBSL, 0, Never, "", "1.6", "Number of the server or listener in its proxy"},
+	{"srid", Key, Server, 0, Never, "", "2.8", "Revision of the server's number, which tells servers apart that had it one after another"},
+	{"mode", Text, onFBSL, 0, Never, "", "1.8", "Mode of the proxy: http, tcp, log, spop or health"},
+	{"algo", Text, Backend, 0, Never, "", "1.8", "Load-balancing algorithm, shown to operators and administrators only"},
+	{"addr", Text, onSL, 0, Never, "", "1.8", "Address and port, shown to operators and administrators only"},
+	{"cookie", Text, onBS, 0, Never, "", "1.8", "Cookie of the server or its backend, shown to operators and administrators only"},
+	{"tracked", Text, Server, 0, Never, "", "1.6", "Server whose state this one follows"},
+	{"proto", Text, Listener, 0, Never, "", "3.0", "Protocol that the listener speaks"},
+
+	// Queues.
+	{"qcur", Gauge, onBS, onBS, Sum, "requests", "1.6", "Requests waiting in the queue now"},
+	{"qmax", Maximum, onBS, onBS, Sum, "requests", "1.6", "Highest value that qcur has had"},
+	{"qlimit", Gauge, Server, 0, Mean, "requests", "1.6", "Configured limit of the server's queue"},
+
+	// Sessions.
+	{"scur", Gauge, onFBSL, onFBS, Sum, "sessions", "1.6", "Sessions open now"},
+	{"smax", Maximum, onFBSL, onFBS, Sum, "sessions", "1.6", "Highest value that scur has had"},
+	{"slim", Limit, onFBSL, onFBS, Sum, "sessions", "1.6", "Configured limit of sessions"},
+	{"stot", Counter, onFBSL, onFBS, Sum, "sessions", "1.6", "Sessions opened"},
+	{"rate", Rate, onFBS, onFBS, Sum, "sessions per second", "1.6", "Sessions opened in the last second"},
+	{"rate_lim", Limit, Frontend, Frontend, Sum, "sessions per second", "1.6", "Configured limit of new sessions a second, 0 for none"},
+	{"rate_max", Maximum, onFBS, onFBS, Sum, "sessions per second", "1.6", "Highest value that rate has had"},
+	{"lastsess", Age, onBS, 0, Mean, "seconds", "1.6", "Time since a session was last given to a server, -1 if none ever was"},
+	{"sess_other", Counter, Frontend, 0, Sum, "sessions", "2.8", "Sessions whose protocol is not HTTP"},
+	{"h1sess", Counter, Frontend, 0, Sum, "sessions", "2.8", "Sessions of HTTP/1"},
+	{"h2sess", Counter, Frontend, 0, Sum, "sessions", "2.8", "Sessions of HTTP/2"},
+	{"h3sess", Counter, Frontend, 0, Sum, "sessions", "2.8", "Sessions of HTTP/3"},
+
+	// Client connections.
+	{"conn_rate", Rate, Frontend, Frontend, Sum, "connections per second", "1.8", "Connections accepted in the last second"},
+	{"conn_rate_max", Maximum, Frontend, Frontend, Sum, "connections per second", "1.8", "Highest value that conn_rate has had"},
+	{"conn_tot", Counter, onFL, Frontend, Sum, "connections", "1.8", "Connections accepted"},
+	{"dcon", Counter, onFL, Frontend, Sum, "connections", "1.8", "Connections refused by \"tcp-request connection\" rules"},
+	{"dses", Counter, onFL, Frontend, Sum, "connections", "1.8", "Connections refused by \"tcp-request session\" rules"},
+
+	// Bytes.
+	{"bin", Counter, onFBSL, onFBS, Sum, "bytes", "1.6", "Bytes received from clients"},
+	{"bout", Counter, onFBSL, onFBS, Sum, "bytes", "1.6", "Bytes sent to clients"},
+	{"reqbin", Counter, onFBSL, 0, Sum, "bytes", "3.4", "Bytes of requests received from clients"},
+	{"reqbout", Counter, onFBSL, 0, Sum, "bytes", "3.4", "Bytes of requests sent to servers"},
+	{"resbin", Counter, onFBSL, 0, Sum, "bytes", "3.4", "Bytes of responses received from servers"},
+	{"resbout", Counter, onFBSL, 0, Sum, "bytes", "3.4", "Bytes of responses sent to clients"},
+
+	// Requests.
+	{"req_rate", Rate, Frontend, Frontend, Sum, "requests per second", "1.6", "HTTP requests received in the last second"},
+	{"req_rate_max", Maximum, Frontend, Frontend, Sum, "requests per second", "1.6", "Highest value that req_rate has had"},
+	{"req_tot", Counter, onFBS, onFB, Sum, "requests", "1.6", "HTTP requests received"},
+	{"req_other", Counter, Frontend, 0, Sum, "requests", "2.8", "Requests whose protocol is not HTTP"},
+	{"h1req", Counter, Frontend, 0, Sum, "requests", "2.8", "Requests received over HTTP/1"},
+	{"h2req", Counter, Frontend, 0, Sum, "requests", "2.8", "Requests received over HTTP/2"},
+	{"h3req", Counter, Frontend, 0, Sum, "requests", "2.8", "Requests received over HTTP/3"},
+	{"intercepted", Counter, onFB, onFB, Sum, "requests", "1.8", "Requests answered by HAProxy itself, such as redirects and the stats page"},
+	{"dreq", Counter, onFBL, onFB, Sum, "requests", "1.6", "Requests refused by rules"},
+	{"ereq", Counter, onFL, Frontend, Sum, "requests", "1.6", "Requests in error: bad syntax, time-out or early end by the client"},
+	{"cli_abrt", Counter, onFBSL, onBS, Sum, "transfers", "1.6", "Data transfers ended early by the client"},
+	{"wrew", Counter, onFBSL, 0, Sum, "rewrites", "2.0", "Rewrites of headers that failed, for want of room in the buffer or the like"},
+
+	// Responses.
+	{"hrsp_1xx", Counter, onFBS, onFBS, Sum, "responses", "1.6", "HTTP responses with a status of 100 to 199"},
+	{"hrsp_2xx", Counter, onFBS, onFBS, Sum, "responses", "1.6", "HTTP responses with a status of 200 to 299"},
+	{"hrsp_3xx", Counter, onFBS, onFBS, Sum, "responses", "1.6", "HTTP responses with a status of 300 to 399"},
+	{"hrsp_4xx", Counter, onFBS, onFBS, Sum, "responses", "1.6", "HTTP responses with a status of 400 to 499"},
+	{"hrsp_5xx", Counter, onFBS, onFBS, Sum, "responses", "1.6", "HTTP responses with a status of 500 to 599"},
+	{"hrsp_other", Counter, onFBS, onFBS, Sum, "responses", "1.6", "HTTP responses with any other status, protocol errors included"},
+	{"dresp", Counter, onFBSL, onFBS, Sum, "responses", "1.6", "Responses refused by rules"},
+	{"eresp", Counter, onBS, onBS, Sum, "responses", "1.6", "Responses in error, ones that the server cut short included"},
+	{"eint", Counter, onFBSL, 0, Sum, "errors", "2.4", "Errors inside HAProxy, such as a lack of memory"},
+	{"srv_abrt", Counter, onFBSL, onBS, Sum, "transfers", "1.6", "Data transfers ended early by the server"},
+
+	// Connections to servers.
+	{"lbtot", Counter, onFBSL, onBS, Sum, "requests", "1.6", "Times that load balancing chose this server, or any of the backend"},
+	{"connect", Counter, onBS, 0, Sum, "connections", "2.0", "Attempts to connect to a server"},
+	{"reuse", Counter, onBS, 0, Sum, "connections", "2.0", "Uses of a connection that was open already"},
+	{"econ", Counter, onBS, onBS, Sum, "requests", "1.6", "Requests that could not get a connection to a server"},
+	{"wretr", Counter, onBS, onBS, Sum, "retries", "1.6", "Attempts to connect that were made again"},
+	{"wredis", Counter, onBS, onBS, Sum, "requests", "1.6", "Requests sent to another server than the first chosen, because that one failed"},
+	{"srv_icur", Gauge, Server, 0, Sum, "connections", "2.4", "Idle connections to the server that are ready for reuse"},
+	{"src_ilim", Limit, Server, 0, Sum, "connections", "2.4", "Configured limit of idle connections to the server"},
+	{"idle_conn_cur", Gauge, Server, 0, Sum, "connections", "2.4", "Idle connections to the server whose reuse is not known to be safe"},
+	{"safe_conn_cur", Gauge, Server, 0, Sum, "connections", "2.4", "Idle connections to the server whose reuse is known to be safe"},
+	{"used_conn_cur", Gauge, Server, 0, Sum, "connections", "2.4", "Connections to the server in use now"},
+	{"need_conn_est", Gauge, Server, 0, Sum, "connections", "2.4", "Estimate of the connections to the server that are needed"},
+	{"priv_idle_cur", Gauge, Server, 0, Sum, "connections", "3.4", "Idle connections to the server that only their own session may use again"},
+
+	// Times over the last 1024 connections.
+	{"qtime", Average, onBS, onBS, MeanOfActive, "milliseconds", "1.6", "Average time in the queue over the last 1024 requests"},
+	{"ctime", Average, onBS, onBS, MeanOfActive, "milliseconds", "1.6", "Average time to connect over the last 1024 requests"},
+	{"rtime", Average, onBS, onBS, MeanOfActive, "milliseconds", "1.6", "Average time to the first byte of the response over the last 1024 requests, 0 in tcp mode"},
+	{"ttime", Average, onBS, onBS, MeanOfActive, "milliseconds", "1.6", "Average length of a session over the last 1024 requests"},
+	{"qtime_max", Maximum, onBS, 0, Largest, "milliseconds", "2.4", "Longest time in the queue"},
+	{"ctime_max", Maximum, onBS, 0, Largest, "milliseconds", "2.4", "Longest time to connect"},
+	{"rtime_max", Maximum, onBS, 0, Largest, "milliseconds", "2.4", "Longest time to the first byte of the response, 0 in tcp mode"},
+	{"ttime_max", Maximum, onBS, 0, Largest, "milliseconds", "2.4", "Longest length of a session"},
+
+	// State and weight.
+	{"status", Text, onFBSL, 0, Never, "", "1.6", "State such as OPEN, UP, DOWN, MAINT, DRAIN or \"no check\""},
+	{"lastchg", Age, onBS, 0, Mean, "seconds", "1.6", "Time since the state last changed between up and down"},
+	{"downtime", Counter, onBS, Backend, Sum, "seconds", "1.6", "Time spent down"},
+	{"weight", Average, onBS, onBS, Mean, "", "1.6", "Weight in use, or the sum of the servers' for a backend"},
+	{"uweight", Average, onBS, 0, Mean, "", "2.4", "Weight as configured or set by the operator, or the sum of the servers' for a backend"},
+	{"act", Gauge, onBS, Backend, Mean, "servers", "1.6", "Active servers that are up, or 1 on the row of such a server"},
+	{"bck", Gauge, onBS, Backend, Mean, "servers", "1.6", "Backup servers that are up, or 1 on the row of such a server"},
+	{"throttle", Average, Server, Server, Mean, "percent", "1.6", "Share of its weight that a server has reached in slow start"},
+	{"agg_server_status", Gauge, Backend, 0, Sum, "", "2.6", "Placeholder of the Prometheus exporter's count of servers by state, 0 in other replies"},
+	{"agg_check_status", Gauge, Backend, 0, Sum, "", "2.6", "Placeholder of the Prometheus exporter's count of servers by result of the last check, 0 in other replies"},
+	{"agg_server_check_status", Gauge, Backend, 0, Sum, "", "2.6", "Old name of agg_server_status for the Prometheus exporter, 0 in other replies"},
+
+	// Health checks.
+	{"check_status", Text, Server, 0, Never, "", "1.6", "Result of the last health check as a short code, such as L7OK"},
+	{"check_code", State, Server, 0, Mean, "", "1.6", "Status that the last health check got from layer 5 to 7"},
+	{"check_desc", Text, Server, 0, Never, "", "1.8", "Result of the last health check in words"},
+	{"last_chk", Text, Server, 0, Never, "", "1.6", "What the server answered to the last health check"},
+	{"check_duration", Duration, Server, 0, Mean, "milliseconds", "1.6", "Length of the last health check"},
+	{"check_rise", Gauge, Server, 0, Mean, "checks", "1.8", "Good health checks in a row that bring a server up"},
+	{"check_fall", Gauge, Server, 0, Mean, "checks", "1.8", "Bad health checks in a row that take a server down"},
+	{"check_health", Gauge, Server, 0, Mean, "checks", "1.8", "Health of the server, from 0 to the sum of check_rise and check_fall less 1"},
+	{"chkfail", Counter, Server, Server, Sum, "checks", "1.6", "Health checks that failed while the server was up"},
+	{"chkdown", Counter, onBS, onBS, Sum, "changes", "1.6", "Changes of state from up to down"},
+	{"hanafail", Counter, Server, 0, Sum, "checks", "1.6", "Failures seen in live traffic by the \"observe\" option"},
+
+	// Agent checks.
+	{"agent_status", Text, Server, 0, Never, "", "1.8", "Result of the last agent check as a short code, such as L7OK"},
+	{"agent_code", State, Server, 0, Mean, "", "1.8", "Number that belongs to the last agent check's result, of no use today"},
+	{"agent_desc", Text, Server, 0, Never, "", "1.8", "Result of the last agent check in words"},
+	{"last_agt", Text, Server, 0, Never, "", "1.6", "What the agent answered to the last check"},
+	{"agent_duration", Duration, Server, 0, Mean, "milliseconds", "1.8", "Length of the last agent check"},
+	{"agent_rise", Gauge, Server, 0, Mean, "checks", "1.8", "Good agent checks in a row that bring a server up"},
+	{"agent_fall", Gauge, Server, 0, Mean, "checks", "1.8", "Bad agent checks in a row that take a server down"},
+	{"agent_health", Gauge, Server, 0, Mean, "checks", "1.8", "Health of the agent, from 0 to the sum of agent_rise and agent_fall less 1"},
+
+	// Compression and cache.
+	{"comp_in", Counter, onFB, onFB, Sum, "bytes", "1.6", "Bytes of responses given to compression"},
+	{"comp_out", Counter, onFB, onFB, Sum, "bytes", "1.6", "Bytes of responses that compression gave back"},
+	{"comp_byp", Counter, onFB, onFB, Sum, "bytes", "1.6", "Bytes of responses that bypassed compression because a limit was reached"},
+	{"comp_rsp", Counter, onFB, onFB, Sum, "responses", "1.6", "Responses that were compressed"},
+	{"cache_lookups", Counter, onFB, 0, Sum, "lookups", "2.0", "Look-ups in the HTTP cache"},
+	{"cache_hits", Counter, onFB, 0, Sum, "lookups", "2.0", "Look-ups in the HTTP cache that found an object"},
+
+	// The SSL module.
+	{"ssl_sess", Counter, onFBSL, 0, Sum, "sessions", "2.4", "SSL sessions made anew"},
+	{"ssl_reused_sess", Counter, onFBSL, 0, Sum, "sessions", "2.4", "SSL sessions reused"},
+	{"ssl_failed_handshake", Counter, onFBSL, 0, Sum, "handshakes", "2.4", "SSL handshakes that failed"},
+	{"ssl_ocsp_staple", Counter, onFBSL, 0, Sum, "handshakes", "3.2", "SSL handshakes with a stapled OCSP response"},
+	{"ssl_failed_ocsp_staple", Counter, onFBSL, 0, Sum, "handshakes", "3.2", "SSL handshakes whose OCSP response could not be stapled"},
+
+	// The HTTP/1 module.
+	{"h1_open_connections", Gauge, onFB, 0, Sum, "connections", "2.6", "HTTP/1 connections open now"},
+	{"h1_open_streams", Gauge, onFB, 0, Sum, "streams", "2.6", "HTTP/1 streams open now"},
+	{"h1_total_connections", Counter, onFB, 0, Sum, "connections", "2.6", "HTTP/1 connections opened"},
+	{"h1_total_streams", Counter, onFB, 0, Sum, "streams", "2.6", "HTTP/1 streams opened"},
+	{"h1_bytes_in", Counter, onFB, 0, Sum, "bytes", "2.6", "Bytes received over HTTP/1"},
+	{"h1_bytes_out", Counter, onFB, 0, Sum, "bytes", "2.6", "Bytes sent over HTTP/1"},
+	{"h1_spliced_bytes_in", Counter, onFB, 0, Sum, "bytes", "2.6", "Bytes received over HTTP/1 by splicing"},
+	{"h1_spliced_bytes_out", Counter, onFB, 0, Sum, "bytes", "2.6", "Bytes sent over HTTP/1 by splicing"},
+
+	// The HTTP/2 module.
+	{"h2_headers_rcvd", Counter, onFB, 0, Sum, "frames", "2.4", "HTTP/2 HEADERS frames received"},
+	{"h2_data_rcvd", Counter, onFB, 0, Sum, "frames", "2.4", "HTTP/2 DATA frames received"},
+	{"h2_settings_rcvd", Counter, onFB, 0, Sum, "frames", "2.4", "HTTP/2 SETTINGS frames received"},
+	{"h2_rst_stream_rcvd", Counter, onFB, 0, Sum, "frames", "2.4", "HTTP/2 RST_STREAM frames received"},
+	{"h2_goaway_rcvd", Counter, onFB, 0, Sum, "frames", "2.4", "HTTP/2 GOAWAY frames received"},
+	{"h2_detected_conn_protocol_errors", Counter, onFB, 0, Sum, "errors", "2.4", "Errors of the peer that broke an HTTP/2 connection"},
+	{"h2_detected_strm_protocol_errors", Counter, onFB, 0, Sum, "errors", "2.4", "Errors of the peer that broke an HTTP/2 stream"},
+	{"h2_rst_stream_resp", Counter, onFB, 0, Sum, "frames", "2.4", "HTTP/2 RST_STREAM frames sent because of an error"},
+	{"h2_goaway_resp", Counter, onFB, 0, Sum, "frames", "2.4", "HTTP/2 GOAWAY frames sent because of an error"},
+	{"h2_open_connections", Gauge, onFB, 0, Sum, "connections", "2.4", "HTTP/2 connections open now"},
+	{"h2_backend_open_streams", Gauge, onFB, 0, Sum, "streams", "2.4", "HTTP/2 streams open now"},
+	{"h2_total_connections", Counter, onFB, 0, Sum, "connections", "2.4", "HTTP/2 connections opened"},
+	{"h2_backend_total_streams", Counter, onFB, 0, Sum, "streams", "2.4", "HTTP/2 streams opened"},
+}
