@@ -15,14 +15,14 @@ type Table struct {
 	columns  []Column
 	entities []Entity
 	index    map[key]int
-	merged   []uint32 // per row: how many rows were added since the last Reset
+	seen     []uint32 // per row: how often it was touched since the last Reset
 	sums     []int64  // per cell: sum, or maximum
 	counts   []uint32 // per cell: how many values are in the sum
 	// wide holds the cells whose sum an int64 can't: they are rare, and stay
 	// exact, so that the order of additions never shows.
 	wide  map[int]*big.Rat
 	order []int // rows by parent and name
-	live  []int // rows of order that have been added to, made by Rows
+	live  []int // rows of order that have been touched, made by Rows
 	dirty bool  // order lacks the rows added last
 	stale bool  // live is older than the last addition
 }
@@ -47,8 +47,8 @@ func (t *Table) Column(name string) int {
 }
 
 // Row returns the number of e's row, which it makes if there is none yet. The
-// number stays valid for the table's life. A new row shows in [Table.Rows] only
-// once something has been added to it.
+// number stays valid for the table's life. A row shows in [Table.Rows] once it
+// has been touched.
 func (t *Table) Row(e Entity) int {
 	k := key{e.Parent, e.Name}
 	if row, ok := t.index[k]; ok {
@@ -57,7 +57,7 @@ func (t *Table) Row(e Entity) int {
 	row := len(t.entities)
 	t.index[k] = row
 	t.entities = append(t.entities, e)
-	t.merged = append(t.merged, 0)
+	t.seen = append(t.seen, 0)
 	t.sums = append(t.sums, make([]int64, len(t.columns))...)
 	t.counts = append(t.counts, make([]uint32, len(t.columns))...)
 	t.order = append(t.order, row)
@@ -73,7 +73,7 @@ func (t *Table) Capacity() int { return len(t.entities) }
 
 // Reset takes all values out and keeps the rows.
 func (t *Table) Reset() {
-	clear(t.merged)
+	clear(t.seen)
 	clear(t.sums)
 	clear(t.counts)
 	t.wide = nil
@@ -82,12 +82,12 @@ func (t *Table) Reset() {
 
 // Touch notes that the row's entity has been seen, with or without a value.
 func (t *Table) Touch(row int) {
-	t.merged[row]++
+	t.seen[row]++
 	t.stale = true
 }
 
 // Seen tells how often the row has been touched since the last Reset.
-func (t *Table) Seen(row int) int { return int(t.merged[row]) }
+func (t *Table) Seen(row int) int { return int(t.seen[row]) }
 
 // Add combines v into one cell.
 func (t *Table) Add(row, col int, v int64) {
@@ -110,35 +110,49 @@ func (t *Table) Set(row, col int, v float64) {
 	t.AddRat(row, col, r)
 }
 
-// Slot tells [Table.AddRow] where a value goes.
+// Slot tells [Table.AddRow] where a value goes; [Table.Slot] makes one.
 type Slot struct {
-	Column int32
-	// Always counts a missing value as 0.
-	Always bool
+	column int32
+	always bool
+	max    bool
 }
 
-// AddRow combines values into the row's cells: values[i] into slots[i].Column
-// where present[i] is not 0. It is what [Table.Add] does, for a whole row at
-// once.
-func (t *Table) AddRow(row int, slots []Slot, values []int64, present []byte) {
+// Slot returns the slot of a column. With always, a missing value counts as 0.
+func (t *Table) Slot(column int, always bool) Slot {
+	return Slot{int32(column), always, t.columns[column].Combine == Max}
+}
+
+// What [Table.AddRow] takes for the presence of a value.
+const (
+	Missing byte = iota // no value: 0 where the slot says so
+	Present
+	Skip // leave the cell as it is
+)
+
+// AddRow combines values into the row's cells, values[i] into slots[i]. It is
+// what [Table.Add] does, for a whole row at once.
+func (t *Table) AddRow(row int, slots []Slot, values []int64, presence []byte) {
 	n := len(t.columns)
 	sums := t.sums[row*n : row*n+n]
 	counts := t.counts[row*n : row*n+n]
 	values = values[:len(slots)]
-	present = present[:len(slots)]
+	presence = presence[:len(slots)]
 	for i, s := range slots {
-		if present[i] == 0 && !s.Always {
-			continue
-		}
-		sum := sums[s.Column]
 		v := values[i]
+		if p := presence[i]; p != Present {
+			if p == Skip || !s.always {
+				continue
+			}
+			v = 0
+		}
+		sum := sums[s.column]
 		next := sum + v
-		if t.columns[s.Column].Combine == Max || t.wide != nil || (sum^next)&(v^next) < 0 {
-			t.combine(row*n+int(s.Column), int(s.Column), v, 1)
+		if s.max || t.wide != nil || (sum^next)&(v^next) < 0 {
+			t.combine(row*n+int(s.column), int(s.column), v, 1)
 			continue
 		}
-		sums[s.Column] = next
-		counts[s.Column]++
+		sums[s.column] = next
+		counts[s.column]++
 	}
 }
 
@@ -187,6 +201,32 @@ func (t *Table) combineWide(i, col int, v *big.Rat, n uint32) {
 	t.counts[i] += n
 }
 
+// SetColumns changes the columns and keeps the values of those that stay, which
+// are known by their names.
+func (t *Table) SetColumns(columns []Column) {
+	old := *t
+	t.columns = columns
+	t.sums = make([]int64, len(t.entities)*len(columns))
+	t.counts = make([]uint32, len(t.entities)*len(columns))
+	t.wide = nil
+	for oc, c := range old.columns {
+		tc := t.Column(c.Name)
+		if tc < 0 {
+			continue
+		}
+		for row := range t.entities {
+			i, j := row*len(old.columns)+oc, row*len(columns)+tc
+			t.sums[j], t.counts[j] = old.sums[i], old.counts[i]
+			if w, ok := old.wide[i]; ok {
+				if t.wide == nil {
+					t.wide = make(map[int]*big.Rat)
+				}
+				t.wide[j] = w
+			}
+		}
+	}
+}
+
 // Merge combines all of o into t; columns are matched by name, and o's that t
 // does not have are left out. Merging the tables of parts gives the table of
 // the whole.
@@ -197,7 +237,7 @@ func (t *Table) Merge(o *Table) {
 	}
 	for _, from := range o.Rows() {
 		to := t.Row(o.entities[from])
-		t.merged[to] += o.merged[from]
+		t.seen[to] += o.seen[from]
 		t.stale = true
 		for oc, tc := range cols {
 			i := from*len(o.columns) + oc
@@ -214,8 +254,9 @@ func (t *Table) Merge(o *Table) {
 	}
 }
 
-// Rows returns the rows that something has been added to, ordered by parent
-// and name. The slice is valid until the table changes.
+// Rows returns the rows that have been touched, ordered by parent and name. The
+// slice is valid until the table changes. The first call after a change sorts,
+// so whoever changes a table makes it before others may read the table at once.
 func (t *Table) Rows() []int {
 	if t.dirty {
 		slices.SortFunc(t.order, func(a, b int) int {
@@ -228,7 +269,7 @@ func (t *Table) Rows() []int {
 	if t.stale {
 		t.live = t.live[:0]
 		for _, row := range t.order {
-			if t.merged[row] > 0 {
+			if t.seen[row] > 0 {
 				t.live = append(t.live, row)
 			}
 		}

@@ -1,0 +1,66 @@
+package haproxy
+
+import (
+	"bytes"
+	"io"
+)
+
+// InfoScanner reads a reply to `show info`, line by line: `Key: value`, ended
+// by an empty line. The zero value is ready for Reset, and is meant to be used
+// for one reply after another.
+//
+// Source: HAProxy's management guide, "show info".
+type InfoScanner struct {
+	lines      lines
+	key, value []byte
+	skipped    int
+}
+
+// Reset begins to read another reply.
+func (s *InfoScanner) Reset(r io.Reader) {
+	s.lines.reset(r)
+	s.skipped = 0
+}
+
+var infoSeparator = []byte(": ")
+
+// Next goes to the next pair; lines that are none are skipped.
+func (s *InfoScanner) Next() bool {
+	for {
+		from, to, ok := s.lines.next()
+		if !ok {
+			return false
+		}
+		line := s.lines.buf[from:to]
+		key, value, ok := bytes.Cut(line, infoSeparator)
+		if ok && len(key) > 0 {
+			s.key, s.value = key, bytes.TrimSpace(value)
+			return true
+		}
+		// HAProxy leaves a value out, and the space with it, where it has none.
+		if len(line) > 0 && !bytes.HasSuffix(bytes.TrimSpace(line), infoSeparator[:1]) {
+			s.skipped++
+		}
+	}
+}
+
+// Key returns the key, valid until the next call of Next.
+func (s *InfoScanner) Key() []byte { return s.key }
+
+// Value returns the value, valid until the next call of Next.
+func (s *InfoScanner) Value() []byte { return s.value }
+
+// Err returns the error that ended the reading, if any.
+func (s *InfoScanner) Err() error { return s.lines.err }
+
+// Skipped returns the number of lines that were no pair.
+func (s *InfoScanner) Skipped() int {
+	n := s.skipped + s.lines.long
+	if s.lines.cut {
+		n++
+	}
+	return n
+}
+
+// Complete tells, at the end, whether the reply ended in HAProxy's end mark.
+func (s *InfoScanner) Complete() bool { return s.lines.blank && !s.lines.cut }

@@ -1,0 +1,142 @@
+package haproxy
+
+import (
+	"bytes"
+	"io"
+)
+
+const (
+	// readSize is how much is read at once.
+	readSize = 256 << 10
+	// maxLine bounds the buffer; a longer line is skipped and counted.
+	maxLine = 16 << 20
+	// padding lies behind the data so that eight bytes can be read at any of it.
+	padding = 8
+)
+
+// lines splits a stream into lines over one reused buffer.
+type lines struct {
+	r          io.Reader
+	buf        []byte // len(buf)-padding is usable
+	start, end int    // buf[start:end] is read and not yet handed out
+	eof        bool
+	err        error
+	long       int  // lines over maxLine, skipped
+	cut        bool // the stream ended within a line
+	blank      bool // the last line was empty: HAProxy's end mark
+}
+
+func (l *lines) reset(r io.Reader) {
+	// One huge line must not hold its memory for ever.
+	if l.buf == nil || len(l.buf) > 4*readSize {
+		l.buf = make([]byte, readSize+padding)
+	}
+	*l = lines{r: r, buf: l.buf}
+}
+
+// next returns the bounds of the next whole line in buf, without its newline;
+// the byte behind it is the newline. It is false at the end of the stream or on
+// an error. What earlier calls returned is invalid then.
+func (l *lines) next() (from, to int, ok bool) {
+	to, ok = l.find(0)
+	if !ok {
+		l.cut = l.end > l.start
+		l.start = l.end
+		return 0, 0, false
+	}
+	from = l.start
+	l.start = to + 1
+	l.blank = from == to
+	return from, to, true
+}
+
+// extend makes the line that next returned last, of n bytes, longer by the line
+// behind it. It is false, and the line is as it was, when there is none or the
+// whole would exceed limit bytes.
+func (l *lines) extend(n, limit int) (from, to int, ok bool) {
+	l.start -= n + 1
+	if n < limit {
+		to, ok = l.find(n + 1)
+	}
+	if !ok {
+		to = l.start + n
+	}
+	from = l.start
+	l.start = to + 1
+	return from, to, ok
+}
+
+// find returns the index of the first newline in buf[start+searched:], reading
+// on as needed, which may move the data to the front of buf.
+func (l *lines) find(searched int) (int, bool) {
+	for {
+		if i := bytes.IndexByte(l.buf[l.start+searched:l.end], '\n'); i >= 0 {
+			return l.start + searched + i, true
+		}
+		searched = l.end - l.start
+		long := l.long
+		if !l.more() {
+			return 0, false
+		}
+		if l.long != long {
+			searched = 0
+		}
+	}
+}
+
+// more reads on behind buf[start:end], which it may move. It is false when
+// there is nothing more.
+func (l *lines) more() bool {
+	if l.eof {
+		return false
+	}
+	if l.start > 0 {
+		copy(l.buf, l.buf[l.start:l.end])
+		l.end -= l.start
+		l.start = 0
+	}
+	if l.end == len(l.buf)-padding {
+		if len(l.buf) >= maxLine {
+			return l.dropLine()
+		}
+		grown := make([]byte, 2*(len(l.buf)-padding)+padding)
+		copy(grown, l.buf[:l.end])
+		l.buf = grown
+	}
+	return l.fill()
+}
+
+func (l *lines) fill() bool {
+	for range 100 { // as bufio: a reader that gives nothing for ever is broken
+		n, err := l.r.Read(l.buf[l.end : len(l.buf)-padding])
+		l.end += n
+		if err != nil {
+			l.eof = true
+			if err != io.EOF {
+				l.err = err
+			}
+			return n > 0
+		}
+		if n > 0 {
+			return true
+		}
+	}
+	l.eof, l.err = true, io.ErrNoProgress
+	return false
+}
+
+// dropLine skips to behind the next newline and leaves what follows it.
+func (l *lines) dropLine() bool {
+	l.long++
+	for {
+		l.start, l.end = 0, 0
+		if !l.fill() {
+			return false
+		}
+		if i := bytes.IndexByte(l.buf[:l.end], '\n'); i >= 0 {
+			copy(l.buf, l.buf[i+1:l.end])
+			l.end -= i + 1
+			return l.end > 0 || l.fill()
+		}
+	}
+}

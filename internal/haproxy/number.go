@@ -1,0 +1,64 @@
+package haproxy
+
+import (
+	"math"
+	"math/big"
+)
+
+// maxNumber bounds the length of what is taken for a number: HAProxy's largest
+// has 20 digits, and a longer text is no counter.
+const maxNumber = 64
+
+// Number reads a field as a whole number. It is false for an empty field, for
+// text, and for what an int64 can't hold; see [WideNumber] for the last.
+func Number(b []byte) (int64, bool) {
+	digits := b
+	if len(b) > 0 && b[0] == '-' {
+		digits = b[1:]
+	}
+	if len(digits) == 0 || len(digits) > maxNumber {
+		return 0, false
+	}
+	var v uint64
+	for _, c := range digits {
+		d := uint64(c - '0')
+		if d > 9 || v > (math.MaxUint64-d)/10 {
+			return 0, false
+		}
+		v = v*10 + d
+	}
+	if len(digits) != len(b) {
+		if v > 1<<63 {
+			return 0, false
+		}
+		return -int64(v), true // -(1<<63) wraps to itself
+	}
+	if v > math.MaxInt64 {
+		return 0, false
+	}
+	return int64(v), true
+}
+
+// WideNumber reads a field as a number of any size, or with a decimal point,
+// exactly. It is false if the field is no number.
+func WideNumber(b []byte) (*big.Rat, bool) {
+	if len(b) == 0 || len(b) > maxNumber {
+		return nil, false
+	}
+	digits, points := 0, 0
+	for i, c := range b {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '.' && digits > 0 && points == 0:
+			points++
+		case c == '-' && i == 0:
+		default:
+			return nil, false
+		}
+	}
+	if digits == 0 || b[len(b)-1] == '.' {
+		return nil, false
+	}
+	return new(big.Rat).SetString(string(b))
+}

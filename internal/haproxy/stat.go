@@ -1,0 +1,251 @@
+package haproxy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// RowType is what a row of `show stat` stands for: the value of its column
+// `type`. A server may be named BACKEND, so the name can't tell.
+type RowType uint8
+
+// The row types.
+const (
+	FrontendRow RowType = iota
+	BackendRow
+	ServerRow
+	ListenerRow
+	rowTypes = 4
+)
+
+// Row is one row of `show stat`. All of it is valid until the next call of
+// [StatScanner.Next].
+type Row struct {
+	Type RowType
+	// Proxy and Service are the columns pxname and svname, unquoted.
+	Proxy, Service []byte
+	// Values are the whole numbers in the columns selected for the type, in the
+	// order of the selection. Present[i] is 1 where there is one; where it is 0
+	// the value is 0.
+	Values  []int64
+	Present []byte
+	// Odd are the selected columns that are neither empty nor whole numbers
+	// that fit.
+	Odd []OddValue
+}
+
+// OddValue is a field that did not fit into [Row.Values].
+type OddValue struct {
+	Index int // in the selection
+	Raw   []byte
+}
+
+// ErrNoHeader means that a reply does not begin with the names of its columns.
+var ErrNoHeader = errors.New("no header with the columns pxname and svname")
+
+// StatScanner reads a reply to `show stat`: a header that names the columns,
+// rows in CSV, ended by an empty line. The zero value is ready for Reset, and
+// is meant to be used for one reply after another.
+//
+// Only selected columns are looked at. A row that lacks one of them, or a name,
+// or has an unknown type, is skipped and counted.
+//
+// Source: HAProxy's management guide, "CSV format".
+type StatScanner struct {
+	lines   lines
+	header  header
+	plans   [rowTypes]plan
+	row     Row
+	values  []int64
+	present []byte
+	skipped int
+	record  record
+}
+
+// header is a parsed header line.
+type header struct {
+	line    []byte
+	columns []string
+	plain   bool // pxname and svname are the first columns
+	proxy   int
+	service int
+	typ     int // -1: the reply has no such column
+}
+
+// Reset begins to read another reply and reads its header. The selections stay
+// where the header is the one of the reply before, which the first result
+// tells; else there are none.
+func (s *StatScanner) Reset(r io.Reader) (sameColumns bool, err error) {
+	s.lines.reset(r)
+	s.skipped = 0
+	for {
+		from, to, ok := s.lines.next()
+		if !ok {
+			if s.lines.err != nil {
+				return false, s.lines.err
+			}
+			return false, ErrNoHeader
+		}
+		if from == to {
+			continue
+		}
+		line := s.lines.buf[from:to]
+		if s.header.columns != nil && bytes.Equal(line, s.header.line) {
+			return true, nil
+		}
+		h, err := parseHeader(line)
+		if err != nil {
+			return false, err
+		}
+		s.header = h
+		for t := range s.plans {
+			s.plans[t] = newPlan(nil, h.typ)
+		}
+		return false, nil
+	}
+}
+
+func parseHeader(line []byte) (header, error) {
+	h := header{line: bytes.Clone(line)}
+	text := strings.TrimSuffix(string(line), "\r")
+	h.columns = strings.Split(strings.TrimPrefix(text, "# "), ",")
+	h.proxy, h.service, h.typ = -1, -1, -1
+	for i := len(h.columns) - 1; i >= 0; i-- { // the first of a double column counts
+		switch h.columns[i] {
+		case "pxname":
+			h.proxy = i
+		case "svname":
+			h.service = i
+		case "type":
+			h.typ = i
+		}
+	}
+	if h.proxy < 0 || h.service < 0 {
+		return header{}, fmt.Errorf("%w: it begins with %.60q", ErrNoHeader, text)
+	}
+	h.plain = h.proxy == 0 && h.service == 1
+	return h, nil
+}
+
+// Columns returns the names of the columns; the caller must not change them.
+func (s *StatScanner) Columns() []string { return s.header.columns }
+
+// Select says which columns of rows of type t are wanted: numbers of columns in
+// ascending order. Rows of a type without a selection are passed over.
+func (s *StatScanner) Select(t RowType, columns []int) {
+	s.plans[t] = newPlan(columns, s.header.typ)
+	s.plans[t].selected = true
+	if len(columns) > len(s.values) {
+		s.values = make([]int64, len(columns))
+		s.present = make([]byte, len(columns))
+	}
+}
+
+var (
+	nameFrontend = []byte("FRONTEND")
+	nameBackend  = []byte("BACKEND")
+)
+
+// guess returns the type that a row of that name most likely has.
+func guess(service []byte) RowType {
+	switch {
+	case bytes.Equal(service, nameFrontend):
+		return FrontendRow
+	case bytes.Equal(service, nameBackend):
+		return BackendRow
+	}
+	return ServerRow
+}
+
+// Next goes to the next usable row of a selected type.
+func (s *StatScanner) Next() bool {
+	for {
+		from, to, ok := s.lines.next()
+		if !ok {
+			return false
+		}
+		if from == to {
+			continue
+		}
+		line := s.lines.buf[from:to]
+		var got result
+		if s.header.plain && bytes.IndexByte(line, '"') < 0 {
+			got = s.scanPlain(from, to)
+		} else {
+			got = s.scanQuoted(from, to)
+		}
+		switch got {
+		case usable:
+			return true
+		case unusable:
+			s.skipped++
+		}
+	}
+}
+
+// result is what became of a row.
+type result uint8
+
+const (
+	usable result = iota
+	unusable
+	unwanted
+)
+
+// scanPlain reads a row without quotes where it stands.
+func (s *StatScanner) scanPlain(from, to int) result {
+	buf := s.lines.buf
+	line := buf[from:to]
+	px := bytes.IndexByte(line, ',')
+	if px <= 0 {
+		return unusable
+	}
+	sv := bytes.IndexByte(line[px+1:], ',')
+	if sv <= 0 {
+		return unusable
+	}
+	s.row.Proxy = line[:px]
+	s.row.Service = line[px+1 : px+1+sv]
+	typ := guess(s.row.Service)
+	got, actual := s.plans[typ].run(s, buf, from+px+sv+2, to, typ)
+	if got == mistyped {
+		typ = actual
+		got, _ = s.plans[typ].run(s, buf, from+px+sv+2, to, typ)
+	}
+	return s.finish(typ, got)
+}
+
+func (s *StatScanner) finish(typ RowType, got outcome) result {
+	if got != complete {
+		return unusable
+	}
+	p := &s.plans[typ]
+	if !p.selected {
+		return unwanted
+	}
+	s.row.Type = typ
+	s.row.Values = s.values[:p.fields]
+	s.row.Present = s.present[:p.fields]
+	return usable
+}
+
+// Row returns the current row.
+func (s *StatScanner) Row() *Row { return &s.row }
+
+// Err returns the error that ended the reading, if any.
+func (s *StatScanner) Err() error { return s.lines.err }
+
+// Skipped returns the number of rows that could not be used.
+func (s *StatScanner) Skipped() int {
+	n := s.skipped + s.lines.long
+	if s.lines.cut {
+		n++
+	}
+	return n
+}
+
+// Complete tells, at the end, whether the reply ended in HAProxy's end mark.
+func (s *StatScanner) Complete() bool { return s.lines.blank && !s.lines.cut }
