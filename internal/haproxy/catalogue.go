@@ -1,5 +1,7 @@
 package haproxy
 
+//go:generate go run ./gendoc
+
 // Scopes is a set of the places where a field applies.
 type Scopes uint8
 

@@ -20,7 +20,7 @@ var infoFields = []Field{
 	{"Uptime", Text, Daemon, 0, Never, "", "1.6", "Time since the process started, in days, hours, minutes and seconds as text"},
 	{"Uptime_sec", Duration, Daemon, Daemon, Mean, "seconds", "1.6", "Time since the process started"},
 	{"Start_time_sec", Duration, Daemon, 0, Mean, "seconds", "2.4", "When the process started, counted from the Unix epoch"},
-	{"BootTime_ms", Duration, Daemon, 0, Mean, "milliseconds", "2.8", "Time from reading the configuration to being ready to serve"},
+	{"BootTime_ms", Duration, Daemon, 0, Mean, "milliseconds", "2.8", "Time that the process took to start, from reading its configuration to being ready"},
 	{"Stopping", Gauge, Daemon, 0, Sum, "processes", "2.0", "1 while the process finishes its last connections before it ends, else 0"},
 	{"Tainted", Text, Daemon, 0, Never, "", "2.4", "Flags that tell of unusual features in use, in hexadecimal"},
 
@@ -37,11 +37,11 @@ var infoFields = []Field{
 	// Memory.
 	{"Memmax_MB", Limit, Daemon, Daemon, Sum, "megabytes", "1.6", "Configured limit of memory in mebibytes, 0 for none"},
 	{"Memmax_bytes", Limit, Daemon, 0, Sum, "bytes", "2.4", "Configured limit of memory, 0 for none"},
-	{"PoolAlloc_MB", Gauge, Daemon, 0, Sum, "megabytes", "1.8", "Memory taken by the object pools, in mebibytes"},
+	{"PoolAlloc_MB", Gauge, Daemon, 0, Sum, "megabytes", "1.7", "Memory taken by the object pools, in mebibytes"},
 	{"PoolAlloc_bytes", Gauge, Daemon, 0, Sum, "bytes", "2.4", "Memory taken by the object pools"},
-	{"PoolUsed_MB", Gauge, Daemon, 0, Sum, "megabytes", "1.8", "Memory of the object pools that is in use, in mebibytes"},
+	{"PoolUsed_MB", Gauge, Daemon, 0, Sum, "megabytes", "1.7", "Memory of the object pools that is in use, in mebibytes"},
 	{"PoolUsed_bytes", Gauge, Daemon, 0, Sum, "bytes", "2.4", "Memory of the object pools that is in use"},
-	{"PoolFailed", Counter, Daemon, 0, Sum, "allocations", "1.8", "Allocations from the object pools that failed"},
+	{"PoolFailed", Counter, Daemon, 0, Sum, "allocations", "1.7", "Allocations from the object pools that failed"},
 
 	// File descriptors and pipes.
 	{"Ulimit-n", Limit, Daemon, Daemon, Sum, "descriptors", "1.6", "Limit on file descriptors that the process runs with"},
@@ -104,7 +104,7 @@ var infoFields = []Field{
 	{"CumRecvLogs", Counter, Daemon, 0, Sum, "messages", "2.4", "Log messages received by log-forward sections"},
 	{"TotalWarnings", Counter, Daemon, 0, Sum, "warnings", "2.8", "Warnings written since the start"},
 	{"BlockedTrafficWarnings", Counter, Daemon, 0, Sum, "warnings", "3.2", "Warnings that a task kept traffic waiting for too long"},
-	{"DebugCommandsIssued", Counter, Daemon, 0, Sum, "commands", "2.4", "Debugging commands given over the stats socket"},
+	{"DebugCommandsIssued", Counter, Daemon, 0, Sum, "commands", "2.1", "Debugging commands given over the stats socket"},
 	{"PatternsAdded", Counter, Daemon, 0, Sum, "patterns", "3.4", "Patterns added to ACLs and maps"},
 	{"PatternsFreed", Counter, Daemon, 0, Sum, "patterns", "3.4", "Patterns removed from ACLs and maps"},
 }

@@ -1,0 +1,426 @@
+package haproxy
+
+import (
+	"bufio"
+	"cmp"
+	"compress/gzip"
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+const recordings = "../../testdata"
+
+// The classic metrics: what haproxystats has always sent. See [Field.Classic].
+const (
+	classicEverywhere = "bin bout dresp hrsp_1xx hrsp_2xx hrsp_3xx hrsp_4xx hrsp_5xx hrsp_other rate rate_max scur slim smax stot "
+
+	classicFrontendSum = classicEverywhere + "comp_byp comp_in comp_out comp_rsp conn_rate conn_rate_max conn_tot dcon dses dreq " +
+		"ereq intercepted rate_lim req_rate req_rate_max req_tot"
+
+	classicBackendSum = classicEverywhere + "chkdown cli_abrt comp_byp comp_in comp_out comp_rsp downtime dreq econ eresp " +
+		"intercepted lbtot qcur qmax req_tot srv_abrt wredis wretr"
+	classicBackendMean = "act bck weight"
+
+	classicServerSum  = classicEverywhere + "chkfail chkdown cli_abrt econ eresp lbtot qcur qmax srv_abrt wredis wretr"
+	classicServerMean = "throttle weight"
+
+	classicMeanOfActive = "ctime qtime rtime ttime"
+
+	classicDaemonSum = "CompressBpsIn CompressBpsOut CompressBpsRateLim ConnRate ConnRateLimit CumConns CumReq CumSslConns " +
+		"CurrConns CurrSslConns Hard_maxconn MaxConnRate MaxSessRate MaxSslConns MaxSslRate MaxZlibMemUsage Maxconn Maxpipes " +
+		"Maxsock Memmax_MB PipesFree PipesUsed Run_queue SessRate SessRateLimit SslBackendKeyRate SslBackendMaxKeyRate " +
+		"SslCacheLookups SslCacheMisses SslFrontendKeyRate SslFrontendMaxKeyRate SslFrontendSessionReuse_pct SslRate " +
+		"SslRateLimit Tasks Ulimit-n ZlibMemUsage"
+	classicDaemonMean = "Idle_pct Uptime_sec"
+)
+
+func TestClassicFields(t *testing.T) {
+	tests := []struct {
+		name                    string
+		fields                  []Field
+		scope                   Scopes
+		sum, mean, meanOfActive string
+	}{
+		{"daemon", InfoFields(), Daemon, classicDaemonSum, classicDaemonMean, ""},
+		{"frontend", StatFields(), Frontend, classicFrontendSum, "", ""},
+		{"backend", StatFields(), Backend, classicBackendSum, classicBackendMean, classicMeanOfActive},
+		{"server", StatFields(), Server, classicServerSum, classicServerMean, classicMeanOfActive},
+		{"listener", StatFields(), Listener, "", "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			want := make(map[string]Combine)
+			for list, c := range map[string]Combine{tt.sum: Sum, tt.mean: Mean, tt.meanOfActive: MeanOfActive} {
+				for name := range strings.FieldsSeq(list) {
+					want[name] = c
+				}
+			}
+			for _, f := range tt.fields {
+				if f.Classic&tt.scope == 0 {
+					continue
+				}
+				switch c, ok := want[f.Name]; {
+				case !ok:
+					t.Errorf("%s is not classic here", f.Name)
+				case c != f.Combine:
+					t.Errorf("%s: combine %d, want %d", f.Name, f.Combine, c)
+				}
+				delete(want, f.Name)
+			}
+			for name := range want {
+				t.Errorf("%s should be classic here", name)
+			}
+		})
+	}
+}
+
+// exceptions are the fields whose tags tell less than HAProxy's documentation.
+var exceptions = map[string]struct {
+	nature  Nature
+	combine Combine
+	why     string
+}{
+	"hanafail":               {Counter, Sum, "not in the typed recordings: seen in 1.6 only"},
+	"src_ilim":               {Limit, Sum, "not in the typed recordings: no server of theirs has pool-max-conn"},
+	"type":                   {Key, Never, "tells what the row is"},
+	"Pid":                    {Key, Never, "tells which process it is"},
+	"srid":                   {Key, Never, "part of a server's identity, tagged as a counter"},
+	"MaxSessRate":            {Maximum, Sum, "tagged as a rate, unlike MaxConnRate and MaxSslRate"},
+	"MaxSslConns":            {Limit, Sum, "tagged as a maximum, but configured"},
+	"SslFrontendKeyRate":     {Rate, Sum, "tagged as a gauge, unlike SslBackendKeyRate"},
+	"BlockedTrafficWarnings": {Counter, Sum, "tagged as a gauge, but only grows"},
+	"CumStreams":             {Counter, Sum, "tagged as a gauge, but only grows"},
+	"DebugCommandsIssued":    {Counter, Sum, "tagged as a gauge, but only grows"},
+	"DroppedLogs":            {Counter, Sum, "tagged as a gauge, but only grows"},
+	"FailedResolutions":      {Counter, Sum, "tagged as a gauge, but only grows"},
+	"PatternsAdded":          {Counter, Sum, "tagged as a gauge, but only grows"},
+	"PatternsFreed":          {Counter, Sum, "tagged as a gauge, but only grows"},
+	"TotalBytesOut":          {Counter, Sum, "tagged as a gauge, but only grows"},
+	"TotalSplicdedBytesOut":  {Counter, Sum, "tagged as a gauge, but only grows"},
+	"TotalSplicedBytesOut":   {Counter, Sum, "tagged as a gauge, but only grows"},
+}
+
+// seen is what the typed recordings of all versions say of a field.
+type seen struct {
+	tags []string
+	text bool
+	in   Scopes
+}
+
+// natureOf goes by the second letter of the tags. Where rows differ, a gauge
+// is the less precise word.
+func (s *seen) natureOf() Nature {
+	natures := map[byte]Nature{
+		'G': Gauge, 'C': Counter, 'L': Limit, 'M': Maximum, 'm': Minimum, 'R': Rate,
+		'A': Age, 'a': Average, 'D': Duration, 'O': State, 'N': Text,
+	}
+	nature := Gauge
+	for _, tag := range s.tags {
+		switch {
+		case tag[0] == 'K':
+			return Key
+		case s.text:
+			return Text
+		case natures[tag[1]] != Gauge:
+			nature = natures[tag[1]]
+		}
+	}
+	return nature
+}
+
+// combineOf is the rule for what is not classic.
+func (s *seen) combineOf(nature Nature, unit string) Combine {
+	tag := s.tags[0]
+	switch {
+	case nature == Key, nature == Text, tag[0] == 'P':
+		return Never
+	case tag[0] == 'S', tag[2] == 'S', nature == Age, nature == Average, nature == Duration, nature == State:
+		return Mean
+	case nature == Maximum && strings.HasSuffix(unit, "seconds"):
+		return Largest
+	}
+	return Sum
+}
+
+func TestCatalogueFollowsTags(t *testing.T) {
+	used := make(map[string]bool)
+	for kind, fields := range map[string][]Field{"info": InfoFields(), "stat": StatFields()} {
+		recorded := typedRecordings(t, kind)
+		for _, f := range fields {
+			s, ok := recorded[f.Name]
+			e, excepted := exceptions[f.Name]
+			if !ok && !excepted {
+				t.Errorf("%s is in no typed recording", f.Name)
+				continue
+			}
+			nature, combine := e.nature, e.combine
+			if ok {
+				n := s.natureOf()
+				c := s.combineOf(n, f.Unit)
+				if excepted && n == nature && c == combine {
+					t.Errorf("%s needs no exception", f.Name)
+				}
+				if !excepted {
+					nature, combine = n, c
+				}
+			}
+			used[f.Name] = true
+			if f.Nature != nature {
+				t.Errorf("%s: nature %d, want %d by its tags %v", f.Name, f.Nature, nature, s)
+			}
+			if f.Classic == 0 && f.Combine != combine {
+				t.Errorf("%s: combine %d, want %d by its tags %v", f.Name, f.Combine, combine, s)
+			}
+		}
+		for name := range recorded {
+			if _, ok := lookupKind(kind, name); !ok && name != "(null)" {
+				t.Errorf("%s of show %s is not in the catalogue", name, kind)
+			}
+		}
+	}
+	for name, e := range exceptions {
+		if !used[name] || e.why == "" {
+			t.Errorf("exception %s is of no use or has no reason", name)
+		}
+	}
+}
+
+// TestIn holds where a field is filled: in a typed recording, in a CSV one, or by
+// being classic.
+func TestIn(t *testing.T) {
+	for _, f := range InfoFields() {
+		if f.In != Daemon || f.Classic&^Daemon != 0 {
+			t.Errorf("%s: in %b, classic %b, want the daemon", f.Name, f.In, f.Classic)
+		}
+	}
+	filled := csvRecordings(t)
+	for name, s := range typedRecordings(t, "stat") {
+		filled[name] |= s.in
+	}
+	filled["src_ilim"] |= Server // no server of the recordings has pool-max-conn
+	for _, f := range StatFields() {
+		if want := filled[f.Name] | f.Classic; f.In != want {
+			t.Errorf("%s: in %05b, want %05b", f.Name, f.In, want)
+		}
+	}
+}
+
+// TestCatalogueIsComplete compares with the list of all fields of all recorded
+// versions: every field is known, none is invented, and the first version lies
+// after the last recording without the field and not after the first with it.
+func TestCatalogueIsComplete(t *testing.T) {
+	file, err := os.ReadFile(filepath.Join(recordings, "typed", "fields.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := map[string]map[string]string{"info": {}, "stat": {}}
+	var versions []string
+	for i, line := range strings.Split(strings.TrimSpace(string(file)), "\n") {
+		cols := strings.Split(line, "\t")
+		if len(cols) == 3 {
+			cols = append(cols, "")
+		}
+		if i == 0 || first[cols[1]] == nil {
+			continue
+		}
+		version, kind, name := strings.TrimSuffix(cols[0], "-zlib"), cols[1], cols[3]
+		versions = append(versions, version)
+		if name == "" || name == "-" || name == "(null)" { // no fields: separators, and a defect of 2.8
+			continue
+		}
+		if _, ok := lookupKind(kind, name); !ok {
+			t.Errorf("%s of show %s (%s) is not in the catalogue", name, kind, version)
+		}
+		if v, ok := first[kind][name]; !ok || compareVersions(version, v) < 0 {
+			first[kind][name] = version
+		}
+	}
+	slices.SortFunc(versions, compareVersions)
+	versions = slices.Compact(versions)
+	if len(versions) < 9 {
+		t.Fatalf("only the versions %v", versions)
+	}
+	for kind, fields := range map[string][]Field{"info": InfoFields(), "stat": StatFields()} {
+		for _, f := range fields {
+			v, ok := first[kind][f.Name]
+			if !ok {
+				t.Errorf("%s is in no version", f.Name)
+				continue
+			}
+			earliest := v // nothing older is recorded
+			if i := slices.Index(versions, v); i > 0 {
+				earliest = versions[i-1]
+			}
+			if compareVersions(f.Since, v) > 0 || (earliest != v && compareVersions(f.Since, earliest) <= 0) ||
+				(earliest == v && compareVersions(f.Since, v) != 0) {
+				t.Errorf("%s: since %s, first recorded in %s, not in %s", f.Name, f.Since, v, earliest)
+			}
+		}
+	}
+}
+
+func TestCatalogueWording(t *testing.T) {
+	units := strings.Split("|allocations|bytes|bytes per second|changes|checks|commands|connections|connections per second|"+
+		"descriptors|errors|frames|groups|handshakes|jobs|keys per second|listeners|lookups|megabytes|messages|milliseconds|"+
+		"patterns|peers|percent|pipes|processes|requests|requests per second|resolutions|responses|retries|rewrites|seconds|"+
+		"servers|sessions|sessions per second|streams|tasks|threads|transfers|warnings", "|")
+	used := make(map[string]bool)
+	for _, fields := range [][]Field{InfoFields(), StatFields()} {
+		names := make(map[string]bool)
+		for _, f := range fields {
+			if names[f.Name] {
+				t.Errorf("%s is there twice", f.Name)
+			}
+			names[f.Name] = true
+			used[f.Unit] = true
+			if !slices.Contains(units, f.Unit) {
+				t.Errorf("%s: unit %q is not one of %q", f.Name, f.Unit, units)
+			}
+			if f.Unit != "" && (f.Nature == Key || f.Nature == Text) && f.Combine == Never {
+				t.Errorf("%s has a unit but is no number", f.Name)
+			}
+			if f.Nature == Rate && !strings.HasSuffix(f.Unit, " per second") {
+				t.Errorf("%s is a rate in %q", f.Name, f.Unit)
+			}
+			r := []rune(f.Help)
+			if len(r) < 10 || !(unicode.IsUpper(r[0]) || unicode.IsDigit(r[0])) || r[len(r)-1] == '.' ||
+				strings.Contains(f.Help, ". ") || strings.ContainsFunc(f.Help, unicode.IsControl) {
+				t.Errorf("%s: help is not one sentence without a full stop: %q", f.Name, f.Help)
+			}
+		}
+	}
+	for _, u := range units {
+		if !used[u] {
+			t.Errorf("unit %q is of no use", u)
+		}
+	}
+}
+
+func TestLookup(t *testing.T) {
+	for kind, fields := range map[string][]Field{"info": InfoFields(), "stat": StatFields()} {
+		for _, want := range fields {
+			if got, ok := lookupKind(kind, want.Name); !ok || got != want {
+				t.Errorf("lookup %s: %v, %v", want.Name, got, ok)
+			}
+		}
+		for _, name := range []string{"", "-", "(null)", "SCUR", "maxconn"} {
+			if f, ok := lookupKind(kind, name); ok || f != (Field{}) {
+				t.Errorf("lookup %q: %v, %v", name, f, ok)
+			}
+		}
+	}
+	if _, ok := LookupInfo("scur"); ok {
+		t.Error("scur is no field of show info")
+	}
+	if _, ok := LookupStat("Maxconn"); ok {
+		t.Error("Maxconn is no field of show stat")
+	}
+}
+
+func lookupKind(kind, name string) (Field, bool) {
+	if kind == "info" {
+		return LookupInfo(name)
+	}
+	return LookupStat(name)
+}
+
+// typedRecordings reads `show info typed` or `show stat typed` of all versions:
+// lines as F.2.0.4.scur.1:MGP:u32:5 and 13.CurrConns.1:MGP:u32:4.
+func typedRecordings(t *testing.T, kind string) map[string]*seen {
+	t.Helper()
+	letters := map[string]Scopes{"F": Frontend, "B": Backend, "S": Server, "L": Listener}
+	fields := make(map[string]*seen)
+	files, err := filepath.Glob(filepath.Join(recordings, "typed", "*-"+kind+".txt.gz"))
+	if err != nil || len(files) < 8 {
+		t.Fatalf("typed recordings: %v, %v", files, err)
+	}
+	for _, path := range files {
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		unzipped, err := gzip.NewReader(file)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		lines := bufio.NewScanner(unzipped)
+		for lines.Scan() {
+			parts := strings.SplitN(lines.Text(), ":", 4)
+			if len(parts) < 4 {
+				continue
+			}
+			where := strings.Split(parts[0], ".")
+			name, in := where[1], Daemon
+			if kind == "stat" {
+				name, in = where[4], letters[where[0]]
+			}
+			s := fields[name]
+			if s == nil {
+				s = &seen{}
+				fields[name] = s
+			}
+			if !slices.Contains(s.tags, parts[1]) {
+				s.tags = append(s.tags, parts[1])
+			}
+			s.text = s.text || parts[2] == "str"
+			s.in |= in
+		}
+		if err := lines.Err(); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+	return fields
+}
+
+// csvRecordings tells which kinds of rows hold a value for each column.
+func csvRecordings(t *testing.T) map[string]Scopes {
+	t.Helper()
+	types := map[string]Scopes{"0": Frontend, "1": Backend, "2": Server, "3": Listener}
+	filled := make(map[string]Scopes)
+	files, _ := filepath.Glob(filepath.Join(recordings, "recordings", "*", "*", "*_stat"))
+	golden, _ := filepath.Glob(filepath.Join(recordings, "golden", "*", "snapshot", "*", "*_stat"))
+	if len(files) < 3 || len(golden) < 3 {
+		t.Fatalf("CSV recordings: %v, %v", files, golden)
+	}
+	for _, path := range append(files, golden...) {
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		r := csv.NewReader(file)
+		r.FieldsPerRecord = -1
+		r.LazyQuotes = true
+		rows, err := r.ReadAll()
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		header := rows[0]
+		header[0] = strings.TrimPrefix(header[0], "# ")
+		kind := slices.Index(header, "type")
+		for _, row := range rows[1:] {
+			for i, value := range row[:min(len(row), len(header))] {
+				if value != "" {
+					filled[header[i]] |= types[row[kind]]
+				}
+			}
+		}
+	}
+	return filled
+}
+
+// compareVersions compares by major and minor number.
+func compareVersions(a, b string) int {
+	number := func(v string, i int) int {
+		n, _ := strconv.Atoi(strings.Split(v, ".")[i])
+		return n
+	}
+	return cmp.Or(cmp.Compare(number(a, 0), number(b, 0)), cmp.Compare(number(a, 1), number(b, 1)))
+}

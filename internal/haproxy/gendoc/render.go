@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"strings"
+	"text/template"
+
+	"haproxystats/internal/haproxy"
+)
+
+//go:embed metrics.md.tmpl
+var source string
+
+// combineNames are explained in the template.
+var combineNames = map[haproxy.Combine]string{
+	haproxy.Sum:          "sum",
+	haproxy.Mean:         "mean",
+	haproxy.MeanOfActive: "mean of active",
+	haproxy.Largest:      "largest",
+}
+
+// render returns the document.
+func render() ([]byte, error) {
+	tmpl, err := template.New("metrics.md").Parse(source)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = tmpl.Execute(&out, map[string]string{
+		"Daemon":    table(haproxy.InfoFields(), haproxy.Daemon),
+		"Frontend":  table(haproxy.StatFields(), haproxy.Frontend),
+		"Backend":   table(haproxy.StatFields(), haproxy.Backend),
+		"Server":    table(haproxy.StatFields(), haproxy.Server),
+		"InfoOther": others(haproxy.InfoFields()),
+		"StatOther": others(haproxy.StatFields()),
+	})
+	return out.Bytes(), err
+}
+
+// table lists the metrics of one scope, a line each.
+func table(fields []haproxy.Field, scope haproxy.Scopes) string {
+	var b strings.Builder
+	b.WriteString("| Field | Combined | Unit | Since | Set | Meaning |\n|---|---|---|---|---|---|")
+	for _, f := range fields {
+		if f.In&scope == 0 || f.Combine == haproxy.Never {
+			continue
+		}
+		set := "newer"
+		if f.Classic&scope != 0 {
+			set = "classic"
+		}
+		fmt.Fprintf(&b, "\n| `%s` | %s | %s | %s | %s | %s |",
+			f.Name, combineNames[f.Combine], f.Unit, f.Since, set, strings.ReplaceAll(f.Help, "|", `\|`))
+	}
+	return b.String()
+}
+
+// others names the fields that are no metrics.
+func others(fields []haproxy.Field) string {
+	var names []string
+	for _, f := range fields {
+		if f.Combine == haproxy.Never {
+			names = append(names, "`"+f.Name+"`")
+		}
+	}
+	return strings.Join(names, ", ")
+}

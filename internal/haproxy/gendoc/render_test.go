@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"haproxystats/internal/haproxy"
+)
+
+func TestDocumentIsUpToDate(t *testing.T) {
+	want, err := render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile("../../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("docs/metrics.md is out of date: run go generate ./internal/haproxy")
+	}
+}
+
+func TestEveryFieldIsInItsSections(t *testing.T) {
+	text, err := render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\n## Daemon and processes\n")
+	info, rest, _ := strings.Cut(rest, "\n## Frontends\n")
+	frontends, rest, _ := strings.Cut(rest, "\n## Backends\n")
+	backends, rest, _ := strings.Cut(rest, "\n## Servers\n")
+	servers, rest, _ := strings.Cut(rest, "\n## Derived metrics\n")
+	if rest == "" {
+		t.Fatal("a section is missing")
+	}
+	check := func(f haproxy.Field, section string, scope haproxy.Scopes) {
+		t.Helper()
+		want := f.In&scope != 0 && f.Combine != haproxy.Never
+		if got := strings.Contains(section, "\n| `"+f.Name+"` |"); got != want {
+			t.Errorf("%s: a line in the table of scope %d: %v, want %v", f.Name, scope, got, want)
+		}
+	}
+	for _, f := range haproxy.InfoFields() {
+		check(f, info, haproxy.Daemon)
+		if f.Combine == haproxy.Never && !strings.Contains(info, "`"+f.Name+"`") {
+			t.Errorf("%s is nowhere", f.Name)
+		}
+	}
+	for _, f := range haproxy.StatFields() {
+		check(f, frontends, haproxy.Frontend)
+		check(f, backends, haproxy.Backend)
+		check(f, servers, haproxy.Server)
+		if f.Combine == haproxy.Never && !strings.Contains(servers, "`"+f.Name+"`") {
+			t.Errorf("%s is nowhere", f.Name)
+		}
+	}
+}
