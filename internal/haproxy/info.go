@@ -13,13 +13,14 @@ import (
 type InfoScanner struct {
 	lines      lines
 	key, value []byte
+	pairs      int
 	skipped    int
 }
 
 // Reset begins to read another reply.
 func (s *InfoScanner) Reset(r io.Reader) {
 	s.lines.reset(r)
-	s.skipped = 0
+	s.pairs, s.skipped = 0, 0
 }
 
 var infoSeparator = []byte(": ")
@@ -35,6 +36,7 @@ func (s *InfoScanner) Next() bool {
 		key, value, ok := bytes.Cut(line, infoSeparator)
 		if ok && len(key) > 0 {
 			s.key, s.value = key, bytes.TrimSpace(value)
+			s.pairs++
 			return true
 		}
 		// HAProxy leaves a value out, and the space with it, where it has none.
@@ -52,6 +54,9 @@ func (s *InfoScanner) Value() []byte { return s.value }
 
 // Err returns the error that ended the reading, if any.
 func (s *InfoScanner) Err() error { return s.lines.err }
+
+// Pairs returns the number of pairs read so far.
+func (s *InfoScanner) Pairs() int { return s.pairs }
 
 // Skipped returns the number of lines that were no pair.
 func (s *InfoScanner) Skipped() int {

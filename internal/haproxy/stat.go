@@ -76,35 +76,35 @@ type header struct {
 }
 
 // Reset begins to read another reply and reads its header. The selections stay
-// where the header is the one of the reply before, which the first result
-// tells; else there are none.
-func (s *StatScanner) Reset(r io.Reader) (sameColumns bool, err error) {
+// where the header is that of the reply before, and [StatScanner.Columns]
+// returns the very same slice then; else nothing is selected.
+func (s *StatScanner) Reset(r io.Reader) error {
 	s.lines.reset(r)
 	s.skipped = 0
 	for {
 		from, to, ok := s.lines.next()
 		if !ok {
 			if s.lines.err != nil {
-				return false, s.lines.err
+				return s.lines.err
 			}
-			return false, ErrNoHeader
+			return ErrNoHeader
 		}
 		if from == to {
 			continue
 		}
 		line := s.lines.buf[from:to]
 		if s.header.columns != nil && bytes.Equal(line, s.header.line) {
-			return true, nil
+			return nil
 		}
 		h, err := parseHeader(line)
 		if err != nil {
-			return false, err
+			return err
 		}
 		s.header = h
 		for t := range s.plans {
 			s.plans[t] = newPlan(nil, h.typ)
 		}
-		return false, nil
+		return nil
 	}
 }
 

@@ -1,0 +1,112 @@
+package aggregate
+
+import (
+	"cmp"
+	"slices"
+
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/metric"
+)
+
+// selection says which fields of `show stat` are metrics in one scope.
+type selection struct {
+	scope   haproxy.Scopes
+	only    []string // nil: all of the metric set
+	classic bool
+}
+
+// wants tells whether a field is a metric here. Of a field that no version of
+// HAProxy has shown yet nothing is known but its name: it is summed.
+func (s selection) wants(name string) bool {
+	if s.only != nil {
+		return slices.Contains(s.only, name)
+	}
+	f, known := haproxy.LookupStat(name)
+	switch {
+	case !known:
+		return !s.classic && passable(name)
+	case s.classic:
+		return f.Classic&s.scope != 0
+	}
+	return f.Combine != haproxy.Never && (f.In|f.Classic)&s.scope != 0
+}
+
+// passable tells whether an unknown column can be a metric: the last column of
+// every reply has no name, and one named "-" stands between the modules'.
+func passable(name string) bool { return name != "" && name != "-" }
+
+// isClassic tells whether a missing value of the field counts as 0.
+func (s selection) isClassic(name string) bool {
+	f, ok := haproxy.LookupStat(name)
+	return ok && f.Classic&s.scope != 0
+}
+
+// initial returns the columns that are there whatever HAProxy shows.
+func (s selection) initial() []metric.Column {
+	var columns []metric.Column
+	for _, f := range haproxy.StatFields() {
+		if f.Classic&s.scope != 0 && s.wants(f.Name) {
+			columns = append(columns, statColumn(f.Name))
+		}
+	}
+	return columns
+}
+
+// with returns columns and those of the header that are wanted too, in the
+// order of the catalogue, the unknown ones behind by name. It returns columns
+// itself when nothing is new.
+func (s selection) with(columns []metric.Column, header []string) []metric.Column {
+	all := columns
+	for _, name := range header {
+		if s.wants(name) && !slices.ContainsFunc(all, func(c metric.Column) bool { return c.Name == columnName(name) }) {
+			all = append(slices.Clip(all), statColumn(name))
+		}
+	}
+	if len(all) > len(columns) {
+		slices.SortFunc(all, compareColumns(haproxy.StatFields()))
+	}
+	return all
+}
+
+// compareColumns orders by the place in the catalogue, then by name.
+func compareColumns(fields []haproxy.Field) func(a, b metric.Column) int {
+	place := make(map[string]int, len(fields))
+	for i, f := range fields {
+		place[columnName(f.Name)] = i - len(fields) // before 0, that of the unknown
+	}
+	return func(a, b metric.Column) int {
+		return cmp.Or(cmp.Compare(place[a.Name], place[b.Name]), cmp.Compare(a.Name, b.Name))
+	}
+}
+
+func statColumn(name string) metric.Column {
+	f, ok := haproxy.LookupStat(name)
+	return column(name, f, ok)
+}
+
+func infoColumn(name string) metric.Column {
+	f, ok := haproxy.LookupInfo(name)
+	return column(name, f, ok)
+}
+
+// columnName is the last component of the path of a field.
+func columnName(field string) string { return pathName(field) }
+
+func column(name string, f haproxy.Field, known bool) metric.Column {
+	c := metric.Column{Name: columnName(name)}
+	if !known {
+		c.Help = "Shown by HAProxy, and not known to this version of haproxystats"
+		return c
+	}
+	c.Unit, c.Help = f.Unit, f.Help
+	if f.Nature == haproxy.Counter {
+		c.Kind = metric.Counter
+	}
+	switch f.Combine {
+	case haproxy.Mean, haproxy.MeanOfActive:
+		c.Combine = metric.Mean
+	case haproxy.Largest:
+		c.Combine = metric.Max
+	}
+	return c
+}

@@ -1,0 +1,17 @@
+package aggregate
+
+// Group is a named set of names of frontends, backends or servers.
+type Group struct {
+	Name  string
+	Match func(name string) bool
+}
+
+// group returns the name of the first group that a name is in, or "".
+func group(groups []Group, name string) string {
+	for _, g := range groups {
+		if g.Match(name) {
+			return g.Name
+		}
+	}
+	return ""
+}

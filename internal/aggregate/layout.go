@@ -1,0 +1,135 @@
+package aggregate
+
+import (
+	"slices"
+
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/metric"
+)
+
+// layout says, for one header and one row type, which fields are read and
+// where their values go.
+type layout struct {
+	fields []int         // columns of the header, ascending
+	slots  []metric.Slot // of the table, a field each
+	target []int         // columns of the table, a field each; -1: no metric
+	// means are the positions in fields that count only where the row has
+	// taken connections.
+	means []int
+	// lbtot is the position of the field that tells so, -1 if there is none.
+	lbtot int
+	// absent and absentMeans are the table's columns that the header lacks and
+	// that count as 0.
+	absent, absentMeans []int
+}
+
+// activity is the field that tells whether a row has taken connections.
+const activity = "lbtot"
+
+func newLayout(s selection, t *metric.Table, header []string) layout {
+	l := layout{lbtot: -1}
+	seen := make(map[string]bool)
+	for i, name := range header {
+		if seen[name] { // the first of a double column counts
+			continue
+		}
+		seen[name] = true
+		wanted := s.wants(name)
+		if !wanted && (name != activity || s.scope == haproxy.Frontend) {
+			continue
+		}
+		at := len(l.fields)
+		l.fields = append(l.fields, i)
+		if name == activity {
+			l.lbtot = at
+		}
+		if !wanted {
+			l.target = append(l.target, -1)
+			l.slots = append(l.slots, metric.Slot{})
+			continue
+		}
+		column := t.Column(columnName(name))
+		active := ofActive(name)
+		if active {
+			l.means = append(l.means, at)
+		}
+		l.target = append(l.target, column)
+		l.slots = append(l.slots, t.Slot(column, s.isClassic(name) && !active))
+	}
+	for i, c := range t.Columns() {
+		f, known := haproxy.LookupStat(c.Name)
+		switch {
+		case !known || slices.Contains(l.target, i) || !s.isClassic(f.Name):
+		case ofActive(f.Name):
+			l.absentMeans = append(l.absentMeans, i)
+		default:
+			l.absent = append(l.absent, i)
+		}
+	}
+	return l
+}
+
+// ofActive tells whether the field is a mean over rows with connections.
+func ofActive(name string) bool {
+	f, _ := haproxy.LookupStat(name)
+	return f.Combine == haproxy.MeanOfActive
+}
+
+// prepare decides about the fields for which the slot alone can't, and tells
+// whether the row has taken connections.
+func (l *layout) prepare(row *haproxy.Row) (active bool) {
+	active = l.active(row)
+	if l.lbtot >= 0 && l.target[l.lbtot] < 0 {
+		row.Present[l.lbtot] = metric.Skip
+	}
+	for _, i := range l.means {
+		if active {
+			row.Present[i] = metric.Present // an empty field is 0
+		} else {
+			row.Present[i] = metric.Skip
+		}
+	}
+	for _, o := range row.Odd {
+		if _, ok := haproxy.WideNumber(o.Raw); ok {
+			row.Present[o.Index] = metric.Skip // left to addOdd
+		}
+	}
+	return active
+}
+
+// active tells whether the row has taken connections.
+func (l *layout) active(row *haproxy.Row) bool {
+	if l.lbtot < 0 {
+		return false
+	}
+	for _, o := range row.Odd {
+		if o.Index == l.lbtot {
+			n, ok := haproxy.WideNumber(o.Raw)
+			return ok && n.Sign() > 0
+		}
+	}
+	return row.Values[l.lbtot] > 0
+}
+
+// add puts a prepared row into the table.
+func (l *layout) add(t *metric.Table, at int, row *haproxy.Row, active bool) {
+	t.Touch(at)
+	t.AddRow(at, l.slots, row.Values, row.Present)
+	for _, c := range l.absent {
+		t.Add(at, c, 0)
+	}
+	if active {
+		for _, c := range l.absentMeans {
+			t.Add(at, c, 0)
+		}
+	}
+	for _, o := range row.Odd {
+		c := l.target[o.Index]
+		if c < 0 || !active && slices.Contains(l.means, o.Index) {
+			continue
+		}
+		if n, ok := haproxy.WideNumber(o.Raw); ok {
+			t.AddRat(at, c, n)
+		}
+	}
+}

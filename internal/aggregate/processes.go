@@ -1,0 +1,140 @@
+package aggregate
+
+import (
+	"math"
+	"slices"
+	"strconv"
+
+	"haproxystats/internal/metric"
+)
+
+// What is computed from several processes or several fields.
+const (
+	columnCPU = "CpuUsagePct"
+	columnStd = "StdCpuUsagePct"
+)
+
+// percentiles of the processes' CPU usage.
+var percentiles = []struct {
+	column   string
+	quantile float64
+}{
+	{"25PercentileCpuUsagePct", 0.25},
+	{"50PercentileCpuUsagePct", 0.50},
+	{"75PercentileCpuUsagePct", 0.75},
+	{"95PercentileCpuUsagePct", 0.95},
+	{"99PercentileCpuUsagePct", 0.99},
+}
+
+// percentages are how much of a limit is in use.
+var percentages = []struct{ column, use, limit string }{
+	{"ConnPercentage", "CurrConns", "Maxconn"},
+	{"ConnRatePercentage", "ConnRate", "ConnRateLimit"},
+	{"SslConnPercentage", "CurrSslConns", "MaxSslConns"},
+	{"SslRatePercentage", "SslRate", "SslRateLimit"},
+}
+
+func derivedColumns(opt Options) []metric.Column {
+	columns := []metric.Column{{Name: columnCPU, Combine: metric.Mean, Unit: "percent", Help: "CPU usage: 100 less Idle_pct"}}
+	for _, p := range percentiles {
+		columns = append(columns, metric.Column{Name: p.column, Unit: "percent", Help: "Percentile of CpuUsagePct over the processes"})
+	}
+	columns = append(columns, metric.Column{Name: columnStd, Unit: "percent", Help: "Standard deviation of CpuUsagePct over the processes"})
+	if opt.Percentages {
+		for _, p := range percentages {
+			columns = append(columns, metric.Column{Name: p.column, Unit: "percent", Help: p.use + " in percent of " + p.limit})
+		}
+	}
+	return columns
+}
+
+// addDistribution adds how the CPU usage spreads over the processes, where
+// there are several.
+func (d *daemon) addDistribution(t *metric.Table, row int, place map[string]int) {
+	var usage []int64
+	for i := range d.processes {
+		if busy, ok := d.processes[i].cpu(); ok {
+			usage = append(usage, busy)
+		}
+	}
+	if len(usage) < 2 {
+		return
+	}
+	slices.Sort(usage)
+	for _, p := range percentiles {
+		t.Add(row, place[p.column], nearestRank(usage, p.quantile))
+	}
+	t.Set(row, place[columnStd], sampleDeviation(usage))
+}
+
+// nearestRank returns the element at (n-1)*q of sorted values; a half rounds to
+// the even index.
+func nearestRank(sorted []int64, q float64) int64 {
+	return sorted[int(math.RoundToEven(q*float64(len(sorted)-1)))]
+}
+
+// sampleDeviation is the standard deviation with n-1 in the denominator.
+func sampleDeviation(values []int64) float64 {
+	var sum int64
+	for _, v := range values {
+		sum += v
+	}
+	mean := float64(sum) / float64(len(values))
+	var squares float64
+	for _, v := range values {
+		squares += (float64(v) - mean) * (float64(v) - mean)
+	}
+	return math.Sqrt(squares / float64(len(values)-1))
+}
+
+// addPercentages adds to a row how much of the limits is in use, as whole
+// percents, rounded down. Where there is no limit it is 0.
+func addPercentages(t *metric.Table, row int, place map[string]int) {
+	for _, p := range percentages {
+		u, okU := place[p.use]
+		l, okL := place[p.limit]
+		if !okU || !okL {
+			continue
+		}
+		use, okU := t.At(row, u)
+		limit, okL := t.At(row, l)
+		if !okU || !okL {
+			continue
+		}
+		percent := int64(0)
+		if limit.Number() != 0 {
+			percent = int64(100 * use.Number() / limit.Number())
+		}
+		t.Add(row, place[p.column], percent)
+	}
+}
+
+// labels names the processes: by Process_num, as long as that tells them apart.
+// HAProxy 2.5 and later has one process and always says 1, so several of them
+// are named by their sockets.
+func (d *daemon) labels() []string {
+	shared := make(map[string]int)
+	for _, p := range d.processes {
+		shared[p.number]++
+	}
+	labels := make([]string, len(d.processes))
+	taken := make(map[string]bool)
+	for i, p := range d.processes {
+		if p.number != "" && shared[p.number] == 1 {
+			labels[i] = pathName(p.number)
+			taken[labels[i]] = true
+		}
+	}
+	for i, p := range d.processes {
+		if labels[i] != "" {
+			continue
+		}
+		label := pathName(p.socket)
+		for n := 2; label == "" || taken[label]; n++ { // sockets that differ in what a path can't show
+			label = pathName(p.socket) + "_" + strconv.Itoa(n)
+		}
+		labels[i] = label
+		taken[label] = true
+	}
+	return labels
+}

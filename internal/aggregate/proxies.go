@@ -1,0 +1,237 @@
+package aggregate
+
+import (
+	"strings"
+
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/metric"
+)
+
+// proxies aggregates the rows of `show stat`.
+type proxies struct {
+	opt    Options
+	scopes [3]scope // by row type
+	// serverNames has the columns of the servers' table.
+	serverNames *metric.Table
+	totals      *metric.Table
+
+	names      registry
+	owners     [3]map[int]name    // by row type and row: the name it was made for
+	excluded   [3]map[string]bool // proxies, by row type
+	layouts    map[string]*layouts
+	current    *layouts
+	rows       [4]int
+	collisions []Collision
+}
+
+// scope is one of frontends, backends and servers.
+type scope struct {
+	selection selection
+	table     *metric.Table
+}
+
+// layouts are those of one header.
+type layouts struct {
+	header []string
+	byType [3]layout
+}
+
+// maxLayouts bounds how many kinds of header are remembered.
+const maxLayouts = 16
+
+func newProxies(opt Options) proxies {
+	p := proxies{opt: opt}
+	p.scopes[haproxy.FrontendRow].selection = selection{haproxy.Frontend, opt.Frontend, opt.Classic}
+	p.scopes[haproxy.BackendRow].selection = selection{haproxy.Backend, opt.Backend, opt.Classic}
+	p.scopes[haproxy.ServerRow].selection = selection{haproxy.Server, opt.Server, opt.Classic}
+	frontends, backends := set(opt.ExcludeFrontends), set(opt.ExcludeBackends)
+	p.excluded = [3]map[string]bool{frontends, backends, backends}
+	p.forget()
+	return p
+}
+
+func set(names []string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, n := range names {
+		m[n] = true
+	}
+	return m
+}
+
+// forget drops all that is remembered of names and headers.
+func (p *proxies) forget() {
+	for t, s := range []metric.Scope{metric.Frontend, metric.Backend, metric.Server} {
+		p.scopes[t].table = metric.NewTable(s, p.scopes[t].selection.initial())
+		p.owners[t] = make(map[int]name)
+	}
+	p.serverNames = metric.NewTable(metric.ServerName, p.scopes[haproxy.ServerRow].table.Columns())
+	p.totals = metric.NewTable(metric.Backend, []metric.Column{{
+		Name: "TotalServers", Unit: "servers", Help: "Number of different servers in the backend",
+	}})
+	p.names = newRegistry()
+	p.layouts = make(map[string]*layouts)
+	p.current = nil
+}
+
+func (p *proxies) reset() {
+	// What is remembered follows what is there, not all that ever was.
+	if p.names.mostlyStale() || len(p.layouts) > maxLayouts {
+		p.forget()
+	}
+	p.names.reset()
+	for _, t := range p.tables() {
+		t.Reset()
+	}
+	p.rows = [4]int{}
+}
+
+func (p *proxies) tables() []*metric.Table {
+	return []*metric.Table{
+		p.scopes[haproxy.FrontendRow].table,
+		p.scopes[haproxy.BackendRow].table,
+		p.totals,
+		p.scopes[haproxy.ServerRow].table,
+		p.serverNames,
+	}
+}
+
+// add reads one reply.
+func (p *proxies) add(s *haproxy.StatScanner) {
+	p.arrange(s)
+	p.names.rewind()
+	for s.Next() {
+		row := s.Row()
+		p.rows[row.Type]++
+		e := p.names.find(row)
+		if e == nil {
+			at, nameAt := p.admit(row)
+			e = p.names.insert(row, at, nameAt)
+		}
+		if e.row < 0 && e.nameRow < 0 {
+			continue
+		}
+		l := &p.current.byType[row.Type]
+		active := l.prepare(row)
+		if e.row >= 0 {
+			l.add(p.scopes[row.Type].table, e.row, row, active)
+		}
+		if e.nameRow >= 0 {
+			l.add(p.serverNames, e.nameRow, row, active)
+		}
+	}
+}
+
+// arrange makes the layouts fit the reply's header.
+func (p *proxies) arrange(s *haproxy.StatScanner) {
+	header := s.Columns()
+	if p.current != nil && &p.current.header[0] == &header[0] {
+		return // the same reply format as before
+	}
+	key := strings.Join(header, ",")
+	l, known := p.layouts[key]
+	if !known {
+		p.widen(header)
+		l = &layouts{}
+		for t := range p.scopes {
+			l.byType[t] = newLayout(p.scopes[t].selection, p.scopes[t].table, header)
+		}
+		p.layouts[key] = l
+	}
+	l.header = header
+	for t := range p.scopes {
+		s.Select(haproxy.RowType(t), l.byType[t].fields)
+	}
+	p.current = l
+}
+
+// widen gives the tables the columns of the header that they lack. That moves
+// columns, so layouts made before are void.
+func (p *proxies) widen(header []string) {
+	for t := range p.scopes {
+		sc := &p.scopes[t]
+		if columns := sc.selection.with(sc.table.Columns(), header); len(columns) > len(sc.table.Columns()) {
+			p.setColumns(haproxy.RowType(t), columns)
+		}
+	}
+}
+
+func (p *proxies) setColumns(t haproxy.RowType, columns []metric.Column) {
+	p.scopes[t].table.SetColumns(columns)
+	if t == haproxy.ServerRow {
+		p.serverNames.SetColumns(columns)
+	}
+	clear(p.layouts)
+	p.current = nil
+}
+
+// admit finds the rows of the tables for an entity that is seen first.
+func (p *proxies) admit(row *haproxy.Row) (at, nameAt int) {
+	at, nameAt = -1, -1
+	proxy, service := string(row.Proxy), string(row.Service)
+	e := metric.Entity{Name: pathName(proxy)}
+	switch row.Type {
+	case haproxy.FrontendRow:
+		e.Group = group(p.opt.FrontendGroups, e.Name)
+	case haproxy.BackendRow:
+		e.Group = group(p.opt.BackendGroups, e.Name)
+	case haproxy.ServerRow:
+		e.Parent, e.Name = e.Name, pathName(service)
+		e.Group = group(p.opt.BackendGroups, e.Parent)
+		if p.opt.ServerNames {
+			total := metric.Entity{Name: e.Name, Group: group(p.opt.ServerGroups, e.Name)}
+			nameAt = p.serverNames.Row(total)
+		}
+	}
+	container := e.Name
+	if row.Type == haproxy.ServerRow {
+		container = e.Parent
+	}
+	if p.excluded[row.Type][container] {
+		return at, nameAt
+	}
+	at = p.scopes[row.Type].table.Row(e)
+	p.own(at, name{row.Type, proxy, service})
+	return at, nameAt
+}
+
+// own notes which name of HAProxy's a row is for, and whether another has it
+// already.
+func (p *proxies) own(at int, n name) {
+	owners := p.owners[n.typ]
+	first, taken := owners[at]
+	if !taken {
+		owners[at] = n
+		return
+	}
+	if first.full() != n.full() {
+		p.collisions = append(p.collisions, Collision{p.scopes[n.typ].table.Scope(), first.full(), n.full()})
+	}
+}
+
+// merge adds what o holds.
+func (p *proxies) merge(o *proxies) {
+	for t := range p.scopes {
+		var names []string
+		for _, c := range o.scopes[t].table.Columns() {
+			names = append(names, c.Name)
+		}
+		sc := &p.scopes[t]
+		if columns := sc.selection.with(sc.table.Columns(), names); len(columns) > len(sc.table.Columns()) {
+			p.setColumns(haproxy.RowType(t), columns)
+		}
+		sc.table.Merge(o.scopes[t].table)
+	}
+	p.serverNames.Merge(o.serverNames)
+}
+
+// result returns the tables that have rows.
+func (p *proxies) result() []*metric.Table {
+	p.countServers()
+	var out []*metric.Table
+	for _, t := range p.tables() {
+		if len(t.Rows()) > 0 {
+			out = append(out, t)
+		}
+	}
+	return out
+}

@@ -1,0 +1,146 @@
+// Package snapshot reads one snapshot: a little directory with the raw replies
+// of every HAProxy process to `show info` and `show stat`, as haproxystats-pull
+// (and the original) writes it.
+//
+// A snapshot is an [fs.FS], so an entry of the spool, a recording and a record
+// of a message queue are read by the same code. The package does not know what
+// becomes of the rows.
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"haproxystats/internal/haproxy"
+)
+
+// The replies of a socket are in two files, named by the socket and a suffix.
+const (
+	InfoSuffix = "_info"
+	StatSuffix = "_stat"
+)
+
+// ErrNoReplies means that a snapshot holds nothing that can be used.
+var ErrNoReplies = errors.New("no usable reply of HAProxy")
+
+// Consumer takes what a snapshot says, first every reply to `show info`, then
+// every reply to `show stat`, each in the order of the sockets' names.
+type Consumer interface {
+	// Info reads one reply; the scanner is valid during the call.
+	Info(socket string, s *haproxy.InfoScanner)
+	// Stat reads one reply, whose header has been read; the scanner is valid
+	// during the call.
+	Stat(socket string, s *haproxy.StatScanner)
+}
+
+// Report says what could not be used.
+type Report struct {
+	// BadFiles names the replies that could not be used, or not in whole, and
+	// why.
+	BadFiles []FileError
+	// BadRows counts the rows and lines that were skipped.
+	BadRows int
+}
+
+// FileError says what is wrong with one file of a snapshot.
+type FileError struct {
+	File string
+	Err  error
+}
+
+// Error returns the file and the cause.
+func (e FileError) Error() string { return e.File + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e FileError) Unwrap() error { return e.Err }
+
+// Problems with a file that do not hinder the others.
+var (
+	ErrNotRegular = errors.New("not a regular file")
+	ErrEmpty      = errors.New("no data in it")
+	ErrCut        = errors.New("the reply ends without HAProxy's end mark, an empty line")
+)
+
+// Reader reads snapshots one after another and reuses its buffers. The zero
+// value is ready for use. It is not safe for concurrent use.
+type Reader struct {
+	info haproxy.InfoScanner
+	stat haproxy.StatScanner
+}
+
+// Read feeds a snapshot to c. A reply that can't be used costs only itself and
+// is in the report; the error is for what may succeed at another time, as when
+// the disk fails, and for a snapshot with no usable reply at all ([ErrNoReplies]).
+func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return Report{}, fmt.Errorf("list snapshot: %w", err)
+	}
+	var report Report
+	used := 0
+	for _, suffix := range []string{InfoSuffix, StatSuffix} {
+		for _, e := range entries {
+			name := e.Name()
+			socket, ok := strings.CutSuffix(name, suffix)
+			if !ok || strings.HasPrefix(name, ".") {
+				continue
+			}
+			if !e.Type().IsRegular() {
+				report.BadFiles = append(report.BadFiles, FileError{name, ErrNotRegular})
+				continue
+			}
+			problem, err := r.readFile(fsys, name, socket, suffix, c, &report)
+			if err != nil {
+				return report, fmt.Errorf("read %s: %w", name, err)
+			}
+			if problem != nil {
+				report.BadFiles = append(report.BadFiles, FileError{name, problem})
+			}
+			if problem == nil || errors.Is(problem, ErrCut) {
+				used++
+			}
+		}
+	}
+	if used == 0 {
+		return report, ErrNoReplies
+	}
+	return report, nil
+}
+
+// readFile feeds one file to c. The first result is what is wrong with the
+// file, the second what went wrong with reading it.
+func (r *Reader) readFile(fsys fs.FS, name, socket, suffix string, c Consumer, report *Report) (problem, err error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if suffix == InfoSuffix {
+		r.info.Reset(f)
+		c.Info(socket, &r.info)
+		report.BadRows += r.info.Skipped()
+		return ending(r.info.Pairs() > 0, r.info.Complete()), r.info.Err()
+	}
+	if err := r.stat.Reset(f); err != nil {
+		if errors.Is(err, haproxy.ErrNoHeader) {
+			return err, nil
+		}
+		return nil, err
+	}
+	c.Stat(socket, &r.stat)
+	report.BadRows += r.stat.Skipped()
+	return ending(true, r.stat.Complete()), r.stat.Err()
+}
+
+// ending says what is wrong with a reply that has been read to its end.
+func ending(any, complete bool) error {
+	switch {
+	case !any:
+		return ErrEmpty
+	case !complete:
+		return ErrCut
+	}
+	return nil
+}
