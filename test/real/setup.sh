@@ -1,0 +1,65 @@
+#!/bin/sh
+# Installs the real servers that the tests and the demo run: those named as
+# arguments, or all. It is quick and changes nothing where all is there.
+#
+#   test/real/setup.sh [haproxy] [graphite-carbon] [carbon-c-relay] [python3-whisper]
+#
+# Debian and Ubuntu. It uses apt as root or through sudo where sudo asks for no
+# password; where it may not, it says what to run, and ends with status 1.
+set -eu
+
+# The packages' programs live where a plain user's PATH may not reach.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+present() {
+	case $1 in
+	haproxy | carbon-c-relay) command -v "$1" >/dev/null ;;
+	graphite-carbon) command -v carbon-cache >/dev/null ;;
+	python3-whisper) [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import whisper' 2>/dev/null ;;
+	*)
+		echo "setup.sh: unknown package $1: expected haproxy, graphite-carbon, carbon-c-relay or python3-whisper" >&2
+		exit 2
+		;;
+	esac
+}
+
+[ $# -gt 0 ] || set -- haproxy graphite-carbon carbon-c-relay python3-whisper
+
+missing=
+for package in "$@"; do
+	present "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+install="apt-get install -y --no-install-recommends$missing"
+
+if ! command -v apt-get >/dev/null; then
+	echo "setup.sh: missing:$missing; this is no Debian or Ubuntu, install them with this system's package manager" >&2
+	exit 1
+fi
+if [ "$(id -u)" -eq 0 ]; then
+	sudo=
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+	sudo='sudo -n'
+else
+	echo "setup.sh: missing:$missing; run as root, then try again:" >&2
+	echo "  apt-get update && $install" >&2
+	exit 1
+fi
+
+echo "setup.sh: installing$missing" >&2
+apt="$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120"
+# The package lists may be new enough: fetch them only when apt can't do without.
+# Word splitting is meant: the names hold no blanks.
+# shellcheck disable=SC2086
+$apt install -y --no-install-recommends $missing >&2 || {
+	$apt update >&2
+	$apt install -y --no-install-recommends $missing >&2
+}
+
+for package in $missing; do
+	present "$package" || {
+		echo "setup.sh: $package is still missing after: $install" >&2
+		exit 1
+	}
+done
