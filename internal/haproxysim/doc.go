@@ -1,0 +1,9 @@
+// Package haproxysim serves stats sockets that answer from recordings of a
+// real HAProxy, in pieces of odd sizes and with faults on demand. It is for
+// tests and benchmarks only.
+//
+// It answers `show info`, `show stat` and several commands joined by `;` as
+// HAProxy does without a prompt: one line a connection, every reply ended by an
+// empty line, then the connection is closed. It invents no reply: what is not
+// in the recording is an unknown command, in HAProxy's words.
+package haproxysim

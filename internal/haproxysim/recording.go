@@ -1,0 +1,75 @@
+package haproxysim
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// Recording holds the raw replies of one socket, each with its final empty line.
+type Recording struct {
+	Info, Stat []byte
+}
+
+// Load reads the recordings of a snapshot, a directory of files named
+// `<socket>_info` and `<socket>_stat`, by socket.
+func Load(snapshot fs.FS) (map[string]Recording, error) {
+	files, err := fs.Glob(snapshot, "*_info")
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("load recordings: no file is named *_info: %w", fs.ErrNotExist)
+	}
+	recordings := make(map[string]Recording, len(files))
+	for _, file := range files {
+		name := strings.TrimSuffix(file, "_info")
+		info, err := fs.ReadFile(snapshot, file)
+		if err != nil {
+			return nil, err
+		}
+		stat, err := fs.ReadFile(snapshot, name+"_stat")
+		if err != nil {
+			return nil, err
+		}
+		recordings[name] = Recording{Info: info, Stat: stat}
+	}
+	return recordings, nil
+}
+
+// WithLastCheck returns a copy of r in which the first row of `show stat` holds
+// text as its last_chk, quoted as HAProxy does. The text is what a checked
+// server has answered: any bytes.
+func (r Recording) WithLastCheck(text string) Recording {
+	header, rows, _ := bytes.Cut(r.Stat, []byte("\n"))
+	column := slices.Index(strings.Split(string(header), ","), "last_chk")
+	row, rest, found := bytes.Cut(rows, []byte("\n"))
+	fields := strings.Split(string(row), ",")
+	if !found || column < 0 || column >= len(fields) {
+		return r
+	}
+	fields[column] = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
+	r.Stat = slices.Concat(header, []byte("\n"+strings.Join(fields, ",")+"\n"), rest)
+	return r
+}
+
+// unknownCommand is the beginning of HAProxy 2.6's answer to what it does not
+// know; the list of all commands that follows is left out.
+const unknownCommand = "Unknown command. Please enter one of the following commands only:\n" +
+	"  show info [desc|json|typed|float]*      : report information about the running process\n" +
+	"  show stat [desc|json|no-maint|typed|up]*: report counters for each proxy and server\n" +
+	"  help [<command>]                        : list matching or all commands\n" +
+	"  prompt                                  : toggle interactive mode with prompt\n" +
+	"  quit                                    : disconnect\n\n"
+
+func (r Recording) answer(command string) []byte {
+	switch command {
+	case "show info":
+		return r.Info
+	case "show stat":
+		return r.Stat
+	}
+	return []byte(unknownCommand)
+}
