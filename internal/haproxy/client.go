@@ -1,0 +1,123 @@
+package haproxy
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// maxBuffer bounds what is allocated for reading one socket. HAProxy writes at
+// most 16 KiB at once, so larger buffers don't save system calls.
+const maxBuffer = 64 << 10
+
+// defaultMaxReply keeps a socket that never stops talking from filling the
+// disk. A reply of a HAProxy with a million servers is smaller.
+const defaultMaxReply = 1 << 30
+
+// minPause is the shortest pause between two tries to connect.
+const minPause = 10 * time.Millisecond
+
+// maxRemembered bounds the memory of sockets that answer one command only:
+// sockets named after processes come and go.
+const maxRemembered = 1024
+
+// Client asks stats sockets for their statistics. Its fields must not be
+// changed once it is in use; it may be used by many goroutines at once.
+type Client struct {
+	// Dial opens a connection to a socket. Nil means a [net.Dialer].
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Timeout bounds each try to connect. 0 means no bound but the context's.
+	Timeout time.Duration
+	// Retries is the number of tries to connect after the first one; with -1
+	// only the context ends them.
+	Retries int
+	// Interval is the pause between two tries.
+	Interval time.Duration
+	// BufferLimit bounds the memory used for reading one socket, in bytes. At
+	// most 64 KiB are used, also when it is 0.
+	BufferLimit int
+	// MaxReply is the size in bytes at which a reply is refused as endless.
+	// 0 means 1 GiB.
+	MaxReply int64
+	// Log is told of tries that are repeated. Nil means no log.
+	Log *slog.Logger
+
+	buffers sync.Pool // of *[]byte
+
+	mu  sync.Mutex
+	one map[string]struct{} // sockets that answer one command a connection
+}
+
+// Fetch asks the socket for `show info` and `show stat` and writes the raw
+// replies, each with the empty line that ends it, while they arrive: its memory
+// does not depend on their size. Both travel over one connection where the
+// socket answers two commands at once, else over two.
+//
+// Unless Fetch returns nil, what was written is worth nothing. The error is a
+// [*SocketError]; when ctx is canceled it wraps [context.Canceled].
+func (c *Client) Fetch(ctx context.Context, network, address string, info, stat io.Writer) error {
+	s := &session{client: c, network: network, address: address}
+	i, t := newReply(showInfo, info), newReply(showStat, stat)
+	key := network + " " + address
+	if c.answersOne(key) {
+		return s.askEach(ctx, i, t)
+	}
+	err := s.ask(ctx, i, t)
+	switch {
+	case err == nil:
+		return nil
+	case i.whole && t.size == 0 && isSilence(err):
+		err = s.ask(ctx, t)
+	case i.size == 0 && isUnknownCommand(err):
+		err = s.askEach(ctx, i, t)
+	}
+	if err == nil {
+		c.rememberOne(key)
+	}
+	return err
+}
+
+func (c *Client) answersOne(key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.one[key]
+	return ok
+}
+
+func (c *Client) rememberOne(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.one == nil || len(c.one) >= maxRemembered {
+		c.one = make(map[string]struct{})
+	}
+	c.one[key] = struct{}{}
+}
+
+func (c *Client) buffer() *[]byte {
+	if b, ok := c.buffers.Get().(*[]byte); ok {
+		return b
+	}
+	size := maxBuffer
+	if c.BufferLimit > 0 {
+		size = min(size, c.BufferLimit)
+	}
+	b := make([]byte, size)
+	return &b
+}
+
+func (c *Client) maxReply() int64 {
+	if c.MaxReply > 0 {
+		return c.MaxReply
+	}
+	return defaultMaxReply
+}
+
+func (c *Client) log() *slog.Logger {
+	if c.Log != nil {
+		return c.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
