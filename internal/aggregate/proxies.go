@@ -20,6 +20,7 @@ type proxies struct {
 	excluded   [3]map[string]bool // proxies, by row type
 	layouts    map[string]*layouts
 	current    *layouts
+	widenings  int // how often the tables have got columns
 	rows       [4]int
 	collisions []Collision
 }
@@ -36,8 +37,9 @@ type layouts struct {
 	byType [3]layout
 }
 
-// maxLayouts bounds how many kinds of header are remembered.
-const maxLayouts = 16
+// maxHeaders bounds how many kinds of header are remembered, in their layouts
+// as in the columns they brought.
+const maxHeaders = 64
 
 func newProxies(opt Options) proxies {
 	p := proxies{opt: opt}
@@ -71,11 +73,12 @@ func (p *proxies) forget() {
 	p.names = newRegistry()
 	p.layouts = make(map[string]*layouts)
 	p.current = nil
+	p.widenings = 0
 }
 
 func (p *proxies) reset() {
 	// What is remembered follows what is there, not all that ever was.
-	if p.names.mostlyStale() || len(p.layouts) > maxLayouts {
+	if p.names.mostlyStale() || p.widenings > maxHeaders || len(p.layouts) > maxHeaders {
 		p.forget()
 	}
 	p.names.reset()
@@ -162,6 +165,7 @@ func (p *proxies) setColumns(t haproxy.RowType, columns []metric.Column) {
 	}
 	clear(p.layouts)
 	p.current = nil
+	p.widenings++
 }
 
 // admit finds the rows of the tables for an entity that is seen first.
