@@ -1,0 +1,116 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// roundLimit is how long a round of haproxystats-pull may take.
+const roundLimit = time.Minute
+
+// PullTrial is what one run of haproxystats-pull gave.
+type PullTrial struct {
+	CPU   time.Duration // per round
+	Peak  int64         // bytes
+	Bytes int64         // pulled per round
+}
+
+func pullConfig(base, sockets string, s spool) string {
+	return fmt.Sprintf(`[paths]
+base-dir = %s
+
+[pull]
+socket-dir = %s
+dst-dir = %s
+tmp-dst-dir = %s
+pull-interval = 2
+pull-timeout = 60
+timeout = 30
+`, base, sockets, s.incoming, s.staging)
+}
+
+// Pull starts haproxystats-pull on n sockets, each with a process of the pool's
+// size behind it, and measures count rounds after warm unmeasured ones, at
+// least one.
+func Pull(ctx context.Context, program Program, pool *Pool, n, warm, count int) (trial PullTrial, err error) {
+	base, err := os.MkdirTemp("", "hsbench")
+	if err != nil {
+		return trial, err
+	}
+	defer os.RemoveAll(base)
+	spool, err := newSpool(base)
+	if err != nil {
+		return trial, err
+	}
+	dir := filepath.Join(base, "s")
+	if err := os.Mkdir(dir, 0o750); err != nil {
+		return trial, err
+	}
+	files := pool.rounds[0]
+	stop, err := serveSockets(ctx, dir, n, files)
+	if err != nil {
+		return trial, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	c, err := start(program.Pull, pullConfig(base, dir, spool), base)
+	if err != nil {
+		return trial, err
+	}
+	defer c.stop()
+
+	for i := range n {
+		for _, f := range filesOf(files, i) {
+			trial.Bytes += int64(len(f.Data))
+		}
+	}
+	var pids []int
+	var before time.Duration
+	for round := range warm + count {
+		if err := c.until(ctx, roundLimit, func() (bool, error) { return collect(spool, trial.Bytes) }); err != nil {
+			return trial, fmt.Errorf("round %d: %w", round, err)
+		}
+		if round+1 == warm {
+			if pids, err = family(c.cmd.Process.Pid); err != nil {
+				return trial, err
+			}
+			if before, err = cpuTime(pids); err != nil {
+				return trial, err
+			}
+		}
+	}
+	after, err := cpuTime(pids)
+	if err != nil {
+		return trial, err
+	}
+	trial.CPU = (after - before) / time.Duration(count)
+	trial.Peak, err = peakMemory(pids)
+	return trial, err
+}
+
+// collect removes a finished round, if there is one, after a look at its size.
+func collect(s spool, want int64) (bool, error) {
+	finished, err := filepath.Glob(filepath.Join(s.incoming, "[0-9]*"))
+	if err != nil || len(finished) == 0 {
+		return false, err
+	}
+	files, err := os.ReadDir(finished[0])
+	if err != nil {
+		return false, err
+	}
+	var got int64
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			return false, err
+		}
+		got += info.Size()
+	}
+	if got != want {
+		return false, fmt.Errorf("%s holds %d bytes in %d files, want %d bytes", finished[0], got, len(files), want)
+	}
+	return true, os.RemoveAll(finished[0])
+}

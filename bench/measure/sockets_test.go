@@ -1,0 +1,90 @@
+package measure
+
+import (
+	"io"
+	"net"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"haproxystats/bench/workload"
+)
+
+func TestSinkCountsAndConfirms(t *testing.T) {
+	s, err := Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); s.Run() }()
+	first := s.First()
+	conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(s.Port()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "a 1 2\nb 1 2\nc"); err != nil {
+		t.Fatal(err)
+	}
+	<-first
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	// The end of the stream is the sink's confirmation.
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("after the half-close: %d bytes, %v, want EOF", n, err)
+	}
+	if s.Lines() != 2 {
+		t.Errorf("counted %d lines, want 2", s.Lines())
+	}
+	s.Close()
+	<-done
+}
+
+func TestSinkCloseEndsOpenConnections(t *testing.T) {
+	s, err := Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); s.Run() }()
+	first := s.First()
+	conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(s.Port()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "x"); err != nil {
+		t.Fatal(err)
+	}
+	<-first
+	s.Close()
+	<-done
+}
+
+func TestSocketsServeProcessesInTurn(t *testing.T) {
+	dir := t.TempDir()
+	files := []workload.File{
+		{Name: "1_info", Data: []byte("Name: 1\n\n")},
+		{Name: "1_stat", Data: []byte("# 1,\n\n")},
+		{Name: "2_info", Data: []byte("Name: 2\n\n")},
+		{Name: "2_stat", Data: []byte("# 2,\n\n")},
+	}
+	stop, err := serveSockets(t.Context(), dir, 3, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ socket, commands, want string }{
+		{"proc00.sock", "show info\n", "Name: 1\n\n"},
+		{"proc01.sock", "show stat\n", "# 2,\n\n"},
+		{"proc02.sock", "show info;show stat\n", "Name: 1\n\n# 1,\n\n"},
+	} {
+		got, err := ask(filepath.Join(dir, tt.socket), tt.commands)
+		if err != nil || got != tt.want {
+			t.Errorf("%s %q: %q, %v, want %q", tt.socket, tt.commands, got, err, tt.want)
+		}
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}

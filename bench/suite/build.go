@@ -1,0 +1,29 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"haproxystats/bench/measure"
+)
+
+// Ours names our implementation in tables.
+const Ours = "ours"
+
+// Build builds both programs of the checkout into dir, as a release is built.
+func Build(ctx context.Context, dir string) (measure.Program, error) {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+string(filepath.Separator),
+		"./cmd/haproxystats-process", "./cmd/haproxystats-pull")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return measure.Program{}, fmt.Errorf("build the programs (run from the top of the checkout): %w\n%s", err, out)
+	}
+	return measure.Program{
+		Name:    Ours,
+		Process: filepath.Join(dir, "haproxystats-process"),
+		Pull:    filepath.Join(dir, "haproxystats-pull"),
+	}, nil
+}

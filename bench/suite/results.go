@@ -1,0 +1,67 @@
+package suite
+
+import (
+	"fmt"
+
+	"haproxystats/bench/report"
+	"haproxystats/bench/workload"
+)
+
+// pullSockets is how many sockets haproxystats-pull reads, each of size M.
+const pullSockets = 64
+
+func processSubject(size workload.Size) string { return "Process/size=" + size.Name }
+
+func pullSubject(size workload.Size) string {
+	return fmt.Sprintf("Pull/sockets=%dx%s", pullSockets, size.Name)
+}
+
+// The units that goals are stated in.
+const (
+	unitCPU       = "cpu-ms"
+	unitRatio     = "x-wc-l" // CPU time as a multiple of that of "wc -l"
+	unitPeak      = "peak-MB"
+	unitFirstLine = "first-line-ms" // from the start of the program
+)
+
+// goal returns what the project set itself, 0 where it set nothing.
+func goal(subject, unit string) float64 {
+	for _, g := range []struct {
+		subject, unit string
+		value         float64
+	}{
+		{processSubject(workload.L), unitRatio, 12},
+		{processSubject(workload.L), unitPeak, 96},
+		{processSubject(workload.M), unitCPU, 55},
+		{processSubject(workload.M), unitPeak, 48},
+		{processSubject(workload.S), unitFirstLine, 30},
+		{pullSubject(workload.M), unitCPU, 240},
+		{pullSubject(workload.M), unitPeak, 24},
+	} {
+		if g.subject == subject && g.unit == unit {
+			return g.value
+		}
+	}
+	return 0
+}
+
+// results collects rows in the order in which their subjects first appear.
+type results struct{ rows []report.Row }
+
+// add records one value.
+func (r *results) add(subject, program, unit string, value float64) {
+	limit := 0.0
+	if program == Ours {
+		limit = goal(subject, unit)
+	}
+	name := subject + "/program=" + program
+	for i := range r.rows {
+		if r.rows[i].Name == name {
+			r.rows[i].Add(unit, value, limit)
+			return
+		}
+	}
+	row := report.Row{Name: name}
+	row.Add(unit, value, limit)
+	r.rows = append(r.rows, row)
+}
