@@ -1,0 +1,70 @@
+# What can be done here: `make help`.
+
+GO        ?= go
+VERSION   := 1.0.0-dev
+COMMIT    := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+LDFLAGS   := -s -w -X haproxystats/internal/cli.version=$(VERSION) -X haproxystats/internal/cli.commit=$(COMMIT)
+PREFIX    ?= /usr/local
+FUZZTIME  ?= 20s
+TOOL      := $(GO) tool -modfile=tools.mod
+PROGRAMS  := bin/haproxystats-pull bin/haproxystats-process
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: $(PROGRAMS) ## build both programs into bin/
+
+.PHONY: $(PROGRAMS)
+$(PROGRAMS): bin/%:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
+
+.PHONY: install
+install: build ## install both programs and, where there is none, the configuration (PREFIX, DESTDIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc
+	install -m 0755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	test -e $(DESTDIR)/etc/haproxystats.conf || install -m 0640 haproxystats.conf $(DESTDIR)/etc/haproxystats.conf
+
+.PHONY: demo
+demo: ## three real HAProxy instances with traffic, both programs, a live table (DEMO_SECONDS)
+	@sh test/real/setup.sh haproxy
+	@$(GO) run ./demo
+
+.PHONY: test
+test: setup lint generated unit fuzz ## set up and run all tests
+
+.PHONY: setup
+setup: ## install what the tests run: haproxy, carbon, a relay
+	sh test/real/setup.sh
+
+.PHONY: lint
+lint: ## vet, staticcheck, gofumpt
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	@unformatted=$$($(TOOL) gofumpt -l .); test -z "$$unformatted" || { echo "gofumpt -w these: $$unformatted"; exit 1; }
+
+.PHONY: generated
+generated: ## check that go.mod and the generated documents are up to date
+	$(GO) mod tidy -diff
+	sh test/generated.sh
+
+.PHONY: unit
+unit: ## all Go tests with the race detector
+	$(GO) test -race -timeout 20m ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (20s)
+	GO=$(GO) sh test/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## measure the programs and their phases
+	$(GO) run ./bench
+
+.PHONY: bench-compare
+bench-compare: ## measure the original and ours side by side
+	$(GO) run ./bench/compare
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist

@@ -1,0 +1,10 @@
+// Command haproxystats-process makes metrics of the snapshots in the spool and dispatches them.
+package main
+
+import (
+	"os"
+
+	"haproxystats/internal/cli"
+)
+
+func main() { os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr)) }

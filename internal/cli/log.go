@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// levelCritical is above slog's own: what ends the program.
+const levelCritical = slog.LevelError + 4
+
+// logLevels are the values of the option loglevel, which are Python's.
+var logLevels = map[string]slog.Level{
+	"debug":    slog.LevelDebug,
+	"info":     slog.LevelInfo,
+	"warning":  slog.LevelWarn,
+	"warn":     slog.LevelWarn,
+	"error":    slog.LevelError,
+	"critical": levelCritical,
+	"fatal":    levelCritical,
+}
+
+// newLogger returns a logger that writes lines of the format, "text" or "json".
+// With journal, each line begins with its priority, as systemd's journal reads
+// it, and has no time, which the journal notes itself.
+func newLogger(w io.Writer, format, level string, journal bool) *slog.Logger {
+	options := &slog.HandlerOptions{
+		Level: logLevels[strings.ToLower(level)],
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) > 0 {
+				return a
+			}
+			switch {
+			case a.Key == slog.TimeKey && journal:
+				return slog.Attr{}
+			case a.Key == slog.LevelKey && a.Value.Any() == levelCritical:
+				return slog.String(slog.LevelKey, "CRITICAL")
+			}
+			return a
+		},
+	}
+	lines := func(w io.Writer) slog.Handler {
+		if format == "json" {
+			return slog.NewJSONHandler(w, options)
+		}
+		return slog.NewTextHandler(w, options)
+	}
+	if !journal {
+		return slog.New(lines(w))
+	}
+	out := &journalWriter{w: w}
+	return slog.New(&journalHandler{out: out, lines: lines(&out.line)})
+}
+
+// journalHandler puts syslog's priority before each line, in the form
+// "<6>": see sd-daemon(3).
+type journalHandler struct {
+	out   *journalWriter
+	lines slog.Handler // writes into out.line
+}
+
+type journalWriter struct {
+	mu   sync.Mutex
+	line bytes.Buffer
+	w    io.Writer
+}
+
+func (h *journalHandler) Enabled(ctx context.Context, l slog.Level) bool {
+	return h.lines.Enabled(ctx, l)
+}
+
+func (h *journalHandler) Handle(ctx context.Context, r slog.Record) error {
+	h.out.mu.Lock()
+	defer h.out.mu.Unlock()
+	h.out.line.Reset()
+	fmt.Fprintf(&h.out.line, "<%d>", priority(r.Level))
+	if err := h.lines.Handle(ctx, r); err != nil {
+		return err
+	}
+	_, err := h.out.w.Write(h.out.line.Bytes())
+	return err
+}
+
+func (h *journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &journalHandler{h.out, h.lines.WithAttrs(attrs)}
+}
+
+func (h *journalHandler) WithGroup(name string) slog.Handler {
+	return &journalHandler{h.out, h.lines.WithGroup(name)}
+}
+
+// priority is syslog's number for a level.
+func priority(l slog.Level) int {
+	switch {
+	case l >= levelCritical:
+		return 2
+	case l >= slog.LevelError:
+		return 3
+	case l >= slog.LevelWarn:
+		return 4
+	case l >= slog.LevelInfo:
+		return 6
+	}
+	return 7
+}
+
+// isJournal tells whether w is the stream to the journal that systemd made for
+// this program, which it names by device and inode in JOURNAL_STREAM.
+func isJournal(w io.Writer, stream string) bool {
+	f, ok := w.(*os.File)
+	if !ok || stream == "" {
+		return false
+	}
+	var st unix.Stat_t
+	if unix.Fstat(int(f.Fd()), &st) != nil {
+		return false
+	}
+	return stream == fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+}
