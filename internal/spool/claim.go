@@ -1,0 +1,239 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Claim waits for an entry and hands it to the caller alone, who must end with
+// one of [Entry.Commit], [Entry.Release] and [Entry.Postpone]. A queue that
+// can't be read is waited for, like an empty one. The error is the context's, or
+// satisfies errors.Is(err, fs.ErrClosed).
+func (r *Reader) Claim(ctx context.Context) (*Entry, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		a, wait, err := r.next()
+		if err != nil {
+			return nil, err
+		}
+		if a == nil {
+			if wait.scan {
+				r.scan(r.scanWanted)
+			} else {
+				wait.until(ctx)
+			}
+			continue
+		}
+		if e := r.open(a); e != nil {
+			return e, nil
+		}
+	}
+}
+
+// waiting says what to wait for when there is nothing to claim.
+type waiting struct {
+	scan bool            // nothing: make a listing first
+	wake <-chan struct{} // closed when something has changed
+	due  time.Time       // unless zero, when to look again
+}
+
+func (w waiting) until(ctx context.Context) {
+	var due <-chan time.Time
+	if !w.due.IsZero() {
+		t := time.NewTimer(time.Until(w.due))
+		defer t.Stop()
+		due = t.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-w.wake:
+	case <-due:
+	}
+}
+
+// scanWanted says whether only a listing can tell what comes next. While
+// there are more entries than ready holds, an event is no reason for one: what
+// arrives is nearly always younger than those.
+func (r *Reader) scanWanted() bool {
+	if time.Now().Before(r.pause) {
+		return false
+	}
+	if len(r.ready) == 0 {
+		return r.dirty || r.more
+	}
+	return r.dirty && !r.more
+}
+
+// next takes the oldest entry that may be claimed now.
+func (r *Reader) next() (*attempt, waiting, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, waiting{}, fmt.Errorf("claim from %s: %w", r.dir, fs.ErrClosed)
+	}
+	now := time.Now()
+	w := waiting{wake: r.wake}
+	if now.Before(r.pause) {
+		w.due = r.pause
+		return nil, w, nil
+	}
+	if r.scanWanted() {
+		w.scan = true
+		return nil, w, nil
+	}
+	var best *attempt
+	for _, a := range r.taken {
+		switch {
+		case a.claimed:
+		case a.due.After(now):
+			if w.due.IsZero() || a.due.Before(w.due) {
+				w.due = a.due
+			}
+		case best == nil || a.compare(best.item) < 0:
+			best = a
+		}
+	}
+	if len(r.ready) > 0 && (best == nil || r.ready[0].compare(best.item) < 0) {
+		best = &attempt{item: r.ready[0]}
+		r.taken[best.name] = best
+		r.ready = r.ready[1:]
+		r.unclaimed--
+	}
+	if best == nil {
+		return nil, w, nil
+	}
+	best.claimed = true
+	return best, w, nil
+}
+
+// open makes an entry of what next took, or gives it back and returns nil.
+func (r *Reader) open(a *attempt) *Entry {
+	path := filepath.Join(r.dir, a.name)
+	dir, err := openNoFollow(path)
+	if err == nil {
+		info, statErr := dir.Stat()
+		if statErr == nil {
+			return &Entry{r: r, a: a, path: path, dir: dir, id: identify(info)}
+		}
+		dir.Close()
+		err = statErr
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
+		// Somebody removed it, or put something else there, which the next
+		// listing tells of.
+		r.drop(a)
+	case exhausted(err):
+		r.beginOutage(err)
+		r.unclaim(a)
+	default:
+		r.giveBack(a, path, err, true)
+	}
+	return nil
+}
+
+// exhausted says whether err is for want of a resource of the process or the
+// machine, so that no entry is to blame.
+func exhausted(err error) bool {
+	return slices.ContainsFunc([]error{unix.EMFILE, unix.ENFILE, unix.ENOMEM},
+		func(e error) bool { return errors.Is(err, e) })
+}
+
+// drop forgets an entry that is no longer in the queue.
+func (r *Reader) drop(a *attempt) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.taken, a.name)
+}
+
+// unclaim lets the entry be claimed as if it had not been.
+func (r *Reader) unclaim(a *attempt) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a.claimed = false
+}
+
+// giveBack returns an entry to the queue, or gives it up if it has been at
+// fault too often.
+func (r *Reader) giveBack(a *attempt, path string, cause error, blame bool) {
+	r.mu.Lock()
+	if blame {
+		a.tries++
+	}
+	tries, closed := a.tries, r.closed
+	r.mu.Unlock()
+	if blame && tries < maxTries {
+		r.log.Warn("spool entry could not be processed", "entry", path, "try", tries, "error", cause)
+	}
+	if tries >= maxTries && !closed && r.giveUp(a, path, cause) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a.claimed = false
+	a.due = time.Now().Add(min(maxRetry, firstRetry<<min(a.returns, 10)))
+	a.returns++
+	r.wakeAll()
+}
+
+// giveUp moves an entry out of the queue, for the operator to look at.
+func (r *Reader) giveUp(a *attempt, path string, cause error) bool {
+	to, err := r.moveOut(path, a.name, r.corrupt)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.drop(a)
+		return true
+	}
+	r.mu.Lock()
+	known := a.stuck
+	if err == nil {
+		delete(r.taken, a.name)
+		r.corrupted++
+	} else {
+		a.stuck = true
+	}
+	r.mu.Unlock()
+	switch {
+	case err == nil:
+		r.log.Error("spool entry given up", "entry", path, "moved", to, "tries", maxTries, "error", cause)
+	case !known:
+		r.log.Error("spool entry given up can't be moved away", "entry", path, "error", err)
+	}
+	return err == nil
+}
+
+// moveOut renames an entry into another directory beside the queue and returns
+// its new path. It makes that directory anew if it is gone.
+func (r *Reader) moveOut(path, name, dir string) (string, error) {
+	made := false
+	to := filepath.Join(dir, name)
+	for {
+		err := rename(path, to)
+		switch {
+		case err == nil:
+			return to, nil
+		case errors.Is(err, fs.ErrExist):
+			r.mu.Lock()
+			r.sequence++
+			to = fmt.Sprintf("%s.%d", filepath.Join(dir, name), r.sequence)
+			r.mu.Unlock()
+		case errors.Is(err, fs.ErrNotExist) && !made:
+			made = true
+			if err := makeDirectory(dir); err != nil {
+				return "", err
+			}
+		case errors.Is(err, fs.ErrPermission):
+			return "", fmt.Errorf("%w: the entry and the queue must be writable for %s", err, whoami())
+		default:
+			return "", err
+		}
+	}
+}

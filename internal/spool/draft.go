@@ -1,0 +1,140 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+)
+
+// syncers bounds how many files are synced at once. Those that are share the
+// journal's commits, so that the time hardly grows with their number.
+const syncers = 16
+
+// Draft is a directory being staged. It ends with [Draft.Commit] or
+// [Draft.Discard]. It is safe for concurrent use.
+type Draft struct {
+	w           *Writer
+	name        string
+	path, final string
+	dir         *os.File
+
+	mu    sync.Mutex
+	files []string
+	done  bool
+}
+
+func (d *Draft) open() error {
+	if err := os.RemoveAll(d.path); err != nil {
+		return err
+	}
+	err := os.Mkdir(d.path, dirMode)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = d.w.remake(d.w.tmp); err == nil {
+			err = os.Mkdir(d.path, dirMode)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	d.dir, err = openNoFollow(d.path)
+	return err
+}
+
+// Create makes a new file of that name in the directory. The caller closes it
+// before [Draft.Commit].
+func (d *Draft) Create(name string) (*os.File, error) {
+	path := filepath.Join(d.path, name)
+	if err := checkFileName(name); err != nil {
+		return nil, fmt.Errorf("create %q in %s: %w", name, d.path, err)
+	}
+	f, err := openAt(d.dir, name, path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.files = append(d.files, name)
+	return f, nil
+}
+
+// Commit makes the files and their directory durable and hands the directory
+// over by one rename. On an error nothing has been handed over, and the caller
+// discards the draft; the error satisfies errors.Is(err, fs.ErrExist) if the
+// queue holds that name already.
+func (d *Draft) Commit() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.done {
+		return fmt.Errorf("commit %s: %w", d.path, fs.ErrClosed)
+	}
+	if err := d.sync(); err != nil {
+		return fmt.Errorf("commit %s: %w", d.path, err)
+	}
+	err := rename(d.path, d.final)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = d.w.remake(d.w.dir); err == nil {
+			err = rename(d.path, d.final)
+		}
+	}
+	if errors.Is(err, unix.EXDEV) {
+		return fmt.Errorf("commit %s: %w: put both on one file system", d.path, err)
+	}
+	if err != nil {
+		return fmt.Errorf("commit %s: %w", d.path, err)
+	}
+	d.finish()
+	if err := syncDirectory(d.w.dir); err != nil {
+		// It is handed over and complete; calling that a failure would make
+		// the caller believe that nothing is there.
+		d.w.log.Error("a power cut may take back the last entries", "dir", d.w.dir, "error", err)
+	}
+	return nil
+}
+
+// sync makes all files and the directory durable.
+func (d *Draft) sync() error {
+	var g errgroup.Group
+	g.SetLimit(syncers)
+	for _, name := range d.files {
+		g.Go(func() error {
+			f, err := openAt(d.dir, name, filepath.Join(d.path, name), unix.O_RDONLY)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			return f.Sync()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return d.dir.Sync()
+}
+
+// Discard removes the draft with all its files. After Commit it does nothing.
+func (d *Draft) Discard() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.done {
+		return nil
+	}
+	defer d.finish()
+	if err := os.RemoveAll(d.path); err != nil {
+		return fmt.Errorf("discard %s: %w", d.path, err)
+	}
+	return nil
+}
+
+func (d *Draft) finish() {
+	d.done = true
+	if d.dir != nil {
+		d.dir.Close()
+	}
+	d.w.unstage(d.name)
+}

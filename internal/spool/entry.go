@@ -1,0 +1,115 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// Entry is a claimed directory. One of Commit, Release and Postpone ends the
+// claim; after that the others do nothing, so that a claim may be ended by
+// another goroutine than its worker's.
+type Entry struct {
+	r    *Reader
+	a    *attempt
+	path string
+	dir  *os.File
+	id   identity
+
+	// Guarded by r.mu.
+	ending, ended bool
+}
+
+// Name returns the directory's name.
+func (e *Entry) Name() string { return e.a.name }
+
+// Epoch returns the number that the directory is named by.
+func (e *Entry) Epoch() int64 { return e.a.epoch }
+
+// FS returns the entry's files. It is flat: it has no directory but ".".
+// Opening anything but a regular file is an error, and no link is followed. It
+// can't be used after the end of the claim.
+func (e *Entry) FS() fs.FS { return entryFS{e.dir, e.path} }
+
+// begin claims the right to end the claim.
+func (e *Entry) begin() bool {
+	e.r.mu.Lock()
+	defer e.r.mu.Unlock()
+	if e.ending || e.ended {
+		return false
+	}
+	e.ending = true
+	return true
+}
+
+// end closes the entry, or takes begin back.
+func (e *Entry) end(ended bool) {
+	e.r.mu.Lock()
+	e.ending, e.ended = false, ended
+	e.r.mu.Unlock()
+	if ended {
+		e.dir.Close()
+	}
+}
+
+// Commit takes the entry out of the queue for good. After an error the claim
+// goes on, and the caller ends it with Postpone; the error satisfies
+// errors.Is(err, fs.ErrNotExist) if the entry has vanished from the queue, and
+// fs.ErrClosed if the claim or the reader has ended.
+func (e *Entry) Commit() error {
+	if !e.begin() {
+		return fmt.Errorf("commit %s: %w", e.path, fs.ErrClosed)
+	}
+	gone, err := e.leave()
+	if err != nil {
+		e.end(false)
+		return fmt.Errorf("commit %s: %w", e.path, err)
+	}
+	e.end(true)
+	e.r.drop(e.a)
+	if err := os.RemoveAll(gone); err != nil {
+		e.r.noteLitter(err)
+	}
+	return nil
+}
+
+// leave moves the entry to the trash and returns where it is there.
+func (e *Entry) leave() (string, error) {
+	e.r.mu.Lock()
+	closed := e.r.closed
+	e.r.mu.Unlock()
+	if closed {
+		return "", fs.ErrClosed
+	}
+	info, err := os.Lstat(e.path)
+	if err != nil {
+		return "", err
+	}
+	if identify(info) != e.id {
+		return "", fmt.Errorf("%w: another one has taken its place", fs.ErrNotExist)
+	}
+	return e.r.moveOut(e.path, e.a.name, e.r.trash)
+}
+
+// Release gives the entry back because it could not be processed, for the cause
+// given. It can be claimed again after a short delay that grows each time. The
+// third time it is moved out of the queue instead.
+func (e *Entry) Release(cause error) {
+	if cause == nil {
+		cause = errors.New("no cause given")
+	}
+	e.giveBack(cause, true)
+}
+
+// Postpone gives the entry back because of something that is not its fault: it
+// can be claimed again after a short delay that grows each time.
+func (e *Entry) Postpone() { e.giveBack(nil, false) }
+
+func (e *Entry) giveBack(cause error, blame bool) {
+	if !e.begin() {
+		return
+	}
+	e.end(true)
+	e.r.giveBack(e.a, e.path, cause, blame)
+}

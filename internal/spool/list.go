@@ -1,0 +1,67 @@
+package spool
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"io/fs"
+	"slices"
+)
+
+// list calls visit for every name in dir, in no order, a few hundred at a time,
+// so that memory does not grow with their number.
+func list(dir string, visit func(fs.DirEntry)) error {
+	f, err := openNoFollow(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for {
+		entries, err := f.ReadDir(512)
+		for _, e := range entries {
+			visit(e)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// item is an entry's name and the number it stands for.
+type item struct {
+	epoch int64
+	name  string
+}
+
+// compare orders by number; 7 and 007 are two names of one number.
+func (i item) compare(j item) int {
+	return cmp.Or(cmp.Compare(i.epoch, j.epoch), cmp.Compare(i.name, j.name))
+}
+
+// oldest keeps the limit smallest of the items added to it.
+type oldest struct {
+	limit int
+	items []item
+	total int // how many were added
+}
+
+func (o *oldest) add(i item) {
+	o.total++
+	o.items = append(o.items, i)
+	// Cutting only when twice the limit is there makes an addition cheap.
+	if len(o.items) >= 2*o.limit {
+		o.cut()
+	}
+}
+
+// cut sorts the items and drops those beyond the limit.
+func (o *oldest) cut() {
+	slices.SortFunc(o.items, item.compare)
+	if len(o.items) > o.limit {
+		clear(o.items[o.limit:])
+		o.items = o.items[:o.limit]
+	}
+}

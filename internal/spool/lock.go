@@ -1,0 +1,47 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// lock makes the caller the only one at that end of dir, until the returned
+// file is closed or the process ends. The lock file stays: removing it would
+// let two processes hold locks on two files of one name.
+func lock(dir, end string) (*os.File, error) {
+	path := dir + "." + end + ".lock"
+	// Non-blocking, so that a planted FIFO can't hold up the start.
+	// Read-only, so that a file system can be remounted so while we run.
+	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w: %s must be able to create and write files in its parent directory", dir, err, whoami())
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %s: %w: remove it", dir, path, errNotRegular)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		holder, _ := io.ReadAll(io.LimitReader(f, 20))
+		f.Close()
+		return nil, fmt.Errorf("lock %s: another process (pid %s) is its %s: stop that one, or use another directory: %w",
+			dir, strings.TrimSpace(string(holder)), end, err)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: flock %s: %w", dir, path, err)
+	}
+	// The number only serves the message above, so that a full disk is no
+	// reason to refuse to start.
+	if w, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0); err == nil {
+		_, _ = w.WriteString(strconv.Itoa(os.Getpid()) + "\n")
+		w.Close()
+	}
+	return f, nil
+}

@@ -1,0 +1,281 @@
+package spool
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// TestAnyOrder runs random sequences of both ends, crashes of them and faults
+// of the directory, against what must hold for each entry: it is read whole, it
+// is there until it is committed, it never comes back after.
+func TestAnyOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// A bubble's T must not be asked for its deadline.
+		rapid.Check(struct{ testing.TB }{t}, func(rt *rapid.T) {
+			m := newMachine(rt)
+			defer m.close()
+			rt.Repeat(map[string]func(*rapid.T){
+				"stage":         m.stage,
+				"create":        m.create,
+				"handOver":      m.handOver,
+				"discard":       m.discard,
+				"writerCrashes": m.writerCrashes,
+				"claim":         m.claim,
+				"commit":        m.commit,
+				"release":       m.release,
+				"postpone":      m.postpone,
+				"readerCrashes": m.readerCrashes,
+				"moveAndBack":   m.moveAndBack,
+				"wait":          func(*rapid.T) { time.Sleep(time.Second) },
+				"":              m.check,
+			})
+			m.drain()
+		})
+	})
+}
+
+type staged struct {
+	d     *Draft
+	files int
+}
+
+// machine is the model: what the queue must hold.
+type machine struct {
+	t     *rapid.T
+	base  string
+	dir   string
+	w     *Writer
+	r     *Reader
+	next  int64
+	draft map[int64]*staged
+	in    map[int64]int // handed over and not committed: its number of files
+	held  map[int64]*Entry
+	tries map[int64]int // since the reader opened
+	given map[int64]int // given up
+}
+
+func newMachine(t *rapid.T) *machine {
+	base, err := os.MkdirTemp("", "spool")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &machine{
+		t: t, base: base, dir: filepath.Join(base, "incoming"), next: 1500000000,
+		draft: map[int64]*staged{}, in: map[int64]int{}, held: map[int64]*Entry{},
+		tries: map[int64]int{}, given: map[int64]int{},
+	}
+	m.openWriter()
+	m.openReader()
+	return m
+}
+
+func (m *machine) close() {
+	m.w.Close()
+	m.r.Close()
+	os.RemoveAll(m.base)
+}
+
+func (m *machine) must(err error) {
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *machine) openWriter() {
+	w, err := OpenWriter(WriterOptions{Dir: m.dir, Tmp: m.dir + ".tmp"})
+	m.must(err)
+	m.w = w
+	if entries, err := os.ReadDir(m.dir + ".tmp"); err != nil || len(entries) > 0 {
+		m.t.Fatalf("tmp holds %v, %v", entries, err)
+	}
+}
+
+func (m *machine) openReader() {
+	r, err := OpenReader(ReaderOptions{Dir: m.dir})
+	m.must(err)
+	r.window = 3
+	m.r = r
+	if entries, err := os.ReadDir(m.dir + ".trash"); err != nil || len(entries) > 0 {
+		m.t.Fatalf("trash holds %v, %v", entries, err)
+	}
+}
+
+func pick[V any](t *rapid.T, from map[int64]V) (int64, V) {
+	if len(from) == 0 {
+		t.Skip("none")
+	}
+	k := rapid.SampledFrom(slices.Sorted(maps.Keys(from))).Draw(t, "which")
+	return k, from[k]
+}
+
+func (m *machine) stage(t *rapid.T) {
+	m.next += int64(rapid.IntRange(1, 3).Draw(t, "seconds"))
+	d, err := m.w.Stage(m.next)
+	m.must(err)
+	m.draft[m.next] = &staged{d: d}
+}
+
+func (m *machine) create(t *rapid.T) {
+	epoch, s := pick(t, m.draft)
+	f, err := s.d.Create(fmt.Sprint("f", s.files))
+	m.must(err)
+	f.Write(pattern(epoch, s.files))
+	f.Close()
+	s.files++
+}
+
+func (m *machine) handOver(t *rapid.T) {
+	epoch, s := pick(t, m.draft)
+	m.must(s.d.Commit())
+	delete(m.draft, epoch)
+	m.in[epoch] = s.files
+	m.r.look()
+}
+
+func (m *machine) discard(t *rapid.T) {
+	epoch, s := pick(t, m.draft)
+	m.must(s.d.Discard())
+	delete(m.draft, epoch)
+}
+
+// writerCrashes ends the writer without any of its own cleaning up.
+func (m *machine) writerCrashes(*rapid.T) {
+	for epoch, s := range m.draft {
+		s.d.dir.Close()
+		delete(m.draft, epoch)
+	}
+	m.w.Close()
+	m.openWriter()
+}
+
+func (m *machine) readerCrashes(*rapid.T) {
+	for epoch, e := range m.held {
+		e.dir.Close()
+		delete(m.held, epoch)
+	}
+	clear(m.tries)
+	m.r.Close()
+	m.openReader()
+}
+
+func (m *machine) claim(t *rapid.T) {
+	e := m.tryClaim()
+	if e == nil {
+		t.Skip("nothing to claim")
+	}
+	m.held[e.Epoch()] = e
+}
+
+// tryClaim claims an entry if one can be had now, and reads it.
+func (m *machine) tryClaim() *Entry {
+	a, w, err := m.r.next()
+	m.must(err)
+	if w.scan {
+		m.r.scan(m.r.scanWanted)
+		a, _, err = m.r.next()
+		m.must(err)
+	}
+	if a == nil {
+		return nil
+	}
+	e := m.r.open(a)
+	if e == nil {
+		m.t.Fatalf("%s could not be opened", a.name)
+	}
+	files, ok := m.in[e.Epoch()]
+	if !ok || m.held[e.Epoch()] != nil {
+		m.t.Fatalf("%s claimed, but it is not in the queue or is held", e.Name())
+	}
+	entries, err := fs.ReadDir(e.FS(), ".")
+	if err != nil || len(entries) != files {
+		m.t.Fatalf("%s has %d files, %v, want %d", e.Name(), len(entries), err, files)
+	}
+	for i := range files {
+		b, err := fs.ReadFile(e.FS(), fmt.Sprint("f", i))
+		if err != nil || !bytes.Equal(b, pattern(e.Epoch(), i)) {
+			m.t.Fatalf("%s: file %d: %d bytes, %v", e.Name(), i, len(b), err)
+		}
+	}
+	return e
+}
+
+func (m *machine) commit(t *rapid.T) {
+	epoch, e := pick(t, m.held)
+	m.must(e.Commit())
+	delete(m.held, epoch)
+	delete(m.in, epoch)
+	delete(m.tries, epoch)
+}
+
+func (m *machine) release(t *rapid.T) {
+	epoch, e := pick(t, m.held)
+	e.Release(fmt.Errorf("some cause"))
+	delete(m.held, epoch)
+	if m.tries[epoch]++; m.tries[epoch] == maxTries {
+		m.given[epoch] = m.in[epoch]
+		delete(m.in, epoch)
+	}
+}
+
+func (m *machine) postpone(t *rapid.T) {
+	epoch, e := pick(t, m.held)
+	e.Postpone()
+	delete(m.held, epoch)
+}
+
+func (m *machine) moveAndBack(*rapid.T) {
+	m.must(os.Rename(m.dir, m.dir+".away"))
+	m.r.scan(func() bool { return true })
+	m.must(os.Rename(m.dir+".away", m.dir))
+	m.r.look()
+	time.Sleep(outagePause)
+}
+
+// check compares the directories with the model.
+func (m *machine) check(*rapid.T) {
+	for dir, want := range map[string]map[int64]int{m.dir: m.in, m.dir + ".corrupt": m.given} {
+		entries, err := os.ReadDir(dir)
+		m.must(err)
+		for _, e := range entries {
+			if epoch, ok := parseEpoch(e.Name()); !ok {
+				m.t.Fatalf("%s holds %s", dir, e.Name())
+			} else if _, ok := want[epoch]; !ok {
+				m.t.Fatalf("%s holds %s, which should have left", dir, e.Name())
+			}
+		}
+		if len(entries) != len(want) {
+			m.t.Fatalf("%s holds %d, want %d", dir, len(entries), len(want))
+		}
+	}
+	if entries, _ := os.ReadDir(m.dir + ".trash"); len(entries) > 0 {
+		m.t.Fatalf("trash holds %v", entries)
+	}
+}
+
+// drain claims and commits all that is left.
+func (m *machine) drain() {
+	for _, e := range m.held {
+		e.Postpone()
+	}
+	clear(m.held)
+	time.Sleep(maxRetry)
+	for len(m.in) > 0 {
+		e := m.tryClaim()
+		if e == nil {
+			m.t.Fatalf("nothing to claim, but %v in the queue", m.in)
+		}
+		m.must(e.Commit())
+		delete(m.in, e.Epoch())
+	}
+	m.check(m.t)
+}

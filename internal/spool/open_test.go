@@ -1,0 +1,200 @@
+package spool
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// onThread calls f on a thread of its own, which dies with what prepare did to
+// it.
+func onThread(t *testing.T, prepare func() error, f func()) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked
+		if err := prepare(); err != nil {
+			done <- err
+			return
+		}
+		f()
+	}()
+	if err := <-done; err != nil {
+		t.Skipf("needs root: %v", err)
+	}
+}
+
+func inMountNamespace(t *testing.T, f func()) {
+	t.Helper()
+	onThread(t, func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
+			return err
+		}
+		return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	}, f)
+}
+
+func asNobody(t *testing.T, f func()) {
+	t.Helper()
+	onThread(t, func() error {
+		if os.Geteuid() != 0 {
+			return errors.New("not root")
+		}
+		// The file system's user id is a thread's own.
+		_, err := unix.SetfsuidRetUid(65534)
+		return err
+	}, f)
+}
+
+func refused(t *testing.T, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("opened, want an error with %q", words)
+		return
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("error %q lacks %q", err, w)
+		}
+	}
+}
+
+func openBoth(dir, tmp string) (writer, reader error) {
+	w, writer := OpenWriter(WriterOptions{Dir: dir, Tmp: tmp})
+	if writer == nil {
+		w.Close()
+	}
+	r, reader := OpenReader(ReaderOptions{Dir: dir})
+	if reader == nil {
+		r.Close()
+	}
+	return writer, reader
+}
+
+func TestOpenMakesDirectories(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b", "incoming")
+	if w, r := openBoth(dir+"/", dir+".tmp/"); w != nil || r != nil {
+		t.Fatal(w, r)
+	}
+	for _, d := range []string{dir, dir + ".tmp", dir + ".trash", dir + ".corrupt"} {
+		if info, err := os.Stat(d); err != nil || !info.IsDir() || info.Mode().Perm()&^0o750 != 0 {
+			t.Errorf("%s: %v, %v", d, info, err)
+		}
+	}
+}
+
+func TestOpenRefusesPlaces(t *testing.T) {
+	base := t.TempDir()
+	file := filepath.Join(base, "file")
+	os.WriteFile(file, nil, 0o600)
+	in := filepath.Join(base, "incoming")
+	tests := []struct {
+		name, dir, tmp string
+		words          []string
+	}{
+		{"none", "", in, []string{"no directory"}},
+		{"a file", file, in, []string{file, "not a directory"}},
+		{"below a file", file + "/x", in, []string{file, "not a directory"}},
+		{"equal", in, in + "/.", []string{in, "can't be it"}},
+		{"queue in tmp", in + "/7", in, []string{in + "/7", "can't be it or in it"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := OpenWriter(WriterOptions{Dir: tt.dir, Tmp: tt.tmp})
+			refused(t, err, tt.words...)
+		})
+	}
+}
+
+func TestOpenRefusesOtherFileSystem(t *testing.T) {
+	base := t.TempDir()
+	dir, tmp := filepath.Join(base, "incoming"), filepath.Join(base, "disk")
+	plant(t, base, "disk")
+	for _, kind := range []string{"tmpfs", "bind"} {
+		t.Run(kind, func(t *testing.T) {
+			inMountNamespace(t, func() {
+				err := unix.Mount("tmpfs", tmp, "tmpfs", 0, "")
+				if kind == "bind" { // one file system, but rename fails all the same
+					err = unix.Mount(base, tmp, "", unix.MS_BIND, "")
+				}
+				if err != nil {
+					t.Skipf("needs to mount: %v", err)
+				}
+				_, err = OpenWriter(WriterOptions{Dir: dir, Tmp: tmp})
+				refused(t, err, dir, tmp, "different file systems")
+				_, err = OpenReader(ReaderOptions{Dir: tmp})
+				refused(t, err, tmp, tmp+".trash", "different file systems")
+			})
+		})
+	}
+}
+
+func TestSecondInstanceIsRefused(t *testing.T) {
+	dir := queue(t)
+	w, r := openWriterAt(t, dir, nil), openReaderAt(t, dir, nil)
+	pid := strconv.Itoa(os.Getpid())
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{dir, link} {
+		we, re := openBoth(d, filepath.Join(t.TempDir(), "tmp"))
+		refused(t, we, dir, pid, "writer", "stop that one")
+		refused(t, re, dir, pid, "reader", "stop that one")
+	}
+	_, err := OpenWriter(WriterOptions{Dir: queue(t), Tmp: dir + ".tmp"})
+	refused(t, err, dir+".tmp", pid)
+
+	w.Close()
+	r.Close()
+	if w, r := openBoth(dir, dir+".tmp"); w != nil || r != nil {
+		t.Error(w, r)
+	}
+}
+
+func TestLockFileIsNotFollowed(t *testing.T) {
+	dir := queue(t)
+	target := filepath.Join(t.TempDir(), "target")
+	os.Symlink(target, dir+".writer.lock")
+	unix.Mkfifo(dir+".reader.lock", 0o600)
+	w, r := openBoth(dir, dir+".tmp")
+	refused(t, w, dir+".writer.lock")
+	refused(t, r, dir+".reader.lock", "not a regular file")
+	if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("a symbolic link was followed")
+	}
+}
+
+func TestOpenNamesPermissions(t *testing.T) {
+	base, err := os.MkdirTemp("", "spool") // t.TempDir is for its owner only
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(base) })
+	os.Chmod(base, 0o755)
+	dir := filepath.Join(base, "incoming")
+	plant(t, base, "incoming", "incoming.tmp")
+	asNobody(t, func() {
+		w, r := openBoth(dir, dir+".tmp")
+		for _, err := range []error{w, r} {
+			refused(t, err, dir, "user ", "uid ", "permission denied", "belongs to root:root", "mode 0750")
+		}
+		w, r = openBoth(filepath.Join(base, "new"), dir)
+		for _, err := range []error{w, r} {
+			refused(t, err, filepath.Join(base, "new"), "permission denied", "must be able to make it")
+		}
+	})
+	os.Chmod(dir, 0o777)
+	asNobody(t, func() {
+		_, r := openBoth(dir, dir+".tmp")
+		refused(t, r, dir+".trash", "permission denied", "must be able to make it")
+	})
+}

@@ -1,0 +1,205 @@
+package spool
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+const (
+	maxTries   = 3
+	windowSize = 1024
+	// outagePause is how long nothing is tried after the directory could not be
+	// read, for want of the directory, of descriptors or of a healthy disk.
+	outagePause = time.Second
+	// firstRetry is the delay of an entry that came back once; it doubles each
+	// time, to maxRetry.
+	firstRetry = 250 * time.Millisecond
+	maxRetry   = 5 * time.Second
+)
+
+// ReaderOptions says where a [Reader] works.
+type ReaderOptions struct {
+	// Dir is the queue.
+	Dir string
+	// Rescan is the interval of the listings that are made without any event;
+	// 0 means 5 s.
+	Rescan time.Duration
+	// Log gets what no caller is told. Nil means nowhere.
+	Log *slog.Logger
+}
+
+// Reader is the emptying end of a queue. It hands out entries oldest first and
+// each to one caller of [Reader.Claim] only. It is safe for concurrent use.
+//
+// Nobody tells it what is in the directory: an event says look, and a listing
+// says what is there. So an overflow of events, a directory that was moved away
+// and back, and a start with a full queue are no special cases. It knows the
+// names of the oldest entries only, so that its memory doesn't grow with the
+// length of the queue; a late entry that is older than those waits until they
+// are done.
+type Reader struct {
+	dir, trash, corrupt string
+	rescan              time.Duration
+	window              int
+	log                 *slog.Logger
+	lock                *os.File
+	notify              func(dir string) (*notifier, error)
+
+	listing sync.Mutex // serialises listings; taken before mu
+	foreign foreign    // guarded by listing
+
+	mu        sync.Mutex
+	closed    bool
+	ready     []item // the oldest entries that nobody has claimed
+	unclaimed int    // how many there are with those that ready has no room for
+	more      bool   // there are some that ready had no room for
+	dirty     bool   // something may have arrived since the last listing
+	taken     map[string]*attempt
+	outage    error     // why the directory could not be read last time
+	pause     time.Time // nothing is tried before this time
+	wake      chan struct{}
+	sequence  int  // makes names in trash unique
+	litter    bool // there may be something in the trash
+	littered  bool // and that was logged
+	corrupted int64
+}
+
+// attempt is what is known of an entry that has been claimed at least once and
+// has not left the queue.
+type attempt struct {
+	item
+	claimed bool
+	tries   int       // how often it was at fault
+	returns int       // how often it came back
+	due     time.Time // when it may be claimed again
+	stuck   bool      // it could not be moved out of the way, and that was logged
+}
+
+// OpenReader makes the directory if it is missing, becomes its only reader and
+// empties its trash.
+func OpenReader(o ReaderOptions) (*Reader, error) {
+	dir, err := openDirectory(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{
+		dir:     dir,
+		trash:   dir + ".trash",
+		corrupt: dir + ".corrupt",
+		rescan:  cmp.Or(o.Rescan, 5*time.Second),
+		window:  windowSize,
+		log:     cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
+		notify:  watchDirectory,
+		dirty:   true,
+		taken:   make(map[string]*attempt),
+		wake:    make(chan struct{}),
+	}
+	for _, beside := range []string{r.trash, r.corrupt} {
+		if err := makeDirectory(beside); err != nil {
+			return nil, err
+		}
+		if err := checkAccess(beside); err != nil {
+			return nil, err
+		}
+		if err := checkSameMount(dir, beside); err != nil {
+			return nil, fmt.Errorf("open spool: %w", err)
+		}
+	}
+	if r.lock, err = lock(dir, "reader"); err != nil {
+		return nil, err
+	}
+	r.litter = true
+	r.emptyTrash()
+	return r, nil
+}
+
+// Close lets another reader have the queue. Entries that are still claimed stay
+// in it; they can't be committed any more.
+func (r *Reader) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	r.wakeAll()
+	return r.lock.Close()
+}
+
+// Waiting returns how many entries nobody has claimed, as far as is known.
+func (r *Reader) Waiting() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.unclaimed
+	for _, a := range r.taken {
+		if !a.claimed {
+			n++
+		}
+	}
+	return n
+}
+
+// Oldest returns the age of the oldest entry in the queue, claimed or not, by
+// the time it is named after; 0 if there is none.
+func (r *Reader) Oldest() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	epoch, found := int64(0), false
+	if len(r.ready) > 0 {
+		epoch, found = r.ready[0].epoch, true
+	}
+	for _, a := range r.taken {
+		if !found || a.epoch < epoch {
+			epoch, found = a.epoch, true
+		}
+	}
+	if !found {
+		return 0
+	}
+	return max(0, time.Since(time.Unix(epoch, 0)))
+}
+
+// Corrupt returns how many entries have been given up since the reader opened.
+func (r *Reader) Corrupt() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.corrupted
+}
+
+// wakeAll lets every waiting Claim look again.
+func (r *Reader) wakeAll() {
+	close(r.wake)
+	r.wake = make(chan struct{})
+}
+
+// emptyTrash deletes what a crash, or a deletion that was refused, left there.
+func (r *Reader) emptyTrash() {
+	r.mu.Lock()
+	litter := r.litter
+	r.mu.Unlock()
+	if !litter {
+		return
+	}
+	var removeErr error
+	err := list(r.trash, func(e fs.DirEntry) {
+		removeErr = cmp.Or(os.RemoveAll(filepath.Join(r.trash, e.Name())), removeErr)
+	})
+	r.noteLitter(cmp.Or(err, removeErr))
+}
+
+// noteLitter notes whether something is left in the trash, and why.
+func (r *Reader) noteLitter(err error) {
+	r.mu.Lock()
+	warn := err != nil && !r.littered
+	r.litter, r.littered = err != nil, err != nil
+	r.mu.Unlock()
+	if warn {
+		r.log.Warn("done entries can't be deleted, will try again", "dir", r.trash, "error", err)
+	}
+}

@@ -1,0 +1,387 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestOldestFirst(t *testing.T) {
+	dir := queue(t)
+	plant(t, dir, "10", "9", "007", "7", "1500000000", "0", "9223372036854775807")
+	r := openReaderAt(t, dir, nil)
+	if n := r.Waiting(); n != 0 {
+		t.Errorf("before any listing %d wait", n)
+	}
+	var got []string
+	for range 7 {
+		e := claim(t, r)
+		got = append(got, fmt.Sprint(e.Name(), "=", e.Epoch()))
+		commit(t, e)
+		if n := r.Waiting(); n != 7-len(got) {
+			t.Errorf("%d wait after %d", n, len(got))
+		}
+	}
+	want := []string{"0=0", "007=7", "7=7", "9=9", "10=10", "1500000000=1500000000", "9223372036854775807=9223372036854775807"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, d := range []string{dir, dir + ".trash", dir + ".corrupt"} {
+		if got := names(t, d); len(got) != 0 {
+			t.Errorf("%s holds %q", d, got)
+		}
+	}
+}
+
+// TestMoreThanTheWindow holds with queues many times longer than what the reader
+// remembers.
+func TestMoreThanTheWindow(t *testing.T) {
+	dir := queue(t)
+	const n = 300
+	for i := range n {
+		plant(t, dir, fmt.Sprint((i*7919)%n))
+	}
+	r := openReaderAt(t, dir, nil)
+	r.window = 10
+	for i := range n {
+		e := claim(t, r)
+		if e.Epoch() != int64(i) {
+			t.Fatalf("got %d, want %d", e.Epoch(), i)
+		}
+		if got, want := r.Waiting(), n-i-1; got != want {
+			t.Fatalf("%d wait, want %d", got, want)
+		}
+		if len(r.ready) > r.window || cap(r.ready) > 4*r.window {
+			t.Fatalf("%d names remembered, room for %d", len(r.ready), cap(r.ready))
+		}
+		if i%3 == 0 { // stays taken during the next listings
+			defer e.Postpone()
+			continue
+		}
+		commit(t, e)
+	}
+	nothing(t, r)
+}
+
+func TestEachToOneWorker(t *testing.T) {
+	dir := queue(t)
+	w, r := openWriterAt(t, dir, nil), openReaderAt(t, dir, nil)
+	r.window = 4
+	run(t, r)
+	const n = 200
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var mu sync.Mutex
+	seen := make(map[string]int)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				e, err := r.Claim(ctx)
+				if err != nil {
+					return
+				}
+				if got, want := content(t, e), fmt.Sprintf("epoch %d\n", e.Epoch()); got != want {
+					t.Errorf("%s holds %q", e.Name(), got)
+				}
+				if err := e.Commit(); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				seen[e.Name()]++
+				if len(seen) == n {
+					cancel()
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range n {
+		handOver(t, w, int64(i))
+	}
+	wg.Wait()
+	for name, times := range seen {
+		if times != 1 {
+			t.Errorf("%s was claimed %d times", name, times)
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d of %d claimed", len(seen), n)
+	}
+}
+
+func TestClaimEnds(t *testing.T) {
+	r := openReaderAt(t, queue(t), nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan error)
+	go func() {
+		_, err := r.Claim(ctx)
+		got <- err
+	}()
+	cancel()
+	if err := <-got; !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	go func() {
+		_, err := r.Claim(t.Context())
+		got <- err
+	}()
+	r.Close()
+	if err := <-got; !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
+func TestClaimIsEndedOnce(t *testing.T) {
+	dir := queue(t)
+	plant(t, dir, "1")
+	r := openReaderAt(t, dir, nil)
+	e := claim(t, r)
+	files := e.FS()
+	e.Postpone()
+	e.Release(errors.New("too late"))
+	if err := e.Commit(); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("commit of a claim that has ended: %v", err)
+	}
+	for _, name := range []string{".", "a_info"} {
+		if _, err := files.Open(name); !errors.Is(err, fs.ErrClosed) {
+			t.Errorf("open %s in a claim that has ended: %v", name, err)
+		}
+	}
+	e = claim(t, r)
+	r.Close()
+	if err := e.Commit(); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("commit without the lock: %v", err)
+	}
+	e.Release(errors.New("some cause"))
+	if got := names(t, dir); len(got) != 1 {
+		t.Errorf("the queue holds %q", got)
+	}
+}
+
+// TestPoisonFirst gives up after three tries and holds up nothing meanwhile.
+func TestPoisonFirst(t *testing.T) {
+	dir := queue(t)
+	plant(t, dir, "1", "2", "3", "4")
+	plant(t, dir+".corrupt", "1") // an earlier one of the same name
+	var log journal
+	synctest.Test(t, func(t *testing.T) {
+		r := openReaderAt(t, dir, log.logger())
+		start := time.Now()
+		var got []string
+		for range 6 {
+			e := claim(t, r)
+			got = append(got, e.Name())
+			if e.Name() == "1" {
+				e.Release(errors.New("a poisonous cause"))
+				continue
+			}
+			commit(t, e)
+		}
+		if want := []string{"1", "2", "3", "4", "1", "1"}; !slices.Equal(got, want) {
+			t.Errorf("claimed %q, want %q", got, want)
+		}
+		if d := time.Since(start); d < 500*time.Millisecond || d > 5*time.Second {
+			t.Errorf("three tries took %v", d)
+		}
+		nothing(t, r)
+		if n := r.Corrupt(); n != 1 {
+			t.Errorf("%d corrupt", n)
+		}
+	})
+	if got, want := names(t, dir+".corrupt"), []string{"1", "1.1"}; !slices.Equal(got, want) {
+		t.Errorf("corrupt holds %q, want %q", got, want)
+	}
+	if got := names(t, dir); len(got) != 0 {
+		t.Errorf("the queue holds %q", got)
+	}
+	if n := log.count("level=ERROR"); n != 1 || log.count("a poisonous cause") != 3 {
+		t.Errorf("%d errors in the log:\n%s", n, &log)
+	}
+}
+
+// TestPostpone comes back without end, ever slower, and costs no try.
+func TestPostpone(t *testing.T) {
+	dir := queue(t)
+	plant(t, dir, "1")
+	synctest.Test(t, func(t *testing.T) {
+		r := openReaderAt(t, dir, nil)
+		var last time.Time
+		var delays []time.Duration
+		for i := range 20 {
+			e := claim(t, r)
+			if i > 0 {
+				delays = append(delays, time.Since(last))
+			}
+			last = time.Now()
+			e.Postpone()
+			if r.Waiting() != 1 {
+				t.Errorf("%d wait", r.Waiting())
+			}
+		}
+		if !slices.IsSorted(delays) || delays[0] < 100*time.Millisecond || delays[18] != maxRetry {
+			t.Errorf("delays %v", delays)
+		}
+		commit(t, claim(t, r))
+		if n := r.Corrupt(); n != 0 {
+			t.Errorf("%d corrupt", n)
+		}
+	})
+}
+
+func TestRetryStateEndsWithTheEntry(t *testing.T) {
+	dir := queue(t)
+	r := openReaderAt(t, dir, nil)
+	for range 5 { // five different entries that happen to have one name
+		plant(t, dir, "1")
+		r.look()
+		e := claim(t, r)
+		e.Release(errors.New("some cause"))
+		os.RemoveAll(filepath.Join(dir, "1"))
+		nothing(t, r)
+		if len(r.taken) != 0 {
+			t.Fatalf("remembers %v", r.taken)
+		}
+	}
+	if n := r.Corrupt(); n != 0 {
+		t.Errorf("%d corrupt", n)
+	}
+}
+
+func TestCommitOfVanished(t *testing.T) {
+	dir := queue(t)
+	plant(t, dir, "1")
+	r := openReaderAt(t, dir, nil)
+	path := filepath.Join(dir, "1")
+
+	e := claim(t, r)
+	os.RemoveAll(path)
+	if err := e.Commit(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("commit of a removed entry: %v", err)
+	}
+	plant(t, dir, "1")
+	os.WriteFile(filepath.Join(path, "a_info"), []byte("other"), 0o600)
+	if err := e.Commit(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("commit of another entry: %v", err)
+	}
+	e.Postpone()
+	e = claim(t, r)
+	if got := content(t, e); got != "other" {
+		t.Errorf("got %q", got)
+	}
+	commit(t, e)
+	nothing(t, r)
+}
+
+func TestTrash(t *testing.T) {
+	dir := queue(t)
+	plant(t, dir, "1", "2")
+	plant(t, dir+".trash", "1/half", "77", "anything")
+	os.WriteFile(filepath.Join(dir+".trash", "1", "x"), nil, 0o600)
+	target := filepath.Join(t.TempDir(), "target")
+	plant(t, target, "inside")
+	os.Symlink(target, filepath.Join(dir+".trash", "link"))
+	r := openReaderAt(t, dir, nil)
+	if got := names(t, dir+".trash"); len(got) != 0 {
+		t.Errorf("trash holds %q after the start", got)
+	}
+	if got := names(t, target); len(got) != 1 {
+		t.Error("a symbolic link in the trash was followed")
+	}
+	plant(t, dir+".trash", "1") // in the way
+	commit(t, claim(t, r))
+	os.RemoveAll(dir + ".trash")
+	commit(t, claim(t, r))
+	if got := append(names(t, dir+".trash"), names(t, dir)...); len(got) != 0 {
+		t.Errorf("left: %q", got)
+	}
+}
+
+func TestForeignNamesWarnOnce(t *testing.T) {
+	dir := queue(t)
+	plant(t, dir, "1", "x1", "12a", "-1", "+1", "1.5", "99999999999999999999", "\u0661", ".2")
+	os.WriteFile(filepath.Join(dir, "123"), nil, 0o600)
+	os.Symlink("1", filepath.Join(dir, "124"))
+	unix.Mkfifo(filepath.Join(dir, "125"), 0o600)
+	var log journal
+	r := openReaderAt(t, dir, log.logger())
+	commit(t, claim(t, r))
+	for range 3 {
+		nothing(t, r)
+	}
+	if n := log.count("ignoring"); n != 1 || log.count("count=11") != 1 {
+		t.Errorf("%d warnings:\n%s", n, &log)
+	}
+	plant(t, dir, "new")
+	for range 3 {
+		nothing(t, r)
+	}
+	if n := log.count("ignoring"); n != 2 || log.count("names=[new]") != 1 {
+		t.Errorf("%d warnings:\n%s", n, &log)
+	}
+	for i := range 2 * maxForeign {
+		r.foreign.add(fmt.Sprint("name", i))
+	}
+	if len(r.foreign.warned) > maxForeign {
+		t.Errorf("%d names remembered", len(r.foreign.warned))
+	}
+}
+
+func TestOldest(t *testing.T) {
+	dir := queue(t)
+	r := openReaderAt(t, dir, nil)
+	if d := r.Oldest(); d != 0 {
+		t.Errorf("nothing is %v old", d)
+	}
+	plant(t, dir, fmt.Sprint(time.Now().Add(-time.Hour).Unix()), fmt.Sprint(time.Now().Add(time.Hour).Unix()))
+	e := claim(t, r)
+	if d := r.Oldest(); d < time.Hour || d > time.Hour+time.Minute {
+		t.Errorf("a claimed one of an hour ago is %v old", d)
+	}
+	commit(t, e)
+	if d := r.Oldest(); d != 0 {
+		t.Errorf("one of the future is %v old", d)
+	}
+}
+
+// TestExhausted runs out of descriptors: nothing is blamed, nothing spins, and
+// it goes on when there are some.
+func TestExhausted(t *testing.T) {
+	dir := queue(t)
+	plant(t, dir, "1", "2")
+	var log journal
+	r := openReaderAt(t, dir, log.logger())
+	e := claim(t, r)
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: old.Max})
+	// 2 is known, but can't be opened; then the listing can't be made either.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err := r.Claim(ctx)
+	unix.Setrlimit(unix.RLIMIT_NOFILE, &old)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("without descriptors: %v", err)
+	}
+	if log.count("can't be read") != 1 || log.count("too many open files") != 1 {
+		t.Errorf("log:\n%s", &log)
+	}
+	commit(t, e)
+	e = claim(t, r)
+	if r.taken["2"].tries != 0 {
+		t.Error("the entry was blamed")
+	}
+	commit(t, e)
+}

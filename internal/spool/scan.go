@@ -1,0 +1,133 @@
+package spool
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"time"
+)
+
+// scan lists the directory and notes the oldest entries. Only one listing is
+// made at a time; wanted says, once that is sure, whether it is still needed.
+func (r *Reader) scan(wanted func() bool) {
+	r.listing.Lock()
+	defer r.listing.Unlock()
+
+	r.mu.Lock()
+	if !wanted() {
+		r.mu.Unlock()
+		return
+	}
+	// What arrives from here on may be missed by the listing.
+	r.dirty = false
+	gone := maps.Clone(r.taken) // those that the listing doesn't find
+	r.mu.Unlock()
+
+	found := oldest{limit: r.window}
+	r.foreign.begin()
+	err := list(r.dir, func(e fs.DirEntry) {
+		epoch, ok := parseEpoch(e.Name())
+		if !ok || !e.IsDir() {
+			r.foreign.add(e.Name())
+			return
+		}
+		if _, ok := gone[e.Name()]; ok {
+			delete(gone, e.Name())
+			return
+		}
+		found.add(item{epoch, e.Name()})
+	})
+	r.foreign.report(r.log, r.dir)
+	if err != nil {
+		r.mu.Lock()
+		r.dirty = true
+		if errors.Is(err, fs.ErrNotExist) {
+			r.ready, r.unclaimed, r.more = nil, 0, false
+		}
+		r.mu.Unlock()
+		r.beginOutage(err)
+		return
+	}
+	r.endOutage()
+	found.cut()
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.more = found.total > len(found.items)
+	r.unclaimed = found.total
+	r.ready = found.items[:0]
+	for _, i := range found.items {
+		if _, ok := r.taken[i.name]; ok { // claimed while the listing was made
+			r.unclaimed--
+			continue
+		}
+		r.ready = append(r.ready, i)
+	}
+	for name, was := range gone {
+		if a := r.taken[name]; a == was && !a.claimed {
+			delete(r.taken, name)
+		}
+	}
+	if len(r.ready) > 0 {
+		r.wakeAll()
+	}
+}
+
+// beginOutage notes that the queue can't be read now, which is nobody's fault in
+// particular: everything waits a little, and one line tells of it.
+func (r *Reader) beginOutage(err error) {
+	r.mu.Lock()
+	known := r.outage != nil
+	r.outage = err
+	r.pause = time.Now().Add(outagePause)
+	r.mu.Unlock()
+	if !known {
+		r.log.Warn("spool can't be read, will try again", "dir", r.dir, "error", err)
+	}
+}
+
+// endOutage notes that the queue could be listed.
+func (r *Reader) endOutage() {
+	r.mu.Lock()
+	known := r.outage != nil
+	r.outage = nil
+	r.mu.Unlock()
+	if known {
+		r.log.Info("spool can be read again", "dir", r.dir)
+	}
+}
+
+// maxForeign bounds how many names are remembered as warned of.
+const maxForeign = 1024
+
+// foreign are the names in a queue that are no entries. Each is warned of once.
+type foreign struct {
+	warned map[string]bool
+	fresh  []string
+	total  int
+}
+
+func (f *foreign) begin() {
+	f.fresh, f.total = f.fresh[:0], 0
+}
+
+func (f *foreign) add(name string) {
+	f.total++
+	if !f.warned[name] && len(f.warned) < maxForeign {
+		if f.warned == nil {
+			f.warned = make(map[string]bool)
+		}
+		f.warned[name] = true
+		f.fresh = append(f.fresh, name)
+	}
+}
+
+// report warns of the names that were not there before.
+func (f *foreign) report(log *slog.Logger, dir string) {
+	if len(f.fresh) == 0 {
+		return
+	}
+	log.Warn("spool holds something that is no directory named by digits, ignoring it",
+		"dir", dir, "names", f.fresh[:min(len(f.fresh), 10)], "count", f.total)
+}

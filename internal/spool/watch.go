@@ -1,0 +1,120 @@
+package spool
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// notifier says when to look.
+type notifier struct {
+	events <-chan fsnotify.Event
+	errors <-chan error
+	close  func() error
+}
+
+// watchDirectory watches one directory by inotify.
+func watchDirectory(dir string) (*notifier, error) {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", dir, err)
+	}
+	if err := w.Add(dir); err != nil {
+		w.Close()
+		return nil, fmt.Errorf("watch %s: %w", dir, err)
+	}
+	return &notifier{w.Events, w.Errors, w.Close}, nil
+}
+
+// Run watches the queue until ctx ends, and then returns nil. A directory that
+// is removed, moved or made anew is waited for and watched again.
+func (r *Reader) Run(ctx context.Context) error {
+	warned := false
+	for ctx.Err() == nil {
+		id, err := r.current()
+		var n *notifier
+		if err == nil {
+			n, err = r.notify(r.dir)
+			if err != nil && !warned {
+				warned = true
+				r.log.Warn("spool can't be watched, listing it every second instead", "dir", r.dir, "error", err)
+			}
+		}
+		if err != nil {
+			// Listing goes on without a watch, and tells of a missing directory.
+			r.look()
+			sleep(ctx, outagePause)
+			continue
+		}
+		warned = false
+		// Only now, because what arrived before the watch makes no event.
+		r.look()
+		r.follow(ctx, n, id)
+		if err := n.close(); err != nil {
+			r.log.Debug("closing a watch", "dir", r.dir, "error", err)
+		}
+	}
+	return nil
+}
+
+// follow looks at each event until the watch is lost or ctx ends.
+func (r *Reader) follow(ctx context.Context, n *notifier, id identity) {
+	tick := time.NewTicker(r.rescan)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e, ok := <-n.events:
+			if !ok || e.Name == r.dir && e.Has(fsnotify.Remove|fsnotify.Rename) {
+				return
+			}
+			if e.Has(fsnotify.Create) {
+				r.look()
+			}
+		case err, ok := <-n.errors:
+			// An overflow is one, and means that events are missing.
+			r.log.Debug("watch error, listing the spool", "dir", r.dir, "error", err)
+			if !ok {
+				return
+			}
+			r.look()
+		case <-tick.C:
+			// A mount over the directory, or a parent that moved, makes no event.
+			if now, err := r.current(); err != nil || now != id {
+				return
+			}
+			r.emptyTrash()
+			r.scan(func() bool { return true })
+		}
+	}
+}
+
+// look lets the next Claim list the directory.
+func (r *Reader) look() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dirty = true
+	r.wakeAll()
+}
+
+// current identifies the directory that has the queue's name now.
+func (r *Reader) current() (identity, error) {
+	info, err := os.Stat(r.dir)
+	if err != nil {
+		return identity{}, err
+	}
+	return identify(info), nil
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

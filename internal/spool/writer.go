@@ -1,0 +1,146 @@
+package spool
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// WriterOptions says where a [Writer] works.
+type WriterOptions struct {
+	// Dir is the queue: where complete directories appear.
+	Dir string
+	// Tmp is where they are staged, on the same file system.
+	Tmp string
+	// Log gets what no caller is told. Nil means nowhere.
+	Log *slog.Logger
+}
+
+// Writer is the filling end of a queue. It is safe for concurrent use.
+type Writer struct {
+	dir, tmp string
+	log      *slog.Logger
+	locks    []*os.File
+
+	mu     sync.Mutex
+	staged map[string]bool // names being staged
+}
+
+// OpenWriter makes both directories where they are missing, becomes their only
+// writer and removes what a crash left in Tmp.
+func OpenWriter(o WriterOptions) (*Writer, error) {
+	dir, err := openDirectory(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	tmp, err := openDirectory(o.Tmp)
+	if err != nil {
+		return nil, err
+	}
+	if tmp == dir || strings.HasPrefix(dir, tmp+"/") {
+		return nil, fmt.Errorf("open spool: %s is where directories are staged and is cleaned at start: the queue %s can't be it or in it", tmp, dir)
+	}
+	if err := checkSameMount(tmp, dir); err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	w := &Writer{
+		dir: dir, tmp: tmp,
+		log:    cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
+		staged: make(map[string]bool),
+	}
+	for _, d := range []string{dir, tmp} {
+		l, err := lock(d, "writer")
+		if err != nil {
+			return nil, errors.Join(err, w.Close())
+		}
+		w.locks = append(w.locks, l)
+	}
+	w.clean()
+	return w, nil
+}
+
+// Close lets another writer have the queue. Drafts that are still open are
+// removed when the next one opens.
+func (w *Writer) Close() error {
+	var err error
+	for _, l := range w.locks {
+		err = errors.Join(err, l.Close())
+	}
+	w.locks = nil
+	return err
+}
+
+// clean removes the drafts that a crash left behind.
+func (w *Writer) clean() {
+	entries, err := os.ReadDir(w.tmp)
+	for _, e := range entries {
+		if _, ok := parseEpoch(e.Name()); ok && e.IsDir() {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(w.tmp, e.Name())))
+		}
+	}
+	if err != nil {
+		w.log.Warn("leftovers of an earlier run remain", "dir", w.tmp, "error", err)
+	}
+}
+
+// Waiting returns the number of entries in the queue, claimed ones included. It
+// lists the directory and stats nothing.
+func (w *Writer) Waiting() (int, error) {
+	n := 0
+	err := list(w.dir, func(e fs.DirEntry) {
+		if _, ok := parseEpoch(e.Name()); ok && e.IsDir() {
+			n++
+		}
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, w.remake(w.dir)
+	}
+	return n, err
+}
+
+// remake makes a directory anew that somebody removed.
+func (w *Writer) remake(dir string) error {
+	w.log.Warn("spool directory disappeared, making it again", "dir", dir)
+	return makeDirectory(dir)
+}
+
+// Stage begins a directory that will be named by epoch; a leftover of that name
+// is emptied. The error satisfies errors.Is(err, fs.ErrExist) if that name
+// already waits in the queue or is being staged.
+func (w *Writer) Stage(epoch int64) (*Draft, error) {
+	name := strconv.FormatInt(epoch, 10)
+	if epoch < 0 {
+		return nil, fmt.Errorf("stage %s: %w: before 1970: check the clock", name, fs.ErrInvalid)
+	}
+	final := filepath.Join(w.dir, name)
+	if _, err := os.Lstat(final); err == nil {
+		return nil, fmt.Errorf("stage %s: %w: still waiting to be processed", final, fs.ErrExist)
+	}
+	w.mu.Lock()
+	busy := w.staged[name]
+	w.staged[name] = true
+	w.mu.Unlock()
+	if busy {
+		return nil, fmt.Errorf("stage %s: %w: it is being staged", final, fs.ErrExist)
+	}
+	d := &Draft{w: w, name: name, path: filepath.Join(w.tmp, name), final: final}
+	if err := d.open(); err != nil {
+		_ = d.Discard() // what it can't remove, the error already names
+		return nil, fmt.Errorf("stage %s: %w", d.path, err)
+	}
+	return d, nil
+}
+
+// unstage lets the name be staged again.
+func (w *Writer) unstage(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.staged, name)
+}

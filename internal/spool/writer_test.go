@@ -1,0 +1,315 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestHandOver(t *testing.T) {
+	dir := queue(t)
+	w := openWriterAt(t, dir, nil)
+	d, err := w.Stage(1500000000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"haproxy.sock_info", "127.0.0.1:1_stat", "[::1]:2_info", "new\nline"} {
+		f, err := d.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(f, name)
+		f.Close()
+	}
+	if got := names(t, dir); len(got) != 0 {
+		t.Errorf("visible before the commit: %q", got)
+	}
+	if err := d.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Discard(); err != nil {
+		t.Error(err)
+	}
+	if got := names(t, dir+".tmp"); len(got) != 0 {
+		t.Errorf("left in tmp: %q", got)
+	}
+	final := filepath.Join(dir, "1500000000")
+	info, err := os.Stat(final)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm() &^ 0o750; got != 0 {
+		t.Errorf("directory has mode %o", info.Mode().Perm())
+	}
+	for _, name := range names(t, final) {
+		b, err := os.ReadFile(filepath.Join(final, name))
+		if err != nil || string(b) != name {
+			t.Errorf("%q holds %q, %v", name, b, err)
+		}
+		if info, _ := os.Stat(filepath.Join(final, name)); info.Mode().Perm()&^0o640 != 0 {
+			t.Errorf("%q has mode %o", name, info.Mode().Perm())
+		}
+	}
+	if n := len(names(t, final)); n != 4 {
+		t.Errorf("%d files, want 4", n)
+	}
+	if err := d.Commit(); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("second commit: %v", err)
+	}
+	if _, err := d.Create("late"); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("create after commit: %v", err)
+	}
+}
+
+func TestCreateRefusesNames(t *testing.T) {
+	w := openWriterAt(t, queue(t), nil)
+	d, err := w.Stage(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Discard()
+	for _, name := range []string{"", ".", "..", ".hidden", "a/b", "/etc/passwd", "../x", "nul\x00"} {
+		if f, err := d.Create(name); err == nil {
+			f.Close()
+			t.Errorf("create %q: no error", name)
+		}
+	}
+	target := filepath.Join(t.TempDir(), "target")
+	if err := os.Symlink(target, filepath.Join(d.path, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"link", "twice"} {
+		f, err := d.Create(name)
+		if err == nil {
+			f.Close()
+			_, err = d.Create(name)
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			t.Errorf("create %q: %v, want one that says it exists", name, err)
+		}
+	}
+	if _, err := os.Lstat(target); err == nil {
+		t.Error("a symbolic link was followed")
+	}
+}
+
+func TestNeverOverwrites(t *testing.T) {
+	dir := queue(t)
+	w := openWriterAt(t, dir, nil)
+	d, err := w.Stage(7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Stage(7); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("staged twice: %v", err)
+	}
+	plant(t, dir, "7") // empty: a plain rename would replace it
+	if err := d.Commit(); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("commit over another: %v", err)
+	}
+	if err := d.Discard(); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.Stage(7); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("stage of a waiting name: %v", err)
+	}
+	if got := names(t, filepath.Join(dir, "7")); len(got) != 0 {
+		t.Errorf("the one that was there now holds %q", got)
+	}
+	if got := names(t, dir+".tmp"); len(got) != 0 {
+		t.Errorf("left in tmp: %q", got)
+	}
+}
+
+func TestDiscardLeavesNothing(t *testing.T) {
+	dir := queue(t)
+	w := openWriterAt(t, dir, nil)
+	for range 3 {
+		d, err := w.Stage(7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := d.Create("a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		if err := d.Discard(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := append(names(t, dir), names(t, dir+".tmp")...); len(got) != 0 {
+		t.Errorf("left: %q", got)
+	}
+}
+
+func TestStageRefusesNegative(t *testing.T) {
+	w := openWriterAt(t, queue(t), nil)
+	for _, epoch := range []int64{-1, math.MinInt64} {
+		if _, err := w.Stage(epoch); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("stage %d: %v", epoch, err)
+		}
+	}
+	handOver(t, w, math.MaxInt64)
+}
+
+func TestLeftoversAreCleaned(t *testing.T) {
+	dir := queue(t)
+	tmp := dir + ".tmp"
+	plant(t, tmp, "7/sub", "8", "keep")
+	os.WriteFile(filepath.Join(tmp, "7", "old_info"), nil, 0o600)
+	os.WriteFile(filepath.Join(tmp, "9"), nil, 0o600)
+	w := openWriterAt(t, dir, nil)
+	if got, want := names(t, tmp), []string{"9", "keep"}; !slices.Equal(got, want) {
+		t.Errorf("tmp holds %q, want %q", got, want)
+	}
+	plant(t, tmp, "7/again")
+	handOver(t, w, 7)
+	if got, want := names(t, filepath.Join(dir, "7")), []string{"a_info"}; !slices.Equal(got, want) {
+		t.Errorf("the entry holds %q, want %q", got, want)
+	}
+}
+
+func TestDirectoriesAreMadeAgain(t *testing.T) {
+	dir := queue(t)
+	var log journal
+	w := openWriterAt(t, dir, log.logger())
+	for range 2 {
+		os.RemoveAll(filepath.Dir(dir))
+		if n, err := w.Waiting(); n != 0 || err != nil {
+			t.Fatalf("waiting: %d, %v", n, err)
+		}
+		handOver(t, w, 1) // its tmp is gone, too
+		d, err := w.Stage(2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		os.RemoveAll(dir)
+		if err := d.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := log.count("disappeared"); n != 6 {
+		t.Errorf("%d warnings, want 6: one for each time it disappeared\n%s", n, &log)
+	}
+	if n, err := w.Waiting(); n != 1 || err != nil {
+		t.Errorf("waiting: %d, %v", n, err)
+	}
+}
+
+func TestWriterWaiting(t *testing.T) {
+	dir := queue(t)
+	w := openWriterAt(t, dir, nil)
+	plant(t, dir, "1", "2", "0003", "lost+found")
+	os.WriteFile(filepath.Join(dir, "4"), nil, 0o600)
+	os.Symlink("1", filepath.Join(dir, "5"))
+	if n, err := w.Waiting(); n != 3 || err != nil {
+		t.Errorf("waiting: %d, %v, want 3", n, err)
+	}
+}
+
+func TestStagedAtOnce(t *testing.T) {
+	dir := queue(t)
+	w := openWriterAt(t, dir, nil)
+	var wg sync.WaitGroup
+	for epoch := range int64(8) {
+		wg.Go(func() {
+			d, err := w.Stage(epoch)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer d.Discard()
+			var files sync.WaitGroup
+			for i := range 20 {
+				files.Go(func() {
+					f, err := d.Create(fmt.Sprint("file", i))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					f.Close()
+				})
+			}
+			files.Wait()
+			if err := d.Commit(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, name := range names(t, dir) {
+		if n := len(names(t, filepath.Join(dir, name))); n != 20 {
+			t.Errorf("%s holds %d files", name, n)
+		}
+	}
+	if n, _ := w.Waiting(); n != 8 {
+		t.Errorf("waiting: %d", n)
+	}
+}
+
+// TestRecoversFromFullDisk shows that a hand-off that fails for want of space,
+// or on a read-only file system, leaves nothing and works once there is some.
+func TestRecoversFromFullDisk(t *testing.T) {
+	dir := queue(t)
+	if err := os.Mkdir(filepath.Dir(dir)+"/disk", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	disk := filepath.Dir(dir) + "/disk"
+	dir = filepath.Join(disk, "incoming")
+	inMountNamespace(t, func() {
+		if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=64k"); err != nil {
+			t.Skipf("needs to mount: %v", err)
+		}
+		w := openWriterAt(t, dir, nil)
+		filler := filepath.Join(disk, "filler")
+		if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+			t.Fatalf("the disk isn't full: %v", err)
+		}
+		if err := tryHandOver(w, 1); !errors.Is(err, unix.ENOSPC) {
+			t.Errorf("on a full disk: %v", err)
+		}
+		if got := append(names(t, dir), names(t, dir+".tmp")...); len(got) != 0 {
+			t.Errorf("left on a full disk: %q", got)
+		}
+		os.Remove(filler)
+		handOver(t, w, 1)
+
+		remount := func(flags uintptr) {
+			if err := unix.Mount("", disk, "", unix.MS_REMOUNT|flags, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		remount(unix.MS_RDONLY)
+		if err := tryHandOver(w, 2); !errors.Is(err, unix.EROFS) {
+			t.Errorf("read-only: %v", err)
+		}
+		if _, err := OpenReader(ReaderOptions{Dir: dir}); !errors.Is(err, unix.EROFS) {
+			t.Errorf("open read-only: %v", err)
+		}
+		remount(0)
+		handOver(t, w, 2)
+
+		r := openReaderAt(t, dir, nil)
+		e := claim(t, r)
+		remount(unix.MS_RDONLY)
+		if err := e.Commit(); !errors.Is(err, unix.EROFS) {
+			t.Errorf("commit read-only: %v", err)
+		}
+		e.Release(errors.New("some cause"))
+		remount(0)
+		for range 2 {
+			commit(t, claim(t, r))
+		}
+		w.Close()
+		r.Close()
+	})
+}
