@@ -1,0 +1,188 @@
+package sink
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// A file of the queue is a header of fixed size and one zstd frame with its
+// own checksum. The header holds the length and the checksum of the frame, so
+// that a file is known to be whole before the first byte of it is sent.
+const (
+	headerSize  = 52
+	fileMagic   = "hpsqueue"
+	fileVersion = 1
+	// windowSize bounds the memory of encoder and decoder; lines repeat at a
+	// distance of a few hundred bytes, so more would not compress better.
+	windowSize = 256 << 10
+)
+
+// errDamaged says that a file is not what the queue wrote.
+var errDamaged = errors.New("damaged")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// header describes the batch in a file.
+type header struct {
+	metrics int64 // number of metrics in the batch
+	epoch   int64 // time of the batch
+	raw     int64 // bytes before compression
+	frame   int64 // bytes after
+	crc     uint32
+}
+
+func (h header) size() int64 { return headerSize + h.frame }
+
+func (h header) bytes() []byte {
+	b := make([]byte, 0, headerSize)
+	b = append(b, fileMagic...)
+	b = binary.LittleEndian.AppendUint32(b, fileVersion)
+	b = binary.LittleEndian.AppendUint32(b, h.crc)
+	b = binary.LittleEndian.AppendUint64(b, uint64(h.metrics))
+	b = binary.LittleEndian.AppendUint64(b, uint64(h.epoch))
+	b = binary.LittleEndian.AppendUint64(b, uint64(h.raw))
+	b = binary.LittleEndian.AppendUint64(b, uint64(h.frame))
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// readHeader reads the header of a file of that size. Every error is an
+// errDamaged.
+func readHeader(r io.Reader, size int64) (header, error) {
+	b := make([]byte, headerSize)
+	if _, err := io.ReadFull(r, b); err != nil {
+		return header{}, fmt.Errorf("%w: header: %w", errDamaged, err)
+	}
+	if !bytes.HasPrefix(b, []byte(fileMagic)) {
+		return header{}, fmt.Errorf("%w: not a queue file", errDamaged)
+	}
+	if binary.LittleEndian.Uint32(b[48:]) != crc32.Checksum(b[:48], castagnoli) {
+		return header{}, fmt.Errorf("%w: header checksum differs", errDamaged)
+	}
+	if v := binary.LittleEndian.Uint32(b[8:]); v != fileVersion {
+		return header{}, fmt.Errorf("%w: format version %d, this program reads %d", errDamaged, v, fileVersion)
+	}
+	h := header{
+		crc:     binary.LittleEndian.Uint32(b[12:]),
+		metrics: int64(binary.LittleEndian.Uint64(b[16:])),
+		epoch:   int64(binary.LittleEndian.Uint64(b[24:])),
+		raw:     int64(binary.LittleEndian.Uint64(b[32:])),
+		frame:   int64(binary.LittleEndian.Uint64(b[40:])),
+	}
+	if h.frame < 0 || h.metrics < 0 || h.raw < 0 || size != h.size() {
+		return header{}, fmt.Errorf("%w: %d bytes long where its header says %d", errDamaged, size, h.size())
+	}
+	return h, nil
+}
+
+// file is what the queue needs of an [os.File] to write one.
+type file interface {
+	io.Writer
+	io.WriterAt
+	Sync() error
+	Close() error
+}
+
+func newEncoder() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil,
+		zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderConcurrency(1),
+		zstd.WithLowerEncoderMem(true),
+		zstd.WithWindowSize(windowSize),
+		zstd.WithEncoderCRC(true))
+}
+
+func newDecoder() (*zstd.Decoder, error) {
+	return zstd.NewReader(nil,
+		zstd.WithDecoderConcurrency(1),
+		zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(windowSize))
+}
+
+// writeBatch writes what encode writes, and fsyncs it.
+func writeBatch(f file, enc *zstd.Encoder, epoch int64, encode func(io.Writer) (int, error)) (header, error) {
+	// The place of the header stays zero until all that it speaks of is known.
+	if _, err := f.Write(make([]byte, headerSize)); err != nil {
+		return header{}, err
+	}
+	frame := &summer{w: f}
+	enc.Reset(frame)
+	raw := &summer{w: enc}
+	metrics, err := encode(raw)
+	if err != nil {
+		return header{}, err
+	}
+	if err := enc.Close(); err != nil {
+		return header{}, err
+	}
+	h := header{metrics: int64(metrics), epoch: epoch, raw: raw.n, frame: frame.n, crc: frame.crc}
+	if _, err := f.WriteAt(h.bytes(), 0); err != nil {
+		return header{}, err
+	}
+	return h, f.Sync()
+}
+
+// verifyFrame reads the frame and compares its checksum.
+func verifyFrame(r io.Reader, h header) error {
+	sum := &summer{w: io.Discard}
+	if _, err := io.CopyN(sum, r, h.frame); err != nil {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if sum.crc != h.crc {
+		return fmt.Errorf("%w: checksum differs", errDamaged)
+	}
+	return nil
+}
+
+// decodeFrame writes the content of the frame to w. An error of w is returned
+// as it is.
+func decodeFrame(w io.Writer, r io.Reader, dec *zstd.Decoder, h header) (int64, error) {
+	out := &keepError{w: w}
+	err := dec.Reset(io.LimitReader(r, h.frame))
+	var n int64
+	if err == nil {
+		n, err = dec.WriteTo(out)
+	}
+	switch {
+	case out.err != nil:
+		return n, out.err
+	case err != nil:
+		return n, fmt.Errorf("%w: %w", errDamaged, err)
+	case n != h.raw:
+		return n, fmt.Errorf("%w: %d bytes where its header says %d", errDamaged, n, h.raw)
+	}
+	return n, nil
+}
+
+// summer counts and sums the bytes that go through it.
+type summer struct {
+	w   io.Writer
+	n   int64
+	crc uint32
+}
+
+func (s *summer) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	s.n += int64(n)
+	s.crc = crc32.Update(s.crc, castagnoli, p[:n])
+	return n, err
+}
+
+// keepError remembers the writer's error, which a decoder may wrap or hide.
+type keepError struct {
+	w   io.Writer
+	err error
+}
+
+func (k *keepError) Write(p []byte) (int, error) {
+	n, err := k.w.Write(p)
+	if err != nil {
+		k.err = err
+	}
+	return n, err
+}

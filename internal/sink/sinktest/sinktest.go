@@ -1,0 +1,243 @@
+// Package sinktest holds the tests that every sink passes. Only tests import
+// it.
+package sinktest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"haproxystats/internal/metric"
+	"haproxystats/internal/sink"
+)
+
+// Target is a sink under test, with its destination in the hands of the tests.
+type Target struct {
+	// Open opens the sink on its state and destination, which outlive it.
+	// close lets another be opened in its place, as after the end of the
+	// process.
+	Open func(t *testing.T) (s sink.Sink, close func())
+
+	// Break makes the destination refuse whatever comes, and Repair ends that.
+	Break, Repair func(t *testing.T)
+
+	// Await returns nil once the destination has all of the batch, each value
+	// as it is in the batch, and an error when ctx ends before.
+	Await func(ctx context.Context, b *metric.Batch) error
+}
+
+// patience is how long a test waits for what has to come.
+const patience = 20 * time.Second
+
+// Test runs the tests, each on a target of its own.
+func Test(t *testing.T, target func(t *testing.T) Target) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, Target)
+	}{
+		{"delivers", delivers},
+		{"accepts what it can keep while the destination is down", survivesOutage},
+		{"keeps what it accepted over a restart", survivesRestart},
+		{"accepts or refuses when the context has ended", ended},
+		{"takes batches from several workers", concurrent},
+		{"does not use the batch after Deliver", lets},
+		{"takes a batch twice", twice},
+		{"Run ends with its context", ends},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, target(t)) })
+	}
+}
+
+// Batch returns a batch with a table of every scope, whose values follow from
+// the epoch.
+func Batch(epoch int64) *metric.Batch {
+	b := &metric.Batch{Epoch: epoch}
+	for scope := metric.Daemon; scope <= metric.Self; scope++ {
+		t := metric.NewTable(scope, []metric.Column{{Name: "scur"}, {Name: "rtime", Combine: metric.Mean}, {Name: "Ulimit-n"}})
+		for i := range int64(3) {
+			e := metric.Entity{Name: fmt.Sprint("name", i)}
+			switch scope {
+			case metric.Daemon, metric.Self:
+				e.Name = ""
+			case metric.Server:
+				e.Parent = "backend"
+			}
+			row := t.Row(e)
+			t.Touch(row)
+			t.Add(row, 0, epoch+i)
+			t.Add(row, 1, epoch)
+			t.Add(row, 1, i)
+		}
+		b.Tables = append(b.Tables, t)
+	}
+	return b
+}
+
+// run starts Run and returns a function that ends it.
+func run(t *testing.T, s sink.Sink) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	return sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("Run does not end with its context")
+		}
+	})
+}
+
+func await(t *testing.T, target Target, batches ...*metric.Batch) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, b := range batches {
+		if err := target.Await(ctx, b); err != nil {
+			t.Fatalf("batch of %d: %v", b.Epoch, err)
+		}
+	}
+}
+
+func delivers(t *testing.T, target Target) {
+	s, close := target.Open(t)
+	defer close()
+	defer run(t, s)()
+	if s.Name() == "" {
+		t.Error("the sink has no name")
+	}
+	for epoch := range int64(5) {
+		b := Batch(1000 + epoch)
+		if err := s.Deliver(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		await(t, target, b)
+	}
+}
+
+func survivesOutage(t *testing.T, target Target) {
+	s, close := target.Open(t)
+	defer close()
+	defer run(t, s)()
+	target.Break(t)
+	var accepted []*metric.Batch
+	for epoch := range int64(5) {
+		b := Batch(1000 + epoch)
+		begun := time.Now()
+		if s.Deliver(t.Context(), b) == nil {
+			accepted = append(accepted, b)
+		}
+		if took := time.Since(begun); took > patience {
+			t.Errorf("Deliver took %v with the destination down", took)
+		}
+	}
+	target.Repair(t)
+	last := Batch(2000)
+	if err := s.Deliver(t.Context(), last); err != nil {
+		t.Fatalf("after the repair: %v", err)
+	}
+	await(t, target, append(accepted, last)...)
+}
+
+func survivesRestart(t *testing.T, target Target) {
+	s, close := target.Open(t)
+	target.Break(t)
+	var accepted []*metric.Batch
+	for epoch := range int64(5) {
+		if b := Batch(1000 + epoch); s.Deliver(t.Context(), b) == nil {
+			accepted = append(accepted, b)
+		}
+	}
+	close()
+	target.Repair(t)
+	s, close = target.Open(t)
+	defer close()
+	defer run(t, s)()
+	await(t, target, accepted...)
+}
+
+func ended(t *testing.T, target Target) {
+	s, close := target.Open(t)
+	defer close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b := Batch(1000)
+	err := s.Deliver(ctx, b)
+	defer run(t, s)()
+	if err == nil {
+		await(t, target, b)
+		return
+	}
+	if err := s.Deliver(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	await(t, target, b)
+}
+
+func concurrent(t *testing.T, target Target) {
+	s, close := target.Open(t)
+	defer close()
+	defer run(t, s)()
+	var all []*metric.Batch
+	var wg sync.WaitGroup
+	for worker := range int64(4) {
+		var mine []*metric.Batch
+		for i := range int64(5) {
+			mine = append(mine, Batch(1000*(worker+1)+i))
+		}
+		all = append(all, mine...)
+		wg.Go(func() {
+			for _, b := range mine {
+				if err := s.Deliver(t.Context(), b); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	await(t, target, all...)
+}
+
+func lets(t *testing.T, target Target) {
+	s, close := target.Open(t)
+	defer close()
+	b, same := Batch(1000), Batch(1000)
+	if err := s.Deliver(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	b.Epoch = 1
+	for _, table := range b.Tables {
+		table.Reset()
+	}
+	defer run(t, s)()
+	await(t, target, same)
+}
+
+func twice(t *testing.T, target Target) {
+	s, close := target.Open(t)
+	defer close()
+	defer run(t, s)()
+	for range 2 {
+		if err := s.Deliver(t.Context(), Batch(1000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, target, Batch(1000))
+}
+
+func ends(t *testing.T, target Target) {
+	s, close := target.Open(t)
+	defer close()
+	run(t, s)()
+	target.Break(t)
+	stop := run(t, s)
+	s.Deliver(t.Context(), Batch(1000)) // accepted or not
+	stop()
+	target.Repair(t)
+}
