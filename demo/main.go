@@ -1,0 +1,84 @@
+// Demo shows both programs at work: three real haproxy instances on loopback
+// with traffic, haproxystats-pull and haproxystats-process every two seconds,
+// a small Graphite receiver, and what arrives there as a live table.
+//
+// It ends by Ctrl-C or after DEMO_SECONDS and leaves nothing behind. Its exit
+// status says whether every metric that the instances themselves account for
+// has arrived.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// plainTime is how long the demo runs where nobody watches it.
+const plainTime = 12 * time.Second
+
+func main() { os.Exit(run(os.Stdout, os.Stderr)) }
+
+func run(stdout *os.File, stderr io.Writer) int {
+	live := term.IsTerminal(int(stdout.Fd()))
+	length, err := length(os.Getenv("DEMO_SECONDS"), live)
+	if err != nil {
+		fmt.Fprintln(stderr, "demo:", err)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	verdict, err := perform(ctx, stdout, stderr, length, live)
+	if err != nil {
+		fmt.Fprintln(stderr, "demo:", err)
+		return 1
+	}
+	fmt.Fprint(stdout, verdict.text())
+	if !verdict.ok() {
+		return 1
+	}
+	return 0
+}
+
+// length reads DEMO_SECONDS; 0 is no end.
+func length(seconds string, live bool) (time.Duration, error) {
+	if seconds == "" {
+		if live {
+			return 0, nil
+		}
+		return plainTime, nil
+	}
+	n, err := strconv.ParseUint(seconds, 10, 20)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("DEMO_SECONDS=%s: expected a whole number of seconds from 1 on", seconds)
+	}
+	return time.Duration(n) * time.Second, nil
+}
+
+// perform sets the stage, plays until the length is over or ctx ends, and
+// clears the stage. It returns an error for what kept it from a verdict.
+func perform(ctx context.Context, stdout *os.File, stderr io.Writer, length time.Duration, live bool) (v verdict, err error) {
+	var store store
+	s, err := openStage(ctx, stderr, &store)
+	if err != nil {
+		return verdict{}, err
+	}
+	defer func() {
+		if e := s.close(); err == nil {
+			err = e
+		}
+	}()
+	show := &show{stage: s, store: &store, start: time.Now(), length: length}
+	if live {
+		screen := openScreen(stdout)
+		defer screen.close()
+		show.screen = screen
+	}
+	return show.play(ctx)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+
+	"haproxystats/test/real"
+)
+
+// configTemplate is what an operator would write.
+var configTemplate = template.Must(template.New("haproxystats.conf").Parse(`[DEFAULT]
+loglevel = info
+
+[paths]
+base-dir = {{.Dir}}/spool
+
+[pull]
+socket-dir    = {{.Sockets}}
+pull-interval = {{.Interval}}
+pull-timeout  = 1.5
+timeout       = 1
+
+[process]
+workers               = 1
+per-process-metrics   = true
+calculate-percentages = true
+aggr-server-metrics   = true
+
+[graphite]
+server          = 127.0.0.1
+port            = {{.Port}}
+namespace       = {{.Namespace}}
+prefix-hostname = false
+`))
+
+// build compiles both programs into dir.
+func build(ctx context.Context, dir string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+"/",
+		"haproxystats/cmd/haproxystats-pull", "haproxystats/cmd/haproxystats-process")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
+	if out, err := cmd.CombinedOutput(); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("build the programs: %w", context.Cause(ctx))
+		}
+		return fmt.Errorf("build the programs: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// openPrograms starts both programs, and has pull stopped before process.
+func (s *stage) openPrograms() error {
+	var text bytes.Buffer
+	err := configTemplate.Execute(&text, map[string]any{
+		"Dir": s.dir, "Sockets": s.sockets(), "Interval": interval.Seconds(),
+		"Port": s.receiver.Port, "Namespace": namespace,
+	})
+	if err != nil {
+		return err
+	}
+	config := filepath.Join(s.dir, "haproxystats.conf")
+	if err := os.WriteFile(config, text.Bytes(), 0o640); err != nil {
+		return err
+	}
+	for _, dir := range []string{"incoming", "incoming.tmp"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, "spool", dir), 0o750); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"haproxystats-process", "haproxystats-pull"} {
+		p, err := real.StartProcess(real.Command{
+			Name: name, Path: filepath.Join(s.dir, name), Args: []string{"-f", config}, Dir: s.dir,
+		})
+		if err != nil {
+			return err
+		}
+		s.programs = append(s.programs, p)
+		s.undo = append(s.undo, func() error { return stopProgram(name, p) })
+	}
+	return nil
+}
+
+// stopProgram wants a clean end.
+func stopProgram(name string, p *real.Process) error {
+	if err := p.Stop(); err != nil {
+		return err
+	}
+	if err := p.Err(); err != nil {
+		return fmt.Errorf("stop %s: %w: %s", name, err, p.Output())
+	}
+	return nil
+}
+
+// logs returns the last lines of both programs.
+func (s *stage) logs() string {
+	var last []string
+	for _, p := range s.programs {
+		lines := strings.Split(strings.TrimSpace(p.Output()), "\n")
+		last = append(last, lines[max(0, len(lines)-logLines):]...)
+	}
+	return strings.TrimSpace(strings.Join(last, "\n"))
+}
+
+// logLines is how much of a program's log a failure shows.
+const logLines = 5
