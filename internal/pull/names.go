@@ -1,0 +1,71 @@
+package pull
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxName bounds a name in bytes: a file's name has at most 255, `_info` and
+// `_stat` take 5, and a number may follow.
+const maxName = 240
+
+// names returns a name for each socket to name its files by, all of them
+// different. It is the base name of a UNIX socket's path and host:port of a TCP
+// socket; where several sockets share it, each of them has its whole path
+// instead, so that it does not depend on the others or on their order.
+func names(sockets []Socket) []string {
+	count := make(map[string]int)
+	for _, s := range sockets {
+		count[plainName(s)]++
+	}
+	taken := make(map[string]bool)
+	result := make([]string, len(sockets))
+	var shared []int
+	for i, s := range sockets {
+		if name := plainName(s); count[name] == 1 {
+			result[i], taken[name] = name, true
+		} else {
+			shared = append(shared, i)
+		}
+	}
+	slices.SortFunc(shared, func(a, b int) int {
+		return cmp.Or(cmp.Compare(sockets[a].Network, sockets[b].Network), cmp.Compare(sockets[a].Address, sockets[b].Address))
+	})
+	for _, i := range shared {
+		name := fileName(sockets[i].Address)
+		result[i] = name
+		for n := 2; taken[result[i]]; n++ {
+			result[i] = name + "." + strconv.Itoa(n)
+		}
+		taken[result[i]] = true
+	}
+	return result
+}
+
+func plainName(s Socket) string {
+	if isUnix(s) {
+		return fileName(filepath.Base(s.Address))
+	}
+	host, port, err := net.SplitHostPort(s.Address)
+	if err != nil {
+		return fileName(s.Address)
+	}
+	return fileName(strings.ToLower(host) + ":" + port)
+}
+
+// fileName returns s as one component of a path that is not too long for one.
+func fileName(s string) string {
+	s = strings.ReplaceAll(strings.TrimLeft(s, "/"), "/", "_")
+	if len(s) > maxName {
+		sum := fnv.New32a()
+		sum.Write([]byte(s))
+		s = fmt.Sprintf("%s~%08x", s[:maxName-9], sum.Sum32())
+	}
+	return s
+}

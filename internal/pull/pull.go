@@ -1,0 +1,89 @@
+package pull
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// Socket is the address of a stats socket.
+type Socket struct {
+	Network string // "unix" or "tcp"
+	Address string // path or host:port
+}
+
+// Fetcher asks one socket for its statistics.
+type Fetcher interface {
+	// Fetch writes the two raw replies while they arrive. It returns nil only
+	// when both are complete, and soon after ctx ends; its errors name the
+	// socket. Many calls are made at once.
+	Fetch(ctx context.Context, network, address string, info, stat io.Writer) error
+}
+
+// Spool is the queue that the snapshots go to.
+type Spool interface {
+	// Waiting returns the number of snapshots in the queue.
+	Waiting() (int, error)
+	// Stage begins the snapshot of a second. Its error satisfies
+	// errors.Is(err, fs.ErrExist) when the queue holds one of that second.
+	Stage(epoch int64) (Stage, error)
+}
+
+// Stage is a snapshot that is being written and that nobody sees yet.
+type Stage interface {
+	// Create makes a file of the snapshot. Many calls are made at once.
+	Create(name string) (io.WriteCloser, error)
+	// Commit hands the snapshot over. All files are closed by then.
+	Commit() error
+	// Discard removes everything.
+	Discard() error
+}
+
+// Puller makes rounds. Its fields must not be changed once it runs.
+type Puller struct {
+	Spool   Spool
+	Fetcher Fetcher
+	// SocketDir is the directory whose sockets are asked, looked up anew in
+	// each round. Empty means none.
+	SocketDir string
+	// Servers are asked in addition to the sockets in SocketDir.
+	Servers []Socket
+	// Interval is the time from one round's start to the next one's; at least
+	// a second, because snapshots are named by seconds.
+	Interval time.Duration
+	// Timeout bounds a round. 0 means no bound.
+	Timeout time.Duration
+	// QueueSize is the number of waiting snapshots at which rounds are
+	// skipped. 0 means no bound.
+	QueueSize int
+	// Workers bounds how many sockets' replies are written to disk at the same
+	// time. Sockets that have nothing to write take no worker, so that one
+	// that does not answer delays no other. 0 means no bound.
+	Workers int
+	// Log is told of every round.
+	Log *slog.Logger
+	// Now is the clock that names snapshots. Nil means [time.Now].
+	Now func() time.Time
+}
+
+// Run makes a round at once and then every Interval until ctx ends, and returns
+// nil. A round that is under way then leaves nothing behind.
+func (p *Puller) Run(ctx context.Context) error {
+	now := p.Now
+	if now == nil {
+		now = time.Now
+	}
+	plan := newSchedule(now(), max(p.Interval, time.Second))
+	used := new(epochs)
+	for {
+		p.round(ctx, plan.epoch(now()), used)
+		pause := time.NewTimer(plan.next(now()))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return nil
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package pull
+
+import "time"
+
+// schedule holds rounds on the phase of the first one: a round that takes long
+// doesn't move the later ones. It follows the wall clock, which may be set at
+// any time.
+type schedule struct {
+	interval time.Duration
+	phase    int64 // of every slot modulo interval, in ns
+	slot     int64 // start of the present round as planned, in ns since 1970
+}
+
+func newSchedule(start time.Time, interval time.Duration) *schedule {
+	n := start.UnixNano()
+	return &schedule{interval: interval, phase: modulo(n, int64(interval)), slot: n}
+}
+
+// next moves on to the first slot after now and returns the time until then.
+// Slots that have passed are left out.
+func (s *schedule) next(now time.Time) time.Duration {
+	n, interval := now.UnixNano(), int64(s.interval)
+	slot := n - modulo(n-s.phase, interval) + interval
+	if slot <= s.slot && s.slot-n < interval {
+		// The clock was set back a little, or the timer ran ahead of it: this
+		// slot had its round.
+		slot = s.slot + interval
+	}
+	s.slot = slot
+	return time.Duration(slot - n)
+}
+
+// epoch returns the second that names the present round. It is the planned one:
+// timers fire a little late, and near the end of a second the real ones would
+// make two rounds of one second and none of the next. Where the clock has been
+// set meanwhile it is the real one.
+func (s *schedule) epoch(now time.Time) int64 {
+	if late := now.Sub(time.Unix(0, s.slot)).Abs(); late > time.Second {
+		return now.Unix()
+	}
+	return time.Unix(0, s.slot).Unix()
+}
+
+func modulo(n, m int64) int64 { return (n%m + m) % m }

@@ -1,0 +1,131 @@
+package pull
+
+import (
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+func at(seconds float64) time.Time {
+	return time.Unix(1e9, 0).Add(time.Duration(seconds * float64(time.Second)))
+}
+
+func TestSchedule(t *testing.T) {
+	// now is the clock at the end of a round; the rounds start at 3.5.
+	for _, test := range []struct {
+		name      string
+		ends      []float64
+		wantPause []float64
+		wantEpoch int64 // when the timer fires in time
+	}{
+		{"at once", []float64{3.5}, []float64{10}, 13},
+		{"soon", []float64{4.25}, []float64{9.25}, 13},
+		{"overrun", []float64{13.75}, []float64{9.75}, 23},
+		{"at the next start", []float64{13.5}, []float64{10}, 23},
+		{"timer ahead of the clock", []float64{4, 13.25}, []float64{9.5, 10.25}, 23},
+		{"set back a little", []float64{4, 9}, []float64{9.5, 14.5}, 23},
+		{"set back far", []float64{4, -3000}, []float64{9.5, 3.5}, -2997},
+		{"set forward", []float64{4, 3600}, []float64{9.5, 3.5}, 3603},
+		{"before 1970", []float64{-2e9}, []float64{3.5}, -2e9 + 3},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSchedule(at(3.5), 10*time.Second)
+			var end time.Time
+			var pause time.Duration
+			for i := range test.ends {
+				end = at(test.ends[i])
+				pause = s.next(end)
+				if want := time.Duration(test.wantPause[i] * float64(time.Second)); pause != want {
+					t.Errorf("pause %d is %v, %v wanted", i, pause, want)
+				}
+			}
+			if got := s.epoch(end.Add(pause)) - 1e9; got != test.wantEpoch {
+				t.Errorf("epoch %d, %d wanted", got, test.wantEpoch)
+			}
+		})
+	}
+}
+
+// TestEpochNearSecondsEnd has timers that fire late over the end of a second.
+func TestEpochNearSecondsEnd(t *testing.T) {
+	start := at(0.9995)
+	s := newSchedule(start, time.Second)
+	now := start
+	for want := int64(1e9); want < 1e9+1000; want++ {
+		if got := s.epoch(now); got != want {
+			t.Fatalf("epoch %d, %d wanted", got, want)
+		}
+		now = now.Add(s.next(now)).Add(time.Duration(rand.IntN(2e6)))
+	}
+}
+
+// TestNoTwoSnapshotsOfOneName makes a million rounds on a clock that is set back
+// and forth, with a queue that is emptied now and then. What the queue holds is
+// never staged again: a commit to the same name would lose a snapshot.
+func TestNoTwoSnapshotsOfOneName(t *testing.T) {
+	rounds := 1_000_000
+	if testing.Short() {
+		rounds = 50_000
+	}
+	seed := uint64(time.Now().UnixNano())
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	spool := new(memory)
+	p := &Puller{Spool: spool, Interval: 10 * time.Second}
+	var used epochs
+	recent := make(map[int64]int) // round of each second
+	dropped := 0
+	now := at(0.9999)
+	s := newSchedule(now, p.Interval)
+	for round := range rounds {
+		planned := s.epoch(now)
+		stage, epoch, err := p.stage(planned, &used)
+		if errors.Is(err, fs.ErrExist) {
+			dropped++
+			now = now.Add(s.next(now))
+			continue
+		}
+		if err != nil {
+			t.Fatalf("seed %d, round %d: %v", seed, round, err)
+		}
+		if before, ok := recent[epoch]; ok && round-before < remembered {
+			// Only where every second up to the next round has been used.
+			for second := planned; second < planned+10; second++ {
+				if before, ok := recent[second]; !ok || round-before > remembered {
+					t.Fatalf("seed %d: rounds %d and %d are both named %d, and %d is free", seed, before, round, epoch, second)
+				}
+			}
+		}
+		recent[epoch] = round
+		if off := epoch - now.Unix(); off < -1 || off >= 10 {
+			t.Fatalf("seed %d, round %d: named %d at %d", seed, round, epoch, now.Unix())
+		}
+		if _, ok := spool.stored[epoch]; ok {
+			t.Fatalf("seed %d, round %d: %d is in the queue already", seed, round, epoch)
+		}
+		if err := stage.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		used.add(epoch)
+		if rnd.IntN(20) == 0 {
+			clear(spool.stored)
+		}
+		now = now.Add(time.Duration(rnd.Int64N(int64(12 * time.Second))))
+		switch rnd.IntN(200) {
+		case 0:
+			now = now.Add(-time.Duration(rnd.Int64N(int64(time.Hour))))
+		case 1:
+			now = now.Add(time.Duration(rnd.Int64N(int64(time.Hour))))
+		case 2:
+			now = now.Add(-10 * time.Second)
+		}
+		now = now.Add(s.next(now)).Add(time.Duration(rnd.IntN(3e6)))
+	}
+	if dropped > rounds/1000 {
+		t.Errorf("seed %d: %d of %d rounds found no name", seed, dropped, rounds)
+	}
+	if len(used.used) != remembered || len(used.ring) != remembered {
+		t.Errorf("%d seconds are remembered, %d wanted", len(used.used), remembered)
+	}
+}
