@@ -156,6 +156,7 @@ func (s *session) refused(ctx context.Context, conn net.Conn, r *reply, p []byte
 		return s.canceled(ctx, "read "+r.name+" from")
 	}
 	line, _, _ := bytes.Cut(text, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
 	return s.replyError(r, &TextError{Text: string(line[:min(len(line), maxText)])},
 		"is this the stats socket of a HAProxy, and may it be asked for statistics?")
 }

@@ -194,6 +194,7 @@ func TestFetchFaults(t *testing.T) {
 		{"denied", fault{Kind: haproxysim.Text, Text: "Permission denied"}, nil, `read show info from SOCKET: the socket answers "Permission denied": is this the stats socket of a HAProxy`},
 		{"text that begins as a reply does", fault{Kind: haproxysim.Text, Text: "Nam\xff\x1b"}, nil, `the socket answers "Nam\xff\x1b": `},
 		{"long text", fault{Kind: haproxysim.Text, Text: strings.Repeat("x", 1<<20)}, nil, `answers "` + strings.Repeat("x", 200) + `": `},
+		{"a web server", fault{Kind: haproxysim.Text, Text: "HTTP/1.1 400 Bad request\r\nConnection: close\r"}, nil, `answers "HTTP/1.1 400 Bad request": `},
 		{"typed info", fault{Kind: haproxysim.Text, Text: "0.Name.1:POS:str:HAProxy"}, nil, `answers "0.Name.1:POS:str:HAProxy"`},
 		{"endless", fault{Kind: haproxysim.Endless}, haproxy.ErrLongReply, "read show stat from SOCKET: reply without end: no end after "},
 	} {
