@@ -1,0 +1,95 @@
+package graphite
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"testing"
+
+	"haproxystats/internal/metric"
+)
+
+// columns returns n columns named as HAProxy's are, a few of them means.
+func columns(n int) []metric.Column {
+	names := []string{
+		"bin", "bout", "dresp", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other", "rate", "rate_max",
+		"scur", "slim", "smax", "stot", "chkfail", "chkdown", "cli_abrt", "econ", "eresp", "lbtot", "qcur", "qmax", "srv_abrt", "wredis", "wretr",
+		"throttle", "weight", "ctime", "qtime", "rtime", "ttime",
+	}
+	var c []metric.Column
+	for i := range n {
+		col := metric.Column{Name: fmt.Sprint("extra_", i)}
+		if i < len(names) {
+			col.Name = names[i]
+		}
+		if i >= 26 && i < 32 {
+			col.Combine = metric.Mean
+		}
+		c = append(c, col)
+	}
+	return c
+}
+
+// fill adds the values of some processes to every cell, of a size and a share
+// of zeros as HAProxy's are.
+func fill(t *metric.Table, rng *rand.Rand, processes int) {
+	for row := range t.Capacity() {
+		t.Touch(row)
+		for col := range t.Columns() {
+			for range processes {
+				v := int64(0)
+				switch rng.IntN(4) {
+				case 0:
+					v = rng.Int64N(100)
+				case 1:
+					v = rng.Int64N(1 << (10 + rng.IntN(30)))
+				}
+				t.Add(row, col, v)
+			}
+		}
+	}
+}
+
+func load(frontends, backends, servers, processes int) *metric.Batch {
+	rng := rand.New(rand.NewPCG(1, 2))
+	f := metric.NewTable(metric.Frontend, columns(32))
+	for i := range frontends {
+		f.Row(metric.Entity{Name: fmt.Sprintf("www-frontend-%04d", i)})
+	}
+	b := metric.NewTable(metric.Backend, columns(45))
+	for i := range backends {
+		b.Row(metric.Entity{Name: fmt.Sprintf("application-%04d", i)})
+	}
+	s := metric.NewTable(metric.Server, columns(32))
+	for i := range servers {
+		s.Row(metric.Entity{Parent: fmt.Sprintf("application-%04d", i%backends), Name: fmt.Sprintf("app-server-%05d", i)})
+	}
+	batch := &metric.Batch{Epoch: 1795335122, Tables: []*metric.Table{f, b, s}}
+	for _, t := range batch.Tables {
+		fill(t, rng, processes)
+	}
+	return batch
+}
+
+func BenchmarkFormatter(b *testing.B) {
+	for _, size := range []struct {
+		name                                    string
+		frontends, backends, servers, processes int
+	}{{"S", 20, 20, 100, 4}, {"M", 200, 500, 5000, 4}, {"L", 500, 1000, 20000, 8}} {
+		b.Run(size.name, func(b *testing.B) {
+			batch := load(size.frontends, size.backends, size.servers, size.processes)
+			f := NewFormatter(Paths{Namespace: "loadbalancers", Hostname: "lb-01_example_com"})
+			lines, err := f.Write(io.Discard, batch)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := f.Write(io.Discard, batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(lines)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mlines/s")
+		})
+	}
+}

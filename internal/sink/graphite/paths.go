@@ -1,0 +1,105 @@
+package graphite
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"haproxystats/internal/metric"
+)
+
+// Paths says where metrics go in Graphite's tree.
+type Paths struct {
+	// Namespace is the first part of every path; its dots separate.
+	Namespace string
+	// Hostname is one path component after it, see [Hostname]; empty for none.
+	Hostname string
+	// GroupNamespace goes before the group of an entity that has one. Without
+	// it groups are left out of account.
+	GroupNamespace string
+	// DoubleWrites gives an entity with a group its plain path as well.
+	DoubleWrites bool
+}
+
+// Hostname makes a path component of a host's name as the kernel gives it: all
+// of it, dots replaced, or its first label only.
+func Hostname(name string, fqdn bool) string {
+	if !fqdn {
+		name, _, _ = strings.Cut(name, ".")
+	}
+	if name == "" {
+		return ""
+	}
+	return string(appendComponent(nil, name))
+}
+
+// Root returns the path that all metrics are below, without a dot at its end.
+func (p Paths) Root() string {
+	b := appendPath(nil, p.Namespace)
+	if p.Hostname != "" {
+		b = append(appendComponent(b, p.Hostname), '.')
+	}
+	return string(append(b, "haproxy"...))
+}
+
+// appendPlace appends what is between the root and the metric's name, with a
+// dot at its end.
+func appendPlace(b []byte, scope metric.Scope, e metric.Entity) []byte {
+	switch scope {
+	case metric.Daemon:
+		return append(b, "daemon."...)
+	case metric.Self:
+		return append(b, "haproxystats."...)
+	case metric.Process:
+		b = append(b, "daemon.process."...)
+	case metric.Frontend:
+		b = append(b, "frontend."...)
+	case metric.Backend:
+		b = append(b, "backend."...)
+	case metric.Server:
+		b = append(b, "backend."...)
+		b = appendComponent(b, e.Parent)
+		b = append(b, ".server."...)
+	case metric.ServerName:
+		b = append(b, "server."...)
+	}
+	return append(appendComponent(b, e.Name), '.')
+}
+
+// appendComponent appends name as one component of a path: what would break a
+// line or a path becomes an underscore, and so does an empty name.
+func appendComponent(b []byte, name string) []byte {
+	if name == "" {
+		return append(b, '_')
+	}
+	for i := 0; i < len(name); {
+		c := name[i]
+		if c < utf8.RuneSelf {
+			if c <= ' ' || c == 0x7f || c == '.' || c == '/' || c == ';' {
+				c = '_'
+			}
+			b = append(b, c)
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(name[i:])
+		if r == utf8.RuneError && size == 1 || unicode.IsSpace(r) || unicode.IsControl(r) {
+			b = append(b, '_')
+		} else {
+			b = append(b, name[i:i+size]...)
+		}
+		i += size
+	}
+	return b
+}
+
+// appendPath appends a path that an operator chose, with a dot at its end. Its
+// dots separate; empty components, which Graphite doesn't tell apart, go.
+func appendPath(b []byte, path string) []byte {
+	for name := range strings.SplitSeq(path, ".") {
+		if name != "" {
+			b = append(appendComponent(b, name), '.')
+		}
+	}
+	return b
+}

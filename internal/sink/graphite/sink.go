@@ -1,0 +1,279 @@
+package graphite
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"haproxystats/internal/metric"
+)
+
+const (
+	// liveLimit bounds the delivery of a fresh batch, from dialing to the
+	// confirmation, and so the time for which a peer can hold a worker. What is
+	// not done by then goes to the queue.
+	liveLimit = 10 * time.Second
+	// slowest is the rate in bytes a second that a peer has to keep up when it
+	// is sent a batch from the queue, beyond liveLimit.
+	slowest = 256 << 10
+)
+
+// Options says where a sink sends and how patient it is.
+type Options struct {
+	Server string // name or address
+	Port   int
+	Paths  Paths
+
+	ConnectTimeout time.Duration
+	// WriteTimeout is how long the peer may take nothing.
+	WriteTimeout time.Duration
+
+	// Retries, Interval and Backoff shape the tries while the server is down:
+	// after the first one Retries more, Interval, Interval*Backoff, ... apart.
+	// Then nothing is tried for Delay, and it starts anew. Below 0 retries have
+	// no end.
+	Retries  int
+	Interval time.Duration
+	Backoff  float64
+	Delay    time.Duration
+
+	// Queue holds what waits.
+	Queue Queue
+	Log   *slog.Logger
+	// Dial opens connections; nil for the network's own. They must have a
+	// CloseWrite method.
+	Dial DialFunc
+}
+
+// Queue is a durable first-in first-out queue on disk, safe for concurrent use.
+type Queue interface {
+	// Append stores the batch that encode writes, of which encode returns the
+	// number of metrics. When it returns nil the batch is on disk, fsynced.
+	Append(epoch int64, encode func(w io.Writer) (metrics int, err error)) error
+	// Wait returns nil once a batch waits, and ctx's error when it ends.
+	Wait(ctx context.Context) error
+	// First calls send for the oldest batch and takes it out when send returns
+	// nil. Otherwise the batch stays first, and First returns the error. Only
+	// Run calls it.
+	First(send func(metrics, size int64, content io.WriterTo) error) error
+	// Len returns how many batches wait, and the metrics in them.
+	Len() (batches int, metrics int64)
+}
+
+// Sink delivers to one Graphite server. It is a sink in the sense of
+// internal/sink.
+type Sink struct {
+	log   *slog.Logger
+	peer  peer
+	pace  pace
+	paths Paths
+	queue Queue
+
+	mu         sync.Mutex
+	formatters []*Formatter // idle ones
+	state      state
+	stats      Stats
+}
+
+// state says whether the server answers.
+type state struct {
+	failures int       // in a row; 0 while it is up
+	since    time.Time // of the first of them
+	next     time.Time // nothing is tried before
+}
+
+// Stats counts what a sink has done since it was opened.
+type Stats struct {
+	SentBatches, SentLines, SentBytes int64 // confirmed by the server
+	ResentBatches                     int64 // of SentBatches, those that came from the queue
+	Failures                          int64 // tries that were not confirmed
+	SkippedLines                      int64 // left out for their long path
+}
+
+// New returns a sink. Nothing is sent before Deliver or Run.
+func New(o Options) *Sink {
+	dial := o.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	return &Sink{
+		log: o.Log.With("sink", "graphite"),
+		peer: peer{
+			address:        net.JoinHostPort(o.Server, strconv.Itoa(o.Port)),
+			dial:           dial,
+			connectTimeout: o.ConnectTimeout,
+			writeTimeout:   o.WriteTimeout,
+		},
+		pace:  pace{retries: o.Retries, interval: o.Interval, backoff: o.Backoff, delay: o.Delay},
+		paths: o.Paths,
+		queue: o.Queue,
+	}
+}
+
+// Name returns "graphite".
+func (s *Sink) Name() string { return "graphite" }
+
+// Stats returns the counts.
+func (s *Sink) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats
+}
+
+// Deliver sends the batch, or puts it into the queue when the server doesn't
+// confirm it, has failed lately, or earlier batches wait.
+func (s *Sink) Deliver(ctx context.Context, b *metric.Batch) error {
+	f := s.formatter()
+	defer s.putBack(f)
+	if s.ready() && ctx.Err() == nil {
+		var lines int
+		var bytes int64
+		err := s.peer.send(ctx, liveLimit, func(w io.Writer) (err error) {
+			counted := &counter{w: w}
+			lines, err = f.Write(counted, b)
+			bytes = counted.n
+			return err
+		})
+		if err == nil {
+			s.sent(int64(lines), bytes, false)
+			return nil
+		}
+		if ctx.Err() == nil {
+			s.failed(err, false)
+		}
+		f.skipped = 0 // it comes to the same metrics again
+	}
+	if err := s.queue.Append(b.Epoch, func(w io.Writer) (int, error) { return f.Write(w, b) }); err != nil {
+		return fmt.Errorf("graphite: %w", err)
+	}
+	return nil
+}
+
+// ready tells whether a fresh batch may go to the server at once.
+func (s *Sink) ready() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waiting, _ := s.queue.Len()
+	return waiting == 0 && !time.Now().Before(s.state.next)
+}
+
+// Run sends what waits in the queue, the oldest batch first.
+func (s *Sink) Run(ctx context.Context) error {
+	if batches, metrics := s.queue.Len(); batches > 0 {
+		s.log.Info("queue holds metrics from before", "batches", batches, "metrics", metrics)
+	}
+	for s.queue.Wait(ctx) == nil && s.pause(ctx) == nil {
+		err := s.queue.First(func(metrics, size int64, content io.WriterTo) error {
+			limit := liveLimit + time.Duration(float64(size)/slowest*float64(time.Second))
+			err := s.peer.send(ctx, limit, func(w io.Writer) error {
+				_, err := content.WriteTo(w)
+				return err
+			})
+			if err == nil {
+				s.sent(metrics, size, true)
+			}
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			s.failed(err, true)
+		}
+	}
+	return nil
+}
+
+// pause waits until the next try is due.
+func (s *Sink) pause(ctx context.Context) error {
+	s.mu.Lock()
+	wait := time.Until(s.state.next)
+	s.mu.Unlock()
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// sent notes a confirmed batch, and that the server is up.
+func (s *Sink) sent(lines, bytes int64, queued bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.SentBatches++
+	s.stats.SentLines += lines
+	s.stats.SentBytes += bytes
+	if queued {
+		s.stats.ResentBatches++
+	}
+	if s.state.failures > 0 {
+		batches, metrics := s.queue.Len()
+		s.log.Info("graphite is up again", "server", s.peer.address, "down", time.Since(s.state.since).Round(time.Millisecond),
+			"batches_waited", batches, "metrics_waited", metrics)
+		s.state = state{}
+	}
+}
+
+// failed notes a try that failed. Only tries from the queue are told apart:
+// several workers that fail at once are one failure.
+func (s *Sink) failed(err error, queued bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Failures++
+	now := time.Now()
+	if s.state.failures == 0 {
+		s.state.since = now
+		s.log.Warn("graphite is down, its metrics wait in the queue", "error", err)
+	} else {
+		s.log.Debug("graphite is still down", "error", err)
+	}
+	if queued || s.state.failures == 0 {
+		s.state.failures++
+	}
+	s.state.next = now.Add(s.pace.wait(s.state.failures))
+}
+
+// formatter returns an idle formatter; there are as many as deliveries at once.
+func (s *Sink) formatter() *Formatter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.formatters); n > 0 {
+		f := s.formatters[n-1]
+		s.formatters = s.formatters[:n-1]
+		return f
+	}
+	return NewFormatter(s.paths)
+}
+
+func (s *Sink) putBack(f *Formatter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := f.Skipped(); n > 0 {
+		if s.stats.SkippedLines == 0 {
+			s.log.Warn("metrics with a path too long for Graphite are left out", "max_path_bytes", MaxPath)
+		}
+		s.stats.SkippedLines += n
+		f.skipped = 0
+	}
+	s.formatters = append(s.formatters, f)
+}
+
+// counter counts what goes through it.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}

@@ -1,0 +1,150 @@
+// Package localstore writes batches into files: <dir>/<epoch>/stats holds the
+// same lines that Graphite gets.
+//
+// A file appears under its name once it is complete and fsynced, so whoever
+// reads it sees all of a batch or nothing. The package does not remove files,
+// and keeps no queue: a batch that can't be written is refused with an error,
+// and its snapshot stays where it is.
+package localstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"haproxystats/internal/metric"
+	"haproxystats/internal/sink/graphite"
+)
+
+const (
+	fileName = "stats"
+	tempName = ".stats.tmp"
+)
+
+// Sink is a [haproxystats/internal/sink.Sink] that writes into a directory.
+type Sink struct {
+	dir string
+
+	mu        sync.Mutex // one batch is written at a time
+	formatter *graphite.Formatter
+}
+
+// New returns a sink that writes below dir, which is made when it is needed.
+func New(dir string, paths graphite.Paths) *Sink {
+	return &Sink{dir: dir, formatter: graphite.NewFormatter(paths)}
+}
+
+// Name returns "local-store".
+func (s *Sink) Name() string { return "local-store" }
+
+// Run waits for ctx to end: there is nothing to do in the background.
+func (s *Sink) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// Deliver writes the file of the batch. One that is there already is replaced.
+func (s *Sink) Deliver(ctx context.Context, b *metric.Batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := ctx.Err()
+	if err == nil {
+		err = s.store(b)
+	}
+	if err != nil {
+		return fmt.Errorf("local-store: %w", hinted(err))
+	}
+	return nil
+}
+
+func hinted(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%w: free some space, or move option dir of section local-store", err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: check owner and mode of the directory", err)
+	}
+	return err
+}
+
+func (s *Sink) store(b *metric.Batch) error {
+	if err := os.MkdirAll(s.dir, 0o750); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+
+	name := strconv.FormatInt(b.Epoch, 10)
+	made, err := makeDir(root, name)
+	if err != nil {
+		return err
+	}
+	dir, err := root.OpenRoot(name)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := s.write(dir, b); err != nil {
+		if made {
+			root.Remove(name) // it may hold a file by now, and then it stays
+		}
+		return err
+	}
+	if made {
+		return syncDir(root)
+	}
+	return nil
+}
+
+// makeDir makes a directory, or takes one that is there; it follows no link.
+func makeDir(root *os.Root, name string) (made bool, err error) {
+	err = root.Mkdir(name, 0o750)
+	if !errors.Is(err, fs.ErrExist) {
+		return err == nil, err
+	}
+	info, err := root.Lstat(name)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s/%s is %v, no directory: move it away", root.Name(), name, info.Mode())
+	}
+	return false, err
+}
+
+// write makes the file in its directory, both durable.
+func (s *Sink) write(dir *os.Root, b *metric.Batch) error {
+	// What a process left that died while it wrote.
+	if err := dir.Remove(tempName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := dir.OpenFile(tempName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = s.formatter.Write(f, b)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = dir.Rename(tempName, fileName)
+	}
+	if err != nil {
+		return errors.Join(err, dir.Remove(tempName))
+	}
+	return syncDir(dir)
+}
+
+func syncDir(root *os.Root) error {
+	f, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
