@@ -99,8 +99,8 @@ func fakeProcess(config string) error {
 
 func fakePull(config string) error { return fakePullFiles(config, 1000) }
 
-// fakePullFiles hands over a directory with the replies of the first sockets
-// every few milliseconds.
+// fakePullFiles hands over a directory with the replies of the first sockets,
+// the next one when the last has been collected.
 func fakePullFiles(config string, limit int) error {
 	sockets, err := option(config, "socket-dir")
 	if err != nil {
@@ -120,7 +120,10 @@ func fakePullFiles(config string, limit int) error {
 	}
 	paths = paths[:min(limit, len(paths))]
 	n := 1000
-	for range time.Tick(5 * time.Millisecond) {
+	for range time.Tick(time.Millisecond) {
+		if waiting, err := os.ReadDir(dst); err != nil || len(waiting) > 0 {
+			continue
+		}
 		n++
 		dir := filepath.Join(tmp, fmt.Sprint(n))
 		if err := os.Mkdir(dir, 0o750); err != nil {

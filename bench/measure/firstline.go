@@ -26,13 +26,11 @@ func FirstLine(ctx context.Context, program Program, pool *Pool) (time.Duration,
 	if err := os.Rename(staged, visible); err != nil {
 		return 0, err
 	}
-	sink, err := Listen()
+	sink, stop, err := StartSink()
 	if err != nil {
 		return 0, err
 	}
-	served := make(chan struct{})
-	go func() { defer close(served); sink.Run() }()
-	defer func() { sink.Close(); <-served }()
+	defer stop()
 
 	first := sink.First()
 	begin := time.Now()

@@ -56,13 +56,11 @@ func Process(ctx context.Context, program Program, pool *Pool, warm, count int) 
 	if err != nil {
 		return trial, err
 	}
-	sink, err := Listen()
+	sink, stop, err := StartSink()
 	if err != nil {
 		return trial, err
 	}
-	served := make(chan struct{})
-	go func() { defer close(served); sink.Run() }()
-	defer func() { sink.Close(); <-served }()
+	defer stop()
 
 	// The first snapshot waits in the spool: the original does not see what
 	// arrives while it starts.

@@ -18,16 +18,19 @@ type Sink struct {
 	conns    sync.WaitGroup
 
 	mu   sync.Mutex
-	open map[net.Conn]struct{} // nil after Close
+	open map[net.Conn]struct{} // nil after close
 }
 
-// Listen opens a sink on a free port.
-func Listen() (*Sink, error) {
+// StartSink opens a sink on a free port. It runs until stop is called.
+func StartSink() (s *Sink, stop func(), err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &Sink{listener: l, open: map[net.Conn]struct{}{}}, nil
+	s = &Sink{listener: l, open: map[net.Conn]struct{}{}}
+	accepting := make(chan struct{})
+	go func() { defer close(accepting); s.accept() }()
+	return s, func() { s.close(); <-accepting }, nil
 }
 
 // Port returns the port the sink listens on.
@@ -43,8 +46,8 @@ func (s *Sink) First() <-chan time.Time {
 	return c
 }
 
-// Run accepts connections until Close is called.
-func (s *Sink) Run() {
+// accept accepts connections until close is called, and waits for their ends.
+func (s *Sink) accept() {
 	defer s.conns.Wait()
 	for {
 		conn, err := s.listener.Accept()
@@ -63,8 +66,8 @@ func (s *Sink) Run() {
 	}
 }
 
-// Close ends Run and every connection.
-func (s *Sink) Close() {
+// close ends accept and every connection.
+func (s *Sink) close() {
 	s.listener.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,24 +10,30 @@ import (
 	"haproxystats/bench/workload"
 )
 
-func TestSinkCountsAndConfirms(t *testing.T) {
-	s, err := Listen()
+// sinkWith starts a sink and sends it text on a connection, all of which it has
+// taken note of.
+func sinkWith(t *testing.T, text string) (*Sink, func(), *net.TCPConn) {
+	t.Helper()
+	s, stop, err := StartSink()
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	go func() { defer close(done); s.Run() }()
 	first := s.First()
 	conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(s.Port()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "a 1 2\nb 1 2\nc"); err != nil {
+	t.Cleanup(func() { conn.Close() })
+	if _, err := io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
 	}
 	<-first
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+	return s, stop, conn.(*net.TCPConn)
+}
+
+func TestSinkCountsAndConfirms(t *testing.T) {
+	s, stop, conn := sinkWith(t, "a 1 2\nb 1 2\nc")
+	if err := conn.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
 	// The end of the stream is the sink's confirmation.
@@ -37,29 +43,15 @@ func TestSinkCountsAndConfirms(t *testing.T) {
 	if s.Lines() != 2 {
 		t.Errorf("counted %d lines, want 2", s.Lines())
 	}
-	s.Close()
-	<-done
+	stop()
 }
 
 func TestSinkCloseEndsOpenConnections(t *testing.T) {
-	s, err := Listen()
-	if err != nil {
-		t.Fatal(err)
+	_, stop, conn := sinkWith(t, "x")
+	stop()
+	if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("after the end of the sink: %d bytes, %v, want an error", n, err)
 	}
-	done := make(chan struct{})
-	go func() { defer close(done); s.Run() }()
-	first := s.First()
-	conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(s.Port()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "x"); err != nil {
-		t.Fatal(err)
-	}
-	<-first
-	s.Close()
-	<-done
 }
 
 func TestSocketsServeProcessesInTurn(t *testing.T) {

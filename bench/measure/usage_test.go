@@ -80,3 +80,37 @@ func TestPeakMemoryIsAtLeastWhatIsHeld(t *testing.T) {
 		t.Errorf("peak = %d, %v, want at least %d", peak, err, len(held))
 	}
 }
+
+func TestOnThreadLeavesOthersOut(t *testing.T) {
+	var burnt, runs int
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				burnt++
+			}
+		}
+	}()
+	idle, err := OnThread(2, func() error { runs++; return nil })
+	if err != nil || runs != 2 {
+		t.Errorf("OnThread = %v after %d runs", err, runs)
+	}
+	busy, err := OnThread(1, func() error {
+		for i := range 10_000_000 {
+			runs ^= i
+		}
+		return nil
+	})
+	close(stop)
+	<-stopped
+	if err != nil || busy <= idle {
+		t.Errorf("busy took %v, idle %v, %v (%d, %d)", busy, idle, err, burnt, runs)
+	}
+	if _, err := OnThread(1, func() error { return os.ErrInvalid }); err != os.ErrInvalid {
+		t.Errorf("OnThread = %v, want the error of its function", err)
+	}
+}

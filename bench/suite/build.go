@@ -13,8 +13,8 @@ import (
 // Ours names our implementation in tables.
 const Ours = "ours"
 
-// Build builds both programs of the checkout into dir, as a release is built.
-func Build(ctx context.Context, dir string) (measure.Program, error) {
+// build builds both programs of the checkout into dir, as a release is built.
+func build(ctx context.Context, dir string) (measure.Program, error) {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+string(filepath.Separator),
 		"./cmd/haproxystats-process", "./cmd/haproxystats-pull")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
