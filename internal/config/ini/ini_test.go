@@ -19,14 +19,14 @@ func TestFaults(t *testing.T) {
 		{"all at once", "x = 1\ny = 2\n[s]\nfoo\na = 1\nA = 2\n[s]\n= 3\nb = 1\nbar\n", []string{
 			`f:1: "x = 1" stands before the first [section]: put a header such as [DEFAULT] above it`,
 			"f:4: [s]: \"foo\" is neither a [section] nor an `option = value`: comment it with #, or indent it to continue the value above",
-			`f:6: [s] a: the option was set in line 5: keep one of them`,
-			`f:7: [s]: the section was opened in line 3: move its options there`,
+			`f:6: [s] a: the option was set in line 5 already: keep one of them`,
+			`f:7: [s]: the section was opened in line 3 already: move the options there`,
 			`f:8: [s]: "= 3" has no option name before its delimiter`,
 			"f:10: [s]: \"bar\" is neither a [section] nor an `option = value`: comment it with #, or indent it to continue the value above",
 		}},
 		{"across two headers", "[s]\na = 1\n[s]\na = 2\n", []string{
-			`f:3: [s]: the section was opened in line 1: move its options there`,
-			`f:4: [s] a: the option was set in line 2: keep one of them`,
+			`f:3: [s]: the section was opened in line 1 already: move the options there`,
+			`f:4: [s] a: the option was set in line 2 already: keep one of them`,
 		}},
 		{"not UTF-8", "[s]\na = caf\xe9\nb = 1\n \xff\n", []string{
 			`f:2: [s]: byte 8 is not UTF-8: save the file as UTF-8`,

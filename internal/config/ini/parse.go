@@ -127,7 +127,7 @@ func (p *parser) sectionName() string {
 func (p *parser) openSection(name string) {
 	p.finish()
 	if first, ok := p.sections[name]; ok && name != Default {
-		p.fault(ErrDuplicateSection, name, "", fmt.Sprintf("the section was opened in line %d: move its options there", first))
+		p.fault(ErrDuplicateSection, name, "", fmt.Sprintf("the section was opened in line %d already: move the options there", first))
 	} else {
 		p.sections[name] = p.line
 	}
@@ -141,7 +141,7 @@ func (p *parser) openOption(name, value string) {
 	}
 	key := optionKey{p.section.Name, name}
 	if first, ok := p.options[key]; ok {
-		p.fault(ErrDuplicateOption, key.section, name, fmt.Sprintf("the option was set in line %d: keep one of them", first))
+		p.fault(ErrDuplicateOption, key.section, name, fmt.Sprintf("the option was set in line %d already: keep one of them", first))
 	} else {
 		p.options[key] = p.line
 	}

@@ -1,0 +1,45 @@
+package config
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// readNames fills in the names of the files of excluded proxies.
+func (l *loader) readNames() {
+	for _, e := range []struct {
+		option string
+		to     *Exclusion
+	}{
+		{"exclude-frontends", &l.config.Process.ExcludeFrontends},
+		{"exclude-backends", &l.config.Process.ExcludeBackends},
+	} {
+		if e.to.File == "" {
+			continue
+		}
+		data, err := readAll(e.to.File, true)
+		if err != nil {
+			l.refuse("process", e.option, cause(err)+": the file must exist and be readable")
+			continue
+		}
+		if !utf8.Valid(data) {
+			l.refuse("process", e.option, "the file is not UTF-8 text")
+			continue
+		}
+		e.to.Names = parseNames(string(data))
+	}
+}
+
+// parseNames takes a name a line, and passes over empty lines and comments.
+func parseNames(text string) []string {
+	text = strings.TrimPrefix(text, "\ufeff")
+	var names []string
+	for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		name := strings.TrimSpace(line)
+		if name == "" || name[0] == '#' {
+			continue
+		}
+		names = append(names, strings.ReplaceAll(name, ".", "_"))
+	}
+	return names
+}

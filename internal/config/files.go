@@ -1,0 +1,119 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"haproxystats/internal/config/ini"
+)
+
+// DefaultFile is the file that is read when none is named.
+const DefaultFile = "/etc/haproxystats.conf"
+
+// Files says what to read.
+type Files struct {
+	// File is read first.
+	File string
+	// Required tells that File must exist: the operator named it. Else a
+	// missing file means defaults.
+	Required bool
+	// Dir, where not empty, is a directory whose files *.conf are read after
+	// File, in the order of their names; what is read later wins.
+	Dir string
+}
+
+// maxFile bounds the memory that a file can take.
+const maxFile = 8 << 20
+
+// source is a file that has been read.
+type source struct {
+	name string
+	data []byte
+}
+
+// read reads the files. A notice says that defaults apply.
+func (f Files) read() (sources []source, notice string, problems []Problem) {
+	data, err := readAll(f.File, false)
+	switch {
+	case err == nil:
+		sources = append(sources, source{f.File, data})
+	case errors.Is(err, fs.ErrNotExist) && !f.Required:
+		notice = f.File + " does not exist: defaults apply"
+	default:
+		problems = append(problems, unreadable(f.File, err))
+	}
+	if f.Dir == "" {
+		return sources, notice, problems
+	}
+	entries, err := os.ReadDir(f.Dir)
+	if err != nil {
+		return sources, notice, append(problems, Problem{
+			Pos:    ini.Pos{File: f.Dir},
+			Reason: cause(err) + ": the directory for further files must exist and be readable",
+		})
+	}
+	for _, e := range entries { // sorted by name
+		if filepath.Ext(e.Name()) != ".conf" || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		name := filepath.Join(f.Dir, e.Name())
+		data, err := readAll(name, true)
+		if err != nil {
+			problems = append(problems, unreadable(name, err))
+			continue
+		}
+		sources = append(sources, source{name, data})
+	}
+	return sources, notice, problems
+}
+
+func unreadable(name string, err error) Problem {
+	return Problem{Pos: ini.Pos{File: name}, Reason: cause(err) + ": the file must exist and be readable"}
+}
+
+// readAll reads a file of bounded size. A regular file is asked for where no
+// operator named this very file: a pipe in its place would block.
+func readAll(name string, regular bool) ([]byte, error) {
+	flags := os.O_RDONLY
+	if regular {
+		flags |= syscall.O_NONBLOCK
+	}
+	f, err := os.OpenFile(name, flags, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if regular {
+		info, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() {
+			return nil, errors.New("not a regular file")
+		}
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("longer than %d bytes", maxFile)
+	}
+	return data, nil
+}
+
+// cause returns what is wrong without the operation and the path, which the
+// message has already.
+func cause(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}

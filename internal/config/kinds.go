@@ -1,0 +1,103 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// kind is how the text of a value becomes a T.
+type kind[T any] struct {
+	name    string // "whole number"
+	allowed string // completes "allowed: "
+	parse   func(string) (T, error)
+}
+
+var errRange = errors.New("out of range")
+
+// oneOf takes one of some words, in any case.
+func oneOf[T any](words map[string]T, allowed ...string) kind[T] {
+	return kind[T]{"word", strings.Join(allowed, ", "), func(text string) (T, error) {
+		v, ok := words[strings.ToLower(text)]
+		if !ok {
+			return v, errors.New("not one of the words" + meant(strings.ToLower(text), slices.Sorted(maps.Keys(words))))
+		}
+		return v, nil
+	}}
+}
+
+var boolean = kind[bool]{
+	"yes or no", "true or false, yes or no, on or off, 1 or 0",
+	func(text string) (bool, error) {
+		switch strings.ToLower(text) {
+		case "1", "yes", "true", "on":
+			return true, nil
+		case "0", "no", "false", "off":
+			return false, nil
+		}
+		return false, errors.New("neither yes nor no")
+	},
+}
+
+var directory = kind[string]{"directory", "a path", parsePath}
+
+func parsePath(text string) (string, error) {
+	switch {
+	case text == "":
+		return "", errors.New("the path is empty")
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return "", errors.New("the path holds a line break or another control character")
+	}
+	return text, nil
+}
+
+var nameFile = kind[Exclusion]{"file", "a file with a name a line", func(text string) (Exclusion, error) {
+	path, err := parsePath(text)
+	return Exclusion{File: path}, err
+}}
+
+var host = kind[string]{"host", "a host name or an IP address", parseHost}
+
+// parseHost takes an IPv6 address with or without brackets.
+func parseHost(text string) (string, error) {
+	if text == "" {
+		return "", errors.New("the host is empty")
+	}
+	bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+	if _, err := netip.ParseAddr(bare); err == nil && (bare == text || len(bare) == len(text)-2) {
+		return bare, nil
+	}
+	if i := strings.IndexFunc(text, notInHost); i >= 0 {
+		if text[i] == ':' {
+			return "", errors.New("the host holds a colon but is no IPv6 address; the port has an option of its own")
+		}
+		return "", fmt.Errorf("%q can't be part of a host name", text[i:i+1])
+	}
+	return text, nil
+}
+
+func notInHost(r rune) bool {
+	return r <= ' ' || unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(`:/\[]@?#,;"'`, r)
+}
+
+var pathPrefix = kind[string]{
+	"Graphite path", "components separated by dots, without white space, `/` and `;`", parseGraphitePath,
+}
+
+// parseGraphitePath refuses what would break a line or a path of Graphite.
+func parseGraphitePath(text string) (string, error) {
+	if slices.Contains(strings.Split(text, "."), "") {
+		return "", errors.New("a component of the path is empty")
+	}
+	i := strings.IndexFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || r == '/' || r == ';'
+	})
+	if i >= 0 {
+		return "", fmt.Errorf("%q would break the path", text[i:i+1])
+	}
+	return text, nil
+}

@@ -1,0 +1,246 @@
+package config
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"haproxystats/internal/config/ini"
+)
+
+// write1 writes a file and returns its name.
+func write1(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "f.conf")
+	if err := os.WriteFile(name, []byte(text), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func defaultConfig() Config {
+	return Config{
+		Default: Default{LogLevel: slog.LevelInfo, LogFormat: LogText, Retries: 2, Timeout: time.Second, Interval: 2 * time.Second},
+		Paths:   Paths{BaseDir: "/var/lib/haproxystats"},
+		Pull: Pull{
+			LogLevel: slog.LevelInfo, LogFormat: LogText,
+			Retries: 1, Timeout: 100 * time.Millisecond, Interval: 500 * time.Millisecond,
+			PullTimeout: 2 * time.Second, PullInterval: 10 * time.Second, BufferLimit: 6 << 20,
+			DstDir: "/var/lib/haproxystats/incoming", TmpDstDir: "/var/lib/haproxystats/incoming.tmp",
+			Workers: 8, QueueSize: 360,
+		},
+		Process: Process{
+			LogLevel: slog.LevelInfo, LogFormat: LogText, SrcDir: "/var/lib/haproxystats/incoming",
+			Workers: 4, MetricSet: MetricsAll, LivenessCheckInterval: 10 * time.Second,
+		},
+		Graphite: Graphite{
+			Server: "127.0.0.1", Port: 3002, Retries: 3, Interval: 1800 * time.Millisecond,
+			Timeout: time.Second, ConnectTimeout: time.Second, WriteTimeout: time.Second,
+			Delay: 10 * time.Second, Backoff: 2, Namespace: "loadbalancers", PrefixHostname: true, FQDN: true,
+			QueueSize: 1_000_000, QueueDir: "/var/lib/haproxystats/queue/graphite", QueueMaxBytes: 1 << 30,
+		},
+	}
+}
+
+// load reads a text that must be without problems and warnings.
+func load(t *testing.T, program Program, text string) Config {
+	t.Helper()
+	loaded, err := Load(program, Files{File: write1(t, text), Required: true})
+	if err != nil || len(loaded.Warnings) > 0 {
+		t.Fatalf("problems %v, warnings %v", err, loaded.Warnings)
+	}
+	return loaded.Config
+}
+
+func TestDefaults(t *testing.T) {
+	for program := range programFiles {
+		if diff := cmp.Diff(defaultConfig(), load(t, program, "")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", program, diff)
+		}
+	}
+}
+
+func TestEveryOption(t *testing.T) {
+	names := write1(t, "\ufeff# comment\nwww.example.com\r\n\n  # more\n api \n")
+	got := load(t, ForProcess, `
+[DEFAULT]
+LOGLEVEL = Debug
+log-format = JSON
+retries = -1
+timeout = .5
+interval = 0
+frontend-metrics = scur
+  hrsp_5xx  scur
+[paths]
+base-dir = /srv
+[pull]
+loglevel = fatal
+log-format = text
+socket-dir = ${paths:base-dir}/sockets
+servers = tcp://a:1,
+    unix:///b
+retries = 0
+timeout = 1
+interval = 1e-1
+pull-timeout = 0.5
+pull-interval = 1_0
+buffer-limit = 1
+dst-dir = ${paths:base-dir}/in
+tmp-dst-dir = ${dst-dir}.tmp
+workers = 1
+queue-size = 1
+[process]
+loglevel = WARN
+src-dir = ${pull:dst-dir}
+workers = 16
+metric-set = Classic
+backend-metrics = rtime act
+server-metrics = throttle
+aggr-server-metrics = on
+exclude-frontends = `+names+`
+exclude-backends = `+names+`
+per-process-metrics = 1
+calculate-percentages = YES
+liveness-check-interval = 0.1
+[graphite]
+server = [::1]
+port = 65535
+retries = 0
+interval = 0
+connect-timeout = 3
+write-timeout = 4
+delay = 0
+backoff = 1.5
+namespace = prod.lb
+prefix-hostname = no
+fqdn = off
+queue-size = 1
+queue-dir = /q
+queue-max-bytes = 1_000
+group-namespace = grp
+group-namespace-double-writes = true
+[frontend-groups]
+B = ^b$$
+a = ${b}
+[server-groups]
+web = ^web\d
+[local-store]
+dir = /l
+`)
+	want := Config{
+		Default: Default{LogLevel: slog.LevelDebug, LogFormat: LogJSON, Retries: -1, Timeout: time.Second / 2},
+		Paths:   Paths{BaseDir: "/srv"},
+		Pull: Pull{
+			LogLevel: LevelCritical, LogFormat: LogText, SocketDir: "/srv/sockets",
+			Servers: []Server{{"tcp", "a:1"}, {"unix", "/b"}},
+			Timeout: time.Second, Interval: time.Second / 10, PullTimeout: time.Second / 2, PullInterval: 10 * time.Second,
+			BufferLimit: 1, DstDir: "/srv/in", TmpDstDir: "/srv/in.tmp", Workers: 1, QueueSize: 1,
+		},
+		Process: Process{
+			LogLevel: slog.LevelWarn, LogFormat: LogJSON, SrcDir: "/srv/in", Workers: 16, MetricSet: MetricsClassic,
+			FrontendMetrics: []string{"scur", "hrsp_5xx"}, BackendMetrics: []string{"rtime", "act"}, ServerMetrics: []string{"throttle"},
+			AggrServerMetrics: true, PerProcessMetrics: true, CalculatePercentages: true,
+			ExcludeFrontends:      Exclusion{File: names, Names: []string{"www_example_com", "api"}},
+			ExcludeBackends:       Exclusion{File: names, Names: []string{"www_example_com", "api"}},
+			LivenessCheckInterval: time.Second / 10,
+		},
+		Graphite: Graphite{
+			Server: "::1", Port: 65535, Timeout: time.Second / 2, ConnectTimeout: 3 * time.Second, WriteTimeout: 4 * time.Second,
+			Backoff: 1.5, Namespace: "prod.lb", QueueSize: 1, QueueDir: "/q", QueueMaxBytes: 1000,
+			GroupNamespace: "grp", GroupNamespaceDoubleWrites: true,
+		},
+		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
+		FrontendGroups: []Group{
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 59}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 60}},
+		},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 62}}},
+	}
+	for _, groups := range [][]Group{got.FrontendGroups, got.ServerGroups} {
+		for i := range groups {
+			groups[i].Pos.File = ""
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestBaseDirMovesAll(t *testing.T) {
+	got := load(t, ForProcess, "[paths]\nbase-dir = /srv\n[local-store]\n")
+	want := defaultConfig()
+	want.Paths.BaseDir = "/srv"
+	want.Pull.DstDir, want.Pull.TmpDstDir = "/srv/incoming", "/srv/incoming.tmp"
+	want.Process.SrcDir = "/srv/incoming"
+	want.Graphite.QueueDir = "/srv/queue/graphite"
+	want.LocalStore = LocalStore{Enabled: true, Dir: "/srv/local-store"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestLogLevels(t *testing.T) {
+	for text, want := range map[string]slog.Level{
+		"debug": slog.LevelDebug, "INFO": slog.LevelInfo, "Warning": slog.LevelWarn, "warn": slog.LevelWarn,
+		"error": slog.LevelError, "critical": LevelCritical, "FATAL": LevelCritical,
+	} {
+		got := load(t, ForPull, "[DEFAULT]\nloglevel = "+text+"\n[process]\nloglevel = error\n")
+		if got.Default.LogLevel != want || got.Pull.LogLevel != want || got.Process.LogLevel != slog.LevelError {
+			t.Errorf("loglevel %s is %v in [DEFAULT], %v in [pull], %v in [process]", text, got.Default.LogLevel, got.Pull.LogLevel, got.Process.LogLevel)
+		}
+	}
+}
+
+func TestGraphiteTimeout(t *testing.T) {
+	for _, tt := range []struct {
+		text           string
+		connect, write time.Duration
+		warning        string
+	}{
+		{"[DEFAULT]\ntimeout = 5\n", time.Second, time.Second, ""},
+		{"[graphite]\ntimeout = 5\n", 5 * time.Second, 5 * time.Second, "taken for connect-timeout and write-timeout, not set in the file; set that instead"},
+		{"[graphite]\ntimeout = 5\nwrite-timeout = 2\n", 5 * time.Second, 2 * time.Second, "taken for connect-timeout, not set in the file; set that instead"},
+		{"[graphite]\ntimeout = 5\nconnect-timeout = 3\nwrite-timeout = 2\n", 3 * time.Second, 2 * time.Second, ""},
+	} {
+		loaded, err := Load(ForProcess, Files{File: write1(t, tt.text)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if g := loaded.Config.Graphite; g.ConnectTimeout != tt.connect || g.WriteTimeout != tt.write {
+			t.Errorf("%q gives %v to connect and %v to write", tt.text, g.ConnectTimeout, g.WriteTimeout)
+		}
+		warning := ""
+		for _, w := range loaded.Warnings {
+			warning += w.Reason
+		}
+		if warning != tt.warning {
+			t.Errorf("%q warns %q, want %q", tt.text, warning, tt.warning)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	file := write1(t, "[process]\nworkers = x\n[graphite]\ngroup-namespace = g\ngroup-namespace-double-writes = no\n[server-groups]\nweb = (\n")
+	_, err := Load(ForProcess, Files{File: file}, func(c *Config) []Problem {
+		g := c.ServerGroups[0]
+		return []Problem{{Pos: g.Pos, Section: g.Section, Option: g.Name, Value: g.Pattern, Reason: "missing )"}}
+	})
+	want := file + `:2: [process] workers = "x": not a whole number; allowed: 1 or more` + "\n" +
+		file + `:7: [server-groups] web = "(": missing )`
+	if message(err) != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+	var p Problem
+	if !errors.As(err, &p) || p.Pos.Line != 2 {
+		t.Errorf("errors.As gives %v", p)
+	}
+	if !strings.Contains(message(err), "\n") {
+		t.Error("one problem came alone")
+	}
+}

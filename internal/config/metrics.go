@@ -1,0 +1,64 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"haproxystats/internal/haproxy"
+)
+
+// metricNames takes names of columns of `show stat` that are metrics of a scope.
+func metricNames(scope haproxy.Scopes, plural string) kind[[]string] {
+	return kind[[]string]{
+		"list of metrics",
+		"columns of `show stat` that are numbers and that " + plural + " have, separated by white space",
+		func(text string) ([]string, error) { return parseMetrics(text, scope, plural) },
+	}
+}
+
+func parseMetrics(text string, scope haproxy.Scopes, plural string) ([]string, error) {
+	var names []string
+	var faults []error
+	for _, name := range strings.Fields(text) {
+		if slices.Contains(names, name) {
+			continue
+		}
+		if err := checkMetric(name, scope, plural); err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		names = append(names, name)
+	}
+	if len(faults) > 0 {
+		return nil, joined(faults)
+	}
+	if len(names) == 0 {
+		return nil, errors.New("the list is empty; remove the option to have all metrics")
+	}
+	return names, nil
+}
+
+func checkMetric(name string, scope haproxy.Scopes, plural string) error {
+	f, ok := haproxy.LookupStat(name)
+	switch {
+	case !ok:
+		var known []string
+		for _, f := range haproxy.StatFields() {
+			if isMetric(f, scope) {
+				known = append(known, f.Name)
+			}
+		}
+		return fmt.Errorf("no HAProxy version has a column %q%s", name, meant(name, known))
+	case f.Nature == haproxy.Text || f.Nature == haproxy.Key:
+		return fmt.Errorf("the column %q is no number", name)
+	case !isMetric(f, scope):
+		return fmt.Errorf("the column %q is never filled for %s", name, plural)
+	}
+	return nil
+}
+
+func isMetric(f haproxy.Field, scope haproxy.Scopes) bool {
+	return f.Nature != haproxy.Text && f.Nature != haproxy.Key && (f.In|f.Classic)&scope != 0
+}

@@ -1,0 +1,54 @@
+package config
+
+import "strings"
+
+// meant returns `; did you mean "x"?` for the known name that is closest to the
+// given one, or nothing where none is close.
+func meant(name string, known []string) string {
+	if best := nearest(name, known); best != "" {
+		return `; did you mean "` + best + `"?`
+	}
+	return ""
+}
+
+// nearest returns the known name that takes the fewest changes, or "" where
+// they would be more than a third of the name. Case, and "_" in the place of
+// "-", cost nothing.
+func nearest(name string, known []string) string {
+	best, least := "", max(1, len(name)/3)+1
+	for _, k := range known {
+		if d := distance(plain(name), plain(k)); d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+func plain(name string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), "_", "-")
+}
+
+// distance counts the insertions, removals, replacements and swaps of
+// neighbours that turn a into b (optimal string alignment).
+func distance(a, b string) int {
+	var before, above []int
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before, above, row = above, row, make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(above[j+1]+1, row[j]+1, above[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+	}
+	return row[len(b)]
+}

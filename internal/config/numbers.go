@@ -1,0 +1,126 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The texts that Python's int and float take, but for digits of other scripts.
+var (
+	pythonInt   = regexp.MustCompile(`^[+-]?[0-9](_?[0-9])*$`)
+	pythonFloat = regexp.MustCompile(`^[+-]?([0-9](_?[0-9])*\.?([0-9](_?[0-9])*)?|\.[0-9](_?[0-9])*)([eE][+-]?[0-9](_?[0-9])*)?$`)
+	// pythonNotFinite is what Python takes too, and no option can use.
+	pythonNotFinite = regexp.MustCompile(`(?i)^[+-]?(inf|infinity|nan)$`)
+)
+
+// parseInt reads what Python's int does.
+func parseInt(text string) (int64, error) {
+	text = strings.TrimSpace(text)
+	if !pythonInt.MatchString(text) {
+		return 0, errors.New("not a whole number")
+	}
+	n, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 10, 64)
+	if err != nil {
+		return 0, errRange
+	}
+	return n, nil
+}
+
+// parseFloat reads what Python's float does, but for infinities and NaN.
+func parseFloat(text string) (float64, error) {
+	text = strings.TrimSpace(text)
+	if pythonNotFinite.MatchString(text) {
+		return 0, errors.New("not a finite number")
+	}
+	if !pythonFloat.MatchString(text) {
+		return 0, errors.New("not a number")
+	}
+	f, err := strconv.ParseFloat(strings.ReplaceAll(text, "_", ""), 64)
+	if err != nil {
+		return 0, errRange
+	}
+	return f, nil
+}
+
+// whole takes a whole number from least on.
+func whole(least int) kind[int] { return wholeBetween(least, math.MaxInt) }
+
+func wholeBetween[T int | int64](least, most T) kind[T] {
+	allowed := fmt.Sprintf("%d or more", least)
+	if most < math.MaxInt {
+		allowed = fmt.Sprintf("%d to %d", least, most)
+	}
+	return kind[T]{"whole number", allowed, func(text string) (T, error) {
+		n, err := parseInt(text)
+		if err == nil && (n < int64(least) || n > int64(most)) {
+			err = errRange
+		}
+		return T(n), err
+	}}
+}
+
+// retries is a number of tries, or -1 for no end.
+var retries = func() kind[int] {
+	k := whole(-1)
+	k.allowed = "0 or more, or -1 for no end"
+	return k
+}()
+
+// factor takes a number above 0.
+var factor = kind[float64]{"number", "above 0", func(text string) (float64, error) {
+	f, err := parseFloat(text)
+	if err == nil && f <= 0 {
+		err = errRange
+	}
+	return f, err
+}}
+
+// maxSeconds keeps sums of durations within a [time.Duration].
+const maxSeconds = 1_000_000_000
+
+var errTooLong = fmt.Errorf("longer than %d seconds", maxSeconds)
+
+// positiveSeconds is for times that would make no sense at 0.
+var positiveSeconds = seconds("above 0", func(f float64) bool { return f > 0 })
+
+// anySeconds takes 0 too.
+var anySeconds = seconds("0 or more", func(f float64) bool { return f >= 0 })
+
+func seconds(allowed string, ok func(float64) bool) kind[time.Duration] {
+	return kind[time.Duration]{"seconds", allowed, func(text string) (time.Duration, error) {
+		f, err := parseFloat(text)
+		if err != nil {
+			return 0, err
+		}
+		if !ok(f) {
+			return 0, errRange
+		}
+		if f > maxSeconds {
+			return 0, errTooLong
+		}
+		d := time.Duration(math.Round(f * float64(time.Second)))
+		if d == 0 && f > 0 {
+			d = 1 // 0 may mean something else
+		}
+		return d, nil
+	}}
+}
+
+// wholeSeconds takes a whole number of seconds, at least 1.
+var wholeSeconds = kind[time.Duration]{"whole seconds", "1 or more", func(text string) (time.Duration, error) {
+	n, err := parseInt(text)
+	switch {
+	case err != nil:
+		return 0, err
+	case n < 1:
+		return 0, errRange
+	case n > maxSeconds:
+		return 0, errTooLong
+	}
+	return time.Duration(n) * time.Second, nil
+}}

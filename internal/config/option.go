@@ -1,0 +1,136 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+)
+
+// Program is one of the two programs, which share a file.
+type Program string
+
+// The programs.
+const (
+	ForPull    Program = "haproxystats-pull"
+	ForProcess Program = "haproxystats-process"
+)
+
+// Section describes a section of the file.
+type Section struct {
+	Name string
+	// Field is the field of [Config] that holds it.
+	Field string
+	// Programs are those that use it. A bad value in it stops no other.
+	Programs []Program
+	// Groups tells that the names of its options are up to the operator.
+	Groups bool
+	// Switch tells that the section does something by being there, so that it
+	// has no defaults before it is.
+	Switch bool
+}
+
+var sections = []Section{
+	{Name: "DEFAULT", Field: "Default", Programs: []Program{ForPull, ForProcess}},
+	{Name: "paths", Field: "Paths", Programs: []Program{ForPull, ForProcess}},
+	{Name: "pull", Field: "Pull", Programs: []Program{ForPull}},
+	{Name: "process", Field: "Process", Programs: []Program{ForProcess}},
+	{Name: "graphite", Field: "Graphite", Programs: []Program{ForProcess}},
+	{Name: "local-store", Field: "LocalStore", Programs: []Program{ForProcess}, Switch: true},
+	{Name: "frontend-groups", Field: "FrontendGroups", Programs: []Program{ForProcess}, Groups: true, Switch: true},
+	{Name: "backend-groups", Field: "BackendGroups", Programs: []Program{ForProcess}, Groups: true, Switch: true},
+	{Name: "server-groups", Field: "ServerGroups", Programs: []Program{ForProcess}, Groups: true, Switch: true},
+}
+
+// Sections returns the sections in the order of the documentation. The caller
+// must not change them.
+func Sections() []Section { return sections }
+
+func lookupSection(name string) (Section, bool) {
+	i := slices.IndexFunc(sections, func(s Section) bool { return s.Name == name })
+	if i < 0 {
+		return Section{}, false
+	}
+	return sections[i], true
+}
+
+// usedBy tells whether a bad value in the section stops the program.
+func (s Section) usedBy(p Program) bool { return slices.Contains(s.Programs, p) }
+
+// Option describes one option.
+type Option struct {
+	Section string
+	Name    string
+	// Default is the text of the default, as a file would have it.
+	Default string
+	// HasDefault tells an empty default from none.
+	HasDefault bool
+	// Kind and Allowed say what values there are.
+	Kind, Allowed string
+	// New is for options that haproxystats 0.5 did not have.
+	New bool
+
+	// set parses a value into the option's field.
+	set   func(*Config, string) error
+	field func(*Config) any
+}
+
+// Options returns every option, section by section. The caller must not change
+// them.
+func Options() []Option { return options }
+
+// optional describes an option without a default of its own.
+func optional[T any](section, name string, k kind[T], field func(*Config) *T) Option {
+	return Option{
+		Section: section, Name: name, Kind: k.name, Allowed: k.allowed,
+		set: func(c *Config, text string) error {
+			v, err := k.parse(text)
+			if err != nil {
+				return err
+			}
+			*field(c) = v
+			return nil
+		},
+		field: func(c *Config) any { return field(c) },
+	}
+}
+
+// option describes an option with a default.
+func option[T any](section, name, text string, k kind[T], field func(*Config) *T) Option {
+	o := optional(section, name, k, field)
+	o.Default, o.HasDefault = text, true
+	return o
+}
+
+// since1 marks an option that haproxystats 0.5 did not have.
+func since1(o Option) Option {
+	o.New = true
+	return o
+}
+
+// Field returns the name of the option's field, within the struct of its
+// section.
+func (o Option) Field() string {
+	var c Config
+	want := reflect.ValueOf(o.field(&c)).Pointer()
+	section := reflect.ValueOf(&c).Elem()
+	if s, ok := lookupSection(o.Section); ok {
+		section = section.FieldByName(s.Field)
+	}
+	for i := range section.NumField() {
+		if section.Field(i).Addr().Pointer() == want && section.Field(i).Type() == reflect.TypeOf(o.field(&c)).Elem() {
+			return section.Type().Field(i).Name
+		}
+	}
+	return ""
+}
+
+// lookupOption finds the option that a name means in a section: its own, or
+// else one of [DEFAULT], which every section may set for itself.
+func lookupOption(section, name string) (Option, bool) {
+	for _, in := range []string{section, "DEFAULT"} {
+		i := slices.IndexFunc(options, func(o Option) bool { return o.Section == in && o.Name == name })
+		if i >= 0 {
+			return options[i], true
+		}
+	}
+	return Option{}, false
+}

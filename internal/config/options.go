@@ -1,0 +1,83 @@
+package config
+
+import (
+	"log/slog"
+	"math"
+	"time"
+
+	"haproxystats/internal/haproxy"
+)
+
+// Levels that Python's logging knows too: warn and fatal, besides the named.
+var logLevel = oneOf(map[string]slog.Level{
+	"debug": slog.LevelDebug, "info": slog.LevelInfo,
+	"warning": slog.LevelWarn, "warn": slog.LevelWarn, "error": slog.LevelError,
+	"critical": LevelCritical, "fatal": LevelCritical,
+}, "debug", "info", "warning", "error", "critical")
+
+var logFormat = oneOf(map[string]LogFormat{"text": LogText, "json": LogJSON}, "text", "json")
+
+var metricSet = oneOf(map[string]MetricSet{"all": MetricsAll, "classic": MetricsClassic}, "all", "classic")
+
+// options is the table that everything about options follows. Texts of
+// defaults are those that haproxystats 0.5 prints; its directories are written
+// with a reference, so that they follow base-dir.
+var options = []Option{
+	option("DEFAULT", "loglevel", "info", logLevel, func(c *Config) *slog.Level { return &c.Default.LogLevel }),
+	since1(option("DEFAULT", "log-format", "text", logFormat, func(c *Config) *LogFormat { return &c.Default.LogFormat })),
+	option("DEFAULT", "retries", "2", retries, func(c *Config) *int { return &c.Default.Retries }),
+	option("DEFAULT", "timeout", "1", positiveSeconds, func(c *Config) *time.Duration { return &c.Default.Timeout }),
+	option("DEFAULT", "interval", "2", anySeconds, func(c *Config) *time.Duration { return &c.Default.Interval }),
+
+	option("paths", "base-dir", "/var/lib/haproxystats", directory, func(c *Config) *string { return &c.Paths.BaseDir }),
+
+	optional("pull", "loglevel", logLevel, func(c *Config) *slog.Level { return &c.Pull.LogLevel }),
+	since1(optional("pull", "log-format", logFormat, func(c *Config) *LogFormat { return &c.Pull.LogFormat })),
+	optional("pull", "socket-dir", directory, func(c *Config) *string { return &c.Pull.SocketDir }),
+	optional("pull", "servers", serverList, func(c *Config) *[]Server { return &c.Pull.Servers }),
+	option("pull", "retries", "1", retries, func(c *Config) *int { return &c.Pull.Retries }),
+	option("pull", "timeout", "0.1", positiveSeconds, func(c *Config) *time.Duration { return &c.Pull.Timeout }),
+	option("pull", "interval", "0.5", anySeconds, func(c *Config) *time.Duration { return &c.Pull.Interval }),
+	option("pull", "pull-timeout", "2", anySeconds, func(c *Config) *time.Duration { return &c.Pull.PullTimeout }),
+	option("pull", "pull-interval", "10", wholeSeconds, func(c *Config) *time.Duration { return &c.Pull.PullInterval }),
+	option("pull", "buffer-limit", "6291456", whole(1), func(c *Config) *int { return &c.Pull.BufferLimit }),
+	option("pull", "dst-dir", "${paths:base-dir}/incoming", directory, func(c *Config) *string { return &c.Pull.DstDir }),
+	option("pull", "tmp-dst-dir", "${paths:base-dir}/incoming.tmp", directory, func(c *Config) *string { return &c.Pull.TmpDstDir }),
+	option("pull", "workers", "8", whole(1), func(c *Config) *int { return &c.Pull.Workers }),
+	option("pull", "queue-size", "360", whole(1), func(c *Config) *int { return &c.Pull.QueueSize }),
+
+	optional("process", "loglevel", logLevel, func(c *Config) *slog.Level { return &c.Process.LogLevel }),
+	since1(optional("process", "log-format", logFormat, func(c *Config) *LogFormat { return &c.Process.LogFormat })),
+	option("process", "src-dir", "${paths:base-dir}/incoming", directory, func(c *Config) *string { return &c.Process.SrcDir }),
+	option("process", "workers", "4", whole(1), func(c *Config) *int { return &c.Process.Workers }),
+	since1(option("process", "metric-set", "all", metricSet, func(c *Config) *MetricSet { return &c.Process.MetricSet })),
+	optional("process", "frontend-metrics", metricNames(haproxy.Frontend, "frontends"), func(c *Config) *[]string { return &c.Process.FrontendMetrics }),
+	optional("process", "backend-metrics", metricNames(haproxy.Backend, "backends"), func(c *Config) *[]string { return &c.Process.BackendMetrics }),
+	optional("process", "server-metrics", metricNames(haproxy.Server, "servers"), func(c *Config) *[]string { return &c.Process.ServerMetrics }),
+	option("process", "aggr-server-metrics", "false", boolean, func(c *Config) *bool { return &c.Process.AggrServerMetrics }),
+	optional("process", "exclude-frontends", nameFile, func(c *Config) *Exclusion { return &c.Process.ExcludeFrontends }),
+	optional("process", "exclude-backends", nameFile, func(c *Config) *Exclusion { return &c.Process.ExcludeBackends }),
+	option("process", "per-process-metrics", "false", boolean, func(c *Config) *bool { return &c.Process.PerProcessMetrics }),
+	option("process", "calculate-percentages", "false", boolean, func(c *Config) *bool { return &c.Process.CalculatePercentages }),
+	option("process", "liveness-check-interval", "10", positiveSeconds, func(c *Config) *time.Duration { return &c.Process.LivenessCheckInterval }),
+
+	option("graphite", "server", "127.0.0.1", host, func(c *Config) *string { return &c.Graphite.Server }),
+	option("graphite", "port", "3002", wholeBetween(1, 65535), func(c *Config) *int { return &c.Graphite.Port }),
+	option("graphite", "retries", "3", retries, func(c *Config) *int { return &c.Graphite.Retries }),
+	option("graphite", "interval", "1.8", anySeconds, func(c *Config) *time.Duration { return &c.Graphite.Interval }),
+	optional("graphite", "timeout", positiveSeconds, func(c *Config) *time.Duration { return &c.Graphite.Timeout }),
+	option("graphite", "connect-timeout", "1.0", positiveSeconds, func(c *Config) *time.Duration { return &c.Graphite.ConnectTimeout }),
+	option("graphite", "write-timeout", "1.0", positiveSeconds, func(c *Config) *time.Duration { return &c.Graphite.WriteTimeout }),
+	option("graphite", "delay", "10", anySeconds, func(c *Config) *time.Duration { return &c.Graphite.Delay }),
+	option("graphite", "backoff", "2", factor, func(c *Config) *float64 { return &c.Graphite.Backoff }),
+	option("graphite", "namespace", "loadbalancers", pathPrefix, func(c *Config) *string { return &c.Graphite.Namespace }),
+	option("graphite", "prefix-hostname", "true", boolean, func(c *Config) *bool { return &c.Graphite.PrefixHostname }),
+	option("graphite", "fqdn", "true", boolean, func(c *Config) *bool { return &c.Graphite.FQDN }),
+	option("graphite", "queue-size", "1000000", whole(1), func(c *Config) *int { return &c.Graphite.QueueSize }),
+	since1(option("graphite", "queue-dir", "${paths:base-dir}/queue/graphite", directory, func(c *Config) *string { return &c.Graphite.QueueDir })),
+	since1(option("graphite", "queue-max-bytes", "1073741824", wholeBetween[int64](1, math.MaxInt64), func(c *Config) *int64 { return &c.Graphite.QueueMaxBytes })),
+	optional("graphite", "group-namespace", pathPrefix, func(c *Config) *string { return &c.Graphite.GroupNamespace }),
+	optional("graphite", "group-namespace-double-writes", boolean, func(c *Config) *bool { return &c.Graphite.GroupNamespaceDoubleWrites }),
+
+	option("local-store", "dir", "${paths:base-dir}/local-store", directory, func(c *Config) *string { return &c.LocalStore.Dir }),
+}

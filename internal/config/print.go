@@ -1,0 +1,69 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"haproxystats/internal/config/ini"
+)
+
+// PrintDefaults writes the defaults of the sections that a program prints.
+// Sections that work by being there are left out.
+func PrintDefaults(w io.Writer, program Program) error {
+	doc := defaults()
+	return write(w, doc, program, func(section string) []string {
+		s, _ := doc.Section(section)
+		var names []string
+		for _, o := range s.Options {
+			names = append(names, o.Name)
+		}
+		slices.Sort(names)
+		return names
+	})
+}
+
+// Print writes every option of the sections that the program prints, with the
+// value it has, unknown ones too. Options of [DEFAULT] show in every section. A
+// value whose references can't be replaced is written as it stands.
+func (l *Loaded) Print(w io.Writer) error {
+	return write(w, l.doc, l.program, l.doc.Names)
+}
+
+// write prints INI as haproxystats 0.5 does: sorted, and all sections but the
+// other program's.
+func write(w io.Writer, doc *ini.Document, program Program, names func(section string) []string) error {
+	sections := []string{ini.Default}
+	for _, s := range doc.Sections() {
+		sections = append(sections, s.Name)
+	}
+	slices.Sort(sections)
+	var out strings.Builder
+	for _, section := range sections {
+		if !prints(program, section) {
+			continue
+		}
+		fmt.Fprintf(&out, "[%s]\n", section)
+		for _, name := range names(section) {
+			value, err := doc.Get(section, name)
+			if err != nil {
+				o, _ := doc.Lookup(section, name)
+				value = o.Raw
+			}
+			fmt.Fprintf(&out, "%s = %s\n", name, value)
+		}
+		out.WriteString("\n")
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// prints tells which sections a program prints: haproxystats-pull [DEFAULT] and
+// [pull], haproxystats-process all but [pull].
+func prints(program Program, section string) bool {
+	if program == ForPull {
+		return section == ini.Default || section == "pull"
+	}
+	return section != "pull"
+}

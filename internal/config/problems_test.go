@@ -1,0 +1,313 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// said returns lines of problems with the file's name as "f".
+func said(file string, problems []Problem) []string {
+	var found []string
+	for _, p := range problems {
+		found = append(found, strings.ReplaceAll(p.Error(), file, "f"))
+	}
+	return found
+}
+
+func TestProblems(t *testing.T) {
+	const (
+		whole1    = "; allowed: 1 or more"
+		retriesOK = "; allowed: 0 or more, or -1 for no end"
+		yes       = "; allowed: true or false, yes or no, on or off, 1 or 0"
+		pathOK    = "; allowed: components separated by dots, without white space, `/` and `;`"
+		front     = "; allowed: columns of `show stat` that are numbers and that frontends have, separated by white space"
+		back      = "; allowed: columns of `show stat` that are numbers and that backends have, separated by white space"
+		serv      = "; allowed: columns of `show stat` that are numbers and that servers have, separated by white space"
+	)
+	for _, tt := range []struct {
+		name    string
+		program Program
+		text    string
+		want    []string
+		warn    []string
+	}{
+		{
+			"pull, all at once", ForPull, `[DEFAULT]
+loglevel = loud
+log-format = xml
+retries = -2
+timeout = 0
+interval = -1
+[paths]
+base-dir =
+[pull]
+socket-dir =
+servers =
+retries = 1.5
+timeout = fast
+interval = nan
+pull-timeout = -0.1
+pull-interval = 0
+buffer-limit = 0
+dst-dir = /a
+tmp-dst-dir = /x/../a/
+workers = 8 # threads
+queue-size = 0
+  360
+`,
+			[]string{
+				`f:2: [DEFAULT] loglevel = "loud": not one of the words; allowed: debug, info, warning, error, critical`,
+				`f:3: [DEFAULT] log-format = "xml": not one of the words; allowed: text, json`,
+				`f:4: [DEFAULT] retries = "-2": out of range` + retriesOK,
+				`f:5: [DEFAULT] timeout = "0": out of range; allowed: above 0`,
+				`f:6: [DEFAULT] interval = "-1": out of range; allowed: 0 or more`,
+				`f:8: [paths] base-dir = "": the path is empty; allowed: a path`,
+				`f:10: [pull] socket-dir = "": the path is empty; allowed: a path`,
+				`f:11: [pull] servers = "": the list is empty; allowed: tcp://host:port, tcp://[v6]:port or unix:///path, separated by commas`,
+				`f:12: [pull] retries = "1.5": not a whole number` + retriesOK,
+				`f:13: [pull] timeout = "fast": not a number; allowed: above 0`,
+				`f:14: [pull] interval = "nan": not a finite number; allowed: 0 or more`,
+				`f:15: [pull] pull-timeout = "-0.1": out of range; allowed: 0 or more`,
+				`f:16: [pull] pull-interval = "0": out of range` + whole1,
+				`f:17: [pull] buffer-limit = "0": out of range` + whole1,
+				`f:19: [pull] tmp-dst-dir = "/x/../a/": dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete`,
+				`f:20: [pull] workers = "8 # threads": not a whole number (a comment needs a line of its own)` + whole1,
+				`f:21: [pull] queue-size = "0\n360": not a whole number (an indented line continues the value above it)` + whole1,
+			},
+			nil,
+		},
+		{
+			"process, all at once", ForProcess, `[process]
+workers = 0
+src-dir = a
+ b
+metric-set = clasic
+frontend-metrics = scur hrsp5xx qcur status pxname
+backend-metrics =
+server-metrics = conn_tot bin
+aggr-server-metrics = maybe
+exclude-frontends = /does/not/exist
+exclude-backends = /
+per-process-metrics =
+calculate-percentages = 2
+liveness-check-interval = 0
+[graphite]
+server = http://graphite
+port = 65536
+retries = x
+interval = inf
+connect-timeout = 0
+write-timeout = 1e10
+delay = -1
+backoff = 0
+namespace = my lb
+prefix-hostname = y
+fqdn = 0.0
+queue-size = 0
+queue-max-bytes = 1GiB
+queue-dir =
+group-namespace = .a
+group-namespace-double-writes = perhaps
+[local-store]
+dir =
+[backend-groups]
+a b = ^a
+`,
+			[]string{
+				`f:2: [process] workers = "0": out of range` + whole1,
+				`f:3: [process] src-dir = "a\nb": the path holds a line break or another control character (an indented line continues the value above it); allowed: a path`,
+				`f:5: [process] metric-set = "clasic": not one of the words; did you mean "classic"?; allowed: all, classic`,
+				`f:6: [process] frontend-metrics = "scur hrsp5xx qcur status pxname": no HAProxy version has a column "hrsp5xx"; did you mean "hrsp_5xx"?; the column "qcur" is never filled for frontends; the column "status" is no number; the column "pxname" is no number` + front,
+				`f:7: [process] backend-metrics = "": the list is empty; remove the option to have all metrics` + back,
+				`f:8: [process] server-metrics = "conn_tot bin": the column "conn_tot" is never filled for servers` + serv,
+				`f:9: [process] aggr-server-metrics = "maybe": neither yes nor no` + yes,
+				`f:10: [process] exclude-frontends = "/does/not/exist": no such file or directory: the file must exist and be readable`,
+				`f:11: [process] exclude-backends = "/": not a regular file: the file must exist and be readable`,
+				`f:12: [process] per-process-metrics = "": neither yes nor no` + yes,
+				`f:13: [process] calculate-percentages = "2": neither yes nor no` + yes,
+				`f:14: [process] liveness-check-interval = "0": out of range; allowed: above 0`,
+				`f:16: [graphite] server = "http://graphite": the host holds a colon but is no IPv6 address; the port has an option of its own; allowed: a host name or an IP address`,
+				`f:17: [graphite] port = "65536": out of range; allowed: 1 to 65535`,
+				`f:18: [graphite] retries = "x": not a whole number` + retriesOK,
+				`f:19: [graphite] interval = "inf": not a finite number; allowed: 0 or more`,
+				`f:20: [graphite] connect-timeout = "0": out of range; allowed: above 0`,
+				`f:21: [graphite] write-timeout = "1e10": longer than 1000000000 seconds; allowed: above 0`,
+				`f:22: [graphite] delay = "-1": out of range; allowed: 0 or more`,
+				`f:23: [graphite] backoff = "0": out of range; allowed: above 0`,
+				`f:24: [graphite] namespace = "my lb": " " would break the path` + pathOK,
+				`f:25: [graphite] prefix-hostname = "y": neither yes nor no` + yes,
+				`f:26: [graphite] fqdn = "0.0": neither yes nor no` + yes,
+				`f:27: [graphite] queue-size = "0": out of range` + whole1,
+				`f:28: [graphite] queue-max-bytes = "1GiB": not a whole number` + whole1,
+				`f:29: [graphite] queue-dir = "": the path is empty; allowed: a path`,
+				`f:30: [graphite] group-namespace = ".a": a component of the path is empty` + pathOK,
+				`f:31: [graphite] group-namespace-double-writes = "perhaps": neither yes nor no` + yes,
+				`f:33: [local-store] dir = "": the path is empty; allowed: a path`,
+				`f:35: [backend-groups] a b = "^a": the name of a group becomes part of paths: " " would break the path` + pathOK,
+			},
+			nil,
+		},
+		{
+			"the form of the file", ForPull, "x\n[pull]\nworkers = 0\nworkers = 2\nretries\n[pull]\n",
+			[]string{
+				`f:1: "x" stands before the first [section]: put a header such as [DEFAULT] above it`,
+				`f:4: [pull]: workers: the option was set in line 3 already: keep one of them`,
+				"f:5: [pull]: \"retries\" is neither a [section] nor an `option = value`: comment it with #, or indent it to continue the value above",
+				`f:6: [pull]: the section was opened in line 2 already: move the options there`,
+			},
+			nil,
+		},
+		{
+			"references", ForProcess, "[paths]\nbase-dir = $HOME/stats\n[process]\nworkers = ${cpus}\n[graphite]\nnamespace = ${namespace}\n[frontend-groups]\na = x$\n[graphite2]\n",
+			[]string{
+				`f:2: [paths] base-dir = "$HOME/stats": "$HOME/stats": after a $ comes { or another $; a dollar sign itself is written $$`,
+				`f:4: [process] workers = "${cpus}": ${cpus} refers to an option that is not set; a dollar sign itself is written $$`,
+				`f:6: [graphite] namespace = "${namespace}": "${namespace}" takes part in more than 10 nested references: it may refer to itself`,
+				`f:7: [frontend-groups]: groups need a namespace: set group-namespace in [graphite], or remove this section`,
+				`f:8: [frontend-groups] a = "x$": "$": after a $ comes { or another $; a dollar sign itself is written $$`,
+			},
+			[]string{`f:9: [graphite2]: unknown section, nothing in it is read; did you mean "graphite"?`},
+		},
+		{
+			"a bad value for the other program is a warning", ForProcess, "[pull]\nworkers = 0\nservers = x\ndst-dir = ${nope}\n",
+			nil,
+			[]string{
+				`f:2: [pull] workers = "0": haproxystats-pull will refuse this: out of range` + whole1,
+				`f:3: [pull] servers = "x": haproxystats-pull will refuse this: "x": starts with neither tcp:// nor unix://; allowed: tcp://host:port, tcp://[v6]:port or unix:///path, separated by commas`,
+				`f:4: [pull] dst-dir = "${nope}": haproxystats-pull will refuse this: ${nope} refers to an option that is not set; a dollar sign itself is written $$`,
+			},
+		},
+		{
+			"and the other way round", ForPull, "[graphite]\nport = 0\ngroup-namespace = x\n[process]\nexclude-frontends = /does/not/exist\n[server-groups]\n/ = x\n",
+			nil,
+			[]string{
+				`f:2: [graphite] port = "0": haproxystats-process will refuse this: out of range; allowed: 1 to 65535`,
+				`f:7: [server-groups] / = "x": haproxystats-process will refuse this: the name of a group becomes part of paths: "/" would break the path` + pathOK,
+			},
+		},
+		{
+			"a bad default is said once", ForPull, "[DEFAULT]\nloglevel = inof\n",
+			[]string{`f:2: [DEFAULT] loglevel = "inof": not one of the words; did you mean "info"?; allowed: debug, info, warning, error, critical`},
+			nil,
+		},
+		{
+			"inherited by a section that has no default", ForProcess, "[DEFAULT]\nbackend-metrics = nonsense\n",
+			[]string{`f:2: [DEFAULT] backend-metrics = "nonsense": no HAProxy version has a column "nonsense"` + back},
+			nil,
+		},
+		{
+			"namespace without groups", ForProcess, "[graphite]\ngroup-namespace = x\ngroup-namespace-double-writes = no\n",
+			[]string{`f:2: [graphite] group-namespace = "x": a namespace needs groups: add a section [frontend-groups], [backend-groups] or [server-groups], or remove this option`},
+			nil,
+		},
+		{
+			"namespace without double writes", ForProcess, "[graphite]\ngroup-namespace = x\n[server-groups]\n",
+			[]string{`f:2: [graphite] group-namespace = "x": needs group-namespace-double-writes: true to send the metrics of groups below their plain path too, false not to`},
+			nil,
+		},
+		{
+			"one directory for both states", ForPull, "[pull]\ndst-dir = ${tmp-dst-dir}\n",
+			[]string{`f:2: [pull] dst-dir = "/var/lib/haproxystats/incoming.tmp": dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete`},
+			nil,
+		},
+		{
+			"names that nothing reads", ForProcess, `[DEFAULT]
+workers = 3
+log-level = info
+socket-dir = /run
+my-dir = /srv
+unused = 1
+[Paths]
+base-dir = /x
+[pull]
+src-dir = ${my-dir}
+timeot = 1
+own = 2
+queue-size = ${own}
+[process]
+retries = 1
+loglevel = info
+worker = 2
+colour = red
+[graphite]
+prefix_hostname = true
+[vars]
+a = 1
+b = 2
+[local-store]
+dir = ${vars:a}
+[local_store]
+dir = x
+[frontend-group]
+x = y
+[elsewhere]
+`,
+			nil,
+			[]string{
+				`f:2: [DEFAULT] workers = "3": no effect here, because a default of its section goes before it; set it in [pull] or [process]`,
+				`f:3: [DEFAULT] log-level = "info": unknown option; did you mean "loglevel"?`,
+				`f:6: [DEFAULT] unused = "1": unknown option`,
+				`f:7: [Paths]: unknown section, nothing in it is read; did you mean "paths"?`,
+				`f:10: [pull] src-dir = "/srv": unknown option; it belongs in [process]`,
+				`f:11: [pull] timeot = "1": unknown option; did you mean "timeout"?`,
+				`f:17: [process] worker = "2": unknown option; did you mean "workers"?`,
+				`f:18: [process] colour = "red": unknown option`,
+				`f:20: [graphite] prefix_hostname = "true": unknown option; did you mean "prefix-hostname"?`,
+				`f:26: [local_store]: unknown section, nothing in it is read; did you mean "local-store"?`,
+				`f:28: [frontend-group]: unknown section, nothing in it is read; did you mean "frontend-groups"?`,
+				`f:30: [elsewhere]: unknown section, nothing in it is read`,
+			},
+		},
+		{
+			"groups with names of defaults", ForProcess, "[DEFAULT]\nmine = 1\n[graphite]\ngroup-namespace = g\ngroup-namespace-double-writes = no\n[frontend-groups]\ntimeout = ^t\nlog-format = ^l\nmine = ^m\nx = ${mine}\n",
+			nil,
+			[]string{
+				`f:7: [frontend-groups] timeout = "^t": not taken for a group, because [DEFAULT] has an option of this name; give the group another one`,
+				`f:9: [frontend-groups] mine = "^m": not taken for a group, because [DEFAULT] has an option of this name; give the group another one`,
+			},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := write1(t, tt.text)
+			loaded, err := Load(tt.program, Files{File: file, Required: true})
+			problems, _ := err.(Problems)
+			if diff := cmp.Diff(tt.want, said(file, problems)); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.warn, said(file, loaded.Warnings)); diff != "" {
+				t.Errorf("warnings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLongValuesAreCutInMessages(t *testing.T) {
+	file := write1(t, "[pull]\nworkers = "+strings.Repeat("x", 10_000)+"\n")
+	if _, err := Load(ForPull, Files{File: file}); len(message(err)) > 500 {
+		t.Errorf("the message is %d bytes long", len(message(err)))
+	}
+}
+
+// Files that exclude names must be files of text.
+func TestExclusionFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"latin1": "caf\xe9\n", "empty": "", "comments": " # a\n#b\n\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"latin1": "the file is not UTF-8 text", "empty": "", "comments": ""} {
+		file := write1(t, "[process]\nexclude-backends = "+filepath.Join(dir, name)+"\n")
+		loaded, err := Load(ForProcess, Files{File: file})
+		if !strings.HasSuffix(message(err), want) || (err == nil) != (want == "") {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+		if names := loaded.Config.Process.ExcludeBackends.Names; len(names) != 0 {
+			t.Errorf("%s gives names %q", name, names)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package config
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"haproxystats/internal/config/ini"
+)
+
+// fallBack gives [graphite] timeout to the time limits that no file sets.
+func (l *loader) fallBack() {
+	g := &l.config.Graphite
+	timeout, ok := l.doc.Lookup("graphite", "timeout")
+	if !ok || timeout.Pos.IsZero() || home(l.doc, "graphite", "timeout") != "graphite" || g.Timeout == 0 {
+		return
+	}
+	var taken []string
+	for _, limit := range []struct {
+		name string
+		to   *time.Duration
+	}{
+		{"connect-timeout", &g.ConnectTimeout},
+		{"write-timeout", &g.WriteTimeout},
+	} {
+		if o, _ := l.doc.Lookup("graphite", limit.name); o.Pos.IsZero() {
+			*limit.to = g.Timeout
+			taken = append(taken, limit.name)
+		}
+	}
+	if len(taken) > 0 {
+		l.warn(l.problem("graphite", "timeout", "taken for "+strings.Join(taken, " and ")+", not set in the file; set that instead"))
+	}
+}
+
+// setGroups takes the options of the group sections, in their order.
+func (l *loader) setGroups() {
+	for _, groups := range []struct {
+		section string
+		to      *[]Group
+	}{
+		{"frontend-groups", &l.config.FrontendGroups},
+		{"backend-groups", &l.config.BackendGroups},
+		{"server-groups", &l.config.ServerGroups},
+	} {
+		s, ok := l.doc.Section(groups.section)
+		if !ok {
+			continue
+		}
+		for _, o := range s.Options {
+			if g, ok := l.group(s.Name, o); ok {
+				*groups.to = append(*groups.to, g)
+			}
+		}
+	}
+}
+
+func (l *loader) group(section string, o ini.Option) (Group, bool) {
+	if l.isInherited(o.Name) {
+		l.warn(l.problem(section, o.Name, "not taken for a group, because [DEFAULT] has an option of this name; give the group another one"))
+		return Group{}, false
+	}
+	pattern, err := l.doc.Get(section, o.Name)
+	if err != nil {
+		l.report(section, fromINI(l.doc, err))
+		return Group{}, false
+	}
+	if _, err := parseGraphitePath(o.Name); err != nil {
+		p := l.problem(section, o.Name, "the name of a group becomes part of paths: "+err.Error())
+		p.Allowed = pathPrefix.allowed
+		l.report(section, p)
+		return Group{}, false
+	}
+	return Group{Section: section, Name: o.Name, Pattern: pattern, Pos: o.Pos}, true
+}
+
+// isInherited tells whether haproxystats 0.5 takes the name for one that comes
+// from [DEFAULT]. Its own options of today there do not count.
+func (l *loader) isInherited(name string) bool {
+	return slices.ContainsFunc(l.doc.Defaults().Options, func(o ini.Option) bool {
+		known, ok := lookupOption("DEFAULT", name)
+		return o.Name == name && !(ok && known.New && o.Pos.IsZero())
+	})
+}
+
+// checkGroups refuses one of a namespace and its groups without the other.
+func (l *loader) checkGroups() {
+	var opened []*ini.Section
+	for _, s := range l.doc.Sections() {
+		if known, ok := lookupSection(s.Name); ok && known.Groups {
+			opened = append(opened, s)
+		}
+	}
+	if _, ok := l.doc.Lookup("graphite", "group-namespace"); !ok {
+		for _, s := range opened {
+			l.problems = append(l.problems, Problem{
+				Pos: s.Pos, Section: s.Name,
+				Reason: "groups need a namespace: set group-namespace in [graphite], or remove this section",
+			})
+		}
+		return
+	}
+	if len(opened) == 0 {
+		l.refuse("graphite", "group-namespace",
+			"a namespace needs groups: add a section [frontend-groups], [backend-groups] or [server-groups], or remove this option")
+	}
+	if _, ok := l.doc.Lookup("graphite", "group-namespace-double-writes"); !ok {
+		l.refuse("graphite", "group-namespace",
+			"needs group-namespace-double-writes: true to send the metrics of groups below their plain path too, false not to")
+	}
+}
+
+// checkDirectories refuses one directory for both states of a round.
+func (l *loader) checkDirectories() {
+	p := l.config.Pull
+	if p.DstDir == "" || filepath.Clean(p.DstDir) != filepath.Clean(p.TmpDstDir) {
+		return
+	}
+	name := "tmp-dst-dir"
+	if o, _ := l.doc.Lookup("pull", name); o.Pos.IsZero() {
+		name = "dst-dir"
+	}
+	l.refuse("pull", name, "dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete")
+}
