@@ -1,0 +1,139 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// stuckFile blocks when it is read.
+type stuckFS struct {
+	fs.FS
+	read func()
+}
+
+type stuckFile struct {
+	fs.File
+	read func()
+}
+
+func (f stuckFS) Open(name string) (fs.File, error) {
+	file, err := f.FS.Open(name)
+	return stuckFile{file, f.read}, err
+}
+
+func (f stuckFile) Read(p []byte) (int, error) {
+	f.read()
+	return f.File.Read(p)
+}
+
+func readAll(_ int64, files fs.FS) error {
+	for _, name := range []string{"a_info", "a_stat"} {
+		f, err := files.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if _, err := io.Copy(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestStalled ends the program when a worker is stuck, whatever it is in.
+func TestStalled(t *testing.T) {
+	tests := []struct {
+		name string
+		// spoil lets something block until release is closed.
+		spoil func(o *Options, s *source, release chan struct{})
+		step  string
+	}{
+		{"sink", func(o *Options, _ *source, release chan struct{}) {
+			o.Sinks = append(o.Sinks, newRecorder("graphite", func(context.Context, int64) error {
+				<-release
+				return nil
+			}), newRecorder("other", nil))
+		}, "delivering to graphite"},
+		{"aggregator", func(o *Options, _ *source, release chan struct{}) {
+			o.NewAggregator = newAggregator(func(int64, fs.FS) error {
+				<-release
+				return nil
+			})
+		}, "aggregating"},
+		{"read", func(_ *Options, s *source, release chan struct{}) {
+			s.files = stuckFS{s.files, func() { <-release }}
+		}, "reading a_info"},
+		{"commit", func(_ *Options, s *source, release chan struct{}) {
+			s.commitErr = func(string) error {
+				<-release
+				return nil
+			}
+		}, "committing"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSource(1)
+				o := Options{
+					Source: s, NewAggregator: newAggregator(readAll), Workers: 2,
+					LivenessInterval: 10 * time.Second, StallAfter: 30 * time.Second,
+				}
+				release := make(chan struct{})
+				tt.spoil(&o, s, release)
+				start := time.Now()
+				err := New(o).Run(t.Context())
+				if !errors.Is(err, ErrStalled) {
+					t.Fatalf("run: %v", err)
+				}
+				for _, want := range []string{"worker ", "snapshot 1500000000", tt.step, "no progress for 30s"} {
+					if !strings.Contains(err.Error(), want) {
+						t.Errorf("error %q lacks %q", err, want)
+					}
+				}
+				if d := time.Since(start); d < 30*time.Second || d > 45*time.Second {
+					t.Errorf("found after %v", d)
+				}
+				if s.now().postponed["1500000000"] != 1 {
+					t.Error("the snapshot was not given back")
+				}
+				close(release)
+				synctest.Wait()
+				if len(s.now().committed) != 0 {
+					t.Error("committed by a worker that was given up")
+				}
+			})
+		})
+	}
+}
+
+// TestSlowIsNotStuck lets a snapshot take far longer than a stall, as long as
+// something is done.
+func TestSlowIsNotStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(2)
+		s.files = stuckFS{s.files, func() { time.Sleep(29 * time.Second) }}
+		slow := newRecorder("slow", func(context.Context, int64) error {
+			time.Sleep(29 * time.Second)
+			return nil
+		})
+		looks := 0
+		_, stop := run(t, Options{
+			Source: s, Sinks: []Sink{slow}, NewAggregator: newAggregator(readAll),
+			LivenessInterval: time.Second, StallAfter: 30 * time.Second, Alive: func() { looks++ },
+		})
+		pass(24 * time.Hour) // idle most of it
+		if len(s.now().committed) != 2 {
+			t.Errorf("committed %q", s.now().committed)
+		}
+		if looks < 24*3600-1 {
+			t.Errorf("%d looks", looks)
+		}
+		stopped(t, stop)
+	})
+}
