@@ -6,6 +6,20 @@ type Group struct {
 	Match func(name string) bool
 }
 
+// NewGroup returns the group of the names in which a pattern, a regular
+// expression of Python 3.11, matches somewhere. An error is a *PatternError.
+// Match may be called by several goroutines at once. It takes time in
+// proportion to the name, unless the pattern needs backtracking (look-around,
+// references to groups, atomic groups): a name that takes such a pattern more
+// than about a tenth of a second is not in the group.
+func NewGroup(name, pattern string) (Group, error) {
+	p, err := compilePattern(pattern)
+	if err != nil {
+		return Group{}, err
+	}
+	return Group{Name: name, Match: p.match}, nil
+}
+
 // group returns the name of the first group that a name is in, or "".
 func group(groups []Group, name string) string {
 	for _, g := range groups {

@@ -1,0 +1,229 @@
+package aggregate
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// group parses what follows an opening parenthesis. A comment and flags for
+// the whole pattern, which may only come first, are no part: nil.
+func (p *patternParser) group(start int, flags reFlags, depth int, first bool) (reNode, error) {
+	if !p.accept('?') {
+		return p.capture(start, "", flags, depth)
+	}
+	switch c := p.next(); {
+	case c < 0:
+		return nil, p.errorAt(p.pos, `the pattern ends after "(?"`)
+	case c == 'P':
+		return p.named(start, flags, depth)
+	case c == ':':
+		return p.body(start, flags, depth)
+	case c == '#':
+		found, err := p.skipPast(')')
+		if err == nil && !found {
+			err = p.errorAt(start, `the comment does not end: add ")"`)
+		}
+		return nil, err
+	case c == '=' || c == '!':
+		return p.look(start, reLook{negative: c == '!'}, flags, depth)
+	case c == '<':
+		c = p.next()
+		if c < 0 {
+			return nil, p.errorAt(p.pos, `the pattern ends after "(?<"`)
+		}
+		if c != '=' && c != '!' {
+			return nil, p.errorAt(start+1, `"?<" is followed by "=" or "!"; a group is named by (?P<name>...)`)
+		}
+		return p.look(start, reLook{behind: true, negative: c == '!'}, flags, depth)
+	case c == '(':
+		return p.conditional(start, flags, depth)
+	case c == '>':
+		p.regular = false
+		body, err := p.body(start, flags, depth)
+		return reAtomic{body}, err
+	case c == '-' || c == 'L' || strings.ContainsRune(flagLetters, c):
+		set, cleared, whole, err := p.groupFlags(c)
+		if err != nil {
+			return nil, err
+		}
+		if !whole {
+			return p.body(start, flags.with(set, cleared), depth)
+		}
+		if !first {
+			return nil, p.errorAt(start, "flags for the whole pattern stand at its start; for a part, write (?i:...)")
+		}
+		if p.flags |= set; p.flags.has(flagASCII) && p.flags.has(flagUnicode) {
+			return nil, p.errorAt(start, "flags a and u exclude each other")
+		}
+		return nil, nil
+	default:
+		return nil, p.errorAt(start+1, `"?%c" starts no kind of group`, c)
+	}
+}
+
+// body parses the inside of a group and its closing parenthesis.
+func (p *patternParser) body(start int, flags reFlags, depth int) (reNode, error) {
+	body, err := p.choice(flags, depth+1)
+	if err == nil {
+		err = p.closed(start)
+	}
+	return body, err
+}
+
+func (p *patternParser) closed(start int) error {
+	if !p.accept(')') {
+		return p.errorAt(start, `the group does not end: add ")", or write "\(" for the character`)
+	}
+	return nil
+}
+
+func (p *patternParser) capture(start int, name string, flags reFlags, depth int) (reNode, error) {
+	g := &reGroup{number: len(p.groups)}
+	p.groups = append(p.groups, g)
+	if name != "" {
+		p.names[name] = g
+	}
+	body, err := p.body(start, flags, depth)
+	if err == nil {
+		g.close(body)
+	}
+	return g, err
+}
+
+// named parses what follows (?P.
+func (p *patternParser) named(start int, flags reFlags, depth int) (reNode, error) {
+	c := p.next()
+	at := p.pos
+	switch c {
+	case '<':
+		name, err := p.name('>')
+		switch {
+		case err != nil:
+			return nil, err
+		case !isIdentifier(name):
+			return nil, p.errorAt(at, "%q is no name of a group: use letters, digits and _", name)
+		case p.names[name] != nil:
+			return nil, p.errorAt(at, "a group before has the name %q too", name)
+		}
+		return p.capture(start, name, flags, depth)
+	case '=':
+		name, err := p.name(')')
+		switch {
+		case err != nil:
+			return nil, err
+		case p.names[name] == nil:
+			return nil, p.errorAt(at, "no group before has the name %q", name)
+		}
+		return p.reference(at, p.names[name], flags)
+	case -1:
+		return nil, p.errorAt(p.pos, `the pattern ends after "(?P"`)
+	}
+	return nil, p.errorAt(start+1, `"?P" is followed by "<" or "="`)
+}
+
+// name takes the text up to an end and the end.
+func (p *patternParser) name(end rune) (string, error) {
+	start := p.pos
+	for !p.atEnd() {
+		if p.next() != end {
+			continue
+		}
+		if p.pos-1 == start {
+			return "", p.errorAt(start, "the name of a group is missing")
+		}
+		return string(p.src[start : p.pos-1]), nil
+	}
+	return "", p.errorAt(start, `the name of a group does not end: add "%c"`, end)
+}
+
+func isIdentifier(s string) bool {
+	for i, c := range s {
+		switch {
+		case c == '_' || unicode.In(c, unicode.L, unicode.Nl):
+		case i > 0 && unicode.In(c, unicode.Nd, unicode.Mn, unicode.Mc, unicode.Pc):
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+// reference returns the part that takes what a group has captured.
+func (p *patternParser) reference(at int, to *reGroup, flags reFlags) (reNode, error) {
+	if err := p.usable(at, to); err != nil {
+		return nil, err
+	}
+	p.regular = false
+	to.referred = true
+	return reReference{to: to, ignoreCase: flags.has(flagIgnoreCase)}, nil
+}
+
+func (p *patternParser) usable(at int, g *reGroup) error {
+	switch {
+	case g.body == nil:
+		return p.errorAt(at, "refers to a group from within that group")
+	case p.behind > 0 && g.number >= p.behind:
+		return p.errorAt(p.pos, "refers to a group in the same look-behind")
+	}
+	return nil
+}
+
+func (p *patternParser) look(start int, n reLook, flags reFlags, depth int) (reNode, error) {
+	p.regular = false
+	outer := p.behind
+	if n.behind && outer == 0 {
+		p.behind = len(p.groups)
+	}
+	body, err := p.body(start, flags, depth)
+	if err != nil {
+		return nil, err
+	}
+	p.behind = outer
+	if lo, hi := body.width(); n.behind && (lo != hi || hi == widthLimit) {
+		return nil, p.errorAt(start, "a look-behind has a fixed width: every branch takes as many characters")
+	}
+	n.body = body
+	return n, nil
+}
+
+// conditional parses what follows (?( .
+func (p *patternParser) conditional(start int, flags reFlags, depth int) (reNode, error) {
+	at := p.pos
+	name, err := p.name(')')
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.Atoi(name)
+	switch {
+	case p.names[name] != nil:
+		number = p.names[name].number
+	case isIdentifier(name):
+		return nil, p.errorAt(at, "no group before has the name %q", name)
+	case err != nil || number <= 0 || strings.Trim(name, decimalDigits) != "":
+		return nil, p.errorAt(at, "%q is neither name nor number of a group", name)
+	}
+	if p.behind > 0 {
+		if number >= len(p.groups) {
+			return nil, p.errorAt(p.pos, "a look-behind refers to a group that comes later")
+		}
+		if err := p.usable(p.pos, p.groups[number]); err != nil {
+			return nil, err
+		}
+	}
+	p.regular = false
+	p.conditions = append(p.conditions, reCondition{number, at})
+	n := reConditional{number: number, no: reSequence{}}
+	if n.yes, err = p.sequence(flags, depth+1, false); err != nil {
+		return nil, err
+	}
+	if p.accept('|') {
+		if n.no, err = p.sequence(flags, depth+1, false); err != nil {
+			return nil, err
+		}
+		if p.peek() == '|' {
+			return nil, p.errorAt(p.pos, "a condition has two branches at most: put (?:...) around a choice")
+		}
+	}
+	return n, p.closed(start)
+}

@@ -1,0 +1,270 @@
+package aggregate
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// patternDepth bounds groups within groups. Python's own bound is near.
+const patternDepth = 200
+
+// parsePattern parses a regular expression of Python 3.11
+// (https://docs.python.org/3.11/library/re.html). It is regular when it needs
+// no backtracking.
+func parsePattern(text string) (tree reNode, regular bool, err error) {
+	if !utf8.ValidString(text) {
+		return nil, false, &PatternError{Pattern: text, Cause: "the pattern is not UTF-8"}
+	}
+	p := &patternParser{
+		text:    text,
+		src:     []rune(text),
+		regular: true,
+		groups:  []*reGroup{nil},
+		names:   make(map[string]*reGroup),
+	}
+	tree, err = p.choice(0, 0)
+	if err != nil {
+		return nil, false, err
+	}
+	if !p.atEnd() {
+		return nil, false, p.errorAt(p.pos, `no group is open here: write "\)" for the character`)
+	}
+	for _, c := range p.conditions {
+		if c.number >= len(p.groups) {
+			return nil, false, p.errorAt(c.offset, "the pattern has no group %d", c.number)
+		}
+		p.groups[c.number].referred = true
+	}
+	return tree, p.regular, nil
+}
+
+// patternParser is a pattern on its way to a tree.
+type patternParser struct {
+	text string
+	src  []rune
+	pos  int
+
+	flags   reFlags // those of the whole pattern
+	regular bool
+
+	groups     []*reGroup          // by number; none is 0
+	names      map[string]*reGroup // of the groups that have one
+	conditions []reCondition
+	behind     int // within a look-behind, the number of the first group in it
+}
+
+// reCondition is a question whether a group, maybe one that comes later, has
+// captured.
+type reCondition struct{ number, offset int }
+
+func (p *patternParser) errorAt(offset int, format string, args ...any) error {
+	return &PatternError{Pattern: p.text, Offset: offset, Cause: fmt.Sprintf(format, args...)}
+}
+
+func (p *patternParser) atEnd() bool { return p.pos == len(p.src) }
+
+// peek returns the character that comes next, -1 at the end.
+func (p *patternParser) peek() rune {
+	if p.atEnd() {
+		return -1
+	}
+	return p.src[p.pos]
+}
+
+// next takes the character that comes next, -1 at the end.
+func (p *patternParser) next() rune {
+	c := p.peek()
+	if !p.atEnd() {
+		p.pos++
+	}
+	return c
+}
+
+func (p *patternParser) accept(c rune) bool {
+	if p.atEnd() || p.src[p.pos] != c {
+		return false
+	}
+	p.pos++
+	return true
+}
+
+// acceptWhile takes up to limit of the characters in a set.
+func (p *patternParser) acceptWhile(set string, limit int) string {
+	start := p.pos
+	for p.pos-start < limit && !p.atEnd() && strings.ContainsRune(set, p.src[p.pos]) {
+		p.pos++
+	}
+	return string(p.src[start:p.pos])
+}
+
+// choice parses a|b up to a closing parenthesis or the end.
+func (p *patternParser) choice(flags reFlags, depth int) (reNode, error) {
+	var branches reChoice
+	for {
+		branch, err := p.sequence(flags, depth, depth == 0 && branches == nil)
+		if err != nil {
+			return nil, err
+		}
+		branches = append(branches, branch)
+		if !p.accept('|') {
+			break
+		}
+		if depth == 0 {
+			flags = p.flags
+		}
+	}
+	if len(branches) == 1 {
+		return branches[0], nil
+	}
+	return branches, nil
+}
+
+// sequence parses one branch of a choice. Flags for the whole pattern may
+// stand at the start of the first.
+func (p *patternParser) sequence(flags reFlags, depth int, first bool) (reNode, error) {
+	if depth > patternDepth {
+		return nil, p.errorAt(p.pos, "more than %d groups within each other", patternDepth)
+	}
+	var parts reSequence
+	for !p.atEnd() && p.peek() != '|' && p.peek() != ')' {
+		start := p.pos
+		c := p.next()
+		if flags.has(flagVerbose) {
+			if strings.ContainsRune(" \t\n\r\v\f", c) {
+				continue
+			}
+			if c == '#' {
+				if _, err := p.skipPast('\n'); err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
+		var part reNode
+		var err error
+		switch c {
+		case '\\':
+			part, err = p.escape(start, flags)
+		case '[':
+			part, err = p.set(start, flags)
+		case '.':
+			part = reSet{anyRune}
+		case '^':
+			part = reAnchor{kind: 'A'}
+		case '$':
+			part = reAnchor{kind: 'Z'}
+		case '(':
+			part, err = p.group(start, flags, depth, first && parts == nil)
+			if first && parts == nil {
+				flags = p.flags
+			}
+		case '*', '+', '?', '{':
+			bounds, ok, berr := p.quantifier(c)
+			switch {
+			case berr != nil:
+				err = berr
+			case !ok:
+				part = flags.literal(c)
+			default:
+				err = p.repeat(start, parts, bounds)
+			}
+		default:
+			part = flags.literal(c)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if part != nil {
+			parts = append(parts, part)
+		}
+	}
+	return parts, nil
+}
+
+// skipPast goes on behind the next end that no backslash precedes.
+func (p *patternParser) skipPast(end rune) (found bool, err error) {
+	for !p.atEnd() {
+		switch start := p.pos; p.next() {
+		case end:
+			return true, nil
+		case '\\':
+			if p.next() < 0 {
+				return false, p.errorAt(start, "nothing follows the backslash")
+			}
+		}
+	}
+	return false, nil
+}
+
+// quantifier parses what follows the first character of a quantifier. A brace
+// that starts none is a character like others.
+func (p *patternParser) quantifier(c rune) (bounds reRepeat, ok bool, err error) {
+	switch c {
+	case '*':
+		bounds = reRepeat{min: 0, max: unlimited}
+	case '+':
+		bounds = reRepeat{min: 1, max: unlimited}
+	case '?':
+		bounds = reRepeat{min: 0, max: 1}
+	default:
+		start := p.pos
+		least := p.acceptWhile(decimalDigits, len(p.src))
+		most := least
+		comma := p.accept(',')
+		if comma {
+			most = p.acceptWhile(decimalDigits, len(p.src))
+		}
+		if !p.accept('}') || least == "" && !comma {
+			p.pos = start
+			return bounds, false, nil
+		}
+		if bounds.min, ok = repeatCount(least, 0); !ok {
+			return bounds, false, p.errorAt(start, "a repetition of %s is too large", least)
+		}
+		if bounds.max, ok = repeatCount(most, unlimited); !ok {
+			return bounds, false, p.errorAt(start, "a repetition of %s is too large", most)
+		}
+		if bounds.max < bounds.min {
+			return bounds, false, p.errorAt(start, "at least %d times and at most %d: write the smaller first", bounds.min, bounds.max)
+		}
+	}
+	if p.accept('?') {
+		bounds.mode = lazy
+	} else if p.accept('+') {
+		bounds.mode = possessive
+	}
+	return bounds, true, nil
+}
+
+func repeatCount(digits string, missing int64) (n int64, ok bool) {
+	if digits == "" {
+		return missing, true
+	}
+	for _, d := range digits {
+		if n = n*10 + int64(d-'0'); n >= unlimited {
+			return 0, false
+		}
+	}
+	return n, true
+}
+
+// repeat makes the last part a repetition of itself.
+func (p *patternParser) repeat(start int, parts reSequence, bounds reRepeat) error {
+	last := len(parts) - 1
+	if last < 0 {
+		return p.errorAt(start, `nothing to repeat: write "\%c" for the character`, p.src[start])
+	}
+	switch parts[last].(type) {
+	case reAnchor:
+		return p.errorAt(start, "nothing to repeat: a position is no character")
+	case reRepeat:
+		return p.errorAt(start, "repeats a repetition: put the inner one in (?:...)")
+	}
+	if bounds.mode == possessive {
+		p.regular = false
+	}
+	bounds.body = parts[last]
+	parts[last] = bounds
+	return nil
+}
