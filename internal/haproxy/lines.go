@@ -3,6 +3,7 @@ package haproxy
 import (
 	"bytes"
 	"io"
+	"math"
 )
 
 const (
@@ -38,9 +39,9 @@ func (l *lines) reset(r io.Reader) {
 // the byte behind it is the newline. It is false at the end of the stream or on
 // an error. What earlier calls returned is invalid then.
 func (l *lines) next() (from, to int, ok bool) {
-	to, ok = l.find(0)
+	to, ok = l.find(0, math.MaxInt)
 	if !ok {
-		l.cut = l.end > l.start
+		l.cut = l.cut || l.end > l.start
 		l.start = l.end
 		return 0, 0, false
 	}
@@ -52,12 +53,10 @@ func (l *lines) next() (from, to int, ok bool) {
 
 // extend makes the line that next returned last, of n bytes, longer by the line
 // behind it. It is false, and the line is as it was, when there is none or the
-// whole would exceed limit bytes.
+// whole would exceed limit bytes, which must be less than readSize.
 func (l *lines) extend(n, limit int) (from, to int, ok bool) {
 	l.start -= n + 1
-	if n < limit {
-		to, ok = l.find(n + 1)
-	}
+	to, ok = l.find(n+1, limit)
 	if !ok {
 		to = l.start + n
 	}
@@ -67,15 +66,16 @@ func (l *lines) extend(n, limit int) (from, to int, ok bool) {
 }
 
 // find returns the index of the first newline in buf[start+searched:], reading
-// on as needed, which may move the data to the front of buf.
-func (l *lines) find(searched int) (int, bool) {
+// on as needed, which may move the data to the front of buf. It is false when
+// there is none within limit bytes of start.
+func (l *lines) find(searched, limit int) (int, bool) {
 	for {
 		if i := bytes.IndexByte(l.buf[l.start+searched:l.end], '\n'); i >= 0 {
-			return l.start + searched + i, true
+			return l.start + searched + i, searched+i <= limit
 		}
 		searched = l.end - l.start
 		long := l.long
-		if !l.more() {
+		if searched > limit || !l.more() {
 			return 0, false
 		}
 		if l.long != long {
@@ -106,7 +106,12 @@ func (l *lines) more() bool {
 	return l.fill()
 }
 
+// fill reads once behind buf[:end]. After an error it does not read again: that
+// may go on behind a gap.
 func (l *lines) fill() bool {
+	if l.eof {
+		return false
+	}
 	for range 100 { // as bufio: a reader that gives nothing for ever is broken
 		n, err := l.r.Read(l.buf[l.end : len(l.buf)-padding])
 		l.end += n
@@ -128,6 +133,7 @@ func (l *lines) fill() bool {
 // dropLine skips to behind the next newline and leaves what follows it.
 func (l *lines) dropLine() bool {
 	l.long++
+	l.blank = false
 	for {
 		l.start, l.end = 0, 0
 		if !l.fill() {

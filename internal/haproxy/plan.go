@@ -16,11 +16,15 @@ type plan struct {
 }
 
 type step struct {
-	skip int32 // commas to pass first
-	slot int32 // where the value goes; typeSlot: it is the row's type
+	skip   int32 // commas to pass first
+	slot   int32 // where the value goes, or noSlot
+	isType bool  // the value is the row's type
 }
 
-const typeSlot = -1
+const noSlot = -1
+
+// maxDigits is how many digits always fit into an int64.
+const maxDigits = 18
 
 // firstField is the column at which a run begins: behind pxname and svname.
 const firstField = 2
@@ -29,19 +33,19 @@ func newPlan(columns []int, typeColumn int) plan {
 	p := plan{fields: len(columns)}
 	at := firstField
 	add := func(column, slot int) {
-		p.steps = append(p.steps, step{int32(column - at), int32(slot)})
+		p.steps = append(p.steps, step{int32(column - at), int32(slot), column == typeColumn})
 		at = column
 	}
 	typed := typeColumn < firstField
 	for i, c := range columns {
-		if !typed && c >= typeColumn {
-			add(typeColumn, typeSlot)
-			typed = true
+		if !typed && c > typeColumn {
+			add(typeColumn, noSlot)
 		}
+		typed = typed || c >= typeColumn
 		add(c, i)
 	}
 	if !typed {
-		add(typeColumn, typeSlot)
+		add(typeColumn, noSlot)
 	}
 	return p
 }
@@ -81,26 +85,23 @@ func (p *plan) run(s *StatScanner, buf []byte, i, end int, typ RowType) (outcome
 			i++
 			c = buf[i]
 		}
-		if c != ',' && i < end || i-start > 18 {
-			// No plain number: find the field's end and look again.
-			n := bytes.IndexByte(buf[start:end], ',')
-			if n < 0 {
-				n = end - start
-			}
-			i = start + n
-			if st.slot != typeSlot {
-				s.odd(int(st.slot), buf[start:i])
+		digits := i-start <= maxDigits && (c == ',' || i == end)
+		if !digits {
+			i = fieldEnd(buf, i, end)
+		}
+		if st.isType {
+			actual, ok := rowType(buf[start:i])
+			switch {
+			case !ok:
+				return short, typ
+			case actual != typ:
+				return mistyped, actual
+			case st.slot == noSlot:
 				continue
 			}
-			return short, typ
 		}
-		if st.slot == typeSlot {
-			if i == start || v >= rowTypes {
-				return short, typ
-			}
-			if RowType(v) != typ {
-				return mistyped, RowType(v)
-			}
+		if !digits {
+			s.odd(int(st.slot), buf[start:i])
 			continue
 		}
 		values[st.slot] = int64(v)
@@ -113,7 +114,15 @@ func (p *plan) run(s *StatScanner, buf []byte, i, end int, typ RowType) (outcome
 	return complete, typ
 }
 
-// odd stores a field that is no run of up to 18 digits.
+// fieldEnd returns the index of the first comma of buf[i:end], or end.
+func fieldEnd(buf []byte, i, end int) int {
+	if n := bytes.IndexByte(buf[i:end], ','); n >= 0 {
+		return i + n
+	}
+	return end
+}
+
+// odd stores a field that is no run of up to maxDigits digits.
 func (s *StatScanner) odd(slot int, raw []byte) {
 	s.values[slot], s.present[slot] = 0, 0
 	if v, ok := Number(raw); ok {

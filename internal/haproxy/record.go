@@ -2,12 +2,9 @@ package haproxy
 
 import "bytes"
 
-// A row that goes over several lines is bounded, because every row with a stray
-// quote is looked at in this way.
-const (
-	maxRecord      = 64 << 10
-	maxRecordLines = 16
-)
+// maxRecord bounds a row that goes over several lines, because every row with a
+// stray quote is looked at as one.
+const maxRecord = 64 << 10
 
 // record splits a row that may have quoted fields (RFC 4180: a quote within is
 // doubled, a field in quotes may hold commas and newlines).
@@ -73,11 +70,10 @@ func (s *StatScanner) scanQuoted(from, to int) result {
 		if h.typ >= len(fields) {
 			return unusable
 		}
-		v, ok := Number(fields[h.typ])
-		if !ok || v < 0 || v >= rowTypes {
+		var ok bool
+		if typ, ok = rowType(fields[h.typ]); !ok {
 			return unusable
 		}
-		typ = RowType(v)
 	}
 	return s.finish(typ, s.pick(&s.plans[typ], fields))
 }
@@ -91,7 +87,7 @@ func (s *StatScanner) pick(p *plan, fields [][]byte) outcome {
 		if at >= len(fields) {
 			return short
 		}
-		if st.slot == typeSlot {
+		if st.slot == noSlot {
 			continue
 		}
 		field := fields[at]
@@ -105,25 +101,49 @@ func (s *StatScanner) pick(p *plan, fields [][]byte) outcome {
 }
 
 // splitLonger tries whether the row goes on in the following lines, as a
-// newline in quotes makes it: only if the whole has exactly the header's
-// columns, else a stray quote would swallow good rows. The lines are consumed
-// only then.
+// newline in quotes makes it. Its quotes must be strictly where RFC 4180 has
+// them then, and its columns be the header's: a stray quote would take the good
+// rows behind it along, or mix two rows. The lines are consumed only if it does.
 func (s *StatScanner) splitLonger(from, to int) bool {
 	n := to - from
 	whole := n
-	for range maxRecordLines - 1 {
-		f, t, ok := s.lines.extend(whole, maxRecord)
-		if !ok {
+	open, ok := strictQuotes(s.lines.buf[from:to], false)
+	for open && ok {
+		if from, to, ok = s.lines.extend(whole, maxRecord); !ok {
 			break
 		}
-		whole = t - f
-		if s.record.split(s.lines.buf[f:t]) {
-			if len(s.record.fields) == len(s.header.columns) {
-				return true
-			}
-			break
-		}
+		added := s.lines.buf[from+whole+1 : to]
+		whole = to - from
+		open, ok = strictQuotes(added, true)
+	}
+	if ok && s.record.split(s.lines.buf[from:to]) && len(s.record.fields) == len(s.header.columns) {
+		return true
 	}
 	s.lines.start -= whole - n
 	return false
+}
+
+// strictQuotes looks at one line of a row, which begins within a quoted field if
+// open, and tells whether it ends in one. It is false if a quote stands within
+// an unquoted field or behind a quoted one.
+func strictQuotes(line []byte, open bool) (stillOpen, ok bool) {
+	for {
+		i := bytes.IndexByte(line, '"')
+		if i < 0 {
+			return open, true
+		}
+		if !open && i > 0 && line[i-1] != ',' {
+			return false, false
+		}
+		rest := line[i+1:]
+		switch {
+		case open && len(rest) > 0 && rest[0] == '"':
+			rest = rest[1:]
+		case open && len(rest) > 0 && rest[0] != ',':
+			return false, false
+		default:
+			open = !open
+		}
+		line = rest
+	}
 }

@@ -21,6 +21,12 @@ const (
 	rowTypes = 4
 )
 
+// rowType reads the field `type`.
+func rowType(field []byte) (RowType, bool) {
+	v, ok := Number(field)
+	return RowType(v), ok && v >= 0 && v < rowTypes
+}
+
 // Row is one row of `show stat`. All of it is valid until the next call of
 // [StatScanner.Next].
 type Row struct {
@@ -69,7 +75,7 @@ type StatScanner struct {
 type header struct {
 	line    []byte
 	columns []string
-	plain   bool // pxname and svname are the first columns
+	plain   bool // pxname and svname are the first columns, and not selected
 	proxy   int
 	service int
 	typ     int // -1: the reply has no such column
@@ -134,10 +140,13 @@ func parseHeader(line []byte) (header, error) {
 func (s *StatScanner) Columns() []string { return s.header.columns }
 
 // Select says which columns of rows of type t are wanted: numbers of columns in
-// ascending order. Rows of a type without a selection are passed over.
+// ascending order, each once. Rows of a type without a selection are passed over.
 func (s *StatScanner) Select(t RowType, columns []int) {
 	s.plans[t] = newPlan(columns, s.header.typ)
 	s.plans[t].selected = true
+	if len(columns) > 0 && columns[0] < firstField {
+		s.header.plain = false // a run of the plan begins behind these
+	}
 	if len(columns) > len(s.values) {
 		s.values = make([]int64, len(columns))
 		s.present = make([]byte, len(columns))
