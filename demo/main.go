@@ -1,4 +1,4 @@
-// Demo shows both programs at work: three real haproxy instances on loopback
+// Command demo shows both programs at work: three real haproxy instances on loopback
 // with traffic, haproxystats-pull and haproxystats-process every two seconds,
 // a small Graphite receiver, and what arrives there as a live table.
 //

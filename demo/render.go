@@ -191,6 +191,9 @@ func errorShare(share float64) span {
 	return s
 }
 
+// busy is the least CPU, in percent, that fills a sparkline's height.
+const busy = 10
+
 func processHead(name int) line {
 	return line{{fmt.Sprintf(" %-*s%8s%9s%9s%8s%10s  %s", name, "process", "cpu", "conns", "req/s", "conns/s", "uptime", "cpu"), bold}}
 }
@@ -199,7 +202,7 @@ func processLine(p processRow, name, width int) line {
 	return line{
 		{fmt.Sprintf(" %-*s%7.0f%%%9s%9.1f%8.0f%10s", name, cut(p.name, name-1), p.cpu,
 			number(p.connections), p.requests, p.rate, clock(p.uptime)), plain},
-		spark(p.history, name, width, 100),
+		spark(p.history, name, width, busy),
 	}
 }
 

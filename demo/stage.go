@@ -35,9 +35,13 @@ func openStage(ctx context.Context, w io.Writer, store *store) (_ *stage, err er
 	s := &stage{}
 	opened := false
 	defer func() {
-		if !opened { // an error or a panic
-			err = errors.Join(err, s.close())
+		if opened {
+			return
 		}
+		if ctx.Err() != nil { // what it interrupted is of no interest
+			err = fmt.Errorf("stopped before it began: %w", context.Cause(ctx))
+		}
+		err = errors.Join(err, s.close()) // after a panic, too
 	}()
 	binary, err := real.Find(ctx, "haproxy")
 	if err != nil {

@@ -37,8 +37,8 @@ func (v verdict) text() string {
 		fmt.Fprintf(&b, "%s of %s requests got another answer than they should.\n", count(int(v.unexpected)), count(int(v.view.sent)))
 	}
 	if v.ok() {
-		fmt.Fprintf(&b, "PASS: each of %s snapshots checked had all metrics that HAProxy accounts for, %s in the last.\n",
-			count(v.view.checked), count(v.view.expected))
+		fmt.Fprintf(&b, "PASS: all %s metrics that HAProxy accounts for, in each of %s snapshots.\n",
+			count(v.view.expected), count(v.view.checked))
 		return b.String()
 	}
 	if v.view.checked == 0 {

@@ -21,11 +21,8 @@ type Origin struct {
 	Echo string // address of the echo
 
 	server *http.Server
-	echo   net.Listener
-	wg     sync.WaitGroup
-
-	mu    sync.Mutex
-	conns map[net.Conn]struct{} // of the echo; nil when stopped
+	wg     sync.WaitGroup // of the web server
+	echo   *connections
 }
 
 const (
@@ -46,7 +43,6 @@ func StartOrigin() (*Origin, error) {
 	}
 	o := &Origin{
 		HTTP: web.Addr().String(), Echo: echo.Addr().String(),
-		echo: echo, conns: make(map[net.Conn]struct{}),
 		server: &http.Server{
 			Handler:           http.HandlerFunc(answer),
 			ReadHeaderTimeout: originIdle,
@@ -55,7 +51,7 @@ func StartOrigin() (*Origin, error) {
 		},
 	}
 	o.wg.Go(func() { _ = o.server.Serve(web) }) // ends by Stop
-	o.wg.Go(o.serveEcho)
+	o.echo = accept(echo, serveEcho)
 	return o, nil
 }
 
@@ -67,15 +63,8 @@ func (o *Origin) Stop() error {
 	if err != nil { // a handler or a client still holds on
 		err = o.server.Close()
 	}
-	err = errors.Join(err, o.echo.Close())
-	o.mu.Lock()
-	for c := range o.conns {
-		_ = c.Close()
-	}
-	o.conns = nil
-	o.mu.Unlock()
 	o.wg.Wait()
-	return err
+	return errors.Join(err, o.echo.close())
 }
 
 func answer(w http.ResponseWriter, r *http.Request) {
@@ -97,27 +86,7 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (o *Origin) serveEcho() {
-	for {
-		c, err := o.echo.Accept()
-		if err != nil {
-			return
-		}
-		o.mu.Lock()
-		if o.conns == nil {
-			o.mu.Unlock()
-			_ = c.Close()
-			return
-		}
-		o.conns[c] = struct{}{}
-		o.wg.Go(func() {
-			_ = c.SetDeadline(time.Now().Add(originIdle))
-			_, _ = io.Copy(c, c) // ends with the client
-			_ = c.Close()
-			o.mu.Lock()
-			delete(o.conns, c)
-			o.mu.Unlock()
-		})
-		o.mu.Unlock()
-	}
+func serveEcho(c net.Conn) {
+	_ = c.SetDeadline(time.Now().Add(originIdle)) // fails only when closed
+	_, _ = io.Copy(c, c)                          // ends with the client
 }

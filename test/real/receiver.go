@@ -33,13 +33,11 @@ type Receiver struct {
 	Addr string
 	Port int // the port of Addr
 
-	listener net.Listener
-	handle   func(Point)
-	wg       sync.WaitGroup
+	conns *connections
 
-	mu    sync.Mutex
-	conns map[net.Conn]struct{} // nil when stopped
-	bad   []string
+	mu     sync.Mutex
+	handle func(Point)
+	bad    []string
 }
 
 // StartReceiver starts a receiver on a free port. It calls handle for every
@@ -51,49 +49,20 @@ func StartReceiver(handle func(Point)) (*Receiver, error) {
 		return nil, fmt.Errorf("start receiver: %w", err)
 	}
 	r := &Receiver{
-		Addr: l.Addr().String(), Port: l.Addr().(*net.TCPAddr).Port,
-		listener: l, handle: handle, conns: make(map[net.Conn]struct{}),
+		Addr: l.Addr().String(), Port: l.Addr().(*net.TCPAddr).Port, handle: handle,
 	}
-	r.wg.Go(r.accept)
+	r.conns = accept(l, r.receive)
 	return r, nil
 }
 
 // Stop closes the receiver with all its connections, and waits.
-func (r *Receiver) Stop() error {
-	err := r.listener.Close()
-	r.mu.Lock()
-	for c := range r.conns {
-		_ = c.Close()
-	}
-	r.conns = nil
-	r.mu.Unlock()
-	r.wg.Wait()
-	return err
-}
+func (r *Receiver) Stop() error { return r.conns.close() }
 
 // Bad returns the first lines that were no points, and what was wrong.
 func (r *Receiver) Bad() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]string(nil), r.bad...)
-}
-
-func (r *Receiver) accept() {
-	for {
-		c, err := r.listener.Accept()
-		if err != nil {
-			return
-		}
-		r.mu.Lock()
-		if r.conns == nil {
-			r.mu.Unlock()
-			_ = c.Close()
-			return
-		}
-		r.conns[c] = struct{}{}
-		r.wg.Go(func() { r.receive(c) })
-		r.mu.Unlock()
-	}
 }
 
 func (r *Receiver) receive(c net.Conn) {
@@ -104,17 +73,13 @@ func (r *Receiver) receive(c net.Conn) {
 		if err != nil {
 			if len(line) > 0 {
 				r.point(string(line))
-			} else if !errors.Is(err, io.EOF) {
+			} else if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 				r.note(err.Error(), "")
 			}
-			break
+			return
 		}
 		r.point(string(line))
 	}
-	_ = c.Close()
-	r.mu.Lock()
-	delete(r.conns, c)
-	r.mu.Unlock()
 }
 
 func (r *Receiver) point(line string) {
@@ -125,15 +90,13 @@ func (r *Receiver) point(line string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.conns != nil {
-		r.handle(p)
-	}
+	r.handle(p)
 }
 
 func (r *Receiver) note(problem, line string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.conns != nil && len(r.bad) < receiverKeep {
+	if len(r.bad) < receiverKeep {
 		r.bad = append(r.bad, fmt.Sprintf("%s: %.200q", problem, line))
 	}
 }
