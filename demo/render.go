@@ -69,7 +69,11 @@ func render(v view, width, height int, styled bool) string {
 func header(v view) []line {
 	news := line{{" no snapshot yet", plain}}
 	if v.snapshots > 0 {
-		news = line{{fmt.Sprintf(" %s snapshots of %s metrics   ", count(v.snapshots), count(v.metrics)), plain}}
+		snapshots := "snapshots"
+		if v.snapshots == 1 {
+			snapshots = "snapshot"
+		}
+		news = line{{fmt.Sprintf(" %s %s of %s metrics   ", count(v.snapshots), snapshots, count(v.metrics)), plain}}
 	}
 	switch {
 	case v.missing > 0:
@@ -99,6 +103,9 @@ func footer(v view) []line {
 func timingLine(v view) line {
 	if len(v.timings) == 0 {
 		return nil
+	}
+	if v.timings[0].seconds == 0 { // it counts whole milliseconds
+		return line{{" process took less than 1 ms", plain}}
 	}
 	var parts []string
 	for _, t := range v.timings[1:] {

@@ -57,6 +57,7 @@ func TestRenderGolden(t *testing.T) {
 		{"low", sample(), 80, 12, false},
 		{"styled", missing, 80, 24, true},
 		{"empty", view{}, 80, 24, false},
+		{"fast", view{snapshots: 1, metrics: 7, timings: []timing{{"all", 0}, {"servers", 0}}}, 80, 24, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			golden(t, c.name+".golden", render(c.view, c.width, c.height, c.styled)+"\n")
