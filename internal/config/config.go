@@ -171,7 +171,8 @@ type Graphite struct {
 	// Time before the first connection that is tried again.
 	Interval time.Duration
 	// Time for `connect-timeout` and `write-timeout` where they are not set.
-	// Only a value in this section counts, none inherited from [DEFAULT].
+	// Only a value in this section counts, none inherited from [DEFAULT]. `-P`
+	// prints each of the three as it is set, or its default.
 	Timeout time.Duration
 	// Time for a connection to be established. Where only `timeout` is set in
 	// this section, that one.

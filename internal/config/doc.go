@@ -9,3 +9,5 @@
 // It opens no sockets and makes no directories, and does not know what regular
 // expressions look like: a caller adds such checks to [Load].
 package config
+
+//go:generate go run ./gendoc

@@ -26,12 +26,21 @@ type Check func(*Config) []Problem
 
 // Load reads files for a program. The error is nil or [Problems]: everything
 // that is wrong with the sections that the program uses, also by the checks.
+// Bad values in the other program's sections are warnings, and zero.
 //
 // With an error too it returns what it has read, which is good for
 // [Loaded.Print] only.
 func Load(program Program, files Files, checks ...Check) (*Loaded, error) {
 	sources, notice, problems := files.read()
-	l := loader{Loaded: &Loaded{Notice: notice, program: program, doc: defaults()}, problems: problems}
+	loaded, err := assemble(program, sources, problems, checks)
+	loaded.Notice = notice
+	return loaded, err
+}
+
+// assemble makes a configuration of what files hold. It is given the problems
+// of reading them.
+func assemble(program Program, sources []source, problems []Problem, checks []Check) (*Loaded, error) {
+	l := loader{Loaded: &Loaded{program: program, doc: defaults()}, problems: problems}
 	var names []string
 	for _, s := range sources {
 		names = append(names, s.name)

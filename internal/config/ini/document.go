@@ -53,11 +53,13 @@ type Section struct {
 	// Options holds the section's own options, not those of [Default], in the
 	// order in which their names came first.
 	Options []Option
+
+	index map[string]int // into Options, by name
 }
 
 func (s *Section) find(name string) (*Option, bool) {
-	i := slices.IndexFunc(s.Options, func(o Option) bool { return o.Name == name })
-	if i < 0 {
+	i, ok := s.index[name]
+	if !ok {
 		return nil, false
 	}
 	return &s.Options[i], true
@@ -69,6 +71,10 @@ func (s *Section) put(o Option) *Option {
 		*old = o
 		return old
 	}
+	if s.index == nil {
+		s.index = make(map[string]int)
+	}
+	s.index[o.Name] = len(s.Options)
 	s.Options = append(s.Options, o)
 	return &s.Options[len(s.Options)-1]
 }
