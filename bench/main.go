@@ -13,8 +13,11 @@ import (
 	"haproxystats/bench/suite"
 )
 
+// repetitions is the least from which benchstat states a confidence.
+const repetitions = 6
+
 func main() {
-	os.Exit(suite.Command{Name: "bench", Repetitions: 5, Measure: measure}.Run(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(suite.Command{Name: "bench", Repetitions: repetitions, Measure: measure}.Run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
 func measure(ctx context.Context, plan suite.Plan, stdout io.Writer) ([]report.Row, error) {
