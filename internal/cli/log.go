@@ -7,32 +7,19 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/config"
 )
 
-// levelCritical is above slog's own: what ends the program.
-const levelCritical = slog.LevelError + 4
-
-// logLevels are the values of the option loglevel, which are Python's.
-var logLevels = map[string]slog.Level{
-	"debug":    slog.LevelDebug,
-	"info":     slog.LevelInfo,
-	"warning":  slog.LevelWarn,
-	"warn":     slog.LevelWarn,
-	"error":    slog.LevelError,
-	"critical": levelCritical,
-	"fatal":    levelCritical,
-}
-
-// newLogger returns a logger that writes lines of the format, "text" or "json".
-// With journal, each line begins with its priority, as systemd's journal reads
-// it, and has no time, which the journal notes itself.
-func newLogger(w io.Writer, format, level string, journal bool) *slog.Logger {
+// newLogger returns a logger that writes a line a message. With journal, each
+// line begins with its priority, as systemd's journal reads it, and has no time,
+// which the journal notes itself.
+func newLogger(w io.Writer, format config.LogFormat, level slog.Level, journal bool) *slog.Logger {
 	options := &slog.HandlerOptions{
-		Level: logLevels[strings.ToLower(level)],
+		Level: level,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) > 0 {
 				return a
@@ -40,14 +27,14 @@ func newLogger(w io.Writer, format, level string, journal bool) *slog.Logger {
 			switch {
 			case a.Key == slog.TimeKey && journal:
 				return slog.Attr{}
-			case a.Key == slog.LevelKey && a.Value.Any() == levelCritical:
+			case a.Key == slog.LevelKey && a.Value.Any() == config.LevelCritical:
 				return slog.String(slog.LevelKey, "CRITICAL")
 			}
 			return a
 		},
 	}
 	lines := func(w io.Writer) slog.Handler {
-		if format == "json" {
+		if format == config.LogJSON {
 			return slog.NewJSONHandler(w, options)
 		}
 		return slog.NewTextHandler(w, options)
@@ -99,7 +86,7 @@ func (h *journalHandler) WithGroup(name string) slog.Handler {
 // priority is syslog's number for a level.
 func priority(l slog.Level) int {
 	switch {
-	case l >= levelCritical:
+	case l >= config.LevelCritical:
 		return 2
 	case l >= slog.LevelError:
 		return 3

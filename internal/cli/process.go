@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+
+	"haproxystats/internal/aggregate"
+	"haproxystats/internal/config"
+	"haproxystats/internal/process"
+	"haproxystats/internal/sink"
+	"haproxystats/internal/sink/graphite"
+	"haproxystats/internal/sink/localstore"
+	"haproxystats/internal/spool"
+)
+
+// Process runs haproxystats-process and returns its exit status.
+func Process(args []string, stdout, stderr io.Writer) int {
+	return execute(program{
+		name:  config.ForProcess,
+		short: "Processes statistics from HAProxy and pushes them to Graphite",
+		run: func(ctx context.Context, c *config.Config, log *slog.Logger) error {
+			hostname, err := os.Hostname()
+			if err != nil {
+				return fmt.Errorf("find the host's name: %w", err)
+			}
+			return runProcess(ctx, c, hostname, log)
+		},
+		check: checkGroups,
+		log:   func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
+	}, args, stdout, stderr)
+}
+
+// runProcess follows the data: queue, workers, sinks. They end in that order,
+// so that what is taken is finished.
+func runProcess(ctx context.Context, c *config.Config, hostname string, log *slog.Logger) error {
+	options, err := aggregateOptions(c)
+	if err != nil {
+		return err
+	}
+	incoming, err := spool.OpenReader(spool.ReaderOptions{Dir: c.Process.SrcDir, Log: log})
+	if err != nil {
+		return err
+	}
+	defer incoming.Close()
+	sinks, closeSinks, err := openSinks(c, hostname, log)
+	if err != nil {
+		return err
+	}
+	defer closeSinks()
+
+	processor := process.New(process.Options{
+		Source:           claims{incoming},
+		Sinks:            deliverers(sinks),
+		NewAggregator:    func() process.Aggregator { return newPipeline(options, log) },
+		Workers:          c.Process.Workers,
+		LivenessInterval: c.Process.LivenessCheckInterval,
+		Log:              log,
+	})
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var g errgroup.Group
+	g.Go(func() error { return incoming.Run(background) })
+	for _, s := range sinks {
+		g.Go(func() error { return s.Run(background) })
+	}
+	err = processor.Run(ctx)
+	stop()
+	if err != nil {
+		return err
+	}
+	return g.Wait()
+}
+
+// openSinks opens the sinks that are configured.
+func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink, func(), error) {
+	paths := graphite.Paths{
+		Namespace:      c.Graphite.Namespace,
+		GroupNamespace: c.Graphite.GroupNamespace,
+		DoubleWrites:   c.Graphite.GroupNamespaceDoubleWrites,
+	}
+	if c.Graphite.PrefixHostname {
+		paths.Hostname = graphite.Hostname(hostname, c.Graphite.FQDN)
+	}
+	queue, err := sink.OpenQueue(sink.QueueOptions{
+		Dir:        c.Graphite.QueueDir,
+		MaxMetrics: int64(c.Graphite.QueueSize),
+		MaxBytes:   c.Graphite.QueueMaxBytes,
+		Log:        log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	sinks := []sink.Sink{graphite.New(graphite.Options{
+		Server:         c.Graphite.Server,
+		Port:           c.Graphite.Port,
+		Paths:          paths,
+		ConnectTimeout: c.Graphite.ConnectTimeout,
+		WriteTimeout:   c.Graphite.WriteTimeout,
+		Retries:        c.Graphite.Retries,
+		Interval:       c.Graphite.Interval,
+		Backoff:        c.Graphite.Backoff,
+		Delay:          c.Graphite.Delay,
+		Queue:          queue,
+		Log:            log,
+	})}
+	if c.LocalStore.Enabled {
+		sinks = append(sinks, localstore.New(c.LocalStore.Dir, paths))
+	}
+	return sinks, func() { queue.Close() }, nil
+}
+
+func deliverers(sinks []sink.Sink) []process.Sink {
+	var d []process.Sink
+	for _, s := range sinks {
+		d = append(d, s)
+	}
+	return d
+}
+
+// claims makes a spool.Reader a process.Source.
+type claims struct{ *spool.Reader }
+
+func (c claims) Claim(ctx context.Context) (process.Claim, error) {
+	e, err := c.Reader.Claim(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// aggregateOptions says what the configuration asks of aggregation.
+func aggregateOptions(c *config.Config) (aggregate.Options, error) {
+	o := aggregate.Options{
+		Classic:          c.Process.MetricSet == config.MetricsClassic,
+		Frontend:         c.Process.FrontendMetrics,
+		Backend:          c.Process.BackendMetrics,
+		Server:           c.Process.ServerMetrics,
+		ExcludeFrontends: c.Process.ExcludeFrontends.Names,
+		ExcludeBackends:  c.Process.ExcludeBackends.Names,
+		ServerNames:      c.Process.AggrServerMetrics,
+		PerProcess:       c.Process.PerProcessMetrics,
+		Percentages:      c.Process.CalculatePercentages,
+	}
+	for _, section := range []struct {
+		from []config.Group
+		to   *[]aggregate.Group
+	}{
+		{c.FrontendGroups, &o.FrontendGroups},
+		{c.BackendGroups, &o.BackendGroups},
+		{c.ServerGroups, &o.ServerGroups},
+	} {
+		for _, g := range section.from {
+			group, err := aggregate.NewGroup(g.Name, g.Pattern)
+			if err != nil {
+				return o, err
+			}
+			*section.to = append(*section.to, group)
+		}
+	}
+	return o, nil
+}
+
+// checkGroups refuses patterns that are no regular expressions.
+func checkGroups(c *config.Config) []config.Problem {
+	var problems []config.Problem
+	for _, groups := range [][]config.Group{c.FrontendGroups, c.BackendGroups, c.ServerGroups} {
+		for _, g := range groups {
+			if _, err := aggregate.NewGroup(g.Name, g.Pattern); err != nil {
+				problems = append(problems, config.Problem{
+					Pos: g.Pos, Section: g.Section, Option: g.Name, Value: g.Pattern,
+					Reason: err.Error(), Allowed: "a regular expression of Python's",
+				})
+			}
+		}
+	}
+	return problems
+}
