@@ -107,7 +107,8 @@ func (l *loader) setSwitched() {
 }
 
 func (l *loader) setOption(o Option) {
-	if _, ok := l.doc.Lookup(o.Section, o.Name); !ok {
+	written, ok := l.doc.Lookup(o.Section, o.Name)
+	if !ok {
 		return
 	}
 	text, err := l.doc.Get(o.Section, o.Name)
@@ -116,6 +117,9 @@ func (l *loader) setOption(o Option) {
 		return
 	}
 	if err := o.set(l.config, text); err != nil {
+		if written.Pos.IsZero() {
+			return // the fault is that of base-dir, which has been reported
+		}
 		p := l.problem(o.Section, o.Name, err.Error()+hint(text))
 		p.Allowed = o.Allowed
 		l.report(o.Section, p)

@@ -200,6 +200,11 @@ a b = ^a
 			nil,
 		},
 		{
+			"what follows a bad base-dir is not said", ForProcess, "[paths]\nbase-dir = /a\n b\n[local-store]\n",
+			[]string{`f:2: [paths] base-dir = "/a\nb": the path holds a line break or another control character (an indented line continues the value above it); allowed: a path`},
+			nil,
+		},
+		{
 			"namespace without groups", ForProcess, "[graphite]\ngroup-namespace = x\ngroup-namespace-double-writes = no\n",
 			[]string{`f:2: [graphite] group-namespace = "x": a namespace needs groups: add a section [frontend-groups], [backend-groups] or [server-groups], or remove this option`},
 			nil,
