@@ -90,10 +90,13 @@ func (s *StatScanner) Reset(r io.Reader) error {
 	for {
 		from, to, ok := s.lines.next()
 		if !ok {
-			if s.lines.err != nil {
+			switch {
+			case s.lines.err != nil:
 				return s.lines.err
+			case s.Skipped() > 0:
+				return fmt.Errorf("%w: its first line does not end", ErrNoHeader)
 			}
-			return ErrNoHeader
+			return fmt.Errorf("%w: it is empty", ErrNoHeader)
 		}
 		if from == to {
 			continue
@@ -213,7 +216,10 @@ func (s *StatScanner) scanPlain(from, to int) result {
 		return unusable
 	}
 	sv := bytes.IndexByte(line[px+1:], ',')
-	if sv <= 0 {
+	if sv < 0 {
+		return s.scanQuoted(from, to) // no field behind, where a run begins
+	}
+	if sv == 0 {
 		return unusable
 	}
 	s.row.Proxy = line[:px]

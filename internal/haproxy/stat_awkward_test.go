@@ -30,8 +30,8 @@ var awkwardReplies = []struct {
 	},
 	{
 		"no column of types",
-		"# pxname,svname,qcur,scur,\na,FRONTEND,,5,\na,srv,1,7,\na,BACKEND,3,9,\n\n",
-		`a/FRONTEND 0 ["" "=5"] a/srv 2 ["=1" "=7"] a/BACKEND 1 ["=3" "=9"]`,
+		"# pxname,svname,qcur,scur,\na,FRONTEND,,5,\na,srv,1,7,\na,BACKEND,3,9,\nb,srv\n\n",
+		`a/FRONTEND 0 ["" "=5"] a/srv 2 ["=1" "=7"] a/BACKEND 1 ["=3" "=9"] !1`,
 	},
 	{
 		"no mark before the header",

@@ -247,13 +247,14 @@ func TestStatKeepsSelections(t *testing.T) {
 func TestStatHeader(t *testing.T) {
 	for _, test := range []struct {
 		name, reply string
-		columns     string // "" for ErrNoHeader
+		columns     string // or what ErrNoHeader says
 	}{
-		{"empty", "", ""},
-		{"only newlines", "\n\n\n", ""},
-		{"error text", "Permission denied\n\n", ""},
-		{"no svname", "# pxname,qcur,type,\na,1,2,\n\n", ""},
-		{"no newline", "# pxname,svname,type,", ""},
+		{"empty", "", "it is empty"},
+		{"only newlines", "\n\n\n", "it is empty"},
+		{"error text", "Permission denied\n\n", `it begins with "Permission denied"`},
+		{"no svname", "# pxname,qcur,type,\na,1,2,\n\n", `it begins with "# pxname,qcur,type,"`},
+		{"no newline", "# pxname,svname,type,", "its first line does not end"},
+		{"a line too long", strings.Repeat("x", maxLine+1), "its first line does not end"},
 		{"header only", "# pxname,svname,type,\n", "[pxname svname type ]"},
 		{"header and end mark", "# pxname,svname,type,\n\n", "[pxname svname type ]"},
 		{"without the mark", "pxname,svname,type\n", "[pxname svname type]"},
@@ -264,8 +265,8 @@ func TestStatHeader(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var s StatScanner
 			err := s.Reset(strings.NewReader(test.reply))
-			if test.columns == "" {
-				if !errors.Is(err, ErrNoHeader) {
+			if test.columns[0] != '[' {
+				if !errors.Is(err, ErrNoHeader) || !strings.HasSuffix(err.Error(), test.columns) {
 					t.Errorf("error %v", err)
 				}
 				return

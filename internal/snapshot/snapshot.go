@@ -8,9 +8,11 @@
 package snapshot
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"haproxystats/internal/haproxy"
@@ -81,17 +83,13 @@ func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
 	var report Report
 	used := 0
 	for _, suffix := range []string{InfoSuffix, StatSuffix} {
-		for _, e := range entries {
+		for _, e := range bySocket(entries, suffix) {
 			name := e.Name()
-			socket, ok := strings.CutSuffix(name, suffix)
-			if !ok || strings.HasPrefix(name, ".") {
-				continue
-			}
 			if !e.Type().IsRegular() {
 				report.BadFiles = append(report.BadFiles, FileError{name, ErrNotRegular})
 				continue
 			}
-			problem, err := r.readFile(fsys, name, socket, suffix, c, &report)
+			problem, err := r.readFile(fsys, name, suffix, c, &report)
 			if err != nil {
 				return report, fmt.Errorf("read %s: %w", name, err)
 			}
@@ -109,9 +107,25 @@ func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
 	return report, nil
 }
 
-// readFile feeds one file to c. The first result is what is wrong with the
-// file, the second what went wrong with reading it.
-func (r *Reader) readFile(fsys fs.FS, name, socket, suffix string, c Consumer, report *Report) (problem, err error) {
+// bySocket returns the entries that have the suffix in the order of their
+// sockets' names, which is not that of the files' own: a before a_b.
+func bySocket(entries []fs.DirEntry, suffix string) []fs.DirEntry {
+	var replies []fs.DirEntry
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), suffix) && !strings.HasPrefix(e.Name(), ".") {
+			replies = append(replies, e)
+		}
+	}
+	slices.SortFunc(replies, func(a, b fs.DirEntry) int {
+		return cmp.Compare(strings.TrimSuffix(a.Name(), suffix), strings.TrimSuffix(b.Name(), suffix))
+	})
+	return replies
+}
+
+// readFile feeds one file to c, and reads on where c stopped. The first result
+// is what is wrong with the file, the second what went wrong with reading it.
+func (r *Reader) readFile(fsys fs.FS, name, suffix string, c Consumer, report *Report) (problem, err error) {
+	socket := strings.TrimSuffix(name, suffix)
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
@@ -120,6 +134,8 @@ func (r *Reader) readFile(fsys fs.FS, name, socket, suffix string, c Consumer, r
 	if suffix == InfoSuffix {
 		r.info.Reset(f)
 		c.Info(socket, &r.info)
+		for r.info.Next() {
+		}
 		report.BadRows += r.info.Skipped()
 		return ending(r.info.Pairs() > 0, r.info.Complete()), r.info.Err()
 	}
@@ -130,6 +146,8 @@ func (r *Reader) readFile(fsys fs.FS, name, socket, suffix string, c Consumer, r
 		return nil, err
 	}
 	c.Stat(socket, &r.stat)
+	for r.stat.Next() {
+	}
 	report.BadRows += r.stat.Skipped()
 	return ending(true, r.stat.Complete()), r.stat.Err()
 }
