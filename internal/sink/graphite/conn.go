@@ -102,7 +102,7 @@ func (p *peer) confirm(ctx context.Context, conn halfCloser) error {
 	}
 	var b [1]byte
 	switch n, err := conn.Read(b[:]); {
-	case n > 0:
+	case n > 0, err == nil:
 		return fmt.Errorf("%w: it answers, which a Graphite server does not", ErrUnconfirmed)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("%w within %v", ErrUnconfirmed, max(p.writeTimeout, confirmMin))

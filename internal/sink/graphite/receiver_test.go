@@ -1,0 +1,166 @@
+package graphite
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"haproxystats/internal/metric"
+)
+
+// fault is what a receiver does to one connection, once it has read so many
+// bytes.
+type fault struct {
+	after int
+	how   string // "reset" or "close"
+}
+
+// receiver is a Graphite server on loopback that remembers the lines it has
+// read, and misbehaves on demand.
+type receiver struct {
+	t       testing.TB
+	address string
+	wg      sync.WaitGroup
+
+	mu       sync.Mutex
+	listener net.Listener
+	open     map[net.Conn]bool
+	faults   []fault // of the next connections
+	lines    []string
+	seen     map[string]int
+	changed  chan struct{}
+}
+
+func newReceiver(t testing.TB) *receiver {
+	r := &receiver{t: t, address: "127.0.0.1:0", seen: map[string]int{}, open: map[net.Conn]bool{}, changed: make(chan struct{})}
+	r.start()
+	t.Cleanup(r.stop)
+	return r
+}
+
+// start listens, on the same port each time.
+func (r *receiver) start() {
+	l, err := net.Listen("tcp", r.address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.mu.Lock()
+	r.listener, r.address = l, l.Addr().String()
+	r.mu.Unlock()
+	r.wg.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r.mu.Lock()
+			f := fault{}
+			if len(r.faults) > 0 {
+				f, r.faults = r.faults[0], r.faults[1:]
+			}
+			r.open[conn] = true
+			r.mu.Unlock()
+			r.wg.Go(func() { r.serve(conn.(*net.TCPConn), f) })
+		}
+	})
+}
+
+// stop refuses connections, and resets those that are open.
+func (r *receiver) stop() {
+	r.mu.Lock()
+	r.listener.Close()
+	for conn := range r.open {
+		conn.(*net.TCPConn).SetLinger(0)
+		conn.Close()
+	}
+	r.mu.Unlock()
+	r.wg.Wait()
+}
+
+func (r *receiver) serve(conn *net.TCPConn, f fault) {
+	defer func() {
+		r.mu.Lock()
+		delete(r.open, conn)
+		r.mu.Unlock()
+		conn.Close()
+	}()
+	var from io.Reader = conn
+	if f.how != "" {
+		from = io.LimitReader(conn, int64(f.after))
+	}
+	in := bufio.NewReader(from)
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			break // what is left is no line
+		}
+		r.take(line)
+	}
+	if f.how == "reset" {
+		conn.SetLinger(0)
+	}
+}
+
+func (r *receiver) take(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, line)
+	r.seen[line]++
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// await returns nil once all lines of content have been read.
+func (r *receiver) await(ctx context.Context, content string) error {
+	for line := range strings.Lines(content) {
+		for {
+			r.mu.Lock()
+			there, changed := r.seen[line] > 0, r.changed
+			r.mu.Unlock()
+			if there {
+				break
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return fmt.Errorf("missing %q", line)
+			}
+		}
+	}
+	return nil
+}
+
+// strange returns the lines that are in none of the contents.
+func (r *receiver) strange(contents ...string) (lines []string) {
+	known := map[string]bool{}
+	for _, c := range contents {
+		for line := range strings.Lines(c) {
+			known[line] = true
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, line := range r.lines {
+		if !known[line] {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+var testPaths = Paths{Namespace: "loadbalancers", Hostname: "lb1"}
+
+func content(t testing.TB, b *metric.Batch) string {
+	t.Helper()
+	var out bytes.Buffer
+	if _, err := NewFormatter(testPaths).Write(&out, b); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
