@@ -325,8 +325,16 @@ func (t *Table) At(row, col int) (Value, bool) {
 	if q := sum / n; q*n == sum {
 		return Value{Int: q, Exact: true}, true
 	}
+	if sum < -maxExact || sum > maxExact {
+		return t.wideValue(new(big.Rat).SetInt64(sum), col, n), true
+	}
 	return Value{Float: float64(sum) / float64(n)}, true
 }
+
+// maxExact is the largest integer up to which a float64 holds all. The mean of a
+// sum beyond would be rounded twice, and differ from that of a sum that was wide
+// on its way.
+const maxExact = 1 << 53
 
 func (t *Table) wideValue(w *big.Rat, col int, n int64) Value {
 	if t.columns[col].Combine == Mean && n > 1 {

@@ -1,0 +1,32 @@
+package metric
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestNames(t *testing.T) {
+	got := fmt.Sprint(Daemon, Process, Frontend, Backend, Server, ServerName, Self, Sum, Mean, Max)
+	if want := "daemon process frontend backend server server-name self sum mean max"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestBatchPoints(t *testing.T) {
+	var b Batch
+	if b.Points() != 0 {
+		t.Errorf("%d points in nothing", b.Points())
+	}
+	for i := range 3 {
+		table := NewTable(Frontend, testColumns)
+		row := table.Row(Entity{Name: "a"})
+		table.Touch(row)
+		for col := range i {
+			table.Add(row, col, 0)
+		}
+		b.Tables = append(b.Tables, table)
+	}
+	if b.Points() != 3 {
+		t.Errorf("%d points, want 3", b.Points())
+	}
+}

@@ -1,0 +1,292 @@
+package metric
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestTableModel makes any calls and compares with the model.
+func TestTableModel(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		columns := drawColumns.Draw(r, "first columns")
+		table, m := NewTable(Server, columns), newModel(columns)
+		r.Repeat(map[string]func(*rapid.T){
+			"change": func(r *rapid.T) {
+				c := drawChange(columns).Draw(r, "change")
+				c.do(table)
+				c.doModel(m)
+			},
+			"row": func(r *rapid.T) {
+				e := drawEntity.Draw(r, "entity")
+				if row := table.Row(e); table.Entity(row) != e || table.Row(e) != row {
+					r.Fatalf("row %d is %v, want %v", row, table.Entity(row), e)
+				}
+				m.row(e)
+			},
+			"touch": func(r *rapid.T) {
+				e := drawEntity.Draw(r, "entity")
+				table.Touch(table.Row(e))
+				m.row(e)
+				m.seen[e]++
+			},
+			"reset": func(*rapid.T) {
+				table.Reset()
+				m.reset()
+			},
+			"columns": func(r *rapid.T) {
+				columns = drawColumns.Draw(r, "columns")
+				table.SetColumns(columns)
+				m.setColumns(columns)
+			},
+			"": func(r *rapid.T) {
+				if got, want := table.text(), m.text(); got != want {
+					r.Fatalf("\n got %s\nwant %s", got, want)
+				}
+				if got, want := fmt.Sprintf("%d points", table.Points()), table.text(); want[len(want)-len(got):] != got {
+					r.Fatalf("%s, want %s", got, want)
+				}
+				if table.Capacity() != len(m.entities) {
+					r.Fatalf("capacity %d, want %d", table.Capacity(), len(m.entities))
+				}
+			},
+		})
+	})
+}
+
+// TestOrderDoesNotMatter: changes in any order give the same table, and so do
+// parts of them in several tables, merged in any order.
+func TestOrderDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		columns := drawColumns.Draw(r, "columns")
+		changes := rapid.SliceOfN(drawChange(columns), 0, 30).Draw(r, "changes")
+		m, whole := newModel(columns), NewTable(Server, columns)
+		for _, c := range changes {
+			c.doModel(m)
+			c.do(whole)
+		}
+		want := m.text()
+		if got := whole.text(); got != want {
+			r.Fatalf("\n got %s\nwant %s", got, want)
+		}
+		shuffled := NewTable(Server, columns)
+		order := make([]int, len(changes))
+		for i := range order {
+			order[i] = i
+		}
+		for _, i := range rapid.Permutation(order).Draw(r, "order") {
+			changes[i].do(shuffled)
+		}
+		if got := shuffled.text(); got != want {
+			r.Fatalf("in another order:\n got %s\nwant %s", got, want)
+		}
+		parts := make([]*Table, 4)
+		for i := range parts {
+			parts[i] = NewTable(Server, columns)
+		}
+		for _, c := range changes {
+			c.do(rapid.SampledFrom(parts).Draw(r, "part"))
+		}
+		merged := NewTable(Server, columns)
+		for _, part := range rapid.Permutation(parts).Draw(r, "parts") {
+			merged.Merge(part)
+		}
+		if got := merged.text(); got != want {
+			r.Fatalf("merged:\n got %s\nwant %s", got, want)
+		}
+	})
+}
+
+// TestMergeColumns: columns meet by name, and those that t lacks are left out.
+func TestMergeColumns(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		mine, theirs := drawColumns.Draw(r, "mine"), drawColumns.Draw(r, "theirs")
+		to, from, m := NewTable(Backend, mine), NewTable(Backend, theirs), newModel(testColumns)
+		number := func(columns []Column, col int) int { return slices.Index(testColumns, columns[col]) }
+		for _, put := range []struct {
+			table   *Table
+			columns []Column
+		}{{to, mine}, {from, theirs}} {
+			for _, v := range rapid.SliceOfN(drawValue, 0, 10).Draw(r, "values") {
+				e, col := drawEntity.Draw(r, "entity"), rapid.IntRange(0, len(put.columns)-1).Draw(r, "column")
+				row := put.table.Row(e)
+				put.table.Touch(row)
+				put.table.Add(row, col, v)
+				m.row(e)
+				m.seen[e]++
+				m.add(e, number(put.columns, col), big.NewRat(v, 1))
+			}
+		}
+		m.setColumns(mine)
+		before := from.text()
+		to.Merge(from)
+		if got, want := to.text(), m.text(); got != want {
+			r.Fatalf("\n got %s\nwant %s", got, want)
+		}
+		if from.text() != before {
+			r.Fatalf("the merged table was changed to %s", from.text())
+		}
+	})
+}
+
+func TestAt(t *testing.T) {
+	const big1 = math.MaxInt64
+	for _, test := range []struct {
+		name           string
+		values         []int64
+		sum, mean, max string
+	}{
+		{"nothing", nil, "", "", ""},
+		{"zero", []int64{0}, "0", "0", "0"},
+		{"one", []int64{-7}, "-7", "-7", "-7"},
+		{"exact mean", []int64{1, 2, 3}, "6", "2", "3"},
+		{"broken mean", []int64{1, 2}, "3", "1.5", "2"},
+		{"negative mean", []int64{-1, -2}, "-3", "-1.5", "-1"},
+		{"largest", []int64{big1}, "9223372036854775807", "9223372036854775807", "9223372036854775807"},
+		{"beyond an int64", []int64{big1, big1}, "1.8446744073709552e+19", "9223372036854775807", "9223372036854775807"},
+		{"beyond and back", []int64{big1, big1, -big1, 5}, "9.223372036854776e+18", "2305843009213693953", "9223372036854775807"},
+		{"below an int64", []int64{math.MinInt64, -1}, "-9.223372036854776e+18", "-4.611686018427388e+18", "-1"},
+		{"a mean that rounds once", []int64{1 << 53, 1, 0, 0, 0, 0, 0}, "9007199254740993", "1.2867427506772848e+15", "9007199254740992"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			table := NewTable(Frontend, testColumns)
+			row := table.Row(Entity{Name: "a"})
+			for _, v := range test.values {
+				for col := range 3 {
+					table.Add(row, col, v)
+				}
+			}
+			for col, want := range []string{test.sum, test.mean, test.max} {
+				text := ""
+				if v, ok := table.At(row, col); ok {
+					text = fmt.Sprint(v.Int)
+					if !v.Exact {
+						text = fmt.Sprint(v.Float)
+					}
+					if v.Exact && v.Number() != float64(v.Int) || !v.Exact && v.Number() != v.Float {
+						t.Errorf("%+v as a number is %v", v, v.Number())
+					}
+				}
+				if text != want {
+					t.Errorf("%s is %s, want %s", testColumns[col].Combine, text, want)
+				}
+			}
+		})
+	}
+}
+
+func TestRowsAreOrdered(t *testing.T) {
+	table := NewTable(Server, testColumns)
+	names := []Entity{
+		{Parent: "b", Name: "a"},
+		{Parent: "a_b", Name: "x"},
+		{Parent: "a", Name: "z"},
+		{Parent: "a", Name: "10"},
+		{Parent: "a", Name: "9"},
+		{Name: "z"},
+	}
+	for _, e := range names {
+		table.Touch(table.Row(e))
+	}
+	table.Row(Entity{Name: "never touched"})
+	want := []int{5, 3, 4, 2, 1, 0}
+	if got := table.Rows(); !slices.Equal(got, want) {
+		t.Errorf("rows %v, want %v", got, want)
+	}
+	table.Reset()
+	if got := table.Rows(); len(got) != 0 {
+		t.Errorf("rows %v after Reset", got)
+	}
+	table.Touch(2)
+	first := table.Row(Entity{Parent: "0"})
+	table.Touch(first)
+	if got, want := table.Rows(), []int{first, 2}; !slices.Equal(got, want) {
+		t.Errorf("rows %v, want %v", got, want)
+	}
+}
+
+func TestColumns(t *testing.T) {
+	table := NewTable(Process, testColumns)
+	for i, c := range testColumns {
+		if got := table.Column(c.Name); got != i {
+			t.Errorf("column %s is %d, want %d", c.Name, got, i)
+		}
+	}
+	if got := table.Column("none"); got != -1 {
+		t.Errorf("a column that is none is %d", got)
+	}
+	if table.Scope() != Process {
+		t.Errorf("scope %s", table.Scope())
+	}
+}
+
+func TestTableWithoutColumns(t *testing.T) {
+	table := NewTable(Backend, nil)
+	row := table.Row(Entity{Name: "a"})
+	table.Touch(row)
+	table.AddRow(row, nil, nil, nil)
+	if len(table.Rows()) != 1 || table.Points() != 0 {
+		t.Errorf("%d rows, %d points", len(table.Rows()), table.Points())
+	}
+	table.SetColumns(testColumns)
+	table.Add(row, 1, 5)
+	if v, ok := table.At(row, 1); !ok || v.Int != 5 || table.Points() != 1 {
+		t.Errorf("%v, %t", v, ok)
+	}
+}
+
+func TestSteadyStateAllocatesNothing(t *testing.T) {
+	table := NewTable(Server, testColumns)
+	slots := make([]Slot, len(testColumns))
+	for i := range slots {
+		slots[i] = table.Slot(i, i%2 == 0)
+	}
+	rows := make([]int, 100)
+	for i := range rows {
+		rows[i] = table.Row(Entity{Parent: "be", Name: fmt.Sprint(i)})
+	}
+	values := []int64{1, 2, 3, 1 << 60, 5}
+	presence := []byte{Present, Missing, Present, Present, Skip}
+	points := 0
+	allocs := testing.AllocsPerRun(10, func() {
+		table.Reset()
+		for range 4 {
+			for _, row := range rows {
+				table.AddRow(row, slots, values, presence)
+				table.Touch(row)
+			}
+		}
+		points = table.Points()
+		for _, row := range table.Rows() {
+			for col := range testColumns {
+				table.At(row, col)
+			}
+		}
+	})
+	if allocs != 0 || points != 300 {
+		t.Errorf("%v allocations a snapshot, %d points", allocs, points)
+	}
+}
+
+func BenchmarkAddRow(b *testing.B) {
+	var columns []Column
+	for i := range 30 {
+		columns = append(columns, Column{Name: fmt.Sprint(i), Combine: Combine(i % 2)})
+	}
+	table := NewTable(Server, columns)
+	slots := make([]Slot, len(columns))
+	values := make([]int64, len(columns))
+	presence := make([]byte, len(columns))
+	for i := range slots {
+		slots[i], values[i], presence[i] = table.Slot(i, true), int64(i), byte(i%2)
+	}
+	row := table.Row(Entity{Name: "a"})
+	b.ReportAllocs()
+	for b.Loop() {
+		table.AddRow(row, slots, values, presence)
+	}
+}
