@@ -39,6 +39,7 @@ type Formatter struct {
 	double  bool
 	tables  [metric.Self + 1]prefixes
 	buf     []byte
+	scratch []byte // for a prefix
 	skipped int64
 
 	suffix    [suffixSize]byte // " <time>\n" of the batch, and what is left of others
@@ -177,7 +178,8 @@ func (p *prefixes) row(f *Formatter, t *metric.Table, row int) (first, second []
 	r := &p.rows[row]
 	if e := t.Entity(row); r.paths == nil || r.entity != e {
 		r.entity = e
-		r.paths, r.split = f.appendPrefixes(r.paths[:0], t.Scope(), e)
+		f.scratch, r.split = f.appendPrefixes(f.scratch[:0], t.Scope(), e)
+		r.paths = append(r.paths[:0], f.scratch...)
 	}
 	return r.paths[:r.split], r.paths[r.split:]
 }

@@ -3,6 +3,7 @@ package graphite
 import (
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"testing"
 
@@ -71,14 +72,19 @@ func load(frontends, backends, servers, processes int) *metric.Batch {
 	return batch
 }
 
+// sizes yields batches as nodes of three sizes give them.
+func sizes() iter.Seq2[string, *metric.Batch] {
+	return func(yield func(string, *metric.Batch) bool) {
+		_ = yield("S", load(20, 20, 100, 4)) &&
+			yield("M", load(200, 500, 5000, 4)) &&
+			yield("L", load(500, 1000, 20000, 8))
+	}
+}
+
 func BenchmarkFormatter(b *testing.B) {
-	for _, size := range []struct {
-		name                                    string
-		frontends, backends, servers, processes int
-	}{{"S", 20, 20, 100, 4}, {"M", 200, 500, 5000, 4}, {"L", 500, 1000, 20000, 8}} {
-		b.Run(size.name, func(b *testing.B) {
-			batch := load(size.frontends, size.backends, size.servers, size.processes)
-			f := NewFormatter(Paths{Namespace: "loadbalancers", Hostname: "lb-01_example_com"})
+	for name, batch := range sizes() {
+		b.Run(name, func(b *testing.B) {
+			f := NewFormatter(testPaths)
 			lines, err := f.Write(io.Discard, batch)
 			if err != nil {
 				b.Fatal(err)
