@@ -7,11 +7,14 @@ type Group struct {
 }
 
 // NewGroup returns the group of the names in which a pattern, a regular
-// expression of Python 3.11, matches somewhere. An error is a *PatternError.
-// Match may be called by several goroutines at once. It takes time in
-// proportion to the name, unless the pattern needs backtracking (look-around,
-// references to groups, atomic groups): a name that takes such a pattern more
-// than about a tenth of a second is not in the group.
+// expression of Python 3.11, matches somewhere, as re.search finds it. An error
+// is a *PatternError.
+//
+// Match may be called by several goroutines at once. Names hold no line ends.
+// A name in ASCII takes time in proportion to its length, unless the pattern
+// needs backtracking (look-around, references to groups, atomic groups): a
+// search that is not over after some tenths of a second ends, and the name is
+// not in the group.
 func NewGroup(name, pattern string) (Group, error) {
 	p, err := compilePattern(pattern)
 	if err != nil {

@@ -9,9 +9,10 @@ import (
 	"github.com/dlclark/regexp2"
 )
 
-// patternTimeout ends the search of one name by backtracking, which for some
-// patterns doubles with every character. Any other search needs a few
-// microseconds, so which names are given up does not depend on the machine.
+// patternTimeout ends a search by backtracking, which for some patterns takes
+// twice as long with every character of the name. Other searches take
+// microseconds, so that it hardly depends on the machine which are given up.
+// The engine's clock ticks as slowly again: a search ends within twice that.
 const patternTimeout = 100 * time.Millisecond
 
 // A PatternError says where and why a text is not a regular expression of
@@ -66,8 +67,8 @@ func (p *pattern) match(name string) bool {
 	}
 	found, err := p.backtracking.MatchString(name)
 	if err != nil {
-		// Time passes also while other programs have the processor: only a
-		// search that runs out of it twice is one without end.
+		// Time passes while other programs have the processor, too: a search
+		// without end is one that runs out of time twice.
 		found, err = p.backtracking.MatchString(name)
 	}
 	return err == nil && found

@@ -35,10 +35,11 @@ func (w *reWriter) group(open string, parts []reNode, between string) {
 
 func (w *reWriter) rune(r rune) {
 	switch {
-	case strings.ContainsRune(`\.+*?()|[]{}^$-`, r):
+	case strings.ContainsRune(`\.+*?()|[]{}^$`, r):
 		w.WriteByte('\\')
 		w.WriteRune(r)
-	case unicode.IsControl(r):
+	case r == '-' || unicode.IsControl(r):
+		// The backtracking engine loses a range that ends in \-.
 		fmt.Fprintf(w, `\x%02X`, r)
 	default:
 		w.WriteRune(r)
@@ -115,12 +116,11 @@ func (n reRepeat) write(w *reWriter) {
 		return
 	}
 	w.group("(?:", []reNode{n.body}, "")
-	least, most := min(n.min, math.MaxInt32), min(n.max, math.MaxInt32)
-	switch {
-	case n.max < unlimited:
-		fmt.Fprintf(w, "{%d,%d}", least, most)
-	default:
-		fmt.Fprintf(w, "{%d,}", least)
+	// To the engine math.MaxInt32 is without limit, a minimum included.
+	if n.max < math.MaxInt32 {
+		fmt.Fprintf(w, "{%d,%d}", n.min, n.max)
+	} else {
+		fmt.Fprintf(w, "{%d,}", min(n.min, math.MaxInt32-1))
 	}
 	if n.mode == lazy {
 		w.WriteByte('?')

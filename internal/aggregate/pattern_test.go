@@ -1,0 +1,132 @@
+package aggregate
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// tooLong is far more time than a search may take, on any machine.
+const tooLong = 10 * time.Second
+
+func TestSearchWithoutEndIsGivenUp(t *testing.T) {
+	name := strings.Repeat("a", 60)
+	cases := []struct {
+		pattern string
+		name    string
+		want    bool
+	}{
+		{`^(?:(a)|a)+(?(1)b|c)$`, name + "!", false},
+		{`^(?>(a|aa)+$)`, name + "!", false},
+		{`^(a+)+\1$`, name + "!", false},
+		{`(?:(a|){10000}){10000}\1b`, name, false},
+		{`((?:a|)){4294967294}\1b`, name, false},
+		// What looks as bad and is not: repeats of nothing, and what RE2 does.
+		{`(?:a?){4294967294}(?=b)b`, "bb", true},
+		{`^(?:a|aa)+$`, name + "!", false},
+		{`(a+)+$`, name + "!", false},
+		{`(a+)+!$`, name + "!", true},
+	}
+	for _, c := range cases {
+		g, err := NewGroup("g", c.pattern)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		start := time.Now()
+		if got := g.Match(c.name); got != c.want {
+			t.Errorf("pattern %q on %q: %v, want %v", c.pattern, c.name, got, c.want)
+		}
+		if took := time.Since(start); took > tooLong {
+			t.Errorf("pattern %q on %q took %v", c.pattern, c.name, took)
+		}
+	}
+}
+
+func TestPatternEngine(t *testing.T) {
+	for pattern, linear := range map[string]bool{
+		`^(?P<n>web|api)\b[\w-]+(?i:x){2,3}?$`: true,
+		`a{1001}`:                              false,
+		`a++`:                                  false,
+		`(?>a)`:                                false,
+		`(a)\1`:                                false,
+		`(a)(?(1))`:                            false,
+		`(?!a)`:                                false,
+		`(?<=a)`:                               false,
+	} {
+		p, err := compilePattern(pattern)
+		if err != nil {
+			t.Error(err)
+		} else if got := p.linear != nil; got != linear {
+			t.Errorf("pattern %q is for RE2: %v, want %v", pattern, got, linear)
+		}
+	}
+}
+
+func TestPatternRefused(t *testing.T) {
+	// Python takes the first two: they are bounds of ours.
+	for pattern, want := range map[string]string{
+		strings.Repeat("(", 300) + strings.Repeat(")", 300): "position 201: more than 200 groups within each other",
+		`\N{BULLET}`: `position 0: characters by name are not supported: write \uXXXX`,
+		"a\xff":      `the pattern is not UTF-8`,
+		`web(`:       `pattern "web(": position 3: the group does not end: add ")", or write "\(" for the character`,
+		`*web`:       `position 0: nothing to repeat: write "\*" for the character`,
+		`web(?i)`:    `position 3: flags for the whole pattern stand at its start; for a part, write (?i:...)`,
+	} {
+		_, err := NewGroup("g", pattern)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("NewGroup(%q): %v, want %s", pattern, err, want)
+		}
+	}
+}
+
+// TestPatternWidth asks for widths that would take without end to add up.
+func TestPatternWidth(t *testing.T) {
+	pattern := `(a)`
+	for n := 1; n < 60; n++ {
+		pattern += fmt.Sprintf(`(\%d\%d)`, n, n)
+	}
+	if _, err := NewGroup("g", pattern+`(?<=\60)`); err == nil {
+		t.Errorf("a look-behind of 2^59 characters was accepted")
+	}
+}
+
+// FuzzGroup holds any pattern and name to an answer or an error with a place
+// in the pattern, and both engines to the same answer where both have one.
+func FuzzGroup(f *testing.F) {
+	for _, c := range patternCases(f) {
+		for _, name := range append(append(c.In, c.Out...), "") {
+			f.Add(c.Pattern, name)
+		}
+	}
+	f.Add(`(a+)+$`, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!")
+	f.Add(`(a+)+\1$`, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!")
+	f.Fuzz(func(t *testing.T, pattern, name string) {
+		if len(pattern) > 200 || len(name) > 200 {
+			t.Skip("longer adds nothing but time")
+		}
+		p, err := compilePattern(pattern)
+		if err != nil {
+			var perr *PatternError
+			if !errors.As(err, &perr) || perr.Offset < 0 || perr.Offset > utf8.RuneCountInString(pattern) {
+				t.Fatalf("%q: %v (%[2]T) has no place in the pattern", pattern, err)
+			}
+			return
+		}
+		start := time.Now()
+		got := p.match(name)
+		if took := time.Since(start); took > tooLong {
+			t.Fatalf("%q on %q took %v", pattern, name, took)
+		}
+		if p.linear == nil || !inASCII(name) {
+			return
+		}
+		other, err := p.backtracking.MatchString(name)
+		if err == nil && other != got {
+			t.Fatalf("%q on %q: %v from RE2, %v from backtracking", pattern, name, got, other)
+		}
+	})
+}
