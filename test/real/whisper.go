@@ -43,7 +43,8 @@ func (c *Carbon) Paths() ([]string, error) {
 }
 
 // Fetch reads metrics back from disk, with Debian's whisper library, from since
-// until now. A metric without a file is left out.
+// until now. A metric without a file, or with one that carbon is just making, is
+// left out.
 func (c *Carbon) Fetch(ctx context.Context, since time.Time, paths ...string) (map[string]Series, error) {
 	files := make([]string, len(paths))
 	for i, p := range paths {
