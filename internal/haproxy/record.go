@@ -56,48 +56,26 @@ func (s *StatScanner) scanQuoted(from, to int) result {
 	if !s.record.split(line) && !s.splitLonger(from, to) {
 		return unusable
 	}
-	fields := s.record.fields
-	h := &s.header
-	if h.proxy >= len(fields) || h.service >= len(fields) {
+	fields, h := s.record.fields, &s.header
+	if h.naming >= len(fields) {
 		return unusable
 	}
-	s.row.Proxy, s.row.Service = fields[h.proxy], fields[h.service]
-	if len(s.row.Proxy) == 0 || len(s.row.Service) == 0 {
-		return unusable
-	}
-	typ := guess(s.row.Service)
+	var typ []byte
 	if h.typ >= 0 {
-		if h.typ >= len(fields) {
-			return unusable
-		}
-		var ok bool
-		if typ, ok = rowType(fields[h.typ]); !ok {
-			return unusable
-		}
+		typ = fields[h.typ]
 	}
-	return s.finish(typ, s.pick(&s.plans[typ], fields))
-}
-
-// pick takes the plan's fields out of a split row.
-func (s *StatScanner) pick(p *plan, fields [][]byte) outcome {
+	if got := s.identify(fields[h.proxy], fields[h.service], typ); got != usable {
+		return got
+	}
+	w := &s.wanted[s.row.Type]
+	if w.last >= len(fields) {
+		return unusable
+	}
 	s.row.Odd = s.row.Odd[:0]
-	at := firstField
-	for _, st := range p.steps {
-		at += int(st.skip)
-		if at >= len(fields) {
-			return short
-		}
-		if st.slot == noSlot {
-			continue
-		}
-		field := fields[at]
-		if len(field) == 0 {
-			s.values[st.slot], s.present[st.slot] = 0, 0
-			continue
-		}
-		s.odd(int(st.slot), field)
+	for i, c := range w.columns {
+		s.readField(i, fields[c])
 	}
-	return complete
+	return usable
 }
 
 // splitLonger tries whether the row goes on in the following lines, as a

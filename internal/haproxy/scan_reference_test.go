@@ -266,7 +266,7 @@ func selectAll(columns []string) (s [rowTypes][]int) {
 // selectAllFields wants all but the names, which are no metrics.
 func selectAllFields(columns []string) (s [rowTypes][]int) {
 	for t, all := range selectAll(columns) {
-		s[t] = all[firstField:]
+		s[t] = all[2:]
 	}
 	return s
 }

@@ -63,22 +63,30 @@ var ErrNoHeader = errors.New("no header with the columns pxname and svname")
 type StatScanner struct {
 	lines   lines
 	header  header
-	plans   [rowTypes]plan
+	wanted  [rowTypes]choice
 	row     Row
 	values  []int64
 	present []byte
 	skipped int
-	record  record
+	fields  fields // of a row without quotes
+	record  record // of any other
+}
+
+// choice is the columns that are wanted of rows of one type.
+type choice struct {
+	made    bool
+	columns []int // ascending
+	last    int   // of columns, or -1
 }
 
 // header is a parsed header line.
 type header struct {
 	line    []byte
 	columns []string
-	plain   bool // pxname and svname are the first columns, and not selected
 	proxy   int
 	service int
 	typ     int // -1: the reply has no such column
+	naming  int // the last of these three
 }
 
 // Reset begins to read another reply and reads its header. The selections stay
@@ -110,9 +118,7 @@ func (s *StatScanner) Reset(r io.Reader) error {
 			return err
 		}
 		s.header = h
-		for t := range s.plans {
-			s.plans[t] = newPlan(nil, h.typ)
-		}
+		s.wanted = [rowTypes]choice{}
 		return nil
 	}
 }
@@ -135,7 +141,7 @@ func parseHeader(line []byte) (header, error) {
 	if h.proxy < 0 || h.service < 0 {
 		return header{}, fmt.Errorf("%w: it begins with %.60q", ErrNoHeader, text)
 	}
-	h.plain = h.proxy == 0 && h.service == 1
+	h.naming = max(h.proxy, h.service, h.typ)
 	return h, nil
 }
 
@@ -145,10 +151,9 @@ func (s *StatScanner) Columns() []string { return s.header.columns }
 // Select says which columns of rows of type t are wanted: numbers of columns in
 // ascending order, each once. Rows of a type without a selection are passed over.
 func (s *StatScanner) Select(t RowType, columns []int) {
-	s.plans[t] = newPlan(columns, s.header.typ)
-	s.plans[t].selected = true
-	if len(columns) > 0 && columns[0] < firstField {
-		s.header.plain = false // a run of the plan begins behind these
+	s.wanted[t] = choice{true, columns, -1}
+	if len(columns) > 0 {
+		s.wanted[t].last = columns[len(columns)-1]
 	}
 	if len(columns) > len(s.values) {
 		s.values = make([]int64, len(columns))
@@ -184,7 +189,7 @@ func (s *StatScanner) Next() bool {
 		}
 		line := s.lines.buf[from:to]
 		var got result
-		if s.header.plain && bytes.IndexByte(line, '"') < 0 {
+		if bytes.IndexByte(line, '"') < 0 {
 			got = s.scanPlain(from, to)
 		} else {
 			got = s.scanQuoted(from, to)
@@ -209,41 +214,46 @@ const (
 
 // scanPlain reads a row without quotes where it stands.
 func (s *StatScanner) scanPlain(from, to int) result {
-	buf := s.lines.buf
-	line := buf[from:to]
-	px := bytes.IndexByte(line, ',')
-	if px <= 0 {
+	f, h := &s.fields, &s.header
+	f.reset(s.lines.buf, from, to, len(h.columns)-1)
+	if !f.reach(h.naming) {
 		return unusable
 	}
-	sv := bytes.IndexByte(line[px+1:], ',')
-	if sv < 0 {
-		return s.scanQuoted(from, to) // no field behind, where a run begins
+	var typ []byte
+	if h.typ >= 0 {
+		typ = f.field(h.typ)
 	}
-	if sv == 0 {
+	if got := s.identify(f.field(h.proxy), f.field(h.service), typ); got != usable {
+		return got
+	}
+	w := &s.wanted[s.row.Type]
+	if !f.reach(w.last) {
 		return unusable
 	}
-	s.row.Proxy = line[:px]
-	s.row.Service = line[px+1 : px+1+sv]
-	typ := guess(s.row.Service)
-	got, actual := s.plans[typ].run(s, buf, from+px+sv+2, to, typ)
-	if got == mistyped {
-		typ = actual
-		got, _ = s.plans[typ].run(s, buf, from+px+sv+2, to, typ)
-	}
-	return s.finish(typ, got)
+	f.read(s, w.columns)
+	return usable
 }
 
-func (s *StatScanner) finish(typ RowType, got outcome) result {
-	if got != complete {
+// identify takes down what the row stands for.
+func (s *StatScanner) identify(proxy, service, typ []byte) result {
+	if len(proxy) == 0 || len(service) == 0 {
 		return unusable
 	}
-	p := &s.plans[typ]
-	if !p.selected {
+	s.row.Proxy, s.row.Service = proxy, service
+	if s.header.typ < 0 {
+		s.row.Type = guess(service)
+	} else {
+		var ok bool
+		if s.row.Type, ok = rowType(typ); !ok {
+			return unusable
+		}
+	}
+	w := &s.wanted[s.row.Type]
+	if !w.made {
 		return unwanted
 	}
-	s.row.Type = typ
-	s.row.Values = s.values[:p.fields]
-	s.row.Present = s.present[:p.fields]
+	s.row.Values = s.values[:len(w.columns)]
+	s.row.Present = s.present[:len(w.columns)]
 	return usable
 }
 

@@ -19,7 +19,7 @@ func FuzzStat(f *testing.F) {
 	}
 	for i, test := range awkwardReplies {
 		f.Add(test.reply, all, uint8(i), uint8(3))
-		f.Add(test.reply, all<<firstField, uint8(0), uint8(i))
+		f.Add(test.reply, all<<2, uint8(0), uint8(i))
 	}
 	f.Fuzz(func(t *testing.T, reply string, mask uint64, size, other uint8) {
 		sel := maskedSelection(mask)
