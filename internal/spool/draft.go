@@ -13,7 +13,7 @@ import (
 )
 
 // syncers bounds how many files are synced at once. Those that are share the
-// journal's commits, so that the time hardly grows with their number.
+// commits of the file system's journal, which take nearly all of the time.
 const syncers = 16
 
 // Draft is a directory being staged. It ends with [Draft.Commit] or

@@ -64,6 +64,10 @@ func TestPlanted(t *testing.T) {
 			t.Errorf("open %s: %v, %v", name, f, err)
 		}
 	}
+	// If the file is swapped for a link after it was looked at.
+	if f, err := openAt(e.dir, "link_info", "link_info", unix.O_RDONLY); !errors.Is(err, unix.ELOOP) {
+		t.Errorf("open of a link: %v, %v", f, err)
+	}
 	for _, name := range []string{"missing", "sub/file", "root/etc/passwd"} {
 		if _, err := e.FS().Open(name); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("open %s: %v", name, err)

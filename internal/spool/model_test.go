@@ -19,29 +19,41 @@ import (
 // of the directory, against what must hold for each entry: it is read whole, it
 // is there until it is committed, it never comes back after.
 func TestAnyOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		// A bubble's T must not be asked for its deadline.
-		rapid.Check(struct{ testing.TB }{t}, func(rt *rapid.T) {
-			m := newMachine(rt)
-			defer m.close()
-			rt.Repeat(map[string]func(*rapid.T){
-				"stage":         m.stage,
-				"create":        m.create,
-				"handOver":      m.handOver,
-				"discard":       m.discard,
-				"writerCrashes": m.writerCrashes,
-				"claim":         m.claim,
-				"commit":        m.commit,
-				"release":       m.release,
-				"postpone":      m.postpone,
-				"readerCrashes": m.readerCrashes,
-				"moveAndBack":   m.moveAndBack,
-				"wait":          func(*rapid.T) { time.Sleep(time.Second) },
-				"":              m.check,
-			})
-			m.drain()
+	rapid.Check(t, inBubble(t, func(rt *rapid.T) {
+		m := newMachine(rt)
+		defer m.close()
+		rt.Repeat(map[string]func(*rapid.T){
+			"stage":         m.stage,
+			"create":        m.create,
+			"handOver":      m.handOver,
+			"discard":       m.discard,
+			"writerCrashes": m.writerCrashes,
+			"claim":         m.claim,
+			"commit":        m.commit,
+			"release":       m.release,
+			"postpone":      m.postpone,
+			"readerCrashes": m.readerCrashes,
+			"moveAndBack":   m.moveAndBack,
+			"wait":          func(*rapid.T) { time.Sleep(time.Second) },
+			"":              m.check,
 		})
-	})
+		m.drain()
+	}))
+}
+
+// inBubble runs a property in a bubble of its own, and lets what it panics
+// with, which is how rapid ends one, come out of it.
+func inBubble(t *testing.T, property func(*rapid.T)) func(*rapid.T) {
+	return func(rt *rapid.T) {
+		var ended any
+		synctest.Test(t, func(*testing.T) {
+			defer func() { ended = recover() }()
+			property(rt)
+		})
+		if ended != nil {
+			panic(ended)
+		}
+	}
 }
 
 type staged struct {

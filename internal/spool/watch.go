@@ -9,6 +9,9 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
+// lossPause bounds how often a watch that is lost at once is set up again.
+const lossPause = 50 * time.Millisecond
+
 // notifier says when to look.
 type notifier struct {
 	events <-chan fsnotify.Event
@@ -56,6 +59,7 @@ func (r *Reader) Run(ctx context.Context) error {
 		if err := n.close(); err != nil {
 			r.log.Debug("closing a watch", "dir", r.dir, "error", err)
 		}
+		sleep(ctx, lossPause)
 	}
 	return nil
 }

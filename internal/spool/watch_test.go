@@ -155,6 +155,32 @@ func newFake(r *Reader) *fake {
 	return f
 }
 
+// TestArrivalBeforeTheWatch finds what came between a listing and the watch.
+func TestArrivalBeforeTheWatch(t *testing.T) {
+	dir := queue(t)
+	r := openReaderAt(t, dir, nil)
+	nothing(t, r)
+	var n int
+	r.notify = func(dir string) (*notifier, error) {
+		n++
+		plant(t, dir, fmt.Sprint(n))
+		f := fake{make(chan fsnotify.Event), make(chan error)}
+		if n == 1 {
+			close(f.events) // lost at once
+		}
+		return &notifier{f.events, f.errors, func() error { return nil }}, nil
+	}
+	r.rescan = never
+	run(t, r)
+	for _, want := range []string{"1", "2"} {
+		e := claim(t, r)
+		if e.Name() != want {
+			t.Errorf("got %s, want %s", e.Name(), want)
+		}
+		commit(t, e)
+	}
+}
+
 // TestOverflowIsALook delivers what arrived while events were lost.
 func TestOverflowIsALook(t *testing.T) {
 	dir := queue(t)
