@@ -28,13 +28,17 @@ type Config struct {
 	// without an option in it. Nothing cleans the directory up, so it fills the
 	// disk when it is left on.
 	LocalStore LocalStore
-	// Groups of frontends. Each option is the name of a group, and its value
-	// a Python regular expression that is searched for in the frontend's name
-	// (in which dots have become `_`). The first that matches, in the order of
-	// the file, moves the frontend's metrics below `<group-namespace>.<group>`;
-	// see `group-namespace`. Names of groups are read in lower case. A dollar sign
-	// is written `$$`. An option with the name of one in [DEFAULT] is not a
-	// group.
+	// Groups of frontends. Each option is the name of a group, and its value a
+	// regular expression of Python 3 that may match anywhere in a frontend's name
+	// (in which dots have become `_`): anchor it with `^` and `$` to match the
+	// whole name. In this file a dollar sign is written `$$`. The first group that
+	// matches, in the order of the file, moves the frontend's metrics below
+	// `<group-namespace>.<group>`; see `group-namespace`. Names of groups are read
+	// in lower case. Patterns with look-around, references to groups, conditionals
+	// or atomic parts are searched by backtracking; a search that takes longer
+	// than some tenths of a second is given up, and the name is then not in the
+	// group. `\N{...}` is not supported. An option with the name of one in
+	// [DEFAULT] is not a group.
 	FrontendGroups []Group
 	// Groups of backends, as in [frontend-groups]. The servers of a backend go
 	// with it.
