@@ -100,6 +100,9 @@ func start(p program, f flags, fileNamed bool, stdout, stderr io.Writer) error {
 		return errors.Join(loaded.Print(stdout), err)
 	}
 	if err != nil {
+		for _, w := range loaded.Warnings {
+			fmt.Fprintf(stderr, "%s: warning: %v\n", p.name, w)
+		}
 		return fmt.Errorf("the configuration is refused:\n%w", err)
 	}
 	level, format := p.log(&loaded.Config)

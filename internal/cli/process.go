@@ -90,7 +90,7 @@ func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink
 		Dir:        c.Graphite.QueueDir,
 		MaxMetrics: int64(c.Graphite.QueueSize),
 		MaxBytes:   c.Graphite.QueueMaxBytes,
-		Log:        log,
+		Log:        log.With("sink", "graphite"),
 	})
 	if err != nil {
 		return nil, nil, err
