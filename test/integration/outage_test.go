@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"haproxystats/test/real"
 )
@@ -79,6 +80,7 @@ func newSequence(s *site, addr string) *sequence {
 			if err != nil {
 				return
 			}
+			_ = c.SetDeadline(time.Now().Add(deadline)) // fails only when closed
 			text, err := io.ReadAll(c)
 			_ = c.Close()
 			if err == nil && len(text) > 0 {
