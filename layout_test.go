@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"internal/snapshot":        {"internal/haproxy"},
 	"internal/metric":          {},
 	"internal/aggregate":       {"internal/haproxy", "internal/metric", "internal/snapshot"},
+	"internal/pattern":         {},
 	"internal/process":         {"internal/aggregate", "internal/metric", "internal/snapshot"},
 	"internal/sink":            {"internal/metric"},
 	"internal/sink/graphite":   {"internal/metric", "internal/sink"},

@@ -11,6 +11,7 @@ import (
 
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/config"
+	"haproxystats/internal/pattern"
 	"haproxystats/internal/process"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/graphite"
@@ -155,11 +156,11 @@ func aggregateOptions(c *config.Config) (aggregate.Options, error) {
 		{c.ServerGroups, &o.ServerGroups},
 	} {
 		for _, g := range section.from {
-			group, err := aggregate.NewGroup(g.Name, g.Pattern)
+			p, err := pattern.Compile(g.Pattern)
 			if err != nil {
 				return o, err
 			}
-			*section.to = append(*section.to, group)
+			*section.to = append(*section.to, aggregate.Group{Name: g.Name, Match: p.Match})
 		}
 	}
 	return o, nil
@@ -170,7 +171,7 @@ func checkGroups(c *config.Config) []config.Problem {
 	var problems []config.Problem
 	for _, groups := range [][]config.Group{c.FrontendGroups, c.BackendGroups, c.ServerGroups} {
 		for _, g := range groups {
-			if _, err := aggregate.NewGroup(g.Name, g.Pattern); err != nil {
+			if _, err := pattern.Compile(g.Pattern); err != nil {
 				problems = append(problems, config.Problem{
 					Pos: g.Pos, Section: g.Section, Option: g.Name, Value: g.Pattern,
 					Reason: err.Error(), Allowed: "a regular expression of Python's",

@@ -1,4 +1,4 @@
-package aggregate
+package pattern
 
 import (
 	"bytes"
@@ -9,45 +9,45 @@ import (
 	"testing"
 )
 
-// patternCase is what Python makes of a pattern: an error, or the names that
+// recordedCase is what Python makes of a pattern: an error, or the names that
 // it finds the pattern in and those that it does not.
-type patternCase struct {
+type recordedCase struct {
 	Pattern string
 	In, Out []string
 	Error   string
 	Offset  *int
 }
 
-func patternCases(t testing.TB) []patternCase {
+func recordedCases(t testing.TB) []recordedCase {
 	t.Helper()
-	recorded, err := os.ReadFile("testdata/pattern_cases.json")
+	recorded, err := os.ReadFile("testdata/cases.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var cases []patternCase
+	var cases []recordedCase
 	if err := json.Unmarshal(recorded, &cases); err != nil {
 		t.Fatal(err)
 	}
 	return cases
 }
 
-func TestGroupMatchesAsPythonDoes(t *testing.T) {
-	for _, c := range patternCases(t) {
-		g, err := NewGroup("g", c.Pattern)
+func TestMatchesAsPythonDoes(t *testing.T) {
+	for _, c := range recordedCases(t) {
+		g, err := Compile(c.Pattern)
 		if c.Error != "" {
-			var perr *PatternError
+			var perr *Error
 			switch {
 			case err == nil:
-				t.Errorf("NewGroup(%q): no error, Python says %q", c.Pattern, c.Error)
+				t.Errorf("Compile(%q): no error, Python says %q", c.Pattern, c.Error)
 			case !errors.As(err, &perr):
-				t.Errorf("NewGroup(%q): %v is no PatternError", c.Pattern, err)
+				t.Errorf("Compile(%q): %v is no Error", c.Pattern, err)
 			case c.Offset != nil && perr.Offset != *c.Offset:
-				t.Errorf("NewGroup(%q): %v, Python says %q at position %d", c.Pattern, err, c.Error, *c.Offset)
+				t.Errorf("Compile(%q): %v, Python says %q at position %d", c.Pattern, err, c.Error, *c.Offset)
 			}
 			continue
 		}
 		if err != nil {
-			t.Errorf("NewGroup: %v, Python takes it", err)
+			t.Errorf("Compile: %v, Python takes it", err)
 			continue
 		}
 		for _, name := range c.In {
@@ -72,15 +72,15 @@ func TestPatternCasesAreWhatPythonSays(t *testing.T) {
 	if err := exec.CommandContext(t.Context(), python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))").Run(); err != nil {
 		t.Skip("python3 is older than 3.11")
 	}
-	recorded, err := os.ReadFile("testdata/pattern_cases.json")
+	recorded, err := os.ReadFile("testdata/cases.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	said, err := exec.CommandContext(t.Context(), python, "testdata/pattern_cases.py").Output()
+	said, err := exec.CommandContext(t.Context(), python, "testdata/cases.py").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(said, recorded) {
-		t.Error("Python says otherwise: see the difference after python3 pattern_cases.py > pattern_cases.json in testdata")
+		t.Error("Python says otherwise: see the difference after python3 cases.py > cases.json in testdata")
 	}
 }

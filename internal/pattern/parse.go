@@ -1,4 +1,4 @@
-package aggregate
+package pattern
 
 import (
 	"fmt"
@@ -6,17 +6,17 @@ import (
 	"unicode/utf8"
 )
 
-// patternDepth bounds groups within groups. Python's own bound is near.
-const patternDepth = 200
+// maxDepth bounds groups within groups. Python's own bound is near.
+const maxDepth = 200
 
-// parsePattern parses a regular expression of Python 3.11
+// parse parses a regular expression of Python 3.11
 // (https://docs.python.org/3.11/library/re.html). It is regular when it needs
 // no backtracking.
-func parsePattern(text string) (tree reNode, regular bool, err error) {
+func parse(text string) (tree reNode, regular bool, err error) {
 	if !utf8.ValidString(text) {
-		return nil, false, &PatternError{Pattern: text, Cause: "the pattern is not UTF-8"}
+		return nil, false, &Error{Pattern: text, Cause: "the pattern is not UTF-8"}
 	}
-	p := &patternParser{
+	p := &parser{
 		text:    text,
 		src:     []rune(text),
 		regular: true,
@@ -39,8 +39,8 @@ func parsePattern(text string) (tree reNode, regular bool, err error) {
 	return tree, p.regular, nil
 }
 
-// patternParser is a pattern on its way to a tree.
-type patternParser struct {
+// parser is a pattern on its way to a tree.
+type parser struct {
 	text string
 	src  []rune
 	pos  int
@@ -58,14 +58,14 @@ type patternParser struct {
 // captured.
 type reCondition struct{ number, offset int }
 
-func (p *patternParser) errorAt(offset int, format string, args ...any) error {
-	return &PatternError{Pattern: p.text, Offset: offset, Cause: fmt.Sprintf(format, args...)}
+func (p *parser) errorAt(offset int, format string, args ...any) error {
+	return &Error{Pattern: p.text, Offset: offset, Cause: fmt.Sprintf(format, args...)}
 }
 
-func (p *patternParser) atEnd() bool { return p.pos == len(p.src) }
+func (p *parser) atEnd() bool { return p.pos == len(p.src) }
 
 // peek returns the character that comes next, -1 at the end.
-func (p *patternParser) peek() rune {
+func (p *parser) peek() rune {
 	if p.atEnd() {
 		return -1
 	}
@@ -73,7 +73,7 @@ func (p *patternParser) peek() rune {
 }
 
 // next takes the character that comes next, -1 at the end.
-func (p *patternParser) next() rune {
+func (p *parser) next() rune {
 	c := p.peek()
 	if !p.atEnd() {
 		p.pos++
@@ -81,7 +81,7 @@ func (p *patternParser) next() rune {
 	return c
 }
 
-func (p *patternParser) accept(c rune) bool {
+func (p *parser) accept(c rune) bool {
 	if p.atEnd() || p.src[p.pos] != c {
 		return false
 	}
@@ -90,7 +90,7 @@ func (p *patternParser) accept(c rune) bool {
 }
 
 // acceptWhile takes up to limit of the characters in a set.
-func (p *patternParser) acceptWhile(set string, limit int) string {
+func (p *parser) acceptWhile(set string, limit int) string {
 	start := p.pos
 	for p.pos-start < limit && !p.atEnd() && strings.ContainsRune(set, p.src[p.pos]) {
 		p.pos++
@@ -99,7 +99,7 @@ func (p *patternParser) acceptWhile(set string, limit int) string {
 }
 
 // choice parses a|b up to a closing parenthesis or the end.
-func (p *patternParser) choice(flags reFlags, depth int) (reNode, error) {
+func (p *parser) choice(flags reFlags, depth int) (reNode, error) {
 	var branches reChoice
 	for {
 		branch, err := p.sequence(flags, depth, depth == 0 && branches == nil)
@@ -122,9 +122,9 @@ func (p *patternParser) choice(flags reFlags, depth int) (reNode, error) {
 
 // sequence parses one branch of a choice. Flags for the whole pattern may
 // stand at the start of the first.
-func (p *patternParser) sequence(flags reFlags, depth int, first bool) (reNode, error) {
-	if depth > patternDepth {
-		return nil, p.errorAt(p.pos, "more than %d groups within each other", patternDepth)
+func (p *parser) sequence(flags reFlags, depth int, first bool) (reNode, error) {
+	if depth > maxDepth {
+		return nil, p.errorAt(p.pos, "more than %d groups within each other", maxDepth)
 	}
 	var parts reSequence
 	for !p.atEnd() && p.peek() != '|' && p.peek() != ')' {
@@ -183,7 +183,7 @@ func (p *patternParser) sequence(flags reFlags, depth int, first bool) (reNode, 
 }
 
 // skipPast goes on behind the next end that no backslash precedes.
-func (p *patternParser) skipPast(end rune) (found bool, err error) {
+func (p *parser) skipPast(end rune) (found bool, err error) {
 	for !p.atEnd() {
 		switch start := p.pos; p.next() {
 		case end:
@@ -199,7 +199,7 @@ func (p *patternParser) skipPast(end rune) (found bool, err error) {
 
 // quantifier parses what follows the first character of a quantifier. A brace
 // that starts none is a character like others.
-func (p *patternParser) quantifier(c rune) (bounds reRepeat, ok bool, err error) {
+func (p *parser) quantifier(c rune) (bounds reRepeat, ok bool, err error) {
 	switch c {
 	case '*':
 		bounds = reRepeat{min: 0, max: unlimited}
@@ -250,7 +250,7 @@ func repeatCount(digits string, missing int64) (n int64, ok bool) {
 }
 
 // repeat makes the last part a repetition of itself.
-func (p *patternParser) repeat(start int, parts reSequence, bounds reRepeat) error {
+func (p *parser) repeat(start int, parts reSequence, bounds reRepeat) error {
 	last := len(parts) - 1
 	if last < 0 {
 		return p.errorAt(start, `nothing to repeat: write "\%c" for the character`, p.src[start])

@@ -1,4 +1,4 @@
-package aggregate
+package pattern
 
 import (
 	"strconv"
@@ -8,7 +8,7 @@ import (
 
 // group parses what follows an opening parenthesis. A comment and flags for
 // the whole pattern, which may only come first, are no part: nil.
-func (p *patternParser) group(start int, flags reFlags, depth int, first bool) (reNode, error) {
+func (p *parser) group(start int, flags reFlags, depth int, first bool) (reNode, error) {
 	if !p.accept('?') {
 		return p.capture(start, "", flags, depth)
 	}
@@ -63,7 +63,7 @@ func (p *patternParser) group(start int, flags reFlags, depth int, first bool) (
 }
 
 // body parses the inside of a group and its closing parenthesis.
-func (p *patternParser) body(start int, flags reFlags, depth int) (reNode, error) {
+func (p *parser) body(start int, flags reFlags, depth int) (reNode, error) {
 	body, err := p.choice(flags, depth+1)
 	if err == nil {
 		err = p.closed(start)
@@ -71,14 +71,14 @@ func (p *patternParser) body(start int, flags reFlags, depth int) (reNode, error
 	return body, err
 }
 
-func (p *patternParser) closed(start int) error {
+func (p *parser) closed(start int) error {
 	if !p.accept(')') {
 		return p.errorAt(start, `the group does not end: add ")", or write "\(" for the character`)
 	}
 	return nil
 }
 
-func (p *patternParser) capture(start int, name string, flags reFlags, depth int) (reNode, error) {
+func (p *parser) capture(start int, name string, flags reFlags, depth int) (reNode, error) {
 	g := &reGroup{number: len(p.groups)}
 	p.groups = append(p.groups, g)
 	if name != "" {
@@ -92,7 +92,7 @@ func (p *patternParser) capture(start int, name string, flags reFlags, depth int
 }
 
 // named parses what follows (?P.
-func (p *patternParser) named(start int, flags reFlags, depth int) (reNode, error) {
+func (p *parser) named(start int, flags reFlags, depth int) (reNode, error) {
 	c := p.next()
 	at := p.pos
 	switch c {
@@ -123,7 +123,7 @@ func (p *patternParser) named(start int, flags reFlags, depth int) (reNode, erro
 }
 
 // name takes the text up to an end and the end.
-func (p *patternParser) name(end rune) (string, error) {
+func (p *parser) name(end rune) (string, error) {
 	start := p.pos
 	for !p.atEnd() {
 		if p.next() != end {
@@ -150,7 +150,7 @@ func isIdentifier(s string) bool {
 }
 
 // reference returns the part that takes what a group has captured.
-func (p *patternParser) reference(at int, to *reGroup, flags reFlags) (reNode, error) {
+func (p *parser) reference(at int, to *reGroup, flags reFlags) (reNode, error) {
 	if err := p.usable(at, to); err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (p *patternParser) reference(at int, to *reGroup, flags reFlags) (reNode, e
 	return reReference{to: to, ignoreCase: flags.has(flagIgnoreCase)}, nil
 }
 
-func (p *patternParser) usable(at int, g *reGroup) error {
+func (p *parser) usable(at int, g *reGroup) error {
 	switch {
 	case g.body == nil:
 		return p.errorAt(at, "refers to a group from within that group")
@@ -169,7 +169,7 @@ func (p *patternParser) usable(at int, g *reGroup) error {
 	return nil
 }
 
-func (p *patternParser) look(start int, n reLook, flags reFlags, depth int) (reNode, error) {
+func (p *parser) look(start int, n reLook, flags reFlags, depth int) (reNode, error) {
 	p.regular = false
 	outer := p.behind
 	if n.behind && outer == 0 {
@@ -188,7 +188,7 @@ func (p *patternParser) look(start int, n reLook, flags reFlags, depth int) (reN
 }
 
 // conditional parses what follows (?( .
-func (p *patternParser) conditional(start int, flags reFlags, depth int) (reNode, error) {
+func (p *parser) conditional(start int, flags reFlags, depth int) (reNode, error) {
 	at := p.pos
 	name, err := p.name(')')
 	if err != nil {

@@ -1,4 +1,4 @@
-package aggregate
+package pattern
 
 import "strings"
 
@@ -32,7 +32,7 @@ func (f reFlags) fold(s runeSet) runeSet {
 // groupFlags parses what follows the first character of (?i), which sets
 // flags for the whole pattern, or of (?i-x:...), which sets some in the group
 // and clears others. It takes the colon or the parenthesis too.
-func (p *patternParser) groupFlags(c rune) (set, cleared reFlags, whole bool, err error) {
+func (p *parser) groupFlags(c rune) (set, cleared reFlags, whole bool, err error) {
 	for ; c != ':' && c != ')' && c != '-'; c = p.next() {
 		if c == 'L' {
 			return 0, 0, false, p.errorAt(p.pos, "flag L is for bytes, not text: leave it out")
@@ -69,7 +69,7 @@ func (p *patternParser) groupFlags(c rune) (set, cleared reFlags, whole bool, er
 }
 
 // flag returns the flag of a letter that was just taken.
-func (p *patternParser) flag(letter rune, end string) (reFlags, error) {
+func (p *parser) flag(letter rune, end string) (reFlags, error) {
 	i := strings.IndexRune(flagLetters, letter)
 	switch {
 	case letter < 0:

@@ -1,4 +1,4 @@
-package aggregate
+package pattern
 
 import (
 	"errors"
@@ -31,7 +31,7 @@ func TestSearchWithoutEndIsGivenUp(t *testing.T) {
 		{`(a+)+!$`, name + "!", true},
 	}
 	for _, c := range cases {
-		g, err := NewGroup("g", c.pattern)
+		g, err := Compile(c.pattern)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -57,7 +57,7 @@ func TestPatternEngine(t *testing.T) {
 		`(?!a)`:                                false,
 		`(?<=a)`:                               false,
 	} {
-		p, err := compilePattern(pattern)
+		p, err := Compile(pattern)
 		if err != nil {
 			t.Error(err)
 		} else if got := p.linear != nil; got != linear {
@@ -76,9 +76,9 @@ func TestPatternRefused(t *testing.T) {
 		`*web`:       `position 0: nothing to repeat: write "\*" for the character`,
 		`web(?i)`:    `position 3: flags for the whole pattern stand at its start; for a part, write (?i:...)`,
 	} {
-		_, err := NewGroup("g", pattern)
+		_, err := Compile(pattern)
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("NewGroup(%q): %v, want %s", pattern, err, want)
+			t.Errorf("Compile(%q): %v, want %s", pattern, err, want)
 		}
 	}
 }
@@ -89,15 +89,15 @@ func TestPatternWidth(t *testing.T) {
 	for n := 1; n < 60; n++ {
 		pattern += fmt.Sprintf(`(\%d\%d)`, n, n)
 	}
-	if _, err := NewGroup("g", pattern+`(?<=\60)`); err == nil {
+	if _, err := Compile(pattern + `(?<=\60)`); err == nil {
 		t.Errorf("a look-behind of 2^59 characters was accepted")
 	}
 }
 
-// FuzzGroup holds any pattern and name to an answer or an error with a place
+// FuzzPattern holds any pattern and name to an answer or an error with a place
 // in the pattern, and both engines to the same answer where both have one.
-func FuzzGroup(f *testing.F) {
-	for _, c := range patternCases(f) {
+func FuzzPattern(f *testing.F) {
+	for _, c := range recordedCases(f) {
 		f.Add(c.Pattern, "")
 		for _, names := range [][]string{c.In, c.Out} {
 			if len(names) > 0 {
@@ -111,16 +111,16 @@ func FuzzGroup(f *testing.F) {
 		if len(pattern) > 200 || len(name) > 200 {
 			t.Skip("longer adds nothing but time")
 		}
-		p, err := compilePattern(pattern)
+		p, err := Compile(pattern)
 		if err != nil {
-			var perr *PatternError
+			var perr *Error
 			if !errors.As(err, &perr) || perr.Offset < 0 || perr.Offset > utf8.RuneCountInString(pattern) {
 				t.Fatalf("%q: %v (%[2]T) has no place in the pattern", pattern, err)
 			}
 			return
 		}
 		start := time.Now()
-		got := p.match(name)
+		got := p.Match(name)
 		if took := time.Since(start); took > tooLong {
 			t.Fatalf("%q on %q took %v", pattern, name, took)
 		}

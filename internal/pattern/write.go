@@ -1,4 +1,4 @@
-package aggregate
+package pattern
 
 import (
 	"fmt"
@@ -7,10 +7,10 @@ import (
 	"unicode"
 )
 
-// writePattern writes a tree for the backtracking engine or, with ascii, for
+// write writes a tree for the backtracking engine or, with ascii, for
 // the linear one, which then holds for names in ASCII only. What it writes
 // means the same to both engines.
-func writePattern(tree reNode, ascii bool) string {
+func write(tree reNode, ascii bool) string {
 	w := &reWriter{ascii: ascii}
 	tree.write(w)
 	return w.String()

@@ -1,4 +1,10 @@
-package aggregate
+// Package pattern matches names against regular expressions of Python 3.11, as
+// its re.search does.
+//
+// Go's engine is used where it can mean the same; look-around, references to
+// groups and the like are left to one that backtracks, within a limit of time.
+// The package knows only names: texts without line ends.
+package pattern
 
 import (
 	"fmt"
@@ -9,25 +15,25 @@ import (
 	"github.com/dlclark/regexp2"
 )
 
-// patternTimeout ends a search by backtracking, which for some patterns takes
+// timeout ends a search by backtracking, which for some patterns takes
 // twice as long with every character of the name. Other searches take
 // microseconds, so that it hardly depends on the machine which are given up.
 // The engine's clock ticks as slowly again: a search ends within twice that.
-const patternTimeout = 100 * time.Millisecond
+const timeout = 100 * time.Millisecond
 
-// A PatternError says where and why a text is not a regular expression of
+// Error says where and why a text is not a regular expression of
 // Python 3.
-type PatternError struct {
+type Error struct {
 	Pattern string
 	Offset  int // of the character in question, from 0, as Python counts
 	Cause   string
 }
 
-func (e *PatternError) Error() string {
+func (e *Error) Error() string {
 	return fmt.Sprintf("pattern %q: position %d: %s", e.Pattern, e.Offset, e.Cause)
 }
 
-// pattern is a regular expression of Python 3.
+// Pattern is a regular expression of Python 3. It is safe for concurrent use.
 //
 // Neither of the two engines reads Python's syntax as Python does, so a
 // pattern is parsed here and written again in the few constructs that both
@@ -36,32 +42,35 @@ func (e *PatternError) Error() string {
 //
 // A name holds no line ends, so `$` is the end of the name, `.` is any
 // character, and the flags m and s change nothing.
-type pattern struct {
+type Pattern struct {
 	linear       *regexp.Regexp // for names in ASCII; nil where RE2 can't express the pattern
 	backtracking *regexp2.Regexp
 }
 
-func compilePattern(text string) (*pattern, error) {
-	tree, regular, err := parsePattern(text)
+// Compile reads a regular expression. An error is an [*Error].
+func Compile(text string) (*Pattern, error) {
+	tree, regular, err := parse(text)
 	if err != nil {
 		return nil, err
 	}
-	p := &pattern{}
+	p := &Pattern{}
 	if regular {
 		// An error means more or larger repeats than RE2 allows.
-		p.linear, _ = regexp.Compile(writePattern(tree, true))
+		p.linear, _ = regexp.Compile(write(tree, true))
 	}
-	p.backtracking, err = regexp2.Compile(writePattern(tree, false), regexp2.None)
+	p.backtracking, err = regexp2.Compile(write(tree, false), regexp2.None)
 	if err != nil {
-		return nil, &PatternError{Pattern: text, Cause: err.Error()}
+		return nil, &Error{Pattern: text, Cause: err.Error()}
 	}
-	p.backtracking.MatchTimeout = patternTimeout
+	p.backtracking.MatchTimeout = timeout
 	return p, nil
 }
 
-// match reports whether the pattern matches somewhere in the name, as
-// re.search does. A name whose search is given up does not match.
-func (p *pattern) match(name string) bool {
+// Match reports whether the pattern matches somewhere in the name. A name in
+// ASCII takes time in proportion to its length, unless the pattern needs
+// backtracking: a search that is not over after some tenths of a second ends,
+// and the name does not match.
+func (p *Pattern) Match(name string) bool {
 	if p.linear != nil && inASCII(name) {
 		return p.linear.MatchString(name)
 	}

@@ -1,4 +1,4 @@
-package aggregate
+package pattern
 
 import (
 	"strconv"
@@ -12,7 +12,7 @@ const (
 )
 
 // escape parses what follows a backslash outside of a set.
-func (p *patternParser) escape(start int, flags reFlags) (reNode, error) {
+func (p *parser) escape(start int, flags reFlags) (reNode, error) {
 	switch c := p.next(); c {
 	case 'A', 'Z':
 		return reAnchor{kind: c}, nil
@@ -33,7 +33,7 @@ func (p *patternParser) escape(start int, flags reFlags) (reNode, error) {
 }
 
 // numbered parses \1, which is a reference, or \101, which is a character.
-func (p *patternParser) numbered(start int, flags reFlags) (reNode, error) {
+func (p *parser) numbered(start int, flags reFlags) (reNode, error) {
 	p.pos = start + 1
 	if digits := p.acceptWhile(octalDigits, 3); len(digits) == 3 {
 		r, err := p.octal(start, digits)
@@ -47,7 +47,7 @@ func (p *patternParser) numbered(start int, flags reFlags) (reNode, error) {
 	return p.reference(start, p.groups[number], flags)
 }
 
-func (p *patternParser) octal(start int, digits string) (rune, error) {
+func (p *parser) octal(start int, digits string) (rune, error) {
 	code, err := strconv.ParseUint(digits, 8, 32)
 	if err != nil || code > 0o377 {
 		return 0, p.errorAt(start, `\%s is more than \377`, digits)
@@ -69,7 +69,7 @@ func escapedClass(letter rune, flags reFlags) runeSet {
 
 // escapedRune returns the character that a letter after a backslash, with
 // the digits that follow, stands for in a set and outside.
-func (p *patternParser) escapedRune(start int, letter rune) (rune, error) {
+func (p *parser) escapedRune(start int, letter rune) (rune, error) {
 	switch letter {
 	case 'a':
 		return '\a', nil
@@ -100,7 +100,7 @@ func (p *patternParser) escapedRune(start int, letter rune) (rune, error) {
 	return letter, nil
 }
 
-func (p *patternParser) hex(start, digits int) (rune, error) {
+func (p *parser) hex(start, digits int) (rune, error) {
 	code, err := strconv.ParseUint(p.acceptWhile(hexDigits, digits), 16, 32)
 	if err != nil || p.pos-start != digits+2 || code > unicode.MaxRune {
 		return 0, p.errorAt(start, `"\%c" is followed by %d hexadecimal digits, 10FFFF at most`, p.src[start+1], digits)
@@ -110,7 +110,7 @@ func (p *patternParser) hex(start, digits int) (rune, error) {
 
 // set parses what follows an opening bracket. What looks like a set within
 // it is plain characters.
-func (p *patternParser) set(start int, flags reFlags) (reNode, error) {
+func (p *parser) set(start int, flags reFlags) (reNode, error) {
 	var chars, classes runeSet
 	negated := p.accept('^')
 	for first := true; ; first = false {
@@ -148,7 +148,7 @@ func (p *patternParser) set(start int, flags reFlags) (reNode, error) {
 }
 
 // setItem parses one character of a set or the class of several.
-func (p *patternParser) setItem(set int, flags reFlags) (r rune, class runeSet, err error) {
+func (p *parser) setItem(set int, flags reFlags) (r rune, class runeSet, err error) {
 	start := p.pos
 	switch r = p.next(); r {
 	case -1:

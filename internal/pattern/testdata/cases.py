@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Record what Python makes of patterns of groups.
+"""Record what Python makes of regular expressions.
 
-    python3 pattern_cases.py > pattern_cases.json
+    python3 cases.py > cases.json
 
 Writes, for every pattern below, either where Python (3.11 or later) refuses
 it, or in which of its names re.search finds it. The offset is null where
