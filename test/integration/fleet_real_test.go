@@ -27,8 +27,7 @@ func realFleet(s *site, binaries ...string) *fleet {
 			s.t.Error(err)
 		}
 	})
-	f := &fleet{socketDir: s.mkdir("run"), known: make(map[string]float64), drifts: driftsAtRest}
-	instances := make([]*real.HAProxy, len(binaries))
+	f := &fleet{socketDir: s.mkdir("run"), known: make(map[string]float64), drifts: driftsAtRest, origin: origin, instances: make([]*real.HAProxy, len(binaries))}
 	var starting errgroup.Group
 	for i, binary := range binaries {
 		c := real.HAProxyConfig{
@@ -39,12 +38,12 @@ func realFleet(s *site, binaries ...string) *fleet {
 			c.Sockets = s.mkdir("elsewhere")
 		}
 		starting.Go(func() (err error) {
-			instances[i], err = startHAProxy(s, c)
+			f.instances[i], err = startHAProxy(s, c)
 			return err
 		})
 	}
 	s.must(starting.Wait())
-	for i, h := range instances {
+	for i, h := range f.instances {
 		m := member{name: h.Name, network: "unix", address: h.Socket}
 		if addr := h.TCP + h.TCP6; addr != "" {
 			host, port, err := net.SplitHostPort(addr)
@@ -56,10 +55,10 @@ func realFleet(s *site, binaries ...string) *fleet {
 		}
 		f.members = append(f.members, m)
 	}
-	f.work = func(ctx context.Context) error { return workAll(ctx, f, instances) }
-	f.connections = countConnections(f.members, instances)
+	f.work = func(ctx context.Context) error { return f.workAll(ctx) }
+	f.connections = f.countConnections()
 	f.freeze = func() (func(), error) {
-		p := instances[0].Process
+		p := f.instances[0].Process
 		return func() { _ = p.Signal(syscall.SIGCONT) }, p.Signal(syscall.SIGSTOP)
 	}
 	return f
@@ -103,9 +102,9 @@ var traffic = []struct {
 	{real.TCPStream, 3, map[string]float64{"frontend.stream-in.stot": 1, "backend.stream.server.echo1.bin": 1024}},
 }
 
-func workAll(ctx context.Context, f *fleet, instances []*real.HAProxy) error {
+func (f *fleet) workAll(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for i, h := range instances {
+	for i, h := range f.instances {
 		for _, load := range traffic {
 			for metric, each := range load.known {
 				f.known[metric] += each * float64(load.n+i)
@@ -126,12 +125,12 @@ func workAll(ctx context.Context, f *fleet, instances []*real.HAProxy) error {
 // countConnections counts by what HAProxy says: at rest CumReq grows by each
 // connection to a stats socket, and so by each one that asks for it. CumConns
 // would not do: health checks are in it.
-func countConnections(members []member, instances []*real.HAProxy) func(context.Context) (map[string]int, error) {
+func (f *fleet) countConnections() func(context.Context) (map[string]int, error) {
 	asked := 0
 	return func(ctx context.Context) (map[string]int, error) {
 		asked++
 		counts := make(map[string]int)
-		for i, h := range instances {
+		for i, h := range f.instances {
 			info, err := h.Info(ctx)
 			if err != nil {
 				return nil, err
@@ -140,7 +139,7 @@ func countConnections(members []member, instances []*real.HAProxy) func(context.
 			if err != nil {
 				return nil, fmt.Errorf("CumReq of %s: %w", h.Name, err)
 			}
-			counts[members[i].name] = n - asked
+			counts[f.members[i].name] = n - asked
 		}
 		return counts, nil
 	}

@@ -25,6 +25,10 @@ type fleet struct {
 	connections func(ctx context.Context) (map[string]int, error)
 	// freeze makes the first member hang, until thaw.
 	freeze func() (thaw func(), err error)
+
+	// Of real ones only.
+	origin    *real.Origin
+	instances []*real.HAProxy
 }
 
 // member is one socket of a fleet.

@@ -22,6 +22,7 @@ type ledger struct {
 	came    []string             // in order
 	at      map[string]time.Time // when they came
 	left    map[string]time.Time
+	marks   int           // events of the mark
 	broken  error         // events are missing from then on
 	changed chan struct{} // closed at the next event
 }
@@ -43,6 +44,8 @@ func (s *site) watch(dir string) *ledger {
 			l.note(func() {
 				name := filepath.Base(e.Name)
 				switch {
+				case name == mark:
+					l.marks++
 				case e.Has(fsnotify.Create):
 					l.came = append(l.came, name)
 					l.at[name] = time.Now()
@@ -81,9 +84,7 @@ func (l *ledger) note(change func()) {
 func (l *ledger) wait(what string, ok func(came []string, left map[string]time.Time) bool) {
 	l.s.t.Helper()
 	for {
-		l.mu.Lock()
-		content, changed := ok(l.came, l.left), l.changed
-		l.mu.Unlock()
+		content, changed := l.check(ok)
 		if content {
 			return
 		}
@@ -96,6 +97,13 @@ func (l *ledger) wait(what string, ok func(came []string, left map[string]time.T
 				what, l.dir, len(l.came), len(l.left), l.s.cause())
 		}
 	}
+}
+
+// check asks ok, which may end the test, and returns what tells of a change.
+func (l *ledger) check(ok func([]string, map[string]time.Time) bool) (content bool, changed <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return ok(l.came, l.left), l.changed
 }
 
 // waitCame waits until n have come since the first `since` of them.
@@ -117,11 +125,22 @@ func (l *ledger) waitLeft(names ...string) {
 	})
 }
 
-// names returns what came so far, in order.
+// mark is a file that tells the ledger that it has read all earlier events.
+const mark = ".mark"
+
+// names returns what came until now, in order.
 func (l *ledger) names() []string {
+	l.s.t.Helper()
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.came)
+	marks := l.marks
+	l.mu.Unlock()
+	l.s.must(os.Mkdir(filepath.Join(l.dir, mark), 0o750), os.Remove(filepath.Join(l.dir, mark)))
+	var all []string
+	l.wait("the mark", func(came []string, _ map[string]time.Time) bool {
+		all = slices.Clone(came)
+		return l.marks >= marks+2
+	})
+	return all
 }
 
 // stay returns how long something was there.

@@ -3,6 +3,7 @@ package integration
 import (
 	"io"
 	"net"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +59,19 @@ func TestQueueIsFirstInFirstOut(t *testing.T) {
 	if !slices.Equal(order, epochs) {
 		s.t.Errorf("Graphite got %q, want %q", order, epochs)
 	}
+}
+
+// batches returns what waits in the directory of a queue.
+func (l *ledger) batches() []string {
+	l.s.t.Helper()
+	return slices.DeleteFunc(l.s.list(l.dir), func(name string) bool { return filepath.Ext(name) != ".batch" })
+}
+
+// waitDrained waits until nothing waits in the directory of a queue: all was
+// confirmed then.
+func (l *ledger) waitDrained() {
+	l.s.t.Helper()
+	l.wait("the queue to be drained", func([]string, map[string]time.Time) bool { return len(l.batches()) == 0 })
 }
 
 // sequence is a Graphite that tells connections apart.

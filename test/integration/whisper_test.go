@@ -71,7 +71,7 @@ func TestCarbonKilled(t *testing.T) {
 		config.Port = carbon.Port
 		conf := s.configure("at", pullSection(f, time.Second)+processSection("classic")+
 			graphiteSection(carbon.Port)+"[local-store]\ndir = "+s.path("stored")+"\n")
-		incoming := s.watch(s.path("at", "incoming"))
+		incoming, queue := s.watch(s.path("at", "incoming")), s.watch(s.path("at", "queue", "graphite"))
 		process := s.start(processProgram, conf)
 		pull := &rounds{pull: s.start(pullProgram, conf), incoming: incoming}
 
@@ -80,9 +80,8 @@ func TestCarbonKilled(t *testing.T) {
 		carbon.Process.Kill()
 		s.must(f.work(s.ctx))
 		second := pull.make(2)
-		queued := s.list(s.path("at", "queue", "graphite"))
-		if batches := countSuffix(queued, ".batch"); batches != len(second) {
-			s.t.Errorf("%d batches wait on disk for carbon, want %d: %q", batches, len(second), queued)
+		if waiting := queue.batches(); len(waiting) != len(second) {
+			s.t.Errorf("%q wait on disk for carbon, want %d batches", waiting, len(second))
 		}
 		// A crash of ours meanwhile loses nothing either.
 		process.kill()
@@ -93,13 +92,11 @@ func TestCarbonKilled(t *testing.T) {
 		all := slices.Concat(first, second, third)
 		want := s.stored(all)
 		got := s.whisper(carbon, want)
+		queue.waitDrained()
 		process.end(syscall.SIGTERM)
 		for _, epoch := range all {
 			s.compare("whisper files at "+epoch, got[epoch], want[epoch])
 			s.checkSelf(got[epoch])
-		}
-		if left := s.list(s.path("at", "queue", "graphite")); countSuffix(left, ".batch") > 0 {
-			s.t.Errorf("still queued: %q", left)
 		}
 		process.says("graphite is up again")
 	}, "haproxy", "simulator")
@@ -194,14 +191,4 @@ func (s *site) stored(epochs []string) map[string]metrics {
 		}
 	}
 	return all
-}
-
-func countSuffix(names []string, suffix string) int {
-	n := 0
-	for _, name := range names {
-		if strings.HasSuffix(name, suffix) {
-			n++
-		}
-	}
-	return n
 }
