@@ -1,0 +1,261 @@
+package spool
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ManifestName is the name of the file in an entry that says what else is in it.
+// The dot hides it from programs that take every file of an entry.
+const ManifestName = ".manifest"
+
+const (
+	manifestVersion = 1
+	manifestTitle   = "haproxystats manifest "
+	// maxManifest bounds what is read and written, in bytes. It has room for the
+	// files of 20,000 sockets.
+	maxManifest = 4 << 20
+	// maxFailures and maxText bound how many failures are named, and how many
+	// bytes of each name and cause are kept.
+	maxFailures = 1000
+	maxText     = 256
+)
+
+var (
+	// ErrNewerManifest means that a manifest was written by a later version, so
+	// that what it says is not known.
+	ErrNewerManifest = errors.New("manifest of a newer version")
+	// ErrDamaged means that an entry is not what was handed over.
+	ErrDamaged = errors.New("not what was handed over")
+)
+
+// castagnoli is the CRC that processors have an instruction for.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Round says how the files of an entry were collected.
+type Round struct {
+	// Failed are the sockets that did not answer, so that the entry holds
+	// nothing of theirs.
+	Failed []Failure
+	// Duration is how long the sockets took.
+	Duration time.Duration
+	// Skew is how long after its time the round began.
+	Skew time.Duration
+}
+
+// Failure is a socket that did not answer.
+type Failure struct {
+	Socket string
+	Cause  string
+}
+
+// Manifest is what the file [ManifestName] of an entry says.
+type Manifest struct {
+	// SocketsFailed is how many sockets did not answer.
+	SocketsFailed int
+	// Failed names them: the first thousand, with the beginnings of long texts.
+	Failed []Failure
+	// RoundDuration is how long the sockets took, in whole milliseconds.
+	RoundDuration time.Duration
+	// RoundSkew is how long after its time the round began, in whole
+	// milliseconds.
+	RoundSkew time.Duration
+	// Files are the files that were handed over, by name.
+	Files []File
+}
+
+// File is a file that was handed over.
+type File struct {
+	Name string
+	Size int64
+	CRC  uint32 // CRC-32C
+}
+
+func newManifest(r Round, files []File) Manifest {
+	m := Manifest{
+		SocketsFailed: len(r.Failed),
+		RoundDuration: max(0, r.Duration).Truncate(time.Millisecond),
+		RoundSkew:     max(0, r.Skew).Truncate(time.Millisecond),
+		Files:         slices.SortedFunc(slices.Values(files), func(a, b File) int { return strings.Compare(a.Name, b.Name) }),
+	}
+	for _, f := range r.Failed[:min(len(r.Failed), maxFailures)] {
+		m.Failed = append(m.Failed, Failure{beginning(f.Socket), beginning(f.Cause)})
+	}
+	return m
+}
+
+// beginning returns what is kept of a text.
+func beginning(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText-3], "") + "..."
+}
+
+// AppendText appends the manifest to b. It never returns an error.
+func (m Manifest) AppendText(b []byte) ([]byte, error) {
+	start := len(b)
+	b = fmt.Appendf(b, "%s%d\n", manifestTitle, manifestVersion)
+	b = fmt.Appendf(b, "round-duration-ms %d\n", m.RoundDuration.Milliseconds())
+	b = fmt.Appendf(b, "round-skew-ms %d\n", m.RoundSkew.Milliseconds())
+	b = fmt.Appendf(b, "sockets-failed %d\n", m.SocketsFailed)
+	for _, f := range m.Failed {
+		b = fmt.Appendf(b, "failed %q %q\n", f.Socket, f.Cause)
+	}
+	for _, f := range m.Files {
+		b = fmt.Appendf(b, "file %q %d %08x\n", f.Name, f.Size, f.CRC)
+	}
+	return fmt.Appendf(b, "end %08x\n", crc32.Checksum(b[start:], castagnoli)), nil
+}
+
+// ParseManifest reads a manifest. The error satisfies errors.Is(err,
+// [ErrNewerManifest]) if only a later version knows what it says, else
+// errors.Is(err, [ErrDamaged]).
+func ParseManifest(b []byte) (Manifest, error) {
+	p := manifestParser{seen: make(map[string]bool)}
+	if err := p.parse(b); err != nil {
+		if !errors.Is(err, ErrNewerManifest) {
+			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		return Manifest{}, fmt.Errorf("%s: line %d: %w", ManifestName, p.line, err)
+	}
+	return p.m, nil
+}
+
+type manifestParser struct {
+	m    Manifest
+	line int
+	seen map[string]bool // what must not be there twice
+}
+
+func (p *manifestParser) parse(b []byte) error {
+	if len(b) > maxManifest {
+		return fmt.Errorf("more than %d bytes", maxManifest)
+	}
+	rest := b
+	for {
+		line, after, found := bytes.Cut(rest, []byte("\n"))
+		p.line++
+		if !found {
+			return errors.New("no end")
+		}
+		text := string(line)
+		switch word, value, _ := strings.Cut(text, " "); {
+		case p.line == 1:
+			if err := checkTitle(text); err != nil {
+				return err
+			}
+		case word == "end":
+			sum := crc32.Checksum(b[:len(b)-len(rest)], castagnoli)
+			if want := fmt.Sprintf("%08x", sum); value != want || len(after) > 0 {
+				return fmt.Errorf("ends in %q, want %s and nothing behind", value, want)
+			}
+			return nil
+		default:
+			if err := p.field(word, value); err != nil {
+				return err
+			}
+		}
+		rest = after
+	}
+}
+
+func checkTitle(line string) error {
+	number, ok := strings.CutPrefix(line, manifestTitle)
+	version, err := strconv.ParseUint(number, 10, 31)
+	switch {
+	case !ok || err != nil || version == 0:
+		return errors.New("no title")
+	case version > manifestVersion:
+		return fmt.Errorf("%w: %d", ErrNewerManifest, version)
+	}
+	return nil
+}
+
+// field takes one line. One that is not known is passed over, so that what is
+// added needs no new version.
+func (p *manifestParser) field(word, value string) (err error) {
+	key := word
+	switch word {
+	case "round-duration-ms":
+		p.m.RoundDuration, err = parseMilliseconds(value)
+	case "round-skew-ms":
+		p.m.RoundSkew, err = parseMilliseconds(value)
+	case "sockets-failed":
+		p.m.SocketsFailed, err = strconv.Atoi(value)
+		if p.m.SocketsFailed < 0 {
+			err = errors.New("a negative number")
+		}
+	case "failed":
+		var f Failure
+		f, err = parseFailure(value)
+		p.m.Failed = append(p.m.Failed, f)
+		return err
+	case "file":
+		var f File
+		f, err = parseFile(value)
+		p.m.Files = append(p.m.Files, f)
+		key = "file " + f.Name
+	default:
+		return nil
+	}
+	if err == nil && p.seen[key] {
+		err = fmt.Errorf("%q for the second time", key)
+	}
+	p.seen[key] = true
+	return err
+}
+
+func parseMilliseconds(text string) (time.Duration, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err == nil && (n < 0 || n > int64(math.MaxInt64/time.Millisecond)) {
+		err = strconv.ErrRange
+	}
+	return time.Duration(n) * time.Millisecond, err
+}
+
+func parseFailure(text string) (f Failure, err error) {
+	if f.Socket, text, err = parseQuoted(text); err != nil {
+		return f, err
+	}
+	f.Cause, text, err = parseQuoted(text)
+	if err == nil && text != "" {
+		err = fmt.Errorf("%q behind the cause", text)
+	}
+	return f, err
+}
+
+func parseFile(text string) (f File, err error) {
+	if f.Name, text, err = parseQuoted(text); err != nil {
+		return f, err
+	}
+	if err := checkFileName(f.Name); err != nil {
+		return f, err
+	}
+	size, crc, _ := strings.Cut(text, " ")
+	if f.Size, err = strconv.ParseInt(size, 10, 64); err != nil || f.Size < 0 {
+		return f, fmt.Errorf("%q is no size", size)
+	}
+	sum, err := strconv.ParseUint(crc, 16, 32)
+	f.CRC = uint32(sum)
+	return f, err
+}
+
+// parseQuoted returns the text in quotes, and what follows it and a space.
+func parseQuoted(text string) (value, rest string, err error) {
+	quoted, err := strconv.QuotedPrefix(text)
+	if err != nil {
+		return "", "", fmt.Errorf("%q is not quoted", text)
+	}
+	if value, err = strconv.Unquote(quoted); err != nil {
+		return "", "", err
+	}
+	return value, strings.TrimPrefix(text[len(quoted):], " "), nil
+}
