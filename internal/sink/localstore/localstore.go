@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -32,6 +33,9 @@ type Sink struct {
 
 	mu        sync.Mutex // one batch is written at a time
 	formatter *graphite.Formatter
+
+	counting sync.Mutex
+	stats    Stats
 }
 
 // New returns a sink that writes below dir, which is made when it is needed.
@@ -54,7 +58,9 @@ func (s *Sink) Deliver(ctx context.Context, b *metric.Batch) error {
 	defer s.mu.Unlock()
 	err := ctx.Err()
 	if err == nil {
-		err = s.store(b)
+		var w written
+		w, err = s.store(b)
+		s.count(w, err)
 	}
 	if err != nil {
 		return fmt.Errorf("local-store: %w", hinted(err))
@@ -72,36 +78,36 @@ func hinted(err error) error {
 	return err
 }
 
-func (s *Sink) store(b *metric.Batch) error {
+func (s *Sink) store(b *metric.Batch) (w written, err error) {
 	if err := os.MkdirAll(s.dir, 0o750); err != nil {
-		return err
+		return w, err
 	}
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
-		return err
+		return w, err
 	}
 	defer root.Close()
 
 	name := strconv.FormatInt(b.Epoch, 10)
 	made, err := makeDir(root, name)
 	if err != nil {
-		return err
+		return w, err
 	}
 	dir, err := root.OpenRoot(name)
 	if err != nil {
-		return err
+		return w, err
 	}
 	defer dir.Close()
-	if err := s.write(dir, b); err != nil {
+	if w, err = s.write(dir, b); err != nil {
 		if made {
 			root.Remove(name) // it may hold a file by now, and then it stays
 		}
-		return err
+		return w, err
 	}
 	if made {
-		return syncDir(root)
+		return w, syncDir(root)
 	}
-	return nil
+	return w, nil
 }
 
 // makeDir makes a directory, or takes one that is there; it follows no link.
@@ -118,16 +124,21 @@ func makeDir(root *os.Root, name string) (made bool, err error) {
 }
 
 // write makes the file in its directory, both durable.
-func (s *Sink) write(dir *os.Root, b *metric.Batch) error {
+func (s *Sink) write(dir *os.Root, b *metric.Batch) (w written, err error) {
 	// What a process left that died while it wrote.
 	if err := dir.Remove(tempName); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return w, err
 	}
 	f, err := dir.OpenFile(tempName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
-		return err
+		return w, err
 	}
-	_, err = s.formatter.Write(f, b)
+	before := s.formatter.Skipped()
+	w.metrics, err = s.formatter.Write(f, b)
+	w.skipped = s.formatter.Skipped() - before
+	if err == nil {
+		w.bytes, err = f.Seek(0, io.SeekCurrent)
+	}
 	if err == nil {
 		err = f.Sync()
 	}
@@ -136,9 +147,9 @@ func (s *Sink) write(dir *os.Root, b *metric.Batch) error {
 		err = dir.Rename(tempName, fileName)
 	}
 	if err != nil {
-		return errors.Join(err, dir.Remove(tempName))
+		return w, errors.Join(err, dir.Remove(tempName))
 	}
-	return syncDir(dir)
+	return w, syncDir(dir)
 }
 
 func syncDir(root *os.Root) error {

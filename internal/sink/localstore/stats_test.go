@@ -1,0 +1,69 @@
+package localstore
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"haproxystats/internal/metric"
+	"haproxystats/internal/sink/graphite"
+	"haproxystats/internal/sink/sinktest"
+)
+
+func TestStats(t *testing.T) {
+	dir := t.TempDir()
+	s := New(dir, paths)
+	if got := s.Stats(); got != (Stats{}) {
+		t.Errorf("at first %+v", got)
+	}
+	var want Stats
+	for epoch := range int64(3) {
+		b := sinktest.Batch(7 + epoch)
+		if err := s.Deliver(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		want.Batches++
+		want.Metrics += int64(b.Points())
+		want.Bytes += int64(len(read(t, dir, b.Epoch)))
+	}
+	// A link in the directory's place is refused.
+	if err := os.Symlink(t.TempDir(), filepath.Join(dir, "99")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Deliver(t.Context(), sinktest.Batch(99)); err == nil {
+		t.Error("a link was followed")
+	}
+	want.Failures++
+	// The end of the program is no failure.
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := s.Deliver(ended, sinktest.Batch(100)); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if got := s.Stats(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestStatsOfSkippedMetrics(t *testing.T) {
+	long := metric.NewTable(metric.Frontend, []metric.Column{{Name: "bin"}, {Name: "bout"}})
+	for _, name := range []string{"www", strings.Repeat("w", graphite.MaxPath)} {
+		row := long.Row(metric.Entity{Name: name})
+		long.Touch(row)
+		long.Add(row, 0, 1)
+		long.Add(row, 1, 1)
+	}
+	long.Rows()
+	s := New(t.TempDir(), paths)
+	for range 2 {
+		if err := s.Deliver(t.Context(), &metric.Batch{Epoch: 7, Tables: []*metric.Table{long}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.Stats(); got.SkippedMetrics != 4 || got.Metrics != 4 {
+		t.Errorf("%+v, want 4 metrics skipped and 4 written", got)
+	}
+}
