@@ -108,6 +108,7 @@ type Processor struct {
 	accepted ledger
 	workers  []*worker
 	commits  trouble
+	counts   counts
 }
 
 // New returns a processor that does nothing until [Processor.Run].

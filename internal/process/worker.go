@@ -36,6 +36,7 @@ func (w *worker) loop(claiming, working context.Context) {
 		c, err := w.p.o.Source.Claim(claiming)
 		switch {
 		case err == nil:
+			c = countedClaim{c, &w.p.counts}
 			w.begin(c)
 			ok := w.process(working, c)
 			w.end()
