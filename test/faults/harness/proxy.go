@@ -1,0 +1,57 @@
+package harness
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+)
+
+// Proxy passes connections on to a receiver, half-closes included, and lets
+// faults strike on the sender's side: what was taken until then is passed on.
+type Proxy struct{ *receiver }
+
+// Proxy starts a proxy to an address, on a free port of loopback.
+func (s *Site) Proxy(to string) *Proxy {
+	s.T.Helper()
+	return &Proxy{s.receiver(func(in *intake) { pass(in, to) })}
+}
+
+func pass(in *intake, to string) {
+	c, err := new(net.Dialer).DialContext(in.ctx, "tcp", to)
+	if err != nil {
+		_ = in.conn.SetLinger(0) // a reset tells the sender
+		return
+	}
+	out := c.(*net.TCPConn)
+	defer out.Close()
+	var answering sync.WaitGroup
+	defer answering.Wait()
+	answering.Go(func() {
+		_, err := io.Copy(in.conn, out)
+		if err == nil {
+			err = in.conn.CloseWrite()
+		}
+		if err != nil {
+			_ = in.conn.SetLinger(0)
+			_ = in.conn.Close()
+		}
+	})
+	for {
+		p, err := in.next()
+		if _, failed := out.Write(p); failed != nil {
+			_ = in.conn.SetLinger(0)
+			_ = in.conn.Close()
+			return
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			_ = out.CloseWrite()
+			answering.Wait()
+			return
+		case err != nil:
+			_ = out.Close()
+			return
+		}
+	}
+}

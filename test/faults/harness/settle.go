@@ -1,0 +1,182 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// FreshLimit is how soon a fresh snapshot has to arrive once the faults are over.
+const FreshLimit = 5 * time.Second
+
+// Settlement says what a site has to come to once its faults are over.
+type Settlement struct {
+	Base   string  // empty: the site's own
+	Oracle *Oracle // runs, without a fault
+	Ledger *Ledger
+	// Feeder makes the fresh snapshot. Nil means that pull, which runs, does.
+	Feeder *Feeder
+	// Programs run, and are ended by SIGTERM.
+	Programs []*Program
+	// Repeats bounds the deliveries beyond the first.
+	Repeats int
+	// Drain is how long what waits may take to arrive; 0: a minute.
+	Drain time.Duration
+	// LocalStore has the files of local-store compared, too.
+	LocalStore bool
+}
+
+// Settle holds the contract once the faults are over: all that was accepted
+// arrives, a fresh snapshot arrives within FreshLimit, nothing else does, the
+// programs end with status 0, and nothing is left behind.
+func (s *Site) Settle(want Settlement) Finding {
+	s.T.Helper()
+	base := want.Base
+	if base == "" {
+		base = s.Base()
+	}
+	if want.Drain == 0 {
+		want.Drain = time.Minute
+	}
+	waiting := want.Ledger.Accepted()
+	s.Until(fmt.Sprintf("the arrival of %d snapshots", len(waiting)), want.Drain, func() bool {
+		return want.Oracle.Book.Whole(waiting...) && countSuffix(filepath.Join(base, "queue", "graphite"), ".batch") == 0
+	})
+	fresh := s.fresh(want)
+	for _, p := range want.Programs {
+		if p.Name == Pull {
+			p.End(syscall.SIGTERM)
+		}
+	}
+	want.Ledger.WaitEmpty()
+	for _, p := range want.Programs {
+		if p.Name != Pull {
+			p.End(syscall.SIGTERM)
+		}
+	}
+	rounds := map[int64]int64(nil)
+	if want.Feeder != nil {
+		rounds = want.Feeder.Fed()
+	}
+	accepted := want.Ledger.Accepted()
+	f := want.Oracle.Book.Compare(accepted, rounds)
+	s.judge("Graphite", f, want.Repeats)
+	if fresh > FreshLimit {
+		s.T.Errorf("a fresh snapshot took %v to arrive, want at most %v", fresh, FreshLimit)
+	}
+	if want.LocalStore {
+		book := s.Stored(want.Ledger.src(want), filepath.Join(base, "local-store"))
+		s.judge("local-store", book.Compare(accepted, rounds), 0)
+	}
+	s.NoLeaks(base)
+	return f
+}
+
+func (l *Ledger) src(want Settlement) *Source { return want.Oracle.Book.src }
+
+func (s *Site) judge(sink string, f Finding, repeats int) {
+	s.T.Helper()
+	if f.Bad() || f.Repeats > repeats {
+		s.T.Errorf("%s: %v (at most %d repeats are allowed):\n%s", sink, f, repeats, strings.Join(f.Details, "\n"))
+	}
+}
+
+// fresh has a fresh snapshot handed over, and returns how long it took to
+// arrive.
+func (s *Site) fresh(want Settlement) time.Duration {
+	s.T.Helper()
+	before := len(want.Ledger.Arrivals())
+	if want.Feeder != nil {
+		epoch := int64(1)
+		if fed := want.Feeder.Epochs(); len(fed) > 0 {
+			epoch = fed[len(fed)-1] + 1
+		}
+		want.Feeder.Feed(epoch, epoch)
+	}
+	came := want.Ledger.WaitCame(before + 1)
+	s.Must(want.Oracle.Book.WaitWhole(s.Ctx, came.Epoch))
+	return time.Since(came.At)
+}
+
+// Stored reads what local-store has written, and fails the test at a file that
+// is not whole.
+func (s *Site) Stored(src *Source, dir string) *Book {
+	s.T.Helper()
+	book := NewBook(src)
+	entries, err := os.ReadDir(dir)
+	s.Must(err)
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(dir, e.Name(), "stats"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // its delivery was cut short
+		}
+		s.Must(err)
+		if left := book.Add(text); left > 0 {
+			s.T.Errorf("%s/%s/stats ends in %d bytes that are no line", dir, e.Name(), left)
+		}
+	}
+	return book
+}
+
+func countSuffix(dir, suffix string) int {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), suffix) {
+			n++
+		}
+	}
+	return n
+}
+
+// rest matches what may be there when both programs have ended, below the base
+// directory.
+var rest = regexp.MustCompile(`^(incoming(\.tmp|\.trash|\.corrupt)?|incoming(\.tmp)?\.(reader|writer)\.lock|queue|queue/graphite|local-store|local-store/[0-9]+(/stats)?)$`)
+
+// NoLeaks fails the test if anything is left below a base directory that should
+// not be: drafts, committed snapshots, parts of files.
+func (s *Site) NoLeaks(base string) {
+	s.T.Helper()
+	if left := Leaks(base); len(left) > 0 {
+		s.T.Errorf("%d files are left behind in %s: %q", len(left), base, left[:min(len(left), maxShown)])
+	}
+}
+
+// Leaks returns what is left below a base directory, relative to it.
+func Leaks(base string) (left []string) {
+	_ = filepath.WalkDir(base, func(path string, _ fs.DirEntry, err error) error {
+		name, relErr := filepath.Rel(base, path)
+		if err == nil && relErr == nil && name != "." && !rest.MatchString(name) {
+			left = append(left, name)
+		}
+		return nil
+	})
+	return left
+}
+
+// Corrupt returns the times of what was given up.
+func (s *Site) Corrupt(incoming string) []int64 {
+	s.T.Helper()
+	entries, err := os.ReadDir(incoming + ".corrupt")
+	s.Must(err)
+	var epochs []int64
+	for _, e := range entries {
+		name, _, _ := strings.Cut(e.Name(), ".")
+		n, err := strconv.ParseInt(name, 10, 64)
+		s.Must(err)
+		epochs = append(epochs, n)
+	}
+	slices.Sort(epochs)
+	return epochs
+}

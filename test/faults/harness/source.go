@@ -1,0 +1,161 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"haproxystats/internal/haproxysim"
+)
+
+// Source serves stats sockets whose every value follows from the socket, the
+// name, the field and the round. Each connection to a socket is a round of its
+// own.
+type Source struct {
+	Shape Shape
+	Dir   string // of the sockets
+
+	paths   []expectation
+	place   map[string]int // of a path in paths
+	sockets []*Socket
+}
+
+// Socket is one stats socket.
+type Socket struct {
+	Path string
+
+	source *Source
+	number int
+
+	mu     sync.Mutex
+	rounds int64
+	fault  haproxysim.Fault
+	edit   func(info, stat []byte) ([]byte, []byte)
+}
+
+// Source starts to serve sockets in a directory of their own.
+func (s *Site) Source(shape Shape) *Source {
+	s.T.Helper()
+	shape = shape.orDefault()
+	src := &Source{Shape: shape, Dir: s.Mkdir("run"), paths: shape.expectations(), place: make(map[string]int)}
+	for i, e := range src.paths {
+		src.place[e.path] = i
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	s.T.Cleanup(func() {
+		cancel()
+		serving.Wait()
+	})
+	for n := range shape.Sockets {
+		socket := &Socket{Path: filepath.Join(src.Dir, fmt.Sprintf("p%d.sock", n+1)), source: src, number: n}
+		src.sockets = append(src.sockets, socket)
+		l, err := net.Listen("unix", socket.Path)
+		s.Must(err)
+		context.AfterFunc(ctx, func() { _ = l.Close() })
+		serving.Go(func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				serving.Go(func() { socket.serve(ctx, c) })
+			}
+		})
+	}
+	return src
+}
+
+func (k *Socket) serve(ctx context.Context, c net.Conn) {
+	k.mu.Lock()
+	k.rounds++
+	round, fault, edit := k.rounds, k.fault, k.edit
+	k.mu.Unlock()
+	info, stat := k.source.Shape.replies(k.number, round)
+	if edit != nil {
+		info, stat = edit(info, stat)
+	}
+	sim := haproxysim.NewSocket(haproxysim.Recording{Info: info, Stat: stat})
+	sim.SetSizes(16384)
+	sim.SetFault(fault)
+	sim.Serve(ctx, c)
+}
+
+// Socket returns the socket of a number, from 0 on.
+func (src *Source) Socket(n int) *Socket { return src.sockets[n] }
+
+// Rounds returns how often the socket was asked.
+func (k *Socket) Rounds() int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.rounds
+}
+
+// SetFault makes later connections suffer.
+func (k *Socket) SetFault(f haproxysim.Fault) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.fault = f
+}
+
+// SetEdit has the replies of later connections changed; nil ends that.
+func (k *Socket) SetEdit(edit func(info, stat []byte) ([]byte, []byte)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.edit = edit
+}
+
+// Paths returns how many lines every snapshot gives, the program's own metrics
+// not counted.
+func (src *Source) Paths() int { return len(src.paths) }
+
+// Snapshot returns the files of a snapshot in which every socket was in that
+// round, by name.
+func (src *Source) Snapshot(round int64) map[string][]byte {
+	files := make(map[string][]byte)
+	for n, k := range src.sockets {
+		info, stat := src.Shape.replies(n, round)
+		name := filepath.Base(k.Path)
+		files[name+"_info"], files[name+"_stat"] = info, stat
+	}
+	return files
+}
+
+// WriteSnapshot writes such files into a new directory, without any care.
+func (src *Source) WriteSnapshot(dir string, round int64) error {
+	if err := os.Mkdir(dir, 0o750); err != nil {
+		return err
+	}
+	for name, content := range src.Snapshot(round) {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o640); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expected returns the value of a path in those rounds of the sockets.
+func (src *Source) expected(at int, rounds []int64) float64 {
+	switch e := &src.paths[at]; e.kind {
+	case round:
+		return float64(rounds[e.socket])
+	case one:
+		return float64(value(e.socket, e.key, rounds[e.socket]))
+	case mean:
+		var total int64
+		for _, r := range rounds {
+			total += r
+		}
+		return float64(total) / float64(len(rounds))
+	case constant:
+		return e.number
+	}
+	var total int64
+	for n, r := range rounds {
+		total += value(n, src.paths[at].key, r)
+	}
+	return float64(total)
+}
