@@ -145,7 +145,7 @@ func addedMean(path string) bool {
 // newInClassic tells what ours adds to the original's metrics in any set.
 func newInClassic(path string) bool {
 	return strings.HasSuffix(path, ".daemon.CpuUsagePct") || strings.Contains(path, ".daemon.process.admin") ||
-		strings.HasSuffix(path, ".haproxystats.BadRows") || strings.HasSuffix(path, ".haproxystats.BadFiles")
+		strings.Contains(path, ".haproxystats.")
 }
 
 type sample struct {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"haproxystats/internal/metric"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/snapshot"
+	"haproxystats/internal/spool"
 )
 
 // pipeline makes the batch of a snapshot for one worker: it reads, combines and
@@ -17,11 +20,12 @@ import (
 type pipeline struct {
 	reader     snapshot.Reader
 	aggregator *aggregate.Aggregator
+	meter      *selfstat.Meter
 	log        *slog.Logger
 }
 
-func newPipeline(opt aggregate.Options, log *slog.Logger) *pipeline {
-	return &pipeline{aggregator: aggregate.New(opt), log: log}
+func newPipeline(opt aggregate.Options, sources selfstat.Sources, log *slog.Logger) *pipeline {
+	return &pipeline{aggregator: aggregate.New(opt), meter: selfstat.New(sources), log: log}
 }
 
 // Aggregate implements process.Aggregator.
@@ -29,7 +33,8 @@ func (p *pipeline) Aggregate(epoch int64, files fs.FS) (*metric.Batch, error) {
 	start := time.Now()
 	p.aggregator.Reset()
 	timed := timedConsumer{Consumer: p.aggregator}
-	report, err := p.reader.Read(files, &timed)
+	counted := countedFS{FS: files}
+	report, err := p.reader.Read(&counted, &timed)
 	if err != nil {
 		return nil, err
 	}
@@ -38,12 +43,12 @@ func (p *pipeline) Aggregate(epoch int64, files fs.FS) (*metric.Batch, error) {
 	work := p.share(timed.stat)
 	work.HAProxy = timed.info
 	work.AllStats = timed.info + timed.stat
+	work.Bytes = counted.read
 	work.BadRows = report.BadRows
 	work.BadFiles = len(report.BadFiles)
+	work.Round = p.round(epoch, files)
 	work.Total = time.Since(start)
-	self := work.Table(batch)
-	self.Rows()
-	batch.Tables = append(batch.Tables, self)
+	batch.Tables = append(batch.Tables, p.meter.Table(work, batch))
 	return batch, nil
 }
 
@@ -62,14 +67,44 @@ func (p *pipeline) tell(epoch int64, report snapshot.Report) {
 
 // share divides the time for `show stat`, which is read once for all scopes, by
 // their rows.
-func (p *pipeline) share(stat time.Duration) selfstat.Snapshot {
+func (p *pipeline) share(stat time.Duration) selfstat.Work {
 	frontends := p.aggregator.Rows(haproxy.FrontendRow)
 	backends := p.aggregator.Rows(haproxy.BackendRow)
 	servers := p.aggregator.Rows(haproxy.ServerRow)
 	part := func(rows int) time.Duration {
 		return time.Duration(float64(stat) * float64(rows) / float64(max(1, frontends+backends+servers)))
 	}
-	return selfstat.Snapshot{Frontends: part(frontends), Backends: part(backends), Servers: part(servers)}
+	return selfstat.Work{Frontends: part(frontends), Backends: part(backends), Servers: part(servers)}
+}
+
+// maxManifest is far beyond the manifest of any round.
+const maxManifest = 8 << 20
+
+// round returns what the snapshot says of its round; nil if it says nothing, as
+// those of the original.
+func (p *pipeline) round(epoch int64, files fs.FS) *selfstat.Round {
+	m, err := manifest(files)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		p.log.Warn("manifest can't be used", "snapshot", epoch, "err", err)
+		return nil
+	}
+	return &selfstat.Round{SocketsFailed: m.SocketsFailed, Duration: m.RoundDuration, Skew: m.RoundSkew}
+}
+
+func manifest(files fs.FS) (spool.Manifest, error) {
+	f, err := files.Open(spool.ManifestName)
+	if err != nil {
+		return spool.Manifest{}, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxManifest))
+	if err != nil {
+		return spool.Manifest{}, err
+	}
+	return spool.ParseManifest(text)
 }
 
 // timedConsumer measures how long a consumer takes for either command.
@@ -88,4 +123,31 @@ func (t *timedConsumer) Stat(socket string, s *haproxy.StatScanner) {
 	start := time.Now()
 	t.Consumer.Stat(socket, s)
 	t.stat += time.Since(start)
+}
+
+// countedFS counts the bytes that are read of its files.
+type countedFS struct {
+	fs.FS
+	read int64
+}
+
+// Open implements [fs.FS].
+func (c *countedFS) Open(name string) (fs.File, error) {
+	f, err := c.FS.Open(name)
+	if _, ok := f.(fs.ReadDirFile); err != nil || ok && name == "." {
+		return f, err
+	}
+	return countedFile{f, c}, nil
+}
+
+type countedFile struct {
+	fs.File
+	fs *countedFS
+}
+
+// Read implements [fs.File].
+func (c countedFile) Read(b []byte) (int, error) {
+	n, err := c.File.Read(b)
+	c.fs.read += int64(n)
+	return n, err
 }

@@ -13,6 +13,7 @@ import (
 	"haproxystats/internal/config"
 	"haproxystats/internal/pattern"
 	"haproxystats/internal/process"
+	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/sink/localstore"
@@ -48,16 +49,22 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, log *slo
 		return err
 	}
 	defer incoming.Close()
-	sinks, closeSinks, err := openSinks(c, hostname, log)
+	sinks, counts, closeSinks, err := openSinks(c, hostname, log)
 	if err != nil {
 		return err
 	}
 	defer closeSinks()
 
-	processor := process.New(process.Options{
+	var processor *process.Processor
+	sources := selfstat.Sources{
+		Spool:   incoming,
+		Retries: func() int64 { return processor.Stats().Retries },
+		Sinks:   counts,
+	}
+	processor = process.New(process.Options{
 		Source:           claims{incoming},
 		Sinks:            deliverers(sinks),
-		NewAggregator:    func() process.Aggregator { return newPipeline(options, log) },
+		NewAggregator:    func() process.Aggregator { return newPipeline(options, sources, log) },
 		Workers:          c.Process.Workers,
 		LivenessInterval: c.Process.LivenessCheckInterval,
 		Log:              log,
@@ -77,8 +84,8 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, log *slo
 	return g.Wait()
 }
 
-// openSinks opens the sinks that are configured.
-func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink, func(), error) {
+// openSinks opens the sinks that are configured, and says what they count.
+func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink, []selfstat.Sink, func(), error) {
 	paths := graphite.Paths{
 		Namespace:      c.Graphite.Namespace,
 		GroupNamespace: c.Graphite.GroupNamespace,
@@ -94,9 +101,9 @@ func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink
 		Log:        log.With("sink", "graphite"),
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	sinks := []sink.Sink{graphite.New(graphite.Options{
+	carbon := graphite.New(graphite.Options{
 		Server:         c.Graphite.Server,
 		Port:           c.Graphite.Port,
 		Paths:          paths,
@@ -108,11 +115,13 @@ func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink
 		Delay:          c.Graphite.Delay,
 		Queue:          queue,
 		Log:            log,
-	})}
+	})
+	sinks, counts := []sink.Sink{carbon}, []selfstat.Sink{graphiteCounts(carbon, queue)}
 	if c.LocalStore.Enabled {
-		sinks = append(sinks, localstore.New(c.LocalStore.Dir, paths))
+		store := localstore.New(c.LocalStore.Dir, paths)
+		sinks, counts = append(sinks, store), append(counts, localStoreCounts(store))
 	}
-	return sinks, func() { queue.Close() }, nil
+	return sinks, counts, func() { queue.Close() }, nil
 }
 
 func deliverers(sinks []sink.Sink) []process.Sink {

@@ -1,5 +1,11 @@
-// Package selfstat turns what haproxystats knows of its own work into metrics.
-// It measures nothing itself.
+// Package selfstat turns what haproxystats knows of its own work into metrics:
+// what a snapshot took, how it was collected, what waits, and how the sinks
+// fare.
+//
+// The tables of metrics here are the only list of them: what is emitted and
+// what docs/metrics.md says come of them. The package measures nothing itself
+// and keeps no state between snapshots; where the numbers come from, [Sources]
+// says.
 package selfstat
 
 import (
@@ -9,60 +15,58 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// Snapshot is the work that one snapshot made.
-type Snapshot struct {
-	// HAProxy is the time for `show info`; Frontends, Backends and Servers are
-	// the shares in the time for `show stat`, which is read once for all of
-	// them, by their numbers of rows.
-	HAProxy, Frontends, Backends, Servers time.Duration
-	// AllStats is the time for both.
-	AllStats time.Duration
-	// Total is the time from taking the snapshot to handing it to the sinks.
-	Total time.Duration
-	// BadRows and BadFiles count what could not be used.
-	BadRows, BadFiles int
+// Meter makes the metrics of one snapshot after another. It is not safe for
+// concurrent use: each worker has its own.
+type Meter struct {
+	sources Sources
+	table   *metric.Table
 }
 
-// columns of the table, in its order.
-var columns = []metric.Column{
-	{Name: "WallClockTimeHAProxy", Unit: "seconds", Help: "Time to read and combine show info"},
-	{Name: "WallClockTimeFrontends", Unit: "seconds", Help: "Share of the frontends in the time to read and combine show stat"},
-	{Name: "WallClockTimeBackends", Unit: "seconds", Help: "Share of the backends in the time to read and combine show stat"},
-	{Name: "WallClockTimeServers", Unit: "seconds", Help: "Share of the servers in the time to read and combine show stat"},
-	{Name: "WallClockTimeAllStats", Unit: "seconds", Help: "Time to read and combine all replies"},
-	{Name: "TotalWallClockTime", Unit: "seconds", Help: "Time from taking the snapshot to handing it to the sinks"},
-	{Name: "MetricsHAProxy", Unit: "metrics", Help: "Number of metrics of the HAProxy processes"},
-	{Name: "MetricsFrontend", Unit: "metrics", Help: "Number of metrics of frontends"},
-	{Name: "MetricsBackend", Unit: "metrics", Help: "Number of metrics of backends"},
-	{Name: "MetricsServer", Unit: "metrics", Help: "Number of metrics of servers"},
-	{Name: "BadRows", Unit: "rows", Help: "Rows and lines of the snapshot that could not be used"},
-	{Name: "BadFiles", Unit: "files", Help: "Files of the snapshot that could not be used, or not in whole"},
-}
-
-// Table returns the metrics of the work s on the snapshot that became b.
-func (s Snapshot) Table(b *metric.Batch) *metric.Table {
-	t := metric.NewTable(metric.Self, columns)
-	row := t.Row(metric.Entity{})
-	t.Touch(row)
-	column := 0
-	for _, d := range []time.Duration{s.HAProxy, s.Frontends, s.Backends, s.Servers, s.AllStats, s.Total} {
-		t.AddRat(row, column, big.NewRat(d.Round(time.Millisecond).Milliseconds(), 1000))
-		column++
+// New returns a meter of these sources.
+func New(s Sources) *Meter {
+	columns := Columns()
+	for _, sink := range s.Sinks {
+		columns = append(columns, sink.Columns()...)
 	}
-	var points [metric.Self + 1]int
+	return &Meter{sources: s, table: metric.NewTable(metric.Self, columns)}
+}
+
+// Table returns the metrics of the work on the snapshot that became b, and of
+// the sources as they are now. It is valid until the next call.
+func (m *Meter) Table(w Work, b *metric.Batch) *metric.Table {
+	m.table.Reset()
+	row := m.table.Row(metric.Entity{})
+	m.table.Touch(row)
+	f := facts{Work: w, Sources: m.sources, now: time.Now()}
 	for _, t := range b.Tables {
-		points[t.Scope()] += t.Points()
+		f.points[t.Scope()] += t.Points()
 	}
-	for _, n := range []int{
-		points[metric.Daemon] + points[metric.Process],
-		points[metric.Frontend],
-		points[metric.Backend],
-		points[metric.Server] + points[metric.ServerName],
-		s.BadRows,
-		s.BadFiles,
-	} {
-		t.Add(row, column, int64(n))
+	column := 0
+	for _, e := range ofSnapshot {
+		m.set(row, column, e.Column, e.value(&f))
 		column++
 	}
-	return t
+	for _, s := range m.sources.Sinks {
+		counts := s.Counts()
+		for _, list := range s.metrics() {
+			for _, e := range list {
+				m.set(row, column, e.Column, e.value(counts, f.now))
+				column++
+			}
+		}
+	}
+	m.table.Rows() // sorts, so that sinks can read at once
+	return m.table
+}
+
+// set puts a number into its cell, if there is one. Seconds come in
+// milliseconds.
+func (m *Meter) set(row, column int, c metric.Column, v number) {
+	switch {
+	case v.none:
+	case c.Unit == seconds:
+		m.table.AddRat(row, column, big.NewRat(v.n, 1000))
+	default:
+		m.table.Add(row, column, v.n)
+	}
 }

@@ -2,57 +2,170 @@ package selfstat
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"haproxystats/internal/metric"
 )
 
-func TestTable(t *testing.T) {
+type spool struct{}
+
+func (spool) Waiting() int          { return 6 }
+func (spool) Oldest() time.Duration { return 12345600 * time.Microsecond }
+func (spool) Corrupt() int64        { return 7 }
+
+var (
+	retries = func() int64 { return 8 }
+	stored  = Sink{Name: "local-store", Counts: func() Counts {
+		return Counts{Batches: 31, Metrics: 32, Bytes: 33, Failures: 34, Skipped: 35}
+	}}
+)
+
+// values returns what a table holds.
+func values(t *testing.T, table *metric.Table) map[string]float64 {
+	t.Helper()
+	rows := table.Rows()
+	if table.Scope() != metric.Self || len(rows) != 1 {
+		t.Fatalf("%d rows of scope %v", len(rows), table.Scope())
+	}
+	got := map[string]float64{}
+	for col, c := range table.Columns() {
+		if _, ok := got[c.Name]; ok {
+			t.Errorf("%s is there twice", c.Name)
+		}
+		if v, ok := table.At(rows[0], col); ok {
+			got[c.Name] = v.Number()
+		}
+	}
+	return got
+}
+
+// batch holds 4 frontend metrics, a process's, a server's and an aggregated
+// server's.
+func batch() *metric.Batch {
 	frontends := metric.NewTable(metric.Frontend, []metric.Column{{Name: "bin"}, {Name: "bout"}})
 	for _, name := range []string{"a", "b"} {
 		row := frontends.Row(metric.Entity{Name: name})
 		frontends.Touch(row)
 		frontends.Add(row, 0, 1)
+		frontends.Add(row, 1, 1)
 	}
-	server := func(s metric.Scope) *metric.Table {
-		st := metric.NewTable(s, []metric.Column{{Name: "scur"}})
-		row := st.Row(metric.Entity{Parent: "p", Name: "s"})
-		st.Touch(row)
-		st.Add(row, 0, 7)
-		return st
+	one := func(s metric.Scope) *metric.Table {
+		t := metric.NewTable(s, []metric.Column{{Name: "scur"}})
+		row := t.Row(metric.Entity{Parent: "p", Name: "s"})
+		t.Touch(row)
+		t.Add(row, 0, 7)
+		return t
 	}
-	b := &metric.Batch{Tables: []*metric.Table{frontends, server(metric.Server), server(metric.ServerName), server(metric.Process)}}
+	return &metric.Batch{Tables: []*metric.Table{frontends, one(metric.Server), one(metric.ServerName), one(metric.Process)}}
+}
 
-	got := map[string]float64{}
-	table := Snapshot{
-		HAProxy:   1499 * time.Microsecond,
-		Frontends: 2 * time.Millisecond,
-		Backends:  3 * time.Millisecond,
-		Servers:   1500 * time.Millisecond,
-		AllStats:  time.Minute,
-		Total:     time.Hour,
-		BadRows:   4,
-		BadFiles:  5,
-	}.Table(b)
-	for col, c := range table.Columns() {
-		v, ok := table.At(table.Rows()[0], col)
-		if !ok {
-			t.Errorf("%s has no value", c.Name)
+func TestTable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New(Sources{Spool: spool{}, Retries: retries, Sinks: []Sink{
+			{Name: "graphite", Queued: true, Counts: func() Counts {
+				return Counts{
+					Batches: 11, Metrics: 12, Bytes: 13, Failures: 14, Skipped: 15,
+					Queue: Queue{
+						Batches: 21, Metrics: 22, Bytes: 23, Resent: 24, Dropped: 25, Corrupt: 26,
+						OldestEpoch: time.Now().Unix() - 27,
+					},
+				}
+			}},
+			stored,
+		}})
+		time.Sleep(250 * time.Millisecond) // so that ages have decimals
+		got := values(t, m.Table(Work{
+			HAProxy:   1499 * time.Microsecond,
+			Frontends: 2 * time.Millisecond,
+			Backends:  3 * time.Millisecond,
+			Servers:   1500 * time.Millisecond,
+			AllStats:  time.Minute,
+			Total:     time.Hour,
+			Bytes:     1 << 33,
+			BadRows:   4,
+			BadFiles:  5,
+			Round:     &Round{SocketsFailed: 2, Duration: 1234567 * time.Microsecond, Skew: time.Millisecond},
+		}, batch()))
+		want := map[string]float64{
+			"WallClockTimeHAProxy": 0.001, "WallClockTimeFrontends": 0.002, "WallClockTimeBackends": 0.003,
+			"WallClockTimeServers": 1.5, "WallClockTimeAllStats": 60, "TotalWallClockTime": 3600,
+			"MetricsHAProxy": 1, "MetricsFrontend": 4, "MetricsBackend": 0, "MetricsServer": 2,
+			"BadRows": 4, "BadFiles": 5, "SnapshotBytes": 1 << 33,
+			"RoundDuration": 1.235, "RoundSkew": 0.001, "SocketsFailed": 2,
+			"QueueLength": 6, "QueueAge": 12.346, "CorruptSnapshots": 7, "SnapshotRetries": 8,
+			"GraphiteConfirmedBatches": 11, "GraphiteSentMetrics": 12, "GraphiteSentBytes": 13,
+			"GraphiteFailures": 14, "GraphiteSkippedMetrics": 15,
+			"GraphiteQueueBatches": 21, "GraphiteQueueMetrics": 22, "GraphiteQueueBytes": 23,
+			"GraphiteResentBatches": 24, "GraphiteDroppedMetrics": 25, "GraphiteCorruptBatches": 26,
+			"GraphiteQueueAge":           27.25,
+			"LocalStoreConfirmedBatches": 31, "LocalStoreSentMetrics": 32, "LocalStoreSentBytes": 33,
+			"LocalStoreFailures": 34, "LocalStoreSkippedMetrics": 35,
 		}
-		got[c.Name] = v.Number()
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("want -, got +:\n%s", d)
+		}
+	})
+}
+
+// TestNext has a second snapshot, which says nothing of its round, and a queue
+// that is empty or holds a snapshot from the future.
+func TestNext(t *testing.T) {
+	oldest := int64(0)
+	m := New(Sources{Spool: spool{}, Retries: retries, Sinks: []Sink{
+		{Name: "graphite", Queued: true, Counts: func() Counts { return Counts{Queue: Queue{OldestEpoch: oldest}} }},
+	}})
+	m.Table(Work{Total: time.Second, BadRows: 9, Round: &Round{SocketsFailed: 1}}, batch())
+	oldest = time.Now().Unix() + 3600
+	got := values(t, m.Table(Work{BadRows: 1}, &metric.Batch{}))
+	for _, name := range []string{"RoundDuration", "RoundSkew", "SocketsFailed"} {
+		if v, ok := got[name]; ok {
+			t.Errorf("%s is %v, want none", name, v)
+		}
 	}
 	for name, want := range map[string]float64{
-		"WallClockTimeHAProxy": 0.001, "WallClockTimeFrontends": 0.002, "WallClockTimeBackends": 0.003,
-		"WallClockTimeServers": 1.5, "WallClockTimeAllStats": 60, "TotalWallClockTime": 3600,
-		"MetricsHAProxy": 1, "MetricsFrontend": 2, "MetricsBackend": 0, "MetricsServer": 2,
-		"BadRows": 4, "BadFiles": 5,
+		"BadRows": 1, "TotalWallClockTime": 0, "MetricsFrontend": 0, "GraphiteQueueAge": 0,
 	} {
-		if got[name] != want {
-			t.Errorf("%s = %v, want %v", name, got[name], want)
+		if v, ok := got[name]; !ok || v != want {
+			t.Errorf("%s is %v (there: %v), want %v", name, v, ok, want)
 		}
-		delete(got, name)
 	}
-	if len(got) != 0 {
-		t.Errorf("not expected: %v", got)
+}
+
+// TestColumns wants every metric to be described and those that only grow to be
+// counters.
+func TestColumns(t *testing.T) {
+	counters := map[string]bool{"SnapshotRetries": true, "CorruptSnapshots": true}
+	for _, name := range []string{
+		"SentMetrics", "SentBytes", "ConfirmedBatches", "Failures", "SkippedMetrics",
+		"ResentBatches", "DroppedMetrics", "CorruptBatches",
+	} {
+		counters["Kafka"+name] = true
+	}
+	for _, c := range append(Columns(), Sink{Name: "kafka", Queued: true}.Columns()...) {
+		if c.Unit == "" || c.Help == "" {
+			t.Errorf("%s has unit %q and help %q", c.Name, c.Unit, c.Help)
+		}
+		if counter := c.Kind == metric.Counter; counter != counters[c.Name] {
+			t.Errorf("%s is a counter: %v", c.Name, counter)
+		}
+		delete(counters, c.Name)
+	}
+	if len(counters) > 0 {
+		t.Errorf("not there: %v", counters)
+	}
+}
+
+func BenchmarkTable(b *testing.B) {
+	graphite := stored
+	graphite.Name, graphite.Queued = "graphite", true
+	m := New(Sources{Spool: spool{}, Retries: retries, Sinks: []Sink{graphite, stored}})
+	work := Work{Total: 1234567 * time.Microsecond, Round: &Round{Duration: time.Second}}
+	snapshot := batch()
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Table(work, snapshot)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"text/template"
 
 	"haproxystats/internal/haproxy"
+	"haproxystats/internal/metric"
+	"haproxystats/internal/selfstat"
 )
 
 //go:embed metrics.md.tmpl
@@ -35,6 +37,8 @@ func render() ([]byte, error) {
 		"Server":    table(haproxy.StatFields(), haproxy.Server),
 		"InfoOther": others(haproxy.InfoFields()),
 		"StatOther": others(haproxy.StatFields()),
+		"Self":      self(),
+		"Sinks":     sinks(),
 	})
 	return out.Bytes(), err
 }
@@ -66,4 +70,32 @@ func others(fields []haproxy.Field) string {
 		}
 	}
 	return strings.Join(names, ", ")
+}
+
+// kinds are the words for what a self metric is.
+var kinds = map[metric.Kind]string{metric.Gauge: "gauge", metric.Counter: "counter"}
+
+// self lists what haproxystats says of a snapshot and of its queue.
+func self() string {
+	var lines []string
+	for _, c := range selfstat.Columns() {
+		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s |", c.Name, kinds[c.Kind], c.Unit, c.Help))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sinks lists what haproxystats says of the sinks, which have the same metrics
+// but for those of a queue.
+func sinks() string {
+	graphite := selfstat.Sink{Name: "graphite", Queued: true}.Columns()
+	store := selfstat.Sink{Name: "local-store"}.Columns()
+	var lines []string
+	for i, c := range graphite {
+		second := ""
+		if i < len(store) {
+			second = "`" + store[i].Name + "`"
+		}
+		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s | %s |", c.Name, second, kinds[c.Kind], c.Unit, c.Help))
+	}
+	return strings.Join(lines, "\n")
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"haproxystats/internal/haproxy"
+	"haproxystats/internal/selfstat"
 )
 
 func TestDocumentIsUpToDate(t *testing.T) {
@@ -55,6 +56,27 @@ func TestEveryFieldIsInItsSections(t *testing.T) {
 		check(f, servers, haproxy.Server)
 		if f.Combine == haproxy.Never && !strings.Contains(servers, "`"+f.Name+"`") {
 			t.Errorf("%s is nowhere", f.Name)
+		}
+	}
+}
+
+func TestEverySelfMetricHasALine(t *testing.T) {
+	text, err := render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Self metrics\n")
+	columns := append(selfstat.Columns(), selfstat.Sink{Name: "graphite", Queued: true}.Columns()...)
+	columns = append(columns, selfstat.Sink{Name: "local-store"}.Columns()...)
+	for _, c := range columns {
+		n := 0
+		for line := range strings.Lines(section) {
+			if strings.Contains(line, "`"+c.Name+"`") && strings.HasSuffix(line, "| "+c.Unit+" | "+c.Help+" |\n") {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s has %d lines", c.Name, n)
 		}
 	}
 }

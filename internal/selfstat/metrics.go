@@ -1,0 +1,197 @@
+package selfstat
+
+import (
+	"time"
+
+	"haproxystats/internal/metric"
+)
+
+// seconds is the unit of times, which have three decimals.
+const seconds = "seconds"
+
+// facts are what the metrics of one snapshot are made of.
+type facts struct {
+	Work
+	Sources
+	points [metric.Self + 1]int // of the batch, by scope
+	now    time.Time
+}
+
+// number is a value, in milliseconds where the unit is seconds, or none.
+type number struct {
+	n    int64
+	none bool
+}
+
+func count[N int | int64](n N) number { return number{n: int64(n)} }
+
+func length(d time.Duration) number { return number{n: d.Round(time.Millisecond).Milliseconds()} }
+
+// ofRound is a number that only some snapshots tell.
+func ofRound(f *facts, n func(*Round) number) number {
+	if f.Round == nil {
+		return number{none: true}
+	}
+	return n(f.Round)
+}
+
+// snapshotMetric is a metric that is there once.
+type snapshotMetric struct {
+	metric.Column
+	value func(*facts) number
+}
+
+var ofSnapshot = []snapshotMetric{
+	{metric.Column{
+		Name: "WallClockTimeHAProxy", Unit: seconds,
+		Help: "Time to read and combine the replies to `show info`",
+	}, func(f *facts) number { return length(f.HAProxy) }},
+	{metric.Column{
+		Name: "WallClockTimeFrontends", Unit: seconds,
+		Help: "Share of frontends, by their rows, in the time to read and combine the replies to `show stat`",
+	}, func(f *facts) number { return length(f.Frontends) }},
+	{metric.Column{
+		Name: "WallClockTimeBackends", Unit: seconds,
+		Help: "Share of backends in that time",
+	}, func(f *facts) number { return length(f.Backends) }},
+	{metric.Column{
+		Name: "WallClockTimeServers", Unit: seconds,
+		Help: "Share of servers in that time",
+	}, func(f *facts) number { return length(f.Servers) }},
+	{metric.Column{
+		Name: "WallClockTimeAllStats", Unit: seconds,
+		Help: "Time to read and combine both kinds of replies",
+	}, func(f *facts) number { return length(f.AllStats) }},
+	{metric.Column{
+		Name: "TotalWallClockTime", Unit: seconds,
+		Help: "Time from taking the snapshot to handing its metrics to the sinks",
+	}, func(f *facts) number { return length(f.Total) }},
+	{metric.Column{
+		Name: "MetricsHAProxy", Unit: "metrics",
+		Help: "Daemon and process metrics of the snapshot",
+	}, func(f *facts) number { return count(f.points[metric.Daemon] + f.points[metric.Process]) }},
+	{metric.Column{
+		Name: "MetricsFrontend", Unit: "metrics",
+		Help: "Frontend metrics of the snapshot",
+	}, func(f *facts) number { return count(f.points[metric.Frontend]) }},
+	{metric.Column{
+		Name: "MetricsBackend", Unit: "metrics",
+		Help: "Backend metrics of the snapshot",
+	}, func(f *facts) number { return count(f.points[metric.Backend]) }},
+	{metric.Column{
+		Name: "MetricsServer", Unit: "metrics",
+		Help: "Server metrics of the snapshot, aggregated servers included",
+	}, func(f *facts) number { return count(f.points[metric.Server] + f.points[metric.ServerName]) }},
+	{metric.Column{
+		Name: "BadRows", Unit: "rows",
+		Help: "Rows and lines of the snapshot that could not be used",
+	}, func(f *facts) number { return count(f.BadRows) }},
+	{metric.Column{
+		Name: "BadFiles", Unit: "files",
+		Help: "Files of the snapshot that could not be used, or not in whole",
+	}, func(f *facts) number { return count(f.BadFiles) }},
+	{metric.Column{
+		Name: "SnapshotBytes", Unit: "bytes",
+		Help: "Size of the replies of the snapshot that were read",
+	}, func(f *facts) number { return count(f.Bytes) }},
+	{metric.Column{
+		Name: "RoundDuration", Unit: seconds,
+		Help: "Time that haproxystats-pull took for the replies; only of snapshots with a manifest",
+	}, func(f *facts) number {
+		return ofRound(f, func(r *Round) number { return length(r.Duration) })
+	}},
+	{metric.Column{
+		Name: "RoundSkew", Unit: seconds,
+		Help: "Time by which the round began late; only of snapshots with a manifest",
+	}, func(f *facts) number {
+		return ofRound(f, func(r *Round) number { return length(r.Skew) })
+	}},
+	{metric.Column{
+		Name: "SocketsFailed", Unit: "sockets",
+		Help: "Sockets that are lacking in the snapshot; only of snapshots with a manifest",
+	}, func(f *facts) number {
+		return ofRound(f, func(r *Round) number { return count(r.SocketsFailed) })
+	}},
+	{metric.Column{
+		Name: "QueueLength", Unit: "snapshots",
+		Help: "Snapshots in `src-dir` that wait for a worker",
+	}, func(f *facts) number { return count(f.Spool.Waiting()) }},
+	{metric.Column{
+		Name: "QueueAge", Unit: seconds,
+		Help: "Age of the oldest snapshot in `src-dir`, this one included",
+	}, func(f *facts) number { return length(f.Spool.Oldest()) }},
+	{metric.Column{
+		Name: "SnapshotRetries", Unit: "tries", Kind: metric.Counter,
+		Help: "Tries at snapshots that did not get them done, whatever the cause",
+	}, func(f *facts) number { return count(f.Retries()) }},
+	{metric.Column{
+		Name: "CorruptSnapshots", Unit: "snapshots", Kind: metric.Counter,
+		Help: "Snapshots that were given up and moved to the directory beside `src-dir` that ends in `.corrupt`",
+	}, func(f *facts) number { return count(f.Spool.Corrupt()) }},
+}
+
+// sinkMetric is a metric that is there for each sink, behind its prefix.
+type sinkMetric struct {
+	metric.Column
+	value func(Counts, time.Time) number
+}
+
+var ofSink = []sinkMetric{
+	{metric.Column{
+		Name: "SentMetrics", Unit: "metrics", Kind: metric.Counter,
+		Help: "Metrics that the destination has confirmed",
+	}, func(c Counts, _ time.Time) number { return count(c.Metrics) }},
+	{metric.Column{
+		Name: "SentBytes", Unit: "bytes", Kind: metric.Counter,
+		Help: "Size of these metrics",
+	}, func(c Counts, _ time.Time) number { return count(c.Bytes) }},
+	{metric.Column{
+		Name: "ConfirmedBatches", Unit: "batches", Kind: metric.Counter,
+		Help: "Batches, of one snapshot each, that the destination has confirmed",
+	}, func(c Counts, _ time.Time) number { return count(c.Batches) }},
+	{metric.Column{
+		Name: "Failures", Unit: "tries", Kind: metric.Counter,
+		Help: "Tries to deliver a batch that were not confirmed",
+	}, func(c Counts, _ time.Time) number { return count(c.Failures) }},
+	{metric.Column{
+		Name: "SkippedMetrics", Unit: "metrics", Kind: metric.Counter,
+		Help: "Metrics that were left out because their path is too long",
+	}, func(c Counts, _ time.Time) number { return count(c.Skipped) }},
+}
+
+// ofQueue are the metrics of a sink's own queue.
+var ofQueue = []sinkMetric{
+	{metric.Column{
+		Name: "QueueBatches", Unit: "batches",
+		Help: "Batches that wait in the sink's queue",
+	}, func(c Counts, _ time.Time) number { return count(c.Queue.Batches) }},
+	{metric.Column{
+		Name: "QueueMetrics", Unit: "metrics",
+		Help: "Metrics that wait in the sink's queue",
+	}, func(c Counts, _ time.Time) number { return count(c.Queue.Metrics) }},
+	{metric.Column{
+		Name: "QueueBytes", Unit: "bytes",
+		Help: "Size of the sink's queue on disk",
+	}, func(c Counts, _ time.Time) number { return count(c.Queue.Bytes) }},
+	{metric.Column{
+		Name: "QueueAge", Unit: seconds,
+		Help: "Age of the oldest snapshot in the sink's queue, 0 when it is empty",
+	}, func(c Counts, now time.Time) number {
+		if c.Queue.OldestEpoch == 0 {
+			return number{}
+		}
+		return length(max(0, now.Sub(time.Unix(c.Queue.OldestEpoch, 0))))
+	}},
+	{metric.Column{
+		Name: "ResentBatches", Unit: "batches", Kind: metric.Counter,
+		Help: "Batches of those confirmed that came out of the sink's queue",
+	}, func(c Counts, _ time.Time) number { return count(c.Queue.Resent) }},
+	{metric.Column{
+		Name: "DroppedMetrics", Unit: "metrics", Kind: metric.Counter,
+		Help: "Metrics that the sink's queue has lost, because it was full or its files vanished",
+	}, func(c Counts, _ time.Time) number { return count(c.Queue.Dropped) }},
+	{metric.Column{
+		Name: "CorruptBatches", Unit: "batches", Kind: metric.Counter,
+		Help: "Files of the sink's queue that were damaged and set aside",
+	}, func(c Counts, _ time.Time) number { return count(c.Queue.Corrupt) }},
+}
