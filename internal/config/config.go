@@ -118,6 +118,11 @@ type Pull struct {
 	// haproxystats-pull collects nothing: haproxystats-process has fallen behind or
 	// is not running.
 	QueueSize int
+	// What becomes of a round in which some of the sockets fail: `discard` drops
+	// it, `keep` keeps what the others have answered. Sums are too low then; the
+	// metric `haproxystats.SocketsFailed` tells when. A round in which all fail is
+	// dropped.
+	OnPartial OnPartial
 }
 
 // Process is the section [process].
@@ -234,6 +239,15 @@ type LogFormat string
 const (
 	LogText LogFormat = "text"
 	LogJSON LogFormat = "json"
+)
+
+// OnPartial is what becomes of a round in which some sockets fail.
+type OnPartial string
+
+// The fates of such a round.
+const (
+	PartialDiscard OnPartial = "discard"
+	PartialKeep    OnPartial = "keep"
 )
 
 // MetricSet is a choice of metrics.

@@ -33,7 +33,7 @@ func defaultConfig() Config {
 			Retries: 1, Timeout: 100 * time.Millisecond, Interval: 500 * time.Millisecond,
 			PullTimeout: 2 * time.Second, PullInterval: 10 * time.Second, BufferLimit: 6 << 20,
 			DstDir: "/var/lib/haproxystats/incoming", TmpDstDir: "/var/lib/haproxystats/incoming.tmp",
-			Workers: 8, QueueSize: 360,
+			Workers: 8, QueueSize: 360, OnPartial: PartialDiscard,
 		},
 		Process: Process{
 			LogLevel: slog.LevelInfo, LogFormat: LogText, SrcDir: "/var/lib/haproxystats/incoming",
@@ -95,6 +95,7 @@ dst-dir = ${paths:base-dir}/in
 tmp-dst-dir = ${dst-dir}.tmp
 workers = 1
 queue-size = 1
+on-partial = Keep
 [process]
 loglevel = WARN
 src-dir = ${pull:dst-dir}
@@ -140,7 +141,7 @@ dir = /l
 			LogLevel: LevelCritical, LogFormat: LogText, SocketDir: "/srv/sockets",
 			Servers: []Server{{"tcp", "a:1"}, {"unix", "/b"}},
 			Timeout: time.Second, Interval: time.Second / 10, PullTimeout: time.Second / 2, PullInterval: 10 * time.Second,
-			BufferLimit: 1, DstDir: "/srv/in", TmpDstDir: "/srv/in.tmp", Workers: 1, QueueSize: 1,
+			BufferLimit: 1, DstDir: "/srv/in", TmpDstDir: "/srv/in.tmp", Workers: 1, QueueSize: 1, OnPartial: PartialKeep,
 		},
 		Process: Process{
 			LogLevel: slog.LevelWarn, LogFormat: LogJSON, SrcDir: "/srv/in", Workers: 16, MetricSet: MetricsClassic,
@@ -157,10 +158,10 @@ dir = /l
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 59}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 60}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 60}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 61}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 62}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 63}}},
 	}
 	for _, groups := range [][]Group{got.FrontendGroups, got.ServerGroups} {
 		for i := range groups {

@@ -19,6 +19,8 @@ var logFormat = oneOf(map[string]LogFormat{"text": LogText, "json": LogJSON}, "t
 
 var metricSet = oneOf(map[string]MetricSet{"all": MetricsAll, "classic": MetricsClassic}, "all", "classic")
 
+var onPartial = oneOf(map[string]OnPartial{"discard": PartialDiscard, "keep": PartialKeep}, "discard", "keep")
+
 // options is the table that everything about options follows. Texts of
 // defaults are those that haproxystats 0.5 prints; its directories are written
 // with a reference, so that they follow base-dir.
@@ -45,6 +47,7 @@ var options = []Option{
 	option("pull", "tmp-dst-dir", "${paths:base-dir}/incoming.tmp", directory, func(c *Config) *string { return &c.Pull.TmpDstDir }),
 	option("pull", "workers", "8", whole(1), func(c *Config) *int { return &c.Pull.Workers }),
 	option("pull", "queue-size", "360", whole(1), func(c *Config) *int { return &c.Pull.QueueSize }),
+	since1(option("pull", "on-partial", "discard", onPartial, func(c *Config) *OnPartial { return &c.Pull.OnPartial })),
 
 	optional("process", "loglevel", logLevel, func(c *Config) *slog.Level { return &c.Process.LogLevel }),
 	since1(optional("process", "log-format", logFormat, func(c *Config) *LogFormat { return &c.Process.LogFormat })),
