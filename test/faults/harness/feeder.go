@@ -1,12 +1,14 @@
 package harness
 
 import (
+	"context"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // Feeder hands over snapshots of a Source's by one rename, at any pace and under
@@ -16,8 +18,9 @@ type Feeder struct {
 	src           *Source
 	incoming, tmp string
 
-	mu  sync.Mutex
-	fed map[int64]int64 // rounds, by time
+	mu     sync.Mutex
+	fed    map[int64]int64 // rounds, by time
+	latest int64
 }
 
 // Feeder makes a queue where there is none, and hands snapshots over to it.
@@ -36,7 +39,10 @@ func (f *Feeder) Feed(epoch, round int64) {
 
 // TryFeed is Feed for a queue that may refuse.
 func (f *Feeder) TryFeed(epoch, round int64) error {
-	return f.hand(epoch, f.src.Snapshot(round), func() { f.fed[epoch] = round })
+	return f.hand(epoch, f.src.Snapshot(round), func() {
+		f.fed[epoch] = round
+		f.latest = max(f.latest, epoch)
+	})
 }
 
 // FeedFiles hands over any files; the snapshot is not counted among the fed.
@@ -61,6 +67,48 @@ func (f *Feeder) hand(epoch int64, files map[string][]byte, done func()) error {
 	defer f.mu.Unlock()
 	done()
 	return os.Rename(staged, filepath.Join(f.incoming, name))
+}
+
+// FirstEpoch is the time of the first snapshot that Keep and Settle hand over.
+const FirstEpoch = 1_700_000_000
+
+// Next hands over one more snapshot, a second later than the last one.
+func (f *Feeder) Next() (epoch int64) {
+	f.site.T.Helper()
+	epoch, err := f.tryNext()
+	f.site.Must(err)
+	return epoch
+}
+
+func (f *Feeder) tryNext() (epoch int64, err error) {
+	f.mu.Lock()
+	epoch = max(FirstEpoch, f.latest+1)
+	f.mu.Unlock()
+	return epoch, f.TryFeed(epoch, epoch-FirstEpoch+1)
+}
+
+// Keep hands over snapshots at a pace until stop is called.
+func (f *Feeder) Keep(pace time.Duration) (stop func()) {
+	ctx, cancel := context.WithCancel(f.site.Ctx)
+	var feeding sync.WaitGroup
+	feeding.Go(func() {
+		tick := time.NewTicker(pace)
+		defer tick.Stop()
+		for {
+			if _, err := f.tryNext(); err != nil {
+				f.site.fail(err)
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	stop = func() { cancel(); feeding.Wait() }
+	f.site.T.Cleanup(stop)
+	return stop
 }
 
 // Fed returns what was handed over: the rounds, by time.

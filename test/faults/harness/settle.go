@@ -73,14 +73,12 @@ func (s *Site) Settle(want Settlement) Finding {
 		s.T.Errorf("a fresh snapshot took %v to arrive, want at most %v", fresh, FreshLimit)
 	}
 	if want.LocalStore {
-		book := s.Stored(want.Ledger.src(want), filepath.Join(base, "local-store"))
+		book := s.Stored(want.Oracle.Book.src, filepath.Join(base, "local-store"))
 		s.judge("local-store", book.Compare(accepted, rounds), 0)
 	}
 	s.NoLeaks(base)
 	return f
 }
-
-func (l *Ledger) src(want Settlement) *Source { return want.Oracle.Book.src }
 
 func (s *Site) judge(sink string, f Finding, repeats int) {
 	s.T.Helper()
@@ -95,11 +93,7 @@ func (s *Site) fresh(want Settlement) time.Duration {
 	s.T.Helper()
 	before := len(want.Ledger.Arrivals())
 	if want.Feeder != nil {
-		epoch := int64(1)
-		if fed := want.Feeder.Epochs(); len(fed) > 0 {
-			epoch = fed[len(fed)-1] + 1
-		}
-		want.Feeder.Feed(epoch, epoch)
+		want.Feeder.Next()
 	}
 	came := want.Ledger.WaitCame(before + 1)
 	s.Must(want.Oracle.Book.WaitWhole(s.Ctx, came.Epoch))
@@ -124,6 +118,22 @@ func (s *Site) Stored(src *Source, dir string) *Book {
 		}
 	}
 	return book
+}
+
+// WaitStored waits until local-store, below the site's own base directory, has
+// files of these times.
+func (s *Site) WaitStored(limit time.Duration, epochs ...int64) {
+	s.T.Helper()
+	s.Until(fmt.Sprintf("local-store to have %d snapshots", len(epochs)), limit, func() bool {
+		for len(epochs) > 0 {
+			name := strconv.FormatInt(epochs[0], 10)
+			if _, err := os.Stat(filepath.Join(s.Base(), "local-store", name, "stats")); err != nil {
+				return false
+			}
+			epochs = epochs[1:]
+		}
+		return true
+	})
 }
 
 func countSuffix(dir, suffix string) int {
