@@ -37,13 +37,14 @@ func runPull(ctx context.Context, c *config.Config, log *slog.Logger) error {
 			BufferLimit: c.Pull.BufferLimit,
 			Log:         log,
 		},
-		SocketDir: c.Pull.SocketDir,
-		Servers:   sockets(c.Pull.Servers),
-		Interval:  c.Pull.PullInterval,
-		Timeout:   c.Pull.PullTimeout,
-		QueueSize: c.Pull.QueueSize,
-		Workers:   c.Pull.Workers,
-		Log:       log,
+		SocketDir:   c.Pull.SocketDir,
+		Servers:     sockets(c.Pull.Servers),
+		Interval:    c.Pull.PullInterval,
+		Timeout:     c.Pull.PullTimeout,
+		QueueSize:   c.Pull.QueueSize,
+		Workers:     c.Pull.Workers,
+		KeepPartial: c.Pull.OnPartial == config.PartialKeep,
+		Log:         log,
 	}
 	return puller.Run(ctx)
 }
@@ -70,4 +71,10 @@ func (s stagingSpool) Stage(epoch int64) (pull.Stage, error) {
 // stage makes a spool.Draft a pull.Stage.
 type stage struct{ *spool.Draft }
 
-func (s stage) Create(name string) (io.WriteCloser, error) { return s.Draft.Create(name) }
+func (s stage) Commit(r pull.Round) error {
+	round := spool.Round{Duration: r.Duration, Skew: r.Skew}
+	for _, f := range r.Failed {
+		round.Failed = append(round.Failed, spool.Failure{Socket: f.Socket.Address, Cause: f.Err.Error()})
+	}
+	return s.Draft.Commit(round)
+}

@@ -59,7 +59,7 @@ func TestSpool(t *testing.T) {
 		fmt.Fprintln(f, epoch)
 		f.Write(recording)
 		f.Close()
-		if err := d.Commit(); err != nil {
+		if err := d.Commit(spool.Round{}); err != nil {
 			t.Error(err)
 		}
 	}

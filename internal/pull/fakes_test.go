@@ -20,10 +20,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type memory struct {
 	mu      sync.Mutex
 	stored  map[int64]map[string][]byte
-	staged  int // stages that are neither committed nor discarded
-	waiting int // snapshots of others
+	last    Round // the latest one that was stored
+	staged  int   // stages that are neither committed nor discarded
+	waiting int   // snapshots of others
 
-	waitingErr, stageErr, commitErr, discardErr error
+	waitingErr, stageErr, removeErr, commitErr, discardErr error
 }
 
 func (m *memory) Waiting() (int, error) {
@@ -75,7 +76,23 @@ func (s *memoryStage) Create(name string) (io.WriteCloser, error) {
 	return &memoryFile{stage: s, name: name}, nil
 }
 
-func (s *memoryStage) Commit() error {
+func (s *memoryStage) Remove(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.files[name]; !ok {
+		return &fs.PathError{Op: "remove", Path: name, Err: fs.ErrNotExist}
+	}
+	if s.memory.removeErr != nil {
+		return s.memory.removeErr
+	}
+	if s.open != 0 {
+		return fs.ErrInvalid
+	}
+	delete(s.files, name)
+	return nil
+}
+
+func (s *memoryStage) Commit(r Round) error {
 	m := s.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -89,7 +106,7 @@ func (s *memoryStage) Commit() error {
 	if m.stored == nil {
 		m.stored = make(map[int64]map[string][]byte)
 	}
-	m.stored[s.epoch] = s.files
+	m.stored[s.epoch], m.last = s.files, r
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync/atomic"
 )
 
 // files writes the files of one snapshot, not more of them at the same time than
@@ -13,7 +12,6 @@ type files struct {
 	stage   Stage
 	ctx     context.Context // ends with the round
 	workers chan struct{}
-	size    atomic.Int64 // bytes written
 }
 
 // work waits for a worker and does something on it. A disk that hangs keeps the
@@ -43,13 +41,14 @@ func (f *files) create(name string) (*file, error) {
 type file struct {
 	files *files
 	to    io.WriteCloser
+	size  int64 // bytes written
 }
 
 // Write writes p when a worker is free.
 func (f *file) Write(p []byte) (n int, err error) {
 	err = f.files.work(func() (err error) {
 		n, err = f.to.Write(p)
-		f.files.size.Add(int64(n))
+		f.size += int64(n)
 		return err
 	})
 	return n, err

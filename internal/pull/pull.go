@@ -34,10 +34,29 @@ type Spool interface {
 type Stage interface {
 	// Create makes a file of the snapshot. Many calls are made at once.
 	Create(name string) (io.WriteCloser, error)
+	// Remove takes a file back that is closed. One that was not created is an
+	// error that satisfies errors.Is(err, fs.ErrNotExist).
+	Remove(name string) error
 	// Commit hands the snapshot over. All files are closed by then.
-	Commit() error
+	Commit(Round) error
 	// Discard removes everything.
 	Discard() error
+}
+
+// Round says how a snapshot was made.
+type Round struct {
+	// Failed are the sockets that have no files in it.
+	Failed []Failure
+	// Duration is how long the sockets took.
+	Duration time.Duration
+	// Skew is how long after its time the round began.
+	Skew time.Duration
+}
+
+// Failure is a socket that has failed, and why.
+type Failure struct {
+	Socket Socket
+	Err    error
 }
 
 // Puller makes rounds. Its fields must not be changed once it runs.
@@ -61,6 +80,9 @@ type Puller struct {
 	// time. Sockets that have nothing to write take no worker, so that one
 	// that does not answer delays no other. 0 means no bound.
 	Workers int
+	// KeepPartial keeps what the other sockets have answered when some have
+	// failed. Without it such a round is dropped.
+	KeepPartial bool
 	// Log is told of every round.
 	Log *slog.Logger
 	// Now is the clock that names snapshots. Nil means [time.Now].
@@ -77,7 +99,8 @@ func (p *Puller) Run(ctx context.Context) error {
 	plan := newSchedule(now(), max(p.Interval, time.Second))
 	used := new(epochs)
 	for {
-		p.round(ctx, plan.epoch(now()), used)
+		start := now()
+		p.round(ctx, plan.epoch(start), plan.skew(start), used)
 		pause := time.NewTimer(plan.next(now()))
 		select {
 		case <-pause.C:

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"sync"
 	"time"
 )
 
 // round makes one snapshot, or logs why there is none.
-func (p *Puller) round(ctx context.Context, epoch int64, used *epochs) {
+func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, used *epochs) {
 	start := time.Now()
 	waiting, err := p.Spool.Waiting()
 	if err != nil {
@@ -36,21 +35,60 @@ func (p *Puller) round(ctx context.Context, epoch int64, used *epochs) {
 		return
 	}
 
-	size, failed := p.fetchAll(ctx, stage, sockets)
-	if failed == 0 {
-		if err = stage.Commit(); err == nil {
+	outcomes := p.fetchAll(ctx, stage, sockets)
+	round := Round{Failed: failures(outcomes), Duration: time.Since(start), Skew: skew}
+	if p.keeps(ctx, len(round.Failed), len(sockets)) {
+		if err = handOver(stage, outcomes, round); err == nil {
 			used.add(epoch)
-			p.Log.Info("snapshot stored", "epoch", epoch, "sockets", len(sockets), "bytes", size, "duration", time.Since(start))
+			p.tell(epoch, outcomes, round, time.Since(start))
 			return
 		}
 		p.Log.Error("round dropped: the snapshot can't be handed over", "epoch", epoch, "err", err)
 	} else if ctx.Err() == nil {
 		p.Log.Error("round dropped: sockets have failed",
-			"epoch", epoch, "sockets", len(sockets), "failed", failed, "duration", time.Since(start))
+			"epoch", epoch, "sockets", len(sockets), "failed", len(round.Failed), "duration", round.Duration)
 	}
 	if err := stage.Discard(); err != nil {
 		p.Log.Error("dropped snapshot can't be removed", "epoch", epoch, "err", err)
 	}
+}
+
+// keeps says whether a round in which so many sockets have failed is handed over.
+// One that was cut short by the end of the program is not: most of its sockets
+// have not failed.
+func (p *Puller) keeps(ctx context.Context, failed, sockets int) bool {
+	return failed == 0 || p.KeepPartial && failed < sockets && ctx.Err() == nil
+}
+
+// handOver commits the stage without what is left of sockets that have failed.
+func handOver(stage Stage, outcomes []outcome, r Round) error {
+	for _, o := range outcomes {
+		if o.err == nil {
+			continue
+		}
+		for _, suffix := range []string{infoSuffix, statSuffix} {
+			if err := stage.Remove(o.name + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return stage.Commit(r)
+}
+
+// tell logs a snapshot that was handed over.
+func (p *Puller) tell(epoch int64, outcomes []outcome, r Round, took time.Duration) {
+	var size int64
+	for _, o := range outcomes {
+		if o.err == nil {
+			size += o.size
+		}
+	}
+	if len(r.Failed) > 0 {
+		p.Log.Warn("snapshot stored without the sockets that have failed", "epoch", epoch,
+			"sockets", len(outcomes), "failed", len(r.Failed), "bytes", size, "duration", took)
+		return
+	}
+	p.Log.Info("snapshot stored", "epoch", epoch, "sockets", len(outcomes), "bytes", size, "duration", took)
 }
 
 // stage begins a snapshot at the first second from epoch on, up to the next
@@ -68,51 +106,4 @@ func (p *Puller) stage(epoch int64, used *epochs) (Stage, int64, error) {
 	// one that is far from its time.
 	stage, err := p.Spool.Stage(epoch)
 	return stage, epoch, err
-}
-
-// fetchAll asks all sockets at once and returns the number of bytes stored and
-// of sockets that have failed.
-func (p *Puller) fetchAll(ctx context.Context, stage Stage, sockets []Socket) (size int64, failed int) {
-	fetching := ctx
-	if p.Timeout > 0 {
-		var cancel context.CancelFunc
-		fetching, cancel = context.WithTimeout(ctx, p.Timeout)
-		defer cancel()
-	}
-	workers := p.Workers
-	if workers <= 0 {
-		workers = len(sockets)
-	}
-	files := &files{stage: stage, ctx: fetching, workers: make(chan struct{}, workers)}
-	errs := make([]error, len(sockets))
-	var wg sync.WaitGroup
-	for i, name := range names(sockets) {
-		wg.Go(func() { errs[i] = p.fetch(fetching, files, sockets[i], name) })
-	}
-	wg.Wait()
-	for i, err := range errs {
-		if err == nil {
-			continue
-		}
-		failed++
-		if ctx.Err() == nil {
-			p.Log.Error("socket failed", "socket", sockets[i].Address, "err", err)
-		}
-	}
-	return files.size.Load(), failed
-}
-
-// fetch stores the replies of one socket.
-func (p *Puller) fetch(ctx context.Context, files *files, s Socket, name string) (err error) {
-	info, err := files.create(name + "_info")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, info.Close()) }()
-	stat, err := files.create(name + "_stat")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stat.Close()) }()
-	return p.Fetcher.Fetch(ctx, s.Network, s.Address, info, stat)
 }

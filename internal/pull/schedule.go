@@ -41,4 +41,9 @@ func (s *schedule) epoch(now time.Time) int64 {
 	return time.Unix(0, s.slot).Unix()
 }
 
+// skew returns how long after its slot the present round begins.
+func (s *schedule) skew(now time.Time) time.Duration {
+	return max(0, now.Sub(time.Unix(0, s.slot)))
+}
+
 func modulo(n, m int64) int64 { return (n%m + m) % m }

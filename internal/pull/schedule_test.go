@@ -74,8 +74,12 @@ func TestNoTwoSnapshotsOfOneName(t *testing.T) {
 	spool := new(memory)
 	p := &Puller{Spool: spool, Interval: 10 * time.Second}
 	var used epochs
-	recent := make(map[int64]int) // round of each second
-	dropped := 0
+	named := make(map[int64]int) // how many seconds had been used before each
+	total, dropped := 0, 0
+	taken := func(second int64) bool {
+		n, ok := named[second]
+		return ok && total-n <= remembered
+	}
 	now := at(0.9999)
 	s := newSchedule(now, p.Interval)
 	for round := range rounds {
@@ -89,22 +93,24 @@ func TestNoTwoSnapshotsOfOneName(t *testing.T) {
 		if err != nil {
 			t.Fatalf("seed %d, round %d: %v", seed, round, err)
 		}
-		if before, ok := recent[epoch]; ok && round-before < remembered {
+		if taken(epoch) {
 			// Only where every second up to the next round has been used.
 			for second := planned; second < planned+10; second++ {
-				if before, ok := recent[second]; !ok || round-before > remembered {
-					t.Fatalf("seed %d: rounds %d and %d are both named %d, and %d is free", seed, before, round, epoch, second)
+				if !taken(second) {
+					t.Fatalf("seed %d, round %d: named %d again, and %d is free", seed, round, epoch, second)
 				}
 			}
+		} else {
+			named[epoch] = total
+			total++
 		}
-		recent[epoch] = round
 		if off := epoch - now.Unix(); off < -1 || off >= 10 {
 			t.Fatalf("seed %d, round %d: named %d at %d", seed, round, epoch, now.Unix())
 		}
 		if _, ok := spool.stored[epoch]; ok {
 			t.Fatalf("seed %d, round %d: %d is in the queue already", seed, round, epoch)
 		}
-		if err := stage.Commit(); err != nil {
+		if err := stage.Commit(Round{}); err != nil {
 			t.Fatal(err)
 		}
 		used.add(epoch)

@@ -146,7 +146,7 @@ func TestSnapshotOfSimulatedSockets(t *testing.T) {
 		Spool: spool, Fetcher: &haproxy.Client{Timeout: 10 * time.Second}, SocketDir: dir, Servers: []Socket{server},
 		Interval: 10 * time.Second, Timeout: time.Minute, Workers: 2, Log: log.logger(),
 	}
-	p.round(t.Context(), 1000, new(epochs))
+	p.round(t.Context(), 1000, 0, new(epochs))
 	snapshot := spool.stored[1000]
 	if len(snapshot) != len(node.files) || spool.staged != 0 {
 		t.Fatalf("%d files, %d wanted\n%s", len(snapshot), len(node.files), log.String())
@@ -190,7 +190,7 @@ func TestOneBadSocketDropsTheRound(t *testing.T) {
 				p.Log = log.logger()
 				s := node.sockets[name]
 				s.SetFault(fault)
-				p.round(t.Context(), 1000, new(epochs))
+				p.round(t.Context(), 1000, 0, new(epochs))
 				s.SetFault(haproxysim.Fault{})
 				wantDropped(t, spool, &log)
 				if log.count("socket failed", name, message) != 1 || log.count("socket failed") != 1 {
@@ -200,7 +200,7 @@ func TestOneBadSocketDropsTheRound(t *testing.T) {
 			var log logged
 			p.Log = log.logger()
 			p.Timeout = 10 * time.Second
-			p.round(t.Context(), 1010, new(epochs))
+			p.round(t.Context(), 1010, 0, new(epochs))
 			if len(spool.epochs()) != 1 {
 				t.Errorf("no snapshot after the fault:\n%s", log.String())
 			}
@@ -239,7 +239,7 @@ func BenchmarkRound(b *testing.B) {
 	b.SetBytes(64 * int64(len(r.Info)+len(r.Stat)))
 	b.ReportAllocs()
 	for b.Loop() {
-		p.round(ctx, 1, new(epochs))
+		p.round(ctx, 1, 0, new(epochs))
 	}
 	files, err := os.ReadDir(out)
 	if err != nil || len(files) != 128 {
@@ -255,7 +255,8 @@ type directory string
 
 func (d directory) Waiting() (int, error)      { return 0, nil }
 func (d directory) Stage(int64) (Stage, error) { return d, nil }
-func (d directory) Commit() error              { return nil }
+func (d directory) Commit(Round) error         { return nil }
+func (d directory) Remove(string) error        { return nil }
 func (d directory) Discard() error             { return nil }
 
 func (d directory) Create(name string) (io.WriteCloser, error) {

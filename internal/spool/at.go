@@ -35,6 +35,15 @@ func modeAt(dir *os.File, name, path string) (uint32, error) {
 	return st.Mode, nil
 }
 
+// removeAt removes the file of that name in dir.
+func removeAt(dir *os.File, name, path string) error {
+	err := control(dir, func(dirFD int) error { return unix.Unlinkat(dirFD, name, 0) })
+	if err != nil {
+		return &fs.PathError{Op: "remove", Path: path, Err: err}
+	}
+	return nil
+}
+
 // control calls f with dir's descriptor, which another goroutine can't close
 // meanwhile.
 func control(dir *os.File, f func(fd int) error) error {

@@ -31,7 +31,7 @@ func BenchmarkHandOver(b *testing.B) {
 					f.Write(data)
 					f.Close()
 				}
-				if err := d.Commit(); err != nil {
+				if err := d.Commit(Round{}); err != nil {
 					b.Fatal(err)
 				}
 			}

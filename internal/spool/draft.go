@@ -3,9 +3,12 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -25,9 +28,26 @@ type Draft struct {
 	dir         *os.File
 
 	mu    sync.Mutex
-	files []string
+	files []*draftFile
 	done  bool
 }
+
+// draftFile notes what is written to a file, so that nothing is read again.
+type draftFile struct {
+	to *os.File
+	File
+}
+
+// Write implements [io.Writer].
+func (f *draftFile) Write(p []byte) (int, error) {
+	n, err := f.to.Write(p)
+	f.Size += int64(n)
+	f.CRC = crc32.Update(f.CRC, castagnoli, p[:n])
+	return n, err
+}
+
+// Close implements [io.Closer].
+func (f *draftFile) Close() error { return f.to.Close() }
 
 func (d *Draft) open() error {
 	if err := os.RemoveAll(d.path); err != nil {
@@ -48,30 +68,53 @@ func (d *Draft) open() error {
 
 // Create makes a new file of that name in the directory. The caller closes it
 // before [Draft.Commit].
-func (d *Draft) Create(name string) (*os.File, error) {
-	path := filepath.Join(d.path, name)
+func (d *Draft) Create(name string) (io.WriteCloser, error) {
 	if err := checkFileName(name); err != nil {
 		return nil, fmt.Errorf("create %q in %s: %w", name, d.path, err)
 	}
-	f, err := openAt(d.dir, name, path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+	to, err := d.create(name)
 	if err != nil {
 		return nil, err
 	}
+	f := &draftFile{to: to, File: File{Name: name}}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.files = append(d.files, name)
+	d.files = append(d.files, f)
 	return f, nil
 }
 
-// Commit makes the files and their directory durable and hands the directory
-// over by one rename. On an error nothing has been handed over, and the caller
+func (d *Draft) create(name string) (*os.File, error) {
+	return openAt(d.dir, name, filepath.Join(d.path, name), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+}
+
+// Remove takes a file back that was created and is closed.
+func (d *Draft) Remove(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	path := filepath.Join(d.path, name)
+	i := slices.IndexFunc(d.files, func(f *draftFile) bool { return f.Name == name })
+	if i < 0 {
+		return &fs.PathError{Op: "remove", Path: path, Err: fs.ErrNotExist}
+	}
+	if err := removeAt(d.dir, name, path); err != nil {
+		return err
+	}
+	d.files = slices.Delete(d.files, i, i+1)
+	return nil
+}
+
+// Commit adds the manifest, makes the files and their directory durable and hands
+// the directory over by one rename. On an error nothing has been handed over, and the caller
 // discards the draft; the error satisfies errors.Is(err, fs.ErrExist) if the
 // queue holds that name already.
-func (d *Draft) Commit() error {
+func (d *Draft) Commit(r Round) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.done {
 		return fmt.Errorf("commit %s: %w", d.path, fs.ErrClosed)
+	}
+	if err := d.describe(r); err != nil {
+		return fmt.Errorf("commit %s: %w", d.path, err)
 	}
 	if err := d.sync(); err != nil {
 		return fmt.Errorf("commit %s: %w", d.path, err)
@@ -97,11 +140,33 @@ func (d *Draft) Commit() error {
 	return nil
 }
 
+// describe writes the manifest.
+func (d *Draft) describe(r Round) error {
+	var files []File
+	for _, f := range d.files {
+		files = append(files, f.File)
+	}
+	text := newManifest(r, files).Append(nil)
+	if len(text) > maxManifest {
+		return fmt.Errorf("%d files: their manifest has more than %d bytes", len(files), maxManifest)
+	}
+	f, err := d.create(ManifestName)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}
+
 // sync makes all files and the directory durable.
 func (d *Draft) sync() error {
 	var g errgroup.Group
 	g.SetLimit(syncers)
-	for _, name := range d.files {
+	names := []string{ManifestName}
+	for _, f := range d.files {
+		names = append(names, f.Name)
+	}
+	for _, name := range names {
 		g.Go(func() error {
 			f, err := openAt(d.dir, name, filepath.Join(d.path, name), unix.O_RDONLY)
 			if err != nil {

@@ -41,7 +41,7 @@ func writeUntilKilled(dir string) int {
 			f.Write(pattern(epoch, i))
 			f.Close()
 		}
-		if d.Commit() != nil {
+		if d.Commit(Round{}) != nil {
 			return 1
 		}
 	}

@@ -99,8 +99,8 @@ func beginning(s string) string {
 	return strings.ToValidUTF8(s[:maxText-3], "") + "..."
 }
 
-// AppendText appends the manifest to b. It never returns an error.
-func (m Manifest) AppendText(b []byte) ([]byte, error) {
+// Append appends the text of the manifest to b.
+func (m Manifest) Append(b []byte) []byte {
 	start := len(b)
 	b = fmt.Appendf(b, "%s%d\n", manifestTitle, manifestVersion)
 	b = fmt.Appendf(b, "round-duration-ms %d\n", m.RoundDuration.Milliseconds())
@@ -112,7 +112,7 @@ func (m Manifest) AppendText(b []byte) ([]byte, error) {
 	for _, f := range m.Files {
 		b = fmt.Appendf(b, "file %q %d %08x\n", f.Name, f.Size, f.CRC)
 	}
-	return fmt.Appendf(b, "end %08x\n", crc32.Checksum(b[start:], castagnoli)), nil
+	return fmt.Appendf(b, "end %08x\n", crc32.Checksum(b[start:], castagnoli))
 }
 
 // ParseManifest reads a manifest. The error satisfies errors.Is(err,

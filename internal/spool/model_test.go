@@ -148,7 +148,7 @@ func (m *machine) create(t *rapid.T) {
 
 func (m *machine) handOver(t *rapid.T) {
 	epoch, s := pick(t, m.draft)
-	m.must(s.d.Commit())
+	m.must(s.d.Commit(Round{}))
 	delete(m.draft, epoch)
 	m.in[epoch] = s.files
 	m.r.look()
@@ -209,6 +209,7 @@ func (m *machine) tryClaim() *Entry {
 		m.t.Fatalf("%s claimed, but it is not in the queue or is held", e.Name())
 	}
 	entries, err := fs.ReadDir(e.FS(), ".")
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name()[0] == '.' })
 	if err != nil || len(entries) != files {
 		m.t.Fatalf("%s has %d files, %v, want %d", e.Name(), len(entries), err, files)
 	}

@@ -88,7 +88,7 @@ func tryHandOver(w *Writer, epoch int64) error {
 	if _, err := fmt.Fprintf(f, "epoch %d\n", epoch); err != nil {
 		return err
 	}
-	return d.Commit()
+	return d.Commit(Round{})
 }
 
 // plant makes dir and entries in it, as another program would.

@@ -32,7 +32,7 @@ func TestHandOver(t *testing.T) {
 	if got := names(t, dir); len(got) != 0 {
 		t.Errorf("visible before the commit: %q", got)
 	}
-	if err := d.Commit(); err != nil {
+	if err := d.Commit(Round{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Discard(); err != nil {
@@ -51,17 +51,17 @@ func TestHandOver(t *testing.T) {
 	}
 	for _, name := range names(t, final) {
 		b, err := os.ReadFile(filepath.Join(final, name))
-		if err != nil || string(b) != name {
+		if err != nil || string(b) != name && name != ManifestName {
 			t.Errorf("%q holds %q, %v", name, b, err)
 		}
 		if info, _ := os.Stat(filepath.Join(final, name)); info.Mode().Perm()&^0o640 != 0 {
 			t.Errorf("%q has mode %o", name, info.Mode().Perm())
 		}
 	}
-	if n := len(names(t, final)); n != 4 {
-		t.Errorf("%d files, want 4", n)
+	if n := len(names(t, final)); n != 5 {
+		t.Errorf("%d files, want 4 and the manifest", n)
 	}
-	if err := d.Commit(); !errors.Is(err, fs.ErrClosed) {
+	if err := d.Commit(Round{}); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("second commit: %v", err)
 	}
 	if _, err := d.Create("late"); !errors.Is(err, fs.ErrClosed) {
@@ -112,7 +112,7 @@ func TestNeverOverwrites(t *testing.T) {
 		t.Errorf("staged twice: %v", err)
 	}
 	plant(t, dir, "7") // empty: a plain rename would replace it
-	if err := d.Commit(); !errors.Is(err, fs.ErrExist) {
+	if err := d.Commit(Round{}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("commit over another: %v", err)
 	}
 	if err := d.Discard(); err != nil {
@@ -173,7 +173,7 @@ func TestLeftoversAreCleaned(t *testing.T) {
 	}
 	plant(t, tmp, "7/again")
 	handOver(t, w, 7)
-	if got, want := names(t, filepath.Join(dir, "7")), []string{"a_info"}; !slices.Equal(got, want) {
+	if got, want := names(t, filepath.Join(dir, "7")), []string{ManifestName, "a_info"}; !slices.Equal(got, want) {
 		t.Errorf("the entry holds %q, want %q", got, want)
 	}
 }
@@ -193,7 +193,7 @@ func TestDirectoriesAreMadeAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		os.RemoveAll(dir)
-		if err := d.Commit(); err != nil {
+		if err := d.Commit(Round{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -240,14 +240,14 @@ func TestStagedAtOnce(t *testing.T) {
 				})
 			}
 			files.Wait()
-			if err := d.Commit(); err != nil {
+			if err := d.Commit(Round{}); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
 	for _, name := range names(t, dir) {
-		if n := len(names(t, filepath.Join(dir, name))); n != 20 {
+		if n := len(names(t, filepath.Join(dir, name))); n != 21 {
 			t.Errorf("%s holds %d files", name, n)
 		}
 	}
