@@ -91,26 +91,26 @@ func Pull(ctx context.Context, program Program, pool *Pool, n, warm, count int) 
 	return trial, err
 }
 
-// collect removes a finished round, if there is one, after a look at its size.
+// collect removes a finished round, if there is one, after a look at the size of its replies.
 func collect(s spool, want int64) (bool, error) {
 	finished, err := filepath.Glob(filepath.Join(s.incoming, "[0-9]*"))
 	if err != nil || len(finished) == 0 {
 		return false, err
 	}
-	files, err := os.ReadDir(finished[0])
+	replies, err := filepath.Glob(filepath.Join(finished[0], "*_[is][nt][fa][ot]"))
 	if err != nil {
 		return false, err
 	}
 	var got int64
-	for _, f := range files {
-		info, err := f.Info()
+	for _, f := range replies {
+		info, err := os.Stat(f)
 		if err != nil {
 			return false, err
 		}
 		got += info.Size()
 	}
 	if got != want {
-		return false, fmt.Errorf("%s holds %d bytes in %d files, want %d bytes", finished[0], got, len(files), want)
+		return false, fmt.Errorf("%s holds %d bytes in %d replies, want %d bytes", finished[0], got, len(replies), want)
 	}
 	return true, os.RemoveAll(finished[0])
 }
