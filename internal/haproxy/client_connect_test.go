@@ -65,6 +65,31 @@ func TestFetchRetries(t *testing.T) {
 	}
 }
 
+func TestFetchNamesTheCauseOfATryBeforeTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 550*time.Millisecond)
+		defer cancel()
+		tries := 0
+		client := &haproxy.Client{
+			Retries:  1,
+			Interval: 500 * time.Millisecond,
+			Timeout:  100 * time.Millisecond,
+			Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				if tries++; tries == 1 {
+					return nil, os.NewSyscallError("connect", syscall.ECONNREFUSED)
+				}
+				<-ctx.Done()
+				return nil, ctx.Err()
+			},
+		}
+		start := time.Now()
+		err := client.Fetch(ctx, "tcp", "lb:1", io.Discard, io.Discard)
+		if !errors.Is(err, syscall.ECONNREFUSED) || tries != 2 || time.Since(start) != 550*time.Millisecond {
+			t.Errorf("after %d tries and %v: %v", tries, time.Since(start), err)
+		}
+	})
+}
+
 func TestFetchTimeouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &haproxy.Client{

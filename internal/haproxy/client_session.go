@@ -49,6 +49,7 @@ func (s *session) ask(ctx context.Context, replies ...*reply) error {
 
 // connect opens a connection, trying again as the client's options say.
 func (s *session) connect(ctx context.Context) (net.Conn, error) {
+	var earlier error // of the try before
 	for try := 1; ; try++ {
 		conn, err := s.dial(ctx)
 		if err == nil {
@@ -57,6 +58,10 @@ func (s *session) connect(ctx context.Context) (net.Conn, error) {
 		err = s.connectError(err, try)
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, s.canceled(ctx, "connect")
+		}
+		if ctx.Err() != nil && earlier != nil {
+			// This try was cut short, so that the one before says more.
+			return nil, earlier
 		}
 		if ctx.Err() != nil || s.client.Retries >= 0 && try > s.client.Retries {
 			return nil, err
@@ -74,6 +79,7 @@ func (s *session) connect(ctx context.Context) (net.Conn, error) {
 			}
 			return nil, err
 		}
+		earlier = err
 	}
 }
 
