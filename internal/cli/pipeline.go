@@ -85,7 +85,7 @@ const maxManifest = 8 << 20
 func (p *pipeline) round(epoch int64, files fs.FS) *selfstat.Round {
 	m, err := manifest(files)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, spool.ErrNewerManifest): // the spool tells of the latter
 		return nil
 	case err != nil:
 		p.log.Warn("manifest can't be used", "snapshot", epoch, "err", err)
