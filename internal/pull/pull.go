@@ -83,6 +83,11 @@ type Puller struct {
 	// KeepPartial keeps what the other sockets have answered when some have
 	// failed. Without it such a round is dropped.
 	KeepPartial bool
+	// Alive is called every AliveInterval while the puller keeps to its
+	// schedule: while it waits for the time of the next round, and while a round
+	// takes no more than a minute longer than Timeout. It may be nil.
+	Alive         func()
+	AliveInterval time.Duration
 	// Log is told of every round.
 	Log *slog.Logger
 	// Now is the clock that names snapshots. Nil means [time.Now].
@@ -98,14 +103,20 @@ func (p *Puller) Run(ctx context.Context) error {
 	}
 	plan := newSchedule(now(), max(p.Interval, time.Second))
 	used := new(epochs)
+	pulse := p.pulse()
+	defer pulse.stop()
 	for {
 		start := now()
-		p.round(ctx, plan.epoch(start), plan.skew(start), used)
-		pause := time.NewTimer(plan.next(now()))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		round := make(chan struct{})
+		go func() {
+			defer close(round)
+			p.round(ctx, plan.epoch(start), plan.skew(start), used)
+		}()
+		pulse.attend(round, p.roundLimit())
+		pause, end := context.WithTimeout(ctx, plan.next(now()))
+		pulse.attend(pause.Done(), 0)
+		end()
+		if ctx.Err() != nil {
 			return nil
 		}
 	}

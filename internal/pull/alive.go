@@ -1,0 +1,55 @@
+package pull
+
+import "time"
+
+// overdue is how much longer than Timeout a round may take until it counts as
+// stuck: what has come by then is still to be made durable.
+const overdue = time.Minute
+
+// pulse gives signs of life while something is waited for.
+type pulse struct {
+	alive func()
+	beat  *time.Ticker // nil: none are wanted
+}
+
+func (p *Puller) pulse() pulse {
+	if p.Alive == nil {
+		return pulse{}
+	}
+	return pulse{p.Alive, time.NewTicker(p.AliveInterval)}
+}
+
+// attend waits for done. It gives no more signs of life when that takes longer
+// than limit, unless limit is 0.
+func (p pulse) attend(done <-chan struct{}, limit time.Duration) {
+	if p.beat == nil {
+		<-done
+		return
+	}
+	start := time.Now()
+	for {
+		select {
+		case <-done:
+			return
+		case <-p.beat.C:
+			if limit == 0 || time.Since(start) <= limit {
+				p.alive()
+			}
+		}
+	}
+}
+
+func (p pulse) stop() {
+	if p.beat != nil {
+		p.beat.Stop()
+	}
+}
+
+// roundLimit is how long a round may take until it counts as stuck; 0 if the
+// operator has set no bound.
+func (p *Puller) roundLimit() time.Duration {
+	if p.Timeout <= 0 {
+		return 0
+	}
+	return p.Timeout + overdue
+}
