@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +30,7 @@ type program struct {
 	short string
 	check config.Check
 	// run does the work until ctx ends.
-	run func(ctx context.Context, c *config.Config, log *slog.Logger) error
+	run func(ctx context.Context, c *config.Config, service *supervisor, log *slog.Logger) error
 	// log returns the level and the format of the program's section.
 	log func(c *config.Config) (slog.Level, config.LogFormat)
 }
@@ -114,20 +115,33 @@ func start(p program, f flags, fileNamed bool, stdout, stderr io.Writer) error {
 	for _, w := range loaded.Warnings {
 		log.Warn("configuration: " + w.Error())
 	}
-	return untilSignal(log, func(ctx context.Context) error { return p.run(ctx, &loaded.Config, log) })
-}
-
-// untilSignal runs until a signal asks for the end; a second one does not wait
-// for it. Both are a clean end.
-func untilSignal(log *slog.Logger, run func(context.Context) error) error {
+	service := newSupervisor(log)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
+	return untilSignal(signals, service, log, func(ctx context.Context) error {
+		return p.run(ctx, &loaded.Config, service, log)
+	})
+}
+
+const (
+	// oneWish is how long after the first signal others mean the same: a program
+	// and its group may get one each.
+	oneWish = 500 * time.Millisecond
+	// stopLimit is how long the end may take. Work that is not finished by then
+	// waits on disk for the next start, as after a crash.
+	stopLimit = 4750 * time.Millisecond
+)
+
+// untilSignal runs until a signal asks for the end, and no longer than stopLimit
+// after it; a later signal does not wait for that. All of these are clean ends.
+func untilSignal(signals <-chan os.Signal, service *supervisor, log *slog.Logger, run func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- run(ctx) }()
-	stopping := false
+	var asked time.Time
+	var late <-chan time.Time
 	for {
 		select {
 		case err := <-done:
@@ -138,13 +152,20 @@ func untilSignal(log *slog.Logger, run func(context.Context) error) error {
 			log.Info("ended")
 			return nil
 		case s := <-signals:
-			if stopping {
+			switch {
+			case asked.IsZero():
+				log.Info("ending", "signal", s)
+				asked = time.Now()
+				late = time.After(stopLimit)
+				cancel()
+				service.stopping()
+			case time.Since(asked) >= oneWish:
 				log.Warn("ending at once", "signal", s)
 				return nil
 			}
-			log.Info("ending", "signal", s)
-			stopping = true
-			cancel()
+		case <-late:
+			log.Warn("ending with work unfinished, which is done after the next start", "after", stopLimit)
+			return nil
 		}
 	}
 }

@@ -66,7 +66,9 @@ func compareGolden(t *testing.T, file, set string) (compared int) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- runProcess(ctx, &loaded.Config, "lb-01.example.com", slog.New(slog.DiscardHandler)) }()
+	go func() {
+		done <- runProcess(ctx, &loaded.Config, "lb-01.example.com", nil, slog.New(slog.DiscardHandler))
+	}()
 	got := receiver.next(t)
 	cancel()
 	if err := <-done; err != nil {

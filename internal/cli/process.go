@@ -25,12 +25,12 @@ func Process(args []string, stdout, stderr io.Writer) int {
 	return execute(program{
 		name:  config.ForProcess,
 		short: "Processes statistics from HAProxy and pushes them to Graphite",
-		run: func(ctx context.Context, c *config.Config, log *slog.Logger) error {
+		run: func(ctx context.Context, c *config.Config, service *supervisor, log *slog.Logger) error {
 			hostname, err := os.Hostname()
 			if err != nil {
 				return fmt.Errorf("find the host's name: %w", err)
 			}
-			return runProcess(ctx, c, hostname, log)
+			return runProcess(ctx, c, hostname, service, log)
 		},
 		check: checkGroups,
 		log:   func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
@@ -39,7 +39,7 @@ func Process(args []string, stdout, stderr io.Writer) int {
 
 // runProcess follows the data: queue, workers, sinks. They end in that order,
 // so that what is taken is finished.
-func runProcess(ctx context.Context, c *config.Config, hostname string, log *slog.Logger) error {
+func runProcess(ctx context.Context, c *config.Config, hostname string, service *supervisor, log *slog.Logger) error {
 	options, err := aggregateOptions(c)
 	if err != nil {
 		return err
@@ -66,7 +66,8 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, log *slo
 		Sinks:            deliverers(sinks),
 		NewAggregator:    func() process.Aggregator { return newPipeline(options, sources, log) },
 		Workers:          c.Process.Workers,
-		LivenessInterval: c.Process.LivenessCheckInterval,
+		LivenessInterval: service.interval(c.Process.LivenessCheckInterval),
+		Alive:            func() { service.alive(processStatus(processor.Stats(), incoming.Waiting())) },
 		Log:              log,
 	})
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -76,6 +77,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, log *slo
 	for _, s := range sinks {
 		g.Go(func() error { return s.Run(background) })
 	}
+	service.ready()
 	err = processor.Run(ctx)
 	stop()
 	if err != nil {

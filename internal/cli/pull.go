@@ -22,14 +22,15 @@ func Pull(args []string, stdout, stderr io.Writer) int {
 	}, args, stdout, stderr)
 }
 
-func runPull(ctx context.Context, c *config.Config, log *slog.Logger) error {
+func runPull(ctx context.Context, c *config.Config, service *supervisor, log *slog.Logger) error {
 	queue, err := spool.OpenWriter(spool.WriterOptions{Dir: c.Pull.DstDir, Tmp: c.Pull.TmpDstDir, Log: log})
 	if err != nil {
 		return err
 	}
 	defer queue.Close()
+	status := new(pullStatus)
 	puller := pull.Puller{
-		Spool: stagingSpool{queue},
+		Spool: stagingSpool{queue, status},
 		Fetcher: &haproxy.Client{
 			Timeout:     c.Pull.Timeout,
 			Retries:     c.Pull.Retries,
@@ -46,6 +47,11 @@ func runPull(ctx context.Context, c *config.Config, log *slog.Logger) error {
 		KeepPartial: c.Pull.OnPartial == config.PartialKeep,
 		Log:         log,
 	}
+	if service != nil {
+		puller.Alive = func() { service.alive(status.String()) }
+		puller.AliveInterval = service.interval(statusInterval)
+	}
+	service.ready()
 	return puller.Run(ctx)
 }
 
@@ -58,23 +64,42 @@ func sockets(servers []config.Server) []pull.Socket {
 }
 
 // stagingSpool makes a spool.Writer a pull.Spool.
-type stagingSpool struct{ *spool.Writer }
+type stagingSpool struct {
+	*spool.Writer
+	status *pullStatus
+}
+
+func (s stagingSpool) Waiting() (int, error) {
+	n, err := s.Writer.Waiting()
+	if err == nil {
+		s.status.waiting(n)
+	}
+	return n, err
+}
 
 func (s stagingSpool) Stage(epoch int64) (pull.Stage, error) {
 	d, err := s.Writer.Stage(epoch)
 	if err != nil {
 		return nil, err
 	}
-	return stage{d}, nil
+	return stage{d, epoch, s.status}, nil
 }
 
 // stage makes a spool.Draft a pull.Stage.
-type stage struct{ *spool.Draft }
+type stage struct {
+	*spool.Draft
+	epoch  int64
+	status *pullStatus
+}
 
 func (s stage) Commit(r pull.Round) error {
 	round := spool.Round{Duration: r.Duration, Skew: r.Skew}
 	for _, f := range r.Failed {
 		round.Failed = append(round.Failed, spool.Failure{Socket: f.Socket.Address, Cause: f.Err.Error()})
 	}
-	return s.Draft.Commit(round)
+	if err := s.Draft.Commit(round); err != nil {
+		return err
+	}
+	s.status.stored(s.epoch, len(r.Failed))
+	return nil
 }

@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"haproxystats/internal/process"
+)
+
+// patience is how long systemd may take for a message. A service manager that
+// hangs must hang neither the work nor its end.
+const patience = 500 * time.Millisecond
+
+var errNotTaken = fmt.Errorf("not taken within %v", patience)
+
+// supervisor tells systemd how the program fares: see sd_notify(3). One that is
+// nil tells nobody.
+type supervisor struct {
+	send     func(message string) error
+	watchdog time.Duration // the program is killed without a sign of life for so long; 0: never
+	log      *slog.Logger
+	turn     chan struct{} // held while a message is on its way
+	trouble  atomic.Bool
+}
+
+// newSupervisor returns nil unless systemd, or who speaks like it, has started
+// the program and wants to be told.
+func newSupervisor(log *slog.Logger) *supervisor {
+	if os.Getenv("NOTIFY_SOCKET") == "" {
+		return nil
+	}
+	watchdog, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("no sign of life will be given: WATCHDOG_USEC or WATCHDOG_PID can't be read", "err", err)
+	}
+	return &supervisor{
+		send: func(message string) error {
+			_, err := daemon.SdNotify(false, message)
+			return err
+		},
+		watchdog: watchdog,
+		log:      log,
+		turn:     make(chan struct{}, 1),
+	}
+}
+
+// ready says that everything is open and the work begins.
+func (s *supervisor) ready() { s.tell(daemon.SdNotifyReady) }
+
+// stopping says that the program comes to its end, which is a sign of life: the
+// end has its own bound.
+func (s *supervisor) stopping() { s.tell(daemon.SdNotifyStopping + "\n" + daemon.SdNotifyWatchdog) }
+
+// alive says that the work goes on, and how.
+func (s *supervisor) alive(status string) {
+	s.tell(daemon.SdNotifyWatchdog + "\nSTATUS=" + status)
+}
+
+// interval is how often alive is to be called, which the program would do every
+// d by itself.
+func (s *supervisor) interval(d time.Duration) time.Duration {
+	if s == nil || s.watchdog == 0 {
+		return d
+	}
+	return min(d, s.watchdog/3)
+}
+
+// processStatus is haproxystats-process's line in `systemctl status`.
+func processStatus(s process.Stats, waiting int) string {
+	if s.Last == "" {
+		return fmt.Sprintf("no snapshot done yet, %d waiting", waiting)
+	}
+	return fmt.Sprintf("last snapshot done %s, %d done, %d waiting", s.Last, s.Done, waiting)
+}
+
+// statusInterval is how often haproxystats-pull says how it fares, if systemd
+// wants no signs of life.
+const statusInterval = 10 * time.Second
+
+// pullStatus is haproxystats-pull's line in `systemctl status`.
+type pullStatus struct {
+	mu     sync.Mutex
+	epoch  int64 // of the last snapshot
+	failed int   // sockets that are lacking in it
+	done   int
+	before int // snapshots that waited when the last round began
+}
+
+// stored notes a snapshot, and how many sockets are lacking in it.
+func (p *pullStatus) stored(epoch int64, failed int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.epoch, p.failed = epoch, failed
+	p.done++
+}
+
+// waiting notes how many snapshots wait before a round.
+func (p *pullStatus) waiting(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.before = n
+}
+
+func (p *pullStatus) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done == 0 {
+		return fmt.Sprintf("no snapshot stored yet, %d waiting", p.before)
+	}
+	lacking := ""
+	if p.failed > 0 {
+		lacking = fmt.Sprintf(" without %d sockets", p.failed)
+	}
+	return fmt.Sprintf("last snapshot stored %d%s, %d stored, %d waiting", p.epoch, lacking, p.done, p.before)
+}
+
+// tell sends a message, or gives it up after a moment.
+func (s *supervisor) tell(message string) {
+	if s == nil {
+		return
+	}
+	wait := time.NewTimer(patience)
+	defer wait.Stop()
+	select {
+	case s.turn <- struct{}{}:
+	case <-wait.C:
+		return // the one before has not been taken yet
+	}
+	sent := make(chan error, 1)
+	go func() {
+		err := s.send(message)
+		<-s.turn
+		sent <- err
+	}()
+	var err error
+	select {
+	case err = <-sent:
+	case <-wait.C:
+		err = errNotTaken
+	}
+	if trouble := err != nil; s.trouble.Swap(trouble) != trouble && trouble {
+		s.log.Warn("systemd can't be told how the program fares", "err", err)
+	}
+}
