@@ -57,7 +57,7 @@ func TestRoundTrip(t *testing.T) {
 func (s *site) sameFiles(got, want string) {
 	s.t.Helper()
 	names := s.list(want)
-	if found := s.list(got); !slices.Equal(found, names) {
+	if found := s.listReplies(got); !slices.Equal(found, names) {
 		s.t.Errorf("spooled are %q, want %q", found, names)
 	}
 	for _, name := range names {
