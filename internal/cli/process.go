@@ -106,8 +106,7 @@ func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink
 		return nil, nil, nil, err
 	}
 	carbon := graphite.New(graphite.Options{
-		Server:         c.Graphite.Server,
-		Port:           c.Graphite.Port,
+		Servers:        []graphite.Server{{Host: c.Graphite.Server, Port: c.Graphite.Port}},
 		Paths:          paths,
 		ConnectTimeout: c.Graphite.ConnectTimeout,
 		WriteTimeout:   c.Graphite.WriteTimeout,

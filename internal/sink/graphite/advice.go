@@ -2,22 +2,28 @@ package graphite
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 )
 
 // explain says what was tried, what came of it, and where to look.
 func (p *peer) explain(operation string, err error) error {
 	if hint := advice(err); hint != "" {
-		return fmt.Errorf("%s graphite server %s: %w (%s)", operation, p.address, err, hint)
+		return &peerError{fmt.Errorf("%s graphite server %s: %w (%s)", operation, p.server, err, hint)}
 	}
-	return fmt.Errorf("%s graphite server %s: %w", operation, p.address, err)
+	return &peerError{fmt.Errorf("%s graphite server %s: %w", operation, p.server, err)}
 }
 
 func advice(err error) string {
+	if hint := adviceOnTLS(err); hint != "" {
+		return hint
+	}
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns):
@@ -30,14 +36,53 @@ func advice(err error) string {
 		return "check the firewall of this host"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return "check the limit of open files"
+	case errors.Is(err, syscall.ETIMEDOUT):
+		return "check that its host is up, and the network"
 	case errors.Is(err, ErrStalled), errors.Is(err, ErrTooSlow):
 		return "check its load and the network, or set a longer write-timeout"
+	case errors.Is(err, errInTLS):
+		return "set tls = true"
+	case errors.Is(err, errEarly):
+		return "check its log and its limits"
 	case errors.Is(err, ErrUnconfirmed):
-		return "check its log, and that nothing between here and there drops half-closed connections"
+		return "check its log, and that nothing between here and there drops half-closed connections, or set confirm = drain"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ENOTCONN):
 		return "it closed the connection before it had read everything: check its log and its limits"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "check the address and the firewalls, or set a longer connect-timeout"
 	}
 	return ""
+}
+
+func adviceOnTLS(err error) string {
+	var (
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		header    tls.RecordHeaderError
+		file      *FileError
+	)
+	switch {
+	case errors.As(err, &file):
+		return "mend the file"
+	case errors.As(err, &authority):
+		return "set ca-file to the authority that has signed the server's certificate"
+	case errors.As(err, &name):
+		return "set server-name to a name in the server's certificate, or check that this is the right server"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "renew the server's certificate, and check the clocks of both hosts"
+	case errors.As(err, &header):
+		return "check that it speaks TLS on that port, or set tls = false"
+	case !isAlert(err):
+		return ""
+	case strings.Contains(err.Error(), "certificate"):
+		return "it wants a client certificate that it trusts: check cert-file and key-file, and its log"
+	}
+	return "its versions and ciphers may be too old, or it wants a client certificate: check its log"
+}
+
+// isAlert tells whether the peer has ended TLS with a reason.
+func isAlert(err error) bool {
+	var fault *net.OpError
+	return errors.As(err, &fault) && fault.Op == "remote error"
 }

@@ -29,7 +29,7 @@ func options(t testing.TB, address string) Options {
 		t.Fatal(err)
 	}
 	return Options{
-		Server: host, Port: n, Paths: testPaths, Log: quiet,
+		Servers: []Server{{host, n}}, Paths: testPaths, Log: quiet,
 		ConnectTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
 		Retries: 3, Interval: time.Millisecond, Backoff: 1, Delay: time.Millisecond,
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"strconv"
 	"sync"
 	"time"
 
@@ -25,10 +23,18 @@ const (
 
 // Options says where a sink sends and how patient it is.
 type Options struct {
-	Server string // name or address
-	Port   int
-	Paths  Paths
+	// Servers are where to send, the preferred ones first. The one that works
+	// is used until it fails; Delay after the last failure the ones before it
+	// are tried again.
+	Servers []Server
+	Paths   Paths
+	// Confirm is [HalfClose] where it is empty.
+	Confirm Confirm
+	// TLS encrypts connections; nil for none.
+	TLS *TLS
 
+	// ConnectTimeout is the time for a name to be looked up and a connection to
+	// be ready for writing.
 	ConnectTimeout time.Duration
 	// WriteTimeout is how long the peer may take nothing.
 	WriteTimeout time.Duration
@@ -65,14 +71,14 @@ type Queue interface {
 	Len() (batches int, metrics int64)
 }
 
-// Sink delivers to one Graphite server. It is a sink in the sense of
+// Sink delivers to Graphite. It is a sink in the sense of
 // internal/sink.
 type Sink struct {
-	log   *slog.Logger
-	peer  peer
-	pace  pace
-	paths Paths
-	queue Queue
+	log    *slog.Logger
+	relays relays
+	pace   pace
+	paths  Paths
+	queue  Queue
 
 	mu         sync.Mutex
 	formatters []*Formatter // idle ones
@@ -97,23 +103,37 @@ type Stats struct {
 
 // New returns a sink. Nothing is sent before Deliver or Run.
 func New(o Options) *Sink {
+	log := o.Log.With("sink", "graphite")
+	s := &Sink{
+		log:    log,
+		relays: relays{delay: o.Delay, log: log},
+		pace:   pace{retries: o.Retries, interval: o.Interval, backoff: o.Backoff, delay: o.Delay},
+		paths:  o.Paths,
+		queue:  o.Queue,
+	}
 	dial := o.Dial
 	if dial == nil {
-		dial = new(net.Dialer).DialContext
+		dial = newDialer(o.WriteTimeout).DialContext
 	}
-	return &Sink{
-		log: o.Log.With("sink", "graphite"),
-		peer: peer{
-			address:        net.JoinHostPort(o.Server, strconv.Itoa(o.Port)),
+	var c *credentials
+	if o.TLS != nil {
+		c = &credentials{options: *o.TLS, log: log}
+	}
+	for _, server := range o.Servers {
+		s.relays.peers = append(s.relays.peers, &peer{
+			server:         server,
 			dial:           dial,
+			credentials:    c,
+			confirm:        o.Confirm,
 			connectTimeout: o.ConnectTimeout,
 			writeTimeout:   o.WriteTimeout,
-		},
-		pace:  pace{retries: o.Retries, interval: o.Interval, backoff: o.Backoff, delay: o.Delay},
-		paths: o.Paths,
-		queue: o.Queue,
+		})
 	}
+	return s
 }
+
+// Close closes the connections that are kept. Deliver works without them.
+func (s *Sink) Close() { s.relays.close() }
 
 // Name returns "graphite".
 func (s *Sink) Name() string { return "graphite" }
@@ -122,7 +142,9 @@ func (s *Sink) Name() string { return "graphite" }
 func (s *Sink) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.stats
+	stats := s.stats
+	stats.Failures = s.relays.tries()
+	return stats
 }
 
 // Deliver sends the batch, or puts it into the queue when the server doesn't
@@ -133,14 +155,15 @@ func (s *Sink) Deliver(ctx context.Context, b *metric.Batch) error {
 	if s.ready() && ctx.Err() == nil {
 		var lines int
 		var bytes int64
-		err := s.peer.send(ctx, liveLimit, func(w io.Writer) (err error) {
+		server, err := s.relays.send(ctx, liveLimit, func(w io.Writer) (err error) {
+			f.skipped = 0 // of a server before
 			counted := &counter{w: w}
 			lines, err = f.Write(counted, b)
 			bytes = counted.n
 			return err
 		})
 		if err == nil {
-			s.sent(int64(lines), bytes, false)
+			s.sent(server, int64(lines), bytes, false)
 			return nil
 		}
 		if ctx.Err() == nil {
@@ -170,12 +193,12 @@ func (s *Sink) Run(ctx context.Context) error {
 	for s.queue.Wait(ctx) == nil && s.pause(ctx) == nil {
 		err := s.queue.First(func(metrics, size int64, content io.WriterTo) error {
 			limit := liveLimit + time.Duration(float64(size)/slowest*float64(time.Second))
-			err := s.peer.send(ctx, limit, func(w io.Writer) error {
+			server, err := s.relays.send(ctx, limit, func(w io.Writer) error {
 				_, err := content.WriteTo(w)
 				return err
 			})
 			if err == nil {
-				s.sent(metrics, size, true)
+				s.sent(server, metrics, size, true)
 			}
 			return err
 		})
@@ -194,18 +217,11 @@ func (s *Sink) pause(ctx context.Context) error {
 	if wait <= 0 {
 		return ctx.Err()
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return sleep(ctx, wait)
 }
 
 // sent notes a confirmed batch, and that the server is up.
-func (s *Sink) sent(lines, bytes int64, queued bool) {
+func (s *Sink) sent(server Server, lines, bytes int64, queued bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.SentBatches++
@@ -216,7 +232,7 @@ func (s *Sink) sent(lines, bytes int64, queued bool) {
 	}
 	if s.state.failures > 0 {
 		batches, metrics := s.queue.Len()
-		s.log.Info("graphite is up again", "server", s.peer.address, "down", time.Since(s.state.since).Round(time.Millisecond),
+		s.log.Info("graphite is up again", "server", server.String(), "down", time.Since(s.state.since).Round(time.Millisecond),
 			"batches_waited", batches, "metrics_waited", metrics)
 		s.state = state{}
 	}
@@ -227,7 +243,6 @@ func (s *Sink) sent(lines, bytes int64, queued bool) {
 func (s *Sink) failed(err error, queued bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stats.Failures++
 	now := time.Now()
 	if s.state.failures == 0 {
 		s.state.since = now

@@ -82,7 +82,7 @@ func (p *peers) since(start time.Time) (waits []time.Duration) {
 func inMemory(t *testing.T, p *peers) (Options, *bytes.Buffer) {
 	var log bytes.Buffer
 	return Options{
-		Server: "graphite.example.com", Port: 2003, Paths: testPaths,
+		Servers: []Server{{"graphite.example.com", 2003}}, Paths: testPaths,
 		Log:            slog.New(slog.NewTextHandler(&log, nil)),
 		ConnectTimeout: time.Second, WriteTimeout: time.Second,
 		Retries: 3, Interval: 2 * time.Second, Backoff: 2, Delay: 10 * time.Second,

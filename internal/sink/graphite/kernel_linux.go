@@ -1,0 +1,128 @@
+package graphite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A peer that has vanished is noticed after deadAfter without an answer: an
+// idle connection is probed, and what is sent has to be acknowledged.
+const (
+	deadAfter     = 10 * time.Second
+	probeAfter    = 5 * time.Second
+	probeInterval = 2 * time.Second
+)
+
+// newDialer returns a dialer of connections on which a vanished peer is
+// noticed. One that lives, but takes nothing, is given as long as writeTimeout.
+func newDialer(writeTimeout time.Duration) *net.Dialer {
+	limit := max(deadAfter, writeTimeout)
+	return &net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable: true, Idle: probeAfter, Interval: probeInterval, Count: int(deadAfter / probeInterval),
+		},
+		ControlContext: func(_ context.Context, _, _ string, raw syscall.RawConn) error {
+			var err error
+			if fault := raw.Control(func(fd uintptr) {
+				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(limit.Milliseconds()))
+			}); fault != nil {
+				return fault
+			}
+			return os.NewSyscallError("setsockopt TCP_USER_TIMEOUT", err)
+		},
+	}
+}
+
+// control calls f with the descriptor of the connection; one in memory has
+// none, nor anything on its way.
+func control(conn net.Conn, f func(fd int)) error {
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(func(fd uintptr) { f(int(fd)) })
+}
+
+// onItsWay returns how many bytes the peer's kernel has not acknowledged, and
+// an error if the connection is broken.
+func onItsWay(conn net.Conn) (n int, err error) {
+	var fault int
+	var pendingErr, faultErr error
+	// In this order: of a reset in between, too, there is the error.
+	if err := control(conn, func(fd int) {
+		n, pendingErr = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+		fault, faultErr = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	}); err != nil {
+		return 0, err
+	}
+	switch {
+	case pendingErr != nil:
+		return 0, os.NewSyscallError("ioctl SIOCOUTQ", pendingErr)
+	case faultErr != nil:
+		return 0, os.NewSyscallError("getsockopt SO_ERROR", faultErr)
+	case fault != 0:
+		return 0, fmt.Errorf("%w: %w", errEarly, syscall.Errno(fault))
+	}
+	return n, nil
+}
+
+// unread returns an error if the peer's kernel has not acknowledged everything,
+// or has reset the connection. The end of the connection is read before a
+// reset that follows it, so a peer that closed while data was on its way would
+// otherwise pass for one that has read everything. A peer that ends after our
+// end has acknowledged it by then.
+func unread(conn net.Conn) error {
+	n, err := onItsWay(conn)
+	if err == nil && n > 0 {
+		return errEarly
+	}
+	return err
+}
+
+// errNothing says that the peer has said nothing.
+var errNothing = errors.New("nothing to read")
+
+// peek returns the first byte of what the peer has said and that has not been
+// read; none if the peer has ended the connection.
+func peek(conn net.Conn) (first byte, n int, err error) {
+	var b [1]byte
+	err = errNothing
+	if fault := control(conn, func(fd int) {
+		n, _, err = unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	}); fault != nil {
+		return 0, 0, fault
+	}
+	if errors.Is(err, unix.EAGAIN) {
+		err = errNothing
+	}
+	return b[0], n, err
+}
+
+// awaitReadable waits until the peer says something or ends the connection, or
+// the read deadline is over.
+func awaitReadable(conn net.Conn) error {
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Read(func(fd uintptr) bool {
+		var b [1]byte
+		_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		return !errors.Is(err, unix.EAGAIN)
+	})
+}

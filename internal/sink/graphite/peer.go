@@ -1,0 +1,234 @@
+package graphite
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Server is where a Graphite server or relay listens.
+type Server struct {
+	Host string // name or address
+	Port int
+}
+
+// String returns the address as a dialer takes it.
+func (s Server) String() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
+
+// Confirm says what it takes for a batch to count as delivered.
+type Confirm string
+
+const (
+	// HalfClose is a connection a batch, which the server ends after us: then
+	// it has read everything. It is the default.
+	HalfClose Confirm = "half-close"
+	// Drain keeps connections over batches. A batch is delivered when the
+	// other end's kernel has acknowledged all of it, which says less: what it
+	// had not read when it died is lost.
+	Drain Confirm = "drain"
+)
+
+// DialFunc opens a connection, as [net.Dialer.DialContext] does.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// peer is one receiver of metrics.
+type peer struct {
+	server         Server
+	dial           DialFunc
+	credentials    *credentials // nil for no TLS
+	confirm        Confirm
+	connectTimeout time.Duration
+	writeTimeout   time.Duration
+
+	mu     sync.Mutex
+	idle   []*link // kept for the next batches, the latest at the end
+	closed bool
+}
+
+// send opens a connection or takes a kept one, lets content write to it, and
+// returns nil once the peer has confirmed all of it. ctx bounds the whole. An
+// error of content's own is returned as it is, one with the peer is a
+// [*peerError].
+func (p *peer) send(ctx context.Context, content func(io.Writer) error) error {
+	l, err := p.link(ctx)
+	if err != nil {
+		return err
+	}
+	stop := l.lend(ctx)
+	defer stop()
+	w := &writer{to: l}
+	err = content(w)
+	switch {
+	case w.err != nil:
+		err = p.explain("write to", cause(ctx, l.verdict(w.err)))
+		l.abort()
+		return err
+	case err != nil:
+		l.abort()
+		return err
+	}
+	if p.confirm == Drain {
+		err = l.drain(ctx, p.patience(), p.connectTimeout)
+	} else {
+		err = l.halfClose(ctx, p.patience())
+	}
+	if err != nil {
+		l.abort()
+		return p.explain("confirm with", cause(ctx, err))
+	}
+	if p.confirm == Drain && stop() {
+		p.keep(l)
+	} else {
+		l.close()
+	}
+	return nil
+}
+
+// A peer confirms within milliseconds once it has read everything; confirmMin
+// leaves it time to read what its kernel had buffered.
+const confirmMin = 5 * time.Second
+
+// patience is how long a peer that has been sent everything may take to
+// confirm it.
+func (p *peer) patience() time.Duration { return max(p.writeTimeout, confirmMin) }
+
+// link returns a connection: a kept one that still stands, or a new one.
+func (p *peer) link(ctx context.Context) (*link, error) {
+	for l := p.take(); l != nil; l = p.take() {
+		if l.look() == nil {
+			return l, nil
+		}
+		l.close() // what it was for has been confirmed
+	}
+	return p.connect(ctx)
+}
+
+func (p *peer) connect(ctx context.Context) (*link, error) {
+	var settings *tls.Config
+	if p.credentials != nil {
+		var err error
+		if settings, err = p.credentials.config(p.server.Host); err != nil {
+			return nil, p.explain("prepare TLS for", err)
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, p.connectTimeout)
+	defer cancel()
+	conn, err := p.dial(limited, "tcp", p.server.String())
+	if err != nil {
+		return nil, p.explain("connect to", cause(ctx, err))
+	}
+	half, ok := conn.(halfCloser)
+	if !ok {
+		conn.Close()
+		return nil, p.explain("connect to", fmt.Errorf("%T can't be half-closed", conn))
+	}
+	l := &link{raw: &patientConn{halfCloser: half, ctx: limited, timeout: p.writeTimeout}}
+	if settings == nil {
+		return l, nil
+	}
+	if err := l.encrypt(limited, settings); err != nil {
+		l.abort()
+		return nil, p.explain("start TLS with", cause(ctx, err))
+	}
+	return l, nil
+}
+
+// idleLimit is how long a connection is kept that no batch needs. It is longer
+// than the interval between two of them usually is.
+const idleLimit = 2 * time.Minute
+
+// keep puts a connection aside for the next batch.
+func (p *peer) keep(l *link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		l.close()
+		return
+	}
+	l.raw.ctx = context.Background()
+	p.idle = append(p.idle, l)
+	l.retire = time.AfterFunc(idleLimit, func() {
+		if p.remove(l) {
+			l.close()
+		}
+	})
+}
+
+// take returns the connection that was kept last, or nil. The others get old.
+func (p *peer) take() *link {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if n == 0 {
+		return nil
+	}
+	l := p.idle[n-1]
+	p.idle[n-1] = nil
+	p.idle = p.idle[:n-1]
+	l.retire.Stop() // or it finds nothing to remove
+	return l
+}
+
+func (p *peer) remove(l *link) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, kept := range p.idle {
+		if kept == l {
+			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// close closes what is kept, now and later.
+func (p *peer) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	for l := p.take(); l != nil; l = p.take() {
+		l.close()
+	}
+}
+
+// writer remembers the first error of the connection, to tell it from those of
+// the content.
+type writer struct {
+	to  io.Writer
+	err error
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	if w.err != nil {
+		return 0, w.err
+	}
+	n, err := w.to.Write(p)
+	w.err = err
+	return n, err
+}
+
+// cause prefers the reason why ctx ended to the time-out that came of it.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// peerError is an error that is the peer's, not the batch's.
+type peerError struct{ err error }
+
+func (e *peerError) Error() string { return e.err.Error() }
+func (e *peerError) Unwrap() error { return e.err }
+
+// isPeers tells whether another server may do better.
+func isPeers(err error) bool {
+	var fault *peerError
+	return errors.As(err, &fault)
+}

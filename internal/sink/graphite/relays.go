@@ -1,0 +1,122 @@
+package graphite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// ErrTooSlow says that the time for one batch was over.
+var ErrTooSlow = errors.New("the peer reads too slowly")
+
+// relays are the servers of a sink, of which the earlier are preferred. One that
+// works is used until it fails, or until delay has passed since an earlier one
+// did; then they are tried in their order.
+type relays struct {
+	peers []*peer
+	delay time.Duration
+	log   *slog.Logger
+
+	mu       sync.Mutex
+	current  int       // the last one that confirmed
+	fault    error     // why it failed since then
+	failed   time.Time // the last time that any did
+	failures int64
+}
+
+// send sends to the servers, one after the other, until one confirms, and
+// returns it. All of that takes at most limit, of which each has its share. An
+// error of content's own is returned as it is.
+func (r *relays) send(ctx context.Context, limit time.Duration, content func(io.Writer) error) (Server, error) {
+	end := time.Now().Add(limit)
+	first := r.first()
+	var faults error
+	for k := range r.peers {
+		i := inOrder(first, k)
+		err := r.try(ctx, time.Until(end)/time.Duration(len(r.peers)-k), r.peers[i], content)
+		if err == nil {
+			r.confirmed(i)
+			return r.peers[i].server, nil
+		}
+		if ctx.Err() != nil || !isPeers(err) {
+			return Server{}, err
+		}
+		r.refused(i, err)
+		if faults == nil {
+			faults = err
+		} else {
+			faults = fmt.Errorf("%w; %w", faults, err)
+		}
+	}
+	return Server{}, faults
+}
+
+// inOrder returns the k-th server to try: the first one, then the others as
+// they are preferred.
+func inOrder(first, k int) int {
+	switch {
+	case k == 0:
+		return first
+	case k <= first:
+		return k - 1
+	}
+	return k
+}
+
+func (r *relays) try(ctx context.Context, limit time.Duration, p *peer, content func(io.Writer) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: not done within %v", ErrTooSlow, limit.Round(time.Millisecond)))
+	defer cancel()
+	return p.send(ctx, content)
+}
+
+// first returns where a batch is sent first. When it is time to try the earlier
+// servers again, one batch does.
+func (r *relays) first() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current > 0 && time.Since(r.failed) >= r.delay {
+		r.failed = time.Now()
+		return 0
+	}
+	return r.current
+}
+
+func (r *relays) confirmed(i int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case i < r.current:
+		r.log.Info("back on an earlier graphite server", "server", r.peers[i].server.String())
+	case i > r.current:
+		r.log.Warn("graphite server failed, a later one is used", "server", r.peers[i].server.String(), "error", r.fault)
+	}
+	r.current, r.fault = i, nil
+}
+
+func (r *relays) refused(i int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures++
+	r.failed = time.Now()
+	if i == r.current {
+		r.fault = err
+	}
+}
+
+// tries returns how many were not confirmed.
+func (r *relays) tries() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failures
+}
+
+// close closes the connections that are kept.
+func (r *relays) close() {
+	for _, p := range r.peers {
+		p.close()
+	}
+}

@@ -1,0 +1,197 @@
+package graphite
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+)
+
+// TLS says how connections are encrypted and whom to trust. The files hold PEM;
+// they are read when a connection is made, and again when they have changed.
+type TLS struct {
+	// CAFile holds the authorities that may sign servers' certificates; empty
+	// for the system's.
+	CAFile string
+	// CertFile and KeyFile hold our own certificate, with what is between it and
+	// its authority, and its key; both or none. Nobody but the owner and the
+	// group may read or write the key.
+	CertFile, KeyFile string
+	// ServerName is the name that servers' certificates must have; empty for
+	// the name or address of the server.
+	ServerName string
+}
+
+// FileError is a file that can't be used.
+type FileError struct {
+	Option string // "ca-file", "cert-file" or "key-file"
+	File   string
+	Err    error
+}
+
+// Error returns the option, the file and what is wrong with it.
+func (e *FileError) Error() string { return e.Option + " " + e.File + ": " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// Check reads the files as a connection does, and returns what is wrong with
+// them.
+func (t TLS) Check() []*FileError {
+	_, _, faults := t.load()
+	return faults
+}
+
+// load makes settings of the files and returns what the files were.
+func (t TLS) load() (settings *tls.Config, read []fs.FileInfo, faults []*FileError) {
+	settings = &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		ServerName: t.ServerName,
+		// Batches are large.
+		DynamicRecordSizingDisabled: true,
+	}
+	take := func(option, file string, secret bool) ([]byte, bool) {
+		data, info, err := readPEM(file, secret)
+		if err != nil {
+			faults = append(faults, &FileError{option, file, err})
+		}
+		read = append(read, info)
+		return data, err == nil
+	}
+	if t.CAFile != "" {
+		if data, ok := take("ca-file", t.CAFile, false); ok {
+			settings.RootCAs = x509.NewCertPool()
+			if !settings.RootCAs.AppendCertsFromPEM(data) {
+				faults = append(faults, &FileError{"ca-file", t.CAFile, errors.New("holds no certificate in PEM form")})
+			}
+		}
+	}
+	own := new(tls.Certificate)
+	if t.CertFile != "" {
+		cert, certRead := take("cert-file", t.CertFile, false)
+		key, keyRead := take("key-file", t.KeyFile, true)
+		if certRead {
+			if err := checkCertificates(cert); err != nil {
+				faults = append(faults, &FileError{"cert-file", t.CertFile, err})
+				certRead = false
+			}
+		}
+		if keyRead {
+			if err := checkKey(key); err != nil {
+				faults = append(faults, &FileError{"key-file", t.KeyFile, err})
+				keyRead = false
+			}
+		}
+		if certRead && keyRead {
+			pair, err := tls.X509KeyPair(cert, key)
+			if err != nil {
+				faults = append(faults, &FileError{"key-file", t.KeyFile, fmt.Errorf("does not go with cert-file %s: %w", t.CertFile, err)})
+			}
+			own = &pair
+		}
+	}
+	settings.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
+	return settings, read, faults
+}
+
+func (t TLS) files() []string {
+	return slices.DeleteFunc([]string{t.CAFile, t.CertFile, t.KeyFile}, func(file string) bool { return file == "" })
+}
+
+// checkCertificates refuses what is no list of certificates.
+func checkCertificates(data []byte) error {
+	n := 0
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		n++
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return fmt.Errorf("certificate %d: %w", n, err)
+		}
+	}
+	if n == 0 {
+		return errors.New("holds no certificate in PEM form")
+	}
+	return nil
+}
+
+// checkKey refuses what holds no key that can be read without a password.
+func checkKey(data []byte) error {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		switch {
+		case block.Type == "ENCRYPTED PRIVATE KEY", block.Headers["DEK-Info"] != "":
+			return errors.New("the key is encrypted, and there is nobody to ask for the password: store it without, by openssl pkey")
+		case bytes.HasSuffix([]byte(block.Type), []byte("PRIVATE KEY")):
+			return nil
+		}
+	}
+	return errors.New("holds no private key in PEM form")
+}
+
+// credentials are the settings of TLS as the files were last in order.
+type credentials struct {
+	options TLS
+	log     *slog.Logger
+
+	mu   sync.Mutex
+	good *tls.Config
+	read []fs.FileInfo // of the files that good was made of
+	told string        // what is wrong with the files of now, as logged
+}
+
+// config returns settings for a connection to host. Files that have changed are
+// read again; if they are not in order, such as in the middle of a renewal,
+// those of before stay in use.
+func (c *credentials) config(host string) (*tls.Config, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.good == nil || c.changed() {
+		if err := c.reload(); err != nil {
+			return nil, err
+		}
+	}
+	settings := c.good.Clone()
+	if settings.ServerName == "" {
+		settings.ServerName = host
+	}
+	return settings, nil
+}
+
+func (c *credentials) reload() error {
+	settings, read, faults := c.options.load()
+	if len(faults) == 0 {
+		if c.good != nil {
+			c.log.Info("TLS files have changed and been read again")
+		}
+		c.good, c.read, c.told = settings, read, ""
+		return nil
+	}
+	if c.good == nil {
+		return faults[0]
+	}
+	if text := faults[0].Error(); text != c.told {
+		c.log.Warn("TLS files have changed but can't be used, those of before stay in use", "error", text)
+		c.told = text
+	}
+	return nil
+}
+
+// changed tells whether a file is another one than was read.
+func (c *credentials) changed() bool {
+	for i, file := range c.options.files() {
+		info, err := os.Stat(file)
+		if err != nil || !os.SameFile(info, c.read[i]) || !info.ModTime().Equal(c.read[i].ModTime()) ||
+			info.Size() != c.read[i].Size() || info.Mode() != c.read[i].Mode() {
+			return true
+		}
+	}
+	return false
+}
