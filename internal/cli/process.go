@@ -105,9 +105,15 @@ func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	var servers []graphite.Server
+	for _, r := range c.Graphite.Server {
+		servers = append(servers, graphite.Server(r))
+	}
 	carbon := graphite.New(graphite.Options{
-		Servers:        []graphite.Server{{Host: c.Graphite.Server, Port: c.Graphite.Port}},
+		Servers:        servers,
 		Paths:          paths,
+		Confirm:        graphite.Confirm(c.Graphite.Confirm),
+		TLS:            graphiteTLS(c),
 		ConnectTimeout: c.Graphite.ConnectTimeout,
 		WriteTimeout:   c.Graphite.WriteTimeout,
 		Retries:        c.Graphite.Retries,
@@ -122,7 +128,7 @@ func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink
 		store := localstore.New(c.LocalStore.Dir, paths)
 		sinks, counts = append(sinks, store), append(counts, localStoreCounts(store))
 	}
-	return sinks, counts, func() { queue.Close() }, nil
+	return sinks, counts, func() { carbon.Close(); queue.Close() }, nil
 }
 
 func deliverers(sinks []sink.Sink) []process.Sink {

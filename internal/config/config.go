@@ -170,10 +170,39 @@ type Process struct {
 
 // Graphite is the section [graphite].
 type Graphite struct {
-	// Name or address of the Graphite server or relay.
-	Server string
+	// Name or address of the Graphite server or relay, with its port where that
+	// is not `port`: `host`, `host:port`, `[v6]:port`. Several of them, separated
+	// by commas, stand in for one another: the one that works is used; when it
+	// fails the others are tried at once, in the order in which they are written.
+	// `delay` after the last failure the first is tried again. Only when all have
+	// failed do metrics wait.
+	Server []Relay
 	// Port on which it takes the plaintext protocol.
 	Port int
+	// What it takes for metrics to count as delivered. With `half-close` they
+	// travel over one connection, which is then closed for writing, and Graphite
+	// must close it in turn: it has read everything. With `drain` connections are
+	// kept, and the kernel at their other end must have acknowledged everything.
+	// That says less, because what has not been read when Graphite dies is lost;
+	// it is for a TCP proxy in between that does not pass on the end of one
+	// direction.
+	Confirm Confirm
+	// Encrypts the connections, by TLS 1.2 or later, and checks the certificate
+	// of the server.
+	TLS bool
+	// The authorities that may have signed the certificate of the server. Where
+	// it is not set, those of the system. This file and those of `cert-file` and
+	// `key-file` are read again when they have changed.
+	CAFile string
+	// A certificate for servers that ask for one, followed by those between it
+	// and its authority. Needs `key-file`.
+	CertFile string
+	// The key of `cert-file`, not encrypted. It is refused if every user of the
+	// host can read or write it.
+	KeyFile string
+	// The name that the certificate of the server must have. Where it is not
+	// set, that in `server`.
+	ServerName string
 	// Connections tried after the first one failed; -1 for no end. After that
 	// nothing is tried for `delay`.
 	Retries int
@@ -183,11 +212,14 @@ type Graphite struct {
 	// Only a value in this section counts, none inherited from [DEFAULT]. `-P`
 	// prints each of the three as it is set, or its default.
 	Timeout time.Duration
-	// Time for a connection to be established. Where only `timeout` is set in
-	// this section, that one.
+	// Time for a connection to be established, with the look-up of the name
+	// and the start of TLS. Where only `timeout` is set in this section, that
+	// one.
 	ConnectTimeout time.Duration
-	// Time in which the server must take what is sent. Where only `timeout` is
-	// set in this section, that one.
+	// Time in which the server must take what is sent, each time anew when it
+	// has taken something. A server that has vanished from the network is noticed
+	// within 15 seconds, or this time if it is longer. Where only `timeout` is set
+	// in this section, that one.
 	WriteTimeout time.Duration
 	// Time without any try after all `retries` have failed. Metrics wait in the
 	// queue.
@@ -248,6 +280,15 @@ type OnPartial string
 const (
 	PartialDiscard OnPartial = "discard"
 	PartialKeep    OnPartial = "keep"
+)
+
+// Confirm is what it takes for metrics to count as delivered.
+type Confirm string
+
+// The ways to confirm.
+const (
+	ConfirmHalfClose Confirm = "half-close"
+	ConfirmDrain     Confirm = "drain"
 )
 
 // MetricSet is a choice of metrics.

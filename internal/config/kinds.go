@@ -55,6 +55,8 @@ func parsePath(text string) (string, error) {
 	return text, nil
 }
 
+var pemFile = kind[string]{"file", "a file in PEM form", parsePath}
+
 var nameFile = kind[Exclusion]{"file", "a file with a name a line", func(text string) (Exclusion, error) {
 	path, err := parsePath(text)
 	return Exclusion{File: path}, err
@@ -73,7 +75,7 @@ func parseHost(text string) (string, error) {
 	}
 	if i := strings.IndexFunc(text, notInHost); i >= 0 {
 		if text[i] == ':' {
-			return "", errors.New("the host holds a colon but is no IPv6 address; the port has an option of its own")
+			return "", errors.New("the host holds a colon but is no IPv6 address")
 		}
 		return "", fmt.Errorf("%q can't be part of a host name", text[i:i+1])
 	}

@@ -21,7 +21,8 @@ type Loaded struct {
 }
 
 // Check looks at a configuration and returns what it refuses. Values that have
-// been refused already are zero.
+// been refused already are zero. A problem with an option needs no position and
+// no value; they are filled in.
 type Check func(*Config) []Problem
 
 // Load reads files for a program. The error is nil or [Problems]: everything
@@ -54,15 +55,22 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 		l.setOption(o)
 	}
 	l.fallBack()
+	l.setPorts()
 	l.setGroups()
 	if program == ForProcess {
+		l.checkTLS()
 		l.checkGroups()
 		l.readNames()
 	} else {
 		l.checkDirectories()
 	}
 	for _, check := range checks {
-		l.problems = append(l.problems, check(l.config)...)
+		for _, p := range check(l.config) {
+			if p.Pos.IsZero() && p.Option != "" {
+				p = l.problem(p.Section, p.Option, p.Reason)
+			}
+			l.problems = append(l.problems, p)
+		}
 	}
 	l.findUnknown()
 	l.problems = tidy(l.problems, names)

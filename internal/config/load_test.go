@@ -40,7 +40,7 @@ func defaultConfig() Config {
 			Workers: 4, MetricSet: MetricsAll, LivenessCheckInterval: 10 * time.Second,
 		},
 		Graphite: Graphite{
-			Server: "127.0.0.1", Port: 3002, Retries: 3, Interval: 1800 * time.Millisecond,
+			Server: []Relay{{"127.0.0.1", 3002}}, Port: 3002, Confirm: ConfirmHalfClose, Retries: 3, Interval: 1800 * time.Millisecond,
 			Timeout: time.Second, ConnectTimeout: time.Second, WriteTimeout: time.Second,
 			Delay: 10 * time.Second, Backoff: 2, Namespace: "loadbalancers", PrefixHostname: true, FQDN: true,
 			QueueSize: 1_000_000, QueueDir: "/var/lib/haproxystats/queue/graphite", QueueMaxBytes: 1 << 30,
@@ -110,7 +110,7 @@ per-process-metrics = 1
 calculate-percentages = YES
 liveness-check-interval = 0.1
 [graphite]
-server = [::1]
+server = [::1], b:1
 port = 65535
 retries = 0
 interval = 0
@@ -118,6 +118,12 @@ connect-timeout = 3
 write-timeout = 4
 delay = 0
 backoff = 1.5
+confirm = Drain
+tls = on
+ca-file = /t/ca
+cert-file = /t/cert
+key-file = /t/key
+server-name = g
 namespace = prod.lb
 prefix-hostname = no
 fqdn = off
@@ -152,16 +158,18 @@ dir = /l
 			LivenessCheckInterval: time.Second / 10,
 		},
 		Graphite: Graphite{
-			Server: "::1", Port: 65535, Timeout: time.Second / 2, ConnectTimeout: 3 * time.Second, WriteTimeout: 4 * time.Second,
+			Server: []Relay{{"::1", 65535}, {"b", 1}}, Port: 65535, Confirm: ConfirmDrain,
+			TLS: true, CAFile: "/t/ca", CertFile: "/t/cert", KeyFile: "/t/key", ServerName: "g",
+			Timeout: time.Second / 2, ConnectTimeout: 3 * time.Second, WriteTimeout: 4 * time.Second,
 			Backoff: 1.5, Namespace: "prod.lb", QueueSize: 1, QueueDir: "/q", QueueMaxBytes: 1000,
 			GroupNamespace: "grp", GroupNamespaceDoubleWrites: true,
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 60}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 61}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 66}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 67}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 63}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 69}}},
 	}
 	for _, groups := range [][]Group{got.FrontendGroups, got.ServerGroups} {
 		for i := range groups {

@@ -21,6 +21,8 @@ var metricSet = oneOf(map[string]MetricSet{"all": MetricsAll, "classic": Metrics
 
 var onPartial = oneOf(map[string]OnPartial{"discard": PartialDiscard, "keep": PartialKeep}, "discard", "keep")
 
+var confirm = oneOf(map[string]Confirm{"half-close": ConfirmHalfClose, "drain": ConfirmDrain}, "half-close", "drain")
+
 // options is the table that everything about options follows. Texts of
 // defaults are those that haproxystats 0.5 prints; its directories are written
 // with a reference, so that they follow base-dir.
@@ -64,8 +66,14 @@ var options = []Option{
 	option("process", "calculate-percentages", "false", boolean, func(c *Config) *bool { return &c.Process.CalculatePercentages }),
 	option("process", "liveness-check-interval", "10", positiveSeconds, func(c *Config) *time.Duration { return &c.Process.LivenessCheckInterval }),
 
-	option("graphite", "server", "127.0.0.1", host, func(c *Config) *string { return &c.Graphite.Server }),
+	option("graphite", "server", "127.0.0.1", relayList, func(c *Config) *[]Relay { return &c.Graphite.Server }),
 	option("graphite", "port", "3002", wholeBetween(1, 65535), func(c *Config) *int { return &c.Graphite.Port }),
+	since1(option("graphite", "confirm", "half-close", confirm, func(c *Config) *Confirm { return &c.Graphite.Confirm })),
+	since1(option("graphite", "tls", "false", boolean, func(c *Config) *bool { return &c.Graphite.TLS })),
+	since1(optional("graphite", "ca-file", pemFile, func(c *Config) *string { return &c.Graphite.CAFile })),
+	since1(optional("graphite", "cert-file", pemFile, func(c *Config) *string { return &c.Graphite.CertFile })),
+	since1(optional("graphite", "key-file", pemFile, func(c *Config) *string { return &c.Graphite.KeyFile })),
+	since1(optional("graphite", "server-name", host, func(c *Config) *string { return &c.Graphite.ServerName })),
 	option("graphite", "retries", "3", retries, func(c *Config) *int { return &c.Graphite.Retries }),
 	option("graphite", "interval", "1.8", anySeconds, func(c *Config) *time.Duration { return &c.Graphite.Interval }),
 	optional("graphite", "timeout", positiveSeconds, func(c *Config) *time.Duration { return &c.Graphite.Timeout }),

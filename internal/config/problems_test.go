@@ -130,7 +130,7 @@ a b = ^a
 				`f:12: [process] per-process-metrics = "": neither yes nor no` + yes,
 				`f:13: [process] calculate-percentages = "2": neither yes nor no` + yes,
 				`f:14: [process] liveness-check-interval = "0": out of range; allowed: above 0`,
-				`f:16: [graphite] server = "http://graphite": the host holds a colon but is no IPv6 address; the port has an option of its own; allowed: a host name or an IP address`,
+				`f:16: [graphite] server = "http://graphite": a URL is not taken; leave out what is before the host; allowed: host, host:port or [v6]:port, with a host name or an IP address, separated by commas`,
 				`f:17: [graphite] port = "65536": out of range; allowed: 1 to 65535`,
 				`f:18: [graphite] retries = "x": not a whole number` + retriesOK,
 				`f:19: [graphite] interval = "inf": not a finite number; allowed: 0 or more`,
@@ -213,6 +213,35 @@ a b = ^a
 			"namespace without double writes", ForProcess, "[graphite]\ngroup-namespace = x\n[server-groups]\n",
 			[]string{`f:2: [graphite] group-namespace = "x": needs group-namespace-double-writes: true to send the metrics of groups below their plain path too, false not to`},
 			nil,
+		},
+		{
+			"TLS", ForProcess, "[graphite]\nconfirm = halfclose\ntls = 2\nca-file =\nserver-name = a:1\n",
+			[]string{
+				`f:2: [graphite] confirm = "halfclose": not one of the words; did you mean "half-close"?; allowed: half-close, drain`,
+				`f:3: [graphite] tls = "2": neither yes nor no` + yes,
+				`f:4: [graphite] ca-file = "": the path is empty; allowed: a file in PEM form`,
+				`f:5: [graphite] server-name = "a:1": the host holds a colon but is no IPv6 address; allowed: a host name or an IP address`,
+			},
+			nil,
+		},
+		{
+			"half a pair", ForProcess, "[graphite]\ntls = on\nkey-file = /k\n",
+			[]string{`f:3: [graphite] key-file = "/k": needs cert-file: set both, or none`},
+			nil,
+		},
+		{
+			"the other half", ForProcess, "[graphite]\ntls = on\ncert-file = /c\n",
+			[]string{`f:3: [graphite] cert-file = "/c": needs key-file: set both, or none`},
+			nil,
+		},
+		{
+			"files for TLS, but no TLS", ForProcess, "[graphite]\nca-file = /a\nkey-file = /k\nserver-name = g\n",
+			nil,
+			[]string{
+				`f:2: [graphite] ca-file = "/a": no effect without tls = true: metrics are not encrypted`,
+				`f:3: [graphite] key-file = "/k": no effect without tls = true: metrics are not encrypted`,
+				`f:4: [graphite] server-name = "g": no effect without tls = true: metrics are not encrypted`,
+			},
 		},
 		{
 			"one directory for both states", ForPull, "[pull]\ndst-dir = ${tmp-dst-dir}\n",

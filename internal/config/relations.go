@@ -34,6 +34,40 @@ func (l *loader) fallBack() {
 	}
 }
 
+// setPorts gives [graphite] port to the servers that are written without one. A
+// server given twice is one.
+func (l *loader) setPorts() {
+	var relays []Relay
+	for _, r := range l.config.Graphite.Server {
+		if r.Port == 0 {
+			r.Port = l.config.Graphite.Port
+		}
+		if !slices.Contains(relays, r) {
+			relays = append(relays, r)
+		}
+	}
+	l.config.Graphite.Server = relays
+}
+
+// checkTLS refuses one half of a key pair, and warns of a server that is not
+// asked for the certificate that it should have.
+func (l *loader) checkTLS() {
+	if !l.config.Graphite.TLS {
+		for _, name := range []string{"ca-file", "cert-file", "key-file", "server-name"} {
+			if _, ok := l.doc.Lookup("graphite", name); ok {
+				l.warn(l.problem("graphite", name, "no effect without tls = true: metrics are not encrypted"))
+			}
+		}
+		return
+	}
+	for name, other := range map[string]string{"cert-file": "key-file", "key-file": "cert-file"} {
+		_, ok := l.doc.Lookup("graphite", name)
+		if _, both := l.doc.Lookup("graphite", other); ok && !both {
+			l.refuse("graphite", name, "needs "+other+": set both, or none")
+		}
+	}
+}
+
 // setGroups takes the options of the group sections, in their order.
 func (l *loader) setGroups() {
 	for _, groups := range []struct {

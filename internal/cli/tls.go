@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"haproxystats/internal/config"
+	"haproxystats/internal/sink/graphite"
+)
+
+// graphiteTLS returns how connections to Graphite are encrypted, or nil.
+func graphiteTLS(c *config.Config) *graphite.TLS {
+	if !c.Graphite.TLS {
+		return nil
+	}
+	return &graphite.TLS{
+		CAFile:     c.Graphite.CAFile,
+		CertFile:   c.Graphite.CertFile,
+		KeyFile:    c.Graphite.KeyFile,
+		ServerName: c.Graphite.ServerName,
+	}
+}
+
+// checkTLS refuses files that can't be used.
+func checkTLS(c *config.Config) []config.Problem {
+	tls := graphiteTLS(c)
+	if tls == nil || (tls.CertFile == "") != (tls.KeyFile == "") {
+		return nil // the half of a pair has been refused
+	}
+	var problems []config.Problem
+	for _, fault := range tls.Check() {
+		problems = append(problems, config.Problem{Section: "graphite", Option: fault.Option, Reason: fault.Err.Error()})
+	}
+	return problems
+}
