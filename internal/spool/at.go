@@ -22,17 +22,16 @@ func openAt(dir *os.File, name, path string, flags int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// modeAt returns the type and permissions of the file of that name in dir, and
-// follows no link.
-func modeAt(dir *os.File, name, path string) (uint32, error) {
-	var st unix.Stat_t
-	err := control(dir, func(dirFD int) error {
+// statAt returns what is known of the file of that name in dir, and follows no
+// link.
+func statAt(dir *os.File, name, path string) (st unix.Stat_t, err error) {
+	err = control(dir, func(dirFD int) error {
 		return unix.Fstatat(dirFD, name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	})
 	if err != nil {
-		return 0, &fs.PathError{Op: "stat", Path: path, Err: err}
+		err = &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
-	return st.Mode, nil
+	return st, err
 }
 
 // removeAt removes the file of that name in dir.

@@ -30,7 +30,12 @@ func (e *Entry) Epoch() int64 { return e.a.epoch }
 // FS returns the entry's files. It is flat: it has no directory but ".".
 // Opening anything but a regular file is an error, and no link is followed. It
 // can't be used after the end of the claim.
-func (e *Entry) FS() fs.FS { return entryFS{e.dir, e.path} }
+//
+// With a manifest it holds what was handed over and nothing else, besides hidden
+// files: a file that is missing is an error of listing the directory, and one
+// that has changed is an error at its end; both satisfy errors.Is(err,
+// [ErrDamaged]).
+func (e *Entry) FS() fs.FS { return newEntryFS(e.dir, e.path, e.r.log) }
 
 // begin claims the right to end the claim.
 func (e *Entry) begin() bool {

@@ -2,10 +2,13 @@ package spool
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,27 +20,71 @@ var errNotRegular = errors.New("not a regular file")
 type entryFS struct {
 	dir  *os.File
 	path string
+	log  *slog.Logger
+	// known are the files of the manifest, nil if it has none. It is read when
+	// it is first wanted, so that an error comes where others of the disk do.
+	known func() (map[string]File, error)
+}
+
+func newEntryFS(dir *os.File, path string, log *slog.Logger) *entryFS {
+	f := &entryFS{dir: dir, path: path, log: log}
+	f.known = sync.OnceValues(f.readManifest)
+	return f
 }
 
 // Open implements [fs.FS].
-func (f entryFS) Open(name string) (fs.File, error) {
+func (f *entryFS) Open(name string) (fs.File, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
-	path := filepath.Join(f.path, name)
-	switch {
-	case name == ".":
-		return openAt(f.dir, name, path, unix.O_RDONLY|unix.O_DIRECTORY)
-	case strings.Contains(name, "/"):
-		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	if strings.Contains(name, "/") {
+		return nil, &fs.PathError{Op: "open", Path: f.join(name), Err: fs.ErrNotExist}
 	}
-	// Looked at before it is opened, because opening alone can make a device
-	// do something.
-	mode, err := modeAt(f.dir, name, path)
+	known, err := f.known()
 	if err != nil {
 		return nil, err
 	}
-	if mode&unix.S_IFMT != unix.S_IFREG {
+	if name == "." {
+		return f.openList(known)
+	}
+	want, ok := known[name]
+	if known != nil && !ok && !hidden(name) {
+		return nil, &fs.PathError{Op: "open", Path: f.join(name), Err: fmt.Errorf("%w: it was not handed over", fs.ErrNotExist)}
+	}
+	file, err := f.openRegular(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return file, nil
+	}
+	return &verifiedFile{file: file, got: File{Name: name}, want: want}, nil
+}
+
+// openList opens the directory. Files that must be there are looked for first.
+func (f *entryFS) openList(known map[string]File) (fs.File, error) {
+	if err := f.checkFiles(known); err != nil {
+		return nil, err
+	}
+	dir, err := openAt(f.dir, ".", f.path, unix.O_RDONLY|unix.O_DIRECTORY)
+	switch {
+	case err != nil:
+		return nil, err
+	case known == nil:
+		return dir, nil
+	}
+	return &verifiedDir{File: dir, known: known, log: f.log}, nil
+}
+
+func (f *entryFS) openRegular(name string) (*os.File, error) {
+	path := f.join(name)
+	// Looked at before it is opened, because opening alone can make a device
+	// do something.
+	st, err := statAt(f.dir, name, path)
+	if err != nil {
+		return nil, err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: errNotRegular}
 	}
 	file, err := openAt(f.dir, name, path, unix.O_RDONLY)
@@ -51,3 +98,5 @@ func (f entryFS) Open(name string) (fs.File, error) {
 	}
 	return file, nil
 }
+
+func (f *entryFS) join(name string) string { return filepath.Join(f.path, name) }
