@@ -166,3 +166,10 @@ func (l *Ledger) WaitEmpty() {
 	l.Sync()
 	l.wait("its end", func() bool { return len(l.here) == 0 })
 }
+
+// holds tells whether any of these snapshots is still in the queue.
+func (l *Ledger) holds(epochs []int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(epochs, func(e int64) bool { return l.here[e] > 0 })
+}

@@ -15,7 +15,8 @@ type Kind int
 const (
 	None    Kind = iota
 	Reset        // after At bytes the connection is reset
-	Finish       // after At bytes it is ended, politely
+	Close        // after At bytes it is closed, with whatever is unread
+	Finish       // after At bytes it is ended politely, and closed right after
 	Stall        // after At bytes nothing is taken any more
 	Trickle      // Piece bytes are taken every Every
 	Mute         // all is taken and nothing confirmed
@@ -54,7 +55,7 @@ func (in *intake) next() ([]byte, error) {
 	}
 	most := int64(len(in.buf))
 	switch in.fault.Kind {
-	case Reset, Finish, Stall:
+	case Reset, Close, Finish, Stall:
 		if most = min(most, in.fault.At-in.taken); most <= 0 {
 			return nil, in.strike()
 		}
@@ -80,6 +81,8 @@ func (in *intake) strike() error {
 	switch in.fault.Kind {
 	case Reset:
 		_ = in.conn.SetLinger(0)
+		_ = in.conn.Close()
+	case Close:
 		_ = in.conn.Close()
 	case Finish:
 		_ = in.conn.CloseWrite()

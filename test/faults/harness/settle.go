@@ -48,7 +48,8 @@ func (s *Site) Settle(want Settlement) Finding {
 	}
 	waiting := want.Ledger.Accepted()
 	s.Until(fmt.Sprintf("the arrival of %d snapshots", len(waiting)), want.Drain, func() bool {
-		return want.Oracle.Book.Whole(waiting...) && countSuffix(filepath.Join(base, "queue", "graphite"), ".batch") == 0
+		return want.Oracle.Book.Whole(waiting...) && !want.Ledger.holds(waiting) &&
+			countSuffix(filepath.Join(base, "queue", "graphite"), ".batch") == 0
 	})
 	fresh := s.fresh(want)
 	for _, p := range want.Programs {
@@ -134,6 +135,14 @@ func (s *Site) WaitStored(limit time.Duration, epochs ...int64) {
 		}
 		return true
 	})
+}
+
+// StoredBytes returns the size of a snapshot in local-store.
+func (s *Site) StoredBytes(epoch int64) int64 {
+	s.T.Helper()
+	info, err := os.Stat(filepath.Join(s.Base(), "local-store", strconv.FormatInt(epoch, 10), "stats"))
+	s.Must(err)
+	return info.Size()
 }
 
 func countSuffix(dir, suffix string) int {
