@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -160,7 +161,9 @@ func TestStopWhileGraphiteHangs(t *testing.T) {
 	released := sync.OnceFunc(func() { close(release) })
 	t.Cleanup(released)
 
-	conf := s.configure("at", processSection("classic")+graphiteSection(receiver.Port))
+	// More patience than there is time to end in.
+	patient := strings.Replace(graphiteSection(receiver.Port), "write-timeout = 5", "write-timeout = 9", 1)
+	conf := s.configure("at", processSection("classic")+patient)
 	incoming, queue := s.watch(s.path("at", "incoming")), s.watch(s.path("at", "queue", "graphite"))
 	process := s.start(processProgram, conf)
 	for i := range int64(3) {
