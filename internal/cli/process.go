@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,6 +38,10 @@ func Process(args []string, stdout, stderr io.Writer) int {
 	}, args, stdout, stderr)
 }
 
+// grace is for the deliveries in hand when the program is to end: what is not
+// confirmed by then goes to the sinks' queues, which takes its time, too.
+const grace = 3 * time.Second
+
 // runProcess follows the data: queue, workers, sinks. They end in that order,
 // so that what is taken is finished.
 func runProcess(ctx context.Context, c *config.Config, hostname string, service *supervisor, log *slog.Logger) error {
@@ -67,6 +72,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, service 
 		NewAggregator:    func() process.Aggregator { return newPipeline(options, sources, log) },
 		Workers:          c.Process.Workers,
 		LivenessInterval: service.interval(c.Process.LivenessCheckInterval),
+		Grace:            grace,
 		Alive:            func() { service.alive(processStatus(processor.Stats(), incoming.Waiting())) },
 		Log:              log,
 	})
