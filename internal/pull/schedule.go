@@ -9,6 +9,7 @@ type schedule struct {
 	interval time.Duration
 	phase    int64 // of every slot modulo interval, in ns
 	slot     int64 // start of the present round as planned, in ns since 1970
+	named    int64 // the second that names the present round
 }
 
 func newSchedule(start time.Time, interval time.Duration) *schedule {
@@ -26,6 +27,10 @@ func (s *schedule) next(now time.Time) time.Duration {
 		// slot had its round.
 		slot = s.slot + interval
 	}
+	if time.Unix(0, slot).Unix() == s.named {
+		// The program was suspended, and its late round took this second.
+		slot += interval
+	}
 	s.slot = slot
 	return time.Duration(slot - n)
 }
@@ -35,10 +40,11 @@ func (s *schedule) next(now time.Time) time.Duration {
 // make two rounds of one second and none of the next. Where the clock has been
 // set meanwhile it is the real one.
 func (s *schedule) epoch(now time.Time) int64 {
+	s.named = time.Unix(0, s.slot).Unix()
 	if late := now.Sub(time.Unix(0, s.slot)).Abs(); late > time.Second {
-		return now.Unix()
+		s.named = now.Unix()
 	}
-	return time.Unix(0, s.slot).Unix()
+	return s.named
 }
 
 // skew returns how long after its slot the present round begins.

@@ -61,6 +61,22 @@ func TestEpochNearSecondsEnd(t *testing.T) {
 	}
 }
 
+// TestLateRoundTakesItsSecond has a program suspended until shortly before a
+// slot, whose round would have the name of the late one.
+func TestLateRoundTakesItsSecond(t *testing.T) {
+	s := newSchedule(at(3.75), time.Second)
+	s.next(at(4))
+	if got := s.epoch(at(6.5)) - 1e9; got != 6 {
+		t.Errorf("the late round is named %d, 6 wanted", got)
+	}
+	if pause := s.next(at(6.625)); pause != 1125*time.Millisecond {
+		t.Errorf("the pause is %v, until 7.75 wanted", pause)
+	}
+	if got := s.epoch(at(7.75)) - 1e9; got != 7 {
+		t.Errorf("the next round is named %d, 7 wanted", got)
+	}
+}
+
 // TestNoTwoSnapshotsOfOneName makes a million rounds on a clock that is set back
 // and forth, with a queue that is emptied now and then. What the queue holds is
 // never staged again: a commit to the same name would lose a snapshot.
