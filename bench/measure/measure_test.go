@@ -60,7 +60,7 @@ func TestPull(t *testing.T) {
 // A program that skips work must not look fast.
 func TestPullRefusesShortRounds(t *testing.T) {
 	_, err := Pull(t.Context(), fake(t, "short"), pool(t), 6, 1, 2)
-	if err == nil || !strings.Contains(err.Error(), "in 1 files, want") {
+	if err == nil || !strings.Contains(err.Error(), "in 1 replies, want") {
 		t.Errorf("Pull = %v, want an error about the size", err)
 	}
 }
