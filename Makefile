@@ -57,6 +57,10 @@ unit: ## all Go tests with the race detector
 fuzz: ## every fuzz target for FUZZTIME (20s)
 	GO=$(GO) sh test/fuzz.sh $(FUZZTIME)
 
+.PHONY: faults
+faults: setup ## the full counts of the fault tests (hours), and the table that the documents quote
+	FAULTS=full FAULTS_TABLE=$(CURDIR)/bin/faults.md $(GO) test -v -count 1 -timeout 12h ./test/faults/...
+
 .PHONY: bench
 bench: ## measure the programs and their phases
 	$(GO) run ./bench
