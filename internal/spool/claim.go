@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,17 +91,25 @@ func (r *Reader) next() (*attempt, waiting, error) {
 		w.scan = true
 		return nil, w, nil
 	}
-	var best *attempt
+	var best, suspect *attempt
+	alone := r.suspectInHand()
 	for _, a := range r.taken {
 		switch {
-		case a.claimed:
+		case a.claimed, alone && a.unended > 0:
 		case a.due.After(now):
 			if w.due.IsZero() || a.due.Before(w.due) {
 				w.due = a.due
 			}
+		case a.unended > 0:
+			if suspect == nil || cmp.Or(cmp.Compare(a.unended, suspect.unended), a.compare(suspect.item)) < 0 {
+				suspect = a
+			}
 		case best == nil || a.compare(best.item) < 0:
 			best = a
 		}
+	}
+	if best == nil || suspect != nil && suspect.compare(best.item) < 0 {
+		best = suspect
 	}
 	if len(r.ready) > 0 && (best == nil || r.ready[0].compare(best.item) < 0) {
 		best = &attempt{item: r.ready[0]}
@@ -115,6 +124,18 @@ func (r *Reader) next() (*attempt, waiting, error) {
 	return best, w, nil
 }
 
+// suspectInHand says whether an entry that was in hand when a program ended is in
+// hand now. They are claimed one at a time: whichever ends the program next, the
+// others are not suspected once more.
+func (r *Reader) suspectInHand() bool {
+	for _, a := range r.taken {
+		if a.claimed && a.unended > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // open makes an entry of what next took, or gives it back and returns nil.
 func (r *Reader) open(a *attempt) *Entry {
 	path := filepath.Join(r.dir, a.name)
@@ -122,7 +143,7 @@ func (r *Reader) open(a *attempt) *Entry {
 	if err == nil {
 		info, statErr := dir.Stat()
 		if statErr == nil {
-			return &Entry{r: r, a: a, path: path, dir: dir, id: identify(info)}
+			return r.hand(&Entry{r: r, a: a, path: path, dir: dir, id: identify(info)})
 		}
 		dir.Close()
 		err = statErr
@@ -141,6 +162,22 @@ func (r *Reader) open(a *attempt) *Entry {
 	return nil
 }
 
+// hand returns the entry to be handed out, or nil if it is not to be now, or
+// never.
+func (r *Reader) hand(e *Entry) *Entry {
+	if !r.remember(e.a, e.dir) {
+		e.dir.Close()
+		return nil
+	}
+	if r.spent(e.a) != nil {
+		e.dir.Close()
+		r.giveBack(e.a, e.path, nil, false)
+		return nil
+	}
+	e.mark()
+	return e
+}
+
 // exhausted says whether err is for want of a resource of the process or the
 // machine, so that no entry is to blame.
 func exhausted(err error) bool {
@@ -153,6 +190,9 @@ func (r *Reader) drop(a *attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.taken, a.name)
+	if a.unended > 0 {
+		r.wakeAll() // the next suspect
+	}
 }
 
 // unclaim lets the entry be claimed as if it had not been.
@@ -168,13 +208,14 @@ func (r *Reader) giveBack(a *attempt, path string, cause error, blame bool) {
 	r.mu.Lock()
 	if blame {
 		a.tries++
+		a.cause = cause
 	}
-	tries, closed := a.tries, r.closed
+	tries, spent, closed := a.tries, r.spent(a), r.closed
 	r.mu.Unlock()
-	if blame && tries < maxTries {
+	if blame && spent == nil {
 		r.log.Warn("spool entry could not be processed", "entry", path, "try", tries, "error", cause)
 	}
-	if tries >= maxTries && !closed && r.giveUp(a, path, cause) {
+	if spent != nil && !closed && r.giveUp(a, path, spent) {
 		return
 	}
 	r.mu.Lock()
@@ -183,57 +224,4 @@ func (r *Reader) giveBack(a *attempt, path string, cause error, blame bool) {
 	a.due = time.Now().Add(min(maxRetry, firstRetry<<min(a.returns, 10)))
 	a.returns++
 	r.wakeAll()
-}
-
-// giveUp moves an entry out of the queue, for the operator to look at.
-func (r *Reader) giveUp(a *attempt, path string, cause error) bool {
-	to, err := r.moveOut(path, a.name, r.corrupt)
-	if errors.Is(err, fs.ErrNotExist) {
-		r.drop(a)
-		return true
-	}
-	r.mu.Lock()
-	known := a.stuck
-	if err == nil {
-		delete(r.taken, a.name)
-		r.corrupted++
-	} else {
-		a.stuck = true
-	}
-	r.mu.Unlock()
-	switch {
-	case err == nil:
-		r.log.Error("spool entry given up", "entry", path, "moved", to, "tries", maxTries, "error", cause)
-	case !known:
-		r.log.Error("spool entry given up can't be moved away", "entry", path, "error", err)
-	}
-	return err == nil
-}
-
-// moveOut renames an entry into another directory beside the queue and returns
-// its new path. It makes that directory anew if it is gone.
-func (r *Reader) moveOut(path, name, dir string) (string, error) {
-	made := false
-	to := filepath.Join(dir, name)
-	for {
-		err := rename(path, to)
-		switch {
-		case err == nil:
-			return to, nil
-		case errors.Is(err, fs.ErrExist):
-			r.mu.Lock()
-			r.sequence++
-			to = fmt.Sprintf("%s.%d", filepath.Join(dir, name), r.sequence)
-			r.mu.Unlock()
-		case errors.Is(err, fs.ErrNotExist) && !made:
-			made = true
-			if err := makeDirectory(dir); err != nil {
-				return "", err
-			}
-		case errors.Is(err, fs.ErrPermission):
-			return "", fmt.Errorf("%w: the entry and the queue must be writable for %s", err, whoami())
-		default:
-			return "", err
-		}
-	}
 }

@@ -16,6 +16,8 @@ type Entry struct {
 	path string
 	dir  *os.File
 	id   identity
+	// claimMark is the file that says so in the entry.
+	claimMark string
 
 	// Guarded by r.mu.
 	ending, ended bool
@@ -115,6 +117,7 @@ func (e *Entry) giveBack(cause error, blame bool) {
 	if !e.begin() {
 		return
 	}
+	e.unmark(blame)
 	e.end(true)
 	e.r.giveBack(e.a, e.path, cause, blame)
 }

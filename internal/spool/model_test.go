@@ -2,6 +2,7 @@ package spool
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -17,7 +18,8 @@ import (
 
 // TestAnyOrder runs random sequences of both ends, crashes of them and faults
 // of the directory, against what must hold for each entry: it is read whole, it
-// is there until it is committed, it never comes back after.
+// is there until it is committed, it never comes back after. An entry that was
+// damaged is never taken for a whole one, and its tries outlive the program.
 func TestAnyOrder(t *testing.T) {
 	rapid.Check(t, inBubble(t, func(rt *rapid.T) {
 		m := newMachine(rt)
@@ -32,6 +34,7 @@ func TestAnyOrder(t *testing.T) {
 			"commit":        m.commit,
 			"release":       m.release,
 			"postpone":      m.postpone,
+			"damage":        m.damage,
 			"readerCrashes": m.readerCrashes,
 			"moveAndBack":   m.moveAndBack,
 			"wait":          func(*rapid.T) { time.Sleep(time.Second) },
@@ -61,6 +64,9 @@ type staged struct {
 	files int
 }
 
+// modelUnended is few enough to be reached.
+const modelUnended = 2
+
 // machine is the model: what the queue must hold.
 type machine struct {
 	t     *rapid.T
@@ -72,8 +78,10 @@ type machine struct {
 	draft map[int64]*staged
 	in    map[int64]int // handed over and not committed: its number of files
 	held  map[int64]*Entry
-	tries map[int64]int // since the reader opened
-	given map[int64]int // given up
+	tries map[int64]int
+	ended map[int64]int  // claims that ended with the reader
+	given map[int64]int  // given up
+	wrong map[int64]bool // damaged, so that reading it is an error
 }
 
 func newMachine(t *rapid.T) *machine {
@@ -84,7 +92,7 @@ func newMachine(t *rapid.T) *machine {
 	m := &machine{
 		t: t, base: base, dir: filepath.Join(base, "incoming"), next: 1500000000,
 		draft: map[int64]*staged{}, in: map[int64]int{}, held: map[int64]*Entry{},
-		tries: map[int64]int{}, given: map[int64]int{},
+		tries: map[int64]int{}, ended: map[int64]int{}, given: map[int64]int{}, wrong: map[int64]bool{},
 	}
 	m.openWriter()
 	m.openReader()
@@ -115,7 +123,7 @@ func (m *machine) openWriter() {
 func (m *machine) openReader() {
 	r, err := OpenReader(ReaderOptions{Dir: m.dir})
 	m.must(err)
-	r.window = 3
+	r.window, r.maxUnended = 3, modelUnended
 	m.r = r
 	if entries, err := os.ReadDir(m.dir + ".trash"); err != nil || len(entries) > 0 {
 		m.t.Fatalf("trash holds %v, %v", entries, err)
@@ -174,8 +182,8 @@ func (m *machine) readerCrashes(*rapid.T) {
 	for epoch, e := range m.held {
 		e.dir.Close()
 		delete(m.held, epoch)
+		m.ended[epoch]++
 	}
-	clear(m.tries)
 	m.r.Close()
 	m.openReader()
 }
@@ -190,36 +198,72 @@ func (m *machine) claim(t *rapid.T) {
 
 // tryClaim claims an entry if one can be had now, and reads it.
 func (m *machine) tryClaim() *Entry {
-	a, w, err := m.r.next()
-	m.must(err)
-	if w.scan {
-		m.r.scan(m.r.scanWanted)
-		a, _, err = m.r.next()
+	for {
+		a, w, err := m.r.next()
 		m.must(err)
+		if w.scan {
+			m.r.scan(m.r.scanWanted)
+			a, _, err = m.r.next()
+			m.must(err)
+		}
+		if a == nil {
+			return nil
+		}
+		first := !a.known
+		e := m.r.open(a)
+		if e == nil {
+			m.notNow(a, first)
+			continue
+		}
+		m.read(e)
+		return e
 	}
-	if a == nil {
-		return nil
-	}
-	e := m.r.open(a)
-	if e == nil {
+}
+
+// notNow checks that there was a reason to hand out nothing.
+func (m *machine) notNow(a *attempt, first bool) {
+	switch {
+	case !first || m.ended[a.epoch] == 0:
 		m.t.Fatalf("%s could not be opened", a.name)
+	case m.ended[a.epoch] >= modelUnended:
+		m.giveUp(a.epoch)
 	}
-	files, ok := m.in[e.Epoch()]
-	if !ok || m.held[e.Epoch()] != nil {
+}
+
+func (m *machine) giveUp(epoch int64) {
+	m.given[epoch] = m.in[epoch]
+	delete(m.in, epoch)
+}
+
+// read compares what is claimed with what was handed over.
+func (m *machine) read(e *Entry) {
+	epoch := e.Epoch()
+	files, ok := m.in[epoch]
+	if !ok || m.held[epoch] != nil {
 		m.t.Fatalf("%s claimed, but it is not in the queue or is held", e.Name())
 	}
-	entries, err := fs.ReadDir(e.FS(), ".")
-	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name()[0] == '.' })
-	if err != nil || len(entries) != files {
-		m.t.Fatalf("%s has %d files, %v, want %d", e.Name(), len(entries), err, files)
-	}
-	for i := range files {
-		b, err := fs.ReadFile(e.FS(), fmt.Sprint("f", i))
-		if err != nil || !bytes.Equal(b, pattern(e.Epoch(), i)) {
-			m.t.Fatalf("%s: file %d: %d bytes, %v", e.Name(), i, len(b), err)
+	for other := range m.held {
+		if m.ended[epoch] > 0 && m.ended[other] > 0 {
+			m.t.Fatalf("%s and %d are suspects and claimed at once", e.Name(), other)
 		}
 	}
-	return e
+	entries, err := fs.ReadDir(e.FS(), ".")
+	for i := range files {
+		var b []byte
+		if err == nil {
+			b, err = fs.ReadFile(e.FS(), fmt.Sprint("f", i))
+		}
+		if err == nil && !bytes.Equal(b, pattern(epoch, i)) {
+			m.t.Fatalf("%s: file %d: other %d bytes", e.Name(), i, len(b))
+		}
+	}
+	if m.wrong[epoch] != errors.Is(err, ErrDamaged) || !m.wrong[epoch] && err != nil {
+		m.t.Fatalf("%s: damaged %t, read: %v", e.Name(), m.wrong[epoch], err)
+	}
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return hidden(e.Name()) })
+	if len(entries) != files && !m.wrong[epoch] {
+		m.t.Fatalf("%s has %d files, want %d", e.Name(), len(entries), files)
+	}
 }
 
 func (m *machine) commit(t *rapid.T) {
@@ -227,7 +271,6 @@ func (m *machine) commit(t *rapid.T) {
 	m.must(e.Commit())
 	delete(m.held, epoch)
 	delete(m.in, epoch)
-	delete(m.tries, epoch)
 }
 
 func (m *machine) release(t *rapid.T) {
@@ -235,8 +278,7 @@ func (m *machine) release(t *rapid.T) {
 	e.Release(fmt.Errorf("some cause"))
 	delete(m.held, epoch)
 	if m.tries[epoch]++; m.tries[epoch] == maxTries {
-		m.given[epoch] = m.in[epoch]
-		delete(m.in, epoch)
+		m.giveUp(epoch)
 	}
 }
 
@@ -275,20 +317,33 @@ func (m *machine) check(*rapid.T) {
 	}
 }
 
-// drain claims and commits all that is left.
+// drain claims all that is left, and commits what is whole.
 func (m *machine) drain() {
 	for _, e := range m.held {
 		e.Postpone()
 	}
 	clear(m.held)
-	time.Sleep(maxRetry)
+	last := time.Now()
 	for len(m.in) > 0 {
 		e := m.tryClaim()
-		if e == nil {
-			m.t.Fatalf("nothing to claim, but %v in the queue", m.in)
+		if e != nil {
+			last = time.Now()
 		}
-		m.must(e.Commit())
-		delete(m.in, e.Epoch())
+		switch {
+		case time.Since(last) > maxRetry:
+			m.t.Fatalf("nothing to claim, but %v in the queue", m.in)
+		case e == nil:
+			time.Sleep(firstRetry)
+		case m.wrong[e.Epoch()]:
+			epoch := e.Epoch()
+			e.Release(ErrDamaged)
+			if m.tries[epoch]++; m.tries[epoch] == maxTries {
+				m.giveUp(epoch)
+			}
+		default:
+			m.must(e.Commit())
+			delete(m.in, e.Epoch())
+		}
 	}
 	m.check(m.t)
 }

@@ -46,7 +46,7 @@ type ReaderOptions struct {
 type Reader struct {
 	dir, trash, corrupt string
 	rescan              time.Duration
-	window              int
+	window, maxUnended  int
 	log                 *slog.Logger
 	lock                *os.File
 	notify              func(dir string) (*notifier, error)
@@ -75,7 +75,10 @@ type Reader struct {
 type attempt struct {
 	item
 	claimed bool
+	known   bool      // its marks have been read
 	tries   int       // how often it was at fault
+	unended int       // how many claims of it ended with the program
+	cause   error     // why it was at fault the last time
 	returns int       // how often it came back
 	due     time.Time // when it may be claimed again
 	stuck   bool      // it could not be moved out of the way, and that was logged
@@ -89,16 +92,17 @@ func OpenReader(o ReaderOptions) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{
-		dir:     dir,
-		trash:   dir + ".trash",
-		corrupt: dir + ".corrupt",
-		rescan:  cmp.Or(o.Rescan, 5*time.Second),
-		window:  windowSize,
-		log:     cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
-		notify:  watchDirectory,
-		dirty:   true,
-		taken:   make(map[string]*attempt),
-		wake:    make(chan struct{}),
+		dir:        dir,
+		trash:      dir + ".trash",
+		corrupt:    dir + ".corrupt",
+		rescan:     cmp.Or(o.Rescan, 5*time.Second),
+		window:     windowSize,
+		maxUnended: maxUnended,
+		log:        cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
+		notify:     watchDirectory,
+		dirty:      true,
+		taken:      make(map[string]*attempt),
+		wake:       make(chan struct{}),
 	}
 	for _, beside := range []string{r.trash, r.corrupt} {
 		if err := makeDirectory(beside); err != nil {
