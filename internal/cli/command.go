@@ -66,7 +66,7 @@ func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
 		Use:               string(p.name),
 		Short:             p.short,
 		Long:              p.short + ".",
-		Args:              cobra.NoArgs,
+		Args:              noArguments,
 		Version:           versionLine(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -76,6 +76,9 @@ func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
 		},
 	}
 	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w: see -h", err)
+	})
 	fl := cmd.Flags()
 	fl.SortFlags = false
 	fl.StringVarP(&f.file, "file", "f", config.DefaultFile, "configuration `file` with settings")
@@ -89,6 +92,13 @@ func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
 		panic(err) // the flags are those above
 	}
 	return cmd
+}
+
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("unexpected argument %q: see -h", args[0])
 }
 
 // start does what the flags say.
@@ -108,6 +118,10 @@ func start(p program, f flags, fileNamed bool, stdout, stderr io.Writer) error {
 	}
 	level, format := p.log(&loaded.Config)
 	log := newLogger(stderr, format, level, isJournal(stderr, os.Getenv("JOURNAL_STREAM")))
+	// Once it says that it has started, a signal ends it cleanly.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
 	log.Info("started", "program", p.name, "version", versionLine(), "pid", os.Getpid())
 	if loaded.Notice != "" {
 		log.Info(loaded.Notice)
@@ -116,9 +130,6 @@ func start(p program, f flags, fileNamed bool, stdout, stderr io.Writer) error {
 		log.Warn("configuration: " + w.Error())
 	}
 	service := newSupervisor(log)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
 	return untilSignal(signals, service, log, func(ctx context.Context) error {
 		return p.run(ctx, &loaded.Config, service, log)
 	})
