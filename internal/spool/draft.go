@@ -119,6 +119,7 @@ func (d *Draft) Commit(r Round) error {
 	if err := d.sync(); err != nil {
 		return fmt.Errorf("commit %s: %w", d.path, err)
 	}
+	d.w.noteNewest(d.name)
 	err := rename(d.path, d.final)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = d.w.remake(d.w.dir); err == nil {

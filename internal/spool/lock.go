@@ -11,11 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+func lockPath(dir, end string) string { return dir + "." + end + ".lock" }
+
 // lock makes the caller the only one at that end of dir, until the returned
 // file is closed or the process ends. The lock file stays: removing it would
 // let two processes hold locks on two files of one name.
 func lock(dir, end string) (*os.File, error) {
-	path := dir + "." + end + ".lock"
+	path := lockPath(dir, end)
 	// Non-blocking, so that a planted FIFO can't hold up the start.
 	// Read-only, so that a file system can be remounted so while we run.
 	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o640)
@@ -28,10 +30,10 @@ func lock(dir, end string) (*os.File, error) {
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		holder, _ := io.ReadAll(io.LimitReader(f, 20))
+		text, _ := io.ReadAll(io.LimitReader(f, 20))
 		f.Close()
-		return nil, fmt.Errorf("lock %s: another process (pid %s) is its %s: stop that one, or use another directory: %w",
-			dir, strings.TrimSpace(string(holder)), end, err)
+		holder, _, _ := strings.Cut(string(text), "\n")
+		return nil, fmt.Errorf("lock %s: another process (pid %s) is its %s: stop that one, or use another directory: %w", dir, holder, end, err)
 	}
 	if err != nil {
 		f.Close()

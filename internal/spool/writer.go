@@ -28,6 +28,7 @@ type Writer struct {
 	dir, tmp string
 	log      *slog.Logger
 	locks    []*os.File
+	newest   string // handed over by the writer before this one
 
 	mu     sync.Mutex
 	staged map[string]bool // names being staged
@@ -53,6 +54,7 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 	w := &Writer{
 		dir: dir, tmp: tmp,
 		log:    cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
+		newest: newest(dir),
 		staged: make(map[string]bool),
 	}
 	for _, d := range []string{dir, tmp} {
@@ -61,6 +63,9 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 			return nil, errors.Join(err, w.Close())
 		}
 		w.locks = append(w.locks, l)
+	}
+	if w.newest != "" {
+		w.noteNewest(w.newest) // for a third one, should this one hand over nothing
 	}
 	w.clean()
 	return w, nil
@@ -113,7 +118,8 @@ func (w *Writer) remake(dir string) error {
 
 // Stage begins a directory that will be named by epoch; a leftover of that name
 // is emptied. The error satisfies errors.Is(err, fs.ErrExist) if that name
-// already waits in the queue or is being staged.
+// already waits in the queue, is being staged, or was the newest one of the writer
+// before this one.
 func (w *Writer) Stage(epoch int64) (*Draft, error) {
 	name := strconv.FormatInt(epoch, 10)
 	if epoch < 0 {
@@ -122,6 +128,9 @@ func (w *Writer) Stage(epoch int64) (*Draft, error) {
 	final := filepath.Join(w.dir, name)
 	if _, err := os.Lstat(final); err == nil {
 		return nil, fmt.Errorf("stage %s: %w: still waiting to be processed", final, fs.ErrExist)
+	}
+	if name == w.newest {
+		return nil, fmt.Errorf("stage %s: %w: handed over just before this program started", final, fs.ErrExist)
 	}
 	w.mu.Lock()
 	busy := w.staged[name]
