@@ -59,11 +59,11 @@ func (s *session) connect(ctx context.Context) (net.Conn, error) {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, s.canceled(ctx, "connect")
 		}
-		if ctx.Err() != nil && earlier != nil {
+		if over(ctx) && earlier != nil {
 			// This try was cut short, so that the one before says more.
 			return nil, earlier
 		}
-		if ctx.Err() != nil || s.client.Retries >= 0 && try > s.client.Retries {
+		if over(ctx) || s.client.Retries >= 0 && try > s.client.Retries {
 			return nil, err
 		}
 		if try == 1 {
@@ -81,6 +81,13 @@ func (s *session) connect(ctx context.Context) (net.Conn, error) {
 		}
 		earlier = err
 	}
+}
+
+// over tells whether ctx has ended, or is about to: the deadline of a context
+// derived from it may come first.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 func (s *session) dial(ctx context.Context) (net.Conn, error) {
