@@ -61,6 +61,7 @@ func (e FileError) Unwrap() error { return e.Err }
 // Problems with a file that do not hinder the others.
 var (
 	ErrNotRegular = errors.New("not a regular file")
+	ErrName       = errors.New("a name that is not UTF-8: rename the file, and the socket")
 	ErrEmpty      = errors.New("no data in it")
 	ErrCut        = errors.New("the reply ends without HAProxy's end mark, an empty line")
 )
@@ -85,6 +86,10 @@ func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
 	for _, suffix := range []string{InfoSuffix, StatSuffix} {
 		for _, e := range bySocket(entries, suffix) {
 			name := e.Name()
+			if !fs.ValidPath(name) {
+				report.BadFiles = append(report.BadFiles, FileError{name, ErrName})
+				continue
+			}
 			if !e.Type().IsRegular() {
 				report.BadFiles = append(report.BadFiles, FileError{name, ErrNotRegular})
 				continue

@@ -119,6 +119,12 @@ func TestRead(t *testing.T) {
 			},
 		},
 		{
+			name:  "names that no fs.FS opens",
+			files: fstest.MapFS{"a_info": file(info), "\xff_info": file(info), "b\xc3_stat": file(stat)},
+			calls: []string{"info a: 2"},
+			bad:   map[string]error{"\xff_info": ErrName, "b\xc3_stat": ErrName},
+		},
+		{
 			name: "empty files",
 			files: fstest.MapFS{
 				"a_info": file(""), "a_stat": file(""), "b_info": file("\n"), "b_stat": file("\n"),
