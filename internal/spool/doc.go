@@ -15,6 +15,11 @@
 //     elsewhere, so that a half-deleted directory is never read as an entry. The
 //     order of the rename and the deletions is the file system's journal's:
 //     ext4, xfs and btrfs keep it over a power cut.
+//   - What is read is what was handed over: [Entry.FS] compares it with the
+//     entry's manifest. An entry without one, which another program has written,
+//     is read as it is.
+//   - An entry that can't be processed is given up after three tries, one that
+//     ends the program each time after ten, whatever programs they were in.
 //   - Nothing planted in the queue is followed, blocks or ends a program.
 //     Only regular files are opened, and only directories named by digits are
 //     entries.
@@ -25,9 +30,38 @@
 //
 //	incoming.tmp          staged by the writer (its path is the writer's option)
 //	incoming.trash        committed, being deleted; emptied when a reader opens
-//	incoming.corrupt      given up after three tries, for the operator to look at
+//	incoming.corrupt      given up, for the operator to look at: the newest 100
 //	incoming.reader.lock  held by the one reader
 //	incoming.writer.lock  held by the one writer
+//
+// # Inside an entry
+//
+// Files that begin with a dot are the queue's own, and the others' readers
+// don't see them:
+//
+//	.manifest        written last by the writer, see below
+//	.try1 to .try3   one for each try that the entry has cost
+//	.claim1          while it is claimed, or if the program ended meanwhile: then
+//	                 the next claim makes .claim2
+//
+// # The manifest
+//
+// It is text of one line an item, the last one of which is a CRC-32C in
+// hexadecimal of all lines before it. Names and causes are quoted as in Go. An
+// unknown item is passed over, so that only a change of what the known ones mean
+// needs another version; the manifest of a later version verifies nothing.
+//
+//	haproxystats manifest 1
+//	round-duration-ms 87
+//	round-skew-ms 2
+//	sockets-failed 1
+//	failed "/run/haproxy/b.sock" "dial /run/haproxy/b.sock: connection refused"
+//	file "a.sock_info" 1201 5e0e4a3c
+//	file "a.sock_stat" 68124 9bb0d5f1
+//	end 367cf0c0
+//
+// A file's numbers are its length in bytes and its CRC-32C. At most a thousand
+// failures are named, each text with at most 256 bytes; sockets-failed counts all.
 //
 // The package does not know what the files of an entry mean.
 package spool
