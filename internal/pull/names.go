@@ -59,7 +59,8 @@ func plainName(s Socket) string {
 	return fileName(strings.ToLower(host) + ":" + port)
 }
 
-// fileName returns s as one component of a path that is not too long for one.
+// fileName returns s as one component of a path that is not too long for one,
+// and UTF-8: an fs.FS opens no other.
 func fileName(s string) string {
 	s = strings.ReplaceAll(strings.TrimLeft(s, "/"), "/", "_")
 	if len(s) > maxName {
@@ -67,5 +68,5 @@ func fileName(s string) string {
 		sum.Write([]byte(s))
 		s = fmt.Sprintf("%s~%08x", s[:maxName-9], sum.Sum32())
 	}
-	return s
+	return strings.ToValidUTF8(s, "_")
 }

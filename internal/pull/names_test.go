@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,11 @@ func TestNames(t *testing.T) {
 			[]Socket{{"tcp", long + ":1"}, {"tcp", long + ":2"}},
 			[]string{long[:231] + "~74d5666c", long[:231] + "~77d56b25"},
 		},
+		{
+			"not UTF-8",
+			[]Socket{{"unix", "/run/\xffa\xfe"}, {"unix", "/run/\xe4"}, {"unix", "/run/\xf6"}, {"unix", "/x/" + long[:230] + "ää" + long}},
+			[]string{"_a_", "run__", "run__.2", long[:230] + "_~81dd8775"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := names(test.sockets); !slices.Equal(got, test.want) {
@@ -73,7 +79,7 @@ func FuzzNames(f *testing.F) {
 		got := names(sockets)
 		seen := make(map[string]bool)
 		for i, name := range got {
-			if seen[name] || name == "" || strings.Contains(name, "/") || len(name) > 250 {
+			if seen[name] || name == "" || !fs.ValidPath(name) || strings.Contains(name, "/") || len(name) > 250 {
 				t.Errorf("%q is named %q", sockets[i], name)
 			}
 			seen[name] = true
