@@ -42,6 +42,8 @@ func advice(err error) string {
 		return "check its load and the network, or set a longer write-timeout"
 	case errors.Is(err, errInTLS):
 		return "set tls = true"
+	case errors.Is(err, errUnread):
+		return "check its load and the network"
 	case errors.Is(err, errEarly):
 		return "check its log and its limits"
 	case errors.Is(err, ErrUnconfirmed):

@@ -13,6 +13,7 @@ var (
 	// ErrUnconfirmed says that the peer didn't confirm what it was sent.
 	ErrUnconfirmed = errors.New("the peer has not confirmed the metrics")
 	errEarly       = fmt.Errorf("%w: it closed the connection early", ErrUnconfirmed)
+	errUnread      = fmt.Errorf("%w: its host has not acknowledged all of them", ErrUnconfirmed)
 	errInTLS       = fmt.Errorf("%w: it answers in TLS", ErrUnconfirmed)
 )
 
@@ -102,7 +103,7 @@ func (l *link) drain(ctx context.Context, limit, settle time.Duration) error {
 			break
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%w within %v", ErrUnconfirmed, limit)
+			return fmt.Errorf("%w within %v", errUnread, limit)
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return err
