@@ -88,30 +88,6 @@ func TestPartialRounds(t *testing.T) {
 	}
 }
 
-// TestPartialRoundCutShort drops the round that the end of the program cut
-// short: the sockets that have not answered yet have not failed.
-func TestPartialRoundCutShort(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		spool := new(memory)
-		var log logged
-		p := &Puller{
-			Spool: spool, Servers: threeServers, Interval: 10 * time.Second, KeepPartial: true, Log: log.logger(),
-			Fetcher: fetchFunc(func(ctx context.Context, address string, info, stat io.Writer) error {
-				if address == "lb:1" {
-					return answer(ctx, address, info, stat)
-				}
-				<-ctx.Done()
-				return ctx.Err()
-			}),
-		}
-		runFor(t, p, 5*time.Second)
-		wantDropped(t, spool, &log)
-		if log.String() != "" {
-			t.Errorf("the end of the program is logged as a failure:\n%s", log.String())
-		}
-	})
-}
-
 func TestPartialRoundThatCanNotBeCleaned(t *testing.T) {
 	spool := &memory{removeErr: errors.New("read-only file system")}
 	var log logged
