@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
@@ -8,6 +9,9 @@ import (
 )
 
 const noConflict = "0 incomplete, 0 lost, 0 value conflicts; at most `workers` repeats a kill"
+
+// stopSignal is how systemd stops a program.
+const stopSignal = syscall.SIGTERM
 
 // workers is the default of both programs' option.
 const workers = 4

@@ -13,7 +13,8 @@ import (
 // Book notes what arrived of a [Source]: the value of each path and time, and
 // how often. Its memory is bounded by the number of snapshots.
 type Book struct {
-	src *Source
+	src     *Source
+	foreign func(path string, value float64) bool
 
 	mu      sync.Mutex
 	pages   map[int64]*page
@@ -34,9 +35,19 @@ type page struct {
 // maxShown bounds how many complaints are kept.
 const maxShown = 20
 
-// NewBook returns an empty book.
+// NewBook returns an empty book. A source of nil says nothing.
 func NewBook(src *Source) *Book {
+	if src == nil {
+		src = new(Source)
+	}
 	return &Book{src: src, pages: make(map[int64]*page), changed: make(chan struct{})}
+}
+
+// Allow says what may arrive besides what the source says.
+func (b *Book) Allow(foreign func(path string, value float64) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.foreign = foreign
 }
 
 // Add notes whole lines, and returns how many bytes behind the last newline are
@@ -68,6 +79,9 @@ func (b *Book) line(line []byte) {
 		return
 	}
 	at, known := b.src.place[string(p.Path)]
+	if !known && b.foreign != nil && b.foreign(string(p.Path), p.Value) {
+		return
+	}
 	if !known {
 		b.complain("invented path: %.200q", line)
 		return
@@ -95,6 +109,13 @@ func (b *Book) complain(format string, args ...any) {
 	if len(b.shown) < maxShown {
 		b.shown = append(b.shown, fmt.Sprintf(format, args...))
 	}
+}
+
+// Problems returns the first lines that should not be, and why.
+func (b *Book) Problems() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.shown)
 }
 
 // Lines returns how many lines have arrived.

@@ -2,33 +2,39 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
+
+	"haproxystats/internal/spool"
 )
 
-// Feeder hands over snapshots of a Source's by one rename, at any pace and under
-// any time.
+// Feeder hands over snapshots of a Source's as pull does, but at any pace and
+// under any time. While it is open, pull can't have the queue.
 type Feeder struct {
-	site          *Site
-	src           *Source
-	incoming, tmp string
+	site   *Site
+	src    *Source
+	writer *spool.Writer
 
 	mu     sync.Mutex
 	fed    map[int64]int64 // rounds, by time
 	latest int64
 }
 
-// Feeder makes a queue where there is none, and hands snapshots over to it.
+// Feeder opens the writing end of a queue, staged beside it.
 func (s *Site) Feeder(src *Source, incoming string) *Feeder {
 	s.T.Helper()
-	f := &Feeder{site: s, src: src, incoming: incoming, tmp: incoming + ".tmp", fed: make(map[int64]int64)}
-	s.Must(os.MkdirAll(f.incoming, 0o750), os.MkdirAll(f.tmp, 0o750))
-	return f
+	w, err := spool.OpenWriter(spool.WriterOptions{Dir: incoming, Tmp: incoming + ".tmp"})
+	s.Must(err)
+	s.T.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			s.T.Error(err)
+		}
+	})
+	return &Feeder{site: s, src: src, writer: w, fed: make(map[int64]int64)}
 }
 
 // Feed hands over the snapshot of a round under a time.
@@ -39,10 +45,23 @@ func (f *Feeder) Feed(epoch, round int64) {
 
 // TryFeed is Feed for a queue that may refuse.
 func (f *Feeder) TryFeed(epoch, round int64) error {
-	return f.hand(epoch, f.src.Snapshot(round), func() {
-		f.fed[epoch] = round
-		f.latest = max(f.latest, epoch)
-	})
+	return f.hand(epoch, f.src.Snapshot(round), func() { f.note(epoch, round) })
+}
+
+// FeedEdited hands over one more snapshot, in which the replies of all sockets
+// are changed; it counts among the fed, so that what the source says has to
+// arrive nevertheless.
+func (f *Feeder) FeedEdited(edit func(info, stat []byte) ([]byte, []byte)) (epoch int64) {
+	f.site.T.Helper()
+	epoch = f.next()
+	round := epoch - FirstEpoch + 1
+	files := make(map[string][]byte)
+	for n, k := range f.src.sockets {
+		name := filepath.Base(k.Path)
+		files[name+"_info"], files[name+"_stat"] = edit(f.src.Shape.Replies(n, round))
+	}
+	f.site.Must(f.hand(epoch, files, func() { f.note(epoch, round) }))
+	return epoch
 }
 
 // FeedFiles hands over any files; the snapshot is not counted among the fed.
@@ -51,22 +70,29 @@ func (f *Feeder) FeedFiles(epoch int64, files map[string][]byte) {
 	f.site.Must(f.hand(epoch, files, func() {}))
 }
 
-func (f *Feeder) hand(epoch int64, files map[string][]byte, done func()) error {
-	name := strconv.FormatInt(epoch, 10)
-	staged := filepath.Join(f.tmp, name)
-	if err := os.Mkdir(staged, 0o750); err != nil {
+func (f *Feeder) hand(epoch int64, files map[string][]byte, note func()) error {
+	draft, err := f.writer.Stage(epoch)
+	if err != nil {
 		return err
 	}
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(staged, name), content, 0o640); err != nil {
-			return err
+		file, err := draft.Create(name)
+		if err == nil {
+			_, err = file.Write(content)
+			err = errors.Join(err, file.Close())
+		}
+		if err != nil {
+			return errors.Join(err, draft.Discard())
 		}
 	}
-	// The note comes first, so that nothing arrives that was not noted.
+	// Nothing may arrive that was not noted.
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	done()
-	return os.Rename(staged, filepath.Join(f.incoming, name))
+	if err := draft.Commit(spool.Round{}); err != nil {
+		return errors.Join(err, draft.Discard())
+	}
+	note()
+	return nil
 }
 
 // FirstEpoch is the time of the first snapshot that Keep and Settle hand over.
@@ -81,10 +107,20 @@ func (f *Feeder) Next() (epoch int64) {
 }
 
 func (f *Feeder) tryNext() (epoch int64, err error) {
-	f.mu.Lock()
-	epoch = max(FirstEpoch, f.latest+1)
-	f.mu.Unlock()
+	epoch = f.next()
 	return epoch, f.TryFeed(epoch, epoch-FirstEpoch+1)
+}
+
+func (f *Feeder) next() (epoch int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return max(FirstEpoch, f.latest+1)
+}
+
+// note is called with the lock held.
+func (f *Feeder) note(epoch, round int64) {
+	f.fed[epoch] = round
+	f.latest = max(f.latest, epoch)
 }
 
 // Keep hands over snapshots at a pace until stop is called.

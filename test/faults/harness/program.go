@@ -164,13 +164,17 @@ func (p *Program) WaitEnd(why string, since time.Time) time.Duration {
 
 // Says tells whether the program has logged a line with all the parts, within
 // its last 64 KiB.
-func (p *Program) Says(parts ...string) bool {
+func (p *Program) Says(parts ...string) bool { return len(p.Lines(parts...)) > 0 }
+
+// Lines returns the lines with all the parts that the program has logged, within
+// its last 64 KiB.
+func (p *Program) Lines(parts ...string) (lines []string) {
 	for line := range strings.Lines(p.Output()) {
 		if !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(line, part) }) {
-			return true
+			lines = append(lines, line)
 		}
 	}
-	return false
+	return lines
 }
 
 // WaitSays waits until it has.

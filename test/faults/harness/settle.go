@@ -74,7 +74,9 @@ func (s *Site) Settle(want Settlement) Finding {
 		s.T.Errorf("a fresh snapshot took %v to arrive, want at most %v", fresh, FreshLimit)
 	}
 	if want.LocalStore {
-		book := s.Stored(want.Oracle.Book.src, filepath.Join(base, "local-store"))
+		book := NewBook(want.Oracle.Book.src)
+		book.foreign = want.Oracle.Book.foreign
+		s.ReadStored(book, filepath.Join(base, "local-store"))
 		s.judge("local-store", book.Compare(accepted, rounds), 0)
 	}
 	s.NoLeaks(base)
@@ -101,11 +103,10 @@ func (s *Site) fresh(want Settlement) time.Duration {
 	return time.Since(came.At)
 }
 
-// Stored reads what local-store has written, and fails the test at a file that
-// is not whole.
-func (s *Site) Stored(src *Source, dir string) *Book {
+// ReadStored notes what local-store has written, and fails the test at a file
+// that is not whole.
+func (s *Site) ReadStored(book *Book, dir string) {
 	s.T.Helper()
-	book := NewBook(src)
 	entries, err := os.ReadDir(dir)
 	s.Must(err)
 	for _, e := range entries {
@@ -118,7 +119,6 @@ func (s *Site) Stored(src *Source, dir string) *Book {
 			s.T.Errorf("%s/%s/stats ends in %d bytes that are no line", dir, e.Name(), left)
 		}
 	}
-	return book
 }
 
 // WaitStored waits until local-store, below the site's own base directory, has

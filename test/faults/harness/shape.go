@@ -126,8 +126,8 @@ func (s Shape) rows() []row {
 	return rows
 }
 
-// replies are what a socket answers in a round.
-func (s Shape) replies(socket int, round int64) (info, stat []byte) {
+// Replies returns what a socket answers in a round.
+func (s Shape) Replies(socket int, round int64) (info, stat []byte) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Name: HAProxy\nVersion: 2.6.12-1\nProcess_num: %d\n%s: %d\n", socket+1, roundField, round)
 	for _, f := range infoFields {

@@ -74,7 +74,7 @@ func (k *Socket) serve(ctx context.Context, c net.Conn) {
 	k.rounds++
 	round, fault, edit := k.rounds, k.fault, k.edit
 	k.mu.Unlock()
-	info, stat := k.source.Shape.replies(k.number, round)
+	info, stat := k.source.Shape.Replies(k.number, round)
 	if edit != nil {
 		info, stat = edit(info, stat)
 	}
@@ -117,7 +117,7 @@ func (src *Source) Paths() int { return len(src.paths) }
 func (src *Source) Snapshot(round int64) map[string][]byte {
 	files := make(map[string][]byte)
 	for n, k := range src.sockets {
-		info, stat := src.Shape.replies(n, round)
+		info, stat := src.Shape.Replies(n, round)
 		name := filepath.Base(k.Path)
 		files[name+"_info"], files[name+"_stat"] = info, stat
 	}
