@@ -106,6 +106,17 @@ func TestFetchTimeouts(t *testing.T) {
 			t.Errorf("connect: after %v: %v", time.Since(start), err)
 		}
 	})
+	// The kernel's time is over before the context's.
+	early := &haproxy.Client{
+		Timeout: time.Hour,
+		Dial: func(_ context.Context, network, _ string) (net.Conn, error) {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: os.ErrDeadlineExceeded}
+		},
+	}
+	err := early.Fetch(t.Context(), "tcp", "lb:1", io.Discard, io.Discard)
+	if want := "connect lb:1: time-out: is the host up, and does a firewall drop the connection?"; err == nil || err.Error() != want {
+		t.Errorf("connect: %v, %s wanted", err, want)
+	}
 	for _, at := range []int{0, 100, len(rich(t).Info), len(rich(t).Info) + 20} {
 		synctest.Test(t, func(t *testing.T) {
 			s := haproxysim.NewSocket(rich(t))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 )
@@ -101,8 +102,9 @@ func (s *session) dial(ctx context.Context) (net.Conn, error) {
 		dial = new(net.Dialer).DialContext
 	}
 	conn, err := dial(ctx, s.network, s.address)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		// Dialers differ in what they say of a deadline.
+	if err != nil && (errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)) {
+		// Dialers differ in what they say of a deadline, and may see it before
+		// the context does.
 		return nil, context.DeadlineExceeded
 	}
 	return conn, err
