@@ -109,7 +109,7 @@ func findProgram(component, program string) (string, error) {
 const systemPython = "/usr/bin/python3"
 
 func findWhisper(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, systemPython, "-c", "import whisper").CombinedOutput()
+	out, err := exec.CommandContext(ctx, systemPython, "-I", "-c", "import whisper").CombinedOutput()
 	if err != nil {
 		return "", &Missing{
 			Name:   "python3-whisper",

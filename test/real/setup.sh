@@ -20,7 +20,7 @@ present() {
 	graphite-carbon) command -v carbon-cache >/dev/null ;;
 	iproute2) command -v ip >/dev/null && command -v ss >/dev/null ;;
 	e2fsprogs) command -v mkfs.ext4 >/dev/null ;;
-	python3-whisper) [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import whisper' 2>/dev/null ;;
+	python3-whisper) [ -x /usr/bin/python3 ] && /usr/bin/python3 -I -c 'import whisper' 2>/dev/null ;;
 	*)
 		echo "setup.sh: unknown package $1: expected one of $all" >&2
 		exit 2

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-//go:embed whisper.py
-var whisperScript string
+//go:embed fetch.py
+var fetchScript string
 
 // Series is the points of one metric: values by time, which whisper rounds
 // down to its retention's step.
@@ -54,7 +54,7 @@ func (c *Carbon) Fetch(ctx context.Context, since time.Time, paths ...string) (m
 	if err != nil {
 		return nil, fmt.Errorf("read whisper files: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, systemPython, "-c", whisperScript)
+	cmd := exec.CommandContext(ctx, systemPython, "-I", "-c", fetchScript)
 	cmd.WaitDelay = time.Second
 	cmd.Stdin = bytes.NewReader(ask)
 	var stderr tail
