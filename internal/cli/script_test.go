@@ -1,0 +1,104 @@
+package cli_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
+	"go.uber.org/goleak"
+
+	"haproxystats/internal/cli"
+	"haproxystats/internal/config"
+	"haproxystats/internal/config/ini"
+)
+
+// TestMain makes both programs of the test binary, for the scripts to run.
+func TestMain(m *testing.M) {
+	// Scripts wait most of the time, so there may be more than processors.
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	testscript.Main(leakTested{m}, map[string]func(){
+		"haproxystats-pull":    func() { os.Exit(cli.Pull(os.Args[1:], os.Stdout, os.Stderr)) },
+		"haproxystats-process": func() { os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr)) },
+	})
+}
+
+// leakTested looks for goroutines that the tests have left behind.
+type leakTested struct{ m *testing.M }
+
+func (l leakTested) Run() int {
+	status := l.m.Run()
+	if status != 0 {
+		return status
+	}
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// TestScripts runs the scripts in testdata/script, each of which runs the
+// programs as an operator does and looks at what comes out. With UPDATE_SCRIPTS
+// set, the files that output is compared with are rewritten.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 scripts,
+		Setup:               setUp,
+		Cmds:                commands,
+		Condition:           condition,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Deadline:            time.Now().Add(3 * time.Minute),
+		WorkdirRoot:         t.TempDir(), // which goes, also when -run picks a few scripts
+	})
+}
+
+const scripts = "testdata/script"
+
+// TestEveryOptionHasAScript finds options that no configuration of a script
+// sets.
+func TestEveryOptionHasAScript(t *testing.T) {
+	set := make(map[string]bool) // "section" and "section option"
+	files, err := filepath.Glob(filepath.Join(scripts, "*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range archive.Files {
+			if !strings.HasSuffix(f.Name, ".conf") {
+				continue
+			}
+			var doc ini.Document
+			doc.Parse(f.Name, f.Data)
+			for _, s := range append(doc.Sections(), doc.Defaults()) {
+				set[s.Name] = true
+				for _, o := range s.Options {
+					set[s.Name+" "+o.Name] = true
+				}
+			}
+		}
+	}
+	for _, s := range config.Sections() {
+		if !set[s.Name] {
+			t.Errorf("no script has a section [%s]", s.Name)
+		}
+	}
+	for _, o := range config.Options() {
+		if !set[o.Section+" "+o.Name] {
+			t.Errorf("no script sets %s in [%s]", o.Name, o.Section)
+		}
+	}
+}
