@@ -200,10 +200,14 @@ func (p *Processor) abandon(finished <-chan struct{}) {
 	}
 }
 
-// stalled returns an error if a worker is stuck.
+// stalled returns an error if a worker is stuck. A snapshot that it is stuck
+// with costs that snapshot a try, unless a sink has the batch.
 func (p *Processor) stalled(now time.Time) error {
 	for _, w := range p.workers {
 		if err := w.stalled(now, p.o.StallAfter); err != nil {
+			if c := w.held(); c != nil && !w.delivering() {
+				c.Release(err)
+			}
 			return err
 		}
 	}

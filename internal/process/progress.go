@@ -20,6 +20,12 @@ type progress struct {
 	sinks []string // that have the batch now
 }
 
+// The steps behind the reading of a snapshot, in words for the log.
+const (
+	stepDeliver = "delivering"
+	stepCommit  = "committing"
+)
+
 // begin notes the snapshot that the worker holds.
 func (p *progress) begin(c Claim) {
 	p.steps.Add(1)
@@ -45,7 +51,7 @@ func (p *progress) at(step string) {
 
 // sending and sent note which sinks have the batch.
 func (p *progress) sending(sink string) {
-	p.at("delivering")
+	p.at(stepDeliver)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sinks = append(p.sinks, sink)
@@ -65,6 +71,14 @@ func (p *progress) held() Claim {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.claim
+}
+
+// delivering tells whether the snapshot has been read, and is with the sinks or
+// on its way out.
+func (p *progress) delivering() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.doing == stepDeliver || p.doing == stepCommit
 }
 
 // step says what the worker does.

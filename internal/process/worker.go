@@ -126,7 +126,7 @@ func exhausted(err error) bool {
 
 // commit takes a snapshot that all sinks have accepted out of the source.
 func (w *worker) commit(c Claim, start time.Time, points int) bool {
-	w.at("committing")
+	w.at(stepCommit)
 	err := c.Commit()
 	switch {
 	case err == nil:
