@@ -1,13 +1,15 @@
 package graphite
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"testing"
+	"time"
 )
 
 // discard reads connections to their end, as a Graphite server does.
-func discard(b *testing.B) (address string) {
+func discard(b *testing.B, settings *tls.Config) (address string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -20,6 +22,9 @@ func discard(b *testing.B) (address string) {
 			if err != nil {
 				return
 			}
+			if settings != nil {
+				conn = tls.Server(conn, settings)
+			}
 			// The end of this copy is what confirms.
 			io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{conn}, make([]byte, 1<<20))
 			conn.Close()
@@ -31,11 +36,26 @@ func discard(b *testing.B) (address string) {
 
 // BenchmarkDeliver sends batches to a server on loopback, and BenchmarkQueue
 // puts them into the queue and sends them from there.
-func BenchmarkDeliver(b *testing.B) {
+func BenchmarkDeliver(b *testing.B) { deliver(b, HalfClose, false) }
+
+func BenchmarkDeliverDrain(b *testing.B) { deliver(b, Drain, false) }
+
+func BenchmarkDeliverTLS(b *testing.B) { deliver(b, HalfClose, true) }
+
+func BenchmarkDeliverDrainTLS(b *testing.B) { deliver(b, Drain, true) }
+
+func deliver(b *testing.B, confirm Confirm, encrypted bool) {
 	for name, batch := range sizes() {
 		b.Run(name, func(b *testing.B) {
-			o := options(b, discard(b))
-			o.Queue = openQueue(b, b.TempDir(), 0)
+			var settings *tls.Config
+			var trust *TLS
+			if encrypted {
+				a := newAuthority(b, "a")
+				settings = &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}}
+				trust = &TLS{CAFile: newPEMFiles(b).authority(a)}
+			}
+			o := options(b, discard(b, settings))
+			o.Queue, o.Confirm, o.TLS = openQueue(b, b.TempDir(), 0), confirm, trust
 			s := New(o)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -43,6 +63,7 @@ func BenchmarkDeliver(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			s.Close() // or the server reads on
 			if n := s.Stats().Failures; n > 0 {
 				b.Errorf("%d failures", n)
 			}

@@ -96,70 +96,6 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// TestEveryCutPoint: wherever the peer resets or closes a connection, nothing
-// is lost, and no part of a line is taken for one.
-func TestEveryCutPoint(t *testing.T) {
-	r := newReceiver(t)
-	o := options(t, r.address)
-	o.Queue = openQueue(t, t.TempDir(), 0)
-	s := New(o)
-	start(t, s)
-	size := len(content(t, sinktest.Batch(1795335122)))
-	var all []string
-	epoch := int64(1795335122)
-	for _, how := range []string{"reset", "close"} {
-		for after := 0; after <= size; after += 19 {
-			epoch++
-			b := sinktest.Batch(epoch)
-			all = append(all, content(t, b))
-			r.mu.Lock()
-			r.faults = append(r.faults, fault{after: after, how: how})
-			r.mu.Unlock()
-			if err := s.Deliver(t.Context(), b); err != nil {
-				t.Fatalf("%s after %d bytes: %v", how, after, err)
-			}
-			await(t, r, all[len(all)-1])
-		}
-	}
-	if lines := r.strange(all...); len(lines) > 0 {
-		t.Errorf("%d lines that nobody sent, the first %q", len(lines), lines[0])
-	}
-	if stats := s.Stats(); stats.Failures == 0 || stats.ResentBatches == 0 {
-		t.Errorf("stats %+v", stats)
-	}
-}
-
-// TestCutsOfALargeBatch does the same where the batch is more than the buffers
-// between the two ends hold.
-func TestCutsOfALargeBatch(t *testing.T) {
-	r := newReceiver(t)
-	o := options(t, r.address)
-	o.Queue = openQueue(t, t.TempDir(), 0)
-	s := New(o)
-	start(t, s)
-	b := load(10, 20, 1000, 1)
-	for _, how := range []string{"reset", "close"} {
-		for _, after := range []int{0, 4096, 256<<10 + 1, 1 << 20, 2 << 20} {
-			b.Epoch++
-			want := content(t, b)
-			if after > len(want) {
-				t.Fatalf("the batch has only %d bytes", len(want))
-			}
-			r.mu.Lock()
-			r.lines, r.seen = nil, map[string]int{}
-			r.faults = append(r.faults, fault{after: after, how: how})
-			r.mu.Unlock()
-			if err := s.Deliver(t.Context(), b); err != nil {
-				t.Fatalf("%s after %d bytes: %v", how, after, err)
-			}
-			await(t, r, want)
-			if lines := r.strange(want); len(lines) > 0 {
-				t.Errorf("%s after %d bytes: %d lines that nobody sent, the first %q", how, after, len(lines), lines[0])
-			}
-		}
-	}
-}
-
 func TestOutageKeepsTheOrder(t *testing.T) {
 	r := newReceiver(t)
 	dir := t.TempDir()
@@ -214,38 +150,5 @@ func TestOldestIsDroppedInALongOutage(t *testing.T) {
 	await(t, r, content(t, sinktest.Batch(1007))+content(t, sinktest.Batch(1008))+content(t, sinktest.Batch(1009)))
 	if lines := r.strange(content(t, sinktest.Batch(1007)), content(t, sinktest.Batch(1008)), content(t, sinktest.Batch(1009))); len(lines) > 0 {
 		t.Errorf("a dropped line arrived: %q", lines[0])
-	}
-}
-
-func TestUnreadDataIsSeen(t *testing.T) {
-	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	conn, err := net.Dial("unix", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	peer, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer peer.Close()
-	if err := unread(conn); err != nil {
-		t.Errorf("before anything was sent: %v", err)
-	}
-	if _, err := conn.Write([]byte("x")); err != nil {
-		t.Fatal(err)
-	}
-	if err := unread(conn); err == nil || !strings.Contains(err.Error(), "early") {
-		t.Errorf("with a byte on its way: %v", err)
-	}
-	if _, err := peer.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	if err := unread(conn); err != nil {
-		t.Errorf("when it has been read: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -15,11 +16,19 @@ import (
 )
 
 // fault is what a receiver does to one connection, once it has read so many
-// bytes.
+// bytes, those of TLS counted.
 type fault struct {
 	after int
 	how   string // "reset" or "close"
 }
+
+// cut is a connection of which so much is read.
+type cut struct {
+	net.Conn
+	from io.Reader
+}
+
+func (c cut) Read(p []byte) (int, error) { return c.from.Read(p) }
 
 // receiver is a Graphite server on loopback that remembers the lines it has
 // read, and misbehaves on demand.
@@ -27,8 +36,11 @@ type receiver struct {
 	t       testing.TB
 	address string
 	wg      sync.WaitGroup
+	tls     *tls.Config // nil for plain text
+	buffer  int         // for the kernel to receive into; 0 for its own choice
 
 	mu       sync.Mutex
+	accepted int
 	listener net.Listener
 	open     map[net.Conn]bool
 	faults   []fault // of the next connections
@@ -37,8 +49,14 @@ type receiver struct {
 	changed  chan struct{}
 }
 
-func newReceiver(t testing.TB) *receiver {
-	r := &receiver{t: t, address: "127.0.0.1:0", seen: map[string]int{}, open: map[net.Conn]bool{}, changed: make(chan struct{})}
+func newReceiver(t testing.TB) *receiver { return newTLSReceiver(t, nil) }
+
+// newTLSReceiver speaks TLS where there are settings for it.
+func newTLSReceiver(t testing.TB, settings *tls.Config) *receiver {
+	r := &receiver{
+		t: t, address: "127.0.0.1:0", tls: settings,
+		seen: map[string]int{}, open: map[net.Conn]bool{}, changed: make(chan struct{}),
+	}
 	r.start()
 	t.Cleanup(r.stop)
 	return r
@@ -65,6 +83,10 @@ func (r *receiver) start() {
 				f, r.faults = r.faults[0], r.faults[1:]
 			}
 			r.open[conn] = true
+			r.accepted++
+			if r.buffer > 0 {
+				conn.(*net.TCPConn).SetReadBuffer(r.buffer)
+			}
 			r.mu.Unlock()
 			r.wg.Go(func() { r.serve(conn.(*net.TCPConn), f) })
 		}
@@ -83,18 +105,21 @@ func (r *receiver) stop() {
 	r.wg.Wait()
 }
 
-func (r *receiver) serve(conn *net.TCPConn, f fault) {
+func (r *receiver) serve(raw *net.TCPConn, f fault) {
+	var conn net.Conn = raw
+	if f.how != "" {
+		conn = cut{raw, io.LimitReader(raw, int64(f.after))}
+	}
+	if r.tls != nil {
+		conn = tls.Server(conn, r.tls)
+	}
 	defer func() {
 		r.mu.Lock()
-		delete(r.open, conn)
+		delete(r.open, raw)
 		r.mu.Unlock()
 		conn.Close()
 	}()
-	var from io.Reader = conn
-	if f.how != "" {
-		from = io.LimitReader(conn, int64(f.after))
-	}
-	in := bufio.NewReader(from)
+	in := bufio.NewReader(conn)
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -103,8 +128,22 @@ func (r *receiver) serve(conn *net.TCPConn, f fault) {
 		r.take(line)
 	}
 	if f.how == "reset" {
-		conn.SetLinger(0)
+		raw.SetLinger(0)
 	}
+}
+
+// arm has the next connection misbehave.
+func (r *receiver) arm(f fault) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.faults = append(r.faults, f)
+}
+
+// connections returns how many there have been.
+func (r *receiver) connections() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.accepted
 }
 
 func (r *receiver) take(line string) {
@@ -120,9 +159,7 @@ func (r *receiver) take(line string) {
 func (r *receiver) await(ctx context.Context, content string) error {
 	for line := range strings.Lines(content) {
 		for {
-			r.mu.Lock()
-			there, changed := r.seen[line] > 0, r.changed
-			r.mu.Unlock()
+			there, changed := r.has(line)
 			if there {
 				break
 			}

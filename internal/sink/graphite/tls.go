@@ -56,6 +56,9 @@ func (t TLS) load() (settings *tls.Config, read []fs.FileInfo, faults []*FileErr
 		ServerName: t.ServerName,
 		// Batches are large.
 		DynamicRecordSizingDisabled: true,
+		// Spares the handshake of each connection. It also has a server send a
+		// ticket once it has taken our certificate.
+		ClientSessionCache: tls.NewLRUClientSessionCache(0),
 	}
 	take := func(option, file string, secret bool) ([]byte, bool) {
 		data, info, err := readPEM(file, secret)

@@ -1,0 +1,178 @@
+package graphite
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"haproxystats/internal/metric"
+	"haproxystats/internal/sink/sinktest"
+)
+
+// step returns the distance of the points at which tests cut connections: 1
+// with FAULTS=full.
+func step(short int) int {
+	if os.Getenv("FAULTS") == "full" {
+		return 1
+	}
+	return short
+}
+
+// secured returns a receiver that speaks TLS, and what a sink needs for it.
+func secured(t testing.TB) (*receiver, *TLS) {
+	t.Helper()
+	a := newAuthority(t, "a")
+	r := newTLSReceiver(t, &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}})
+	return r, &TLS{CAFile: newPEMFiles(t).authority(a)}
+}
+
+// TestEveryCutPoint: wherever the peer resets or closes a connection, nothing
+// is lost, and no part of a line is taken for one.
+func TestEveryCutPoint(t *testing.T) {
+	for _, how := range []string{"reset", "close"} {
+		for _, encrypted := range []bool{false, true} {
+			t.Run(map[bool]string{false: "plain", true: "TLS"}[encrypted]+"/"+how, func(t *testing.T) {
+				t.Parallel()
+				everyCutPoint(t, how, encrypted)
+			})
+		}
+	}
+}
+
+func everyCutPoint(t *testing.T, how string, encrypted bool) {
+	r, o, handshake := newReceiver(t), Options{}, 0
+	if encrypted {
+		var settings *TLS
+		r, settings = secured(t)
+		o = options(t, r.address)
+		o.TLS = settings
+		handshake = 1000 // at most, with what a record takes
+	} else {
+		o = options(t, r.address)
+	}
+	o.Queue = openQueue(t, t.TempDir(), 0)
+	s := New(o)
+	start(t, s)
+	size := len(content(t, sinktest.Batch(1795335122))) + handshake
+	epoch, points := int64(1795335122), 0
+	for after := 0; after <= size; after += step(20) {
+		epoch++
+		points++
+		b := sinktest.Batch(epoch)
+		want := content(t, b)
+		r.mu.Lock()
+		r.lines, r.seen = nil, map[string]int{}
+		r.mu.Unlock()
+		r.arm(fault{after: after, how: how})
+		if err := s.Deliver(t.Context(), b); err != nil {
+			t.Fatalf("%s after %d bytes: %v", how, after, err)
+		}
+		await(t, r, want)
+		if lines := r.strange(want); len(lines) > 0 {
+			t.Errorf("%s after %d bytes: %d lines that nobody sent, the first %q", how, after, len(lines), lines[0])
+		}
+	}
+	if stats := s.Stats(); stats.Failures < int64(points)/2 || stats.ResentBatches < int64(points)/2 {
+		t.Errorf("stats %+v of %d cuts", stats, points)
+	}
+	t.Logf("%d cut points", points)
+}
+
+// TestCutsOfALargeBatch does the same where the batch is more than the buffers
+// between the two ends hold, and for connections that are kept, too: as long as
+// it is not all in the peer's kernel, nothing is lost.
+func TestCutsOfALargeBatch(t *testing.T) {
+	for _, confirm := range confirmations {
+		for _, encrypted := range []bool{false, true} {
+			t.Run(string(confirm)+map[bool]string{false: "", true: " TLS"}[encrypted], func(t *testing.T) {
+				t.Parallel()
+				cutsOfALargeBatch(t, confirm, encrypted)
+			})
+		}
+	}
+}
+
+func cutsOfALargeBatch(t *testing.T, confirm Confirm, encrypted bool) {
+	const buffer = 64 << 10 // the kernel takes twice that
+	r, o := newReceiver(t), Options{}
+	if encrypted {
+		var settings *TLS
+		r, settings = secured(t)
+		o = options(t, r.address)
+		o.TLS = settings
+	} else {
+		o = options(t, r.address)
+	}
+	r.buffer = buffer
+	q := &watchedQueue{Queue: openQueue(t, t.TempDir(), 0), sent: make(chan struct{}, 1)}
+	o.Queue, o.Confirm = q, confirm
+	s := New(o)
+	defer s.Close()
+	start(t, s)
+	b := longLines(300)
+	size := len(content(t, b))
+	if size < 6*buffer {
+		t.Fatalf("the batch has only %d bytes", size)
+	}
+	points := 0
+	for _, how := range []string{"reset", "close"} {
+		for after := 0; after <= size-3*buffer; after += 293 * step(60) {
+			points++
+			b.Epoch++
+			want := content(t, b)
+			r.mu.Lock()
+			r.lines, r.seen = nil, map[string]int{}
+			r.mu.Unlock()
+			s.relays.peers[0].dropKept()
+			r.arm(fault{after: after, how: how})
+			if err := s.Deliver(t.Context(), b); err != nil {
+				t.Fatalf("%s after %d bytes: %v", how, after, err)
+			}
+			await(t, r, want)
+			<-q.sent // or the connection is not yet kept
+			if lines := r.strange(want); len(lines) > 0 {
+				t.Errorf("%s after %d bytes: %d lines that nobody sent, the first %q", how, after, len(lines), lines[0])
+			}
+		}
+	}
+	if stats := s.Stats(); stats.ResentBatches != int64(points) {
+		t.Errorf("%d of %d cut batches were sent again", stats.ResentBatches, points)
+	}
+	t.Logf("%d cut points", points)
+}
+
+// longLines returns a batch of lines of some 2000 bytes each.
+func longLines(n int) *metric.Batch {
+	table := metric.NewTable(metric.Frontend, []metric.Column{{Name: "scur"}})
+	for i := range int64(n) {
+		row := table.Row(metric.Entity{Name: strings.Repeat("x", 2000) + fmt.Sprint(i)})
+		table.Touch(row)
+		table.Add(row, 0, i)
+	}
+	return &metric.Batch{Epoch: 1795335122, Tables: []*metric.Table{table}}
+}
+
+// watchedQueue tells of each batch that has been sent from it.
+type watchedQueue struct {
+	Queue
+	sent chan struct{}
+}
+
+func (q *watchedQueue) First(send func(int64, int64, io.WriterTo) error) error {
+	err := q.Queue.First(send)
+	if err == nil {
+		q.sent <- struct{}{}
+	}
+	return err
+}
+
+// dropKept closes the connections that are kept.
+func (p *peer) dropKept() {
+	for l := p.take(); l != nil; l = p.take() {
+		l.close()
+	}
+}

@@ -1,0 +1,113 @@
+package graphite
+
+import (
+	"errors"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestVanishedPeersAreNoticed: the kernel is told to give a peer up that says
+// nothing any more, but not before the time that it has to take something.
+func TestVanishedPeersAreNoticed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for writeTimeout, want := range map[time.Duration]int{time.Second: 10_000, time.Minute: 60_000} {
+		conn, err := newDialer(writeTimeout).DialContext(t.Context(), "tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range []struct {
+			name                string
+			level, option, want int
+		}{
+			{"user timeout", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, want},
+			{"keepalive", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+			{"idle time", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 5},
+			{"interval", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 2},
+		} {
+			var got int
+			var fault error
+			if err := control(conn, func(fd int) { got, fault = unix.GetsockoptInt(fd, o.level, o.option) }); err != nil || fault != nil {
+				t.Fatal(err, fault)
+			}
+			if got != o.want {
+				t.Errorf("%s is %d, want %d", o.name, got, o.want)
+			}
+		}
+		conn.Close()
+	}
+}
+
+func TestUnreadDataIsSeen(t *testing.T) {
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	peer, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	if err := unread(conn); err != nil {
+		t.Errorf("before anything was sent: %v", err)
+	}
+	if _, err := conn.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := unread(conn); err == nil || !strings.Contains(err.Error(), "early") {
+		t.Errorf("with a byte on its way: %v", err)
+	}
+	if _, err := peer.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := unread(conn); err != nil {
+		t.Errorf("when it has been read: %v", err)
+	}
+}
+
+func TestPeek(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	peer, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := peek(conn); !errors.Is(err, errNothing) {
+		t.Errorf("of nothing: %v", err)
+	}
+	if _, err := peer.Write([]byte("ab")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // it is left there
+		if first, n, err := peek(conn); first != 'a' || n != 1 || err != nil {
+			t.Errorf("of a letter: %q, %d, %v", first, n, err)
+		}
+	}
+	peer.Close()
+	conn.Read(make([]byte, 2))
+	if _, n, err := peek(conn); n != 0 || err != nil {
+		t.Errorf("of the end: %d, %v", n, err)
+	}
+}
