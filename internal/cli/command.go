@@ -157,7 +157,7 @@ func untilSignal(signals <-chan os.Signal, service *supervisor, log *slog.Logger
 		select {
 		case err := <-done:
 			if err != nil {
-				log.Log(ctx, config.LevelCritical, "ended by an error", "err", err)
+				log.Log(ctx, config.LevelCritical, "ended by an error", "error", err)
 				return errTold
 			}
 			log.Info("ended")

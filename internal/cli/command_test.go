@@ -44,7 +44,7 @@ func TestExitStatus(t *testing.T) {
 		log  string // in the last line
 	}{
 		{"done", nil, 0, "level=INFO msg=ended\n"},
-		{"failed", fmt.Errorf("worker 1: %w", errors.New("stuck")), 1, `level=CRITICAL msg="ended by an error" err="worker 1: stuck"` + "\n"},
+		{"failed", fmt.Errorf("worker 1: %w", errors.New("stuck")), 1, `level=CRITICAL msg="ended by an error" error="worker 1: stuck"` + "\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
@@ -93,7 +93,7 @@ func TestJournal(t *testing.T) {
 		t.Errorf("exit status %d", got)
 	}
 	got := string(readFile(t, stderr.Name()))
-	if !strings.HasPrefix(got, "<6>level=INFO msg=started ") || !strings.HasSuffix(got, "\n<2>level=CRITICAL msg=\"ended by an error\" err=\"no disk\"\n") {
+	if !strings.HasPrefix(got, "<6>level=INFO msg=started ") || !strings.HasSuffix(got, "\n<2>level=CRITICAL msg=\"ended by an error\" error=\"no disk\"\n") {
 		t.Errorf("got\n%s", got)
 	}
 }

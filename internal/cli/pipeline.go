@@ -55,7 +55,7 @@ func (p *pipeline) Aggregate(epoch int64, files fs.FS) (*metric.Batch, error) {
 // tell logs what could not be used, once a snapshot and kind of problem.
 func (p *pipeline) tell(epoch int64, report snapshot.Report) {
 	for _, bad := range report.BadFiles {
-		p.log.Warn("file can't be used in whole", "snapshot", epoch, "file", bad.File, "err", bad.Err)
+		p.log.Warn("file can't be used in whole", "snapshot", epoch, "file", bad.File, "error", bad.Err)
 	}
 	if report.BadRows > 0 {
 		p.log.Warn("rows can't be used and are left out", "snapshot", epoch, "rows", report.BadRows)
@@ -88,7 +88,7 @@ func (p *pipeline) round(epoch int64, files fs.FS) *selfstat.Round {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, spool.ErrNewerManifest): // the spool tells of the latter
 		return nil
 	case err != nil:
-		p.log.Warn("manifest can't be used", "snapshot", epoch, "err", err)
+		p.log.Warn("manifest can't be used", "snapshot", epoch, "error", err)
 		return nil
 	}
 	return &selfstat.Round{SocketsFailed: m.SocketsFailed, Duration: m.RoundDuration, Skew: m.RoundSkew}

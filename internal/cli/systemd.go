@@ -37,7 +37,7 @@ func newSupervisor(log *slog.Logger) *supervisor {
 	}
 	watchdog, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		log.Warn("no sign of life will be given: WATCHDOG_USEC or WATCHDOG_PID can't be read", "err", err)
+		log.Warn("no sign of life will be given: WATCHDOG_USEC or WATCHDOG_PID can't be read", "error", err)
 	}
 	return &supervisor{
 		send: func(message string) error {
@@ -145,6 +145,6 @@ func (s *supervisor) tell(message string) {
 		err = errNotTaken
 	}
 	if trouble := err != nil; s.trouble.Swap(trouble) != trouble && trouble {
-		s.log.Warn("systemd can't be told how the program fares", "err", err)
+		s.log.Warn("systemd can't be told how the program fares", "error", err)
 	}
 }

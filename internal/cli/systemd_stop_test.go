@@ -41,7 +41,7 @@ func TestUntilSignal(t *testing.T) {
 			2 * time.Second, nil, time.Second, nil, "ending at once",
 		},
 		{"does not end", []time.Duration{time.Minute}, never, nil, time.Minute + stopLimit, nil, "work unfinished"},
-		{"fails at its end", []time.Duration{time.Minute}, time.Second, broken, time.Minute + time.Second, errTold, "err=broken"},
+		{"fails at its end", []time.Duration{time.Minute}, time.Second, broken, time.Minute + time.Second, errTold, "error=broken"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -68,7 +68,7 @@ func (s *session) connect(ctx context.Context) (net.Conn, error) {
 			return nil, err
 		}
 		if try == 1 {
-			s.client.log().Warn("no connection, trying again", "err", err, "retries", s.client.Retries)
+			s.client.log().Warn("no connection, trying again", "error", err, "retries", s.client.Retries)
 		}
 		pause := time.NewTimer(max(s.client.Interval, minPause))
 		select {

@@ -42,7 +42,7 @@ func (p *Puller) fetchAll(ctx context.Context, stage Stage, sockets []Socket) []
 	wg.Wait()
 	for _, o := range outcomes {
 		if o.err != nil && ctx.Err() == nil {
-			p.Log.Error("socket failed", "socket", o.socket.Address, "err", o.err)
+			p.Log.Error("socket failed", "socket", o.socket.Address, "error", o.err)
 		}
 	}
 	return outcomes

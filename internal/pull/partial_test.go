@@ -49,7 +49,7 @@ func TestPartialRounds(t *testing.T) {
 					}),
 				}
 				p.round(t.Context(), 1000, 7*time.Millisecond, new(epochs))
-				if got := log.count("level=ERROR", "socket failed", `err="reset of `); got != len(test.fail) {
+				if got := log.count("level=ERROR", "socket failed", `error="reset of `); got != len(test.fail) {
 					t.Errorf("%d sockets are logged as failed:\n%s", got, log.String())
 				}
 				if test.stored == nil {

@@ -129,7 +129,7 @@ func TestStalledSocket(t *testing.T) {
 			t.Errorf("%d sockets were read at once, 2 wanted", fast.Load())
 		}
 		wantDropped(t, spool, &log)
-		if log.count("level=ERROR", "socket failed", "socket=lb:2", `err="read lb:2: time-out"`) != 1 || log.count("socket failed") != 1 {
+		if log.count("level=ERROR", "socket failed", "socket=lb:2", `error="read lb:2: time-out"`) != 1 || log.count("socket failed") != 1 {
 			t.Errorf("log:\n%s", log.String())
 		}
 		if log.count("level=ERROR", "round dropped", "failed=1", "sockets=3", "duration=700ms") != 1 {

@@ -12,7 +12,7 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 	start := time.Now()
 	waiting, err := p.Spool.Waiting()
 	if err != nil {
-		p.Log.Error("round skipped: the queue can't be counted", "err", err)
+		p.Log.Error("round skipped: the queue can't be counted", "error", err)
 		return
 	}
 	if p.QueueSize > 0 && waiting >= p.QueueSize {
@@ -22,7 +22,7 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 	}
 	sockets, err := p.sockets()
 	if err != nil {
-		p.Log.Error("round skipped: socket-dir can't be read", "err", err)
+		p.Log.Error("round skipped: socket-dir can't be read", "error", err)
 		return
 	}
 	if len(sockets) == 0 {
@@ -31,7 +31,7 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 	}
 	stage, epoch, err := p.stage(epoch, used)
 	if err != nil {
-		p.Log.Error("round skipped: no snapshot can be made", "err", err)
+		p.Log.Error("round skipped: no snapshot can be made", "error", err)
 		return
 	}
 
@@ -43,13 +43,13 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 			p.tell(epoch, outcomes, round, time.Since(start))
 			return
 		}
-		p.Log.Error("round dropped: the snapshot can't be handed over", "epoch", epoch, "err", err)
+		p.Log.Error("round dropped: the snapshot can't be handed over", "epoch", epoch, "error", err)
 	} else if ctx.Err() == nil {
 		p.Log.Error("round dropped: sockets have failed",
 			"epoch", epoch, "sockets", len(sockets), "failed", len(round.Failed), "duration", round.Duration)
 	}
 	if err := stage.Discard(); err != nil {
-		p.Log.Error("dropped snapshot can't be removed", "epoch", epoch, "err", err)
+		p.Log.Error("dropped snapshot can't be removed", "epoch", epoch, "error", err)
 	}
 }
 
