@@ -33,7 +33,7 @@ func Process(args []string, stdout, stderr io.Writer) int {
 			}
 			return runProcess(ctx, c, hostname, service, log)
 		},
-		check: checkGroups,
+		check: func(c *config.Config) []config.Problem { return append(checkGroups(c), checkTLS(c)...) },
 		log:   func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
 	}, args, stdout, stderr)
 }
