@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -145,10 +146,14 @@ func (r *Reader) readFile(fsys fs.FS, name, suffix string, c Consumer, report *R
 		return ending(r.info.Pairs() > 0, r.info.Complete()), r.info.Err()
 	}
 	if err := r.stat.Reset(f); err != nil {
-		if errors.Is(err, haproxy.ErrNoHeader) {
-			return err, nil
+		if !errors.Is(err, haproxy.ErrNoHeader) {
+			return nil, err
 		}
-		return nil, err
+		// Whoever verifies the file does so at its end.
+		if _, broken := io.Copy(io.Discard, f); broken != nil {
+			return nil, broken
+		}
+		return err, nil
 	}
 	c.Stat(socket, &r.stat)
 	for r.stat.Next() {

@@ -345,3 +345,38 @@ func TestRecordings(t *testing.T) {
 		}
 	}
 }
+
+// failingAtEnd is a file whose damage shows at its end, as a checksum's does.
+type failingAtEnd struct{ fs.File }
+
+var errDamaged = errors.New("damaged")
+
+func (f failingAtEnd) Read(p []byte) (int, error) {
+	n, err := f.File.Read(p)
+	if err == io.EOF {
+		err = errDamaged
+	}
+	return n, err
+}
+
+type failingAtEndFS struct{ fs.FS }
+
+func (f failingAtEndFS) Open(name string) (fs.File, error) {
+	file, err := f.FS.Open(name)
+	if err != nil || name == "." {
+		return file, err
+	}
+	return failingAtEnd{file}, nil
+}
+
+// A reply whose header is damaged must not be mistaken for one that HAProxy
+// gave so.
+func TestEveryReplyIsReadToItsEnd(t *testing.T) {
+	for _, text := range []string{"no header\nand more\n\n", "# pxname,svname,type\n\n"} {
+		fsys := failingAtEndFS{fstest.MapFS{"a_stat": &fstest.MapFile{Data: []byte(text)}}}
+		var r Reader
+		if _, err := r.Read(fsys, &recorder{}); !errors.Is(err, errDamaged) {
+			t.Errorf("%q: %v, want %v", text, err, errDamaged)
+		}
+	}
+}
