@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -15,9 +17,10 @@ import (
 // Feeder hands over snapshots of a Source's as pull does, but at any pace and
 // under any time. While it is open, pull can't have the queue.
 type Feeder struct {
-	site   *Site
-	src    *Source
-	writer *spool.Writer
+	site     *Site
+	src      *Source
+	incoming string
+	writer   *spool.Writer
 
 	mu     sync.Mutex
 	fed    map[int64]int64 // rounds, by time
@@ -34,7 +37,7 @@ func (s *Site) Feeder(src *Source, incoming string) *Feeder {
 			s.T.Error(err)
 		}
 	})
-	return &Feeder{site: s, src: src, writer: w, fed: make(map[int64]int64)}
+	return &Feeder{site: s, src: src, incoming: incoming, writer: w, fed: make(map[int64]int64)}
 }
 
 // Feed hands over the snapshot of a round under a time.
@@ -103,6 +106,22 @@ func (f *Feeder) Next() (epoch int64) {
 	f.site.T.Helper()
 	epoch, err := f.tryNext()
 	f.site.Must(err)
+	return epoch
+}
+
+// NextOfOriginal is Next as haproxystats 0.5 does it: nothing says what the files
+// are, and nothing is synced.
+func (f *Feeder) NextOfOriginal() (epoch int64) {
+	f.site.T.Helper()
+	epoch = f.next()
+	round := epoch - FirstEpoch + 1
+	name := strconv.FormatInt(epoch, 10)
+	staged := f.site.Path("staged-" + name)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.site.Must(f.src.WriteSnapshot(staged, round))
+	f.note(epoch, round)
+	f.site.Must(os.Rename(staged, filepath.Join(f.incoming, name)))
 	return epoch
 }
 

@@ -3,6 +3,7 @@ package harness
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -110,6 +111,23 @@ func (s *Site) Launch(l Launch) *Program {
 	return p
 }
 
+// Refused starts a program that must end by itself with a status above 0, and
+// returns what it said.
+func (s *Site) Refused(l Launch) (output string) {
+	s.T.Helper()
+	ctx, cancel := context.WithTimeout(s.Ctx, EndLimit)
+	defer cancel()
+	args := slices.Concat(l.Prefix, []string{s.Binary(l.Name), "-f", l.Conf})
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), l.Env...)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() <= 0 {
+		s.T.Errorf("%s: %v, want a status above 0: %s", l.Name, err, out)
+	}
+	return string(out)
+}
+
 // last returns the last lines of a text.
 func last(text string, lines int) string {
 	all := strings.Split(strings.TrimSpace(text), "\n")
@@ -130,6 +148,16 @@ func (p *Program) Freeze() { p.site.Must(p.Signal(syscall.SIGSTOP)) }
 
 // Thaw lets the program go on.
 func (p *Program) Thaw() { p.site.Must(p.Signal(syscall.SIGCONT)) }
+
+// Ended tells whether the program has ended.
+func (p *Program) Ended() bool {
+	select {
+	case <-p.Done():
+		return true
+	default:
+		return false
+	}
+}
 
 // End sends a signal, wants the program to end in time with status 0, and
 // returns how long it took.

@@ -46,7 +46,7 @@ func (s *Site) Settle(want Settlement) Finding {
 	if want.Drain == 0 {
 		want.Drain = time.Minute
 	}
-	waiting := want.Ledger.Accepted()
+	waiting := want.accepted()
 	s.Until(fmt.Sprintf("the arrival of %d snapshots", len(waiting)), want.Drain, func() bool {
 		return want.Oracle.Book.Whole(waiting...) && !want.Ledger.holds(waiting) &&
 			countSuffix(filepath.Join(base, "queue", "graphite"), ".batch") == 0
@@ -67,7 +67,7 @@ func (s *Site) Settle(want Settlement) Finding {
 	if want.Feeder != nil {
 		rounds = want.Feeder.Fed()
 	}
-	accepted := want.Ledger.Accepted()
+	accepted := want.accepted()
 	f := want.Oracle.Book.Compare(accepted, rounds)
 	s.judge("Graphite", f, want.Repeats)
 	if fresh > FreshLimit {
@@ -81,6 +81,15 @@ func (s *Site) Settle(want Settlement) Finding {
 	}
 	s.NoLeaks(base)
 	return f
+}
+
+// accepted returns what has to arrive. A feeder may have handed over other things,
+// too.
+func (want *Settlement) accepted() []int64 {
+	if want.Feeder != nil {
+		return want.Feeder.Epochs()
+	}
+	return want.Ledger.Accepted()
 }
 
 func (s *Site) judge(sink string, f Finding, repeats int) {

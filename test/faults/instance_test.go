@@ -1,0 +1,152 @@
+package faults
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"haproxystats/test/faults/harness"
+)
+
+// TestTwoInstances starts each program twice on one directory.
+func TestTwoInstances(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "two instances", "refused, clear message; the first goes on")
+	s := harness.NewSite(t)
+	src := s.Source(harness.Shape{})
+	oracle := s.Oracle(src)
+	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port()})
+	ledger := s.Ledger(s.Incoming())
+	process, pull := s.Start(harness.Process, conf), s.Start(harness.Pull, conf)
+	ledger.WaitCame(1)
+
+	elsewhere := s.Configure(harness.Config{Port: oracle.Port(), Set: harness.Options{
+		"process": {"src-dir": s.Path("elsewhere")},
+	}})
+	for _, second := range []struct {
+		name, conf string
+		says       []string
+	}{
+		{harness.Pull, conf, []string{s.Incoming(), "another process", "stop that one"}},
+		{harness.Process, conf, []string{s.Incoming(), "another process", "stop that one"}},
+		{harness.Process, elsewhere, []string{filepath.Join(s.Base(), "queue", "graphite"), "another process", "stop that one"}},
+	} {
+		output := s.Refused(harness.Launch{Name: second.name, Conf: second.conf})
+		for _, part := range second.says {
+			if !strings.Contains(output, part) {
+				t.Errorf("%s says nothing of %q: %s", second.name, part, output)
+			}
+		}
+		row.Inject(1)
+	}
+	row.Result("%v", s.Settle(harness.Settlement{
+		Oracle: oracle, Ledger: ledger, Programs: []*harness.Program{pull, process},
+	}))
+}
+
+// TestTmpElsewhere puts tmp-dst-dir on another file system.
+func TestTmpElsewhere(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "tmp-dst-dir on another file system", "refused, clear message")
+	s := harness.NewSite(t)
+	other, err := os.MkdirTemp("/dev/shm", "ft-")
+	s.Must(err)
+	t.Cleanup(func() {
+		if err := os.RemoveAll(other); err != nil {
+			t.Error(err)
+		}
+	})
+	var here, there unix.Stat_t
+	s.Must(unix.Stat(s.Dir, &here), unix.Stat(other, &there))
+	if here.Dev == there.Dev {
+		t.Skipf("%s and %s are one file system", s.Dir, other)
+	}
+	src := s.Source(harness.Shape{})
+	conf := s.Configure(harness.Config{Source: src, Set: harness.Options{"pull": {"tmp-dst-dir": filepath.Join(other, "tmp")}}})
+	output := s.Refused(harness.Launch{Name: harness.Pull, Conf: conf})
+	if !strings.Contains(output, "file system") || !strings.Contains(output, other) {
+		t.Errorf("pull says nothing of the file system: %s", output)
+	}
+	row.Inject(1)
+}
+
+// TestPoison hands over snapshots that can't be processed before many that can.
+func TestPoison(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "poison snapshot first in the queue", "quarantined within 3 tries; others undelayed")
+	s := harness.NewSite(t)
+	src := s.Source(harness.Shape{})
+	oracle := s.Oracle(src)
+	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
+	ledger := s.Ledger(s.Incoming())
+	feeder := s.Feeder(src, s.Incoming())
+	poisons := []map[string][]byte{
+		{},
+		{"p1.sock_info": nil, "p1.sock_stat": nil},
+		{"p1.sock_info": []byte("\n"), "p1.sock_stat": []byte("\n")},
+		{"p1.sock_stat": []byte("Permission denied\n\n")},
+		{"p1.sock_stat": []byte(strings.Repeat("\x00", 1<<20))},
+		{"README": []byte("nothing of HAProxy's")},
+	}
+	count := harness.Count(2*len(poisons), 100*len(poisons))
+	for i := range count {
+		feeder.FeedFiles(1000+int64(i), poisons[i%len(poisons)])
+		row.Inject(1)
+	}
+	for range 20 {
+		feeder.Next()
+	}
+	process := s.Start(harness.Process, conf)
+	start := time.Now()
+	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()...))
+	took := time.Since(start)
+	if limit := time.Second + time.Duration(count)*20*time.Millisecond; took > limit {
+		t.Errorf("the others took %v behind %d that can't be processed, want at most %v", took, count, limit)
+	}
+	s.Until("the poison to be given up", time.Minute, func() bool { return len(s.Corrupt(s.Incoming())) == count })
+	row.Result("the others after %v", took.Round(time.Millisecond))
+	s.Must(os.RemoveAll(s.Incoming() + ".corrupt"))
+	row.Result("%v", s.Settle(harness.Settlement{
+		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
+	}))
+	// Each was tried three times; the log keeps the last ones.
+	for _, epoch := range []string{"1000", "1005"} {
+		if tries := len(process.Lines("could not be processed", "/"+epoch+" ")); harness.Count(1, 0) == 1 && tries != 2 {
+			t.Errorf("%s was tried %d times before it was given up, want 2", epoch, tries)
+		}
+	}
+}
+
+// TestSpoolOfTheOriginal starts both programs on what haproxystats 0.5 left:
+// snapshots without a manifest, one that was being written, names that are none.
+func TestSpoolOfTheOriginal(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "mixed versions: a spool of the original's", "processed")
+	s := harness.NewSite(t)
+	src := s.Source(harness.Shape{})
+	oracle := s.Oracle(src)
+	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
+	ledger := s.Ledger(s.Incoming())
+	s.Mkdir("base", "incoming.tmp")
+	s.Must(src.WriteSnapshot(filepath.Join(s.Incoming()+".tmp", "1600000000"), 1))
+	s.Mkdir("base", "incoming", "not-a-time")
+	feeder := s.Feeder(src, s.Incoming())
+	for range harness.Count(20, 1000) {
+		feeder.NextOfOriginal()
+		row.Inject(1)
+	}
+	process := s.Start(harness.Process, conf)
+	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()...))
+	for range 5 {
+		feeder.NextOfOriginal()
+		feeder.Next()
+	}
+	s.Must(os.Remove(filepath.Join(s.Incoming(), "not-a-time")))
+	row.Result("%v", s.Settle(harness.Settlement{
+		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
+	}))
+}
