@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -146,8 +147,9 @@ func TestKillPullAtCalls(t *testing.T) {
 	before := ledger.Count()
 	pull := s.Start(harness.Pull, conf)
 	ledger.WaitCame(before + 1)
+	pull.End(syscall.SIGTERM)
 	process := s.Start(harness.Process, conf)
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: s.Feeder(src, s.Incoming()), Programs: []*harness.Program{pull, process},
+		Oracle: oracle, Ledger: ledger, Feeder: s.Feeder(src, s.Incoming()), Programs: []*harness.Program{process},
 	}))
 }

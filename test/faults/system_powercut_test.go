@@ -101,9 +101,9 @@ func afterPowerCut(t *testing.T, src *harness.Source, disk string, accepted, oth
 		return oracle.Book.Whole(accepted...) && empty(s.Incoming()) && empty(filepath.Join(s.Base(), "queue", "graphite"))
 	})
 	process.End(syscall.SIGTERM)
-	for sink, book := range map[string]*harness.Book{
-		"Graphite": oracle.Book, "local-store": s.Stored(src, store),
-	} {
+	files := harness.NewBook(src)
+	s.ReadStored(files, store)
+	for sink, book := range map[string]*harness.Book{"Graphite": oracle.Book, "local-store": files} {
 		want := slices.Clone(accepted)
 		for _, epoch := range others {
 			if book.Whole(epoch) && !slices.Contains(want, epoch) {

@@ -1,0 +1,244 @@
+package faults
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"haproxystats/test/faults/harness"
+	"haproxystats/test/real"
+)
+
+// inject has system calls of a program that runs fail with an error, until stop
+// is called.
+func inject(s *harness.Site, p *harness.Program, calls, errno string) (stop func()) {
+	s.T.Helper()
+	strace, err := real.StartProcess(real.Command{
+		Name: "strace", Path: real.Need(s.T, "strace"), Args: []string{
+			"-f", "-qq", "-o", "/dev/null", "-p", fmt.Sprint(p.Pid()),
+			"-e", "trace=" + calls, "-e", "inject=" + calls + ":error=" + errno,
+		},
+	})
+	s.Must(err)
+	s.T.Cleanup(strace.Kill)
+	s.Until("strace to trace the program", 10*time.Second, func() bool {
+		select {
+		case <-strace.Done():
+			s.T.Fatalf("strace has ended: %s", strace.Output())
+		default:
+		}
+		return traced(s, p)
+	})
+	return func() {
+		s.Must(strace.Signal(syscall.SIGINT))
+		<-strace.Done()
+	}
+}
+
+// traced tells whether all threads of a program are traced.
+func traced(s *harness.Site, p *harness.Program) bool {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.Pid()))
+	s.Must(err)
+	for _, task := range tasks {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/status", p.Pid(), task.Name()))
+		if err == nil && strings.Contains(string(status), "\nTracerPid:\t0\n") {
+			return false
+		}
+	}
+	return true
+}
+
+// The calls of each program that may fail at any time.
+var (
+	pullCalls = []string{
+		"openat:EIO", "openat:EMFILE", "openat:ENFILE", "openat:ENOSPC", "mkdirat:EIO", "mkdirat:ENOSPC", "fsync:EIO",
+		"renameat2:EIO", "getdents64:EIO", "socket:EMFILE", "openat,mkdirat,fsync,renameat2,unlinkat,getdents64:EIO",
+	}
+	processCalls = []string{
+		"openat:EIO", "openat:EMFILE", "openat:ENFILE", "mkdirat:ENOSPC", "fsync:EIO", "fsync:ENOSPC", "renameat:EIO", "renameat2:EIO",
+		"unlinkat:EIO", "getdents64:EIO", "socket:EMFILE", "openat,mkdirat,fsync,renameat,renameat2,unlinkat,getdents64:EIO",
+	}
+)
+
+// some returns all of the kinds of faults, or, in the short form, a few.
+func some(t *testing.T, kinds []string) []string {
+	t.Helper()
+	if harness.Full() {
+		return kinds
+	}
+	random := harness.Random(t)
+	var few []string
+	for _, i := range random.Perm(len(kinds))[:3] {
+		few = append(few, kinds[i])
+	}
+	return few
+}
+
+// TestCallsFailPull has system calls of pull fail for more than an interval.
+func TestCallsFailPull(t *testing.T) {
+	t.Parallel()
+	need(t, "strace")
+	row := harness.Begin(t, "EIO, EMFILE, ENFILE, ENOSPC from system calls of pull", "no partial directory; resumes within one interval; no busy loop")
+	s := harness.NewSite(t)
+	src := s.Source(harness.Shape{Sockets: 4})
+	oracle := s.Oracle(src)
+	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port()})
+	ledger := s.Ledger(s.Incoming())
+	process := s.Start(harness.Process, conf)
+	pull := s.Start(harness.Pull, conf)
+	var slowest time.Duration
+	for _, kind := range some(t, pullCalls) {
+		ledger.WaitCame(ledger.Count() + 1)
+		calls, errno, _ := strings.Cut(kind, ":")
+		stop := inject(s, pull, calls, errno)
+		idle(s, 3*interval/2, pull)
+		came := ledger.Count()
+		stop()
+		start := time.Now()
+		ledger.WaitCame(came + 1)
+		if took := time.Since(start); took > interval+time.Second {
+			t.Errorf("a snapshot came %v after %s from %s, want one interval, %v", took, errno, calls, interval)
+		} else {
+			slowest = max(slowest, took)
+		}
+		row.Inject(1)
+	}
+	row.Result("a snapshot after %.1f s at most", slowest.Seconds())
+	row.Result("%v", s.Settle(harness.Settlement{
+		Oracle: oracle, Ledger: ledger, Programs: []*harness.Program{pull, process},
+	}))
+}
+
+// TestCallsFailProcess has system calls of process fail for a moment: a snapshot
+// that can't be read three times would be given up.
+func TestCallsFailProcess(t *testing.T) {
+	t.Parallel()
+	need(t, "strace")
+	row := harness.Begin(t, "EIO, EMFILE, ENFILE, ENOSPC from system calls of process", "0 lost; resumes by itself; no busy loop")
+	s := harness.NewSite(t)
+	src := s.Source(harness.Shape{})
+	oracle := s.Oracle(src)
+	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
+	feeder := s.Feeder(src, s.Incoming())
+	process := s.Start(harness.Process, conf)
+	var slowest time.Duration
+	for _, kind := range some(t, processCalls) {
+		s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Next()))
+		calls, errno, _ := strings.Cut(kind, ":")
+		stop := inject(s, process, calls, errno)
+		for range 5 {
+			feeder.Next()
+		}
+		idle(s, 300*time.Millisecond, process)
+		stop()
+		start := time.Now()
+		s.Until("what waited to be taken after "+kind, retried+time.Second, func() bool {
+			takeBack(s)
+			return oracle.Book.Whole(feeder.Epochs()...)
+		})
+		slowest = max(slowest, time.Since(start))
+		row.Inject(1)
+	}
+	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Next()))
+	s.Until("the queues to be empty", retried+time.Second, func() bool {
+		return empty(s.Incoming()) && empty(s.Incoming()+".trash") && empty(s.Path("base", "queue", "graphite"))
+	})
+	process.End(syscall.SIGTERM)
+	finding := oracle.Book.Compare(feeder.Epochs(), feeder.Fed())
+	if finding.Bad() {
+		t.Errorf("%v: %q", finding, finding.Details)
+	}
+	s.NoLeaks(s.Base())
+	row.Result("all taken after %.1f s at most", slowest.Seconds())
+	row.Result("%v", finding)
+}
+
+// takeBack hands over again what was given up, as an operator does.
+func takeBack(s *harness.Site) {
+	s.T.Helper()
+	for _, epoch := range s.Corrupt(s.Incoming()) {
+		name := fmt.Sprint(epoch)
+		s.Must(os.Rename(s.Path("base", "incoming.corrupt", name), s.Path("base", "incoming", name)))
+	}
+}
+
+// fewFiles lets a program open no more than 24 files, until more is called. It
+// lowers the soft limit, which Go raises when a program starts: so it waits for that.
+func fewFiles(s *harness.Site, p *harness.Program) (more func()) {
+	s.T.Helper()
+	p.WaitSays(5*time.Second, "msg=started")
+	var old unix.Rlimit
+	s.Must(unix.Prlimit(p.Pid(), unix.RLIMIT_NOFILE, nil, &old))
+	s.Must(unix.Prlimit(p.Pid(), unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 24, Max: old.Max}, nil))
+	return func() {
+		s.T.Helper()
+		s.Must(unix.Prlimit(p.Pid(), unix.RLIMIT_NOFILE, &old, nil))
+	}
+}
+
+const enough = "no partial directory, 0 lost, none given up; resumes within one interval; no busy loop"
+
+// TestFewFilesPull has pull ask more sockets than it may open files.
+func TestFewFilesPull(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "ulimit -n 24, pull", enough)
+	s := harness.NewSite(t)
+	src := s.Source(harness.Shape{Sockets: 12})
+	oracle := s.Oracle(src)
+	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port()})
+	ledger := s.Ledger(s.Incoming())
+	process := s.Start(harness.Process, conf)
+	pull := s.Start(harness.Pull, conf)
+	more := fewFiles(s, pull)
+	pull.WaitSays(5*time.Second, "too many open files")
+	idle(s, 2*interval, pull)
+	row.Inject(1)
+	came := ledger.Count()
+	more()
+	start := time.Now()
+	if took := ledger.WaitCame(came + 1).At.Sub(start); took > interval+time.Second {
+		t.Errorf("a snapshot came after %v, want one interval, %v", took, interval)
+	}
+	row.Result("%v", s.Settle(harness.Settlement{
+		Oracle: oracle, Ledger: ledger, Programs: []*harness.Program{pull, process},
+	}))
+}
+
+// TestFewFilesProcess has process run more workers than it may open files.
+func TestFewFilesProcess(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "ulimit -n 24, process", enough)
+	s := harness.NewSite(t)
+	src := s.Source(harness.Shape{})
+	oracle := s.Oracle(src)
+	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true, Set: harness.Options{"process": {"workers": "30"}}})
+	ledger := s.Ledger(s.Incoming())
+	feeder := s.Feeder(src, s.Incoming())
+	process := s.Start(harness.Process, conf)
+	more := fewFiles(s, process)
+	const snapshots = 60
+	process.Freeze()
+	for range snapshots {
+		feeder.Next()
+	}
+	process.Thaw()
+	process.WaitSays(5*time.Second, "too many open files")
+	idle(s, 2*interval, process)
+	row.Inject(1)
+	more()
+	s.Until("what waited to be taken and deleted", retried+time.Second, func() bool {
+		return oracle.Book.Whole(feeder.Epochs()...) && empty(s.Incoming()+".trash")
+	})
+	if given := s.Corrupt(s.Incoming()); len(given) > 0 {
+		t.Errorf("snapshots were given up: %v", given)
+	}
+	row.Result("%v", s.Settle(harness.Settlement{
+		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
+		Repeats: snapshots,
+	}))
+}
