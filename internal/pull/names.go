@@ -60,9 +60,13 @@ func plainName(s Socket) string {
 }
 
 // fileName returns s as one component of a path that is not too long for one,
-// and UTF-8: an fs.FS opens no other.
+// UTF-8, as an fs.FS opens no other, and not hidden, as haproxystats-process
+// passes over files that are.
 func fileName(s string) string {
 	s = strings.ReplaceAll(strings.TrimLeft(s, "/"), "/", "_")
+	if strings.HasPrefix(s, ".") {
+		s = "_" + s
+	}
 	if len(s) > maxName {
 		sum := fnv.New32a()
 		sum.Write([]byte(s))

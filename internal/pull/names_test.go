@@ -39,7 +39,8 @@ func TestNames(t *testing.T) {
 			[]Socket{{"tcp", "lb:1"}, {"unix", "/run/lb:1"}},
 			[]string{"lb:1", "run_lb:1"},
 		},
-		{"slash in a host", []Socket{{"tcp", "../../x:1"}}, []string{".._.._x:1"}},
+		{"slash in a host", []Socket{{"tcp", "../../x:1"}}, []string{"_.._.._x:1"}},
+		{"hidden", []Socket{{"unix", "/run/.s"}, {"unix", "/run/..s"}}, []string{"_.s", "_..s"}},
 		{
 			"long",
 			[]Socket{{"tcp", long + ":1"}, {"tcp", long + ":2"}},
@@ -60,6 +61,7 @@ func TestNames(t *testing.T) {
 }
 
 func FuzzNames(f *testing.F) {
+	f.Add("..\n/run/.s\n/run/_.s")
 	f.Add("/run/a/s\n/run/b/s\n/run/a_s\nlb:1\n[::1]:1\n::1:1")
 	f.Add("/b_c/s\n/b/c/s\n/b_c_s\n/x/b_c_s\n/x/b_c_s.2")
 	f.Add(strings.Repeat("y", 300) + ":1\n/" + strings.Repeat("y", 300))
@@ -79,7 +81,7 @@ func FuzzNames(f *testing.F) {
 		got := names(sockets)
 		seen := make(map[string]bool)
 		for i, name := range got {
-			if seen[name] || name == "" || !fs.ValidPath(name) || strings.Contains(name, "/") || len(name) > 250 {
+			if seen[name] || name == "" || !fs.ValidPath(name) || strings.ContainsAny(name[:1], ".") || strings.Contains(name, "/") || len(name) > 250 {
 				t.Errorf("%q is named %q", sockets[i], name)
 			}
 			seen[name] = true
