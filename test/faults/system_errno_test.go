@@ -144,18 +144,8 @@ func TestCallsFailProcess(t *testing.T) {
 		slowest = max(slowest, time.Since(start))
 		row.Inject(1)
 	}
-	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Next()))
-	s.Until("the queues to be empty", retried+time.Second, func() bool {
-		return empty(s.Incoming()) && empty(s.Incoming()+".trash") && empty(s.Path("base", "queue", "graphite"))
-	})
-	process.End(syscall.SIGTERM)
-	finding := oracle.Book.Compare(feeder.Epochs(), feeder.Fed())
-	if finding.Bad() {
-		t.Errorf("%v: %q", finding, finding.Details)
-	}
-	s.NoLeaks(s.Base())
 	row.Result("all taken after %.1f s at most", slowest.Seconds())
-	row.Result("%v", finding)
+	row.Result("%v", settleFed(s, oracle, feeder, process))
 }
 
 // takeBack hands over again what was given up, as an operator does.
