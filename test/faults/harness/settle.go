@@ -76,7 +76,7 @@ func (s *Site) Settle(want Settlement) Finding {
 	if want.LocalStore {
 		book := NewBook(want.Oracle.Book.src)
 		book.foreign = want.Oracle.Book.foreign
-		s.ReadStored(book, filepath.Join(base, "local-store"))
+		s.Must(book.ReadStored(filepath.Join(base, "local-store")))
 		s.judge("local-store", book.Compare(accepted, rounds), 0)
 	}
 	s.NoLeaks(base)
@@ -112,22 +112,21 @@ func (s *Site) fresh(want Settlement) time.Duration {
 	return time.Since(came.At)
 }
 
-// ReadStored notes what local-store has written, and fails the test at a file
-// that is not whole.
-func (s *Site) ReadStored(book *Book, dir string) {
-	s.T.Helper()
+// ReadStored notes what local-store has written in a directory. A file that is
+// not whole is an error.
+func (b *Book) ReadStored(dir string) error {
 	entries, err := os.ReadDir(dir)
-	s.Must(err)
 	for _, e := range entries {
-		text, err := os.ReadFile(filepath.Join(dir, e.Name(), "stats"))
-		if errors.Is(err, fs.ErrNotExist) {
+		text, fault := os.ReadFile(filepath.Join(dir, e.Name(), "stats"))
+		if errors.Is(fault, fs.ErrNotExist) {
 			continue // its delivery was cut short
 		}
-		s.Must(err)
-		if left := book.Add(text); left > 0 {
-			s.T.Errorf("%s/%s/stats ends in %d bytes that are no line", dir, e.Name(), left)
+		if left := b.Add(text); left > 0 {
+			fault = fmt.Errorf("%s/%s/stats ends in %d bytes that are no line", dir, e.Name(), left)
 		}
+		err = errors.Join(err, fault)
 	}
+	return err
 }
 
 // WaitStored waits until local-store, below the site's own base directory, has

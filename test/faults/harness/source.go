@@ -36,23 +36,33 @@ type Socket struct {
 	edit   func(info, stat []byte) ([]byte, []byte)
 }
 
-// Source starts to serve sockets in a directory of their own.
-func (s *Site) Source(shape Shape) *Source {
-	s.T.Helper()
+// NewSource returns a source that serves nothing: [Socket.Tell] says what its
+// sockets would.
+func NewSource(shape Shape) *Source {
 	shape = shape.orDefault()
-	src := &Source{Shape: shape, Dir: s.Mkdir("run"), paths: shape.expectations(), place: make(map[string]int)}
+	src := &Source{Shape: shape, paths: shape.expectations(), place: make(map[string]int)}
 	for i, e := range src.paths {
 		src.place[e.path] = i
 	}
+	for n := range shape.Sockets {
+		src.sockets = append(src.sockets, &Socket{Path: fmt.Sprintf("p%d.sock", n+1), source: src, number: n})
+	}
+	return src
+}
+
+// Source starts to serve sockets in a directory of their own.
+func (s *Site) Source(shape Shape) *Source {
+	s.T.Helper()
+	src := NewSource(shape)
+	src.Dir = s.Mkdir("run")
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	s.T.Cleanup(func() {
 		cancel()
 		serving.Wait()
 	})
-	for n := range shape.Sockets {
-		socket := &Socket{Path: filepath.Join(src.Dir, fmt.Sprintf("p%d.sock", n+1)), source: src, number: n}
-		src.sockets = append(src.sockets, socket)
+	for _, socket := range src.sockets {
+		socket.Path = filepath.Join(src.Dir, socket.Path)
 		l, err := net.Listen("unix", socket.Path)
 		s.Must(err)
 		context.AfterFunc(ctx, func() { _ = l.Close() })
@@ -70,11 +80,10 @@ func (s *Site) Source(shape Shape) *Source {
 }
 
 func (k *Socket) serve(ctx context.Context, c net.Conn) {
+	info, stat := k.Tell()
 	k.mu.Lock()
-	k.rounds++
-	round, fault, edit := k.rounds, k.fault, k.edit
+	fault, edit := k.fault, k.edit
 	k.mu.Unlock()
-	info, stat := k.source.Shape.Replies(k.number, round)
 	if edit != nil {
 		info, stat = edit(info, stat)
 	}
@@ -82,6 +91,15 @@ func (k *Socket) serve(ctx context.Context, c net.Conn) {
 	sim.SetSizes(16384)
 	sim.SetFault(fault)
 	sim.Serve(ctx, c)
+}
+
+// Tell begins a round and returns what the socket says in it.
+func (k *Socket) Tell() (info, stat []byte) {
+	k.mu.Lock()
+	k.rounds++
+	round := k.rounds
+	k.mu.Unlock()
+	return k.source.Shape.Replies(k.number, round)
 }
 
 // Socket returns the socket of a number, from 0 on.
