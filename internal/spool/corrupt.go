@@ -74,6 +74,9 @@ func (r *Reader) trimCorrupt() {
 // moveOut renames an entry into another directory beside the queue and returns
 // its new path. It makes that directory anew if it is gone.
 func (r *Reader) moveOut(path, name, dir string) (string, error) {
+	if err := checkNoLink(dir); err != nil {
+		return "", err
+	}
 	made := false
 	to := filepath.Join(dir, name)
 	for {

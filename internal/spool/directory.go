@@ -48,6 +48,29 @@ func makeDirectory(dir string) error {
 	return syncDirectory(filepath.Dir(dir))
 }
 
+// makeBeside makes a directory of the queue's own. What has its name must be a
+// directory: a link would lead entries out of the queue.
+func makeBeside(dir string) error {
+	if err := checkNoLink(dir); err != nil {
+		return fmt.Errorf("make spool %s: %w", dir, err)
+	}
+	return makeDirectory(dir)
+}
+
+// checkNoLink refuses what is there and no directory.
+func checkNoLink(dir string) error {
+	info, err := os.Lstat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is %v, no directory: move it away", dir, info.Mode())
+	}
+	return nil
+}
+
 // checkAccess tells, with all that is needed to put it right, whether entries
 // of dir can be listed, made and removed.
 func checkAccess(dir string) error {

@@ -114,6 +114,36 @@ func TestOpenRefusesPlaces(t *testing.T) {
 	}
 }
 
+// TestLinkBesideTheQueue: entries don't leave the queue by a link in the place of
+// one of its own directories, at the start or later.
+func TestLinkBesideTheQueue(t *testing.T) {
+	for _, name := range []string{".trash", ".corrupt"} {
+		t.Run(name, func(t *testing.T) {
+			dir := queue(t)
+			target := t.TempDir()
+			link := dir + name
+			if err := os.Symlink(target, link); err != nil {
+				t.Fatal(err)
+			}
+			_, err := OpenReader(ReaderOptions{Dir: dir})
+			refused(t, err, link, "no directory")
+
+			os.Remove(link)
+			plant(t, dir, "1")
+			r := openReaderAt(t, dir, nil)
+			os.Remove(link)
+			if err := os.Symlink(target, link); err != nil {
+				t.Fatal(err)
+			}
+			_, err = r.moveOut(filepath.Join(dir, "1"), "1", link)
+			refused(t, err, link, "no directory")
+			if got := append(names(t, target), names(t, dir)...); len(got) != 1 {
+				t.Errorf("there are %q, want the entry in the queue", got)
+			}
+		})
+	}
+}
+
 func TestOpenRefusesOtherFileSystem(t *testing.T) {
 	base := t.TempDir()
 	dir, tmp := filepath.Join(base, "incoming"), filepath.Join(base, "disk")

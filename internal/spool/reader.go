@@ -105,7 +105,7 @@ func OpenReader(o ReaderOptions) (*Reader, error) {
 		wake:       make(chan struct{}),
 	}
 	for _, beside := range []string{r.trash, r.corrupt} {
-		if err := makeDirectory(beside); err != nil {
+		if err := makeBeside(beside); err != nil {
 			return nil, err
 		}
 		if err := checkAccess(beside); err != nil {
