@@ -102,7 +102,7 @@ func afterPowerCut(t *testing.T, src *harness.Source, disk string, accepted, oth
 	})
 	process.End(syscall.SIGTERM)
 	files := harness.NewBook(src)
-	s.ReadStored(files, store)
+	s.Must(files.ReadStored(store))
 	for sink, book := range map[string]*harness.Book{"Graphite": oracle.Book, "local-store": files} {
 		want := slices.Clone(accepted)
 		for _, epoch := range others {
