@@ -44,6 +44,16 @@ func (n *modelNetwork) serve(up, down net.Conn, fate string) {
 		in = io.LimitReader(up, 1000)
 	case "cut late":
 		in = io.LimitReader(up, 3000)
+	case "dies", "forgets":
+		// The kernel has taken everything when the one behind it dies.
+		text, _ := io.ReadAll(up)
+		n.m.book.Add(text[:len(text)/2])
+		if fate == "dies" {
+			_, _ = down.Write([]byte{0})
+		} else {
+			_, _ = io.Copy(io.Discard, down)
+		}
+		return
 	}
 	var text []byte
 	buf := make([]byte, 512)

@@ -25,10 +25,12 @@ const modelWorkers = 2
 // process runs process for a while, in which Graphite and local-store may fail,
 // and it dies or is ended.
 func (m *model) process(*rapid.T) {
-	duration := time.Duration(draw(m, rapid.IntRange(1, 20), "seconds")) * time.Second
+	duration := draw(m, rapid.SampledFrom([]time.Duration{
+		10 * time.Millisecond, 300 * time.Millisecond, 2 * time.Second, 20 * time.Second,
+	}), "time")
 	peers := make([]string, draw(m, rapid.IntRange(0, 12), "connections"))
 	for i := range peers {
-		peers[i] = draw(m, rapid.SampledFrom([]string{"ok", "refuses", "cut", "cut late", "silent", "dead"}), "connection")
+		peers[i] = draw(m, rapid.SampledFrom([]string{"ok", "refuses", "cut", "cut late", "dies", "forgets", "silent", "dead"}), "connection")
 	}
 	stores := make([]string, draw(m, rapid.IntRange(0, 4), "stores"))
 	for i := range stores {

@@ -74,7 +74,7 @@ func (m *model) runPull(rounds, crash int, fates []string) {
 		Interval: time.Second, Timeout: 500 * time.Millisecond, QueueSize: 20, Workers: 2,
 		Log: slog.New(slog.DiscardHandler),
 	}
-	stop := time.AfterFunc(time.Duration(rounds)*time.Second-time.Millisecond, cancel)
+	stop := time.AfterFunc(time.Duration(rounds)*time.Second-900*time.Millisecond, cancel)
 	defer stop.Stop()
 	m.must(p.Run(ctx))
 }

@@ -14,7 +14,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"haproxystats/internal/spool"
 	"haproxystats/test/faults/harness"
 )
 
@@ -131,16 +130,12 @@ func (m *model) crashPoint(most int) int {
 // poison hands over a snapshot that can't be processed.
 func (m *model) poison(*rapid.T) {
 	m.steps++
-	w, err := spool.OpenWriter(spool.WriterOptions{Dir: m.incoming(), Tmp: m.incoming() + ".tmp"})
-	m.must(err)
-	defer w.Close()
 	m.poisoned++
-	d, err := w.Stage(int64(1000 + m.poisoned))
-	m.must(err)
-	f, err := d.Create("p1.sock_stat")
-	m.must(err)
-	_, err = fmt.Fprint(f, "Permission denied\n\n")
-	m.must(errors.Join(err, f.Close(), d.Commit(spool.Round{})))
+	staged := filepath.Join(m.base, "staged")
+	m.must(os.MkdirAll(m.incoming(), 0o750))
+	m.must(os.Mkdir(staged, 0o750))
+	m.must(os.WriteFile(filepath.Join(staged, "p1.sock_stat"), []byte("Permission denied\n\n"), 0o640))
+	m.must(os.Rename(staged, filepath.Join(m.incoming(), strconv.Itoa(1000+m.poisoned))))
 }
 
 // names returns what a directory holds; nothing if it is missing.
