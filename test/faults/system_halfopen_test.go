@@ -128,7 +128,7 @@ func TestGraphiteVanishes(t *testing.T) {
 					feeder.Next()
 				}
 				s.WaitStored(undelayed, feeder.Epochs()...)
-				s.Until("process to find out", detected, func() bool { return !empty(queue) })
+				s.Until("process to find out", detected, func() bool { return holds(queue) })
 				slowest = max(slowest, time.Since(start))
 				row.Inject(1)
 				n.join()
