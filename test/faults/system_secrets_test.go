@@ -136,9 +136,9 @@ func traces(secret []byte) (all [][]byte) {
 	}
 	if block, _ := pem.Decode(secret); block != nil {
 		if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
-			number := key.(*ecdsa.PrivateKey).D.FillBytes(make([]byte, 32))
-			all = append(all, number, []byte(hex.EncodeToString(number)), []byte(key.(*ecdsa.PrivateKey).D.String()),
-				[]byte(base64.StdEncoding.EncodeToString(number)))
+			if number, err := key.(*ecdsa.PrivateKey).Bytes(); err == nil {
+				all = append(all, number, []byte(hex.EncodeToString(number)), []byte(base64.StdEncoding.EncodeToString(number)))
+			}
 		}
 	}
 	return all
@@ -203,8 +203,11 @@ func TestSecretsStaySecret(t *testing.T) {
 			mode   os.FileMode
 			queued bool
 		}{
-			{unknown, client.keyPEM, 0o640, true}, {trusted, garbage, 0o640, false}, {trusted, plain, 0o640, false},
-			{trusted, other.keyPEM, 0o640, false}, {trusted, client.keyPEM, 0o644, false},
+			{unknown, client.keyPEM, 0o640, true},
+			{trusted, garbage, 0o640, false},
+			{trusted, plain, 0o640, false},
+			{trusted, other.keyPEM, 0o640, false},
+			{trusted, client.keyPEM, 0o644, false},
 		} {
 			setKey(bad.key, bad.mode)
 			graphite.own.Store(&bad.server)
