@@ -22,7 +22,7 @@ type Site struct {
 	fail context.CancelCauseFunc
 }
 
-// NewSite makes a site that is removed when the test ends, if it has passed.
+// NewSite makes a site that is removed when the test ends.
 func NewSite(t *testing.T) *Site {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ft-")
@@ -69,9 +69,8 @@ func (s *Site) Must(errs ...error) {
 // Cause says why the site's context has ended.
 func (s *Site) Cause() error { return context.Cause(s.Ctx) }
 
-// Until asks ten times a limit, but every 5 ms at most, until ok says true, and
-// ends the test when the limit is over: for what makes no event, such as a file
-// of a program's own that goes.
+// Until asks every 5 ms until ok says true, and ends the test when the limit is
+// over: for what makes no event here, such as the end of a program's own file.
 func (s *Site) Until(what string, limit time.Duration, ok func() bool) {
 	s.T.Helper()
 	if !s.Within(limit, ok) {

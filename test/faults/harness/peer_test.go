@@ -1,0 +1,123 @@
+package harness
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// send sends a text, half-closes the connection and returns how it ended.
+func send(s *Site, addr, text string) error {
+	s.T.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	s.Must(c.SetDeadline(time.Now().Add(10 * time.Second)))
+	if _, err := io.WriteString(c, text); err != nil {
+		return err
+	}
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		return err
+	}
+	_, err = io.ReadAll(c)
+	return err
+}
+
+// TestFaults sends lines through each fault, to an Oracle and through a Proxy.
+func TestFaults(t *testing.T) {
+	const line = "a 1 5\n"
+	text := strings.Repeat(line, 1000)
+	for name, test := range map[string]struct {
+		fault Fault
+		lines int64
+	}{
+		"none":          {Fault{}, 1000},
+		"trickle":       {Fault{Kind: Trickle, Piece: 600}, 1000},
+		"reset":         {Fault{Kind: Reset, At: 20}, 3},
+		"reset at once": {Fault{Kind: Reset}, 0},
+		"close":         {Fault{Kind: Close, At: 20}, 3},
+		"finish":        {Fault{Kind: Finish, At: 20}, 3},
+		"finish behind": {Fault{Kind: Finish, At: int64(len(text))}, 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := NewSite(t)
+			oracle := s.Oracle(nil)
+			oracle.Book.Allow(func(string, float64) bool { return true })
+			oracle.SetPlan(Always(test.fault))
+			whole := test.lines == 1000
+			if err := send(s, oracle.Addr(), text); whole && err != nil {
+				t.Error(err)
+			}
+			oracle.Kill()
+			if n := oracle.Book.Lines(); n != test.lines || len(oracle.Book.Problems()) > 0 {
+				t.Errorf("the oracle has %d lines, want %d: %q", n, test.lines, oracle.Book.Problems())
+			}
+			oracle.Restart()
+			oracle.SetPlan(Always(Fault{}))
+			proxy := s.Proxy(oracle.Addr())
+			proxy.SetPlan(Always(test.fault))
+			if err := send(s, proxy.Addr(), text); whole && err != nil {
+				t.Error(err)
+			}
+			proxy.Kill()
+			s.Must(oracle.WaitConnections(s.Ctx, 2))
+			oracle.Kill()
+			if n := oracle.Book.Lines(); n != 2*test.lines {
+				t.Errorf("the oracle has %d lines through the proxy, want %d", n-test.lines, test.lines)
+			}
+		})
+	}
+}
+
+// TestKilled wants a receiver that is killed to refuse and to break what is
+// open, and to be the same one afterwards.
+func TestKilled(t *testing.T) {
+	s := NewSite(t)
+	oracle := s.Oracle(nil)
+	oracle.SetPlan(Always(Fault{Kind: Stall, At: 1}))
+	ended := make(chan error)
+	go func() { ended <- send(s, oracle.Addr(), "a 1 5\n") }()
+	s.Must(oracle.WaitConnections(s.Ctx, 1))
+	oracle.Kill()
+	oracle.Kill()
+	if err := <-ended; err == nil {
+		t.Error("what was sent to a receiver that was killed is confirmed")
+	}
+	addr := oracle.Addr()
+	var refused *net.OpError
+	if err := send(s, addr, "a 1 5\n"); !errors.As(err, &refused) || refused.Op != "dial" {
+		t.Errorf("a receiver that was killed: %v", err)
+	}
+	oracle.Restart()
+	oracle.SetPlan(Always(Fault{}))
+	oracle.Book.Allow(func(string, float64) bool { return true })
+	if err := send(s, addr, "a 1 5\n"); err != nil || oracle.Book.Lines() != 1 {
+		t.Errorf("after a restart: %v, %d lines", err, oracle.Book.Lines())
+	}
+	if oracle.Addr() != addr || oracle.Connections() != 2 {
+		t.Errorf("%s was %s; %d connections", oracle.Addr(), addr, oracle.Connections())
+	}
+}
+
+// TestMute wants all to be noted and nothing to be confirmed.
+func TestMute(t *testing.T) {
+	s := NewSite(t)
+	oracle := s.Oracle(nil)
+	oracle.Book.Allow(func(string, float64) bool { return true })
+	oracle.SetPlan(Always(Fault{Kind: Mute}))
+	ended := make(chan error, 1)
+	go func() { ended <- send(s, oracle.Addr(), "a 1 5\n") }()
+	s.Must(oracle.Book.WaitLines(s.Ctx, 0))
+	select {
+	case err := <-ended:
+		t.Errorf("the connection has ended: %v", err)
+	default:
+	}
+	oracle.Kill()
+	<-ended
+}

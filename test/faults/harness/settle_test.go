@@ -1,0 +1,57 @@
+package harness
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func TestLeaks(t *testing.T) {
+	base := t.TempDir()
+	for _, name := range []string{
+		"incoming.tmp/17", "incoming", "incoming.trash/17.1", "incoming.corrupt/17", "queue/graphite/00000000000000000001.batch",
+		"local-store/17/.stats.tmp", "local-store/18/stats", "strange",
+	} {
+		if err := os.MkdirAll(filepath.Join(base, name), 0o750); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"incoming.reader.lock", "incoming.writer.lock", "incoming.tmp.writer.lock"} {
+		if err := os.WriteFile(filepath.Join(base, name), nil, 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{
+		"incoming.corrupt/17", "incoming.tmp/17", "incoming.trash/17.1", "local-store/17/.stats.tmp",
+		"queue/graphite/00000000000000000001.batch", "strange",
+	}
+	got := Leaks(base)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// TestLedger has snapshots come and leave, by renames and otherwise.
+func TestLedger(t *testing.T) {
+	s := NewSite(t)
+	l := s.Ledger(s.Incoming())
+	move := func(from, to string) {
+		t.Helper()
+		s.Must(os.Rename(from, to))
+	}
+	for _, name := range []string{"5", "3", "none", ".7"} {
+		move(s.Mkdir("staged"), filepath.Join(s.Incoming(), name))
+	}
+	if got := l.Accepted(); !slices.Equal(got, []int64{5, 3}) || !l.holds([]int64{3}) {
+		t.Errorf("came %v", got)
+	}
+	move(filepath.Join(s.Incoming(), "5"), s.Path("away"))
+	s.Must(os.Remove(filepath.Join(s.Incoming(), "3")))
+	l.WaitEmpty()
+	move(s.Path("away"), filepath.Join(s.Incoming(), "5"))
+	if got := l.Accepted(); !slices.Equal(got, []int64{5, 3, 5}) || l.holds([]int64{3}) || !l.holds([]int64{5}) {
+		t.Errorf("came %v", got)
+	}
+}
