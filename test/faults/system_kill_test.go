@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -27,9 +28,7 @@ func killAt(call string, n int) []string {
 
 // sweep calls try with each kind of call and number until try says that the
 // program got through; in the short form, with a few of the numbers.
-func sweep(t *testing.T, try func(call string, n int) (killed bool)) {
-	t.Helper()
-	random := harness.Random(t)
+func sweep(random *rand.Rand, try func(call string, n int) (killed bool)) {
 	for _, call := range steps {
 		for n := 1; ; n++ {
 			if !harness.Full() {
@@ -103,7 +102,7 @@ func TestKillProcessAtCalls(t *testing.T) {
 			}
 			delivered := func() bool { return empty(s.Incoming()) && empty(s.Incoming()+".trash") && empty(queue) }
 			queued := func() bool { return empty(s.Incoming()) && empty(s.Incoming()+".trash") }
-			sweep(t, func(call string, n int) (killed bool) {
+			sweep(harness.Random(t), func(call string, n int) (killed bool) {
 				feeder.Next()
 				feeder.Next()
 				if away {
@@ -138,8 +137,9 @@ func TestKillPullAtCalls(t *testing.T) {
 	}})
 	ledger := s.Ledger(s.Incoming())
 	// Several sweeps, because the sockets' threads meet in another order each time.
+	random := harness.Random(t)
 	for range harness.Count(1, 20) {
-		sweep(t, func(call string, n int) bool {
+		sweep(random, func(call string, n int) bool {
 			p := s.Launch(harness.Launch{Name: harness.Pull, Conf: conf, Prefix: killAt(call, n), Env: one})
 			p.ExpectEnd()
 			killed := untilKilled(s, p, func() bool { return p.Says("snapshot stored") })
@@ -155,7 +155,5 @@ func TestKillPullAtCalls(t *testing.T) {
 	ledger.WaitCame(before + 1)
 	pull.End(syscall.SIGTERM)
 	process := s.Start(harness.Process, conf)
-	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: s.Feeder(src, s.Incoming()), Programs: []*harness.Program{process},
-	}))
+	row.Result("%v", settleAs(s, oracle, process, ledger.Accepted(), nil))
 }

@@ -173,11 +173,18 @@ func settleFed(s *harness.Site, oracle *harness.Oracle, feeder *harness.Feeder, 
 	if took := time.Since(start); took > harness.FreshLimit {
 		s.T.Errorf("a fresh snapshot took %v to arrive, want at most %v", took, harness.FreshLimit)
 	}
-	s.Until("the queues to be empty", retried+time.Second, func() bool {
+	return settleAs(s, oracle, process, feeder.Epochs(), feeder.Fed())
+}
+
+// settleAs wants what was accepted to arrive, nothing else, and nothing to be
+// left behind. Rounds are those of [harness.Book.Compare].
+func settleAs(s *harness.Site, oracle *harness.Oracle, process *harness.Program, accepted []int64, rounds map[int64]int64) harness.Finding {
+	s.T.Helper()
+	s.Until("the queues to be empty", time.Minute, func() bool {
 		return empty(s.Incoming()) && empty(s.Incoming()+".trash") && empty(s.Path("base", "queue", "graphite"))
 	})
 	process.End(syscall.SIGTERM)
-	finding := oracle.Book.Compare(feeder.Epochs(), feeder.Fed())
+	finding := oracle.Book.Compare(accepted, rounds)
 	if finding.Bad() {
 		s.T.Errorf("%v: %q", finding, finding.Details)
 	}
