@@ -77,7 +77,11 @@ func openDirectory(path string) (directory, error) {
 	return d, nil
 }
 
-func (d directory) close() error { return errors.Join(d.self.Close(), d.root.Close()) }
+// close ends the lock, too: closing its file would not do while a child process
+// that is being started still holds all descriptors.
+func (d directory) close() error {
+	return errors.Join(syscall.Flock(int(d.self.Fd()), syscall.LOCK_UN), d.self.Close(), d.root.Close())
+}
 
 func syncPath(path string) error {
 	f, err := os.Open(path)

@@ -13,8 +13,8 @@ import (
 
 func lockPath(dir, end string) string { return dir + "." + end + ".lock" }
 
-// lock makes the caller the only one at that end of dir, until the returned
-// file is closed or the process ends. The lock file stays: removing it would
+// lock makes the caller the only one at that end of dir, until unlock
+// or the end of the process. The lock file stays: removing it would
 // let two processes hold locks on two files of one name.
 func lock(dir, end string) (*os.File, error) {
 	path := lockPath(dir, end)
@@ -46,4 +46,10 @@ func lock(dir, end string) (*os.File, error) {
 		w.Close()
 	}
 	return f, nil
+}
+
+// unlock ends a lock. Closing the file would not do: a child process that is
+// being started holds all descriptors until it runs its program.
+func unlock(f *os.File) error {
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
 }

@@ -133,7 +133,7 @@ func (r *Reader) Close() error {
 	}
 	r.closed = true
 	r.wakeAll()
-	return r.lock.Close()
+	return unlock(r.lock)
 }
 
 // Waiting returns how many entries nobody has claimed, as far as is known.

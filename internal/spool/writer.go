@@ -76,7 +76,7 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 func (w *Writer) Close() error {
 	var err error
 	for _, l := range w.locks {
-		err = errors.Join(err, l.Close())
+		err = errors.Join(err, unlock(l))
 	}
 	w.locks = nil
 	return err
