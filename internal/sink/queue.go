@@ -44,7 +44,8 @@ type Queue struct {
 	waiting []batch // oldest first
 	metrics int64
 	bytes   int64
-	sending bool // waiting[0] is being sent
+	sending bool     // waiting[0] is being sent
+	litter  []string // files that are done with and could not be deleted
 	burst   int64
 	stats   QueueStats
 }
@@ -107,7 +108,7 @@ func (q *Queue) attach() error {
 	defer q.mu.Unlock()
 	q.dir = d
 	q.next = max(q.next, l.next)
-	q.waiting, q.metrics, q.bytes = nil, 0, 0
+	q.waiting, q.metrics, q.bytes, q.litter = nil, 0, 0, nil
 	for _, seq := range l.batches {
 		h, err := d.header(seq)
 		if errors.Is(err, errDamaged) {

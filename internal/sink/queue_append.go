@@ -52,15 +52,25 @@ func (q *Queue) write(epoch int64, encode func(io.Writer) (int, error)) (h heade
 	h, err = writeBatch(f, q.enc, epoch, encode)
 	err = errors.Join(err, f.Close())
 	if err != nil || h.metrics == 0 {
-		return h, errors.Join(err, q.dir.root.Remove(temp))
+		q.refuse(temp)
+		return h, err
 	}
 	if err := q.dir.root.Rename(temp, name); err != nil {
-		return h, errors.Join(err, q.dir.root.Remove(temp))
+		q.refuse(temp)
+		return h, err
 	}
 	if err := q.dir.self.Sync(); err != nil {
-		return h, errors.Join(err, q.dir.root.Remove(name))
+		q.refuse(name)
+		return h, err
 	}
 	return h, nil
+}
+
+// refuse deletes the file of a batch that is not accepted.
+func (q *Queue) refuse(name string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.discard(name)
 }
 
 // reattach makes the directory anew; what waited in it is gone.

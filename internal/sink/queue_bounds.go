@@ -1,10 +1,5 @@
 package sink
 
-import (
-	"errors"
-	"io/fs"
-)
-
 // push adds b at the end. mu is held.
 func (q *Queue) push(b batch) {
 	q.waiting = append(q.waiting, b)
@@ -61,7 +56,7 @@ func (q *Queue) trim() {
 		q.stats.DroppedBatches++
 		q.stats.DroppedMetrics += b.metrics
 		q.pull(b)
-		q.remove(b)
+		q.discard(fileName(b.seq, extBatch))
 	}
 }
 
@@ -70,15 +65,6 @@ func (q *Queue) endBurst() {
 	if q.burst > 0 {
 		q.opt.Log.Warn("queue is empty again, after it had to drop metrics", "dir", q.opt.Dir, "metrics_dropped", q.burst)
 		q.burst = 0
-	}
-}
-
-// remove deletes the file of b. One that stays is sent again after a restart,
-// which does no harm. mu is held.
-func (q *Queue) remove(b batch) {
-	err := q.dir.root.Remove(fileName(b.seq, extBatch))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		q.opt.Log.Warn("queue file can't be removed", "dir", q.opt.Dir, "error", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // limited is a file on a disk with little room.
@@ -287,4 +290,63 @@ func FuzzQueueDamage(f *testing.F) {
 			t.Errorf("changed at %d by %#x, cut by %d: %v", at, mask, cut, err)
 		}
 	})
+}
+
+// TestQueueFileCanNotBeDeleted: what has been sent is deleted as soon as that is
+// possible, and not sent again.
+func TestQueueFileCanNotBeDeleted(t *testing.T) {
+	dir := t.TempDir()
+	var log bytes.Buffer
+	q := open(t, QueueOptions{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	// A directory with something in it can't be deleted, by root neither.
+	stuck := func(name string) (release func()) {
+		if err := errors.Join(os.Remove(filepath.Join(dir, name)), os.MkdirAll(filepath.Join(dir, name, "x"), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		return func() {
+			if err := os.Remove(filepath.Join(dir, name, "x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var releases []func()
+	for epoch := range int64(3) {
+		put(t, q, epoch, 5)
+		name := files(t, dir)[len(files(t, dir))-1]
+		if err := q.First(func(_, _ int64, content io.WriterTo) error {
+			_, err := content.WriteTo(io.Discard)
+			releases = append(releases, stuck(name))
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if batches, metrics := q.Len(); batches != 0 || metrics != 0 || len(files(t, dir)) != 3 {
+		t.Errorf("%d batches, %d metrics, files %q", batches, metrics, files(t, dir))
+	}
+	if n := strings.Count(log.String(), "can't be removed, will try again"); n != 1 {
+		t.Errorf("logged %d times: %s", n, &log)
+	}
+	releases[0]()
+	put(t, q, 3, 5)
+	equal(t, drain(t, q), "3")
+	if left := files(t, dir); len(left) != 2 {
+		t.Errorf("left after the next batch: %q", left)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		q.wake = make(chan struct{}, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), sweepPause+time.Second)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- q.Wait(ctx) }()
+		synctest.Wait()
+		releases[1]()
+		releases[2]()
+		if err := <-done; !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+	if left := files(t, dir); len(left) != 0 {
+		t.Errorf("left in the end: %q", left)
+	}
 }

@@ -19,10 +19,7 @@ func (q *Queue) Wait(ctx context.Context) error {
 		if batches, _ := q.Len(); batches > 0 {
 			return nil
 		}
-		select {
-		case <-q.wake:
-		case <-ctx.Done():
-		}
+		q.rest(ctx)
 	}
 }
 
@@ -83,7 +80,7 @@ func (q *Queue) end(c *content, err error) {
 		}
 	case err == nil:
 		if q.pull(c.batch) {
-			q.remove(c.batch)
+			q.discard(fileName(c.batch.seq, extBatch))
 		}
 	}
 	q.trim()
