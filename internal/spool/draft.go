@@ -132,7 +132,7 @@ func (d *Draft) Commit(r Round) error {
 	if err != nil {
 		return fmt.Errorf("commit %s: %w", d.path, err)
 	}
-	d.finish()
+	d.finish(false)
 	if err := syncDirectory(d.w.dir); err != nil {
 		// It is handed over and complete; calling that a failure would make
 		// the caller believe that nothing is there.
@@ -190,17 +190,19 @@ func (d *Draft) Discard() error {
 	if d.done {
 		return nil
 	}
-	defer d.finish()
-	if err := os.RemoveAll(d.path); err != nil {
+	err := os.RemoveAll(d.path)
+	d.finish(err != nil)
+	if err != nil {
 		return fmt.Errorf("discard %s: %w", d.path, err)
 	}
 	return nil
 }
 
-func (d *Draft) finish() {
+// finish ends the draft, of which something may be left.
+func (d *Draft) finish(left bool) {
 	d.done = true
 	if d.dir != nil {
 		d.dir.Close()
 	}
-	d.w.unstage(d.name)
+	d.w.unstage(d.name, left)
 }

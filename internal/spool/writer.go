@@ -32,6 +32,7 @@ type Writer struct {
 
 	mu     sync.Mutex
 	staged map[string]bool // names being staged
+	litter bool            // there may be drafts that could not be removed
 }
 
 // OpenWriter makes both directories where they are missing, becomes their only
@@ -56,6 +57,7 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 		log:    cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
 		newest: newest(dir),
 		staged: make(map[string]bool),
+		litter: true,
 	}
 	for _, d := range []string{dir, tmp} {
 		l, err := lock(d, "writer")
@@ -82,17 +84,24 @@ func (w *Writer) Close() error {
 	return err
 }
 
-// clean removes the drafts that a crash left behind.
+// clean removes the drafts that nobody stages: those that a crash left behind,
+// and those whose removal was refused.
 func (w *Writer) clean() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.litter {
+		return
+	}
 	entries, err := os.ReadDir(w.tmp)
 	for _, e := range entries {
-		if _, ok := parseEpoch(e.Name()); ok && e.IsDir() {
+		if _, ok := parseEpoch(e.Name()); ok && e.IsDir() && !w.staged[e.Name()] {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(w.tmp, e.Name())))
 		}
 	}
 	if err != nil {
-		w.log.Warn("leftovers of an earlier run remain", "dir", w.tmp, "error", err)
+		w.log.Warn("leftovers remain, will try again", "dir", w.tmp, "error", err)
 	}
+	w.litter = err != nil
 }
 
 // Waiting returns the number of entries in the queue, claimed ones included. It
@@ -139,6 +148,7 @@ func (w *Writer) Stage(epoch int64) (*Draft, error) {
 	if busy {
 		return nil, fmt.Errorf("stage %s: %w: it is being staged", final, fs.ErrExist)
 	}
+	w.clean()
 	d := &Draft{w: w, name: name, path: filepath.Join(w.tmp, name), final: final}
 	if err := d.open(); err != nil {
 		_ = d.Discard() // what it can't remove, the error already names
@@ -147,9 +157,11 @@ func (w *Writer) Stage(epoch int64) (*Draft, error) {
 	return d, nil
 }
 
-// unstage lets the name be staged again.
-func (w *Writer) unstage(name string) {
+// unstage lets the name be staged again, and notes whether something is left of
+// the draft.
+func (w *Writer) unstage(name string, left bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.staged, name)
+	w.litter = w.litter || left
 }

@@ -178,6 +178,36 @@ func TestLeftoversAreCleaned(t *testing.T) {
 	}
 }
 
+// TestRefusedRemovalIsMadeUpFor: a draft that could not be removed goes when the
+// next one is staged, and those being staged stay.
+func TestRefusedRemovalIsMadeUpFor(t *testing.T) {
+	dir := queue(t)
+	w := openWriterAt(t, dir, nil)
+	stage := func(epoch int64) *Draft {
+		t.Helper()
+		d, err := w.Stage(epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	left, other := stage(7), stage(8)
+	left.path += "\x00" // which can't be removed
+	if err := left.Discard(); err == nil {
+		t.Fatal("discarded what can't be")
+	}
+	if got, want := names(t, dir+".tmp"), []string{"7", "8"}; !slices.Equal(got, want) {
+		t.Errorf("tmp holds %q, want %q", got, want)
+	}
+	stage(9)
+	if got, want := names(t, dir+".tmp"), []string{"8", "9"}; !slices.Equal(got, want) {
+		t.Errorf("tmp holds %q, want %q", got, want)
+	}
+	if err := other.Commit(Round{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDirectoriesAreMadeAgain(t *testing.T) {
 	dir := queue(t)
 	var log journal
