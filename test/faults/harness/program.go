@@ -160,9 +160,11 @@ func (p *Program) Ended() bool {
 }
 
 // End sends a signal, wants the program to end in time with status 0, and
-// returns how long it took.
+// returns how long it took. It waits for the program's first words: before them
+// it does not catch signals yet, and one ends it with another status.
 func (p *Program) End(signal syscall.Signal) time.Duration {
 	p.site.T.Helper()
+	p.site.Within(EndLimit, func() bool { return p.Ended() || p.Output() != "" })
 	p.ExpectEnd()
 	start := time.Now()
 	if err := p.Signal(signal); err != nil {
