@@ -40,14 +40,8 @@ func (s *Site) Feeder(src *Source, incoming string) *Feeder {
 	return &Feeder{site: s, src: src, incoming: incoming, writer: w, fed: make(map[int64]int64)}
 }
 
-// Feed hands over the snapshot of a round under a time.
-func (f *Feeder) Feed(epoch, round int64) {
-	f.site.T.Helper()
-	f.site.Must(f.TryFeed(epoch, round))
-}
-
-// TryFeed is Feed for a queue that may refuse.
-func (f *Feeder) TryFeed(epoch, round int64) error {
+// feed hands over the snapshot of a round under a time.
+func (f *Feeder) feed(epoch, round int64) error {
 	return f.hand(epoch, f.src.Snapshot(round), func() { f.note(epoch, round) })
 }
 
@@ -127,7 +121,7 @@ func (f *Feeder) NextOfOriginal() (epoch int64) {
 
 func (f *Feeder) tryNext() (epoch int64, err error) {
 	epoch = f.next()
-	return epoch, f.TryFeed(epoch, epoch-FirstEpoch+1)
+	return epoch, f.feed(epoch, epoch-FirstEpoch+1)
 }
 
 func (f *Feeder) next() (epoch int64) {

@@ -250,14 +250,6 @@ func (p *Program) Files() int {
 	return len(entries)
 }
 
-// Threads returns how many threads the program has.
-func (p *Program) Threads() int {
-	p.site.T.Helper()
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.Pid()))
-	p.site.Must(err)
-	return len(entries)
-}
-
 // CPU returns the processor time that the program has used.
 func (p *Program) CPU() time.Duration {
 	p.site.T.Helper()
