@@ -94,10 +94,10 @@ func eachTrap(t *testing.T, program string, test func(s *harness.Site, src *harn
 	for _, trap := range traps {
 		t.Run(trap.name, func(t *testing.T) {
 			t.Parallel()
+			row := harness.Begin(t, trap.name+" planted wherever "+program+" reads or writes", "0 followed, 0 blocked")
 			if trap.root {
 				need(t)
 			}
-			row := harness.Begin(t, trap.name+" planted wherever "+program+" reads or writes", "0 followed, 0 blocked")
 			s := harness.NewSite(t)
 			src := s.Source(harness.Shape{})
 			outside := newOutside(s, src)

@@ -99,8 +99,8 @@ func TestDiskFailsPull(t *testing.T) {
 	for _, o := range outages {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
-			need(t)
 			row := harness.Begin(t, o.name+", pull", "no partial directory; resumes within one interval; no busy loop")
+			need(t)
 			s := harness.NewSite(t)
 			mountTmpfs(s, s.Base(), tmpfsOptions)
 			src := s.Source(harness.Shape{Sockets: 4})
@@ -141,8 +141,8 @@ func TestDiskFailsProcess(t *testing.T) {
 	for _, o := range outages {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
-			need(t)
 			row := harness.Begin(t, o.name+", process", "0 lost, none given up; resumes by itself; no busy loop")
+			need(t)
 			s := harness.NewSite(t)
 			mountTmpfs(s, s.Base(), tmpfsOptions)
 			src := s.Source(harness.Shape{})
@@ -155,8 +155,8 @@ func TestDiskFailsProcess(t *testing.T) {
 			for range harness.Count(1, 10) {
 				s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Next()))
 				// What is deleted later would make room.
-				s.Until("the snapshot to be deleted", retried, func() bool {
-					return empty(s.Incoming()) && empty(s.Incoming()+".trash")
+				s.Until("what has arrived to be deleted", harness.EndLimit+retried, func() bool {
+					return empty(s.Incoming()) && empty(s.Incoming()+".trash") && empty(s.Path("base", "queue", "graphite"))
 				})
 				oracle.Kill()
 				process.Freeze()

@@ -57,7 +57,7 @@ func traced(s *harness.Site, p *harness.Program) bool {
 var (
 	pullCalls = []string{
 		"openat:EIO", "openat:EMFILE", "openat:ENFILE", "openat:ENOSPC", "mkdirat:EIO", "mkdirat:ENOSPC", "fsync:EIO",
-		"renameat2:EIO", "getdents64:EIO", "socket:EMFILE", "openat,mkdirat,fsync,renameat2,unlinkat,getdents64:EIO",
+		"renameat2:EIO", "renameat2,unlinkat:EIO", "getdents64:EIO", "socket:EMFILE", "openat,mkdirat,fsync,renameat2,unlinkat,getdents64:EIO",
 	}
 	processCalls = []string{
 		"openat:EIO", "openat:EMFILE", "openat:ENFILE", "mkdirat:ENOSPC", "fsync:EIO", "fsync:ENOSPC", "renameat:EIO", "renameat2:EIO",
@@ -82,8 +82,8 @@ func some(t *testing.T, kinds []string) []string {
 // TestCallsFailPull has system calls of pull fail for more than an interval.
 func TestCallsFailPull(t *testing.T) {
 	t.Parallel()
-	need(t, "strace")
 	row := harness.Begin(t, "EIO, EMFILE, ENFILE, ENOSPC from system calls of pull", "no partial directory; resumes within one interval; no busy loop")
+	need(t, "strace")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Sockets: 4})
 	oracle := s.Oracle(src)
@@ -118,8 +118,8 @@ func TestCallsFailPull(t *testing.T) {
 // that can't be read three times would be given up.
 func TestCallsFailProcess(t *testing.T) {
 	t.Parallel()
-	need(t, "strace")
 	row := harness.Begin(t, "EIO, EMFILE, ENFILE, ENOSPC from system calls of process", "0 lost; resumes by itself; no busy loop")
+	need(t, "strace")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
 	oracle := s.Oracle(src)

@@ -87,8 +87,8 @@ func TestGraphiteVanishes(t *testing.T) {
 		}
 		t.Run(c.confirm+", "+c.name, func(t *testing.T) {
 			t.Parallel()
-			need(t, "iproute2", "iptables")
 			row := harness.Begin(t, "Graphite vanishes from the network "+c.name+", confirm = "+c.confirm, "found out within 15 s, 0 lost")
+			need(t, "iproute2", "iptables")
 			s := harness.NewSite(t)
 			src := s.Source(harness.Shape{Servers: 24})
 			n := newNetwork(s)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"haproxystats/test/faults/harness"
+	"haproxystats/test/real"
 )
 
 // steps are the system calls at which programs are killed: those that change
@@ -80,8 +81,8 @@ func TestKillProcessAtCalls(t *testing.T) {
 	for name, away := range map[string]bool{"up": false, "away, then up": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			need(t, "strace")
 			row := harness.Begin(t, "kill -9 of process at every system call, Graphite "+name, noConflict)
+			real.Need(t, "strace")
 			s := harness.NewSite(t)
 			src := s.Source(harness.Shape{})
 			oracle := s.Oracle(src)
@@ -127,8 +128,8 @@ func TestKillProcessAtCalls(t *testing.T) {
 // one.
 func TestKillPullAtCalls(t *testing.T) {
 	t.Parallel()
-	need(t, "strace")
 	row := harness.Begin(t, "kill -9 of pull at every system call", "0 incomplete, 0 lost, 0 left behind")
+	real.Need(t, "strace")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Sockets: 3})
 	oracle := s.Oracle(src)

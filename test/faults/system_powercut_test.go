@@ -42,8 +42,8 @@ func TestPowerCut(t *testing.T) {
 
 func powerCuts(t *testing.T, fault string, both bool) {
 	t.Parallel()
-	need(t, "e2fsprogs", "mount")
 	row := harness.Begin(t, fault, "no disk with an incomplete or vanished accepted snapshot")
+	need(t, "e2fsprogs", "mount")
 	random := harness.Random(t)
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Sockets: 4, Servers: 20})

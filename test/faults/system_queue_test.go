@@ -47,8 +47,8 @@ func watches(p *harness.Program) bool {
 // TestEventsOverflow has more snapshots arrive than the kernel keeps events,
 // while process is stopped.
 func TestEventsOverflow(t *testing.T) {
-	need(t)
 	row := harness.Begin(t, "overflow of inotify", "0 missed, found within 30 s")
+	need(t)
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
 	oracle := s.Oracle(src)
@@ -84,9 +84,9 @@ func TestEventsOverflow(t *testing.T) {
 // TestLongQueue starts process before a queue as after a long time without it,
 // and has younger snapshots come meanwhile.
 func TestLongQueue(t *testing.T) {
-	need(t)
 	snapshots := harness.Count(10_000, 100_000)
 	row := harness.Begin(t, fmt.Sprintf("%d directories waiting", snapshots), "0 missed; RSS at most 200 MB")
+	need(t)
 	s := harness.NewSite(t)
 	mountTmpfs(s, s.Base(), "size=4g,nr_inodes=1000000")
 	src := s.Source(harness.Shape{Sockets: 1, Frontends: 1, Backends: 1, Servers: 1})
