@@ -96,7 +96,7 @@ func parseTCP(rest string) (Server, error) {
 	}
 	if bare, ok := strings.CutPrefix(name, "["); ok {
 		addr, err := netip.ParseAddr(strings.TrimSuffix(bare, "]"))
-		if err != nil || !addr.Is6() || !strings.HasSuffix(bare, "]") {
+		if err != nil || !addr.Is6() || strings.ContainsAny(addr.Zone(), "[]:") || !strings.HasSuffix(bare, "]") {
 			return Server{}, fmt.Errorf("%s is not an IPv6 address in brackets", name)
 		}
 	} else if strings.Contains(name, ":") {

@@ -88,7 +88,7 @@ func TestHost(t *testing.T) {
 func FuzzServers(f *testing.F) {
 	for _, text := range []string{
 		"tcp://127.0.0.1:5555,unix:///run/haproxy.sock,", "tcp://[fe80::1%eth0]:1", "unix:/x", "tcp://a:1/,\n tcp://B:2",
-		"tcp://[::ffff:1.2.3.4]:9", "tcp://]:1", "tcp://[]:1", "unix://x", "tcp://a:99999", ",", "tcp://a:1,,",
+		"tcp://[::ffff:1.2.3.4]:9", "tcp://]:1", "tcp://[]:1", "tcp://[fe80::1%eth6]:th6]:1", "unix://x", "tcp://a:99999", ",", "tcp://a:1,,",
 	} {
 		f.Add(text)
 	}
