@@ -25,11 +25,14 @@ func TestReplyIsCut(t *testing.T) {
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Sockets: sockets})
 	info, stat := src.Shape.Replies(1, 1)
-	size := len(info) + len(stat)
+	// Other sockets and rounds have other digits, so their replies may be shorter.
+	// The last bytes are cut in the tests of package haproxy.
+	const varies = 32
+	size := len(info) + len(stat) - varies
 	conf := s.Configure(harness.Config{Source: src, Set: harness.Options{"pull": {"on-partial": "keep"}}})
 	ledger := s.Ledger(s.Incoming())
 
-	// Every cut but that behind the last byte, by a close and by a reset.
+	// Every cut, by a close and by a reset.
 	var cuts []haproxysim.Fault
 	step := harness.Count(size/(sockets-1)+1, 1)
 	for at := 0; at < size; at += step {
