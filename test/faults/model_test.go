@@ -66,10 +66,12 @@ func inBubble(t *testing.T, property func(*rapid.T)) func(*rapid.T) {
 }
 
 // A sequence stays below the number of crashes after which the spool takes an
-// entry for their cause, and below the tries that a panic costs it.
+// entry for their cause, below the tries that a panic costs it, and below the
+// number of entries given up that are kept.
 const (
 	maxCrashes = 8
 	maxPanics  = 2
+	maxPoison  = 50
 )
 
 // model is what a sequence has come to.
@@ -128,7 +130,10 @@ func (m *model) crashPoint(most int) int {
 }
 
 // poison hands over a snapshot that can't be processed.
-func (m *model) poison(*rapid.T) {
+func (m *model) poison(t *rapid.T) {
+	if m.poisoned == maxPoison {
+		t.Skip("enough")
+	}
 	m.steps++
 	m.poisoned++
 	staged := filepath.Join(m.base, "staged")
