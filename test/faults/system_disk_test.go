@@ -113,7 +113,7 @@ func TestDiskFailsPull(t *testing.T) {
 			for range harness.Count(1, 10) {
 				s.Must(oracle.Book.WaitWhole(s.Ctx, ledger.WaitCame(ledger.Count()+1).Epoch))
 				o.begin(s)
-				idle(s, 2*interval, pull, process)
+				idle(s, 3*interval/2, pull, process)
 				if !pull.Says("round") {
 					t.Error("pull has not said that rounds are dropped")
 				}
@@ -165,7 +165,7 @@ func TestDiskFailsProcess(t *testing.T) {
 				}
 				o.begin(s)
 				process.Thaw()
-				idle(s, 2*time.Second, process)
+				idle(s, time.Second, process)
 				if empty(s.Incoming()) {
 					t.Error("all snapshots have left the queue in the outage")
 				}

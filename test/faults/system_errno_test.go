@@ -186,7 +186,7 @@ func TestFewFilesPull(t *testing.T) {
 	pull := s.Start(harness.Pull, conf)
 	more := fewFiles(s, pull)
 	pull.WaitSays(5*time.Second, "too many open files")
-	idle(s, 2*interval, pull)
+	idle(s, 3*interval/2, pull)
 	row.Inject(1)
 	came := ledger.Count()
 	more()
@@ -218,7 +218,7 @@ func TestFewFilesProcess(t *testing.T) {
 	}
 	process.Thaw()
 	process.WaitSays(5*time.Second, "too many open files")
-	idle(s, 2*interval, process)
+	idle(s, 3*interval/2, process)
 	row.Inject(1)
 	more()
 	s.Until("what waited to be taken and deleted", retried+time.Second, func() bool {

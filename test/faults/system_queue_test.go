@@ -84,6 +84,7 @@ func TestEventsOverflow(t *testing.T) {
 // TestLongQueue starts process before a queue as after a long time without it,
 // and has younger snapshots come meanwhile.
 func TestLongQueue(t *testing.T) {
+	t.Parallel()
 	snapshots := harness.Count(10_000, 100_000)
 	row := harness.Begin(t, fmt.Sprintf("%d directories waiting", snapshots), "0 missed; RSS at most 200 MB")
 	need(t)
