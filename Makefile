@@ -51,7 +51,7 @@ generated: ## check that go.mod and the generated documents are up to date
 
 .PHONY: unit
 unit: ## all Go tests with the race detector
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -count 1 -timeout 20m ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (20s)
