@@ -83,7 +83,7 @@ type model struct {
 
 	accepted []int64
 	poisoned int
-	bad      int // connections that need not have confirmed
+	bad      int // deliveries that need not have been accepted by all sinks
 	steps    int
 	crashes  int
 	panics   int
