@@ -1,7 +1,7 @@
 # What can be done here: `make help`.
 
 GO        ?= go
-VERSION   := 1.0.0-dev
+VERSION   := $(shell cat internal/cli/VERSION)
 COMMIT    := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 LDFLAGS   := -s -w -X haproxystats/internal/cli.version=$(VERSION) -X haproxystats/internal/cli.commit=$(COMMIT)
 PREFIX    ?= /usr/local
@@ -19,6 +19,10 @@ build: $(PROGRAMS) ## build both programs into bin/
 .PHONY: $(PROGRAMS)
 $(PROGRAMS): bin/%:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
+
+.PHONY: version
+version: ## print the version
+	@echo $(VERSION)
 
 .PHONY: install
 install: build ## install both programs and, where there is none, the configuration (PREFIX, DESTDIR)

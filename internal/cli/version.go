@@ -1,19 +1,30 @@
 package cli
 
 import (
+	_ "embed"
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
-// The build sets these with -ldflags -X.
+// The build may set these with -ldflags -X.
 var (
-	version = "1.0.0-dev"
+	version string
 	commit  string
 )
 
+// ownVersion is the one place that holds the version; the Makefile reads it, too.
+//
+//go:embed VERSION
+var ownVersion string
+
 // versionLine is what -v prints behind the program's name.
 func versionLine() string {
-	return version + " (commit " + revision() + ", " + runtime.Version() + ")"
+	v := version
+	if v == "" {
+		v = strings.TrimSpace(ownVersion)
+	}
+	return v + " (commit " + revision() + ", " + runtime.Version() + ")"
 }
 
 // revision is the commit that the program was built from.
