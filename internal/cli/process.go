@@ -23,7 +23,11 @@ import (
 
 // Process runs haproxystats-process and returns its exit status.
 func Process(args []string, stdout, stderr io.Writer) int {
-	return execute(program{
+	return execute(processProgram(), args, stdout, stderr)
+}
+
+func processProgram() program {
+	return program{
 		name:  config.ForProcess,
 		short: "Processes statistics from HAProxy and pushes them to Graphite",
 		run: func(ctx context.Context, c *config.Config, service *supervisor, log *slog.Logger) error {
@@ -35,7 +39,7 @@ func Process(args []string, stdout, stderr io.Writer) int {
 		},
 		check: func(c *config.Config) []config.Problem { return append(checkGroups(c), checkTLS(c)...) },
 		log:   func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
-	}, args, stdout, stderr)
+	}
 }
 
 // grace is for the deliveries in hand when the program is to end: what is not

@@ -13,13 +13,17 @@ import (
 
 // Pull runs haproxystats-pull and returns its exit status.
 func Pull(args []string, stdout, stderr io.Writer) int {
-	return execute(program{
+	return execute(pullProgram(), args, stdout, stderr)
+}
+
+func pullProgram() program {
+	return program{
 		name:  config.ForPull,
 		short: "Pulls statistics from HAProxy over UNIX and TCP sockets",
 		run:   runPull,
 		check: func(*config.Config) []config.Problem { return nil },
 		log:   func(c *config.Config) (slog.Level, config.LogFormat) { return c.Pull.LogLevel, c.Pull.LogFormat },
-	}, args, stdout, stderr)
+	}
 }
 
 func runPull(ctx context.Context, c *config.Config, service *supervisor, log *slog.Logger) error {

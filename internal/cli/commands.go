@@ -1,0 +1,16 @@
+package cli
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// Commands returns the command lines of all programs, of which manual pages and
+// completion are made.
+func Commands() []*cobra.Command {
+	return []*cobra.Command{
+		newCommand(pullProgram(), io.Discard, io.Discard),
+		newCommand(processProgram(), io.Discard, io.Discard),
+	}
+}
