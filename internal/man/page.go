@@ -1,0 +1,140 @@
+// Package man writes manual pages: the markup of man(7) from a little Markdown.
+//
+// It promises pages that depend on nothing but what it is given: no date, no
+// environment. It knows paragraphs, lists, definitions, examples, `code` and
+// *names to be replaced*; what it does not know it refuses. It is for
+// generators and is no part of the programs.
+package man
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Page is a manual page that is being written, from top to bottom.
+type Page struct {
+	out bytes.Buffer
+	err error
+	// opened is true right behind a heading, where no paragraph macro belongs.
+	opened bool
+}
+
+// New begins a page, such as New("haproxystats.conf", 5, "haproxystats 1.0.0",
+// "File formats", "configuration of haproxystats").
+func New(name string, section int, source, manual, purpose string) *Page {
+	p := new(Page)
+	p.line(`.\" Generated. Do not edit.`)
+	p.line(fmt.Sprintf(`.TH %s %d "" %s %s`, quote(strings.ToUpper(name)), section, quote(source), quote(manual)))
+	p.Section("NAME")
+	p.line(escape(name) + ` \- ` + plain(purpose))
+	p.opened = false
+	return p
+}
+
+// Section begins a section.
+func (p *Page) Section(name string) {
+	p.line(".SH " + quote(name))
+	p.opened = true
+}
+
+// Subsection begins a part of a section.
+func (p *Page) Subsection(name string) {
+	p.line(".SS " + quote(name))
+	p.opened = true
+}
+
+// Usage writes a line of a synopsis: words in which `code` and *names* stand.
+func (p *Page) Usage(text string) {
+	if !p.opened {
+		p.line(".br")
+	}
+	p.opened = false
+	p.line(p.inline(text))
+}
+
+// Define writes a term and what there is to say of it, both in Markdown.
+func (p *Page) Define(term, text string) {
+	p.line(".TP")
+	p.line(p.inline(term))
+	for i, b := range blocks(text) {
+		switch {
+		case i == 0 && b.kind != paragraph:
+			p.fail("the definition of %s does not begin with a paragraph", term)
+		case b.kind == paragraph:
+			if i > 0 {
+				p.line(".IP")
+			}
+			p.line(p.inline(b.text))
+		default:
+			p.line(".RS")
+			p.opened = true
+			p.block(b)
+			p.line(".RE")
+		}
+	}
+	p.opened = false
+}
+
+// Text writes Markdown: headings, paragraphs, lists, definitions, examples.
+func (p *Page) Text(text string) {
+	for _, b := range blocks(text) {
+		p.block(b)
+	}
+}
+
+// Bytes returns the page, or says what in it is no Markdown that is known here,
+// or no ASCII, which is what every roff can show.
+func (p *Page) Bytes() ([]byte, error) {
+	if p.err != nil {
+		return nil, p.err
+	}
+	for line := range bytes.Lines(p.out.Bytes()) {
+		if bytes.ContainsFunc(line, func(r rune) bool { return r > unicode.MaxASCII }) {
+			return nil, fmt.Errorf("no ASCII: %s", line)
+		}
+	}
+	return p.out.Bytes(), nil
+}
+
+func (p *Page) block(b block) {
+	switch b.kind {
+	case section:
+		p.Section(b.text)
+		return
+	case subsection:
+		p.Subsection(b.text)
+		return
+	case paragraph:
+		if !p.opened {
+			p.line(".PP")
+		}
+		p.line(p.inline(b.text))
+	case item:
+		p.line(`.IP \(bu 2`)
+		p.line(p.inline(b.text))
+	case definition:
+		p.Define(b.term, b.text)
+	case example:
+		if !p.opened {
+			p.line(".PP")
+		}
+		p.line(".RS 4")
+		p.line(".nf")
+		for l := range strings.Lines(b.text) {
+			p.line(protect(escape(strings.TrimRight(l, "\n"))))
+		}
+		p.line(".fi")
+		p.line(".RE")
+	}
+	p.opened = false
+}
+
+func (p *Page) line(text string) { p.out.WriteString(text + "\n") }
+
+func (p *Page) fail(format string, args ...any) {
+	if p.err == nil {
+		p.err = fmt.Errorf(format, args...)
+	}
+}
