@@ -11,17 +11,22 @@ import (
 	"haproxystats/internal/config"
 )
 
-func TestPageIsUpToDate(t *testing.T) {
-	want, err := render("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile("../../../docs/configuration.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
-		t.Errorf("run `go generate ./internal/config` (-generated +docs/configuration.md):\n%s", diff)
+func TestPagesAreUpToDate(t *testing.T) {
+	for file, render := range map[string]func(string) ([]byte, error){
+		"docs/configuration.md":        render,
+		"docs/man/haproxystats.conf.5": renderMan,
+	} {
+		want, err := render("..")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join("..", "..", "..", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
+			t.Errorf("run `go generate ./internal/config` (-generated +%s):\n%s", file, diff)
+		}
 	}
 }
 
@@ -50,15 +55,40 @@ func TestPageHasEveryOption(t *testing.T) {
 	}
 }
 
+func TestManHasEveryOption(t *testing.T) {
+	page, err := renderMan("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := string(page)
+	for _, s := range config.Sections() {
+		_, after, ok := strings.Cut(rest, "\n.SH \"SECTION ["+strings.ReplaceAll(s.Name, "-", `\-`)+"]\"\n")
+		if !ok {
+			t.Fatalf("no section %s, or not in its order", s.Name)
+		}
+		rest = after
+		for _, o := range config.Options() {
+			if o.Section != s.Name {
+				continue
+			}
+			_, after, ok := strings.Cut(rest, "\n.TP\n\\fB"+strings.ReplaceAll(o.Name, "-", `\-`)+"\\fR\n")
+			if !ok {
+				t.Fatalf("no option [%s] %s, or not in its order", s.Name, o.Name)
+			}
+			rest = after
+		}
+	}
+}
+
 func TestGenerate(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "docs", "configuration.md")
-	if err := generate("..", page); err != nil {
+	if err := generate(render, "..", page); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(page); err != nil || info.Size() == 0 {
 		t.Errorf("no page was written: %v", err)
 	}
-	if err := generate(t.TempDir(), page); err == nil {
+	if err := generate(render, t.TempDir(), page); err == nil {
 		t.Error("no error without the structs' source")
 	}
 }
