@@ -7,7 +7,7 @@ LDFLAGS   := -s -w -X haproxystats/internal/cli.version=$(VERSION) -X haproxysta
 PREFIX    ?= /usr/local
 FUZZTIME  ?= 20s
 TOOL      := $(GO) tool -modfile=tools.mod
-PROGRAMS  := bin/haproxystats-pull bin/haproxystats-process
+PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process
 
 .PHONY: help
 help: ## list the targets

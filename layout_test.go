@@ -15,6 +15,7 @@ import (
 // docs/architecture.md does. Data flows one way: nothing on the right is
 // imported by anything on its left, and cli alone wires.
 var allowed = map[string][]string{
+	"cmd/haproxystats":         {"internal/cli"},
 	"cmd/haproxystats-pull":    {"internal/cli"},
 	"cmd/haproxystats-process": {"internal/cli"},
 	"internal/cli":             {"*"},

@@ -12,5 +12,6 @@ func Commands() []*cobra.Command {
 	return []*cobra.Command{
 		newCommand(pullProgram(), io.Discard, io.Discard),
 		newCommand(processProgram(), io.Discard, io.Discard),
+		newTool(io.Discard, io.Discard),
 	}
 }

@@ -18,13 +18,14 @@ import (
 	"haproxystats/internal/config/ini"
 )
 
-// TestMain makes both programs of the test binary, for the scripts to run.
+// TestMain makes the programs of the test binary, for the scripts to run.
 func TestMain(m *testing.M) {
 	// Scripts wait most of the time, so there may be more than processors.
 	if err := flag.Set("test.parallel", "12"); err != nil {
 		panic(err)
 	}
 	testscript.Main(leakTested{m}, map[string]func(){
+		"haproxystats":         func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr)) },
 		"haproxystats-pull":    func() { os.Exit(cli.Pull(os.Args[1:], os.Stdout, os.Stderr)) },
 		"haproxystats-process": func() { os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr)) },
 	})

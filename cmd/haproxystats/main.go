@@ -1,0 +1,10 @@
+// Command haproxystats finds what is wrong with an installation, shows what a configuration makes of a snapshot, and sends recorded snapshots again.
+package main
+
+import (
+	"os"
+
+	"haproxystats/internal/cli"
+)
+
+func main() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"haproxystats/internal/config"
+)
+
+const toolName = "haproxystats"
+
+// Tool runs haproxystats, the program for people, and returns its exit status.
+func Tool(args []string, stdout, stderr io.Writer) int {
+	cmd := newTool(stdout, stderr)
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	if err := cmd.Execute(); err != nil {
+		if !errors.Is(err, errTold) {
+			fmt.Fprintf(stderr, "%s: %v\n", toolName, err)
+		}
+		return exitFailed
+	}
+	return exitOK
+}
+
+func newTool(stdout, stderr io.Writer) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               toolName,
+		Short:             "Finds faults, shows metrics and sends recorded snapshots again",
+		Long:              "Finds faults, shows metrics and sends recorded snapshots again.",
+		Version:           versionLine(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w: see -h", err)
+	})
+	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolP("help", "h", false, "show this screen")
+	cmd.Flags().BoolP("version", "v", false, "show version")
+	cmd.AddCommand(
+		newDoctor(stdout, stderr),
+		newPaths(stdout, stderr),
+		newReplay(stderr),
+		newCompletion(stdout),
+	)
+	return cmd
+}
+
+// addFiles gives a sub-command the flags that name the configuration.
+func addFiles(cmd *cobra.Command, f *config.Files) {
+	fl := cmd.Flags()
+	fl.SortFlags = false
+	fl.StringVarP(&f.File, "file", "f", config.DefaultFile, "configuration `file` with settings")
+	fl.StringVarP(&f.Dir, "dir", "d", "", "`directory` with additional configuration files, *.conf")
+	if err := errors.Join(cmd.MarkFlagFilename("file", "conf"), cmd.MarkFlagDirname("dir")); err != nil {
+		panic(err) // the flags are those above
+	}
+}
+
+// addHelp gives a sub-command its last flag.
+func addHelp(cmd *cobra.Command) { cmd.Flags().BoolP("help", "h", false, "show this screen") }
+
+// oneArgument takes exactly one, which is called what.
+func oneArgument(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch len(args) {
+		case 0:
+			return fmt.Errorf("%s is missing: see -h", what)
+		case 1:
+			return nil
+		}
+		return fmt.Errorf("unexpected argument %q: see -h", args[1])
+	}
+}
+
+// directories completes an argument by the names of directories.
+func directories(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+func newPaths(stdout, stderr io.Writer) *cobra.Command {
+	var o pathsOptions
+	cmd := &cobra.Command{
+		Use:   "paths [flags] SNAPSHOT",
+		Short: "Print what Graphite would get of a snapshot",
+		Long: `Prints every path, value and time that the configuration makes of a snapshot,
+a directory of the spool, as haproxystats-process would send them. Nothing is
+sent, and nothing is changed. The metrics of haproxystats itself, which are about
+the moment and not about the snapshot, are left out.`,
+		Args:              oneArgument("the snapshot's directory"),
+		ValidArgsFunction: directories,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files.Required = cmd.Flags().Changed("file")
+			return printPaths(o, args[0], stdout, stderr)
+		},
+	}
+	addFiles(cmd, &o.files)
+	cmd.Flags().StringVar(&o.hostname, "hostname", "", "`name` of the host to print for, in place of this one's")
+	addHelp(cmd)
+	return cmd
+}
+
+func newReplay(stderr io.Writer) *cobra.Command {
+	var o replayOptions
+	cmd := &cobra.Command{
+		Use:   "replay [flags] DIR",
+		Short: "Send recorded snapshots to Graphite again",
+		Long: `Sends the snapshots in a directory, or one snapshot, to Graphite, the oldest
+first. Each is confirmed before the next one is sent. The directory is not
+changed, a running haproxystats-process is not disturbed, and [local-store] is
+not written. The metrics of haproxystats itself are not sent.`,
+		Args:              oneArgument("the directory with snapshots"),
+		ValidArgsFunction: directories,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files.Required = cmd.Flags().Changed("file")
+			return replay(o, args[0], stderr)
+		},
+	}
+	addFiles(cmd, &o.files)
+	fl := cmd.Flags()
+	fl.Int64Var(&o.from, "from", 0, "first snapshot to send, an `epoch`")
+	fl.Int64Var(&o.to, "to", 0, "last snapshot to send, an `epoch` (default the newest)")
+	fl.IntVar(&o.rate, "rate", 0, "`metrics` a second that are sent at most (default no limit)")
+	fl.DurationVar(&o.patience, "patience", 5*time.Minute, "`time` for which Graphite may be down before it is given up")
+	fl.StringVar(&o.hostname, "hostname", "", "`name` of the host to send for, in place of this one's")
+	fl.BoolVar(&o.dryRun, "dry-run", false, "count what would be sent, and send nothing")
+	addHelp(cmd)
+	return cmd
+}
+
+func newDoctor(stdout, stderr io.Writer) *cobra.Command {
+	var o doctorOptions
+	cmd := &cobra.Command{
+		Use:   "doctor [flags]",
+		Short: "Find what is wrong with this installation",
+		Long: `Looks at the configuration, the sockets of HAProxy, the directories and Graphite,
+and says of each what is wrong and what to do about it. It sends no metric and
+changes nothing. The exit status is 1 when there is an error; warnings alone are
+none.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.files.Required = cmd.Flags().Changed("file")
+			return examine(o, stdout, stderr)
+		},
+	}
+	addFiles(cmd, &o.files)
+	fl := cmd.Flags()
+	fl.StringVar(&o.user, "user", "", "`name` of the user that the programs run as\n(default this one; for root haproxystats, if there is such a user)")
+	fl.BoolVar(&o.offline, "offline", false, "leave out what needs the network")
+	fl.BoolVar(&o.json, "json", false, "print the findings as JSON")
+	addHelp(cmd)
+	return cmd
+}
+
+func newCompletion(stdout io.Writer) *cobra.Command {
+	shells := map[string]func(*cobra.Command) error{
+		"bash": func(c *cobra.Command) error { return c.GenBashCompletionV2(stdout, true) },
+		"fish": func(c *cobra.Command) error { return c.GenFishCompletion(stdout, true) },
+		"zsh":  func(c *cobra.Command) error { return c.GenZshCompletion(stdout) },
+	}
+	names := []string{"bash", "fish", "zsh"}
+	cmd := &cobra.Command{
+		Use:   "completion SHELL",
+		Short: "Print the completion of this program for a shell",
+		Long: `Prints a script that makes a shell complete the arguments of this program. SHELL
+is bash, fish or zsh.`,
+		Args:      oneArgument("the shell"),
+		ValidArgs: names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			generate, ok := shells[args[0]]
+			if !ok {
+				return fmt.Errorf("unknown shell %q: expected %s", args[0], strings.Join(names, ", "))
+			}
+			return generate(cmd.Root())
+		},
+	}
+	addHelp(cmd)
+	return cmd
+}
