@@ -123,6 +123,10 @@ type Pull struct {
 	// metric `haproxystats.SocketsFailed` tells when. A round in which all fail is
 	// dropped.
 	OnPartial OnPartial
+	// A UNIX socket at which haproxystats-pull says how it fares, to
+	// check_haproxystats and to all whom its group lets in; docs/monitoring.md has
+	// the format. An empty value turns it off.
+	StatusSocket string
 }
 
 // Process is the section [process].
@@ -166,6 +170,8 @@ type Process struct {
 	// Time between two looks at whether the workers get on. When one does not,
 	// the program ends with an error, so that a supervisor starts it again.
 	LivenessCheckInterval time.Duration
+	// As in [pull], for haproxystats-process. It must be another socket.
+	StatusSocket string
 }
 
 // Graphite is the section [graphite].

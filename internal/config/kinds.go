@@ -57,6 +57,26 @@ func parsePath(text string) (string, error) {
 
 var pemFile = kind[string]{"file", "a file in PEM form", parsePath}
 
+// maxSocketName keeps the name of a socket short enough for its address,
+// whatever the length of its directory's path.
+const maxSocketName = 80
+
+var socketFile = kind[string]{"socket", "the path of a UNIX socket, or nothing to have none", func(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	path, err := parsePath(text)
+	switch {
+	case err != nil:
+		return "", err
+	case strings.HasSuffix(path, "/"):
+		return "", errors.New("names a directory")
+	case len(path)-strings.LastIndexByte(path, '/')-1 > maxSocketName:
+		return "", fmt.Errorf("the name behind the last `/` has more than %d bytes", maxSocketName)
+	}
+	return path, nil
+}}
+
 var nameFile = kind[Exclusion]{"file", "a file with a name a line", func(text string) (Exclusion, error) {
 	path, err := parsePath(text)
 	return Exclusion{File: path}, err

@@ -64,6 +64,7 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 	} else {
 		l.checkDirectories()
 	}
+	l.checkStatusSockets()
 	for _, check := range checks {
 		for _, p := range check(l.config) {
 			if p.Pos.IsZero() && p.Option != "" {

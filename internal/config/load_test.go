@@ -33,11 +33,12 @@ func defaultConfig() Config {
 			Retries: 1, Timeout: 100 * time.Millisecond, Interval: 500 * time.Millisecond,
 			PullTimeout: 2 * time.Second, PullInterval: 10 * time.Second, BufferLimit: 6 << 20,
 			DstDir: "/var/lib/haproxystats/incoming", TmpDstDir: "/var/lib/haproxystats/incoming.tmp",
-			Workers: 8, QueueSize: 360, OnPartial: PartialDiscard,
+			Workers: 8, QueueSize: 360, OnPartial: PartialDiscard, StatusSocket: "/var/lib/haproxystats/pull.status",
 		},
 		Process: Process{
 			LogLevel: slog.LevelInfo, LogFormat: LogText, SrcDir: "/var/lib/haproxystats/incoming",
 			Workers: 4, MetricSet: MetricsAll, LivenessCheckInterval: 10 * time.Second,
+			StatusSocket: "/var/lib/haproxystats/process.status",
 		},
 		Graphite: Graphite{
 			Server: []Relay{{"127.0.0.1", 3002}}, Port: 3002, Confirm: ConfirmHalfClose, Retries: 3, Interval: 1800 * time.Millisecond,
@@ -96,6 +97,7 @@ tmp-dst-dir = ${dst-dir}.tmp
 workers = 1
 queue-size = 1
 on-partial = Keep
+status-socket = ${paths:base-dir}/s1
 [process]
 loglevel = WARN
 src-dir = ${pull:dst-dir}
@@ -109,6 +111,7 @@ exclude-backends = `+names+`
 per-process-metrics = 1
 calculate-percentages = YES
 liveness-check-interval = 0.1
+status-socket =
 [graphite]
 server = [::1], b:1
 port = 65535
@@ -148,6 +151,7 @@ dir = /l
 			Servers: []Server{{"tcp", "a:1"}, {"unix", "/b"}},
 			Timeout: time.Second, Interval: time.Second / 10, PullTimeout: time.Second / 2, PullInterval: 10 * time.Second,
 			BufferLimit: 1, DstDir: "/srv/in", TmpDstDir: "/srv/in.tmp", Workers: 1, QueueSize: 1, OnPartial: PartialKeep,
+			StatusSocket: "/srv/s1",
 		},
 		Process: Process{
 			LogLevel: slog.LevelWarn, LogFormat: LogJSON, SrcDir: "/srv/in", Workers: 16, MetricSet: MetricsClassic,
@@ -166,10 +170,10 @@ dir = /l
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 66}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 67}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 68}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 69}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 69}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 71}}},
 	}
 	for _, groups := range [][]Group{got.FrontendGroups, got.ServerGroups} {
 		for i := range groups {
@@ -187,6 +191,7 @@ func TestBaseDirMovesAll(t *testing.T) {
 	want.Paths.BaseDir = "/srv"
 	want.Pull.DstDir, want.Pull.TmpDstDir = "/srv/incoming", "/srv/incoming.tmp"
 	want.Process.SrcDir = "/srv/incoming"
+	want.Pull.StatusSocket, want.Process.StatusSocket = "/srv/pull.status", "/srv/process.status"
 	want.Graphite.QueueDir = "/srv/queue/graphite"
 	want.LocalStore = LocalStore{Enabled: true, Dir: "/srv/local-store"}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -50,6 +50,7 @@ var options = []Option{
 	option("pull", "workers", "8", whole(1), func(c *Config) *int { return &c.Pull.Workers }),
 	option("pull", "queue-size", "360", whole(1), func(c *Config) *int { return &c.Pull.QueueSize }),
 	since1(option("pull", "on-partial", "discard", onPartial, func(c *Config) *OnPartial { return &c.Pull.OnPartial })),
+	since1(option("pull", "status-socket", "${paths:base-dir}/pull.status", socketFile, func(c *Config) *string { return &c.Pull.StatusSocket })),
 
 	optional("process", "loglevel", logLevel, func(c *Config) *slog.Level { return &c.Process.LogLevel }),
 	since1(optional("process", "log-format", logFormat, func(c *Config) *LogFormat { return &c.Process.LogFormat })),
@@ -65,6 +66,7 @@ var options = []Option{
 	option("process", "per-process-metrics", "false", boolean, func(c *Config) *bool { return &c.Process.PerProcessMetrics }),
 	option("process", "calculate-percentages", "false", boolean, func(c *Config) *bool { return &c.Process.CalculatePercentages }),
 	option("process", "liveness-check-interval", "10", positiveSeconds, func(c *Config) *time.Duration { return &c.Process.LivenessCheckInterval }),
+	since1(option("process", "status-socket", "${paths:base-dir}/process.status", socketFile, func(c *Config) *string { return &c.Process.StatusSocket })),
 
 	option("graphite", "server", "127.0.0.1", relayList, func(c *Config) *[]Relay { return &c.Graphite.Server }),
 	option("graphite", "port", "3002", wholeBetween(1, 65535), func(c *Config) *int { return &c.Graphite.Port }),

@@ -249,6 +249,19 @@ a b = ^a
 			nil,
 		},
 		{
+			"status sockets", ForPull, "[pull]\nstatus-socket = /run/" + strings.Repeat("s", maxSocketName+1) + "\n[process]\nstatus-socket = /run/\n",
+			[]string{`f:2: [pull] status-socket = "/run/` + strings.Repeat("s", maxSocketName+1) + `": the name behind the last ` + "`/`" + ` has more than 80 bytes; allowed: the path of a UNIX socket, or nothing to have none`},
+			[]string{`f:4: [process] status-socket = "/run/": haproxystats-process will refuse this: names a directory; allowed: the path of a UNIX socket, or nothing to have none`},
+		},
+		{
+			"one status socket for both", ForPull, "[process]\nstatus-socket = /var/lib//haproxystats/pull.status\n",
+			[]string{`f:2: [process] status-socket = "/var/lib//haproxystats/pull.status": is that of the other program, too: give each its own`},
+			nil,
+		},
+		{
+			"no status sockets", ForProcess, "[process]\nstatus-socket =\n[pull]\nstatus-socket =\n", nil, nil,
+		},
+		{
 			"names that nothing reads", ForProcess, `[DEFAULT]
 workers = 3
 log-level = info

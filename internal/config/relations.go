@@ -157,3 +157,17 @@ func (l *loader) checkDirectories() {
 	}
 	l.refuse("pull", name, "dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete")
 }
+
+// checkStatusSockets refuses one socket for both programs, of which only one
+// could have it.
+func (l *loader) checkStatusSockets() {
+	pull, process := l.config.Pull.StatusSocket, l.config.Process.StatusSocket
+	if pull == "" || filepath.Clean(pull) != filepath.Clean(process) {
+		return
+	}
+	section := "pull"
+	if o, _ := l.doc.Lookup(section, "status-socket"); o.Pos.IsZero() {
+		section = "process"
+	}
+	l.refuse(section, "status-socket", "is that of the other program, too: give each its own")
+}
