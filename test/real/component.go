@@ -25,14 +25,19 @@ func (m *Missing) Error() string {
 
 // programs are the programs of the components that are packages with one.
 var programs = map[string]string{
-	"haproxy":         "haproxy",
-	"graphite-carbon": "carbon-cache",
-	"carbon-c-relay":  "carbon-c-relay",
-	"strace":          "strace",
-	"iproute2":        "ip",
-	"iptables":        "iptables",
-	"e2fsprogs":       "mkfs.ext4",
-	"mount":           "mount",
+	"haproxy":           "haproxy",
+	"graphite-carbon":   "carbon-cache",
+	"carbon-c-relay":    "carbon-c-relay",
+	"strace":            "strace",
+	"iproute2":          "ip",
+	"iptables":          "iptables",
+	"e2fsprogs":         "mkfs.ext4",
+	"mount":             "mount",
+	"systemd":           "systemd-analyze",
+	"systemd-container": "systemd-nspawn",
+	"debootstrap":       "debootstrap",
+	"rpm":               "rpm",
+	"lintian":           "lintian",
 }
 
 // Find returns the path of a component's program: that of a package which

@@ -70,7 +70,7 @@ func TestSetup(t *testing.T) {
 	}{
 		{"all there", nil, 0, ""},
 		{"one there", []string{"haproxy"}, 0, ""},
-		{"unknown", []string{"nginx"}, 2, "setup.sh: unknown package nginx: expected one of haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount\n"},
+		{"unknown", []string{"nginx"}, 2, "setup.sh: unknown package nginx: expected one of haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
