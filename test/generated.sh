@@ -4,12 +4,12 @@ set -eu
 cd "$(dirname "$0")/.."
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-generated="docs/configuration.md docs/metrics.md"
-for file in $generated; do cp "$file" "$copy/$(basename "$file")"; done
+generated="docs/configuration.md docs/metrics.md docs/man contrib/completion"
+for file in $generated; do cp -R "$file" "$copy/$(basename "$file")"; done
 ${GO:-go} generate ./...
 status=0
 for file in $generated; do
-	if ! diff -u "$copy/$(basename "$file")" "$file"; then
+	if ! diff -ruN "$copy/$(basename "$file")" "$file"; then
 		echo "$file was out of date: commit what \`go generate ./...\` has made of it" >&2
 		status=1
 	fi

@@ -67,6 +67,7 @@ func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
 		Short:             p.short,
 		Long:              p.short + ".",
 		Args:              noArguments,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		Version:           versionLine(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,

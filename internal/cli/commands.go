@@ -1,5 +1,7 @@
 package cli
 
+//go:generate go run ./gendoc
+
 import (
 	"io"
 

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"haproxystats/internal/man"
+)
+
+// texts hold what a command line does not say: a file for each program. OPTIONS
+// and COMMANDS are headings alone there, and are filled in.
+//
+//go:embed text
+var texts embed.FS
+
+func readVersion(dir string) (string, error) {
+	version, err := os.ReadFile(filepath.Join(dir, "VERSION"))
+	return strings.TrimSpace(string(version)), err
+}
+
+// manual makes the page of a program.
+func manual(cmd *cobra.Command, version string) ([]byte, error) {
+	text, err := texts.ReadFile("text/" + cmd.Name() + ".md")
+	if err != nil {
+		return nil, err
+	}
+	page := man.New(cmd.Name(), 1, "haproxystats "+version, "User Commands", lower(cmd.Short))
+	page.Section("SYNOPSIS")
+	synopsis(page, cmd)
+	rest := string(text)
+	for _, heading := range []struct {
+		name string
+		fill func(*man.Page, *cobra.Command)
+	}{
+		{"COMMANDS", commands},
+		{"OPTIONS", options},
+	} {
+		before, after, found := strings.Cut(rest, "# "+heading.name+"\n")
+		if !found {
+			continue
+		}
+		page.Text(before)
+		page.Section(heading.name)
+		heading.fill(page, cmd)
+		rest = after
+	}
+	page.Text(rest)
+	return page.Bytes()
+}
+
+// synopsis writes a line for each use of a program.
+func synopsis(page *man.Page, cmd *cobra.Command) {
+	var alone []string
+	for _, f := range flags(cmd) {
+		if aside(f) {
+			alone = append(alone, "`-"+f.Shorthand+"`")
+		}
+	}
+	for _, sub := range subcommands(cmd) {
+		page.Usage(usage(sub))
+	}
+	if len(subcommands(cmd)) == 0 {
+		page.Usage(usage(cmd))
+	}
+	page.Usage("`" + cmd.Name() + "` " + strings.Join(alone, " | "))
+}
+
+// usage is a line of a synopsis: options, then arguments.
+func usage(cmd *cobra.Command) string {
+	words := []string{"`" + cmd.CommandPath() + "`"}
+	groups := map[string]int{} // where an exclusive group stands
+	for _, f := range flags(cmd) {
+		if aside(f) {
+			continue
+		}
+		word := strings.Join(append(spellings(f)[:1], value(f)...), " ")
+		group := strings.Join(f.Annotations["cobra_annotation_mutually_exclusive"], ";")
+		if at, again := groups[group]; again && group != "" {
+			words[at] = strings.TrimSuffix(words[at], "]") + " | " + word + "]"
+			continue
+		}
+		groups[group] = len(words)
+		words = append(words, "["+word+"]")
+	}
+	for argument := range strings.FieldsSeq(cmd.Use) {
+		if argument != cmd.Name() && argument != "[flags]" {
+			words = append(words, "*"+argument+"*")
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// commands writes what each sub-command does, with its options.
+func commands(page *man.Page, cmd *cobra.Command) {
+	for _, sub := range subcommands(cmd) {
+		page.Subsection(sub.Name())
+		page.Text(sub.Long)
+		options(page, sub)
+	}
+}
+
+// options writes what each flag does.
+func options(page *man.Page, cmd *cobra.Command) {
+	for _, f := range flags(cmd) {
+		if cmd.HasParent() && aside(f) {
+			continue
+		}
+		term := strings.Join(append([]string{strings.Join(spellings(f), ", ")}, value(f)...), " ")
+		_, text := pflag.UnquoteUsage(f)
+		text = sentence(strings.ReplaceAll(text, "*.conf", "`*.conf`"))
+		if d := f.DefValue; d != "" && d != "0" && d != "false" && !strings.Contains(text, "(default") {
+			text += " The default is `" + d + "`."
+		}
+		page.Define(term, text)
+	}
+}
+
+// flags are those of a command in the order of its help.
+func flags(cmd *cobra.Command) []*pflag.Flag {
+	var found []*pflag.Flag
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			found = append(found, f)
+		}
+	})
+	return found
+}
+
+func subcommands(cmd *cobra.Command) []*cobra.Command {
+	return slices.DeleteFunc(slices.Clone(cmd.Commands()), func(c *cobra.Command) bool { return !c.IsAvailableCommand() })
+}
+
+// aside tells flags that go without any other.
+func aside(f *pflag.Flag) bool { return f.Name == "help" || f.Name == "version" }
+
+// spellings are a flag's names, the short one first.
+func spellings(f *pflag.Flag) []string {
+	long := "`--" + f.Name + "`"
+	if f.Shorthand == "" {
+		return []string{long}
+	}
+	return []string{"`-" + f.Shorthand + "`", long}
+}
+
+// value is the name of what stands behind a flag, if anything does.
+func value(f *pflag.Flag) []string {
+	name, _ := pflag.UnquoteUsage(f)
+	if name == "" {
+		return nil
+	}
+	return []string{"*" + name + "*"}
+}
+
+// sentence makes one of a flag's usage.
+func sentence(text string) string {
+	text = strings.TrimSuffix(text, ".")
+	return fmt.Sprintf("%s%s.", strings.ToUpper(text[:1]), text[1:])
+}
+
+// lower begins a text with a small letter, unless its first word is a name.
+func lower(text string) string {
+	first, _, _ := strings.Cut(text, " ")
+	if strings.ContainsFunc(first[1:], unicode.IsUpper) {
+		return text
+	}
+	return strings.ToLower(text[:1]) + text[1:]
+}
