@@ -81,6 +81,16 @@ func compareGolden(t *testing.T, file, set string) (compared int) {
 		t.Error("local-store holds other lines than Graphite has got")
 	}
 
+	// Of the same snapshot, haproxystats prints the same bytes.
+	var printed, messages bytes.Buffer
+	options := pathsOptions{files: config.Files{File: conf, Required: true}, hostname: "lb-01.example.com"}
+	if err := printPaths(options, snapshots[0], &printed, &messages); err != nil {
+		t.Fatal(err)
+	}
+	if want := withoutSelf(got); !bytes.Equal(printed.Bytes(), want) || len(want) == len(got) {
+		t.Errorf("paths prints %d bytes, and Graphite has got %d of other content", printed.Len(), len(want))
+	}
+
 	have := parseLines(t, bytes.NewReader(got), true)
 	golden, err := os.Open(strings.TrimSuffix(file, "conf") + "txt.gz")
 	if err != nil {
@@ -133,6 +143,17 @@ func compareGolden(t *testing.T, file, set string) (compared int) {
 		}
 	}
 	return compared
+}
+
+// withoutSelf leaves the lines of haproxystats itself out.
+func withoutSelf(lines []byte) []byte {
+	var rest []byte
+	for line := range bytes.Lines(lines) {
+		if !bytes.Contains(line, []byte(".haproxy.haproxystats.")) {
+			rest = append(rest, line...)
+		}
+	}
+	return rest
 }
 
 // addedMean tells the means of backends and servers.

@@ -31,25 +31,34 @@ func newPipeline(opt aggregate.Options, sources selfstat.Sources, log *slog.Logg
 // Aggregate implements process.Aggregator.
 func (p *pipeline) Aggregate(epoch int64, files fs.FS) (*metric.Batch, error) {
 	start := time.Now()
+	batch, work, err := p.combine(epoch, files)
+	if err != nil {
+		return nil, err
+	}
+	work.Round = p.round(epoch, files)
+	work.Total = time.Since(start)
+	batch.Tables = append(batch.Tables, p.meter.Table(work, batch))
+	return batch, nil
+}
+
+// combine makes the batch without the metrics of haproxystats itself, and
+// measures the work.
+func (p *pipeline) combine(epoch int64, files fs.FS) (*metric.Batch, selfstat.Work, error) {
 	p.aggregator.Reset()
 	timed := timedConsumer{Consumer: p.aggregator}
 	counted := countedFS{FS: files}
 	report, err := p.reader.Read(&counted, &timed)
 	if err != nil {
-		return nil, err
+		return nil, selfstat.Work{}, err
 	}
 	p.tell(epoch, report)
-	batch := p.aggregator.Batch(epoch)
 	work := p.share(timed.stat)
 	work.HAProxy = timed.info
 	work.AllStats = timed.info + timed.stat
 	work.Bytes = counted.read
 	work.BadRows = report.BadRows
 	work.BadFiles = len(report.BadFiles)
-	work.Round = p.round(epoch, files)
-	work.Total = time.Since(start)
-	batch.Tables = append(batch.Tables, p.meter.Table(work, batch))
-	return batch, nil
+	return p.aggregator.Batch(epoch), work, nil
 }
 
 // tell logs what could not be used, once a snapshot and kind of problem.

@@ -98,14 +98,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, service 
 
 // openSinks opens the sinks that are configured, and says what they count.
 func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink, []selfstat.Sink, func(), error) {
-	paths := graphite.Paths{
-		Namespace:      c.Graphite.Namespace,
-		GroupNamespace: c.Graphite.GroupNamespace,
-		DoubleWrites:   c.Graphite.GroupNamespaceDoubleWrites,
-	}
-	if c.Graphite.PrefixHostname {
-		paths.Hostname = graphite.Hostname(hostname, c.Graphite.FQDN)
-	}
+	options := graphiteOptions(c, hostname, log)
 	queue, err := sink.OpenQueue(sink.QueueOptions{
 		Dir:        c.Graphite.QueueDir,
 		MaxMetrics: int64(c.Graphite.QueueSize),
@@ -115,27 +108,11 @@ func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	var servers []graphite.Server
-	for _, r := range c.Graphite.Server {
-		servers = append(servers, graphite.Server(r))
-	}
-	carbon := graphite.New(graphite.Options{
-		Servers:        servers,
-		Paths:          paths,
-		Confirm:        graphite.Confirm(c.Graphite.Confirm),
-		TLS:            graphiteTLS(c),
-		ConnectTimeout: c.Graphite.ConnectTimeout,
-		WriteTimeout:   c.Graphite.WriteTimeout,
-		Retries:        c.Graphite.Retries,
-		Interval:       c.Graphite.Interval,
-		Backoff:        c.Graphite.Backoff,
-		Delay:          c.Graphite.Delay,
-		Queue:          queue,
-		Log:            log,
-	})
+	options.Queue = queue
+	carbon := graphite.New(options)
 	sinks, counts := []sink.Sink{carbon}, []selfstat.Sink{graphiteCounts(carbon, queue)}
 	if c.LocalStore.Enabled {
-		store := localstore.New(c.LocalStore.Dir, paths)
+		store := localstore.New(c.LocalStore.Dir, options.Paths)
 		sinks, counts = append(sinks, store), append(counts, localStoreCounts(store))
 	}
 	return sinks, counts, func() { carbon.Close(); queue.Close() }, nil

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"haproxystats/internal/config"
+	"haproxystats/internal/sink/graphite"
 )
 
 const toolName = "haproxystats"
@@ -88,6 +91,53 @@ func directories(_ *cobra.Command, args []string, _ string) ([]string, cobra.She
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+// loadForTool reads the configuration as haproxystats-process does, and tells of
+// what will surprise.
+func loadForTool(files config.Files, check config.Check, stderr io.Writer) (*config.Config, error) {
+	loaded, err := config.Load(config.ForProcess, files, check)
+	if loaded.Notice != "" {
+		fmt.Fprintf(stderr, "%s: %s\n", toolName, loaded.Notice)
+	}
+	for _, w := range loaded.Warnings {
+		fmt.Fprintf(stderr, "%s: warning: %v\n", toolName, w)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the configuration is refused:\n%w", err)
+	}
+	return &loaded.Config, nil
+}
+
+// newToolLogger returns a logger for somebody who is looking.
+func newToolLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+}
+
+// warnSkipped tells of metrics that the formatter has left out.
+func warnSkipped(log *slog.Logger, f *graphite.Formatter) {
+	if n := f.Skipped(); n > 0 {
+		log.Warn("metrics with a path too long for Graphite are left out", "max_path_bytes", graphite.MaxPath, "metrics", n)
+	}
+}
+
+// hostnameOr returns the name that was given, or that of this host.
+func hostnameOr(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("find the host's name: %w", err)
+	}
+	return name, nil
 }
 
 func newPaths(stdout, stderr io.Writer) *cobra.Command {

@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"log/slog"
+
+	"haproxystats/internal/config"
+	"haproxystats/internal/sink/graphite"
+)
+
+// graphiteOptions says how metrics go to Graphite, but for the queue.
+func graphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphite.Options {
+	var servers []graphite.Server
+	for _, r := range c.Graphite.Server {
+		servers = append(servers, graphite.Server(r))
+	}
+	return graphite.Options{
+		Servers:        servers,
+		Paths:          graphitePaths(c, hostname),
+		Confirm:        graphite.Confirm(c.Graphite.Confirm),
+		TLS:            graphiteTLS(c),
+		ConnectTimeout: c.Graphite.ConnectTimeout,
+		WriteTimeout:   c.Graphite.WriteTimeout,
+		Retries:        c.Graphite.Retries,
+		Interval:       c.Graphite.Interval,
+		Backoff:        c.Graphite.Backoff,
+		Delay:          c.Graphite.Delay,
+		Log:            log,
+	}
+}
+
+// graphitePaths says where the metrics of a host go in Graphite's tree.
+func graphitePaths(c *config.Config, hostname string) graphite.Paths {
+	paths := graphite.Paths{
+		Namespace:      c.Graphite.Namespace,
+		GroupNamespace: c.Graphite.GroupNamespace,
+		DoubleWrites:   c.Graphite.GroupNamespaceDoubleWrites,
+	}
+	if c.Graphite.PrefixHostname {
+		paths.Hostname = graphite.Hostname(hostname, c.Graphite.FQDN)
+	}
+	return paths
+}

@@ -1,0 +1,90 @@
+package spool
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// View is an entry that is looked at, in a queue or anywhere else: it is not
+// claimed, locked or marked, and a reader may take it out meanwhile.
+type View struct {
+	dir   *os.File
+	path  string
+	epoch int64
+	log   *slog.Logger
+}
+
+// Look opens the directory of an entry. One that was given up may have a dot and
+// a number behind its name. Nil for log means nowhere.
+func Look(path string, log *slog.Logger) (*View, error) {
+	// A link is the operator's, outside of any queue, and has the name it was
+	// given for.
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("look at snapshot: %w", err)
+	}
+	epoch, ok := numbered(filepath.Base(path))
+	if !ok {
+		return nil, fmt.Errorf("look at snapshot %s: it is not named by its time in seconds since 1970", path)
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, fmt.Errorf("look at snapshot: %w", err)
+	}
+	dir, err := openNoFollow(real)
+	if err != nil {
+		return nil, fmt.Errorf("look at snapshot: %w", err)
+	}
+	return &View{dir, path, epoch, cmp.Or(log, slog.New(slog.DiscardHandler))}, nil
+}
+
+// Epoch returns the number that the directory is named by.
+func (v *View) Epoch() int64 { return v.epoch }
+
+// FS returns the entry's files, as [Entry.FS] does. It can't be used after Close.
+func (v *View) FS() fs.FS { return newEntryFS(v.dir, v.path, v.log) }
+
+// Close closes the directory.
+func (v *View) Close() error { return v.dir.Close() }
+
+// Place is where an entry is.
+type Place struct {
+	Path  string
+	Epoch int64 // the number that it is named by
+}
+
+// List returns the entries in a directory, which need be no queue, the oldest
+// first.
+func List(dir string) ([]Place, error) {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	var found []item
+	if err := list(real, func(e fs.DirEntry) {
+		if epoch, ok := numbered(e.Name()); ok && e.IsDir() {
+			found = append(found, item{epoch, e.Name()})
+		}
+	}); err != nil {
+		return nil, fmt.Errorf("list snapshots: %w", err)
+	}
+	slices.SortFunc(found, item.compare)
+	places := make([]Place, len(found))
+	for i, f := range found {
+		places[i] = Place{filepath.Join(dir, f.name), f.epoch}
+	}
+	return places, nil
+}
+
+// numbered returns the number that the name of an entry stands for, also that of
+// one that was given up.
+func numbered(name string) (int64, bool) {
+	number, _, _ := strings.Cut(name, ".")
+	return parseEpoch(number)
+}
