@@ -88,6 +88,8 @@ type Puller struct {
 	// takes no more than a minute longer than Timeout. It may be nil.
 	Alive         func()
 	AliveInterval time.Duration
+	// Observer is told of every round. It may be nil.
+	Observer Observer
 	// Log is told of every round.
 	Log *slog.Logger
 	// Now is the clock that names snapshots. Nil means [time.Now].
@@ -110,7 +112,9 @@ func (p *Puller) Run(ctx context.Context) error {
 		round := make(chan struct{})
 		go func() {
 			defer close(round)
-			p.round(ctx, plan.epoch(start), plan.skew(start), used)
+			p.observed(ctx, start, func() Result {
+				return p.round(ctx, plan.epoch(start), plan.skew(start), used)
+			})
 		}()
 		pulse.attend(round, p.roundLimit())
 		pause, end := context.WithTimeout(ctx, plan.next(now()))
@@ -119,5 +123,18 @@ func (p *Puller) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+	}
+}
+
+// observed makes a round and tells the observer.
+func (p *Puller) observed(ctx context.Context, start time.Time, round func() Result) {
+	if p.Observer == nil {
+		round()
+		return
+	}
+	p.Observer.RoundBegun(start)
+	r := round()
+	if ctx.Err() == nil || r.Epoch != 0 {
+		p.Observer.RoundEnded(time.Now(), r)
 	}
 }

@@ -3,54 +3,81 @@ package pull
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 )
 
+var (
+	errFull      = errors.New("the queue is full; is haproxystats-process running?")
+	errNoSocket  = errors.New("no socket found; is HAProxy running?")
+	errSocket    = errors.New("sockets have failed")
+	errUncounted = errors.New("the queue can't be counted")
+	errUnlisted  = errors.New("socket-dir can't be read")
+	errUnmade    = errors.New("no snapshot can be made")
+	errUnhanded  = errors.New("the snapshot can't be handed over")
+)
+
 // round makes one snapshot, or logs why there is none.
-func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, used *epochs) {
+func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, used *epochs) Result {
 	start := time.Now()
 	waiting, err := p.Spool.Waiting()
 	if err != nil {
 		p.Log.Error("round skipped: the queue can't be counted", "error", err)
-		return
+		return skipped(errUncounted, err, waiting)
 	}
 	if p.QueueSize > 0 && waiting >= p.QueueSize {
 		p.Log.Warn("round skipped: the queue is full; is haproxystats-process running?",
 			"waiting", waiting, "queue-size", p.QueueSize)
-		return
+		return skipped(errFull, nil, waiting)
 	}
 	sockets, err := p.sockets()
 	if err != nil {
 		p.Log.Error("round skipped: socket-dir can't be read", "error", err)
-		return
+		return skipped(errUnlisted, err, waiting)
 	}
 	if len(sockets) == 0 {
 		p.Log.Error("round skipped: no socket found; is HAProxy running?", "socket-dir", p.SocketDir)
-		return
+		return skipped(errNoSocket, nil, waiting)
 	}
 	stage, epoch, err := p.stage(epoch, used)
 	if err != nil {
 		p.Log.Error("round skipped: no snapshot can be made", "error", err)
-		return
+		return skipped(errUnmade, err, waiting)
 	}
 
 	outcomes := p.fetchAll(ctx, stage, sockets)
-	round := Round{Failed: failures(outcomes), Duration: time.Since(start), Skew: skew}
-	if p.keeps(ctx, len(round.Failed), len(sockets)) {
-		if err = handOver(stage, outcomes, round); err == nil {
+	result := Result{
+		Outcome: Dropped, Cause: errSocket, Waiting: waiting, Sockets: len(sockets),
+		Round: Round{Failed: failures(outcomes), Duration: time.Since(start), Skew: skew},
+	}
+	if p.keeps(ctx, len(result.Failed), len(sockets)) {
+		if err = handOver(stage, outcomes, result.Round); err == nil {
 			used.add(epoch)
-			p.tell(epoch, outcomes, round, time.Since(start))
-			return
+			result.Outcome, result.Cause, result.Epoch = Stored, nil, epoch
+			if len(result.Failed) > 0 {
+				result.Outcome = Partial
+			}
+			p.tell(epoch, outcomes, result.Round, time.Since(start))
+			return result
 		}
+		result.Cause = fmt.Errorf("%w: %w", errUnhanded, err)
 		p.Log.Error("round dropped: the snapshot can't be handed over", "epoch", epoch, "error", err)
 	} else if ctx.Err() == nil {
 		p.Log.Error("round dropped: sockets have failed",
-			"epoch", epoch, "sockets", len(sockets), "failed", len(round.Failed), "duration", round.Duration)
+			"epoch", epoch, "sockets", len(sockets), "failed", len(result.Failed), "duration", result.Duration)
 	}
 	if err := stage.Discard(); err != nil {
 		p.Log.Error("dropped snapshot can't be removed", "epoch", epoch, "error", err)
 	}
+	return result
+}
+
+func skipped(why, err error, waiting int) Result {
+	if err != nil {
+		why = fmt.Errorf("%w: %w", why, err)
+	}
+	return Result{Outcome: Skipped, Cause: why, Waiting: waiting}
 }
 
 // keeps says whether a round in which so many sockets have failed is handed over.

@@ -1,0 +1,37 @@
+package pull
+
+import "time"
+
+// Outcome is how a round has ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Stored  Outcome = "stored"
+	Partial Outcome = "partial" // stored without the sockets that have failed
+	Dropped Outcome = "dropped"
+	Skipped Outcome = "skipped" // no socket was asked
+)
+
+// Result says what came of a round.
+type Result struct {
+	Outcome Outcome
+	// Cause says why it was dropped or skipped; nil if it was not.
+	Cause error
+	// Epoch names the snapshot, where one was stored.
+	Epoch int64
+	// Waiting is how many snapshots were in the queue when the round began.
+	Waiting int
+	// Sockets is how many were asked.
+	Sockets int
+	Round
+}
+
+// Observer is told what the puller does. Its methods must return at once.
+type Observer interface {
+	// RoundBegun is told when each round begins.
+	RoundBegun(now time.Time)
+	// RoundEnded is told what came of it, unless the end of the program has cut
+	// it short.
+	RoundEnded(now time.Time, r Result)
+}
