@@ -73,6 +73,16 @@ bench: ## measure the programs and their phases
 bench-compare: ## measure the original and ours side by side
 	$(GO) run ./bench/compare
 
+.PHONY: release
+release: ## make a release, and print how to publish it: VERSION=1.2.0 [DRY_RUN=1 [SKIP_TESTS=1]]
+	@$(GO) build -o bin/release ./packaging/release
+	@bin/release -version '$(VERSION)' $(if $(DRY_RUN),-dry-run) $(if $(SKIP_TESTS),-skip-tests)
+
+.PHONY: release-check
+release-check: ## rehearse a release of this commit in a copy, without the tests
+	@$(GO) build -o bin/release ./packaging/release
+	@bin/release -rehearse
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin dist
