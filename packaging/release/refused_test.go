@@ -33,7 +33,7 @@ func TestRefused(t *testing.T) {
 		},
 		{name: "another branch", want: "the checkout is on topic: releases", change: func(s *site) { s.must("checkout", "--quiet", "-b", "topic") }},
 		{name: "no branch", want: "the checkout is on no branch: releases", change: func(s *site) { s.must("checkout", "--quiet", "--detach") }},
-		{name: "a changed file", want: "has changes: commit them, or put them away:\nM generated", change: func(s *site) { s.write("generated", "x") }},
+		{name: "a changed file", want: "has changes: commit them, or put them away:\n M generated", change: func(s *site) { s.write("generated", "x") }},
 		{name: "a new file", want: "?? new", change: func(s *site) { s.write("new", "x") }},
 		{
 			name: "nothing new", want: `CHANGELOG.md: "## Unreleased" says nothing`,
@@ -61,6 +61,7 @@ func TestRefused(t *testing.T) {
 			change: func(s *site) {
 				s.write("a/b", "1.0.0-dev")
 				s.write("c", "haproxystats 1.0.0-dev here")
+				s.write("c_test.go", "1.0.0-dev")
 				s.commit("version")
 			},
 		},
