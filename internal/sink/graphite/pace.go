@@ -21,6 +21,10 @@ type pace struct {
 	delay    time.Duration
 }
 
+func newPace(o Options) pace {
+	return pace{retries: o.Retries, interval: o.Interval, backoff: o.Backoff, delay: o.Delay}
+}
+
 // wait returns how long to wait after the n-th failure in a row, from 1 on.
 func (p pace) wait(n int) time.Duration {
 	k := n - 1

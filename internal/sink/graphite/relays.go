@@ -28,6 +28,29 @@ type relays struct {
 	failures int64
 }
 
+func newRelays(o Options, log *slog.Logger) *relays {
+	r := &relays{delay: o.Delay, log: log}
+	dial := o.Dial
+	if dial == nil {
+		dial = newDialer(o.WriteTimeout).DialContext
+	}
+	var c *credentials
+	if o.TLS != nil {
+		c = &credentials{options: *o.TLS, log: log}
+	}
+	for _, server := range o.Servers {
+		r.peers = append(r.peers, &peer{
+			server:         server,
+			dial:           dial,
+			credentials:    c,
+			confirm:        o.Confirm,
+			connectTimeout: o.ConnectTimeout,
+			writeTimeout:   o.WriteTimeout,
+		})
+	}
+	return r
+}
+
 // send sends to the servers, one after the other, until one confirms, and
 // returns it. All of that takes at most limit, of which each has its share. An
 // error of content's own is returned as it is.

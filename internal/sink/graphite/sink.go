@@ -75,7 +75,7 @@ type Queue interface {
 // internal/sink.
 type Sink struct {
 	log    *slog.Logger
-	relays relays
+	relays *relays
 	pace   pace
 	paths  Paths
 	queue  Queue
@@ -104,32 +104,7 @@ type Stats struct {
 // New returns a sink. Nothing is sent before Deliver or Run.
 func New(o Options) *Sink {
 	log := o.Log.With("sink", "graphite")
-	s := &Sink{
-		log:    log,
-		relays: relays{delay: o.Delay, log: log},
-		pace:   pace{retries: o.Retries, interval: o.Interval, backoff: o.Backoff, delay: o.Delay},
-		paths:  o.Paths,
-		queue:  o.Queue,
-	}
-	dial := o.Dial
-	if dial == nil {
-		dial = newDialer(o.WriteTimeout).DialContext
-	}
-	var c *credentials
-	if o.TLS != nil {
-		c = &credentials{options: *o.TLS, log: log}
-	}
-	for _, server := range o.Servers {
-		s.relays.peers = append(s.relays.peers, &peer{
-			server:         server,
-			dial:           dial,
-			credentials:    c,
-			confirm:        o.Confirm,
-			connectTimeout: o.ConnectTimeout,
-			writeTimeout:   o.WriteTimeout,
-		})
-	}
-	return s
+	return &Sink{log: log, relays: newRelays(o, log), pace: newPace(o), paths: o.Paths, queue: o.Queue}
 }
 
 // Close closes the connections that are kept. Deliver works without them.
@@ -192,8 +167,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	}
 	for s.queue.Wait(ctx) == nil && s.pause(ctx) == nil {
 		err := s.queue.First(func(metrics, size int64, content io.WriterTo) error {
-			limit := liveLimit + time.Duration(float64(size)/slowest*float64(time.Second))
-			server, err := s.relays.send(ctx, limit, func(w io.Writer) error {
+			server, err := s.relays.send(ctx, timeFor(size), func(w io.Writer) error {
 				_, err := content.WriteTo(w)
 				return err
 			})
