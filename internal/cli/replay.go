@@ -1,11 +1,22 @@
 package cli
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
+	"math"
+	"os/signal"
+	"slices"
+	"syscall"
 	"time"
 
 	"haproxystats/internal/config"
+	"haproxystats/internal/metric"
+	"haproxystats/internal/selfstat"
+	"haproxystats/internal/sink/graphite"
+	"haproxystats/internal/spool"
 )
 
 type replayOptions struct {
@@ -17,4 +28,151 @@ type replayOptions struct {
 	dryRun   bool
 }
 
-func replay(replayOptions, string, io.Writer) error { return errors.ErrUnsupported }
+// replay sends the snapshots in dir to Graphite.
+func replay(o replayOptions, dir string, stderr io.Writer) error {
+	if o.rate < 0 || o.patience < 0 {
+		return errors.New("--rate and --patience take no numbers below 0")
+	}
+	c, err := loadForTool(o.files, processProgram().check, stderr)
+	if err != nil {
+		return err
+	}
+	hostname, err := hostnameOr(o.hostname)
+	if err != nil {
+		return err
+	}
+	options, err := aggregateOptions(c)
+	if err != nil {
+		return err
+	}
+	places, err := recorded(dir, o.from, o.to)
+	if err != nil {
+		return err
+	}
+	out := newProgress(stderr, len(places))
+	log := newToolLogger(out)
+	direct := graphite.NewDirect(graphiteOptions(c, hostname, log), o.patience)
+	defer direct.Close()
+	r := replayer{
+		pipeline: newPipeline(options, selfstat.Sources{}, log),
+		send:     direct.Send,
+		rate:     o.rate,
+		progress: out,
+		log:      log,
+	}
+	if o.dryRun {
+		formatter := graphite.NewFormatter(graphitePaths(c, hostname))
+		r.rate = 0
+		r.send = func(_ context.Context, b *metric.Batch) (int, int64, error) {
+			lines, bytes := formatter.Measure(b)
+			return lines, bytes, nil
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal does not wait
+	err = r.run(ctx, places)
+	if n := direct.Skipped(); n > 0 {
+		log.Warn("metrics with a path too long for Graphite were left out", "max_path_bytes", graphite.MaxPath, "metrics", n)
+	}
+	return err
+}
+
+// recorded returns the snapshots in dir, or dir itself if it is one, that are
+// from one time to another. 0 for to means all later ones.
+func recorded(dir string, from, to int64) ([]spool.Place, error) {
+	places, err := spool.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(places) == 0 {
+		view, err := spool.Look(dir, nil)
+		if err != nil {
+			return nil, fmt.Errorf("%s holds no snapshots, and can't be one: %w", dir, err)
+		}
+		view.Close()
+		places = []spool.Place{{Path: dir, Epoch: view.Epoch()}}
+	}
+	if to == 0 {
+		to = math.MaxInt64
+	}
+	all := len(places)
+	places = slices.DeleteFunc(places, func(p spool.Place) bool { return p.Epoch < from || p.Epoch > to })
+	if len(places) == 0 {
+		return nil, fmt.Errorf("none of the %d snapshots of %s is in the time from --from to --to", all, dir)
+	}
+	return places, nil
+}
+
+// replayer sends snapshots, one after another.
+type replayer struct {
+	pipeline *pipeline
+	send     func(context.Context, *metric.Batch) (lines int, bytes int64, err error)
+	rate     int // of metrics a second; 0 for no limit
+	progress *progress
+	log      *slog.Logger
+}
+
+// run sends the snapshots. One that can't be used is left out, and counts as an
+// error in the end.
+func (r *replayer) run(ctx context.Context, places []spool.Place) error {
+	unused := 0
+	for _, p := range places {
+		if r.wait(ctx) != nil {
+			return r.stopped("interrupted", p)
+		}
+		batch, err := r.read(p)
+		if err != nil {
+			unused++
+			r.log.Warn("snapshot is left out", "error", err)
+			r.progress.add(0, 0)
+			continue
+		}
+		lines, bytes, err := r.send(ctx, batch)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return r.stopped("interrupted", p)
+		case err != nil:
+			return r.stopped(err.Error(), p)
+		}
+		r.progress.add(lines, bytes)
+	}
+	r.progress.end()
+	if unused > 0 {
+		return fmt.Errorf("%d of %d snapshots could not be used", unused, len(places))
+	}
+	return nil
+}
+
+// stopped says where to go on.
+func (r *replayer) stopped(why string, at spool.Place) error {
+	r.progress.end()
+	return fmt.Errorf("%s: go on with --from %d", why, at.Epoch)
+}
+
+func (r *replayer) read(p spool.Place) (*metric.Batch, error) {
+	view, err := spool.Look(p.Path, r.log)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
+	batch, _, err := r.pipeline.combine(p.Epoch, view.FS())
+	if err != nil {
+		return nil, unusable(p.Path, err)
+	}
+	return batch, nil
+}
+
+// wait keeps to the rate: what was sent takes as long as it may.
+func (r *replayer) wait(ctx context.Context) error {
+	if r.rate > 0 {
+		due := time.Duration(float64(r.progress.metrics) / float64(r.rate) * float64(time.Second))
+		pause := time.NewTimer(due - r.progress.elapsed())
+		defer pause.Stop()
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}
