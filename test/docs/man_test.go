@@ -1,0 +1,73 @@
+package docs
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"haproxystats/test/real"
+)
+
+func pages(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(root + "/docs/man/*.[1-8]")
+	if err != nil || len(found) < 4 {
+		t.Fatalf("pages %q, %v", found, err)
+	}
+	return found
+}
+
+// TestPagesAreWellFormed lets mandoc judge each page. A page has no date: it
+// would be that of the build.
+func TestPagesAreWellFormed(t *testing.T) {
+	mandoc := real.Need(t, "mandoc")
+	for _, page := range pages(t) {
+		out, err := exec.Command(mandoc, "-T", "lint", "-W", "warning", page).CombinedOutput()
+		for line := range bytes.Lines(out) {
+			if !bytes.Contains(line, []byte("WARNING: missing date, using")) {
+				t.Errorf("%s", line)
+			}
+		}
+		if len(out) == 0 {
+			t.Errorf("%s: mandoc looks at nothing: %v", page, err)
+		}
+	}
+}
+
+// TestPagesAreReadable looks at what a terminal shows: no markup is left, and all
+// words of the source are there.
+func TestPagesAreReadable(t *testing.T) {
+	mandoc := real.Need(t, "mandoc")
+	markup := regexp.MustCompile(`\\f|\\\(|(?m)^ *\.[A-Z]{2}\b`)
+	for _, page := range pages(t) {
+		out, err := exec.Command(mandoc, "-T", "ascii", "-O", "width=100", page).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := plain(out)
+		if left := markup.FindString(shown); left != "" {
+			t.Errorf("%s shows %q", page, left)
+		}
+		source, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		joined := strings.Join(strings.Fields(shown), " ")
+		for _, m := range regexp.MustCompile(`(?m)^\.TP\n(.*)\n`).FindAllStringSubmatch(string(source), -1) {
+			term := regexp.MustCompile(`\\f.`).ReplaceAllString(m[1], "")
+			term = strings.ReplaceAll(term, `\-`, "-")
+			if !strings.Contains(joined, term) {
+				t.Errorf("%s does not show %s", page, term)
+			}
+		}
+	}
+}
+
+// plain takes away what a terminal makes bold and underlined text of.
+func plain(out []byte) string {
+	return regexp.MustCompile(".\b").ReplaceAllString(string(out), "")
+}
