@@ -5,5 +5,5 @@
 // It answers `show info`, `show stat` and several commands joined by `;` as
 // HAProxy does without a prompt: one line a connection, every reply ended by an
 // empty line, then the connection is closed. It invents no reply: what is not
-// in the recording is an unknown command, in HAProxy's words.
+// in the recording is answered as a real HAProxy has answered an unknown command.
 package haproxysim

@@ -55,11 +55,14 @@ func (r Recording) WithLastCheck(text string) Recording {
 	return r
 }
 
-// unknownCommand is the beginning of HAProxy 2.6's answer to what it does not
-// know; the list of all commands that follows is left out.
-const unknownCommand = "Unknown command. Please enter one of the following commands only:\n" +
-	"  show info [desc|json|typed|float]*      : report information about the running process\n" +
-	"  show stat [desc|json|no-maint|typed|up]*: report counters for each proxy and server\n" +
+// unknownCommand is what HAProxy 2.6.12 has answered to `nonsense`. What follows
+// the first two words hangs on what was asked, and on the version.
+const unknownCommand = "Unknown command, but maybe one of the following ones is a better match:\n" +
+	"  set server <bk>/<srv> [opts]            : change a server's state, weight, address or ssl\n" +
+	"  show env [var]                          : dump environment variables known to the process\n" +
+	"  show sess [id]                          : report the list of current sessions or dump this exact session\n" +
+	"  trace [<module>|0] [cmd [args...]]      : manage live tracing (empty to list, 0 to stop all)\n" +
+	"  user                                    : lower the level of the current CLI session to user\n" +
 	"  help [<command>]                        : list matching or all commands\n" +
 	"  prompt                                  : toggle interactive mode with prompt\n" +
 	"  quit                                    : disconnect\n\n"

@@ -85,7 +85,7 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%q: %d bytes, %v; %d bytes wanted", test.line, len(got), err, len(test.want))
 		}
 	}
-	if got, _ := ask(t, "unix", path, "show errors\n"); !bytes.HasPrefix(got, []byte("Unknown command. ")) || !bytes.HasSuffix(got, []byte("\n\n")) {
+	if got, _ := ask(t, "unix", path, "nonsense\n"); !bytes.HasPrefix(got, []byte("Unknown command")) || !bytes.HasSuffix(got, []byte("\n\n")) {
 		t.Errorf("an unknown command is answered %q", got)
 	}
 	if s.Connections() != 5 || s.Commands() != 7 {
