@@ -41,6 +41,10 @@ var programs = map[string]string{
 	"mandoc":            "mandoc",
 	"zsh":               "zsh",
 	"fish":              "fish",
+	"graphite-web":      "graphite-manage",
+	"gunicorn":          "gunicorn",
+
+	"monitoring-plugins-contrib": "check_graphite",
 }
 
 // Find returns the path of a component's program: that of a package which
@@ -96,7 +100,7 @@ func require(t T, err error, strict bool) {
 }
 
 // aptDirs is where packages put programs that a plain user's PATH may lack.
-var aptDirs = []string{"/usr/local/sbin", "/usr/sbin", "/usr/bin"}
+var aptDirs = []string{"/usr/local/sbin", "/usr/sbin", "/usr/bin", "/usr/lib/nagios/plugins"}
 
 func findProgram(component, program string) (string, error) {
 	if path, err := exec.LookPath(program); err == nil {

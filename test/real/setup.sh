@@ -12,12 +12,15 @@ set -eu
 # The packages' programs live where a plain user's PATH may not reach.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-all='haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish'
+all='haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib'
 
 present() {
 	case $1 in
 	haproxy | carbon-c-relay | strace | iptables | mount) command -v "$1" >/dev/null ;;
 	graphite-carbon) command -v carbon-cache >/dev/null ;;
+	graphite-web) command -v graphite-manage >/dev/null ;;
+	gunicorn) command -v gunicorn >/dev/null ;;
+	monitoring-plugins-contrib) [ -x /usr/lib/nagios/plugins/check_graphite ] ;;
 	iproute2) command -v ip >/dev/null && command -v ss >/dev/null ;;
 	e2fsprogs) command -v mkfs.ext4 >/dev/null ;;
 	systemd) command -v systemd-analyze >/dev/null ;;
