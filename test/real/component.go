@@ -45,6 +45,11 @@ var programs = map[string]string{
 	"gunicorn":          "gunicorn",
 
 	"monitoring-plugins-contrib": "check_graphite",
+	"puppet-agent":               "puppet",
+	"puppet-lint":                "puppet-lint",
+	"ruby-rspec-puppet":          "rspec",
+	"ansible-core":               "ansible-playbook",
+	"ansible-lint":               "ansible-lint",
 }
 
 // Find returns the path of a component's program: that of a package which

@@ -12,7 +12,7 @@ set -eu
 # The packages' programs live where a plain user's PATH may not reach.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-all='haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib'
+all='haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib puppet-agent puppet-lint ruby-rspec-puppet ansible-core ansible-lint python3-apt'
 
 present() {
 	case $1 in
@@ -28,6 +28,11 @@ present() {
 	debootstrap | rpm | lintian) command -v "$1" >/dev/null ;;
 	mandoc | zsh | fish) command -v "$1" >/dev/null ;;
 	bash-completion) [ -f /usr/share/bash-completion/bash_completion ] ;;
+	puppet-agent) command -v puppet >/dev/null ;;
+	puppet-lint | ansible-lint) command -v "$1" >/dev/null ;;
+	ruby-rspec-puppet) command -v rspec >/dev/null && ruby -e 'require "rspec-puppet"' 2>/dev/null ;;
+	ansible-core) command -v ansible-playbook >/dev/null ;;
+	python3-apt) /usr/bin/python3 -I -c 'import apt' 2>/dev/null ;;
 	python3-whisper) [ -x /usr/bin/python3 ] && /usr/bin/python3 -I -c 'import whisper' 2>/dev/null ;;
 	*)
 		echo "setup.sh: unknown package $1: expected one of $all" >&2
