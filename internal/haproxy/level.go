@@ -1,0 +1,101 @@
+package haproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+// Level is what a stats socket lets who connects to it do.
+type Level string
+
+// The levels, from the least on.
+const (
+	LevelUser     Level = "user"     // look at statistics
+	LevelOperator Level = "operator" // look at everything, and clear counters
+	LevelAdmin    Level = "admin"    // change servers, maps and certificates
+)
+
+// ErrLevel means that a socket's answers do not tell its level.
+var ErrLevel = errors.New("the socket does not tell its level")
+
+// denied begins the answer to a command that is above the level.
+const denied = "Permission denied"
+
+// Level returns the level of the socket. Nothing is changed by it: HAProxy before
+// 1.9, which can't be asked, is given commands that lack what they would work
+// on, and the level shows in how they are refused.
+func (c *Client) Level(ctx context.Context, network, address string) (Level, error) {
+	s := &session{client: c, network: network, address: address}
+	told, err := s.command(ctx, "show cli level")
+	if err != nil {
+		return "", err
+	}
+	switch level := Level(strings.TrimSpace(told)); level {
+	case LevelUser, LevelOperator, LevelAdmin:
+		return level, nil
+	}
+	if !strings.HasPrefix(told, "Unknown command") {
+		return "", s.levelError("show cli level", told)
+	}
+	// Of which server?
+	if told, err = s.command(ctx, "disable agent"); err != nil {
+		return "", err
+	}
+	switch {
+	case strings.HasPrefix(told, "Require "):
+		return LevelAdmin, nil
+	case !strings.HasPrefix(told, denied):
+		return "", s.levelError("disable agent", told)
+	}
+	// No session has this number, which is the place of one in memory.
+	if told, err = s.command(ctx, "show sess 0x1"); err != nil {
+		return "", err
+	}
+	switch {
+	case strings.HasPrefix(told, denied):
+		return LevelUser, nil
+	case strings.HasPrefix(told, "Session not found"):
+		return LevelOperator, nil
+	}
+	return "", s.levelError("show sess 0x1", told)
+}
+
+func (s *session) levelError(command, told string) error {
+	line, _, _ := strings.Cut(told, "\n")
+	return &SocketError{Op: "find level of", Socket: s.address, Err: fmt.Errorf("%w: to %q it answers %q", ErrLevel, command, line)}
+}
+
+// maxAnswer bounds what is read of an answer of one line.
+const maxAnswer = 4 << 10
+
+// command returns the answer to a command, or its beginning.
+func (s *session) command(ctx context.Context, command string) (string, error) {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var answer []byte
+	if _, err = io.WriteString(conn, command+"\n"); err == nil {
+		answer, err = io.ReadAll(io.LimitReader(conn, maxAnswer))
+	}
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return "", s.canceled(ctx, "ask")
+	case ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded):
+		err = ErrTimeout
+	case err == nil && len(answer) == 0:
+		err = ErrEmptyReply
+	}
+	if err != nil {
+		return "", &SocketError{Op: "ask " + command + " of", Socket: s.address, Err: bare(err)}
+	}
+	return string(answer), nil
+}
