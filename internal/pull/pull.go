@@ -112,9 +112,7 @@ func (p *Puller) Run(ctx context.Context) error {
 		round := make(chan struct{})
 		go func() {
 			defer close(round)
-			p.observed(ctx, start, func() Result {
-				return p.round(ctx, plan.epoch(start), plan.skew(start), used)
-			})
+			p.round(ctx, plan.epoch(start), plan.skew(start), used)
 		}()
 		pulse.attend(round, p.roundLimit())
 		pause, end := context.WithTimeout(ctx, plan.next(now()))
@@ -123,18 +121,5 @@ func (p *Puller) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-	}
-}
-
-// observed makes a round and tells the observer.
-func (p *Puller) observed(ctx context.Context, start time.Time, round func() Result) {
-	if p.Observer == nil {
-		round()
-		return
-	}
-	p.Observer.RoundBegun(start)
-	r := round()
-	if ctx.Err() == nil || r.Epoch != 0 {
-		p.Observer.RoundEnded(time.Now(), r)
 	}
 }

@@ -1,6 +1,9 @@
 package pull
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Outcome is how a round has ended.
 type Outcome string
@@ -34,4 +37,17 @@ type Observer interface {
 	// RoundEnded is told what came of it, unless the end of the program has cut
 	// it short.
 	RoundEnded(now time.Time, r Result)
+}
+
+func (p *Puller) begun() {
+	if p.Observer != nil {
+		p.Observer.RoundBegun(time.Now())
+	}
+}
+
+// ended tells the observer before the log does.
+func (p *Puller) ended(ctx context.Context, r Result) {
+	if p.Observer != nil && (ctx.Err() == nil || r.Epoch != 0) {
+		p.Observer.RoundEnded(time.Now(), r)
+	}
 }

@@ -19,31 +19,37 @@ var (
 )
 
 // round makes one snapshot, or logs why there is none.
-func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, used *epochs) Result {
+func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, used *epochs) {
 	start := time.Now()
+	p.begun()
 	waiting, err := p.Spool.Waiting()
 	if err != nil {
+		p.ended(ctx, skipped(errUncounted, err, waiting))
 		p.Log.Error("round skipped: the queue can't be counted", "error", err)
-		return skipped(errUncounted, err, waiting)
+		return
 	}
 	if p.QueueSize > 0 && waiting >= p.QueueSize {
+		p.ended(ctx, skipped(errFull, nil, waiting))
 		p.Log.Warn("round skipped: the queue is full; is haproxystats-process running?",
 			"waiting", waiting, "queue-size", p.QueueSize)
-		return skipped(errFull, nil, waiting)
+		return
 	}
 	sockets, err := p.sockets()
 	if err != nil {
+		p.ended(ctx, skipped(errUnlisted, err, waiting))
 		p.Log.Error("round skipped: socket-dir can't be read", "error", err)
-		return skipped(errUnlisted, err, waiting)
+		return
 	}
 	if len(sockets) == 0 {
+		p.ended(ctx, skipped(errNoSocket, nil, waiting))
 		p.Log.Error("round skipped: no socket found; is HAProxy running?", "socket-dir", p.SocketDir)
-		return skipped(errNoSocket, nil, waiting)
+		return
 	}
 	stage, epoch, err := p.stage(epoch, used)
 	if err != nil {
+		p.ended(ctx, skipped(errUnmade, err, waiting))
 		p.Log.Error("round skipped: no snapshot can be made", "error", err)
-		return skipped(errUnmade, err, waiting)
+		return
 	}
 
 	outcomes := p.fetchAll(ctx, stage, sockets)
@@ -58,19 +64,21 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 			if len(result.Failed) > 0 {
 				result.Outcome = Partial
 			}
+			p.ended(ctx, result)
 			p.tell(epoch, outcomes, result.Round, time.Since(start))
-			return result
+			return
 		}
 		result.Cause = fmt.Errorf("%w: %w", errUnhanded, err)
+		p.ended(ctx, result)
 		p.Log.Error("round dropped: the snapshot can't be handed over", "epoch", epoch, "error", err)
 	} else if ctx.Err() == nil {
+		p.ended(ctx, result)
 		p.Log.Error("round dropped: sockets have failed",
 			"epoch", epoch, "sockets", len(sockets), "failed", len(result.Failed), "duration", result.Duration)
 	}
 	if err := stage.Discard(); err != nil {
 		p.Log.Error("dropped snapshot can't be removed", "epoch", epoch, "error", err)
 	}
-	return result
 }
 
 func skipped(why, err error, waiting int) Result {
