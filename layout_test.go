@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"internal/sink/graphite":   {"internal/metric", "internal/sink"},
 	"internal/sink/localstore": {"internal/metric", "internal/sink", "internal/sink/graphite"},
 	"internal/selfstat":        {"internal/metric"},
+	"internal/status":          {},
 	"internal/haproxysim":      {},
 }
 

@@ -128,7 +128,7 @@ func start(p program, f flags, fileNamed bool, stdout, stderr io.Writer) error {
 		log.Info(loaded.Notice)
 	}
 	for _, w := range loaded.Warnings {
-		log.Warn("configuration: " + w.Error())
+		log.Warn("the configuration may not mean what it says", "problem", w)
 	}
 	service := newSupervisor(log)
 	return untilSignal(signals, service, log, func(ctx context.Context) error {

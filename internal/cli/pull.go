@@ -32,9 +32,11 @@ func runPull(ctx context.Context, c *config.Config, service *supervisor, log *sl
 		return err
 	}
 	defer queue.Close()
-	status := new(pullStatus)
+	page := openStatus(ctx, c.Pull.StatusSocket, config.ForPull, log)
+	defer page.close()
+	status := &pullStatus{interval: c.Pull.PullInterval}
 	puller := pull.Puller{
-		Spool: stagingSpool{queue, status},
+		Spool: stagingSpool{queue},
 		Fetcher: &haproxy.Client{
 			Timeout:     c.Pull.Timeout,
 			Retries:     c.Pull.Retries,
@@ -49,12 +51,14 @@ func runPull(ctx context.Context, c *config.Config, service *supervisor, log *sl
 		QueueSize:   c.Pull.QueueSize,
 		Workers:     c.Pull.Workers,
 		KeepPartial: c.Pull.OnPartial == config.PartialKeep,
+		Observer:    status,
 		Log:         log,
 	}
 	if service != nil {
 		puller.Alive = func() { service.alive(status.String()) }
 		puller.AliveInterval = service.interval(statusInterval)
 	}
+	page.running(status.tell)
 	service.ready()
 	return puller.Run(ctx)
 }
@@ -68,42 +72,23 @@ func sockets(servers []config.Server) []pull.Socket {
 }
 
 // stagingSpool makes a spool.Writer a pull.Spool.
-type stagingSpool struct {
-	*spool.Writer
-	status *pullStatus
-}
-
-func (s stagingSpool) Waiting() (int, error) {
-	n, err := s.Writer.Waiting()
-	if err == nil {
-		s.status.waiting(n)
-	}
-	return n, err
-}
+type stagingSpool struct{ *spool.Writer }
 
 func (s stagingSpool) Stage(epoch int64) (pull.Stage, error) {
 	d, err := s.Writer.Stage(epoch)
 	if err != nil {
 		return nil, err
 	}
-	return stage{d, epoch, s.status}, nil
+	return stage{d}, nil
 }
 
 // stage makes a spool.Draft a pull.Stage.
-type stage struct {
-	*spool.Draft
-	epoch  int64
-	status *pullStatus
-}
+type stage struct{ *spool.Draft }
 
 func (s stage) Commit(r pull.Round) error {
 	round := spool.Round{Duration: r.Duration, Skew: r.Skew}
 	for _, f := range r.Failed {
 		round.Failed = append(round.Failed, spool.Failure{Socket: f.Socket.Address, Cause: f.Err.Error()})
 	}
-	if err := s.Draft.Commit(round); err != nil {
-		return err
-	}
-	s.status.stored(s.epoch, len(r.Failed))
-	return nil
+	return s.Draft.Commit(round)
 }

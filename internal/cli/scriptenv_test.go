@@ -40,6 +40,9 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"batch":        cmdBatch,        // batch N FILE: write what the N-th connection brought to a file
 	"certificates": cmdCertificates, // certificates DIR: for TLS, see there
 	"snapshot":     cmdSnapshot,     // snapshot DIR RECORDING: put a snapshot there, all of it at once
+	"ask":          cmdAsk,          // [!] ask PATH: the output is what the status socket says; with !, nobody answers
+	"mute":         cmdMute,         // mute PATH: a status socket that lets in and says nothing
+	"say":          cmdSay,          // say PATH FILE: a status socket that says what is in the file
 	"await":        cmdAwait,        // [!] await GLOB: wait until a file matches, or none
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -82,43 +81,6 @@ func processStatus(s process.Stats, waiting int) string {
 // statusInterval is how often haproxystats-pull says how it fares, if systemd
 // wants no signs of life.
 const statusInterval = 10 * time.Second
-
-// pullStatus is haproxystats-pull's line in `systemctl status`.
-type pullStatus struct {
-	mu     sync.Mutex
-	epoch  int64 // of the last snapshot
-	failed int   // sockets that are lacking in it
-	done   int
-	before int // snapshots that waited when the last round began
-}
-
-// stored notes a snapshot, and how many sockets are lacking in it.
-func (p *pullStatus) stored(epoch int64, failed int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.epoch, p.failed = epoch, failed
-	p.done++
-}
-
-// waiting notes how many snapshots wait before a round.
-func (p *pullStatus) waiting(n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.before = n
-}
-
-func (p *pullStatus) String() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.done == 0 {
-		return fmt.Sprintf("no snapshot stored yet, %d waiting", p.before)
-	}
-	lacking := ""
-	if p.failed > 0 {
-		lacking = fmt.Sprintf(" without %d sockets", p.failed)
-	}
-	return fmt.Sprintf("last snapshot stored %d%s, %d stored, %d waiting", p.epoch, lacking, p.done, p.before)
-}
 
 // tell sends a message, or gives it up after a moment.
 func (s *supervisor) tell(message string) {

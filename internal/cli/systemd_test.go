@@ -184,20 +184,3 @@ func TestProcessStatus(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
-
-func TestPullStatus(t *testing.T) {
-	var s pullStatus
-	s.waiting(4)
-	if got, want := s.String(), "no snapshot stored yet, 4 waiting"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-	s.stored(1795335122, 0)
-	s.waiting(5)
-	if got, want := s.String(), "last snapshot stored 1795335122, 1 stored, 5 waiting"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-	s.stored(1795335132, 2)
-	if got, want := s.String(), "last snapshot stored 1795335132 without 2 sockets, 2 stored, 5 waiting"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-}

@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"haproxystats/internal/config"
+	"haproxystats/internal/status"
+)
+
+// statusPage is what a program says of itself at its status socket. One that is
+// nil says nothing: the statistics go on without it.
+type statusPage struct {
+	ctx     context.Context // ends when the program is to end
+	program config.Program
+	started time.Time
+
+	mu   sync.Mutex
+	work func(*status.Document) // nil: the program starts
+
+	stop func()
+}
+
+// openStatus lets the status socket answer until it is closed. At first it says
+// that the program starts.
+func openStatus(ctx context.Context, path string, program config.Program, log *slog.Logger) *statusPage {
+	if path == "" {
+		return nil
+	}
+	listener, err := status.Listen(path, log)
+	if err != nil {
+		log.Warn("no status can be asked for, the work goes on without", "error", err)
+		return nil
+	}
+	p := &statusPage{ctx: ctx, program: program, started: time.Now()}
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	go func() { served <- listener.Run(serving, p.document) }()
+	p.stop = func() {
+		stop()
+		if err := <-served; err != nil {
+			log.Warn("the status socket has ended early", "error", err)
+		}
+		if err := listener.Close(); err != nil {
+			log.Warn("the status socket can't be taken away", "error", err)
+		}
+	}
+	return p
+}
+
+// running says that the work has begun, and where its numbers come from.
+func (p *statusPage) running(work func(*status.Document)) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.work = work
+}
+
+// close takes the socket away.
+func (p *statusPage) close() {
+	if p != nil {
+		p.stop()
+	}
+}
+
+func (p *statusPage) document() status.Document {
+	p.mu.Lock()
+	work := p.work
+	p.mu.Unlock()
+	d := status.Document{
+		Program: string(p.program), Version: versionLine(), PID: os.Getpid(),
+		Now: status.At(time.Now()), Started: status.At(p.started), State: status.Starting,
+	}
+	if work != nil {
+		d.State = status.Running
+		work(&d)
+	}
+	if p.ctx.Err() != nil {
+		d.State = status.Ending
+	}
+	return d
+}

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"haproxystats/internal/pull"
+	"haproxystats/internal/status"
+)
+
+// pullStatus is what has become of the rounds, for the status socket and
+// for `systemctl status`.
+type pullStatus struct {
+	interval time.Duration
+
+	mu     sync.Mutex
+	begun  time.Time // of the last round
+	stored time.Time // when the last snapshot was
+	epoch  int64     // its name
+	failed int       // sockets that are lacking in it
+	before int       // snapshots that waited when the last round began
+	rounds status.Rounds
+	last   *status.Round
+}
+
+// RoundBegun implements [pull.Observer].
+func (p *pullStatus) RoundBegun(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begun = now
+}
+
+// RoundEnded implements [pull.Observer].
+func (p *pullStatus) RoundEnded(now time.Time, r pull.Result) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.before = r.Waiting
+	switch r.Outcome {
+	case pull.Partial:
+		p.rounds.Partial++
+		fallthrough
+	case pull.Stored:
+		p.rounds.Stored++
+		p.stored, p.epoch, p.failed = now, r.Epoch, len(r.Failed)
+	case pull.Dropped:
+		p.rounds.Dropped++
+	case pull.Skipped:
+		p.rounds.Skipped++
+	}
+	p.last = &status.Round{
+		Outcome: string(r.Outcome), Ended: status.At(now),
+		Duration: status.For(r.Duration), Skew: status.For(r.Skew),
+		Sockets: r.Sockets, Failed: len(r.Failed),
+	}
+	if r.Cause != nil {
+		p.last.Cause = r.Cause.Error()
+	}
+	for _, f := range r.Failed {
+		p.last.Failures = append(p.last.Failures, status.Failure{Socket: f.Socket.Address, Cause: f.Err.Error()})
+	}
+}
+
+// tell fills in its part of the document.
+func (p *pullStatus) tell(d *status.Document) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d.Pull = &status.Pull{
+		Interval: status.For(p.interval),
+		Begun:    status.At(p.begun),
+		Stored:   status.At(p.stored), StoredEpoch: p.epoch,
+		Waiting: p.before,
+		Rounds:  p.rounds,
+		Last:    p.last,
+	}
+}
+
+// String is the line in `systemctl status`.
+func (p *pullStatus) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rounds.Stored == 0 {
+		return fmt.Sprintf("no snapshot stored yet, %d waiting", p.before)
+	}
+	lacking := ""
+	if p.failed > 0 {
+		lacking = fmt.Sprintf(" without %d sockets", p.failed)
+	}
+	return fmt.Sprintf("last snapshot stored %d%s, %d stored, %d waiting", p.epoch, lacking, p.rounds.Stored, p.before)
+}

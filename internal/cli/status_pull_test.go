@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"haproxystats/internal/pull"
+	"haproxystats/internal/status"
+)
+
+func TestPullStatus(t *testing.T) {
+	p := pullStatus{interval: 10 * time.Second}
+	start := time.UnixMilli(1795335122_250)
+	want := func(line string) {
+		t.Helper()
+		if got := p.String(); got != line {
+			t.Errorf("%q, want %q", got, line)
+		}
+	}
+	want("no snapshot stored yet, 0 waiting")
+	p.RoundBegun(start)
+	p.RoundEnded(start.Add(time.Second), pull.Result{Outcome: pull.Skipped, Cause: errors.New("full"), Waiting: 4})
+	want("no snapshot stored yet, 4 waiting")
+	p.RoundEnded(start.Add(2*time.Second), pull.Result{Outcome: pull.Stored, Epoch: 1795335122, Waiting: 5, Sockets: 3})
+	want("last snapshot stored 1795335122, 1 stored, 5 waiting")
+	p.RoundBegun(start.Add(20 * time.Second))
+	p.RoundEnded(start.Add(21*time.Second), pull.Result{
+		Outcome: pull.Partial, Epoch: 1795335142, Waiting: 6, Sockets: 3,
+		Round: pull.Round{Duration: time.Second, Skew: time.Millisecond, Failed: []pull.Failure{
+			{Socket: pull.Socket{Network: "unix", Address: "/a"}, Err: errors.New("reset")},
+			{Socket: pull.Socket{Network: "tcp", Address: "b:1"}, Err: errors.New("refused")},
+		}},
+	})
+	want("last snapshot stored 1795335142 without 2 sockets, 2 stored, 6 waiting")
+
+	var d status.Document
+	p.tell(&d)
+	last := &status.Round{
+		Outcome: "partial", Ended: 1795335143.25, Duration: 1, Skew: 0.001, Sockets: 3, Failed: 2,
+		Failures: []status.Failure{{Socket: "/a", Cause: "reset"}, {Socket: "b:1", Cause: "refused"}},
+	}
+	told := status.Pull{
+		Interval: 10, Begun: 1795335142.25, Stored: 1795335143.25, StoredEpoch: 1795335142, Waiting: 6,
+		Rounds: status.Rounds{Stored: 2, Partial: 1, Skipped: 1}, Last: last,
+	}
+	if diff := cmp.Diff(&told, d.Pull); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	p.RoundEnded(start.Add(40*time.Second), pull.Result{Outcome: pull.Dropped, Cause: errors.New("sockets have failed"), Sockets: 3})
+	p.tell(&d)
+	if got := d.Pull; got.Rounds.Dropped != 1 || got.Last.Cause != "sockets have failed" || got.StoredEpoch != 1795335142 {
+		t.Errorf("%+v, last %+v", got, got.Last)
+	}
+}

@@ -1,0 +1,171 @@
+package status
+
+import "time"
+
+// Format is the version of the documents of this package. It changes when
+// those who read an older one would misread it; what is only added does not
+// change it.
+const Format = 1
+
+// Document is what a program says of itself.
+type Document struct {
+	Format  int    `json:"format"`
+	Program string `json:"program"`
+	Version string `json:"version"`
+	PID     int    `json:"pid"`
+	// Now is when this was said. Ages are to be reckoned from it.
+	Now     Time  `json:"now"`
+	Started Time  `json:"started"`
+	State   State `json:"state"`
+	// Pull is of haproxystats-pull, Process of haproxystats-process; a program
+	// that starts has none yet.
+	Pull    *Pull    `json:"pull,omitempty"`
+	Process *Process `json:"process,omitempty"`
+}
+
+// State is what a program is about.
+type State string
+
+// The states.
+const (
+	Starting State = "starting" // opens what it needs
+	Running  State = "running"
+	Ending   State = "ending" // has been told to end
+)
+
+// Pull is how haproxystats-pull fares.
+type Pull struct {
+	// Interval is the time from round to round.
+	Interval Seconds `json:"interval"`
+	// Begun is when the last round began.
+	Begun Time `json:"begun"`
+	// Stored is when the last snapshot was stored, StoredEpoch its name.
+	Stored      Time  `json:"stored"`
+	StoredEpoch int64 `json:"stored_epoch"`
+	// Waiting is how many snapshots were in the queue when the last round began.
+	Waiting int    `json:"waiting"`
+	Rounds  Rounds `json:"rounds"`
+	// Last is the last round that has ended.
+	Last *Round `json:"last,omitempty"`
+}
+
+// Rounds counts rounds by how they have ended.
+type Rounds struct {
+	// Stored includes those that were stored in part.
+	Stored  int64 `json:"stored"`
+	Partial int64 `json:"partial"`
+	Dropped int64 `json:"dropped"`
+	Skipped int64 `json:"skipped"`
+}
+
+// Round is a round that has ended.
+type Round struct {
+	// Outcome is "stored", "partial", "dropped" or "skipped".
+	Outcome string `json:"outcome"`
+	// Cause says why, unless it was stored.
+	Cause    string  `json:"cause,omitempty"`
+	Ended    Time    `json:"ended"`
+	Duration Seconds `json:"duration"`
+	Skew     Seconds `json:"skew"`
+	// Sockets is how many were asked, Failed how many of them have failed.
+	Sockets int `json:"sockets"`
+	Failed  int `json:"failed"`
+	// Failures names those that have failed, but not all if there are many.
+	Failures []Failure `json:"failures,omitempty"`
+}
+
+// Failure is a socket that has failed.
+type Failure struct {
+	Socket string `json:"socket"`
+	Cause  string `json:"cause"`
+}
+
+// Process is how haproxystats-process fares.
+type Process struct {
+	Workers Workers `json:"workers"`
+	// Progress is when a worker got on last.
+	Progress Time `json:"progress"`
+	// Done counts the snapshots done, Last names the last of them.
+	Done int64  `json:"done"`
+	Last string `json:"last,omitempty"`
+	// Waiting is how many snapshots no worker has begun.
+	Waiting int `json:"waiting"`
+	// Oldest is the age of the oldest snapshot, begun or not; 0 for none.
+	Oldest Seconds `json:"oldest"`
+	// Retries counts the tries that got no snapshot done, Corrupt the snapshots
+	// that were given up.
+	Retries int64  `json:"retries"`
+	Corrupt int64  `json:"corrupt"`
+	Sinks   []Sink `json:"sinks"`
+}
+
+// Workers counts the workers of haproxystats-process.
+type Workers struct {
+	Configured int `json:"configured"`
+	// Alive are those that run and are not stuck.
+	Alive int `json:"alive"`
+	// Busy are those that hold a snapshot.
+	Busy int `json:"busy"`
+}
+
+// Sink is how a sink fares.
+type Sink struct {
+	Name string `json:"name"`
+	// Reachable tells that the last try to deliver was confirmed, or that there
+	// was none yet.
+	Reachable bool `json:"reachable"`
+	// Down is when the first try failed since the last that did not, and Cause
+	// why; for a sink that is reachable, neither is there.
+	Down  Time   `json:"down,omitempty"`
+	Cause string `json:"cause,omitempty"`
+	// Confirmed is when the last batch was confirmed.
+	Confirmed Time `json:"confirmed"`
+	// Batches, Metrics and Bytes count what has been confirmed.
+	Batches int64 `json:"batches"`
+	Metrics int64 `json:"metrics"`
+	Bytes   int64 `json:"bytes"`
+	// Failures counts the tries that were not, Skipped the metrics that were
+	// left out as unfit.
+	Failures int64 `json:"failures"`
+	Skipped  int64 `json:"skipped"`
+	// Queue is the sink's own, if it has one.
+	Queue *Queue `json:"queue,omitempty"`
+}
+
+// Queue is what waits for a sink.
+type Queue struct {
+	Batches int64 `json:"batches"`
+	Metrics int64 `json:"metrics"`
+	Bytes   int64 `json:"bytes"`
+	// Age is that of the oldest snapshot; 0 for none.
+	Age Seconds `json:"age"`
+	// Resent counts the batches delivered out of the queue, Dropped the metrics
+	// that were lost, Corrupt the batches that were found damaged.
+	Resent  int64 `json:"resent"`
+	Dropped int64 `json:"dropped"`
+	Corrupt int64 `json:"corrupt"`
+}
+
+// Time is a point of time in seconds since 1970, to the millisecond; 0 stands
+// for never.
+type Time float64
+
+// At returns t as a Time.
+func At(t time.Time) Time {
+	if t.IsZero() {
+		return 0
+	}
+	return Time(float64(t.UnixMilli()) / 1000)
+}
+
+// Seconds is a length of time.
+type Seconds float64
+
+// For returns d in seconds, to the millisecond.
+func For(d time.Duration) Seconds {
+	return Seconds(float64(d.Round(time.Millisecond).Milliseconds()) / 1000)
+}
+
+// Since returns how long t was ago when the document was made; 0 if it was not
+// yet.
+func (d Document) Since(t Time) Seconds { return Seconds(max(0, float64(d.Now-t))) }
