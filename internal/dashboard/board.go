@@ -1,0 +1,169 @@
+package dashboard
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"haproxystats/internal/metric"
+)
+
+// board is one dashboard.
+type board struct {
+	name  string // of its file and in its address
+	title string
+	about string
+	vars  []variable // besides namespace and host
+	rows  []row
+}
+
+// row is a line of panels below a heading.
+type row struct {
+	title  string
+	panels []panel
+}
+
+// panel is a graph or a single number.
+type panel struct {
+	title   string
+	why     string // what to do with it, where the fields' own words don't say
+	lines   []line
+	kind    kind
+	stacked bool
+	alarm   alarm
+	colors  []string // of the lines, where they mean something
+	ceiling float64  // of the scale; 0 for none
+}
+
+// kind says how a panel looks.
+type kind uint8
+
+const (
+	graph  kind = iota
+	number      // the last value, in large
+)
+
+// alarm is from what value on a panel is yellow and red; the zero value is
+// never.
+type alarm struct {
+	warn, crit float64
+	low        bool // small values are the bad ones
+}
+
+func above(warn, crit float64) alarm { return alarm{warn: warn, crit: crit} }
+func below(warn, crit float64) alarm { return alarm{warn: warn, crit: crit, low: true} }
+
+// boards are all dashboards in the order of their menu.
+func boards() []board {
+	return []board{overview(), frontends(), backends(), servers(), self()}
+}
+
+// mostPanels is what fits into one look and a bit of scrolling.
+const mostPanels = 20
+
+// drawn is a panel with all that the catalogue says of it.
+type drawn struct {
+	panel
+	queries []query
+	unit    unit
+}
+
+// draw looks the fields of a panel up.
+func (c Catalogue) draw(p panel) (drawn, error) {
+	d := drawn{panel: p}
+	for _, l := range p.lines {
+		q, err := c.look(l)
+		if err != nil {
+			return drawn{}, fmt.Errorf("panel %q: %w", p.title, err)
+		}
+		if u := q.unit(); len(d.queries) > 0 && u != d.unit {
+			return drawn{}, fmt.Errorf("panel %q: %s is in %q, the others are in %q", p.title, q.fields[0], u.words, d.unit.words)
+		} else {
+			d.unit = u
+		}
+		d.queries = append(d.queries, q)
+	}
+	named := !slices.ContainsFunc(p.lines, func(l line) bool { return l.label == "" })
+	if len(p.lines) > 1 && !named {
+		return drawn{}, fmt.Errorf("panel %q: one of several lines has no name", p.title)
+	}
+	if len(p.colors) > 0 && len(p.colors) != len(p.lines) {
+		return drawn{}, fmt.Errorf("panel %q: %d colors for %d lines", p.title, len(p.colors), len(p.lines))
+	}
+	if p.kind == number && (len(p.lines) != 1 || !named) {
+		return drawn{}, fmt.Errorf("panel %q: a number is of one line with a name", p.title)
+	}
+	return d, nil
+}
+
+// help says what the panel shows, in Markdown.
+func (d drawn) help() string {
+	var parts []string
+	if d.why != "" {
+		parts = append(parts, d.why)
+	}
+	seen := map[string]bool{}
+	for _, q := range d.queries {
+		columns := q.columns
+		if q.of != "" {
+			columns = append(slices.Clip(columns), q.limit)
+		}
+		for _, c := range columns {
+			if seen[c.Name] {
+				continue
+			}
+			seen[c.Name] = true
+			text := "`" + c.Name + "`: " + c.Help + "."
+			if v := since(q.scope, c.Name); v != "" {
+				text += " Since HAProxy " + v + "."
+			}
+			parts = append(parts, text)
+		}
+	}
+	return strings.Join(parts, "\n\n")
+}
+
+// unit is a unit in words, and the one of Grafana's that formats it.
+type unit struct{ words, grafana string }
+
+// unit says what the numbers of a line are.
+func (q query) unit() unit {
+	c := q.columns[0]
+	switch q.form {
+	case share:
+		return unit{"percent", "percent"}
+	case reporters:
+		return unit{"hosts", "none"}
+	case reported:
+		return unit{"", "none"}
+	case perMinute:
+		return unit{c.Unit + " per minute", "cpm"}
+	}
+	if c.Kind == metric.Counter {
+		return rate(c.Unit)
+	}
+	if per, ok := strings.CutSuffix(c.Unit, " per second"); ok {
+		return rate(per)
+	}
+	if known, ok := levels[c.Unit]; ok {
+		return unit{c.Unit, known}
+	}
+	return unit{c.Unit, "short"}
+}
+
+// levels are Grafana's names of units.
+var levels = map[string]string{
+	"bytes": "bytes", "megabytes": "mbytes", "seconds": "s", "milliseconds": "ms", "percent": "percent",
+}
+
+// rate is the unit of so many a second.
+func rate(of string) unit {
+	words := strings.TrimSpace(of + " per second")
+	switch of {
+	case "bytes":
+		return unit{words, "Bps"}
+	case "requests", "responses":
+		return unit{words, "reqps"}
+	}
+	return unit{words, "cps"}
+}

@@ -1,0 +1,63 @@
+package dashboard
+
+// frontends is about what clients see.
+func frontends() board {
+	return board{
+		name: "frontend", title: "HAProxy: frontends",
+		about: "What clients do, and what they get. Frontends of the same name are added up over the hosts.",
+		vars:  []variable{varFrontend},
+		rows: []row{
+			{"Now", []panel{
+				{title: "Requests", kind: number, lines: []line{front("req_tot").total("requests")}},
+				{title: "Sessions", kind: number, lines: []line{front("scur").total("sessions")}},
+				{
+					title: "Sessions of the limit", kind: number, alarm: above(70, 90), why: "Of the fullest frontend.",
+					lines: []line{front("scur").percentOf("slim").highest("of the limit")},
+				},
+				{
+					title: "4xx", kind: number, alarm: above(10, 30), why: "Share of requests that ended in a status of 400 to 499.",
+					lines: []line{front("hrsp_4xx").percentOf("req_tot").total("4xx")},
+				},
+				{
+					title: "5xx", kind: number, alarm: above(1, 5), why: "Share of requests that ended in a status of 500 to 599.",
+					lines: []line{front("hrsp_5xx").percentOf("req_tot").total("5xx")},
+				},
+				{title: "Bytes to clients", kind: number, lines: []line{front("bout").total("to clients")}},
+			}},
+			{"Requests", []panel{
+				{title: "Requests", lines: []line{front("req_tot")}},
+				{title: "Responses by status", stacked: true, lines: byStatus(front), colors: statusColors},
+				{title: "Share of 4xx", alarm: above(10, 30), lines: []line{front("hrsp_4xx").percentOf("req_tot")}},
+				{title: "Share of 5xx", alarm: above(1, 5), lines: []line{front("hrsp_5xx").percentOf("req_tot")}},
+				{title: "Bad requests", why: "Many of them: a client that is broken, or a time-out that is too short.", lines: []line{front("ereq")}},
+				{
+					title: "Requests without a server", colors: []string{blue, red},
+					why: "What HAProxy answers itself, and what its rules refuse.",
+					lines: []line{
+						front("intercepted").total("answered by HAProxy"), front("dreq").total("refused by rules"),
+					},
+				},
+			}},
+			{"Sessions and connections", []panel{
+				{title: "Sessions", lines: []line{front("scur")}},
+				{title: "Sessions of the limit", alarm: above(70, 90), lines: []line{front("scur").percentOf("slim")}},
+				{title: "New sessions", lines: []line{front("stot")}},
+				{title: "New connections", lines: []line{front("conn_tot")}},
+				{
+					title: "Refused connections", colors: []string{orange, red},
+					lines: []line{front("dcon").total("at the connection"), front("dses").total("at the session")},
+				},
+			}},
+			{"Bytes", []panel{
+				{title: "From clients", lines: []line{front("bin")}},
+				{title: "To clients", lines: []line{front("bout")}},
+				{
+					title: "Compression", colors: []string{blue, green, gray},
+					lines: []line{
+						front("comp_in").total("given"), front("comp_out").total("made of it"), front("comp_byp").total("bypassed"),
+					},
+				},
+			}},
+		},
+	}
+}

@@ -1,0 +1,46 @@
+// Command gen writes what package dashboard makes below contrib/. `go generate
+// ./internal/dashboard` runs it.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"haproxystats/internal/dashboard"
+)
+
+// contrib is seen from the directory that go generate runs in.
+const contrib = "../../contrib"
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "gen:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	c, err := dashboard.Metrics()
+	if err != nil {
+		return err
+	}
+	for dir, files := range map[string]func(dashboard.Catalogue) (map[string][]byte, error){
+		"grafana": dashboard.Grafana,
+	} {
+		made, err := files(c)
+		if err != nil {
+			return err
+		}
+		dir = filepath.Join(contrib, dir)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		for name, text := range made {
+			if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,309 @@
+package dashboard
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+)
+
+// object is a JSON object; its keys are written in alphabetical order.
+type object = map[string]any
+
+const (
+	// schemaVersion is that of Grafana 10.4 and 11; later ones migrate it.
+	schemaVersion = 39
+	grafanaSince  = "10.4.0"
+	// source is a variable, as panels refer to it: with it a dashboard works
+	// whether it is imported, provisioned or fetched, and can change sources.
+	source = "${DS_GRAPHITE}"
+	// mostLines is how many of the series that stand for one thing each are drawn.
+	mostLines = 20
+	// wide is the width of Grafana's grid.
+	wide = 24
+)
+
+var datasource = object{"type": "graphite", "uid": source}
+
+// variable is a choice at the top of a dashboard, made by a metric query.
+type variable struct {
+	name, label, query, regex string
+	one                       bool // exactly one value; else several or all
+}
+
+// The variables. The first two find what is haproxystats's among all else that
+// a Graphite may hold.
+var (
+	varNamespace = variable{name: "namespace", label: "Namespace", query: "expand(*.*.haproxy)", regex: `/^(.+)\.[^.]+\.haproxy$/`, one: true}
+	varHost      = variable{name: "host", label: "Host", query: "expand($namespace.*.haproxy)", regex: `/([^.]+)\.haproxy$/`}
+	varFrontend  = variable{name: "frontend", label: "Frontend", query: "$namespace.$host.haproxy.frontend.*"}
+	varBackend   = variable{name: "backend", label: "Backend", query: "$namespace.$host.haproxy.backend.*"}
+	varServer    = variable{name: "server", label: "Server", query: "$namespace.$host.haproxy.backend.$backend.server.*"}
+)
+
+// Grafana returns the dashboards as files by name, to be imported.
+func Grafana(c Catalogue) (map[string][]byte, error) {
+	files := make(map[string][]byte)
+	for _, b := range boards() {
+		o, err := b.grafana(c)
+		if err != nil {
+			return nil, fmt.Errorf("dashboard %s: %w", b.name, err)
+		}
+		var out bytes.Buffer
+		e := json.NewEncoder(&out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		if err := e.Encode(o); err != nil {
+			return nil, fmt.Errorf("dashboard %s: %w", b.name, err)
+		}
+		files[b.name+".json"] = out.Bytes()
+	}
+	return files, nil
+}
+
+// names are patterns for what the dashboard has no variable of.
+func (b board) names() names {
+	n := names{root: "$namespace.$host.haproxy", frontend: "*", backend: "*", server: "*"}
+	for _, v := range b.vars {
+		switch v.name {
+		case varFrontend.name:
+			n.frontend = "$frontend"
+		case varBackend.name:
+			n.backend = "$backend"
+		case varServer.name:
+			n.server = "$server"
+		}
+	}
+	return n
+}
+
+func (b board) grafana(c Catalogue) (object, error) {
+	panels, err := b.panels(c)
+	if err != nil {
+		return nil, err
+	}
+	variables := []object{{
+		"name": "DS_GRAPHITE", "label": "Graphite", "type": "datasource", "query": "graphite", "regex": "",
+		"hide": 0, "includeAll": false, "multi": false, "options": []object{}, "refresh": 1, "skipUrlSync": false,
+		"current": object{},
+	}}
+	for _, v := range append([]variable{varNamespace, varHost}, b.vars...) {
+		variables = append(variables, v.grafana())
+	}
+	return object{
+		"__requires": []object{
+			{"type": "grafana", "id": "grafana", "name": "Grafana", "version": grafanaSince},
+			{"type": "datasource", "id": "graphite", "name": "Graphite", "version": "1.0.0"},
+			{"type": "panel", "id": "stat", "name": "Stat", "version": ""},
+			{"type": "panel", "id": "timeseries", "name": "Time series", "version": ""},
+		},
+		"annotations":   object{"list": []object{}},
+		"description":   b.about,
+		"editable":      true,
+		"graphTooltip":  1, // one cross-hair over all panels
+		"id":            nil,
+		"links":         []object{menu()},
+		"panels":        panels,
+		"refresh":       "30s",
+		"schemaVersion": schemaVersion,
+		"tags":          []string{"haproxy", "haproxystats"},
+		"templating":    object{"list": variables},
+		"time":          object{"from": "now-1h", "to": "now"},
+		"timepicker":    object{},
+		"timezone":      "",
+		"title":         b.title,
+		"uid":           "haproxystats-" + b.name,
+		"version":       1,
+	}, nil
+}
+
+// menu leads to the other dashboards, with the same choices and time.
+func menu() object {
+	return object{
+		"type": "dashboards", "title": "HAProxy", "tags": []string{"haproxystats"}, "icon": "external link",
+		"asDropdown": false, "includeVars": true, "keepTime": true, "targetBlank": false, "tooltip": "", "url": "",
+	}
+}
+
+func (v variable) grafana() object {
+	o := object{
+		"name": v.name, "label": v.label, "type": "query", "datasource": datasource,
+		"definition": v.query, "query": object{"queryType": "Default", "refId": "GraphiteVariableQueryEditor-VariableQuery", "target": v.query},
+		"regex": v.regex, "refresh": 2, "sort": 1, "hide": 0, "skipUrlSync": false, "options": []object{},
+		"includeAll": !v.one, "multi": !v.one, "current": object{},
+	}
+	if !v.one {
+		o["allValue"] = "*"
+		o["current"] = object{"selected": true, "text": []string{"All"}, "value": []string{"$__all"}}
+	}
+	return o
+}
+
+// panels lays the panels out, row by row.
+func (b board) panels(c Catalogue) ([]object, error) {
+	var out []object
+	y, count := 0, 0
+	add := func(o object, x, w, h int) {
+		o["id"] = len(out) + 1
+		o["gridPos"] = object{"x": x, "y": y, "w": w, "h": h}
+		out = append(out, o)
+	}
+	for _, r := range b.rows {
+		add(object{"type": "row", "title": r.title, "collapsed": false, "panels": []object{}}, 0, wide, 1)
+		y++
+		for _, line := range r.shelves() {
+			height := 0
+			for i, p := range line {
+				d, err := c.draw(p)
+				if err != nil {
+					return nil, err
+				}
+				w := wide / len(line)
+				height = max(height, p.height())
+				add(d.grafana(b.names()), i*w, w, p.height())
+				count++
+			}
+			y += height
+		}
+	}
+	if count > mostPanels {
+		return nil, fmt.Errorf("%d panels, at most %d fit", count, mostPanels)
+	}
+	return out, nil
+}
+
+// shelves are the panels that stand side by side: numbers all together, graphs
+// by two or three.
+func (r row) shelves() [][]panel {
+	across := 2
+	switch n := len(r.panels); {
+	case r.panels[0].kind == number:
+		across = n
+	case n%3 == 0:
+		across = 3
+	case n == 5:
+		return [][]panel{r.panels[:2], r.panels[2:]}
+	}
+	var out [][]panel
+	for rest := r.panels; len(rest) > 0; {
+		n := min(across, len(rest))
+		out, rest = append(out, rest[:n]), rest[n:]
+	}
+	return out
+}
+
+func (p panel) height() int {
+	if p.kind == number {
+		return 4
+	}
+	return 8
+}
+
+func (d drawn) grafana(n names) object {
+	var targets []object
+	for i, q := range d.queries {
+		t := q.target(n)
+		if d.kind == graph && q.label == "" {
+			pick := "highestAverage"
+			if d.alarm.low {
+				pick = "lowestAverage"
+			}
+			t = fmt.Sprintf("%s(%s, %d)", pick, t, mostLines)
+		}
+		targets = append(targets, object{
+			"datasource": datasource, "refId": string(rune('A' + i)), "target": t, "textEditor": true,
+		})
+	}
+	o := object{
+		"title": d.title, "description": d.help(), "datasource": datasource, "targets": targets, "transparent": false,
+	}
+	if d.kind == number {
+		d.stat(o)
+	} else {
+		d.timeseries(o)
+	}
+	return o
+}
+
+func (d drawn) stat(o object) {
+	o["type"] = "stat"
+	o["fieldConfig"] = object{
+		"defaults": object{
+			"color": object{"mode": "thresholds"}, "unit": d.unit.grafana, "thresholds": d.alarm.grafana(), "mappings": []object{},
+			"noValue": "–",
+		},
+		"overrides": []object{},
+	}
+	color := "value"
+	if d.alarm != (alarm{}) {
+		color = "background"
+	}
+	o["options"] = object{
+		"colorMode": color, "graphMode": "area", "justifyMode": "auto", "orientation": "auto", "textMode": "value", "wideLayout": true,
+		"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false},
+	}
+}
+
+func (d drawn) timeseries(o object) {
+	stacking, fill, width := "none", 8, 1
+	if d.stacked {
+		stacking, fill = "normal", 60
+	}
+	lines := "off"
+	if d.alarm != (alarm{}) {
+		lines = "dashed"
+	}
+	defaults := object{
+		"color": object{"mode": "palette-classic"}, "unit": d.unit.grafana, "min": 0, "thresholds": d.alarm.grafana(),
+		"mappings": []object{},
+		"custom": object{
+			"axisLabel": d.unit.axis(), "axisPlacement": "auto", "axisBorderShow": false, "axisCenteredZero": false, "axisColorMode": "text",
+			"drawStyle": "line", "lineInterpolation": "linear", "lineWidth": width, "fillOpacity": fill, "gradientMode": "none",
+			"showPoints": "never", "pointSize": 4, "barAlignment": 0, "insertNulls": false,
+			// A round that is missing does not tear a line; a minute does.
+			"spanNulls":         60000,
+			"scaleDistribution": object{"type": "linear"},
+			"stacking":          object{"group": "A", "mode": stacking},
+			"thresholdsStyle":   object{"mode": lines},
+			"hideFrom":          object{"legend": false, "tooltip": false, "viz": false},
+		},
+	}
+	if d.ceiling > 0 {
+		defaults["max"] = d.ceiling
+	}
+	overrides := []object{}
+	for i, color := range d.colors {
+		overrides = append(overrides, object{
+			"matcher":    object{"id": "byName", "options": d.queries[i].label},
+			"properties": []object{{"id": "color", "value": object{"mode": "fixed", "fixedColor": color}}},
+		})
+	}
+	o["type"] = "timeseries"
+	o["fieldConfig"] = object{"defaults": defaults, "overrides": overrides}
+	o["options"] = object{
+		"legend":  object{"displayMode": "table", "placement": "bottom", "showLegend": true, "calcs": []string{"mean", "max", "lastNotNull"}},
+		"tooltip": object{"mode": "multi", "sort": "desc"},
+	}
+}
+
+// axis is the unit in words where the numbers don't show it.
+func (u unit) axis() string {
+	switch u.grafana {
+	case "short", "cps", "cpm":
+		return u.words
+	}
+	return ""
+}
+
+func (a alarm) grafana() object {
+	steps := []object{{"color": green, "value": nil}}
+	switch {
+	case a == alarm{}:
+	case a.low: // from below: red, yellow, green
+		steps = []object{{"color": red, "value": nil}, {"color": yellow, "value": a.crit}, {"color": green, "value": a.warn}}
+	default:
+		steps = append(steps, object{"color": yellow, "value": a.warn}, object{"color": red, "value": a.crit})
+	}
+	return object{"mode": "absolute", "steps": steps}
+}
+

@@ -1,0 +1,115 @@
+package dashboard
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing/fstest"
+
+	"haproxystats/internal/aggregate"
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/metric"
+	"haproxystats/internal/selfstat"
+	"haproxystats/internal/snapshot"
+)
+
+// Catalogue is all that can be sent, by scope and name.
+type Catalogue map[metric.Scope]map[string]metric.Column
+
+// Metrics returns the catalogue: what is made of a snapshot in which HAProxy
+// fills every field it has ever had, and what is said of the work on it with
+// Graphite as the sink.
+func Metrics() (Catalogue, error) {
+	a := aggregate.New(aggregate.Options{Percentages: true})
+	a.Reset()
+	var r snapshot.Reader
+	report, err := r.Read(everything(), a)
+	if err != nil {
+		return nil, fmt.Errorf("read the snapshot with every field: %w", err)
+	}
+	if len(report.BadFiles) > 0 {
+		return nil, fmt.Errorf("read the snapshot with every field: %w", report.BadFiles[0])
+	}
+	c := make(Catalogue)
+	for _, t := range a.Batch(0).Tables {
+		for _, column := range t.Columns() {
+			c.add(t.Scope(), column)
+		}
+	}
+	for _, column := range slices.Concat(selfstat.Columns(), selfstat.Sink{Name: "graphite", Queued: true}.Columns()) {
+		c.add(metric.Self, column)
+	}
+	return c, nil
+}
+
+func (c Catalogue) add(s metric.Scope, column metric.Column) {
+	if c[s] == nil {
+		c[s] = make(map[string]metric.Column)
+	}
+	c[s][column.Name] = column
+}
+
+// Lookup finds a metric by its name in the paths.
+func (c Catalogue) Lookup(s metric.Scope, name string) (metric.Column, error) {
+	if column, ok := c[s][name]; ok {
+		return column, nil
+	}
+	return metric.Column{}, fmt.Errorf("there is no %s metric %s, only %s", s, name,
+		strings.Join(slices.Sorted(maps.Keys(c[s])), " "))
+}
+
+// everything is a snapshot with a row of each kind and a 1 in every field that
+// can hold a number.
+func everything() fstest.MapFS {
+	var info bytes.Buffer
+	for _, f := range haproxy.InfoFields() {
+		fmt.Fprintf(&info, "%s: 1\n", f.Name)
+	}
+	info.WriteByte('\n')
+
+	var stat bytes.Buffer
+	stat.WriteString("# ")
+	for _, f := range haproxy.StatFields() {
+		stat.WriteString(f.Name + ",")
+	}
+	for kind, names := range []map[string]string{
+		{"pxname": "f", "svname": "FRONTEND"}, {"pxname": "b", "svname": "BACKEND"}, {"pxname": "b", "svname": "s"},
+	} {
+		stat.WriteByte('\n')
+		names["type"] = fmt.Sprint(kind)
+		for _, f := range haproxy.StatFields() {
+			stat.WriteString(value(f, names[f.Name]) + ",")
+		}
+	}
+	stat.WriteString("\n\n")
+	return fstest.MapFS{
+		"all" + snapshot.InfoSuffix: {Data: info.Bytes()},
+		"all" + snapshot.StatSuffix: {Data: stat.Bytes()},
+	}
+}
+
+// value is 1 for a number and what is given for a name.
+func value(f haproxy.Field, name string) string {
+	if f.Combine == haproxy.Never {
+		return name
+	}
+	return "1"
+}
+
+// since returns the first HAProxy that has a metric, or "" where all have it or
+// HAProxy does not make it.
+func since(s metric.Scope, name string) string {
+	find := haproxy.LookupStat
+	if s == metric.Daemon {
+		find = haproxy.LookupInfo
+	}
+	if f, ok := find(name); ok && f.Since != oldest {
+		return f.Since
+	}
+	return ""
+}
+
+// oldest is the first HAProxy that haproxystats knows.
+const oldest = "1.6"

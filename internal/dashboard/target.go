@@ -1,0 +1,169 @@
+package dashboard
+
+import (
+	"fmt"
+	"strings"
+
+	"haproxystats/internal/metric"
+)
+
+// aggregation makes one value of several; Graphite knows it by this name.
+type aggregation string
+
+const (
+	sum     aggregation = "sum"
+	average aggregation = "average"
+	highest aggregation = "max"
+	lowest  aggregation = "min"
+)
+
+// names are what stands in paths for the names of things: patterns, or the
+// variables of whatever reads the target.
+type names struct {
+	root                      string // the path up to and with "haproxy"
+	frontend, backend, server string
+}
+
+// path returns the path of a metric.
+func (n names) path(s metric.Scope, field string) string {
+	switch s {
+	case metric.Daemon:
+		return n.root + ".daemon." + field
+	case metric.Frontend:
+		return n.root + ".frontend." + n.frontend + "." + field
+	case metric.Backend:
+		return n.root + ".backend." + n.backend + "." + field
+	case metric.Server:
+		return n.root + ".backend." + n.backend + ".server." + n.server + "." + field
+	case metric.Self:
+		return n.root + ".haproxystats." + field
+	}
+	panic("unreachable: " + s.String() + " is in no table")
+}
+
+// nodes are the places in a path by which series are grouped. They are counted
+// from the end, as a namespace may have several parts.
+var nodes = map[metric.Scope]map[grouping][]string{
+	metric.Daemon:   {hosts: {"-4"}, where: {"-4"}},
+	metric.Frontend: {each: {"-2"}, hosts: {"-5"}, where: {"-5", "-2"}},
+	metric.Backend:  {each: {"-2"}, hosts: {"-5"}, where: {"-5", "-2"}},
+	metric.Server:   {each: {"-4", "-2"}, hosts: {"-7"}, where: {"-7", "-4", "-2"}},
+	metric.Self:     {hosts: {"-4"}, where: {"-4"}},
+}
+
+// query is a line with what the catalogue says of its fields.
+type query struct {
+	line
+	columns []metric.Column
+	limit   metric.Column // of line.of
+}
+
+// look finds the fields of a line.
+func (c Catalogue) look(l line) (query, error) {
+	q := query{line: l}
+	for _, f := range l.fields {
+		column, err := c.Lookup(l.scope, f)
+		if err != nil {
+			return query{}, err
+		}
+		q.columns = append(q.columns, column)
+	}
+	for _, column := range q.columns {
+		if column.Kind != q.columns[0].Kind || column.Unit != q.columns[0].Unit {
+			return query{}, fmt.Errorf("%s and %s are not of a kind", q.columns[0].Name, column.Name)
+		}
+	}
+	if l.of != "" {
+		limit, err := c.Lookup(l.scope, l.of)
+		if err != nil {
+			return query{}, err
+		}
+		if limit.Kind != q.columns[0].Kind {
+			return query{}, fmt.Errorf("%s is no limit of %s", l.of, q.columns[0].Name)
+		}
+		q.limit = limit
+	}
+	if l.form == perMinute && q.columns[0].Kind != metric.Counter {
+		return query{}, fmt.Errorf("%s is no counter", q.columns[0].Name)
+	}
+	return q, nil
+}
+
+// target returns the Graphite expression.
+func (q query) target(n names) string {
+	var t string
+	switch q.form {
+	case reporters:
+		t = "countSeries(removeEmptySeries(" + n.path(q.scope, q.fields[0]) + "))"
+	case share:
+		t = "asPercent(" + q.group(n, q.fields...) + ", " + q.group(n, q.of)
+		for i := range nodes[q.scope][q.by] { // the names of the groups have a node for each
+			t += fmt.Sprintf(", %d", i)
+		}
+		t += ")"
+	case lacking:
+		t = "diffSeries(" + q.group(n, q.of) + ", " + q.group(n, q.fields...) + ")"
+	case perMinute:
+		t = "scale(" + q.group(n, q.fields...) + ", 60)"
+	default:
+		t = q.group(n, q.fields...)
+	}
+	if q.worst != "" {
+		t = string(q.worst) + "Series(" + t + ")"
+	}
+	if q.label != "" {
+		return "alias(" + t + ", '" + q.label + "')"
+	}
+	if q.form == share || q.form == perMinute {
+		return "aliasByNode(" + t + ", " + strings.Join(counted(len(nodes[q.scope][q.by])), ", ") + ")"
+	}
+	return t
+}
+
+// group returns an expression for the series of the fields added up, named by
+// what they stand for.
+func (q query) group(n names, fields ...string) string {
+	field := fields[0]
+	if len(fields) > 1 {
+		field = "{" + strings.Join(fields, ",") + "}"
+	}
+	t := n.path(q.scope, field)
+	switch {
+	case q.form == reported:
+		t = "isNonNull(" + t + ")"
+	case q.columns[0].Kind == metric.Counter:
+		t = "perSecond(" + t + ")"
+	}
+	if q.by == all {
+		return string(q.aggregation()) + "Series(" + t + ")"
+	}
+	at := nodes[q.scope][q.by]
+	if len(at) == 1 {
+		return fmt.Sprintf("groupByNode(%s, %s, '%s')", t, at[0], q.aggregation())
+	}
+	return fmt.Sprintf("groupByNodes(%s, '%s', %s)", t, q.aggregation(), strings.Join(at, ", "))
+}
+
+// aggregation says how values of several hosts, or of several fields, combine:
+// as the values of several processes do. Of our own times the longest counts.
+func (q query) aggregation() aggregation {
+	c := q.columns[0]
+	switch {
+	case len(q.fields) > 1:
+		return sum
+	case q.scope == metric.Self && c.Unit == "seconds", c.Combine == metric.Max:
+		return highest
+	case c.Combine == metric.Mean:
+		return average
+	}
+	return sum
+}
+
+// counted returns the numbers from 0 to n-1.
+func counted(n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprint(i)
+	}
+	return out
+}

@@ -1,0 +1,176 @@
+package dashboards
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"haproxystats/test/dashboards/stage"
+)
+
+// grafanaDashboard is what Grafana acts on.
+type grafanaDashboard struct {
+	UID        string
+	Title      string
+	Templating struct{ List []grafanaVariable }
+	Panels     []grafanaPanel
+}
+
+type grafanaPanel struct {
+	Type, Title, Description string
+	Targets                  []struct{ RefID, Target string }
+}
+
+type grafanaVariable struct {
+	Name, Type, Regex, AllValue string
+	Query                       json.RawMessage // an object where Type is "query"
+	Multi                       bool
+}
+
+func readGrafana(t *testing.T) map[string]grafanaDashboard {
+	t.Helper()
+	files, err := filepath.Glob("../../contrib/grafana/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no dashboards", err)
+	}
+	all := make(map[string]grafanaDashboard)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d grafanaDashboard
+		if err := json.Unmarshal(text, &d); err != nil {
+			t.Fatal(file, err)
+		}
+		all[filepath.Base(file)] = d
+	}
+	return all
+}
+
+func testGrafana(ctx context.Context, t *testing.T, g *stage.Graphite) {
+	uids := make(map[string]string)
+	for name, d := range readGrafana(t) {
+		if other, ok := uids[d.UID]; ok || d.UID == "" {
+			t.Errorf("%s and %s have the uid %q", name, other, d.UID)
+		}
+		uids[d.UID] = name
+		t.Run(name, func(t *testing.T) { testDashboard(ctx, t, g, d) })
+	}
+}
+
+// testDashboard wants numbers for every target, whatever is chosen.
+func testDashboard(ctx context.Context, t *testing.T, g *stage.Graphite, d grafanaDashboard) {
+	// One by one, as many as there are, and the word for all.
+	choices := map[string]choice{"first": {}, "each": {}, "all": {}}
+	for _, v := range d.Templating.List {
+		if v.Type != "query" {
+			continue
+		}
+		values, err := v.values(ctx, g, choices["all"])
+		if err != nil {
+			t.Fatalf("variable %s: %v", v.Name, err)
+		}
+		if len(values) == 0 {
+			t.Fatalf("variable %s has no values", v.Name)
+		}
+		first, err := v.values(ctx, g, choices["first"])
+		if err != nil || len(first) == 0 {
+			t.Fatalf("variable %s has no values for the first of all others: %v", v.Name, err)
+		}
+		choices["first"][v.Name] = first[0]
+		choices["each"][v.Name], choices["all"][v.Name] = values[0], values[0]
+		if v.Multi {
+			choices["each"][v.Name] = "{" + strings.Join(values, ",") + "}"
+			choices["all"][v.Name] = v.AllValue
+		}
+	}
+	asked := 0
+	for _, p := range d.Panels {
+		if p.Type == "row" {
+			continue
+		}
+		if p.Title == "" || p.Description == "" || len(p.Targets) == 0 {
+			t.Errorf("panel %q has no title, description or target", p.Title)
+		}
+		for _, target := range p.Targets {
+			for how, c := range choices {
+				asked++
+				if _, err := answers(ctx, g, c.fill(target.Target)); err != nil {
+					t.Errorf("panel %q, %s chosen: %s: %v", p.Title, how, c.fill(target.Target), err)
+				}
+			}
+		}
+	}
+	if asked == 0 {
+		t.Error("no panels")
+	}
+	// The same with a field that nobody has must not pass.
+	for _, p := range d.Panels {
+		for _, target := range p.Targets {
+			wrong := lastField.ReplaceAllString(choices["all"].fill(target.Target), ".made_up$1")
+			if series, err := answers(ctx, g, wrong); err == nil {
+				t.Errorf("panel %q: %s has %d series, and should have none", p.Title, wrong, len(series))
+			}
+			return
+		}
+	}
+}
+
+// lastField is the last part of each path in a target.
+var lastField = regexp.MustCompile(`\.[A-Za-z0-9_]+([,)])`)
+
+// choice is a value for each variable.
+type choice map[string]string
+
+// fill puts the values in, longest names first, as Grafana does where a name
+// ends with what can't be part of one.
+func (c choice) fill(text string) string {
+	return variableName.ReplaceAllStringFunc(text, func(name string) string {
+		if value, ok := c[name[1:]]; ok {
+			return value
+		}
+		return name
+	})
+}
+
+var variableName = regexp.MustCompile(`\$\w+`)
+
+// values returns what the variable can be, as Grafana finds it.
+func (v grafanaVariable) values(ctx context.Context, g *stage.Graphite, c choice) ([]string, error) {
+	var query struct{ Target string }
+	if err := json.Unmarshal(v.Query, &query); err != nil {
+		return nil, err
+	}
+	var texts []string
+	var err error
+	if pattern, ok := strings.CutPrefix(query.Target, "expand("); ok {
+		texts, err = g.Expand(ctx, c.fill(strings.TrimSuffix(pattern, ")")))
+	} else {
+		texts, err = g.Find(ctx, c.fill(query.Target))
+	}
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]bool)
+	for _, text := range texts {
+		if v.Regex == "" {
+			found[text] = true
+			continue
+		}
+		re, err := regexp.Compile(strings.Trim(v.Regex, "/"))
+		if err != nil {
+			return nil, err
+		}
+		if m := re.FindStringSubmatch(text); m != nil {
+			found[m[1]] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found)), nil
+}

@@ -1,0 +1,99 @@
+package dashboards
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"haproxystats/test/dashboards/stage"
+	"haproxystats/test/real"
+)
+
+const (
+	// deadline bounds the test: it is reached only where something is broken.
+	deadline = 2 * time.Minute
+	// lookback is how many seconds a target is asked for.
+	lookback = 300
+	// enough is how many numbers each load balancer has sent before anything is
+	// asked, so that every rate is one.
+	enough = 6
+)
+
+// TestOnStage has all that asks the one Graphite.
+func TestOnStage(t *testing.T) {
+	tools, err := stage.Named(func(component string) (string, error) { return real.Need(t, component), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugin := real.Need(t, "monitoring-plugins-contrib")
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	t.Cleanup(cancel)
+	s, err := stage.Open(ctx, tools)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	await(ctx, t, s)
+	t.Run("grafana", func(t *testing.T) { testGrafana(ctx, t, s.Graphite) })
+	_ = plugin
+	if err := s.Alive(); err != nil {
+		t.Error(err)
+	}
+}
+
+// await returns when every load balancer has sent enough.
+func await(ctx context.Context, t *testing.T, s *stage.Stage) {
+	t.Helper()
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		series, err := s.Graphite.Render(ctx, stage.Namespace+".*.haproxy.backend.shop.rtime", lookback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ready := 0
+		for _, line := range series {
+			if len(line.Values()) >= enough {
+				ready++
+			}
+		}
+		if ready == len(stage.Hosts) {
+			return
+		}
+		if err := s.Alive(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("wait for the metrics of %d load balancers, there are those of %d: %v", len(stage.Hosts), ready, context.Cause(ctx))
+		case <-ticker.C:
+		}
+	}
+}
+
+// answers returns the series of a target that has a number, or why it is not
+// good for a panel.
+func answers(ctx context.Context, g *stage.Graphite, target string) ([]stage.Series, error) {
+	series, err := g.Render(ctx, target, lookback)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[string]bool)
+	numbers := 0
+	for _, s := range series {
+		if seen[s.Target] {
+			return nil, fmt.Errorf("two series are called %s", s.Target)
+		}
+		seen[s.Target] = true
+		numbers += len(s.Values())
+	}
+	if numbers == 0 {
+		return nil, fmt.Errorf("%d series without a number", len(series))
+	}
+	return series, nil
+}
