@@ -14,10 +14,17 @@ import (
 
 // explain says what was tried, what came of it, and where to look.
 func (p *peer) explain(operation string, err error) error {
-	if hint := advice(err); hint != "" {
-		return &peerError{fmt.Errorf("%s graphite server %s: %w (%s)", operation, p.server, err, hint)}
+	return &peerError{err: fmt.Errorf("%s graphite server %s: %w", operation, p.server, err), hint: advice(err)}
+}
+
+// Advice returns what to do about an error of this package, or nothing, and
+// the error without that.
+func Advice(err error) (hint string, bare error) {
+	var fault *peerError
+	if !errors.As(err, &fault) {
+		return "", err
 	}
-	return &peerError{fmt.Errorf("%s graphite server %s: %w", operation, p.server, err)}
+	return fault.hint, fault.err
 }
 
 func advice(err error) string {

@@ -164,9 +164,18 @@ func cause(ctx context.Context, err error) error {
 }
 
 // peerError is an error that is the peer's, not the batch's.
-type peerError struct{ err error }
+type peerError struct {
+	err  error
+	hint string // what to do; may be empty
+}
 
-func (e *peerError) Error() string { return e.err.Error() }
+func (e *peerError) Error() string {
+	if e.hint == "" {
+		return e.err.Error()
+	}
+	return e.err.Error() + " (" + e.hint + ")"
+}
+
 func (e *peerError) Unwrap() error { return e.err }
 
 // isPeers tells whether another server may do better.

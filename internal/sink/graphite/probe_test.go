@@ -1,0 +1,110 @@
+package graphite
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io/fs"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestProbeSendsNothing(t *testing.T) {
+	for _, confirm := range confirmations {
+		t.Run(string(confirm), func(t *testing.T) {
+			r := newReceiver(t)
+			o := options(t, r.address)
+			o.Confirm = confirm
+			found := ProbeServer(t.Context(), o, o.Servers[0])
+			if found.Err != nil || found.Connect <= 0 || !found.Expires.IsZero() {
+				t.Errorf("%+v", found)
+			}
+			r.stop() // when all connections have been served
+			defer r.start()
+			if lines := r.strange(); len(lines) > 0 || confirm == HalfClose && r.connections() != 1 {
+				t.Errorf("%d connections brought %q", r.connections(), lines)
+			}
+		})
+	}
+}
+
+func TestProbeFindsFaults(t *testing.T) {
+	closed := newReceiver(t)
+	closed.stop()
+	t.Cleanup(closed.start)
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // never accepts, so never closes
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	resetting := newReceiver(t)
+	resetting.arm(fault{how: "reset"})
+
+	for _, test := range []struct {
+		name, address string
+		want          error
+		hint          string
+	}{
+		{"closed", closed.address, syscall.ECONNREFUSED, "check that it runs and listens on that port for the plaintext protocol"},
+		{"silent", mute.Addr().String(), context.DeadlineExceeded, "check the address and the firewalls, or set a longer connect-timeout"},
+		{"reset", resetting.address, syscall.ECONNRESET, "it closed the connection before it had read everything: check its log and its limits"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := options(t, test.address)
+			ctx := t.Context()
+			if test.name == "silent" {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
+				defer cancel()
+			}
+			found := ProbeServer(ctx, o, o.Servers[0])
+			hint, bare := Advice(found.Err)
+			if !errors.Is(found.Err, test.want) || hint != test.hint {
+				t.Errorf("got %v with hint %q", found.Err, hint)
+			}
+			if bare == nil || found.Err.Error() != bare.Error()+" ("+hint+")" {
+				t.Errorf("bare is %v", bare)
+			}
+		})
+	}
+}
+
+func TestProbeTellsWhenCertificatesExpire(t *testing.T) {
+	ours := newAuthority(t, "ours") // good for an hour
+	for name, good := range map[string]time.Duration{"server first": 20 * time.Minute, "authority first": 5 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			r := newTLSReceiver(t, &tls.Config{Certificates: []tls.Certificate{ours.sign("127.0.0.1", good)}})
+			o := options(t, r.address)
+			o.TLS = &TLS{CAFile: newPEMFiles(t).authority(ours)}
+			found := ProbeServer(t.Context(), o, o.Servers[0])
+			left := time.Until(found.Expires)
+			if want := min(good, time.Hour); found.Err != nil || left > want || left < want-time.Minute {
+				t.Errorf("expires in %v, %v; want %v", left, found.Err, want)
+			}
+		})
+	}
+}
+
+func TestOwnExpiry(t *testing.T) {
+	files := newPEMFiles(t)
+	own := TLS{}
+	if at, err := own.OwnExpiry(); !at.IsZero() || err != nil {
+		t.Error(at, err)
+	}
+	own.CertFile, own.KeyFile = files.pair(newAuthority(t, "ours").sign("us", 20*time.Minute))
+	at, err := own.OwnExpiry()
+	if left := time.Until(at); err != nil || left > 20*time.Minute || left < 19*time.Minute {
+		t.Error(left, err)
+	}
+	own.CertFile = own.KeyFile
+	if _, err := own.OwnExpiry(); err == nil || !strings.Contains(err.Error(), "holds no certificate") {
+		t.Error(err)
+	}
+	own.CertFile = "/does/not/exist"
+	if _, err := own.OwnExpiry(); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
