@@ -81,7 +81,7 @@ func TestMakeTargets(t *testing.T) {
 	named := 0
 	for _, d := range documents(t) {
 		for _, code := range d.code {
-			for _, m := range regexp.MustCompile(`(?m)(?:^|[\s;&])make ([a-z][a-z-]*)`).FindAllStringSubmatch(code, -1) {
+			for _, m := range regexp.MustCompile(`(?m)(?:^|[;&] ?)make ([a-z][a-z-]*)`).FindAllStringSubmatch(code, -1) {
 				named++
 				if !regexp.MustCompile(`(?m)^` + m[1] + `:`).Match(makefile) {
 					t.Errorf("%s: there is no target %s", d.path, m[1])
