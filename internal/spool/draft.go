@@ -119,6 +119,9 @@ func (d *Draft) Commit(r Round) error {
 	if err := d.sync(); err != nil {
 		return fmt.Errorf("commit %s: %w", d.path, err)
 	}
+	if err := d.w.checkNoLinks(); err != nil {
+		return fmt.Errorf("commit %s: %w", d.path, err)
+	}
 	d.w.noteNewest(d.name)
 	err := rename(d.path, d.final)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -190,7 +193,10 @@ func (d *Draft) Discard() error {
 	if d.done {
 		return nil
 	}
-	err := os.RemoveAll(d.path)
+	err := checkNoLink(d.w.tmp)
+	if err == nil {
+		err = os.RemoveAll(d.path)
+	}
 	d.finish(err != nil)
 	if err != nil {
 		return fmt.Errorf("discard %s: %w", d.path, err)

@@ -92,11 +92,9 @@ func (w *Writer) clean() {
 	if !w.litter {
 		return
 	}
-	entries, err := os.ReadDir(w.tmp)
-	for _, e := range entries {
-		if _, ok := parseEpoch(e.Name()); ok && e.IsDir() && !w.staged[e.Name()] {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(w.tmp, e.Name())))
-		}
+	err := checkNoLink(w.tmp)
+	if err == nil {
+		err = w.removeDrafts()
 	}
 	if err != nil {
 		w.log.Warn("leftovers remain, will try again", "dir", w.tmp, "error", err)
@@ -104,9 +102,28 @@ func (w *Writer) clean() {
 	w.litter = err != nil
 }
 
+func (w *Writer) removeDrafts() error {
+	entries, err := os.ReadDir(w.tmp)
+	for _, e := range entries {
+		if _, ok := parseEpoch(e.Name()); ok && e.IsDir() && !w.staged[e.Name()] {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(w.tmp, e.Name())))
+		}
+	}
+	return err
+}
+
+// checkNoLinks refuses links that have taken the place of a directory since the
+// start, when the operator's were resolved.
+func (w *Writer) checkNoLinks() error {
+	return errors.Join(checkNoLink(w.tmp), checkNoLink(w.dir))
+}
+
 // Waiting returns the number of entries in the queue, claimed ones included. It
-// lists the directory and stats nothing.
+// lists the directory and stats nothing in it.
 func (w *Writer) Waiting() (int, error) {
+	if err := checkNoLink(w.dir); err != nil {
+		return 0, err
+	}
 	n := 0
 	err := list(w.dir, func(e fs.DirEntry) {
 		if _, ok := parseEpoch(e.Name()); ok && e.IsDir() {
@@ -122,7 +139,7 @@ func (w *Writer) Waiting() (int, error) {
 // remake makes a directory anew that somebody removed.
 func (w *Writer) remake(dir string) error {
 	w.log.Warn("spool directory disappeared, making it again", "dir", dir)
-	return makeDirectory(dir)
+	return makeBeside(dir)
 }
 
 // Stage begins a directory that will be named by epoch; a leftover of that name
@@ -133,6 +150,9 @@ func (w *Writer) Stage(epoch int64) (*Draft, error) {
 	name := strconv.FormatInt(epoch, 10)
 	if epoch < 0 {
 		return nil, fmt.Errorf("stage %s: %w: before 1970: check the clock", name, fs.ErrInvalid)
+	}
+	if err := w.checkNoLinks(); err != nil {
+		return nil, fmt.Errorf("stage %s: %w", name, err)
 	}
 	final := filepath.Join(w.dir, name)
 	if _, err := os.Lstat(final); err == nil {
