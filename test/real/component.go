@@ -38,6 +38,7 @@ var programs = map[string]string{
 	"debootstrap":       "debootstrap",
 	"rpm":               "rpm",
 	"lintian":           "lintian",
+	"podman":            "podman",
 	"mandoc":            "mandoc",
 	"zsh":               "zsh",
 	"fish":              "fish",

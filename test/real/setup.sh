@@ -12,7 +12,7 @@ set -eu
 # The packages' programs live where a plain user's PATH may not reach.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-all='haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib puppet-agent puppet-lint ruby-rspec-puppet ansible-core ansible-lint python3-apt'
+all='haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib puppet-agent puppet-lint ruby-rspec-puppet ansible-core ansible-lint python3-apt podman'
 
 present() {
 	case $1 in
@@ -25,7 +25,7 @@ present() {
 	e2fsprogs) command -v mkfs.ext4 >/dev/null ;;
 	systemd) command -v systemd-analyze >/dev/null ;;
 	systemd-container) command -v systemd-nspawn >/dev/null ;;
-	debootstrap | rpm | lintian) command -v "$1" >/dev/null ;;
+	debootstrap | rpm | lintian | podman) command -v "$1" >/dev/null ;;
 	mandoc | zsh | fish) command -v "$1" >/dev/null ;;
 	bash-completion) [ -f /usr/share/bash-completion/bash_completion ] ;;
 	puppet-agent) command -v puppet >/dev/null ;;
