@@ -1,0 +1,152 @@
+package deploy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	pullDropIns    = "/etc/systemd/system/haproxystats-pull.service.d/"
+	processDropIns = "/etc/systemd/system/haproxystats-process.service.d/"
+)
+
+// checkInstalled looks at what is around a configuration of all samples: the
+// package, the user, files and the units.
+func checkInstalled(n *node) {
+	n.t.Helper()
+	for path, want := range map[string]string{
+		"/etc/haproxystats.conf":              "-rw-r----- root:haproxystats",
+		"/etc/haproxystats.exclude-frontends": "-rw-r----- root:haproxystats",
+		"/etc/haproxystats.exclude-backends":  "-rw-r----- root:haproxystats",
+		"/srv/stats":                          "drwxr-x--- haproxystats:haproxystats",
+		"/srv/queue":                          "drwxr-x--- haproxystats:haproxystats",
+		pullDropIns + "tcp.conf":              "-rw-r--r-- root:root",
+	} {
+		if got := n.mode(path); got != want {
+			n.t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+	if got := directives(n.read("/etc/haproxystats.exclude-frontends")); !slices.Equal(got, []string{"internal", "stats.local"}) {
+		n.t.Errorf("frontends that are left out: %q", got)
+	}
+	if got := n.ask("id", "--groups", "--name", "haproxystats"); got != "haproxystats stats-sockets\n" {
+		n.t.Errorf("groups of the user: %q", got)
+	}
+	if got := n.ask("getent", "passwd", "haproxystats"); !strings.HasSuffix(got, ":/var/lib/haproxystats:/usr/sbin/nologin\n") {
+		n.t.Errorf("the user: %q", got)
+	}
+	checkDropIn(n, processDropIns+"cpu.conf", "CPUAffinity=0 2-3")
+	checkDropIn(n, pullDropIns+"cpu.conf")
+	checkDropIn(n, processDropIns+"spool.conf", "ReadWritePaths=/srv/stats /srv/queue")
+	checkDropIn(n, pullDropIns+"spool.conf", "ReadWritePaths=/srv/stats /srv/queue")
+	checkDropIn(n, pullDropIns+"tcp.conf", directives(read(n.t, "../../contrib/systemd/haproxystats-pull.service.d/tcp.conf"))[1:]...)
+	checkCalls(n, "daemon-reload",
+		"enable haproxystats-process", "enable haproxystats-pull", "start haproxystats-process", "start haproxystats-pull")
+}
+
+// checkDefaults looks at a node of so many CPUs where nothing is set any more.
+func checkDefaults(n *node, cpus int) {
+	n.t.Helper()
+	for _, path := range []string{"/etc/haproxystats.exclude-frontends", "/etc/haproxystats.exclude-backends"} {
+		if n.has(path) {
+			n.t.Errorf("%s is still there", path)
+		}
+	}
+	if got := directives(n.read("/etc/haproxystats.conf")); len(got) != 0 {
+		n.t.Errorf("the configuration has %q though nothing is set", got)
+	}
+	if got := n.mode("/var/lib/haproxystats"); got != "drwxr-x--- haproxystats:haproxystats" {
+		n.t.Errorf("/var/lib/haproxystats is %s", got)
+	}
+	var last []string
+	for cpu := max(0, cpus-4); cpu < cpus; cpu++ {
+		last = append(last, fmt.Sprint(cpu))
+	}
+	checkDropIn(n, processDropIns+"cpu.conf", "CPUAffinity="+strings.Join(last, " "))
+	checkDropIn(n, pullDropIns+"cpu.conf", fmt.Sprint("CPUAffinity=", cpus-1))
+	for _, path := range []string{processDropIns + "spool.conf", pullDropIns + "spool.conf", pullDropIns + "tcp.conf"} {
+		checkDropIn(n, path)
+	}
+	checkCalls(n, "daemon-reload", "restart haproxystats-process", "restart haproxystats-pull")
+}
+
+// checkStopped looks at a node whose services were wanted no more in a run that
+// changed the configuration, too: that must not start them.
+func checkStopped(n *node) {
+	n.t.Helper()
+	if got := directives(n.read("/etc/haproxystats.conf")); !slices.Equal(got, []string{"[DEFAULT]", "loglevel = debug"}) {
+		n.t.Errorf("the configuration has %q", got)
+	}
+	checkCalls(n,
+		"disable haproxystats-process", "disable haproxystats-pull", "stop haproxystats-process", "stop haproxystats-pull")
+}
+
+// checkRefused has a configuration applied that the programs refuse. What is in
+// place must stay, and the message must say why.
+func checkRefused(n *node, apply func() string) {
+	n.t.Helper()
+	before := n.read("/etc/haproxystats.conf")
+	if out := apply(); !strings.Contains(out, "[graphite] group-namespace") {
+		n.t.Errorf("the programs' message is lost:\n%s", out)
+	}
+	if got := n.read("/etc/haproxystats.conf"); got != before {
+		n.t.Errorf("a bad configuration is in place:\n%s", got)
+	}
+	if calls := n.calls(); calls != nil {
+		n.t.Errorf("the services were touched: %q", calls)
+	}
+}
+
+// checkDropIn compares the lines below [Service]; without any, there must be no
+// file.
+func checkDropIn(n *node, path string, want ...string) {
+	n.t.Helper()
+	if len(want) == 0 {
+		if n.has(path) {
+			n.t.Errorf("%s is there", path)
+		}
+		return
+	}
+	if !n.has(path) {
+		n.t.Errorf("%s is missing", path)
+		return
+	}
+	if got := directives(n.read(path)); !slices.Equal(got, append([]string{"[Service]"}, want...)) {
+		n.t.Errorf("%s has %q, want %q", path, got, want)
+	}
+}
+
+// checkCalls compares what systemctl was told, in whatever order.
+func checkCalls(n *node, want ...string) {
+	n.t.Helper()
+	var got []string
+	for _, call := range n.calls() {
+		if !strings.HasPrefix(call, "unmask") {
+			got = append(got, call)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(slices.Compact(got), want) {
+		n.t.Errorf("systemctl was told to\n%q, want\n%q", got, want)
+	}
+}
+
+// directives returns the lines that are neither comments nor empty.
+func directives(text string) []string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// cpusOf counts the CPUs of this machine.
+func cpusOf(t *testing.T) int {
+	t.Helper()
+	return len(found(read(t, "/proc/cpuinfo"), `(?m)^(processor)\s*:`))
+}

@@ -1,0 +1,103 @@
+package deploy
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"haproxystats/internal/config"
+)
+
+// compareOptions compares the names of parameters or variables with the options
+// of the configuration, its groups, and such others.
+func compareOptions(t *testing.T, got, others []string) {
+	t.Helper()
+	want := append([]string{"local_store_enabled"}, others...)
+	for _, o := range config.Options() {
+		want = append(want, key(o.Section, o.Name))
+	}
+	for _, s := range config.Sections() {
+		if s.Groups {
+			want = append(want, strings.ReplaceAll(s.Name, "-", "_"))
+		}
+	}
+	for _, name := range want {
+		if !slices.Contains(got, name) {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	for _, name := range got {
+		if !slices.Contains(want, name) {
+			t.Errorf("%s is neither an option of the configuration nor one of %q", name, others)
+		}
+	}
+}
+
+// TestSamples holds the tests of values to be about something.
+func TestSamples(t *testing.T) {
+	given(t, "")
+	if len(samples) != len(config.Options()) {
+		t.Errorf("there are %d samples for %d options", len(samples), len(config.Options()))
+	}
+	for _, s := range config.Sections() {
+		if s.Groups && len(groups[s.Name]) == 0 {
+			t.Errorf("[%s] has no samples", s.Name)
+		}
+	}
+}
+
+// checkMentions wants each of such words in a document, as code.
+func checkMentions(t *testing.T, file string, names []string) {
+	t.Helper()
+	text := read(t, file)
+	for _, name := range names {
+		if !strings.Contains(text, "`"+name+"`") {
+			t.Errorf("%s does not mention `%s`", file, name)
+		}
+	}
+}
+
+// found returns what the group of an expression matches, each time.
+func found(text, expression string) []string {
+	var all []string
+	for _, match := range regexp.MustCompile(expression).FindAllStringSubmatch(text, -1) {
+		all = append(all, match[1])
+	}
+	return all
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// toolIn runs a tool in a directory, with a home of its own.
+func toolIn(t *testing.T, dir string, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "PWD="+dir, "HOME="+t.TempDir(), "LANG=C.UTF-8", "NO_COLOR=1")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// copied returns a copy of a directory, of the same name, that tools may litter.
+func copied(t *testing.T, dir string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), filepath.Base(dir))
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}

@@ -1,0 +1,186 @@
+package deploy
+
+import (
+	"bufio"
+	"strconv"
+	"strings"
+	"testing"
+
+	"haproxystats/internal/config"
+)
+
+// sample is a value of an option, as Puppet and Ansible are given it, and the
+// text that the programs must then print for it.
+type sample struct {
+	given any
+	want  string
+}
+
+// samples has a value for each option, other than its default. Together they
+// are a valid configuration.
+var samples = map[string]sample{
+	"DEFAULT loglevel":   {"warning", "warning"},
+	"DEFAULT log-format": {"json", "json"},
+	"DEFAULT retries":    {-1, "-1"},
+	"DEFAULT timeout":    {1.5, "1.5"},
+	"DEFAULT interval":   {3, "3"},
+
+	"paths base-dir": {"/srv/stats", "/srv/stats"},
+
+	"pull loglevel":      {"debug", "debug"},
+	"pull log-format":    {"text", "text"},
+	"pull socket-dir":    {"/run/haproxy", "/run/haproxy"},
+	"pull servers":       {[]string{"unix:///run/b.sock", "tcp://192.0.2.1:5555"}, "unix:///run/b.sock, tcp://192.0.2.1:5555"},
+	"pull retries":       {0, "0"},
+	"pull timeout":       {0.25, "0.25"},
+	"pull interval":      {0, "0"},
+	"pull pull-timeout":  {0, "0"},
+	"pull pull-interval": {20, "20"},
+	"pull buffer-limit":  {1048576, "1048576"},
+	"pull dst-dir":       {"${paths:base-dir}/in", "/srv/stats/in"},
+	"pull tmp-dst-dir":   {"/srv/stats/in.tmp", "/srv/stats/in.tmp"},
+	"pull workers":       {3, "3"},
+	"pull queue-size":    {99, "99"},
+	"pull on-partial":    {"keep", "keep"},
+	"pull status-socket": {"", ""},
+
+	"process loglevel":                {"error", "error"},
+	"process log-format":              {"text", "text"},
+	"process src-dir":                 {"${paths:base-dir}/in", "/srv/stats/in"},
+	"process workers":                 {1, "1"},
+	"process metric-set":              {"classic", "classic"},
+	"process frontend-metrics":        {[]string{"bin", "bout"}, "bin bout"},
+	"process backend-metrics":         {[]string{"rtime"}, "rtime"},
+	"process server-metrics":          {[]string{"lbtot", "scur", "stot"}, "lbtot scur stot"},
+	"process aggr-server-metrics":     {true, "true"},
+	"process exclude-frontends":       {[]string{"internal", "stats.local"}, "/etc/haproxystats.exclude-frontends"},
+	"process exclude-backends":        {[]string{"internal"}, "/etc/haproxystats.exclude-backends"},
+	"process per-process-metrics":     {true, "true"},
+	"process calculate-percentages":   {true, "true"},
+	"process liveness-check-interval": {2.5, "2.5"},
+	"process status-socket":           {"/run/haproxystats-process.status", "/run/haproxystats-process.status"},
+
+	"graphite server":                        {[]string{"a.example.com", "[2001:db8::1]:2004"}, "a.example.com, [2001:db8::1]:2004"},
+	"graphite port":                          {2003, "2003"},
+	"graphite confirm":                       {"drain", "drain"},
+	"graphite tls":                           {true, "true"},
+	"graphite ca-file":                       {"/etc/haproxystats/ca.pem", "/etc/haproxystats/ca.pem"},
+	"graphite cert-file":                     {"/etc/haproxystats/client.pem", "/etc/haproxystats/client.pem"},
+	"graphite key-file":                      {"/etc/haproxystats/client.key", "/etc/haproxystats/client.key"},
+	"graphite server-name":                   {"relay.example.com", "relay.example.com"},
+	"graphite retries":                       {1, "1"},
+	"graphite interval":                      {0.5, "0.5"},
+	"graphite timeout":                       {7, "7"},
+	"graphite connect-timeout":               {4, "4"},
+	"graphite write-timeout":                 {5.5, "5.5"},
+	"graphite delay":                         {0, "0"},
+	"graphite backoff":                       {1.25, "1.25"},
+	"graphite namespace":                     {"lb.ams", "lb.ams"},
+	"graphite prefix-hostname":               {false, "false"},
+	"graphite fqdn":                          {false, "false"},
+	"graphite queue-size":                    {5000, "5000"},
+	"graphite queue-dir":                     {"/srv/queue/graphite", "/srv/queue/graphite"},
+	"graphite queue-max-bytes":               {1 << 40, "1099511627776"},
+	"graphite group-namespace":               {"site", "site"},
+	"graphite group-namespace-double-writes": {false, "false"},
+
+	"local-store dir": {"${paths:base-dir}/files", "/srv/stats/files"},
+}
+
+// groups are samples for the sections whose options have no fixed names. Their
+// order counts. In the file a dollar sign is doubled; the programs print it
+// single.
+var groups = map[string]patterns{
+	"frontend-groups": {{"ams", `^ams_\w+$`}},
+	"backend-groups":  {{"ams", `ams$|^(nl|de)_x{1,3}$`}},
+	"server-groups":   {{"web", `^web[0-9]+$`}, {"db", `^db`}, {"any", "."}, {"all", `.*`}},
+}
+
+// patterns are the groups of a section.
+type patterns []struct{ group, pattern string }
+
+// MarshalJSON writes an object that keeps their order.
+func (p patterns) MarshalJSON() ([]byte, error) {
+	object := []byte{'{'}
+	for i, g := range p {
+		if i > 0 {
+			object = append(object, ',')
+		}
+		object = append(append(strconv.AppendQuote(object, g.group), ':'), strconv.Quote(g.pattern)...)
+	}
+	return append(object, '}'), nil
+}
+
+// key names a section and an option as parameters and variables do.
+func key(section, option string) string {
+	return strings.ReplaceAll(strings.ToLower(section)+"_"+option, "-", "_")
+}
+
+// given returns every sample, and what makes their sections be there, under
+// such names.
+func given(t *testing.T, prefix string) map[string]any {
+	t.Helper()
+	values := map[string]any{prefix + "local_store_enabled": true}
+	for _, o := range config.Options() {
+		s, ok := samples[o.Section+" "+o.Name]
+		if !ok {
+			t.Fatalf("[%s] %s has no sample in this test: give it one", o.Section, o.Name)
+		}
+		values[prefix+key(o.Section, o.Name)] = s.given
+	}
+	for section, patterns := range groups {
+		values[prefix+strings.ReplaceAll(section, "-", "_")] = patterns
+	}
+	return values
+}
+
+// checkArrived asks the programs on the node for the value of each option.
+func checkArrived(n *node) {
+	n.t.Helper()
+	printed := printed(n)
+	for _, o := range config.Options() {
+		name := o.Section + " " + o.Name
+		got, ok := printed[name]
+		if want := samples[name].want; !ok || got != want {
+			n.t.Errorf("[%s] %s is %q (%t), want %q", o.Section, o.Name, got, ok, want)
+		}
+		if o.HasDefault && got == o.Default {
+			n.t.Errorf("[%s] %s: the sample is the default", o.Section, o.Name)
+		}
+	}
+	file := n.read("/etc/haproxystats.conf")
+	for section, patterns := range groups {
+		text := "[" + section + "]\n"
+		for _, g := range patterns {
+			if got := printed[section+" "+g.group]; got != g.pattern {
+				n.t.Errorf("[%s] %s is %q, want %q", section, g.group, got, g.pattern)
+			}
+			text += g.group + " = " + strings.ReplaceAll(g.pattern, "$", "$$") + "\n"
+		}
+		if !strings.Contains(file, text) {
+			n.t.Errorf("the file has not, in this order:\n%s", text)
+		}
+	}
+}
+
+// printed returns what both programs print of the node's configuration, by
+// section and option.
+func printed(n *node) map[string]string {
+	n.t.Helper()
+	values := make(map[string]string)
+	for _, program := range []string{"haproxystats-pull", "haproxystats-process"} {
+		section := ""
+		lines := bufio.NewScanner(strings.NewReader(n.ask(program, "-P")))
+		for lines.Scan() {
+			line := lines.Text()
+			if strings.HasPrefix(line, "[") {
+				section = strings.Trim(line, "[]")
+				continue
+			}
+			if option, value, ok := strings.Cut(line, " ="); ok {
+				values[section+" "+option] = strings.TrimPrefix(value, " ")
+			}
+		}
+	}
+	return values
+}
