@@ -3,11 +3,13 @@
 GO        ?= go
 VERSION   := $(shell cat internal/cli/VERSION)
 COMMIT    := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+DATE      := $(shell git log -1 --format=%ct 2>/dev/null)
 LDFLAGS   := -s -w -X haproxystats/internal/cli.version=$(VERSION) -X haproxystats/internal/cli.commit=$(COMMIT)
 PREFIX    ?= /usr/local
 FUZZTIME  ?= 20s
 TOOL      := $(GO) tool -modfile=tools.mod
 PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process
+PLUGIN    := bin/check_haproxystats
 
 .PHONY: help
 help: ## list the targets
@@ -25,10 +27,29 @@ version: ## print the version
 	@echo $(VERSION)
 
 .PHONY: install
-install: build ## install both programs and, where there is none, the configuration (PREFIX, DESTDIR)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc
-	install -m 0755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+install: build ## install programs, manual pages, completion, units and, where there is none, the configuration (PREFIX, DESTDIR)
+	install -d $(addprefix $(DESTDIR),/etc $(PREFIX)/bin $(PREFIX)/lib/nagios/plugins $(PREFIX)/lib/systemd/system) \
+		$(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 man/man5 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	install -m 0755 $(filter-out $(PLUGIN),$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
+	install -m 0755 $(PLUGIN) $(DESTDIR)$(PREFIX)/lib/nagios/plugins
+	for name in process.sh pull.sh process_number_of_procs.sh queue_size.py; do \
+		ln -sf check_haproxystats $(DESTDIR)$(PREFIX)/lib/nagios/plugins/check_haproxystats_$$name || exit; done
+	install -m 0644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 0644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 0644 contrib/completion/bash/* $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 0644 contrib/completion/zsh/* $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -m 0644 contrib/completion/fish/* $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	for unit in haproxystats-pull.service haproxystats-process.service; do \
+		sed 's,/usr/bin/,$(PREFIX)/bin/,' contrib/systemd/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit; done
 	test -e $(DESTDIR)/etc/haproxystats.conf || install -m 0640 haproxystats.conf $(DESTDIR)/etc/haproxystats.conf
+
+.PHONY: packages
+packages: ## deb, rpm and apk for amd64 and arm64, checksums and a bill of materials into dist/
+	$(GO) run ./packaging/build -version $(VERSION) -commit $(COMMIT) -date $(DATE) -out dist
+
+.PHONY: packages-check
+packages-check: ## build all packages twice, in two places, and compare them
+	PACKAGES=all $(GO) test -count 1 -run TestReproducible -v ./test/packages
 
 .PHONY: demo
 demo: ## three real HAProxy instances with traffic, both programs, a live table (DEMO_SECONDS)

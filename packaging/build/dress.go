@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A garment is a pattern of files in the checkout and where they go in a stage.
+type garment struct {
+	pattern, to string
+	zip         bool
+}
+
+// dress puts what goes with the programs into a stage, as nfpm.yaml takes it
+// from there, and gives everything the same date.
+func dress(o order, root string, modules []module) error {
+	for _, w := range []garment{
+		{pattern: "docs/man/*.1", to: "man/man1", zip: true},
+		{pattern: "docs/man/*.5", to: "man/man5", zip: true},
+		{pattern: "contrib/completion/bash/*", to: "completion/bash"},
+		{pattern: "contrib/completion/fish/*", to: "completion/fish"},
+		{pattern: "contrib/completion/zsh/*", to: "completion/zsh"},
+		{pattern: "contrib/systemd/*.service", to: "units"},
+		{pattern: "contrib/systemd/haproxystats-pull.service.d/*.conf", to: "units/haproxystats-pull.service.d"},
+		{pattern: "contrib/systemd/haproxystats-process.service.d/*.conf", to: "units/haproxystats-process.service.d"},
+		{pattern: "packaging/deb/*", to: "deb"},
+		{pattern: "packaging/rpm/*", to: "rpm"},
+		{pattern: "packaging/apk/*", to: "apk"},
+		{pattern: "packaging/openrc/*", to: "openrc"},
+		{pattern: "packaging/deb/copyright", to: "doc"},
+		{pattern: "haproxystats.conf", to: "."},
+		{pattern: "packaging/nfpm.yaml", to: "."},
+	} {
+		if err := w.lay(root); err != nil {
+			return err
+		}
+	}
+	changes, err := os.ReadFile("CHANGELOG.md")
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string][]byte{
+		"doc/changelog.gz":            zip(changes),
+		"doc/licenses.gz":             zip(licenceTexts(modules)),
+		"deb-doc/changelog.Debian.gz": zip(debianChanges(o)),
+	} {
+		if err := write(root, name, text); err != nil {
+			return err
+		}
+	}
+	return filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Chtimes(path, o.date, o.date)
+	})
+}
+
+// lay copies the files of the pattern, which are some.
+func (w garment) lay(root string) error {
+	paths, err := filepath.Glob(w.pattern)
+	if err != nil {
+		return err
+	}
+	if len(paths) == 0 {
+		return fmt.Errorf("no file is called %s: `go generate ./...` writes what is generated", w.pattern)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name := filepath.Join(w.to, filepath.Base(path))
+		if w.zip {
+			name, text = name+".gz", zip(text)
+		}
+		if err := write(root, name, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes a file with the mode that it has in the packages unless nfpm.yaml
+// gives another, whatever the umask is.
+func write(root, name string, text []byte) error {
+	path := filepath.Join(root, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o644)
+}
+
+// zip compresses without a name or a date, as gzip -n does.
+func zip(text []byte) []byte {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		panic(err) // the level is one of gzip's
+	}
+	_, _ = w.Write(text) // a buffer takes all
+	_ = w.Close()
+	return b.Bytes()
+}
+
+func licenceTexts(modules []module) []byte {
+	var b bytes.Buffer
+	b.WriteString("The programs of haproxystats contain these Go modules and Go's own library (std).\n")
+	for _, m := range modules {
+		fmt.Fprintf(&b, "\n%s\n%s %s\n\n%s", strings.Repeat("=", 80), m.path, m.version, m.text)
+	}
+	return b.Bytes()
+}
+
+func debianChanges(o order) []byte {
+	return fmt.Appendf(nil, "haproxystats (%s-1) unstable; urgency=medium\n\n  * See changelog.gz.\n\n -- %s  %s\n",
+		packageVersion("deb", o.version), maintainer, o.date.Format(time.RFC1123Z))
+}
