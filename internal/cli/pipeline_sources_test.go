@@ -64,13 +64,13 @@ func TestSinksCount(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sinks, counts, closeSinks, err := openSinks(&loaded.Config, "lb-01.example.com", slog.New(slog.DiscardHandler))
+			sinks, closeSinks, err := openSinks(&loaded.Config, "lb-01.example.com", slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer closeSinks()
 			p := newPipeline(aggregate.Options{}, selfstat.Sources{
-				Spool: emptySpool{}, Retries: func() int64 { return 0 }, Sinks: counts,
+				Spool: emptySpool{}, Retries: func() int64 { return 0 }, Sinks: counters(sinks),
 			}, slog.New(slog.DiscardHandler))
 
 			var before []stored

@@ -19,6 +19,7 @@ import (
 	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/sink/localstore"
 	"haproxystats/internal/spool"
+	"haproxystats/internal/status"
 )
 
 // Process runs haproxystats-process and returns its exit status.
@@ -58,7 +59,9 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, service 
 		return err
 	}
 	defer incoming.Close()
-	sinks, counts, closeSinks, err := openSinks(c, hostname, log)
+	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, log)
+	defer page.close()
+	sinks, closeSinks, err := openSinks(c, hostname, log)
 	if err != nil {
 		return err
 	}
@@ -68,7 +71,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, service 
 	sources := selfstat.Sources{
 		Spool:   incoming,
 		Retries: func() int64 { return processor.Stats().Retries },
-		Sinks:   counts,
+		Sinks:   counters(sinks),
 	}
 	processor = process.New(process.Options{
 		Source:           claims{incoming},
@@ -87,6 +90,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, service 
 	for _, s := range sinks {
 		g.Go(func() error { return s.Run(background) })
 	}
+	page.running(func(d *status.Document) { tellProcess(d, processor, sources, sinks) })
 	service.ready()
 	err = processor.Run(ctx)
 	stop()
@@ -96,8 +100,8 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, service 
 	return g.Wait()
 }
 
-// openSinks opens the sinks that are configured, and says what they count.
-func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink, []selfstat.Sink, func(), error) {
+// openSinks opens the sinks that are configured.
+func openSinks(c *config.Config, hostname string, log *slog.Logger) (sinks []openSink, closeAll func(), err error) {
 	options := graphiteOptions(c, hostname, log)
 	queue, err := sink.OpenQueue(sink.QueueOptions{
 		Dir:        c.Graphite.QueueDir,
@@ -106,19 +110,27 @@ func openSinks(c *config.Config, hostname string, log *slog.Logger) ([]sink.Sink
 		Log:        log.With("sink", "graphite"),
 	})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	options.Queue = queue
 	carbon := graphite.New(options)
-	sinks, counts := []sink.Sink{carbon}, []selfstat.Sink{graphiteCounts(carbon, queue)}
+	sinks = append(sinks, openSink{carbon, graphiteCounts(carbon, queue), carbon.Health})
 	if c.LocalStore.Enabled {
 		store := localstore.New(c.LocalStore.Dir, options.Paths)
-		sinks, counts = append(sinks, store), append(counts, localStoreCounts(store))
+		sinks = append(sinks, openSink{store, localStoreCounts(store), store.Health})
 	}
-	return sinks, counts, func() { carbon.Close(); queue.Close() }, nil
+	return sinks, func() { carbon.Close(); queue.Close() }, nil
 }
 
-func deliverers(sinks []sink.Sink) []process.Sink {
+func counters(sinks []openSink) []selfstat.Sink {
+	var c []selfstat.Sink
+	for _, s := range sinks {
+		c = append(c, s.counts)
+	}
+	return c
+}
+
+func deliverers(sinks []openSink) []process.Sink {
 	var d []process.Sink
 	for _, s := range sinks {
 		d = append(d, s)

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-
-	"haproxystats/internal/process"
 )
 
 // patience is how long systemd may take for a message. A service manager that
@@ -68,14 +66,6 @@ func (s *supervisor) interval(d time.Duration) time.Duration {
 		return d
 	}
 	return min(d, s.watchdog/3)
-}
-
-// processStatus is haproxystats-process's line in `systemctl status`.
-func processStatus(s process.Stats, waiting int) string {
-	if s.Last == "" {
-		return fmt.Sprintf("no snapshot done yet, %d waiting", waiting)
-	}
-	return fmt.Sprintf("last snapshot done %s, %d done, %d waiting", s.Last, s.Done, waiting)
 }
 
 // statusInterval is how often haproxystats-pull says how it fares, if systemd

@@ -1,6 +1,9 @@
 package process
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Stats is what a processor has done since it was made.
 type Stats struct {
@@ -21,6 +24,35 @@ func (p *Processor) Stats() Stats {
 		s.Last = *last
 	}
 	return s
+}
+
+// Workers says how the workers of a processor fare.
+type Workers struct {
+	// Configured is how many there should be, Alive how many run and are not
+	// stuck, Busy how many hold a snapshot.
+	Configured, Alive, Busy int
+	// Progress is when one of them got on last; zero for never.
+	Progress time.Time
+}
+
+// Workers returns how the workers fare now. It may be called by any goroutine.
+func (p *Processor) Workers() Workers {
+	now := time.Now()
+	all := Workers{Configured: len(p.workers)}
+	for _, w := range p.workers {
+		moved := w.born.Add(time.Duration(w.moved.Load()))
+		busy := w.held() != nil
+		if busy {
+			all.Busy++
+		}
+		if w.running.Load() && !(busy && now.Sub(moved) >= p.o.StallAfter) {
+			all.Alive++
+		}
+		if w.steps.Load() > 0 && moved.After(all.Progress) {
+			all.Progress = moved
+		}
+	}
+	return all
 }
 
 type counts struct {

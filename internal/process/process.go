@@ -121,7 +121,7 @@ func New(o Options) *Processor {
 		p.sinks = append(p.sinks, &sink{Sink: s})
 	}
 	for i := range max(o.Workers, 1) {
-		p.workers = append(p.workers, &worker{p: p, number: i + 1})
+		p.workers = append(p.workers, &worker{p: p, number: i + 1, progress: progress{born: time.Now()}})
 	}
 	return p
 }

@@ -13,6 +13,8 @@ import (
 // at.
 type progress struct {
 	steps atomic.Uint64 // grows with everything that is done
+	born  time.Time
+	moved atomic.Int64 // when steps grew last, in ns since born
 
 	mu    sync.Mutex
 	claim Claim // nil: idle
@@ -26,9 +28,15 @@ const (
 	stepCommit  = "committing"
 )
 
+// step notes that something has been done.
+func (p *progress) step() {
+	p.steps.Add(1)
+	p.moved.Store(int64(time.Since(p.born)))
+}
+
 // begin notes the snapshot that the worker holds.
 func (p *progress) begin(c Claim) {
-	p.steps.Add(1)
+	p.step()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.claim, p.doing, p.sinks = c, "beginning", nil
@@ -43,7 +51,7 @@ func (p *progress) end() {
 
 // at notes what the worker does next.
 func (p *progress) at(step string) {
-	p.steps.Add(1)
+	p.step()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.doing = step
@@ -58,7 +66,7 @@ func (p *progress) sending(sink string) {
 }
 
 func (p *progress) sent(sink string) {
-	p.steps.Add(1)
+	p.step()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if i := slices.Index(p.sinks, sink); i >= 0 {
@@ -81,8 +89,8 @@ func (p *progress) delivering() bool {
 	return p.doing == stepDeliver || p.doing == stepCommit
 }
 
-// step says what the worker does.
-func (p *progress) step() string {
+// words says what the worker does.
+func (p *progress) words() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.sinks) > 0 {
@@ -110,5 +118,5 @@ func (w *worker) stalled(now time.Time, after time.Duration) error {
 		return nil
 	}
 	return fmt.Errorf("worker %d: snapshot %s: no progress for %v while %s: %w",
-		w.number, c.Name(), idle.Round(time.Second), w.step(), ErrStalled)
+		w.number, c.Name(), idle.Round(time.Second), w.words(), ErrStalled)
 }

@@ -29,6 +29,6 @@ type watchedFile struct {
 // Read implements [fs.File].
 func (w watchedFile) Read(b []byte) (int, error) {
 	n, err := w.File.Read(b)
-	w.p.steps.Add(1)
+	w.p.step()
 	return n, err
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,12 +27,15 @@ type worker struct {
 	number     int
 	aggregator Aggregator // nil: to be made
 	rests      int        // in a row
+	running    atomic.Bool
 	progress
 	seen watched
 }
 
 // loop works until claiming ends.
 func (w *worker) loop(claiming, working context.Context) {
+	w.running.Store(true)
+	defer w.running.Store(false)
 	for claiming.Err() == nil {
 		c, err := w.p.o.Source.Claim(claiming)
 		switch {
@@ -154,5 +158,5 @@ func (w *worker) commit(c Claim, start time.Time, points int) bool {
 // panicked logs a panic, with the stack of where it happened.
 func (w *worker) panicked(c Claim, v any) {
 	w.p.log.Error("panic while processing a snapshot", "snapshot", c.Name(), "worker", w.number,
-		"step", w.step(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		"step", w.words(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 }

@@ -176,12 +176,7 @@ var ofQueue = []sinkMetric{
 	{metric.Column{
 		Name: "QueueAge", Unit: seconds,
 		Help: "Age of the oldest snapshot in the sink's queue, 0 when it is empty",
-	}, func(c Counts, now time.Time) number {
-		if c.Queue.OldestEpoch == 0 {
-			return number{}
-		}
-		return length(max(0, now.Sub(time.Unix(c.Queue.OldestEpoch, 0))))
-	}},
+	}, func(c Counts, now time.Time) number { return length(c.Queue.Age(now)) }},
 	{metric.Column{
 		Name: "ResentBatches", Unit: "batches", Kind: metric.Counter,
 		Help: "Batches of those confirmed that came out of the sink's queue",

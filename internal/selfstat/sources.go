@@ -92,6 +92,14 @@ type Queue struct {
 	Dropped, Corrupt int64
 }
 
+// Age returns the age of the oldest snapshot in the queue, 0 for none.
+func (q Queue) Age(now time.Time) time.Duration {
+	if q.OldestEpoch == 0 {
+		return 0
+	}
+	return max(0, now.Sub(time.Unix(q.OldestEpoch, 0)))
+}
+
 // prefix begins the names of the sink's metrics.
 func (s Sink) prefix() string {
 	var b strings.Builder

@@ -83,6 +83,7 @@ type Sink struct {
 	mu         sync.Mutex
 	formatters []*Formatter // idle ones
 	state      state
+	confirmed  time.Time // the last time
 	stats      Stats
 }
 
@@ -90,6 +91,7 @@ type Sink struct {
 type state struct {
 	failures int       // in a row; 0 while it is up
 	since    time.Time // of the first of them
+	cause    error     // of the last of them
 	next     time.Time // nothing is tried before
 }
 
@@ -198,6 +200,7 @@ func (s *Sink) pause(ctx context.Context) error {
 func (s *Sink) sent(server Server, lines, bytes int64, queued bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.confirmed = time.Now()
 	s.stats.SentBatches++
 	s.stats.SentLines += lines
 	s.stats.SentBytes += bytes
@@ -227,6 +230,7 @@ func (s *Sink) failed(err error, queued bool) {
 	if queued || s.state.failures == 0 {
 		s.state.failures++
 	}
+	s.state.cause = err
 	s.state.next = now.Add(s.pace.wait(s.state.failures))
 }
 

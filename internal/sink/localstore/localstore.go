@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"haproxystats/internal/metric"
+	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/graphite"
 )
 
@@ -36,6 +37,7 @@ type Sink struct {
 
 	counting sync.Mutex
 	stats    Stats
+	health   sink.Health
 }
 
 // New returns a sink that writes below dir, which is made when it is needed.

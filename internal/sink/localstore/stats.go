@@ -1,5 +1,11 @@
 package localstore
 
+import (
+	"time"
+
+	"haproxystats/internal/sink"
+)
+
 // Stats counts what a sink has done since it was opened.
 type Stats struct {
 	Batches, Metrics, Bytes int64 // that are in files, fsynced
@@ -14,6 +20,14 @@ func (s *Sink) Stats() Stats {
 	return s.stats
 }
 
+// Health tells whether batches can be written. It doesn't wait for one that is
+// being written.
+func (s *Sink) Health() sink.Health {
+	s.counting.Lock()
+	defer s.counting.Unlock()
+	return s.health
+}
+
 // written is what a batch has made.
 type written struct {
 	metrics        int
@@ -26,8 +40,13 @@ func (s *Sink) count(w written, err error) {
 	defer s.counting.Unlock()
 	if err != nil {
 		s.stats.Failures++
+		if s.health.Down.IsZero() {
+			s.health.Down = time.Now()
+		}
+		s.health.Cause = err
 		return
 	}
+	s.health = sink.Health{Confirmed: time.Now()}
 	s.stats.Batches++
 	s.stats.Metrics += int64(w.metrics)
 	s.stats.Bytes += w.bytes

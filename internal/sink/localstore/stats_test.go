@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"haproxystats/internal/metric"
+	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/sink/sinktest"
 )
@@ -46,6 +49,38 @@ func TestStats(t *testing.T) {
 	if got := s.Stats(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
+}
+
+func TestHealth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		s := New(dir, paths)
+		if got := s.Health(); got != (sink.Health{}) {
+			t.Errorf("at first %+v", got)
+		}
+		if err := os.Symlink(t.TempDir(), filepath.Join(dir, "99")); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Deliver(t.Context(), sinktest.Batch(1)); err != nil {
+			t.Fatal(err)
+		}
+		confirmed := time.Now()
+		time.Sleep(time.Minute)
+		down := time.Now()
+		for range 2 {
+			err := s.Deliver(t.Context(), sinktest.Batch(99))
+			if got := s.Health(); got.Confirmed != confirmed || got.Down != down || got.Cause == nil || !strings.Contains(err.Error(), got.Cause.Error()) {
+				t.Errorf("%v: %+v", err, got)
+			}
+			time.Sleep(time.Minute)
+		}
+		if err := s.Deliver(t.Context(), sinktest.Batch(2)); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Health(); got != (sink.Health{Confirmed: time.Now()}) {
+			t.Errorf("at the end %+v", got)
+		}
+	})
 }
 
 func TestStatsOfSkippedMetrics(t *testing.T) {

@@ -1,0 +1,10 @@
+package graphite
+
+import "haproxystats/internal/sink"
+
+// Health tells whether the server answers, as far as has been tried.
+func (s *Sink) Health() sink.Health {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sink.Health{Confirmed: s.confirmed, Down: s.state.since, Cause: s.state.cause}
+}
