@@ -87,13 +87,13 @@ func (s *show) view() view {
 	v := s.board.view()
 	v.elapsed = time.Since(s.start)
 	v.expected, v.checked, v.missing = s.expected, s.audit.checked, len(s.audit.missing)
-	v.sent = s.stage.traffic.sent.Load()
+	v.sent = s.stage.traffic.Sent()
 	return v
 }
 
 func (s *show) verdict() verdict {
 	return verdict{
 		view: s.view(), missing: s.audit.missing, badLines: s.stage.receiver.Bad(),
-		unexpected: s.stage.traffic.unexpected.Load(), logs: s.stage.logs(),
+		unexpected: s.stage.traffic.Unexpected(), logs: s.stage.logs(),
 	}
 }

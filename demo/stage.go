@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"haproxystats/demo/traffic"
 	"haproxystats/test/real"
 )
 
@@ -24,7 +25,7 @@ type stage struct {
 	dir       string
 	balancers []*real.HAProxy
 	programs  []*real.Process // haproxystats-process and -pull
-	traffic   *traffic
+	traffic   *traffic.Traffic
 	receiver  *real.Receiver
 	undo      []func() error // stops what has been started, last one first
 }
@@ -93,8 +94,8 @@ func (s *stage) openBalancers(ctx context.Context, binary string) error {
 		s.balancers = append(s.balancers, h)
 		s.undo = append(s.undo, h.Stop)
 	}
-	s.traffic = startTraffic(s.balancers)
-	s.undo = append(s.undo, s.traffic.stop)
+	s.traffic = traffic.Start(s.balancers)
+	s.undo = append(s.undo, s.traffic.Stop)
 	return nil
 }
 
@@ -114,7 +115,7 @@ func (s *stage) alive() error {
 		default:
 		}
 	}
-	return s.traffic.err()
+	return s.traffic.Err()
 }
 
 // close stops everything, the last started first.

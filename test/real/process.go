@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -27,6 +28,8 @@ type Command struct {
 	Dir   string
 	Env   []string   // nil: this process's
 	Files []*os.File // inherited as descriptor 3 and on
+
+	Output io.Writer // unless nil, also gets what the program writes
 }
 
 // Process is a program that leads a process group of its own. No member of the
@@ -45,8 +48,11 @@ func StartProcess(c Command) (*Process, error) {
 	p.cmd.Dir = c.Dir
 	p.cmd.Env = c.Env
 	p.cmd.ExtraFiles = c.Files
-	p.cmd.Stdout = &p.out
-	p.cmd.Stderr = &p.out
+	var out io.Writer = &p.out
+	if c.Output != nil {
+		out = io.MultiWriter(out, c.Output)
+	}
+	p.cmd.Stdout, p.cmd.Stderr = out, out // one writer, so that lines keep their order
 	p.cmd.WaitDelay = time.Second
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)

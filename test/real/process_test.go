@@ -141,3 +141,19 @@ func TestTailKeepsTheEnd(t *testing.T) {
 		t.Errorf("%d bytes, ending in %q", len(got), got[len(got)-4:])
 	}
 }
+
+func TestOutputIsPassedOn(t *testing.T) {
+	var passed strings.Builder
+	p, err := StartProcess(Command{
+		Name: "it", Path: "/bin/sh", Args: []string{"-c", "echo one; echo two >&2; echo three"}, Output: &passed,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Err(); err != nil {
+		t.Error(err)
+	}
+	if want := "one\ntwo\nthree\n"; passed.String() != want || p.Output() != want {
+		t.Errorf("passed on: %q; kept: %q; want %q", &passed, p.Output(), want)
+	}
+}

@@ -1,4 +1,4 @@
-package main
+package traffic
 
 import (
 	"math/rand/v2"
@@ -45,18 +45,18 @@ func TestPauseHasTides(t *testing.T) {
 }
 
 func TestTrafficTellsOfPanics(t *testing.T) {
-	tr := startTraffic(nil)
-	if err := tr.err(); err != nil {
+	tr := Start(nil)
+	if err := tr.Err(); err != nil {
 		t.Error(err)
 	}
 	tr.wg.Go(func() {
 		defer tr.recover()
 		panic("oops")
 	})
-	if err := tr.stop(); err != nil {
+	if err := tr.Stop(); err != nil {
 		t.Error(err)
 	}
-	if err := tr.err(); err == nil || err.Error() != "send traffic: panic: oops" {
+	if err := tr.Err(); err == nil || err.Error() != "send traffic: panic: oops" {
 		t.Errorf("got %v", err)
 	}
 }

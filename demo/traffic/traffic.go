@@ -1,4 +1,6 @@
-package main
+// Package traffic keeps real HAProxy instances busy, for people who look at what
+// comes of it: requests of all kinds, now more and now fewer.
+package traffic
 
 import (
 	"context"
@@ -37,8 +39,8 @@ const (
 	tide = 20 * time.Second
 )
 
-// traffic sends requests to the instances until it is stopped.
-type traffic struct {
+// Traffic sends requests to instances until it is stopped.
+type Traffic struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
@@ -46,9 +48,10 @@ type traffic struct {
 	broken           atomic.Pointer[error]
 }
 
-func startTraffic(balancers []*real.HAProxy) *traffic {
+// Start begins to send.
+func Start(balancers []*real.HAProxy) *Traffic {
 	ctx, cancel := context.WithCancel(context.Background())
-	t := &traffic{cancel: cancel}
+	t := &Traffic{cancel: cancel}
 	for i, h := range balancers {
 		for w := range workersEach {
 			t.wg.Go(func() {
@@ -60,15 +63,21 @@ func startTraffic(balancers []*real.HAProxy) *traffic {
 	return t
 }
 
-// stop waits for the last requests.
-func (t *traffic) stop() error {
+// Stop waits for the last requests.
+func (t *Traffic) Stop() error {
 	t.cancel()
 	t.wg.Wait()
 	return nil
 }
 
-// err returns what ended a worker.
-func (t *traffic) err() error {
+// Sent returns how many requests have been sent.
+func (t *Traffic) Sent() int64 { return t.sent.Load() }
+
+// Unexpected returns how many of them did not end as requests of their kind do.
+func (t *Traffic) Unexpected() int64 { return t.unexpected.Load() }
+
+// Err returns what ended a worker.
+func (t *Traffic) Err() error {
 	if err := t.broken.Load(); err != nil {
 		return *err
 	}
@@ -76,7 +85,7 @@ func (t *traffic) err() error {
 }
 
 // recover turns a panic into an error, so that the stage is cleared.
-func (t *traffic) recover() {
+func (t *Traffic) recover() {
 	if r := recover(); r != nil {
 		err := fmt.Errorf("send traffic: panic: %v", r)
 		t.broken.Store(&err)
@@ -84,7 +93,7 @@ func (t *traffic) recover() {
 }
 
 // work sends one request after the other; the larger slow is, the fewer.
-func (t *traffic) work(ctx context.Context, h *real.HAProxy, random *rand.Rand, slow float64) {
+func (t *Traffic) work(ctx context.Context, h *real.HAProxy, random *rand.Rand, slow float64) {
 	start := time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
