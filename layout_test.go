@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"internal/sink/localstore": {"internal/metric", "internal/sink", "internal/sink/graphite"},
 	"internal/selfstat":        {"internal/metric"},
 	"internal/status":          {},
+	"internal/nagios":          {},
 	"internal/haproxysim":      {},
 }
 

@@ -1,0 +1,56 @@
+package nagios
+
+import (
+	"math"
+	"strings"
+)
+
+// Metric is a value of a check for those who draw graphs.
+type Metric struct {
+	Label string
+	Value float64
+	// Unit is "" for a number, "s", "%", "B", or "c" for one that only grows.
+	Unit string
+	// Warn and Crit are the thresholds of the value; nil for none.
+	Warn, Crit *Range
+	// Limited tells that Value is never below 0 and, unless it is 0, never above
+	// Max.
+	Limited bool
+	Max     float64
+}
+
+// String returns the metric as performance data: 'label'=value[unit];warn;crit;min;max
+// without what is not known at its end.
+func (m Metric) String() string {
+	fields := []string{quote(m.Label) + "=", "", "", "", ""}
+	if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
+		fields[0] += "U" // not known
+	} else {
+		fields[0] += format(m.Value) + m.Unit
+	}
+	if m.Warn != nil {
+		fields[1] = m.Warn.String()
+	}
+	if m.Crit != nil {
+		fields[2] = m.Crit.String()
+	}
+	if m.Limited {
+		fields[3] = "0"
+		if m.Max > 0 {
+			fields[4] = format(m.Max)
+		}
+	}
+	return strings.TrimRight(strings.Join(fields, ";"), ";")
+}
+
+// quote makes a label of any text.
+func quote(label string) string {
+	label = strings.Map(func(r rune) rune {
+		switch {
+		case r == '=' || r == '|' || r < ' ' || r == 0x7f || r == '\uFFFD':
+			return '_'
+		}
+		return r
+	}, label)
+	return "'" + strings.ReplaceAll(label, "'", "''") + "'"
+}

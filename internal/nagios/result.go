@@ -1,0 +1,65 @@
+package nagios
+
+import (
+	"io"
+	"strings"
+	"unicode"
+)
+
+const (
+	// maxLine bounds the text that some carriers of results cut at 1 KB, with
+	// room for performance data; maxDetails bounds the lines behind it.
+	maxLine    = 512
+	maxDetails = 64
+)
+
+// Result is what a check has found.
+type Result struct {
+	// Name is of the check, in upper case.
+	Name   string
+	Status Status
+	// Text says it in a line.
+	Text string
+	// Metrics are the values behind it.
+	Metrics []Metric
+	// Details are further lines, for those who want them.
+	Details []string
+}
+
+// Write writes the result: one line with the metrics behind a bar, then the
+// details if they are wanted.
+func (r Result) Write(w io.Writer, details bool) error {
+	var out strings.Builder
+	out.WriteString(r.Name + " " + r.Status.String() + ": " + line(r.Text))
+	for i, m := range r.Metrics {
+		if i == 0 {
+			out.WriteString(" |")
+		}
+		out.WriteString(" " + m.String())
+	}
+	out.WriteByte('\n')
+	if details {
+		for _, d := range r.Details[:min(maxDetails, len(r.Details))] {
+			out.WriteString(line(d) + "\n")
+		}
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// line makes one line of any text, without the bar that begins the metrics.
+func line(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '|':
+			return '/'
+		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if len(text) > maxLine {
+		text = strings.ToValidUTF8(text[:maxLine], "") + "..."
+	}
+	return text
+}

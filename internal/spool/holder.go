@@ -1,0 +1,135 @@
+package spool
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Holder is who is at one end of a queue.
+type Holder struct {
+	// Held tells that a process is there, and PID which.
+	Held bool
+	PID  int
+	// Newest is the entry that the last one to fill the queue has handed over; 0
+	// if none is known.
+	Newest int64
+}
+
+// kernelLocks lists the locks of the processes that the reader may see: see
+// proc_locks(5).
+const kernelLocks = "/proc/locks"
+
+// WriterOf tells who fills the queue in dir, ReaderOf who empties it. They take
+// no lock, not even for a moment, in which one who starts would be refused: they
+// ask the kernel. It tells only of processes in the same PID namespace.
+func WriterOf(dir string) (Holder, error) { return holderOf(dir, "writer") }
+
+// ReaderOf tells who empties the queue in dir, as [WriterOf] does.
+func ReaderOf(dir string) (Holder, error) { return holderOf(dir, "reader") }
+
+func holderOf(dir, end string) (Holder, error) {
+	h, err := readHolder(dir, end)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Holder{}, nil // there has never been one
+	}
+	if err != nil {
+		return Holder{}, fmt.Errorf("look for the %s of %s: %w", end, dir, err)
+	}
+	return h, nil
+}
+
+func readHolder(dir, end string) (Holder, error) {
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	if err != nil {
+		return Holder{}, err
+	}
+	path := lockPath(dir, end)
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return Holder{}, &fs.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return Holder{}, fmt.Errorf("%s: %w", path, errNotRegular)
+	}
+	noted, newest, err := readNote(path)
+	if err != nil {
+		return Holder{}, err
+	}
+	locks, err := os.Open(kernelLocks)
+	if err != nil {
+		return Holder{}, err
+	}
+	defer locks.Close()
+	pid, held, err := findLock(locks, uint64(st.Dev), st.Ino, noted)
+	return Holder{Held: held, PID: pid, Newest: newest}, err
+}
+
+// readNote returns what the one who had the lock last has noted in its file. A
+// file that may not be read tells nothing.
+func readNote(path string) (pid int, newest int64, err error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrPermission) {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 64))
+	if err != nil {
+		return 0, 0, err
+	}
+	lines := strings.Split(string(text), "\n")
+	pid, _ = strconv.Atoi(lines[0])
+	if len(lines) == 3 {
+		newest, _ = parseEpoch(lines[1])
+	}
+	return pid, newest, nil
+}
+
+// findLock looks for the lock of a file in lines as
+//
+//	4: FLOCK  ADVISORY  WRITE 1234 08:02:5678 0 EOF
+//
+// Some file systems, as overlayfs and btrfs, have one number for their device
+// there and another one for the file: then the number of the process must be the
+// one noted.
+func findLock(locks io.Reader, dev, ino uint64, noted int) (pid int, held bool, err error) {
+	device := fmt.Sprintf("%02x:%02x", unix.Major(dev), unix.Minor(dev))
+	lines := bufio.NewScanner(locks)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) != 8 || fields[3] != "WRITE" { // one that waits has an arrow more
+			continue
+		}
+		where, inode, ok := cutLast(fields[5], ":")
+		holder, err := strconv.Atoi(fields[4])
+		if !ok || err != nil || inode != strconv.FormatUint(ino, 10) {
+			continue
+		}
+		if where == device || holder == noted && holder > 0 {
+			return holder, true, nil
+		}
+	}
+	return 0, false, lines.Err()
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}

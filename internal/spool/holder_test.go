@@ -1,0 +1,134 @@
+package spool
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestHolders(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "in")
+	nobody := func(when string) {
+		t.Helper()
+		for _, of := range []func(string) (Holder, error){WriterOf, ReaderOf} {
+			if h, err := of(dir); err != nil || h.Held {
+				t.Errorf("%s: %+v, %v", when, h, err)
+			}
+		}
+	}
+	nobody("no directory")
+	if err := os.Mkdir(dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	nobody("no lock")
+
+	w, err := OpenWriter(WriterOptions{Dir: dir, Tmp: dir + ".tmp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err := WriterOf(dir); err != nil || h != (Holder{Held: true, PID: os.Getpid()}) {
+		t.Errorf("a writer: %+v, %v", h, err)
+	}
+	if h, err := ReaderOf(dir); err != nil || h.Held {
+		t.Errorf("no reader: %+v, %v", h, err)
+	}
+	d, err := w.Stage(1500000000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Commit(Round{}); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := WriterOf(dir); err != nil || h.Newest != 1500000000 {
+		t.Errorf("an entry was handed over: %+v, %v", h, err)
+	}
+	r, err := OpenReader(ReaderOptions{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := ReaderOf(link); err != nil || h != (Holder{Held: true, PID: os.Getpid()}) {
+		t.Errorf("a reader: %+v, %v", h, err)
+	}
+	if err := errors.Join(w.Close(), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	nobody("both have gone")
+	if h, err := WriterOf(dir); err != nil || h.Newest != 1500000000 {
+		t.Errorf("the writer has gone: %+v, %v", h, err)
+	}
+	if err := errors.Join(os.Remove(dir+".reader.lock"), os.Mkdir(dir+".reader.lock", 0o750)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReaderOf(dir); !errors.Is(err, errNotRegular) {
+		t.Errorf("a directory for a lock: %v", err)
+	}
+}
+
+func TestHolderWithoutPermission(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may do anything; the scripts of internal/cli try it as another user")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Chmod(dir, 0o750) })
+	if _, err := ReaderOf(filepath.Join(dir, "in")); !errors.Is(err, fs.ErrPermission) {
+		t.Error(err)
+	}
+}
+
+func TestFindLock(t *testing.T) {
+	const locks = `1: POSIX  ADVISORY  WRITE 100 08:02:41 0 EOF
+2: FLOCK  ADVISORY  READ  200 08:02:42 0 EOF
+3: FLOCK  ADVISORY  WRITE 300 08:02:43 0 EOF
+3: -> FLOCK  ADVISORY  WRITE 301 08:02:44 0 EOF
+4: FLOCK  ADVISORY  WRITE 400 00:1a:45 0 EOF
+5: OFDLCK ADVISORY  WRITE -1 08:02:46 0 EOF
+6: FLOCK  ADVISORY  WRITE x 08:02:47 0 EOF
+7: FLOCK  ADVISORY  WRITE 700 08 0 EOF
+
+`
+	for _, c := range []struct {
+		name  string
+		ino   uint64
+		noted int
+		pid   int
+		held  bool
+	}{
+		{"no lock", 40, 0, 0, false},
+		{"by NFS", 41, 0, 100, true},
+		{"shared", 42, 200, 0, false},
+		{"held", 43, 7, 300, true},
+		{"waited for", 44, 301, 0, false},
+		{"other device", 45, 7, 0, false},
+		{"other device, noted", 45, 400, 400, true},
+		{"process unknown", 46, 0, -1, true},
+		{"not a number", 47, 0, 0, false},
+	} {
+		pid, held, err := findLock(strings.NewReader(locks), 0x802, c.ino, c.noted)
+		if err != nil || pid != c.pid || held != c.held {
+			t.Errorf("%s: %d, %v, %v", c.name, pid, held, err)
+		}
+	}
+}
+
+func FuzzFindLock(f *testing.F) {
+	if locks, err := os.ReadFile(kernelLocks); err == nil {
+		f.Add(string(locks), uint64(1), 1)
+	}
+	f.Add("3: FLOCK  ADVISORY  WRITE 300 08:02:43 0 EOF\n", uint64(43), 300)
+	f.Fuzz(func(t *testing.T, locks string, ino uint64, noted int) {
+		pid, held, _ := findLock(strings.NewReader(locks), 0x802, ino, noted)
+		if !held && pid != 0 || held && !strings.Contains(locks, "WRITE") {
+			t.Errorf("%d, %v of %q", pid, held, locks)
+		}
+	})
+}
