@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"internal/selfstat":        {"internal/metric"},
 	"internal/status":          {},
 	"internal/nagios":          {},
+	"internal/doctor":          {"internal/haproxy", "internal/sink/graphite", "internal/status"},
 	"internal/haproxysim":      {},
 }
 

@@ -50,7 +50,7 @@ func newTool(stdout, stderr io.Writer) *cobra.Command {
 	cmd.Flags().BoolP("help", "h", false, "show this screen")
 	cmd.Flags().BoolP("version", "v", false, "show version")
 	cmd.AddCommand(
-		newDoctor(stdout, stderr),
+		newDoctor(stdout),
 		newPaths(stdout, stderr),
 		newReplay(stderr),
 		newCompletion(stdout),
@@ -190,7 +190,7 @@ not written. The metrics of haproxystats itself are not sent.`,
 	return cmd
 }
 
-func newDoctor(stdout, stderr io.Writer) *cobra.Command {
+func newDoctor(stdout io.Writer) *cobra.Command {
 	var o doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor [flags]",
@@ -202,7 +202,7 @@ none.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.files.Required = cmd.Flags().Changed("file")
-			return examine(o, stdout, stderr)
+			return examine(o, stdout)
 		},
 	}
 	addFiles(cmd, &o.files)

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"haproxystats/internal/aggregate"
+	"haproxystats/internal/config"
+	"haproxystats/internal/doctor"
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/pull"
+	"haproxystats/internal/sink/graphite"
+	"haproxystats/internal/snapshot"
+)
+
+const (
+	// socketsLimit bounds the questions to all sockets, socketLimit those to one.
+	socketsLimit = 20 * time.Second
+	socketLimit  = 10 * time.Second
+	// atOnce is how many sockets are asked at the same time.
+	atOnce = 16
+	// maxReading bounds the memory for one reply; it is more than HAProxy says of
+	// a hundred thousand servers.
+	maxReading = 128 << 20
+)
+
+// reading is what the sockets have said, once they have been asked.
+type reading struct {
+	done chan struct{}
+
+	mu    sync.Mutex
+	files replies
+}
+
+func newReading() *reading { return &reading{done: make(chan struct{}), files: make(replies)} }
+
+// wait returns the replies, or as many as there are when ctx ends.
+func (r *reading) wait(ctx context.Context) replies {
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.files.clone()
+}
+
+func (r *reading) add(name string, info, stat []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.files[name+snapshot.InfoSuffix] = info
+	r.files[name+snapshot.StatSuffix] = stat
+}
+
+// sockets looks at the sockets that a round would ask.
+func (e examination) sockets(ctx context.Context, c *config.Config, to *reading) []doctor.Finding {
+	defer close(to.done)
+	quiet := slog.New(slog.DiscardHandler)
+	puller := pull.Puller{SocketDir: c.Pull.SocketDir, Servers: sockets(c.Pull.Servers), Log: quiet}
+	targets, err := puller.Targets()
+	var found []doctor.Finding
+	if c.Pull.SocketDir != "" {
+		inDir := len(targets)
+		for _, t := range targets {
+			if !strings.HasPrefix(t.Socket.Address, strings.TrimSuffix(c.Pull.SocketDir, "/")+"/") {
+				inDir--
+			}
+		}
+		found = append(found, doctor.SocketDir(e.host, e.user, absolute(c.Pull.SocketDir), inDir))
+	}
+	if err != nil {
+		return append(found, doctor.Finding{
+			Check: "socket-dir", Subject: c.Pull.SocketDir, Verdict: doctor.Skipped, Text: "it can't be listed: " + err.Error(), Remedy: "run doctor as root",
+		})
+	}
+	client := &haproxy.Client{
+		Timeout: c.Pull.Timeout, Retries: c.Pull.Retries, Interval: c.Pull.Interval,
+		BufferLimit: c.Pull.BufferLimit, MaxReply: maxReading,
+	}
+	each := make([][]doctor.Finding, len(targets))
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for i, t := range targets {
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, socketLimit)
+			defer cancel()
+			each[i] = e.socket(ctx, client, t, c.Pull.PullTimeout, to)
+			return nil
+		})
+	}
+	_ = g.Wait() // what went wrong is in the findings
+	for _, f := range each {
+		found = append(found, f...)
+	}
+	return found
+}
+
+// socket looks at one socket and asks it as a round does.
+func (e examination) socket(ctx context.Context, client *haproxy.Client, t pull.Target, limit time.Duration, to *reading) (found []doctor.Finding) {
+	network, address := t.Socket.Network, t.Socket.Address
+	if network == "unix" {
+		access := doctor.SocketAccess(e.host, e.user, absolute(address))
+		found = append(found, access)
+		if _, err := e.host.Stat(address); err != nil {
+			return found // nobody can connect
+		}
+		found = append(found, doctor.Connections(e.root, address))
+	} else if e.offline {
+		return []doctor.Finding{{Check: "socket-reply", Subject: address, Verdict: doctor.Skipped, Text: "it is asked over the network"}}
+	}
+	var info, stat bytes.Buffer
+	start := time.Now()
+	err := client.Fetch(ctx, network, address, &info, &stat)
+	if errors.Is(err, fs.ErrPermission) {
+		return append(found, doctor.Finding{Check: "socket-reply", Subject: address, Verdict: doctor.Skipped, Text: "this user can't connect", Remedy: "run doctor as root"})
+	}
+	found = append(found, doctor.Answer(doctor.Reply{
+		Socket: address, Err: err, Took: time.Since(start), Limit: limit, Bytes: int64(info.Len() + stat.Len()),
+	}))
+	if err != nil {
+		return found
+	}
+	to.add(t.Name, info.Bytes(), stat.Bytes())
+	level, err := client.Level(ctx, network, address)
+	return append(found, doctor.Level(address, level, err))
+}
+
+// volume makes metrics of what the sockets have said, and judges them.
+func (e examination) volume(ctx context.Context, p, s *config.Config, from *reading) []doctor.Finding {
+	files := from.wait(ctx)
+	if len(files) == 0 {
+		return []doctor.Finding{{Check: "volume", Verdict: doctor.Skipped, Text: "no socket has answered, so that the metrics can't be counted"}}
+	}
+	options, err := aggregateOptions(s)
+	if err != nil {
+		return []doctor.Finding{{Check: "volume", Verdict: doctor.Error, Text: err.Error()}}
+	}
+	aggregator := aggregate.New(options)
+	report, err := new(snapshot.Reader).Read(files, aggregator)
+	if err != nil {
+		return []doctor.Finding{{Check: "volume", Verdict: doctor.Error, Text: "what the sockets answer can't be used: " + err.Error()}}
+	}
+	var bad []string
+	for _, f := range report.BadFiles {
+		bad = append(bad, f.Error())
+	}
+	found := doctor.Replies(report.BadRows, bad)
+	var pairs []doctor.Meeting
+	for _, c := range aggregator.Collisions() {
+		pairs = append(pairs, doctor.Meeting{Scope: c.Scope.String(), First: c.First, Next: c.Next})
+	}
+	found = append(found, doctor.Names(pairs)...)
+	lines, size := graphite.NewFormatter(graphitePaths(s, "host")).Measure(aggregator.Batch(time.Now().Unix()))
+	return append(found, doctor.Amount(doctor.Volume{
+		Metrics: int64(lines), MetricBytes: size,
+		Interval:       p.Pull.PullInterval,
+		QueueMetrics:   int64(s.Graphite.QueueSize),
+		QueueBytes:     s.Graphite.QueueMaxBytes,
+		QueueSnapshots: p.Pull.QueueSize,
+	})...)
+}

@@ -1,0 +1,75 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+)
+
+// Directory is one that a program writes in.
+type Directory struct {
+	Option, Path string
+	// Beside are the endings of names of files and directories beside it that
+	// are made when they are missing.
+	Beside []string
+}
+
+// Writable judges whether the user can use a directory, and make what is missing.
+func Writable(files Files, u User, d Directory) Finding {
+	a := about{"directory", d.Path}
+	f, err := files.Stat(d.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return missing(files, u, a, d)
+	case errors.Is(err, fs.ErrPermission):
+		return a.skipped("this user can't look at %s: run doctor as root", d.Option)
+	case err != nil:
+		return a.error(d.Option+" can't be looked at: "+bare(err), "mend it, or change the option")
+	case !f.Mode.IsDir():
+		return a.error(d.Option+" is no directory", "move it away, or change the option")
+	}
+	denied, err := u.denied(files, d.Path, read|write|execute)
+	if err != nil {
+		return a.skipped("%s can't be looked at: %v", d.Option, err)
+	}
+	if denied != nil {
+		return denied.finding(a, u, fmt.Sprintf("chown -R %s:%s %s", u.Name, u.Group, denied.path))
+	}
+	for _, ending := range d.Beside {
+		if _, err := files.Stat(d.Path + ending); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		denied, err := u.denied(files, filepath.Dir(d.Path), write|execute)
+		if err != nil || denied == nil {
+			break
+		}
+		f := denied.finding(a, u, fmt.Sprintf("chown %s:%s %s", u.Name, u.Group, denied.path))
+		f.Text = fmt.Sprintf("%s can't be made beside %s: %s", filepath.Base(d.Path)+ending, d.Option, f.Text)
+		return f
+	}
+	if f.Mode.Perm()&write != 0 && f.Mode&fs.ModeSticky == 0 {
+		return a.warning(fmt.Sprintf("everybody can write in %s, which %s", d.Option, f), "chmod 0750 "+d.Path)
+	}
+	return a.ok("user %s can use %s", u.Name, d.Option)
+}
+
+// missing judges whether a directory can be made.
+func missing(files Files, u User, a about, d Directory) Finding {
+	above, err := existing(files, filepath.Dir(d.Path))
+	if err != nil {
+		return a.skipped("%s does not exist yet, and %s can't be looked at: %s", d.Option, above, bare(err))
+	}
+	denied, err := u.denied(files, above, write|execute)
+	switch {
+	case err != nil:
+		return a.skipped("%s does not exist yet, and %s can't be looked at: %s", d.Option, above, bare(err))
+	case denied != nil:
+		next, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(d.Path, above), "/"), "/")
+		f := denied.finding(a, u, fmt.Sprintf("install -d -o %s -g %s -m 0750 %s", u.Name, u.Group, filepath.Join(above, next)))
+		f.Text = d.Option + " does not exist and can't be made: " + f.Text
+		return f
+	}
+	return a.ok("%s does not exist yet, and user %s can make it", d.Option, u.Name)
+}

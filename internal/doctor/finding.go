@@ -1,0 +1,82 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Verdict is how a finding is judged.
+type Verdict string
+
+// The verdicts.
+const (
+	OK      Verdict = "ok"
+	Warning Verdict = "warning" // works, but not as well as it could, or not for long
+	Error   Verdict = "error"   // does not work
+	Skipped Verdict = "skipped" // could not be looked at
+)
+
+// Finding is what was found out about one thing.
+type Finding struct {
+	Check   string  `json:"check"`             // the kind of thing, as "socket-level"
+	Subject string  `json:"subject,omitempty"` // which one
+	Verdict Verdict `json:"verdict"`
+	Text    string  `json:"text"`
+	Remedy  string  `json:"remedy,omitempty"` // what to do
+}
+
+// about makes findings of one thing.
+type about struct{ check, subject string }
+
+func (a about) ok(format string, args ...any) Finding {
+	return Finding{a.check, a.subject, OK, fmt.Sprintf(format, args...), ""}
+}
+
+func (a about) skipped(format string, args ...any) Finding {
+	return Finding{a.check, a.subject, Skipped, fmt.Sprintf(format, args...), ""}
+}
+
+func (a about) warning(text, remedy string) Finding {
+	return Finding{a.check, a.subject, Warning, text, remedy}
+}
+
+func (a about) error(text, remedy string) Finding {
+	return Finding{a.check, a.subject, Error, text, remedy}
+}
+
+// size writes a number of bytes for people.
+func size(n uint64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, prefix := float64(n)/unit, 0
+	for value >= unit && prefix < len(prefixes)-1 {
+		value /= unit
+		prefix++
+	}
+	return fmt.Sprintf("%.3g %ciB", value, prefixes[prefix])
+}
+
+const prefixes = "KMGTPE"
+
+// count writes a number and what is counted, whose plural ends in s.
+func count[N ~int | ~int64 | ~uint64](n N, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// lasting writes a time for people: without the zeros at its end.
+func lasting(d time.Duration) string {
+	text := d.Round(time.Second).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

@@ -1,0 +1,78 @@
+package doctor
+
+import (
+	"fmt"
+	"time"
+
+	"haproxystats/internal/sink/graphite"
+)
+
+// expirySoon is how long before its end a certificate is to be renewed.
+const expirySoon = 30 * 24 * time.Hour
+
+// Relay is a Graphite server and what it has shown.
+type Relay struct {
+	Server graphite.Server
+	Probe  graphite.Probe
+}
+
+// Relays judges the servers that stand in for one another.
+func Relays(relays []Relay, confirm graphite.Confirm, now time.Time) (found []Finding) {
+	working := 0
+	for _, r := range relays {
+		if r.Probe.Err == nil {
+			working++
+		}
+	}
+	for _, r := range relays {
+		a := about{"graphite", r.Server.String()}
+		if err := r.Probe.Err; err != nil {
+			hint, bare := graphite.Advice(err)
+			f := a.error(bare.Error(), hint)
+			if working > 0 {
+				f.Verdict = Warning
+			}
+			found = append(found, f)
+			continue
+		}
+		text := fmt.Sprintf("it takes connections after %v", milliseconds(r.Probe.Connect))
+		if confirm == graphite.Drain {
+			text += ", and keeps them"
+		} else {
+			text += fmt.Sprintf(", and confirms by closing after %v", milliseconds(r.Probe.Confirm))
+		}
+		found = append(found, a.ok("%s", text))
+		if !r.Probe.Expires.IsZero() {
+			found = append(found, expiry(about{"certificate", r.Server.String()}, "the server's certificate", r.Probe.Expires, now))
+		}
+	}
+	return found
+}
+
+// OwnCertificate judges the certificate that servers are shown.
+func OwnCertificate(file string, expires, now time.Time) Finding {
+	return expiry(about{"certificate", file}, "our certificate", expires, now)
+}
+
+func expiry(a about, whose string, at, now time.Time) Finding {
+	date := at.UTC().Format("2006-01-02 15:04 MST")
+	left := at.Sub(now)
+	switch {
+	case left <= 0:
+		return a.error(fmt.Sprintf("%s has expired on %s", whose, date), "renew it")
+	case left < expirySoon:
+		return a.warning(fmt.Sprintf("%s, or one above it, expires in %s, on %s", whose, days(left), date), "renew it; a file is read again when it has changed")
+	}
+	return a.ok("%s is trusted, and good for %s", whose, days(left))
+}
+
+func days(d time.Duration) string {
+	if d < 48*time.Hour {
+		return count(int(d.Hours()), "hour")
+	}
+	return count(int(d.Hours()/24), "day")
+}
+
+func milliseconds(d time.Duration) time.Duration {
+	return max(d.Round(time.Millisecond), time.Millisecond)
+}

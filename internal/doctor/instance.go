@@ -1,0 +1,147 @@
+package doctor
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"haproxystats/internal/status"
+)
+
+// Instance is what is known of a program that should run.
+type Instance struct {
+	Program string
+	// Lock is the file that it holds a lock on while it runs.
+	Lock string
+	// Socket is where it says how it fares; empty if it does not.
+	Socket string
+	// Ask asks there.
+	Ask func(ctx context.Context, path string) (status.Document, error)
+}
+
+// Running judges whether the program runs, and whether another one is in its
+// way. Root is the root of the host's files.
+func Running(ctx context.Context, root fs.FS, files Files, i Instance) []Finding {
+	a := about{"running", i.Program}
+	if i.Socket != "" {
+		said, err := i.Ask(ctx, i.Socket)
+		switch {
+		case err == nil:
+			return fares(a, said)
+		case errors.Is(err, fs.ErrPermission):
+			return []Finding{a.skipped("this user may not ask it at %s: run doctor as root", i.Socket)}
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+			return []Finding{a.error("it runs, but does not answer at "+i.Socket, "look at its log; systemctl restart "+i.Program)}
+		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED):
+			return []Finding{a.skipped("it can't be asked: %v", err)}
+		}
+	}
+	pid := holder(root, files, i.Lock)
+	name := command(root, pid)
+	switch {
+	case pid == 0:
+		return []Finding{a.warning("it does not run", "systemctl start "+i.Program+"; its log says why it has ended")}
+	case strings.HasPrefix(i.Program, name) && name != "":
+		return []Finding{a.ok("it runs (pid %d)", pid)}
+	}
+	return []Finding{a.error(fmt.Sprintf("it can't start: the lock %s is held by pid %d (%s)", i.Lock, pid, name), "stop that process, or use another directory")}
+}
+
+// holder returns the process that holds a lock on a file, or 0.
+func holder(root fs.FS, files Files, lock string) int {
+	file, err := files.Stat(lock)
+	if err != nil {
+		return 0
+	}
+	f, err := root.Open("proc/locks")
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		// 1: FLOCK  ADVISORY  WRITE 712 fe:01:6290 0 EOF
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 6 || fields[1] != "FLOCK" {
+			continue
+		}
+		// The device before it is not that of stat on some file systems, as btrfs.
+		place := strings.Split(fields[5], ":")
+		if place[len(place)-1] != strconv.FormatUint(file.Ino, 10) {
+			continue
+		}
+		pid, err := strconv.Atoi(fields[4])
+		if err == nil && pid > 0 {
+			return pid
+		}
+	}
+	return 0
+}
+
+// command returns the name of a process, of which the kernel keeps 15 bytes.
+func command(root fs.FS, pid int) string {
+	text, err := fs.ReadFile(root, fmt.Sprintf("proc/%d/comm", pid))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// fares judges what a program says of itself.
+func fares(a about, d status.Document) []Finding {
+	version, _, _ := strings.Cut(d.Version, " ")
+	text := fmt.Sprintf("it runs (pid %d, version %s)", d.PID, version)
+	switch {
+	case d.Pull != nil:
+		return []Finding{pulls(a, text, d)}
+	case d.Process != nil:
+		return processes(a, text, d)
+	}
+	return []Finding{a.ok("%s and is %s", text, d.State)}
+}
+
+func pulls(a about, text string, d status.Document) Finding {
+	last := d.Pull.Last
+	if last == nil {
+		return a.ok("%s, no round has ended yet", text)
+	}
+	switch last.Outcome {
+	case "dropped", "skipped":
+		return a.error(fmt.Sprintf("%s, but the last round was %s: %s", text, last.Outcome, last.Cause), "see what is said of the sockets and directories here")
+	case "partial":
+		return a.warning(fmt.Sprintf("%s, but %d of %d sockets have failed in the last round", text, last.Failed, last.Sockets), "see what is said of the sockets here")
+	}
+	return a.ok("%s, the last snapshot was stored %s ago", text, ago(d, d.Pull.Stored))
+}
+
+func processes(a about, text string, d status.Document) []Finding {
+	p := d.Process
+	var found []Finding
+	if p.Workers.Alive < p.Workers.Configured {
+		found = append(found, a.error(fmt.Sprintf("%s, but only %d of %d workers get on", text, p.Workers.Alive, p.Workers.Configured), "look at its log"))
+	}
+	for _, s := range p.Sinks {
+		sink := about{"sink", s.Name}
+		if !s.Reachable {
+			found = append(found, sink.error(fmt.Sprintf("haproxystats-process has delivered nothing for %s: %s", ago(d, s.Down), s.Cause), "see what is said of it here"))
+		}
+		if s.Queue != nil && s.Queue.Dropped > 0 {
+			found = append(found, sink.warning(fmt.Sprintf("%s lost since the start of haproxystats-process, because the queue was full", count(s.Queue.Dropped, "metric")), "raise queue-size and queue-max-bytes"))
+		}
+	}
+	if len(found) == 0 {
+		found = append(found, a.ok("%s, %s done, %d waiting", text, count(p.Done, "snapshot"), p.Waiting))
+	}
+	return found
+}
+
+// ago is how long a point of time was ago when the program said it.
+func ago(d status.Document, t status.Time) string {
+	return lasting(time.Duration(float64(d.Since(t)) * float64(time.Second)))
+}

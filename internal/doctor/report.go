@@ -1,0 +1,81 @@
+package doctor
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Report is all that was found.
+type Report []Finding
+
+// Number returns how many findings are judged so.
+func (r Report) Number(v Verdict) (n int) {
+	for _, f := range r {
+		if f.Verdict == v {
+			n++
+		}
+	}
+	return n
+}
+
+// Verdict is that of the whole: the worst.
+func (r Report) Verdict() Verdict {
+	switch {
+	case r.Number(Error) > 0:
+		return Error
+	case r.Number(Warning) > 0:
+		return Warning
+	}
+	return OK
+}
+
+// WriteText writes a line a finding, its remedy below it, and the numbers at the
+// end.
+func (r Report) WriteText(w io.Writer) error {
+	width := 0
+	for _, f := range r {
+		width = max(width, len(f.Check))
+	}
+	var b strings.Builder
+	for _, f := range r {
+		fmt.Fprintf(&b, "%-8s %-*s ", f.Verdict, width, f.Check)
+		if f.Subject != "" {
+			b.WriteString(oneLine(f.Subject) + ": ")
+		}
+		b.WriteString(oneLine(f.Text) + "\n")
+		if f.Remedy != "" {
+			b.WriteString("         " + oneLine(f.Remedy) + "\n")
+		}
+	}
+	fmt.Fprintf(&b, "%d ok, %s, %s, %d skipped\n",
+		r.Number(OK), count(r.Number(Warning), "warning"), count(r.Number(Error), "error"), r.Number(Skipped))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// oneLine keeps what others have said from being more than text.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// WriteJSON writes one object with the numbers and the findings.
+func (r Report) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(struct {
+		Verdict  Verdict `json:"verdict"`
+		OK       int     `json:"ok"`
+		Warnings int     `json:"warnings"`
+		Errors   int     `json:"errors"`
+		Skipped  int     `json:"skipped"`
+		Findings Report  `json:"findings"`
+	}{r.Verdict(), r.Number(OK), r.Number(Warning), r.Number(Error), r.Number(Skipped), r})
+}

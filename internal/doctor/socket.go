@@ -1,0 +1,91 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"haproxystats/internal/haproxy"
+)
+
+// SocketAccess judges whether the user may connect to a UNIX socket.
+func SocketAccess(files Files, u User, path string) Finding {
+	a := about{"socket-access", path}
+	f, err := files.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return a.error("there is no such file", "start HAProxy, with this path on a `stats socket` line, or change [pull]")
+	case errors.Is(err, fs.ErrPermission):
+		return a.skipped("this user can't look at it: run doctor as root")
+	case err != nil:
+		return a.error("it can't be looked at: "+bare(err), "mend it, or change [pull]")
+	case f.Mode.Type() != fs.ModeSocket:
+		return a.error("the file is no socket", "change [pull]")
+	}
+	denied, err := u.denied(files, path, write)
+	if err != nil {
+		return a.skipped("the way to it can't be looked at: %v", err)
+	}
+	if denied != nil {
+		return denied.finding(a, u, fmt.Sprintf("put `mode 660 group %s` on its `stats socket` line, and reload HAProxy", u.Group))
+	}
+	if f.Mode.Perm()&write != 0 {
+		return a.ok("every user may connect to it")
+	}
+	return a.ok("user %s may connect to it", u.Name)
+}
+
+// SocketDir judges whether the user can see the sockets in a directory.
+func SocketDir(files Files, u User, path string, sockets int) Finding {
+	a := about{"socket-dir", path}
+	f, err := files.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return a.error("there is no such directory", "start HAProxy, with a `stats socket` line for a path in it, or change socket-dir")
+	case errors.Is(err, fs.ErrPermission):
+		return a.skipped("this user can't look at it: run doctor as root")
+	case err != nil:
+		return a.error("it can't be looked at: "+bare(err), "mend it, or change socket-dir")
+	case !f.Mode.IsDir():
+		return a.error("it is no directory", "change socket-dir")
+	}
+	denied, err := u.denied(files, path, read|execute)
+	switch {
+	case err != nil:
+		return a.skipped("the way to it can't be looked at: %v", err)
+	case denied != nil:
+		return denied.finding(a, u, "chmod o+rx "+denied.path)
+	case sockets == 0:
+		return a.error("it holds no socket", "start HAProxy, with a `stats socket` line for a path in it, or change socket-dir")
+	}
+	return a.ok("it holds %s", count(sockets, "socket"))
+}
+
+// Level judges what a socket lets the programs do.
+func Level(socket string, level haproxy.Level, err error) Finding {
+	a := about{"socket-level", socket}
+	switch {
+	case err != nil:
+		hint, text := socketAdvice(err)
+		f := a.skipped("the level that it grants is not known: %s", text)
+		f.Remedy = hint
+		return f
+	case level == haproxy.LevelUser:
+		return a.ok("it grants the level user, which is enough")
+	}
+	more := "clear counters and see all sessions"
+	if level == haproxy.LevelAdmin {
+		more = "change servers, maps and certificates"
+	}
+	return a.warning(fmt.Sprintf("it grants the level %s: who may connect can %s", level, more),
+		"the level user is enough: give haproxystats a `stats socket` line of its own with `level user`")
+}
+
+// socketAdvice parts the remedy from the error.
+func socketAdvice(err error) (hint, text string) {
+	var fault *haproxy.SocketError
+	if errors.As(err, &fault) {
+		return fault.Hint, fault.Op + ": " + fault.Err.Error()
+	}
+	return "", err.Error()
+}

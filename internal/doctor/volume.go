@@ -1,0 +1,82 @@
+package doctor
+
+import (
+	"fmt"
+	"time"
+)
+
+// Volume is what a snapshot of now would come to.
+type Volume struct {
+	Metrics, MetricBytes int64 // for Graphite
+	SnapshotBytes        int64 // on disk, before
+	Interval             time.Duration
+	// QueueMetrics and QueueBytes are the bounds of the queue for Graphite, 0 for
+	// none; QueueSnapshots is that of the spool.
+	QueueMetrics, QueueBytes int64
+	QueueSnapshots           int
+}
+
+// shortest is how long an outage should be bridged: a restart of a server.
+const shortest = 10 * time.Minute
+
+// Amount judges how much is sent, and for how long it can wait.
+func Amount(v Volume) []Finding {
+	a := about{check: "volume"}
+	if v.Metrics == 0 {
+		return []Finding{a.error("a snapshot of now has no metric", "see what is said of the sockets; frontend-metrics, exclude-frontends and the like may leave everything out")}
+	}
+	found := []Finding{a.ok("a snapshot of now has %s and %s for Graphite, besides those of haproxystats itself, every %s", count(v.Metrics, "metric"), size(uint64(v.MetricBytes)), lasting(v.Interval))}
+	batches, bound := int64(-1), ""
+	if v.QueueMetrics > 0 {
+		batches, bound = v.QueueMetrics/v.Metrics, fmt.Sprintf("queue-size = %d", v.QueueMetrics)
+	}
+	if n := v.QueueBytes / v.MetricBytes; v.QueueBytes > 0 && (batches < 0 || n < batches) {
+		batches, bound = n, fmt.Sprintf("queue-max-bytes = %d", v.QueueBytes)
+	}
+	outage := about{"outage", "graphite"}
+	switch bridged := time.Duration(max(batches, 0)) * v.Interval; {
+	case batches < 0:
+		found = append(found, outage.ok("the queue has no bound but the disk"))
+	case batches < 1:
+		found = append(found, outage.error(fmt.Sprintf("the queue has no room for one snapshot: %s", bound), "raise it: what Graphite does not take at once is lost"))
+	case bridged < shortest:
+		found = append(found, outage.warning(fmt.Sprintf("the queue bridges an outage of %s only (%s)", lasting(bridged), bound), "raise it"))
+	default:
+		found = append(found, outage.ok("the queue bridges an outage of %s (%s)", lasting(bridged), bound))
+	}
+	process := about{"outage", "haproxystats-process"}
+	if bridged := time.Duration(v.QueueSnapshots) * v.Interval; bridged < shortest {
+		found = append(found, process.warning(fmt.Sprintf("the spool bridges %s only while it does not run (queue-size = %d in [pull])", lasting(bridged), v.QueueSnapshots), "raise it"))
+	} else {
+		found = append(found, process.ok("the spool bridges %s while it does not run (queue-size = %d in [pull])", lasting(bridged), v.QueueSnapshots))
+	}
+	return found
+}
+
+// Meeting is two names of HAProxy's that are one in the paths of metrics.
+type Meeting struct{ Scope, First, Next string }
+
+// Names judges whether names meet in one path.
+func Names(meetings []Meeting) (found []Finding) {
+	a := about{check: "names"}
+	for _, m := range meetings {
+		found = append(found, a.warning(fmt.Sprintf("the %ss %s and %s meet in one path, and their values are combined", m.Scope, m.First, m.Next), "rename one of them in HAProxy"))
+	}
+	if len(found) == 0 {
+		found = append(found, a.ok("no two names meet in one path"))
+	}
+	return found
+}
+
+// Replies judges what could be used of the replies.
+func Replies(badRows int, badFiles []string) []Finding {
+	a := about{check: "replies"}
+	var found []Finding
+	for _, f := range badFiles {
+		found = append(found, a.warning("a reply can't be used in whole: "+f, "see what the socket answers: echo 'show stat' | socat - PATH"))
+	}
+	if badRows > 0 {
+		found = append(found, a.warning(fmt.Sprintf("%d rows can't be used and are left out", badRows), "report it, with what the socket answers"))
+	}
+	return found
+}
