@@ -76,11 +76,11 @@ func (c Catalogue) draw(p panel) (drawn, error) {
 		if err != nil {
 			return drawn{}, fmt.Errorf("panel %q: %w", p.title, err)
 		}
-		if u := q.unit(); len(d.queries) > 0 && u != d.unit {
+		u := q.unit()
+		if len(d.queries) > 0 && u != d.unit {
 			return drawn{}, fmt.Errorf("panel %q: %s is in %q, the others are in %q", p.title, q.fields[0], u.words, d.unit.words)
-		} else {
-			d.unit = u
 		}
+		d.unit = u
 		d.queries = append(d.queries, q)
 	}
 	named := !slices.ContainsFunc(p.lines, func(l line) bool { return l.label == "" })
@@ -94,6 +94,24 @@ func (c Catalogue) draw(p panel) (drawn, error) {
 		return drawn{}, fmt.Errorf("panel %q: a number is of one line with a name", p.title)
 	}
 	return d, nil
+}
+
+// targets returns the expressions of the lines. Where there is a line for each
+// thing, those that matter most are drawn.
+func (d drawn) targets(n names, most int) []string {
+	var out []string
+	for _, q := range d.queries {
+		t := q.target(n)
+		switch {
+		case q.label != "":
+		case d.alarm.low:
+			t = fmt.Sprintf("lowestAverage(%s, %d)", t, most)
+		default:
+			t = fmt.Sprintf("highestAverage(%s, %d)", t, most)
+		}
+		out = append(out, t)
+	}
+	return out
 }
 
 // help says what the panel shows, in Markdown.

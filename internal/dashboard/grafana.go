@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-
 )
 
 // object is a JSON object; its keys are written in alphabetical order.
@@ -49,16 +48,21 @@ func Grafana(c Catalogue) (map[string][]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("dashboard %s: %w", b.name, err)
 		}
-		var out bytes.Buffer
-		e := json.NewEncoder(&out)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		if err := e.Encode(o); err != nil {
+		if files[b.name+".json"], err = document(o); err != nil {
 			return nil, fmt.Errorf("dashboard %s: %w", b.name, err)
 		}
-		files[b.name+".json"] = out.Bytes()
 	}
 	return files, nil
+}
+
+// document writes JSON to be read by people, too.
+func document(o object) ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(o)
+	return out.Bytes(), err
 }
 
 // names are patterns for what the dashboard has no variable of.
@@ -201,15 +205,7 @@ func (p panel) height() int {
 
 func (d drawn) grafana(n names) object {
 	var targets []object
-	for i, q := range d.queries {
-		t := q.target(n)
-		if d.kind == graph && q.label == "" {
-			pick := "highestAverage"
-			if d.alarm.low {
-				pick = "lowestAverage"
-			}
-			t = fmt.Sprintf("%s(%s, %d)", pick, t, mostLines)
-		}
+	for i, t := range d.targets(n, mostLines) {
 		targets = append(targets, object{
 			"datasource": datasource, "refId": string(rune('A' + i)), "target": t, "textEditor": true,
 		})
@@ -239,7 +235,7 @@ func (d drawn) stat(o object) {
 		color = "background"
 	}
 	o["options"] = object{
-		"colorMode": color, "graphMode": "area", "justifyMode": "auto", "orientation": "auto", "textMode": "value", "wideLayout": true,
+		"colorMode": color, "graphMode": "area", "justifyMode": "auto", "orientation": "auto", "textMode": "value",
 		"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false},
 	}
 }
@@ -257,7 +253,7 @@ func (d drawn) timeseries(o object) {
 		"color": object{"mode": "palette-classic"}, "unit": d.unit.grafana, "min": 0, "thresholds": d.alarm.grafana(),
 		"mappings": []object{},
 		"custom": object{
-			"axisLabel": d.unit.axis(), "axisPlacement": "auto", "axisBorderShow": false, "axisCenteredZero": false, "axisColorMode": "text",
+			"axisLabel": d.unit.axis(), "axisPlacement": "auto", "axisCenteredZero": false, "axisColorMode": "text",
 			"drawStyle": "line", "lineInterpolation": "linear", "lineWidth": width, "fillOpacity": fill, "gradientMode": "none",
 			"showPoints": "never", "pointSize": 4, "barAlignment": 0, "insertNulls": false,
 			// A round that is missing does not tear a line; a minute does.
@@ -306,4 +302,3 @@ func (a alarm) grafana() object {
 	}
 	return object{"mode": "absolute", "steps": steps}
 }
-

@@ -40,7 +40,10 @@ func TestOnStage(t *testing.T) {
 	})
 	await(ctx, t, s)
 	t.Run("grafana", func(t *testing.T) { testGrafana(ctx, t, s.Graphite) })
-	_ = plugin
+	t.Run("graphite-web", func(t *testing.T) { testGraphiteWeb(ctx, t, s.Graphite) })
+	sendExamples(ctx, t, s.Graphite)
+	t.Run("rules", func(t *testing.T) { testRules(ctx, t, s.Graphite) })
+	t.Run("plugin", func(t *testing.T) { testPlugin(ctx, t, s.Graphite, plugin) })
 	if err := s.Alive(); err != nil {
 		t.Error(err)
 	}
@@ -71,6 +74,24 @@ func await(ctx context.Context, t *testing.T, s *stage.Stage) {
 		select {
 		case <-ctx.Done():
 			t.Fatalf("wait for the metrics of %d load balancers, there are those of %d: %v", len(stage.Hosts), ready, context.Cause(ctx))
+		case <-ticker.C:
+		}
+	}
+}
+
+// awaitSeries returns when a target has numbers.
+func awaitSeries(ctx context.Context, t *testing.T, g *stage.Graphite, target string) {
+	t.Helper()
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		_, err := answers(ctx, g, target)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("wait for %s: %v: %v", target, err, context.Cause(ctx))
 		case <-ticker.C:
 		}
 	}

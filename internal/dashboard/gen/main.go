@@ -26,7 +26,9 @@ func run() error {
 		return err
 	}
 	for dir, files := range map[string]func(dashboard.Catalogue) (map[string][]byte, error){
-		"grafana": dashboard.Grafana,
+		"grafana":      dashboard.Grafana,
+		"graphite-web": dashboard.GraphiteWeb,
+		"alerts":       dashboard.Alerts,
 	} {
 		made, err := files(c)
 		if err != nil {

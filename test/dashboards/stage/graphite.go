@@ -145,3 +145,31 @@ func drained(c net.Conn) error {
 	_, err := io.Copy(io.Discard, c)
 	return err
 }
+
+// Size is that of a picture.
+type Size struct{ Width, Height int }
+
+// Picture draws a graph of a dashboard for Graphite-web, given by its
+// parameters, over the last so many seconds, as PNG.
+func (g *Graphite) Picture(ctx context.Context, params json.RawMessage, size Size, seconds int) ([]byte, error) {
+	var all map[string]any
+	if err := json.Unmarshal(params, &all); err != nil {
+		return nil, err
+	}
+	form := url.Values{}
+	for key, value := range all {
+		switch v := value.(type) {
+		case []any:
+			for _, one := range v {
+				form.Add(key, fmt.Sprint(one))
+			}
+		default:
+			form.Set(key, fmt.Sprint(v))
+		}
+	}
+	form.Set("width", fmt.Sprint(size.Width))
+	form.Set("height", fmt.Sprint(size.Height))
+	form.Set("from", fmt.Sprintf("-%ds", seconds))
+	form.Set("format", "png")
+	return g.Post(ctx, "/render", form)
+}

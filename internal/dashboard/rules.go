@@ -1,0 +1,119 @@
+package dashboard
+
+import (
+	"fmt"
+	"slices"
+)
+
+// rule is from when on somebody should look.
+type rule struct {
+	name  string
+	title string
+	todo  string // what it means and where to look first
+	line  line
+	// What the numbers of so many minutes count as: the lowest or highest of
+	// them where one that is odd must not matter.
+	over    aggregation
+	minutes int
+	levels  alarm // one of 0 is not there
+	silence bool  // the rule is about metrics that don't come
+}
+
+// rules are all rules, the most telling first.
+func rules() []rule {
+	return []rule{
+		{
+			name: "silent", title: "haproxystats is silent", silence: true,
+			todo: "No metrics of this host have come for five minutes. See whether both programs run and what they log; with " +
+				"on-partial = discard one socket that fails is enough.",
+			line: program("SnapshotBytes").in(reported), over: highest, minutes: 5, levels: below(0, 0.5),
+		},
+		{
+			name: "servers", title: "Servers of a backend are not up",
+			todo: "Less than all servers of the backend are up, active and backup, for two minutes. Servers in maintenance are " +
+				"not up. See the dashboard of backends, then that of servers.",
+			line: back("act", "bck").percentOf("TotalServers"), over: highest, minutes: 2, levels: below(99.9, 50),
+		},
+		{
+			name: "errors", title: "Clients get errors",
+			todo: "Percent of the frontend's requests that ended in a status of 500 to 599, over five minutes. See the dashboard of " +
+				"backends for which of them fails.",
+			line: front("hrsp_5xx").percentOf("req_tot"), over: average, minutes: 5, levels: above(1, 5),
+		},
+		{
+			name: "no-connection", title: "Servers can't be reached",
+			todo: "Percent of the backend's sessions that got no connection to a server, over five minutes. See the log of HAProxy " +
+				"and the dashboard of servers.",
+			line: back("econ").percentOf("stot"), over: average, minutes: 5, levels: above(1, 5),
+		},
+		{
+			name: "queue", title: "Requests queue for servers",
+			todo: "So many requests have waited at any time of the last two minutes. The servers are too slow, too few, or their maxconn is too low.",
+			line: back("qcur"), over: lowest, minutes: 2, levels: above(0.5, 50),
+		},
+		{
+			name: "connections", title: "Client connections near the limit",
+			todo: "Percent of the maxconn of the HAProxy processes of this host, over five minutes. At 100 new clients wait.",
+			line: daemon("CurrConns").percentOf("Maxconn"), over: average, minutes: 5, levels: above(80, 90),
+		},
+		{
+			name: "sessions", title: "Sessions of a frontend near the limit",
+			todo: "Percent of the frontend's maxconn, over five minutes. At 100 new clients wait.",
+			line: front("scur").percentOf("slim"), over: average, minutes: 5, levels: above(80, 90),
+		},
+		{
+			name: "idle", title: "HAProxy is busy",
+			todo: "Percent of the time in which HAProxy had nothing to do, over five minutes. Near 0 everything becomes slow.",
+			line: daemon("Idle_pct"), over: average, minutes: 5, levels: below(20, 5),
+		},
+		{
+			name: "age", title: "Snapshots wait for long",
+			todo: "Seconds that the oldest snapshot has waited, at any time of the last two minutes: haproxystats-process is behind. See the " +
+				"dashboard of haproxystats.",
+			line: program("QueueAge"), over: lowest, minutes: 2, levels: above(60, 300),
+		},
+		{
+			name: "lag", title: "Delivery to Graphite lags",
+			todo: "Seconds that the oldest metrics have waited on disk, at any time of the last two minutes: Graphite is away or slow.",
+			line: program("GraphiteQueueAge"), over: lowest, minutes: 2, levels: above(60, 300),
+		},
+		{
+			name: "sockets", title: "Stats sockets fail",
+			todo: "So many sockets are lacking in each snapshot of the last two minutes. Seen with on-partial = keep; with discard the host " +
+				"becomes silent.",
+			line: program("SocketsFailed"), over: lowest, minutes: 2, levels: above(0.5, 0),
+		},
+		{
+			name: "lost", title: "Metrics are lost",
+			todo: "Metrics a minute that Graphite's queue has dropped, the highest of ten minutes. Make queue-max-bytes larger, or see " +
+				"why Graphite is away for so long.",
+			line: program("GraphiteDroppedMetrics").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+		},
+	}
+}
+
+// level is what a rule says from a value on.
+type level struct {
+	name  string
+	value float64
+}
+
+// steps returns the levels that a rule has.
+func (r rule) steps() []level {
+	return slices.DeleteFunc([]level{{"warning", r.levels.warn}, {"critical", r.levels.crit}}, func(l level) bool { return l.value == 0 })
+}
+
+// anywhere are patterns: a rule looks at every host of every namespace.
+var anywhere = names{root: "*.*.haproxy", frontend: "*", backend: "*", server: "*"}
+
+// query returns what is looked at, one series for each thing on each host.
+func (r rule) query(c Catalogue) (query, error) {
+	if len(r.steps()) == 0 || r.levels.low && r.levels.crit == 0 {
+		return query{}, fmt.Errorf("rule %s: it has no level that the plugin can take", r.name)
+	}
+	q, err := c.look(r.line.per(where))
+	if err != nil {
+		return query{}, fmt.Errorf("rule %s: %w", r.name, err)
+	}
+	return q, nil
+}

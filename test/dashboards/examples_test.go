@@ -1,0 +1,168 @@
+package dashboards
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"haproxystats/test/dashboards/stage"
+)
+
+// example has the metrics of three made-up hosts: one that a rule says nothing
+// of, one that it warns of, and one that is as bad as can be. What metrics are
+// called stands behind "haproxy".
+type example struct {
+	rule               string
+	calm, warns, fires map[string]numbers
+	only               string // the only level of the rule, if there is one
+}
+
+// numbers are those of a metric, by the second.
+type numbers func(second int) float64
+
+// at stays at a value.
+func at(v float64) numbers { return func(int) float64 { return v } }
+
+// by grows by so much a second.
+func by(v float64) numbers { return func(s int) float64 { return v * float64(s) } }
+
+// spikes is mostly 0.
+func spikes(v float64) numbers {
+	return func(s int) float64 {
+		if s%10 == 0 {
+			return v
+		}
+		return 0
+	}
+}
+
+// examples has one of each rule.
+var examples = []example{
+	{
+		// The bad host has sent something, but long ago: see sendExamples.
+		rule: "silent", only: "critical",
+		calm: map[string]numbers{"haproxystats.SnapshotBytes": at(1000)}, fires: map[string]numbers{"haproxystats.SnapshotBytes": at(1000)},
+	},
+	{
+		rule:  "servers",
+		calm:  map[string]numbers{"backend.b.act": at(3), "backend.b.bck": at(1), "backend.b.TotalServers": at(4)},
+		warns: map[string]numbers{"backend.b.act": at(2), "backend.b.bck": at(1), "backend.b.TotalServers": at(4)},
+		fires: map[string]numbers{"backend.b.act": at(0), "backend.b.bck": at(1), "backend.b.TotalServers": at(4)},
+	},
+	{
+		rule:  "errors",
+		calm:  map[string]numbers{"frontend.f.hrsp_5xx": by(0.5), "frontend.f.req_tot": by(100)},
+		warns: map[string]numbers{"frontend.f.hrsp_5xx": by(3), "frontend.f.req_tot": by(100)},
+		fires: map[string]numbers{"frontend.f.hrsp_5xx": by(10), "frontend.f.req_tot": by(100)},
+	},
+	{
+		rule:  "no-connection",
+		calm:  map[string]numbers{"backend.b.econ": by(0), "backend.b.stot": by(100)},
+		warns: map[string]numbers{"backend.b.econ": by(2), "backend.b.stot": by(100)},
+		fires: map[string]numbers{"backend.b.econ": by(20), "backend.b.stot": by(100)},
+	},
+	{
+		rule:  "queue",
+		calm:  map[string]numbers{"backend.b.qcur": spikes(1000)},
+		warns: map[string]numbers{"backend.b.qcur": at(10)},
+		fires: map[string]numbers{"backend.b.qcur": at(80)},
+	},
+	{
+		rule:  "connections",
+		calm:  map[string]numbers{"daemon.CurrConns": at(50), "daemon.Maxconn": at(100)},
+		warns: map[string]numbers{"daemon.CurrConns": at(85), "daemon.Maxconn": at(100)},
+		fires: map[string]numbers{"daemon.CurrConns": at(95), "daemon.Maxconn": at(100)},
+	},
+	{
+		rule:  "sessions",
+		calm:  map[string]numbers{"frontend.f.scur": at(50), "frontend.f.slim": at(100)},
+		warns: map[string]numbers{"frontend.f.scur": at(85), "frontend.f.slim": at(100)},
+		fires: map[string]numbers{"frontend.f.scur": at(95), "frontend.f.slim": at(100)},
+	},
+	{
+		rule:  "idle",
+		calm:  map[string]numbers{"daemon.Idle_pct": at(60)},
+		warns: map[string]numbers{"daemon.Idle_pct": at(15)},
+		fires: map[string]numbers{"daemon.Idle_pct": at(2)},
+	},
+	{
+		rule:  "age",
+		calm:  map[string]numbers{"haproxystats.QueueAge": spikes(1000)},
+		warns: map[string]numbers{"haproxystats.QueueAge": at(100)},
+		fires: map[string]numbers{"haproxystats.QueueAge": at(400)},
+	},
+	{
+		rule:  "lag",
+		calm:  map[string]numbers{"haproxystats.GraphiteQueueAge": spikes(1000)},
+		warns: map[string]numbers{"haproxystats.GraphiteQueueAge": at(100)},
+		fires: map[string]numbers{"haproxystats.GraphiteQueueAge": at(400)},
+	},
+	{
+		rule: "sockets", only: "warning",
+		calm: map[string]numbers{"haproxystats.SocketsFailed": spikes(3)}, fires: map[string]numbers{"haproxystats.SocketsFailed": at(1)},
+	},
+	{
+		rule: "lost", only: "warning",
+		calm: map[string]numbers{"haproxystats.GraphiteDroppedMetrics": at(5000)}, fires: map[string]numbers{"haproxystats.GraphiteDroppedMetrics": by(1)},
+	},
+}
+
+// The kinds of hosts.
+const (
+	calm  = "calm"
+	warns = "warns"
+	fires = "fires"
+)
+
+// madeUp is the namespace of the examples.
+const madeUp = "made_up"
+
+func (e example) host(kind string) string { return e.rule + "-" + kind }
+
+func (e example) has(level string) bool { return e.only == "" || e.only == level }
+
+// hosts are the metrics by kind of host.
+func (e example) hosts() map[string]map[string]numbers {
+	all := map[string]map[string]numbers{calm: e.calm, fires: e.fires}
+	if e.warns != nil {
+		all[warns] = e.warns
+	}
+	return all
+}
+
+// The examples reach back for as long as any rule looks, and end where the
+// silent host's begin.
+const (
+	length = 14 * 60
+	silent = 13 * 60
+)
+
+// sendExamples has Graphite take the metrics of all made-up hosts.
+func sendExamples(ctx context.Context, t *testing.T, g *stage.Graphite) {
+	t.Helper()
+	now := time.Now().Unix()
+	var b strings.Builder
+	for _, e := range examples {
+		for kind, metrics := range e.hosts() {
+			for name, value := range metrics {
+				for s := range length {
+					ago := length - s
+					if e.rule == "silent" && kind == fires && ago < silent {
+						break
+					}
+					fmt.Fprintf(&b, "%s.%s.haproxy.%s %g %d\n", madeUp, e.host(kind), name, value(s), now-int64(ago))
+				}
+			}
+		}
+	}
+	if err := g.Send(ctx, b.String()); err != nil {
+		t.Fatal(err)
+	}
+	// The last of what was sent is there when Graphite has all.
+	last := examples[len(examples)-1]
+	for _, kind := range []string{calm, fires} {
+		awaitSeries(ctx, t, g, madeUp+"."+last.host(kind)+".haproxy.*.*")
+	}
+}
