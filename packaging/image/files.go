@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -125,8 +126,8 @@ func (r recipe) programs(ctx context.Context, arch string) ([]file, error) {
 	return files, nil
 }
 
-// writeRoot writes the files below a directory that is made for them; owners
-// are left to who copies them.
+// writeRoot writes the files below a directory that is made for them. It gives
+// them their owners, which takes root.
 func writeRoot(root string, files []file) error {
 	if err := os.MkdirAll(filepath.Dir(root), 0o755); err != nil {
 		return fmt.Errorf("write the image's files: %w", err)
@@ -143,7 +144,7 @@ func writeRoot(root string, files []file) error {
 			err = os.WriteFile(path, f.data, 0o644)
 		}
 		if err == nil {
-			err = os.Chmod(path, f.mode.Perm()) // whatever the umask
+			err = errors.Join(os.Chmod(path, f.mode.Perm()), os.Lchown(path, f.owner, 0)) // whatever the umask
 		}
 		if err != nil {
 			return fmt.Errorf("write the image's files: %w", err)

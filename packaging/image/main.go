@@ -7,8 +7,8 @@
 // It writes to DIR an OCI archive with an index of all architectures, and for
 // each of them an archive that docker load takes. The same source, the same
 // arguments and the same Go make the same bytes. With -root it writes the files
-// of one architecture to a directory instead, which is how the Dockerfile gets
-// the very same ones.
+// of one architecture to a directory instead, as root, which is how the
+// Dockerfile gets the very same ones.
 //
 // It is a module of its own: nothing that the programs need is needed for this,
 // and the other way round.
