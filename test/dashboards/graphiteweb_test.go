@@ -68,6 +68,9 @@ func testGraphiteWeb(ctx context.Context, t *testing.T, g *stage.Graphite) {
 						if _, err := answers(ctx, g, target); err != nil {
 							t.Errorf("%s, graph %q: %s: %v", shown.Name, title, target, err)
 						}
+						if err := whole(ctx, g, target); err != nil {
+							t.Errorf("%s, graph %q: %v", shown.Name, title, err)
+						}
 						if want := map[bool]string{true: pattern, false: one}[shown.Name == d.Name]; !strings.Contains(target, want+".") {
 							t.Errorf("%s, graph %q: %s is not about %s", shown.Name, title, target, want)
 						}

@@ -177,6 +177,9 @@ func testRules(ctx context.Context, t *testing.T, g *stage.Graphite) {
 	for uid, r := range rules {
 		target := strings.ReplaceAll(r.Data[0].Model.Target, "*.*.haproxy", stage.Namespace+".*.haproxy")
 		series, err := answers(ctx, g, target)
+		if err == nil {
+			err = whole(ctx, g, target)
+		}
 		if err != nil {
 			t.Errorf("%s: %s: %v", uid, target, err)
 		}
@@ -186,7 +189,7 @@ func testRules(ctx context.Context, t *testing.T, g *stage.Graphite) {
 				t.Errorf("%s: %s has no tag with a name: %v", uid, s.Target, s.Tags)
 			}
 		}
-		if _, err := answers(ctx, g, lastField.ReplaceAllString(target, ".made_up$1")); err == nil {
+		if _, err := answers(ctx, g, madeUpFields(target)); err == nil {
 			t.Errorf("%s has numbers of a field that is not there", uid)
 		}
 	}

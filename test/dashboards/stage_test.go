@@ -3,6 +3,9 @@ package dashboards
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,10 +114,41 @@ func answers(ctx context.Context, g *stage.Graphite, target string) ([]stage.Ser
 			return nil, fmt.Errorf("two series are called %s", s.Target)
 		}
 		seen[s.Target] = true
-		numbers += len(s.Values())
+		values := s.Values()
+		if strings.Contains(target, "countSeries(") { // of nothing that is 0
+			values = slices.DeleteFunc(values, func(v float64) bool { return v == 0 })
+		}
+		numbers += len(values)
 	}
 	if numbers == 0 {
 		return nil, fmt.Errorf("%d series without a number", len(series))
 	}
 	return series, nil
+}
+
+// aPath is a path of metrics in a target; its last part may be several, in
+// braces.
+var aPath = regexp.MustCompile(`[^\s(,]+\.haproxy\.(?:[\w*.-]|\{[^}]*\})+`)
+
+// whole returns an error unless every metric that a target names has numbers:
+// what is lacking in a sum does not show in it.
+func whole(ctx context.Context, g *stage.Graphite, target string) error {
+	paths := aPath.FindAllString(target, -1)
+	if len(paths) == 0 {
+		return fmt.Errorf("%s: no paths", target)
+	}
+	for _, path := range paths {
+		end := strings.LastIndex(path, ".") + 1
+		for field := range strings.SplitSeq(strings.Trim(path[end:], "{}"), ",") {
+			if _, err := answers(ctx, g, path[:end]+field); err != nil {
+				return fmt.Errorf("%s: %s: %w", target, path[:end]+field, err)
+			}
+		}
+	}
+	return nil
+}
+
+// madeUpFields puts a field that is not there in the place of every one.
+func madeUpFields(target string) string {
+	return aPath.ReplaceAllStringFunc(target, func(path string) string { return path[:strings.LastIndex(path, ".")+1] + "made_up" })
 }
