@@ -149,6 +149,8 @@ func space(d Disk, rooms []Room) (found []Finding) {
 		found = append(found, a.warning(left+"; "+need, "enlarge it, or lower queue-size in [pull] or queue-max-bytes in [graphite]"))
 	case d.HasFiles && d.FreeFiles < inodes:
 		found = append(found, a.warning(left+"; "+need, "enlarge it, or lower queue-size in [pull]"))
+	case bytes == 0:
+		found = append(found, a.ok("%s for %s", left, names))
 	default:
 		found = append(found, a.ok("%s; %s", left, need))
 	}

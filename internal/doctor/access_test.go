@@ -1,0 +1,97 @@
+package doctor
+
+import "testing"
+
+func TestSocketAccess(t *testing.T) {
+	const path = "/run/haproxy/a.sock"
+	open := dir(0, 0, 0o755)
+	for _, test := range []struct {
+		name         string
+		user         User
+		way, socket  File
+		verdict      Verdict
+		text, remedy string
+	}{
+		{"everybody", us, open, socket(0, 0, 0o666), OK, "every user may connect", ""},
+		{"root", User{Name: "root"}, dir(haproxyUID, haproxyGID, 0o700), socket(haproxyUID, haproxyGID, 0), OK, "user root may connect", ""},
+		{"the owner", us, open, socket(ourUID, 0, 0o600), OK, "user haproxystats may connect", ""},
+		{"the owner's mode counts, not that of others", us, open, socket(ourUID, 0, 0o466), Error, "user haproxystats can't connect to", "put `mode 660 group haproxystats`"},
+		{"in the group", User{"haproxystats", ourUID, []int{ourGID, haproxyGID}, "haproxystats"}, open, socket(0, haproxyGID, 0o660), OK, "may connect", ""},
+		{"in the group, which may not", User{"haproxystats", ourUID, []int{haproxyGID}, "haproxystats"}, open, socket(0, haproxyGID, 0o606), Error, "belongs to root:64102 and has mode 0606", "put `mode 660"},
+		{"not in the group", us, open, socket(0, haproxyGID, 0o660), Error, "user haproxystats can't connect to /run/haproxy/a.sock, which belongs to root:64102 and has mode 0660", "usermod -a -G 64102 haproxystats"},
+		{"only root", us, open, socket(0, 0, 0o660), Error, "can't connect", "put `mode 660 group haproxystats` on its `stats socket` line"},
+		{"the directory is closed", us, dir(0, 0, 0o750), socket(0, 0, 0o666), Error, "can't pass the directory /run/haproxy", "chmod o+x /run/haproxy"},
+		{"the directory is the group's", us, dir(0, haproxyGID, 0o750), socket(0, 0, 0o666), Error, "can't pass the directory /run/haproxy", "usermod -a -G 64102 haproxystats"},
+		{"a list may allow it", us, open, File{Mode: socket(0, 0, 0o660).Mode, ACL: true}, Warning, "and an access control list", "getfacl /run/haproxy/a.sock"},
+		{"no socket", us, open, File{Mode: 0o666}, Error, "is no socket", "change [pull]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := with(map[string]File{"/run/haproxy": test.way, path: test.socket})
+			check(t, SocketAccess(h, test.user, path), test.verdict, test.text, test.remedy)
+		})
+	}
+	h := with(nil)
+	check(t, SocketAccess(h, us, path), Error, "no such file", "start HAProxy")
+	h.closed = map[string]bool{path: true}
+	check(t, SocketAccess(h, us, path), Skipped, "run doctor as root", "")
+}
+
+func TestAccessFollowsLinks(t *testing.T) {
+	h := with(map[string]File{
+		"/run/haproxy": dir(0, 0, 0o755), "/run/haproxy/a.sock": socket(0, 0, 0o666),
+		"/closed": dir(0, 0, 0o700), "/closed/b.sock": socket(0, 0, 0o666),
+	})
+	h.real = map[string]string{"/run/haproxy/a.sock": "/closed/b.sock"}
+	check(t, SocketAccess(h, us, "/run/haproxy/a.sock"), Error, "can't pass the directory /closed", "chmod o+x /closed")
+}
+
+func TestSocketDir(t *testing.T) {
+	const path = "/run/haproxy"
+	check(t, SocketDir(with(nil), us, path, 0), Error, "no such directory", "start HAProxy")
+	h := with(map[string]File{path: dir(0, 0, 0o755)})
+	check(t, SocketDir(h, us, path, 0), Error, "holds no socket", "start HAProxy")
+	check(t, SocketDir(h, us, path, 2), OK, "2 sockets", "")
+	check(t, SocketDir(with(map[string]File{path: dir(0, haproxyGID, 0o750)}), us, path, 2), Error, "can't use /run/haproxy", "usermod -a -G 64102")
+	check(t, SocketDir(with(map[string]File{path: dir(0, 0, 0o711)}), us, path, 2), Error, "can't use /run/haproxy", "chmod o+rx /run/haproxy")
+	check(t, SocketDir(with(map[string]File{path: {Mode: 0o644}}), us, path, 0), Error, "no directory", "change socket-dir")
+	h.closed = map[string]bool{path: true}
+	check(t, SocketDir(h, us, path, 0), Skipped, "run doctor as root", "")
+}
+
+func TestReadable(t *testing.T) {
+	const path = "/var/c.conf"
+	check(t, Readable(with(map[string]File{path: {Mode: 0o640, GID: ourGID}}), us, "the configuration", path), OK, "can read it", "")
+	check(t, Readable(with(map[string]File{path: {Mode: 0o600}}), us, "the configuration", path), Error, "can't read /var/c.conf", "chgrp haproxystats /var/c.conf && chmod g+r /var/c.conf")
+	check(t, Readable(with(nil), us, "key-file", path), Error, "key-file can't be looked at", "make it")
+	h := with(nil)
+	h.closed = map[string]bool{path: true}
+	check(t, Readable(h, us, "key-file", path), Skipped, "run doctor as root", "")
+}
+
+func TestWritable(t *testing.T) {
+	const path = "/var/lib/in"
+	beside := Directory{"dst-dir", path, []string{".writer.lock"}}
+	ours := dir(ourUID, ourGID, 0o750)
+	for _, test := range []struct {
+		name         string
+		files        map[string]File
+		verdict      Verdict
+		text, remedy string
+	}{
+		{"ours", map[string]File{"/var/lib": ours, path: ours}, OK, "can use dst-dir", ""},
+		{"another's", map[string]File{"/var/lib": dir(0, 0, 0o755), path: dir(0, 0, 0o755)}, Error, "can't use /var/lib/in", "chown -R haproxystats:haproxystats /var/lib/in"},
+		{"nothing can be made beside it", map[string]File{"/var/lib": dir(0, 0, 0o755), path: ours}, Error, "in.writer.lock can't be made beside dst-dir", "chown haproxystats:haproxystats /var/lib"},
+		{"nothing need be made beside it", map[string]File{"/var/lib": dir(0, 0, 0o755), path: ours, path + ".writer.lock": {Mode: 0o640, UID: ourUID}}, OK, "can use", ""},
+		{"open to all", map[string]File{"/var/lib": ours, path: dir(ourUID, ourGID, 0o777)}, Warning, "everybody can write", "chmod 0750 /var/lib/in"},
+		{"missing", map[string]File{"/var/lib": ours}, OK, "does not exist yet, and user haproxystats can make it", ""},
+		{"missing, and can't be made", nil, Error, "does not exist and can't be made: user haproxystats can't use /var, which", "install -d -o haproxystats -g haproxystats -m 0750 /var/lib"},
+		{"a file", map[string]File{"/var/lib": ours, path: {Mode: 0o644}}, Error, "no directory", "move it away"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			check(t, Writable(with(test.files), us, beside), test.verdict, test.text, test.remedy)
+		})
+	}
+	h := with(nil)
+	h.closed = map[string]bool{path: true}
+	check(t, Writable(h, us, beside), Skipped, "run doctor as root", "")
+}

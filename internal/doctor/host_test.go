@@ -1,0 +1,61 @@
+package doctor
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestHost looks at this host, of which not much is known.
+func TestHost(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f, err := Host{}.Stat(path)
+	if err != nil || f.Mode.Type() != fs.ModeSocket || int(f.UID) != os.Geteuid() || f.Ino == 0 || f.ACL {
+		t.Errorf("%+v, %v", f, err)
+	}
+	d, err := Host{}.Disk(filepath.Dir(path))
+	if err != nil || d.ID == "" || d.Free == 0 || d.ReadOnly {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if _, err := (Host{}).Disk(path + "/missing"); err == nil {
+		t.Error("a disk of nothing")
+	}
+	if _, err := (Host{}).Stat(path + "2"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	check(t, Connections(os.DirFS("/"), path), OK, "0 connections in use", "")
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	check(t, Connections(os.DirFS("/"), path), Error, "0 connections in use, and 1 wait to be accepted", "stats maxconn")
+	a, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	check(t, Connections(os.DirFS("/"), path), OK, "1 connection in use", "")
+}
+
+func TestUsers(t *testing.T) {
+	u, err := CurrentUser()
+	if err != nil || u.UID != os.Geteuid() || len(u.GIDs) == 0 || u.Name == "" {
+		t.Errorf("%+v, %v", u, err)
+	}
+	root, err := LookupUser("root")
+	if err != nil || root.UID != 0 || root.GIDs[0] != 0 || root.Group != "root" {
+		t.Errorf("%+v, %v", root, err)
+	}
+	if _, err := LookupUser("no-such-user-here"); err == nil {
+		t.Error("found a user who does not exist")
+	}
+}

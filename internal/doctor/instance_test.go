@@ -1,0 +1,107 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"haproxystats/internal/status"
+)
+
+func silent(context.Context, string) (status.Document, error) {
+	return status.Document{}, fmt.Errorf("ask: %w", fs.ErrNotExist)
+}
+
+func TestRunningByItsLock(t *testing.T) {
+	const lock = "/var/in.writer.lock"
+	locks := "1: POSIX  ADVISORY  WRITE 700 fe:01:6290 0 EOF\n" +
+		"2: FLOCK  ADVISORY  WRITE 701 fe:01:6291 0 EOF\n" +
+		"3: FLOCK  ADVISORY  WRITE 712 fe:01:6290 0 EOF\n"
+	comm := func(name string) fstest.MapFS {
+		return fstest.MapFS{"proc/locks": {Data: []byte(locks)}, "proc/712/comm": {Data: []byte(name + "\n")}}
+	}
+	for _, test := range []struct {
+		name         string
+		root         fstest.MapFS
+		inode        uint64
+		verdict      Verdict
+		text, remedy string
+	}{
+		{"ours", comm("haproxystats-pu"), 6290, OK, "it runs (pid 712)", ""},
+		{"the other one", comm("haproxystats-pr"), 6290, Error, "the lock /var/in.writer.lock is held by pid 712 (haproxystats-pr)", "stop that process"},
+		{"nobody", comm("haproxystats-pu"), 6299, Warning, "it does not run", "systemctl start haproxystats-pull"},
+		{"no locks to be seen", fstest.MapFS{}, 6290, Warning, "it does not run", "systemctl start"},
+		{"a process that is gone", fstest.MapFS{"proc/locks": {Data: []byte(locks)}}, 6290, Error, "held by pid 712 ()", "stop that"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := with(map[string]File{lock: {Ino: test.inode}})
+			for _, socket := range []string{"", "/var/pull.status"} {
+				found := Running(t.Context(), test.root, h, Instance{Program: "haproxystats-pull", Lock: lock, Socket: socket, Ask: silent})
+				if len(found) != 1 {
+					t.Fatal(found)
+				}
+				check(t, found[0], test.verdict, test.text, test.remedy)
+			}
+		})
+	}
+	found := Running(t.Context(), comm("haproxystats-pu"), with(nil), Instance{Program: "haproxystats-pull", Lock: lock})
+	check(t, found[0], Warning, "it does not run", "systemctl start") // it has never been started
+}
+
+func TestRunningByItsWord(t *testing.T) {
+	now := status.At(time.Unix(1700000100, 0))
+	said := func(pull *status.Pull, process *status.Process) status.Document {
+		return status.Document{PID: 7, Version: "1.0.0 (commit x)", Now: now, State: status.Starting, Pull: pull, Process: process}
+	}
+	round := func(outcome string) *status.Pull {
+		return &status.Pull{Stored: now - 8, Last: &status.Round{Outcome: outcome, Cause: "no socket", Sockets: 3, Failed: 1}}
+	}
+	sinks := func(s status.Sink) *status.Process {
+		return &status.Process{Done: 5, Waiting: 2, Workers: status.Workers{Configured: 4, Alive: 4}, Sinks: []status.Sink{s}}
+	}
+	for _, test := range []struct {
+		name         string
+		said         status.Document
+		err          error
+		verdict      Verdict
+		text, remedy string
+	}{
+		{"starts", said(nil, nil), nil, OK, "it runs (pid 7, version 1.0.0) and is starting", ""},
+		{"no round yet", said(&status.Pull{}, nil), nil, OK, "no round has ended yet", ""},
+		{"stored", said(round("stored"), nil), nil, OK, "the last snapshot was stored 8s ago", ""},
+		{"in part", said(round("partial"), nil), nil, Warning, "1 of 3 sockets have failed", "sockets"},
+		{"dropped", said(round("dropped"), nil), nil, Error, "the last round was dropped: no socket", "sockets"},
+		{"works", said(nil, sinks(status.Sink{Reachable: true, Queue: &status.Queue{}})), nil, OK, "5 snapshots done, 2 waiting", ""},
+		{"a worker is stuck", said(nil, &status.Process{Workers: status.Workers{Configured: 4, Alive: 3}}), nil, Error, "only 3 of 4 workers get on", "its log"},
+		{"a sink is down", said(nil, sinks(status.Sink{Name: "graphite", Down: now - 90, Cause: "refused"})), nil, Error, "delivered nothing for 1m30s: refused", "here"},
+		{"lost metrics", said(nil, sinks(status.Sink{Reachable: true, Queue: &status.Queue{Dropped: 9}})), nil, Warning, "9 metrics lost", "queue-size"},
+		{"may not ask", status.Document{}, fs.ErrPermission, Skipped, "may not ask it at /var/pull.status", ""},
+		{"hangs", status.Document{}, os.ErrDeadlineExceeded, Error, "does not answer at /var/pull.status", "its log"},
+		{"hangs, by the context", status.Document{}, context.DeadlineExceeded, Error, "does not answer", "its log"},
+		{"nobody listens", status.Document{}, syscall.ECONNREFUSED, Warning, "it does not run", "systemctl start"},
+		{"nonsense", status.Document{}, errors.New("invalid character"), Skipped, "can't be asked: ask: invalid character", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ask := func(_ context.Context, path string) (status.Document, error) {
+				if path != "/var/pull.status" {
+					t.Errorf("asked %s", path)
+				}
+				if test.err != nil {
+					return status.Document{}, fmt.Errorf("ask: %w", test.err)
+				}
+				return test.said, nil
+			}
+			found := Running(t.Context(), fstest.MapFS{}, with(nil), Instance{Program: "haproxystats-pull", Lock: "/var/in.writer.lock", Socket: "/var/pull.status", Ask: ask})
+			if len(found) != 1 {
+				t.Fatal(found)
+			}
+			check(t, found[0], test.verdict, test.text, test.remedy)
+		})
+	}
+}

@@ -1,0 +1,71 @@
+package doctor
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"haproxystats/internal/haproxy"
+)
+
+func TestAmount(t *testing.T) {
+	base := Volume{Metrics: 1000, MetricBytes: 70_000, Interval: 10 * time.Second, QueueMetrics: 1_000_000, QueueBytes: 1 << 30, QueueSnapshots: 360}
+	for _, test := range []struct {
+		name         string
+		change       func(*Volume)
+		verdict      Verdict
+		text, remedy string
+	}{
+		{"by metrics", func(*Volume) {}, OK, "an outage of 2h46m40s (queue-size = 1000000)", ""},
+		{"by bytes", func(v *Volume) { v.QueueBytes = 7_000_000 }, OK, "an outage of 16m40s (queue-max-bytes = 7000000)", ""},
+		{"no bounds", func(v *Volume) { v.QueueBytes, v.QueueMetrics = 0, 0 }, OK, "no bound but the disk", ""},
+		{"bytes alone", func(v *Volume) { v.QueueMetrics = 0 }, OK, "(queue-max-bytes = 1073741824)", ""},
+		{"short", func(v *Volume) { v.QueueMetrics = 10_000 }, Warning, "an outage of 1m40s only (queue-size = 10000)", "raise it"},
+		{"not one", func(v *Volume) { v.QueueMetrics = 999 }, Error, "no room for one snapshot: queue-size = 999", "raise it"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v := base
+			test.change(&v)
+			found := Amount(v)
+			check(t, found[0], OK, "1000 metrics and 68.4 KiB for Graphite, besides those of haproxystats itself, every 10s", "")
+			check(t, found[1], test.verdict, test.text, test.remedy)
+			check(t, found[2], OK, "the spool bridges 1h while it does not run", "")
+		})
+	}
+	base.QueueSnapshots = 6
+	check(t, Amount(base)[2], Warning, "bridges 1m only", "raise it")
+	check(t, Amount(Volume{})[0], Error, "no metric", "exclude-frontends")
+}
+
+func TestNamesAndReplies(t *testing.T) {
+	check(t, Names(nil)[0], OK, "no two names", "")
+	check(t, Names([]Meeting{{"backend", "a.b", "a_b"}})[0], Warning, "the backends a.b and a_b meet in one path", "rename")
+	if found := Replies(0, nil); len(found) != 0 {
+		t.Error(found)
+	}
+	found := Replies(3, []string{"a_stat: no data in it"})
+	check(t, found[0], Warning, "a_stat: no data in it", "socat")
+	check(t, found[1], Warning, "3 rows can't be used", "report it")
+}
+
+func TestAnswer(t *testing.T) {
+	r := Reply{Socket: "a.sock", Took: 40 * time.Millisecond, Limit: 2 * time.Second, Bytes: 3 << 20}
+	check(t, Answer(r), OK, "it has answered 3 MiB in 40ms", "")
+	r.Took = 1500 * time.Millisecond
+	check(t, Answer(r), Warning, "more than half of pull-timeout, 2s", "raise pull-timeout")
+	r.Took = 3 * time.Second
+	check(t, Answer(r), Error, "longer than pull-timeout, 2s", "raise pull-timeout, and pull-interval")
+	r.Limit = 0
+	check(t, Answer(r), OK, "in 3s", "")
+	r.Err = &haproxy.SocketError{Op: "read show info from", Socket: "a.sock", Err: haproxy.ErrTimeout, Hint: "0 bytes have come"}
+	check(t, Answer(r), Error, "read show info from: time-out", "stats maxconn")
+	r.Err = &haproxy.SocketError{Op: "connect", Socket: "a.sock", Err: errors.New("connection refused"), Hint: "is HAProxy running?"}
+	check(t, Answer(r), Error, "connect: connection refused", "is HAProxy running?")
+}
+
+func TestLevelFinding(t *testing.T) {
+	check(t, Level("a", haproxy.LevelUser, nil), OK, "which is enough", "")
+	check(t, Level("a", haproxy.LevelOperator, nil), Warning, "clear counters", "the level user is enough")
+	check(t, Level("a", haproxy.LevelAdmin, nil), Warning, "change servers", "`level user`")
+	check(t, Level("a", "", haproxy.ErrLevel), Skipped, "not known: the socket does not tell", "")
+}
