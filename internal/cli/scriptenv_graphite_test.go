@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 )
 
 // graphite takes what is sent to it, when it is up.
@@ -62,10 +63,19 @@ func (g *graphite) down() {
 	if g.listener == nil {
 		return
 	}
-	g.listener.Close()
+	stopListening(g.listener)
 	close(g.closing)
 	g.serving.Wait()
 	g.listener = nil
+}
+
+// stopListening closes a listener for good: a program that is being started at
+// this moment still has its descriptor, and nobody could listen on the port anew.
+func stopListening(l net.Listener) {
+	if raw, err := l.(*net.TCPListener).SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) })
+	}
+	l.Close()
 }
 
 func cmdGraphite(ts *testscript.TestScript, neg bool, args []string) {

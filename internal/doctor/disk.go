@@ -126,12 +126,15 @@ func nature(a about, r Room, d Disk) []Finding {
 
 // space judges a file system with what may come to be on it.
 func space(d Disk, rooms []Room) (found []Finding) {
-	var options []string
+	var options, bounded []string
 	var bytes, inodes uint64
 	for _, r := range rooms {
-		bytes += r.Bytes
-		inodes += r.Files
 		options = append(options, r.Option)
+		if r.Bytes > 0 {
+			bytes += r.Bytes
+			inodes += r.Files
+			bounded = append(bounded, r.Option)
+		}
 	}
 	a := about{"space", rooms[0].Path}
 	left := size(d.Free) + " free"
@@ -139,7 +142,10 @@ func space(d Disk, rooms []Room) (found []Finding) {
 		left += fmt.Sprintf(" and %d inodes", d.FreeFiles)
 	}
 	names := strings.Join(options, ", ")
-	need := fmt.Sprintf("at their bounds %s take %s and %s", names, size(bytes), count(inodes, "file"))
+	need := fmt.Sprintf("what waits in %s may come to %s", strings.Join(bounded, ", "), size(bytes))
+	if inodes > 0 {
+		need += " and " + count(inodes, "file")
+	}
 	switch {
 	case d.ReadOnly:
 		found = append(found, a.error("the file system of "+names+" is mounted read-only", "mount it for writing; dmesg says whether the kernel did it after an error"))

@@ -11,12 +11,12 @@ func TestSpace(t *testing.T) {
 		verdict      Verdict
 		text, remedy string
 	}{
-		{"room", func(*Disk) {}, OK, "10 GiB free and 1000000 inodes; at their bounds dst-dir, queue-dir take 4 GiB and 4000 files", ""},
+		{"room", func(*Disk) {}, OK, "10 GiB free and 1000000 inodes; what waits in dst-dir, queue-dir may come to 4 GiB and 4000 files", ""},
 		{"full", func(d *Disk) { d.Free = 1 << 20 }, Error, "the file system is full: 1 MiB free", "df -h"},
 		{"no inodes", func(d *Disk) { d.FreeFiles = 10 }, Error, "full: 10 GiB free and 10 inodes", "df -i"},
-		{"inodes without bound", func(d *Disk) { d.FreeFiles, d.HasFiles = 0, false }, OK, "10 GiB free; at", ""},
-		{"too little", func(d *Disk) { d.Free = 3500 << 20 }, Warning, "3.42 GiB free and 1000000 inodes; at their bounds dst-dir, queue-dir take 4 GiB", "enlarge it"},
-		{"too few inodes", func(d *Disk) { d.FreeFiles = 3000 }, Warning, "3000 inodes; at", "lower queue-size in [pull]"},
+		{"inodes without bound", func(d *Disk) { d.FreeFiles, d.HasFiles = 0, false }, OK, "10 GiB free; what waits", ""},
+		{"too little", func(d *Disk) { d.Free = 3500 << 20 }, Warning, "3.42 GiB free and 1000000 inodes; what waits in dst-dir, queue-dir may come to 4 GiB", "enlarge it"},
+		{"too few inodes", func(d *Disk) { d.FreeFiles = 3000 }, Warning, "3000 inodes; what waits", "lower queue-size in [pull]"},
 		{"read-only", func(d *Disk) { d.ReadOnly = true }, Error, "mounted read-only", "mount it for writing"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -43,7 +43,7 @@ func Relays(relays []Relay, confirm graphite.Confirm, now time.Time) (found []Fi
 		}
 		found = append(found, a.ok("%s", text))
 		if !r.Probe.Expires.IsZero() {
-			found = append(found, expiry(about{"certificate", r.Server.String()}, "the server's certificate", r.Probe.Expires, now))
+			found = append(found, expiry(about{"certificate", r.Server.String()}, "the first of the certificates that the server is trusted by", r.Probe.Expires, now))
 		}
 	}
 	return found
@@ -61,9 +61,9 @@ func expiry(a about, whose string, at, now time.Time) Finding {
 	case left <= 0:
 		return a.error(fmt.Sprintf("%s has expired on %s", whose, date), "renew it")
 	case left < expirySoon:
-		return a.warning(fmt.Sprintf("%s, or one above it, expires in %s, on %s", whose, days(left), date), "renew it; a file is read again when it has changed")
+		return a.warning(fmt.Sprintf("%s expires in %s, on %s", whose, days(left), date), "renew it; a file is read again when it has changed")
 	}
-	return a.ok("%s is trusted, and good for %s", whose, days(left))
+	return a.ok("%s expires in %s", whose, days(left))
 }
 
 func days(d time.Duration) string {

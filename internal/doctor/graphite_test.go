@@ -30,7 +30,7 @@ func TestRelays(t *testing.T) {
 	secure := good
 	secure.Expires = now.Add(400 * 24 * time.Hour)
 	found = Relays([]Relay{relay("a", secure)}, graphite.HalfClose, now)
-	check(t, found[1], OK, "the server's certificate is trusted, and good for 400 days", "")
+	check(t, found[1], OK, "the first of the certificates that the server is trusted by expires in 400 days", "")
 	secure.Expires = now.Add(29 * 24 * time.Hour)
 	found = Relays([]Relay{relay("a", secure)}, graphite.HalfClose, now)
 	check(t, found[1], Warning, "expires in 29 days, on 2023-12-13 22:13 UTC", "renew it")
@@ -53,5 +53,5 @@ func TestOwnCertificate(t *testing.T) {
 	now := time.Unix(1700000000, 0)
 	check(t, OwnCertificate("c.pem", now.Add(-time.Minute), now), Error, "our certificate has expired on 2023-11-14 22:12 UTC", "renew it")
 	check(t, OwnCertificate("c.pem", now.Add(30*time.Hour), now), Warning, "expires in 30 hours", "renew it")
-	check(t, OwnCertificate("c.pem", now.Add(90*24*time.Hour), now), OK, "good for 90 days", "")
+	check(t, OwnCertificate("c.pem", now.Add(90*24*time.Hour), now), OK, "our certificate expires in 90 days", "")
 }
