@@ -26,6 +26,7 @@ const (
 // option set, looked after, brought back to the defaults, and then given a
 // configuration that the programs refuse.
 func TestPuppet(t *testing.T) {
+	t.Parallel()
 	real.Need(t, "puppet-agent")
 	n := newNode(t)
 	n.copy(module, "/srv/modules/haproxystats")
@@ -57,7 +58,7 @@ func TestPuppet(t *testing.T) {
 		t.Error("the second run touched the services")
 	}
 
-	few := map[string]any{"haproxystats::package_source": "/srv/haproxystats.deb"}
+	few := map[string]any{"haproxystats::manage_package": false}
 	puppet(n, few, changed)
 	checkDefaults(n, cpusOf(t))
 
@@ -88,6 +89,7 @@ func puppet(n *node, data map[string]any, want int, flags ...string) string {
 
 // TestPuppetModule has Puppet's own tools look at the module.
 func TestPuppetModule(t *testing.T) {
+	t.Parallel()
 	puppet := real.Need(t, "puppet-agent")
 	lint := real.Need(t, "puppet-lint")
 	dir := copied(t, module)
@@ -108,6 +110,7 @@ func TestPuppetModule(t *testing.T) {
 
 // TestPuppetCatalogs runs the module's specs.
 func TestPuppetCatalogs(t *testing.T) {
+	t.Parallel()
 	rspec := real.Need(t, "ruby-rspec-puppet")
 	out, err := toolIn(t, copied(t, module), rspec)
 	if err != nil || !strings.Contains(out, " 0 failures") {

@@ -1,0 +1,171 @@
+package deploy
+
+import (
+	"encoding/json"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"haproxystats/internal/config"
+	"haproxystats/test/real"
+)
+
+const (
+	playbooks = "../../contrib/ansible"
+	role      = playbooks + "/roles/haproxystats"
+)
+
+// TestAnsible lives through the life of a node: looked at, installed with every
+// option set, looked after, brought back to the defaults, its services stopped,
+// and then given a configuration that the programs refuse.
+func TestAnsible(t *testing.T) {
+	t.Parallel()
+	real.Need(t, "ansible-core")
+	real.Need(t, "python3-apt")
+	n := newNode(t)
+	n.copy(playbooks, "/srv/ansible")
+	writeTLS(n)
+	n.ask("groupadd", "--system", "stats-sockets")
+
+	all := given(t, "haproxystats_")
+	all["haproxystats_package_source"] = "/srv/haproxystats.deb"
+	all["haproxystats_groups"] = []string{"stats-sockets"}
+	all["haproxystats_writable_dirs"] = []string{"/srv/queue"}
+	all["haproxystats_process_cpu_affinity"] = "0 2-3"
+	all["haproxystats_pull_cpu_affinity"] = "any"
+
+	ansible(n, all, "--check", "--diff").passed(t)
+	for _, path := range []string{"/etc/haproxystats.conf", "/usr/bin/haproxystats-pull", "/etc/systemd/system/haproxystats-pull.service.d"} {
+		if n.has(path) {
+			t.Errorf("%s is there after a run that must not do anything", path)
+		}
+	}
+	if calls := n.calls(); calls != nil {
+		t.Errorf("a run that must not do anything called systemctl: %q", calls)
+	}
+
+	ansible(n, all).passed(t)
+	checkArrived(n)
+	checkInstalled(n)
+	if second := ansible(n, all).passed(t); second.changed != 0 || n.calls() != nil {
+		t.Errorf("the second run changed %d things\n%s", second.changed, second.output)
+	}
+
+	few := map[string]any{"haproxystats_manage_package": false}
+	ansible(n, few).passed(t)
+	checkDefaults(n, runtime.NumCPU())
+
+	few["haproxystats_enable"], few["haproxystats_autostart"] = false, false
+	few["haproxystats_default_loglevel"] = "debug"
+	ansible(n, few).passed(t)
+	checkStopped(n)
+
+	few["haproxystats_graphite_group_namespace"] = "site"
+	checkRefused(n, func() string {
+		refused := ansible(n, few)
+		if refused.failed != 1 {
+			t.Errorf("a bad configuration passed:\n%s", refused.output)
+		}
+		return refused.output
+	})
+}
+
+// play is what came of a playbook.
+type play struct {
+	output          string
+	changed, failed int
+}
+
+func (p play) passed(t *testing.T) play {
+	t.Helper()
+	if p.failed != 0 {
+		t.Fatalf("ansible-playbook:\n%s", p.output)
+	}
+	return p
+}
+
+var recap = regexp.MustCompile(`localhost +: ok=\d+ +changed=(\d+) +unreachable=0 +failed=(\d+)`)
+
+// ansible runs the playbook on the node itself, with such variables.
+func ansible(n *node, variables map[string]any, flags ...string) play {
+	n.t.Helper()
+	text, err := json.Marshal(variables)
+	n.must(err)
+	n.write("/srv/variables.json", string(text), 0o644)
+	n.write("/srv/inventory", "[haproxy]\nlocalhost ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n", 0o644)
+	// With kept facts only the first run gathers them.
+	out, status := n.run(append([]string{
+		"env", "ANSIBLE_CACHE_PLUGIN=jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION=/srv/facts", "ANSIBLE_PIPELINING=1", "ANSIBLE_NOCOLOR=1", "ANSIBLE_LOCALHOST_WARNING=0",
+		"ansible-playbook", "--inventory=/srv/inventory", "--extra-vars=@/srv/variables.json", "/srv/ansible/site.yml",
+	}, flags...)...)
+	match := recap.FindStringSubmatch(out)
+	if match == nil {
+		n.t.Fatalf("ansible-playbook: status %d\n%s", status, out)
+	}
+	p := play{output: out}
+	p.changed, err = strconv.Atoi(match[1])
+	n.must(err)
+	p.failed, err = strconv.Atoi(match[2])
+	n.must(err)
+	if (status == 0) != (p.failed == 0) {
+		n.t.Errorf("ansible-playbook: status %d with %d failures", status, p.failed)
+	}
+	return p
+}
+
+// TestAnsibleLint has Ansible's own tools look at the playbook and the role.
+func TestAnsibleLint(t *testing.T) {
+	t.Parallel()
+	lint := real.Need(t, "ansible-lint")
+	dir := copied(t, playbooks)
+	out, err := toolIn(t, dir, lint, "--offline", "--profile=production", "site.yml", "inventory.example.yml", "roles/haproxystats")
+	if err != nil || !strings.Contains(out, "Passed") {
+		t.Errorf("ansible-lint: %v\n%s", err, out)
+	}
+}
+
+// TestAnsibleVariables compares the role's variables with the options of the
+// configuration: those that it writes, checks, and describes.
+func TestAnsibleVariables(t *testing.T) {
+	others := []string{
+		"autostart", "enable", "groups", "manage_package", "package_name", "package_source", "package_state", "process_cpu_affinity", "pull_cpu_affinity", "writable_dirs",
+	}
+	defaults := read(t, role+"/defaults/main.yml")
+	compareOptions(t, found(defaults, `(?m)^(?:# )?haproxystats_(\w+): `), others)
+	specs := read(t, role+"/meta/argument_specs.yml")
+	specified := found(specs, `(?m)^      haproxystats_(\w+):$`)
+	compareOptions(t, specified, others)
+	checkMentions(t, playbooks+"/README.md", specified)
+
+	var written []string
+	for block := range strings.SplitSeq(read(t, role+"/vars/main.yml"), "\n\n") {
+		if _, options, ok := strings.Cut(block, "haproxystats_options:\n"); ok {
+			section := ""
+			for line := range strings.Lines(options) {
+				if name, ok := strings.CutPrefix(strings.TrimSpace(line), "- "); ok {
+					written = append(written, section+" "+name)
+				} else {
+					section = strings.Trim(line, " :\n")
+				}
+			}
+		}
+	}
+	var want []string
+	for _, o := range config.Options() {
+		want = append(want, o.Section+" "+o.Name)
+		shown := regexp.MustCompile(`(?m)^# haproxystats_` + key(o.Section, o.Name) + `: (.*?)(  # example; not set)?$`).FindStringSubmatch(defaults)
+		if len(shown) < 3 || (shown[2] == "") != o.HasDefault || o.HasDefault && strings.Trim(shown[1], "[]") != o.Default {
+			t.Errorf("haproxystats_%s is described by %q; its default is %q", key(o.Section, o.Name), shown, o.Default)
+		}
+		choices := regexp.MustCompile(`      haproxystats_` + key(o.Section, o.Name) + `:\n        type: str\n        choices: \[(.*)\]\n`).FindStringSubmatch(specs)
+		if isWord := o.Kind == "word"; isWord != (choices != nil) || isWord && choices[1] != o.Allowed {
+			t.Errorf("haproxystats_%s takes %q, want %q", key(o.Section, o.Name), choices, o.Allowed)
+		}
+	}
+	if !slices.Equal(written, want) {
+		t.Errorf("the role writes\n%q, want\n%q", written, want)
+	}
+}
