@@ -1,0 +1,147 @@
+package dashboard
+
+import (
+	"bytes"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/metric"
+)
+
+func catalogue(t *testing.T) Catalogue {
+	t.Helper()
+	c, err := Metrics()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestMetricsHasEveryField(t *testing.T) {
+	c := catalogue(t)
+	for _, f := range haproxy.StatFields() {
+		for scope, in := range map[metric.Scope]haproxy.Scopes{
+			metric.Frontend: haproxy.Frontend, metric.Backend: haproxy.Backend, metric.Server: haproxy.Server,
+		} {
+			_, err := c.Lookup(scope, f.Name)
+			if want := f.Combine != haproxy.Never && (f.In|f.Classic)&in != 0; (err == nil) != want {
+				t.Errorf("%s metric %s: %v, want it there: %v", scope, f.Name, err, want)
+			}
+		}
+	}
+	for _, want := range []struct {
+		scope metric.Scope
+		name  string
+		kind  metric.Kind
+	}{
+		{metric.Daemon, "Unstoppable_Jobs", metric.Gauge}, // as it is in paths
+		{metric.Daemon, "CpuUsagePct", metric.Gauge},
+		{metric.Daemon, "ConnPercentage", metric.Gauge},
+		{metric.Backend, "TotalServers", metric.Gauge},
+		{metric.Self, "QueueAge", metric.Gauge},
+		{metric.Self, "GraphiteDroppedMetrics", metric.Counter},
+	} {
+		got, err := c.Lookup(want.scope, want.name)
+		if err != nil || got.Kind != want.kind || got.Help == "" {
+			t.Errorf("%s metric %s: %+v, %v", want.scope, want.name, got, err)
+		}
+	}
+}
+
+func TestMistakesAreErrors(t *testing.T) {
+	c := catalogue(t)
+	for name, tc := range map[string]struct {
+		panel panel
+		want  string
+	}{
+		"a field that is not there":       {panel{lines: []line{front("made_up")}}, "there is no frontend metric made_up"},
+		"a field of another scope":        {panel{lines: []line{front("econ")}}, "there is no frontend metric econ"},
+		"text":                            {panel{lines: []line{back("status")}}, "there is no backend metric status"},
+		"a limit that is not there":       {panel{lines: []line{front("scur").percentOf("made_up")}}, "there is no frontend metric made_up"},
+		"a counter in percent of a level": {panel{lines: []line{front("stot").percentOf("slim")}}, "slim is no limit of stot"},
+		"a level a minute":                {panel{lines: []line{back("qcur").in(perMinute)}}, "qcur is no counter"},
+		"a sum of different things":       {panel{lines: []line{back("qcur", "rtime")}}, "qcur and rtime are not of a kind"},
+		"two units":                       {panel{lines: []line{front("bin").total("a"), front("stot").total("b")}}, `stot is in "sessions per second", the others are in "bytes per second"`},
+		"lines that can't be told apart":  {panel{lines: []line{front("bin"), front("bout")}}, "one of several lines has no name"},
+		"a number of many":                {panel{kind: number, lines: []line{front("bin")}}, "a number is of one line with a name"},
+		"colors":                          {panel{colors: []string{red}, lines: []line{front("bin").total("a"), front("bout").total("b")}}, "1 colors for 2 lines"},
+	} {
+		if _, err := c.draw(tc.panel); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
+	}
+	for _, r := range []rule{
+		{name: "none", line: back("qcur")},
+		{name: "low without the worst", line: daemon("Idle_pct"), levels: below(20, 0)},
+	} {
+		if _, err := r.query(c); err == nil || !strings.Contains(err.Error(), "no level") {
+			t.Errorf("rule %s: %v", r.name, err)
+		}
+	}
+}
+
+func TestTargets(t *testing.T) {
+	c := catalogue(t)
+	n := names{root: "R", frontend: "F", backend: "B", server: "S"}
+	for want, l := range map[string]line{
+		"groupByNode(R.frontend.F.scur, -2, 'sum')":                                                                                     front("scur"),
+		"groupByNode(perSecond(R.frontend.F.stot), -2, 'sum')":                                                                          front("stot"),
+		"groupByNode(perSecond(R.frontend.F.stot), -5, 'sum')":                                                                          front("stot").per(hosts),
+		"groupByNode(R.backend.B.rtime, -2, 'average')":                                                                                 back("rtime"),
+		"groupByNode(R.backend.B.rtime_max, -2, 'max')":                                                                                 back("rtime_max"),
+		"groupByNodes(R.backend.B.server.S.scur, 'sum', -4, -2)":                                                                        server("scur"),
+		"groupByNodes(R.backend.B.server.S.scur, 'sum', -7, -4, -2)":                                                                    server("scur").per(where),
+		"groupByNode(R.haproxystats.QueueAge, -4, 'max')":                                                                               program("QueueAge"),
+		"alias(sumSeries(perSecond(R.frontend.F.bin)), 'in')":                                                                           front("bin").total("in"),
+		"alias(maxSeries(groupByNode(R.backend.B.rtime, -2, 'average')), 'slowest')":                                                    back("rtime").highest("slowest"),
+		"aliasByNode(scale(groupByNode(perSecond(R.backend.B.chkdown), -2, 'sum'), 60), 0)":                                             back("chkdown").in(perMinute),
+		"aliasByNode(asPercent(groupByNode(R.backend.B.{act,bck}, -2, 'sum'), groupByNode(R.backend.B.TotalServers, -2, 'sum'), 0), 0)": back("act", "bck").percentOf("TotalServers"),
+		"alias(diffSeries(sumSeries(R.backend.B.TotalServers), sumSeries(R.backend.B.{act,bck})), 'down')":                              back("act", "bck").lackingOf("TotalServers").total("down"),
+	} {
+		q, err := c.look(l)
+		if err != nil {
+			t.Error(err)
+		} else if got := q.target(n); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+// TestCountersAreRates looks into every file: a counter is never drawn as a
+// level, nor a level as a rate.
+func TestCountersAreRates(t *testing.T) {
+	c := catalogue(t)
+	counters := make(map[string]bool)
+	for _, columns := range c {
+		for name, column := range columns {
+			counters[name] = column.Kind == metric.Counter
+		}
+	}
+	path := regexp.MustCompile(`(perSecond\()?[^\s(,"']+\.haproxy\.[\w.*$-]*\.(\w+)[,)]`)
+	for what, files := range map[string]func(Catalogue) (map[string][]byte, error){"grafana": Grafana, "graphite-web": GraphiteWeb, "alerts": Alerts} {
+		made, err := files(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, name := range slices.Sorted(maps.Keys(made)) {
+			for _, m := range path.FindAllSubmatch(made[name], -1) {
+				found++
+				if rate := len(m[1]) > 0; rate != counters[string(m[2])] {
+					t.Errorf("%s/%s: %s is a counter: %v", what, name, m[0], !rate)
+				}
+			}
+			again, err := files(c)
+			if err != nil || !bytes.Equal(again[name], made[name]) {
+				t.Errorf("%s/%s differs when it is made again", what, name)
+			}
+		}
+		if found < 50 {
+			t.Errorf("%s: %d metrics found", what, found)
+		}
+	}
+}
