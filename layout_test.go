@@ -16,6 +16,7 @@ import (
 // imported by anything on its left, and cli alone wires.
 var allowed = map[string][]string{
 	"cmd/haproxystats":         {"internal/cli"},
+	"cmd/check_haproxystats":   {"internal/cli"},
 	"cmd/haproxystats-pull":    {"internal/cli"},
 	"cmd/haproxystats-process": {"internal/cli"},
 	"internal/cli":             {"*"},
@@ -36,6 +37,7 @@ var allowed = map[string][]string{
 	"internal/status":          {},
 	"internal/nagios":          {},
 	"internal/doctor":          {"internal/haproxy", "internal/sink/graphite", "internal/status"},
+	"internal/check":           {"internal/nagios", "internal/spool", "internal/status"},
 	"internal/haproxysim":      {},
 }
 

@@ -25,11 +25,19 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	testscript.Main(leakTested{m}, map[string]func(){
-		"haproxystats":         func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr)) },
-		"haproxystats-pull":    func() { os.Exit(cli.Pull(os.Args[1:], os.Stdout, os.Stderr)) },
-		"haproxystats-process": func() { os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr)) },
+		"haproxystats":                                  func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr)) },
+		"haproxystats-pull":                             func() { os.Exit(cli.Pull(os.Args[1:], os.Stdout, os.Stderr)) },
+		"haproxystats-process":                          func() { os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr)) },
+		"check_haproxystats":                            checkPlugin,
+		"check_haproxystats_process.sh":                 checkPlugin,
+		"check_haproxystats_process_number_of_procs.sh": checkPlugin,
+		"check_haproxystats_pull.sh":                    checkPlugin,
+		"check_haproxystats_queue_size.py":              checkPlugin,
 	})
 }
+
+// checkPlugin goes by several names.
+func checkPlugin() { os.Exit(cli.Check(os.Args, os.Stdout)) }
 
 // leakTested looks for goroutines that the tests have left behind.
 type leakTested struct{ m *testing.M }

@@ -1,0 +1,123 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"haproxystats/internal/nagios"
+	"haproxystats/internal/spool"
+	"haproxystats/internal/status"
+)
+
+// program is one of the two programs, as seen from outside.
+type program struct {
+	name, section string
+	socket        string
+	dir           string // whose lock it holds while it runs
+	holder        func(dir string) (spool.Holder, error)
+}
+
+func (i Installation) pull() program {
+	return program{"haproxystats-pull", "pull", i.PullSocket, i.DstDir, spool.WriterOf}
+}
+
+func (i Installation) process() program {
+	return program{"haproxystats-process", "process", i.ProcessSocket, i.SrcDir, spool.ReaderOf}
+}
+
+// answer is what a program says, or why it says nothing.
+type answer struct {
+	status.Document
+	answered bool
+	hangs    bool   // it has let us in and says nothing
+	why      string // there is no answer
+}
+
+// ask asks a program.
+func (i Installation) ask(ctx context.Context, p program) answer {
+	if p.socket == "" {
+		return answer{why: "status-socket in [" + p.section + "] is empty"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, i.Patience)
+	defer cancel()
+	d, err := i.Ask(ctx, p.socket)
+	switch {
+	case err == nil && d.Program == p.name:
+		return answer{Document: d, answered: true}
+	case err == nil:
+		return answer{why: fmt.Sprintf("at %s answers %.40q: set status-socket in [%s] to a path of its own", p.socket, d.Program, p.section)}
+	case errors.Is(err, context.DeadlineExceeded):
+		return answer{hangs: true, why: fmt.Sprintf("%s does not answer at %s within %v", p.name, p.socket, i.Patience)}
+	case errors.Is(err, fs.ErrPermission):
+		return answer{why: i.forbidden(p.socket)}
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return answer{why: "nobody answers at " + p.socket}
+	}
+	return answer{why: err.Error()}
+}
+
+// forbidden says that something may not be looked at, and what to do.
+func (i Installation) forbidden(path string) string {
+	return fmt.Sprintf("%s may not look at %s: add it to the group haproxystats, and start anew what runs the checks", i.User, path)
+}
+
+// unseen is for what could not be looked at.
+func (i Installation) unseen(path string, err error) finding {
+	text := err.Error()
+	if errors.Is(err, fs.ErrPermission) {
+		text = i.forbidden(path)
+	}
+	return finding{status: nagios.Unknown, text: text}
+}
+
+// look tells whether a program runs that does not answer, by the lock that it
+// would hold. The finding is for when it does not, or can't be seen.
+func (i Installation) look(p program) (spool.Holder, *finding) {
+	h, err := p.holder(p.dir)
+	switch {
+	case err != nil:
+		f := i.unseen(p.dir, err)
+		return h, &f
+	case !h.Held:
+		return h, &finding{status: nagios.Critical, text: fmt.Sprintf("%s is not running: nobody has the lock of %s", p.name, p.dir)}
+	}
+	return h, nil
+}
+
+// unanswered is the finding of a check that only the program itself can help
+// with.
+func (i Installation) unanswered(p program, a answer) finding {
+	if a.hangs {
+		return finding{status: nagios.Critical, text: a.why}
+	}
+	if a.answered {
+		return finding{status: nagios.Unknown, text: p.name + " is " + string(a.State) + " and tells nothing yet"}
+	}
+	h, f := i.look(p)
+	if f != nil {
+		return *f
+	}
+	return finding{status: nagios.Unknown, text: fmt.Sprintf("%s runs%s and can't be asked: %s", p.name, byPID(h.PID), a.why)}
+}
+
+func byPID(pid int) string {
+	if pid <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (pid %d)", pid)
+}
+
+// UserName names the user of this process, for [Installation.User].
+func UserName() string {
+	uid := os.Geteuid()
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return "user " + u.Username
+	}
+	return fmt.Sprintf("the user with uid %d", uid)
+}

@@ -1,0 +1,171 @@
+// Package check finds out how the programs fare, for a monitoring plugin: it
+// asks their status sockets, and where nobody answers it looks at the spool and
+// at who holds its locks.
+//
+// It promises to change nothing and to take no lock, so that it can't be in the
+// way of a program, and to say in its result when it had to look by itself. What
+// it may not see is unknown, never good.
+//
+// It does not know where the configuration comes from.
+package check
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"haproxystats/internal/nagios"
+	"haproxystats/internal/status"
+)
+
+// Installation is where the programs work.
+type Installation struct {
+	// PullSocket and ProcessSocket are their status sockets; empty if turned off.
+	PullSocket, ProcessSocket string
+	// DstDir is where haproxystats-pull puts snapshots, SrcDir where
+	// haproxystats-process takes them from.
+	DstDir, SrcDir string
+	// Interval is the time from round to round.
+	Interval time.Duration
+	// KeepPartial tells that a round is kept in which some sockets have failed.
+	KeepPartial bool
+	// Patience is how long a program may take for an answer.
+	Patience time.Duration
+	// User names who looks, for messages about permissions.
+	User string
+	// Ask asks a status socket; nil means [status.Ask].
+	Ask func(ctx context.Context, path string) (status.Document, error)
+}
+
+// Request is what is asked of a check besides its mode.
+type Request struct {
+	// Warn and Crit are the thresholds; nil for those of the mode.
+	Warn, Crit *nagios.Range
+	// Plain leaves the thresholds of the mode out.
+	Plain bool
+	// Sink is the only sink to look at; empty for all.
+	Sink string
+	// Filled looks at the queue where haproxystats-pull fills it, should that
+	// be elsewhere.
+	Filled bool
+}
+
+// Mode is one of the checks.
+type Mode struct {
+	Name string
+	// Short says what it checks, Value what its thresholds are compared with, and
+	// Thresholds what they are unless others are asked for.
+	Short, Value, Thresholds string
+
+	check func(context.Context, Installation, Request) finding
+}
+
+// Modes returns all checks.
+func Modes() []Mode {
+	return []Mode{
+		{
+			"process", "haproxystats-process runs",
+			"seconds since its start", "none", checkProcess,
+		},
+		{
+			"workers", "the workers of haproxystats-process are alive",
+			"workers alive", "critical below the workers that are configured", checkWorkers,
+		},
+		{
+			"pull", "haproxystats-pull runs and stores snapshots",
+			"seconds since it stored the last one", "3 and 10 times pull-interval, and at least 30 and 100", checkPull,
+		},
+		{
+			"queue", "haproxystats-process keeps up",
+			"snapshots in src-dir, those in hand included", "60 and 120", checkQueue,
+		},
+		{
+			"age", "no snapshot waits for long",
+			"seconds since the oldest snapshot in src-dir", "120 and 600", checkAge,
+		},
+		{
+			"sink", "the sinks take what there is",
+			"seconds of lag: age of what waits, or time it is down if longer", "60 and 600", checkSink,
+		},
+		{
+			"sockets", "the stats sockets of HAProxy answer",
+			"sockets that failed in the last round", "0, and critical when the round was not stored", checkSockets,
+		},
+	}
+}
+
+// Run makes the check.
+func (m Mode) Run(ctx context.Context, i Installation, r Request) nagios.Result {
+	if i.Ask == nil {
+		i.Ask = status.Ask
+	}
+	f := m.check(ctx, i, r)
+	return nagios.Result{Name: strings.ToUpper(m.Name), Status: f.status, Text: f.text, Metrics: f.metrics, Details: f.details}
+}
+
+// finding is what a check has found.
+type finding struct {
+	status  nagios.Status
+	text    string
+	metrics []nagios.Metric
+	details []string
+}
+
+// thresholds are what a value is compared with; nil for nothing.
+type thresholds struct{ warn, crit *nagios.Range }
+
+// or returns what was asked for, or else these of the mode.
+func (r Request) or(warn, crit *nagios.Range) thresholds {
+	if r.Plain {
+		warn, crit = nil, nil
+	}
+	t := thresholds{r.Warn, r.Crit}
+	if t.warn == nil && t.crit == nil {
+		return thresholds{warn, crit}
+	}
+	return t
+}
+
+func above(n float64) *nagios.Range {
+	r := nagios.Above(n)
+	return &r
+}
+
+func atLeast(n float64) *nagios.Range {
+	r := nagios.AtLeast(n)
+	return &r
+}
+
+// judge compares a value.
+func (t thresholds) judge(value float64) nagios.Status {
+	switch {
+	case t.crit != nil && t.crit.Alerts(value):
+		return nagios.Critical
+	case t.warn != nil && t.warn.Alerts(value):
+		return nagios.Warning
+	}
+	return nagios.OK
+}
+
+// metric returns the value that is compared.
+func (t thresholds) metric(label string, value float64, unit string) nagios.Metric {
+	return nagios.Metric{Label: label, Value: value, Unit: unit, Warn: t.warn, Crit: t.crit, Limited: true}
+}
+
+// gauge returns a value that is told, and not compared; counter one that grows.
+func gauge[N int | int64 | float64 | status.Seconds](label string, value N, unit string) nagios.Metric {
+	return nagios.Metric{Label: label, Value: float64(value), Unit: unit, Limited: true}
+}
+
+func counter(label string, value int64) nagios.Metric {
+	return nagios.Metric{Label: label, Value: float64(value), Unit: "c"}
+}
+
+// ago writes a length of time for people.
+func ago(s status.Seconds) string {
+	d := time.Duration(float64(s) * float64(time.Second))
+	if d < 10*time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}

@@ -1,0 +1,87 @@
+package check
+
+import (
+	"context"
+	"fmt"
+
+	"haproxystats/internal/nagios"
+	"haproxystats/internal/status"
+)
+
+// checkProcess finds out whether haproxystats-process runs.
+func checkProcess(ctx context.Context, i Installation, r Request) finding {
+	p := i.process()
+	a := i.ask(ctx, p)
+	if !a.answered {
+		return i.byLock(p, a, r)
+	}
+	t := r.or(nil, nil)
+	up := a.Since(a.Started)
+	f := running(p, a, t, up)
+	if d := a.Process; d != nil {
+		if d.Last != "" {
+			f.text += ", last snapshot done " + d.Last
+		} else {
+			f.text += ", no snapshot done yet"
+		}
+		f.metrics = append(f.metrics, counter("done", d.Done), counter("retries", d.Retries), counter("corrupt", d.Corrupt))
+	}
+	return f
+}
+
+// running is the finding of a program that answers.
+func running(p program, a answer, t thresholds, up status.Seconds) finding {
+	f := finding{
+		status: t.judge(float64(up)),
+		text:   fmt.Sprintf("%s is %s%s, up %s", p.name, a.State, byPID(a.PID), ago(up)),
+		metrics: []nagios.Metric{
+			t.metric("uptime", float64(up), "s"),
+		},
+		details: []string{"version " + a.Version},
+	}
+	if a.State == status.Ending {
+		f.status = nagios.Worst(f.status, nagios.Warning)
+	}
+	return f
+}
+
+// byLock is the finding of whether a program runs that does not answer.
+func (i Installation) byLock(p program, a answer, r Request) finding {
+	if a.hangs {
+		return finding{status: nagios.Critical, text: a.why}
+	}
+	h, f := i.look(p)
+	if f != nil {
+		return *f
+	}
+	found := finding{text: fmt.Sprintf("%s is running%s, by the lock of %s: %s", p.name, byPID(h.PID), p.dir, a.why)}
+	if r.Warn != nil || r.Crit != nil {
+		found.status = nagios.Unknown
+		found.text += "; so there is no value for the thresholds"
+	}
+	return found
+}
+
+// checkWorkers finds out whether all workers are alive.
+func checkWorkers(ctx context.Context, i Installation, r Request) finding {
+	p := i.process()
+	a := i.ask(ctx, p)
+	if !a.answered || a.Process == nil {
+		return i.unanswered(p, a)
+	}
+	w := a.Process.Workers
+	t := r.or(nil, atLeast(float64(w.Configured)))
+	value := t.metric("alive", float64(w.Alive), "")
+	value.Max = float64(w.Configured)
+	f := finding{
+		status:  t.judge(float64(w.Alive)),
+		text:    fmt.Sprintf("%d of %d workers are alive, %d busy", w.Alive, w.Configured, w.Busy),
+		metrics: []nagios.Metric{value, gauge("busy", w.Busy, "")},
+	}
+	if a.Process.Progress != 0 {
+		idle := a.Since(a.Process.Progress)
+		f.text += ", last progress " + ago(idle) + " ago"
+		f.metrics = append(f.metrics, gauge("idle", idle, "s"))
+	}
+	return f
+}

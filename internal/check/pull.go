@@ -1,0 +1,126 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"haproxystats/internal/nagios"
+	"haproxystats/internal/status"
+)
+
+// checkPull finds out whether haproxystats-pull runs and stores snapshots.
+func checkPull(ctx context.Context, i Installation, r Request) finding {
+	p := i.pull()
+	a := i.ask(ctx, p)
+	if !a.answered {
+		return i.pullByLock(p, a, r)
+	}
+	d := a.Pull
+	if d == nil {
+		return running(p, a, thresholds{}, a.Since(a.Started))
+	}
+	t := r.or(silence(time.Duration(float64(d.Interval) * float64(time.Second))))
+	since := a.Since(a.Started)
+	if d.Stored != 0 {
+		since = a.Since(d.Stored)
+	}
+	f := running(p, a, thresholds{}, a.Since(a.Started))
+	f.status = nagios.Worst(f.status, t.judge(float64(since)))
+	if d.Stored == 0 {
+		f.text += ", no snapshot stored yet"
+	} else {
+		f.text += fmt.Sprintf(", last snapshot stored %s ago", ago(since))
+	}
+	if l := d.Last; l != nil && l.Cause != "" {
+		f.text += fmt.Sprintf("; the last round was %s: %s", l.Outcome, l.Cause)
+	}
+	f.metrics = append([]nagios.Metric{t.metric("silence", float64(since), "s")}, append(f.metrics,
+		counter("stored", d.Rounds.Stored), counter("partial", d.Rounds.Partial),
+		counter("dropped", d.Rounds.Dropped), counter("skipped", d.Rounds.Skipped),
+		gauge("waiting", d.Waiting, ""))...)
+	if l := d.Last; l != nil {
+		f.metrics = append(f.metrics, gauge("duration", l.Duration, "s"), gauge("skew", l.Skew, "s"))
+	}
+	return f
+}
+
+// silence returns the thresholds for the time without a snapshot. A few rounds
+// may fail while HAProxy is reloaded.
+func silence(interval time.Duration) (warn, crit *nagios.Range) {
+	s := max(interval, 10*time.Second).Seconds()
+	return above(3 * s), above(10 * s)
+}
+
+// pullByLock looks at the lock, and at what was handed over last.
+func (i Installation) pullByLock(p program, a answer, r Request) finding {
+	if a.hangs {
+		return finding{status: nagios.Critical, text: a.why}
+	}
+	h, f := i.look(p)
+	if f != nil {
+		return *f
+	}
+	found := finding{text: fmt.Sprintf("%s is running%s, by the lock of %s: %s", p.name, byPID(h.PID), p.dir, a.why)}
+	t := r.or(silence(i.Interval))
+	if h.Newest == 0 {
+		if r.Warn != nil || r.Crit != nil {
+			found.status = nagios.Unknown
+		}
+		found.text += "; whether it has stored a snapshot is not known"
+		return found
+	}
+	since := status.For(max(0, time.Since(time.Unix(h.Newest, 0))))
+	found.status = t.judge(float64(since))
+	found.text += fmt.Sprintf("; last snapshot stored %s ago", ago(since))
+	found.metrics = []nagios.Metric{t.metric("silence", float64(since), "s")}
+	return found
+}
+
+// namedSockets is how many sockets are named in the first line.
+const namedSockets = 3
+
+// checkSockets finds out how many sockets have failed.
+func checkSockets(ctx context.Context, i Installation, r Request) finding {
+	p := i.pull()
+	a := i.ask(ctx, p)
+	if !a.answered || a.Pull == nil {
+		return i.unanswered(p, a)
+	}
+	l := a.Pull.Last
+	if l == nil {
+		return finding{status: nagios.Unknown, text: "no round has ended yet"}
+	}
+	when := ago(a.Since(l.Ended))
+	if l.Outcome == "skipped" {
+		return finding{status: nagios.Critical, text: fmt.Sprintf("no socket was asked %s ago: %s", when, l.Cause)}
+	}
+	crit := 0 // any that fails drops the round
+	if i.KeepPartial {
+		crit = max(0, l.Sockets-1)
+	}
+	t := r.or(above(0), above(float64(crit)))
+	value := t.metric("failed", float64(l.Failed), "")
+	value.Max = float64(l.Sockets)
+	f := finding{
+		status:  t.judge(float64(l.Failed)),
+		text:    fmt.Sprintf("all %d sockets answered %s ago", l.Sockets, when),
+		metrics: []nagios.Metric{value, gauge("sockets", l.Sockets, ""), gauge("duration", l.Duration, "s")},
+	}
+	if l.Failed > 0 {
+		var names []string
+		for n, failed := range l.Failures {
+			f.details = append(f.details, failed.Socket+": "+failed.Cause)
+			if n < namedSockets {
+				names = append(names, failed.Socket)
+			}
+		}
+		more := ""
+		if n := l.Failed - len(names); n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
+		}
+		f.text = fmt.Sprintf("%d of %d sockets failed %s ago: %s%s", l.Failed, l.Sockets, when, strings.Join(names, ", "), more)
+	}
+	return f
+}

@@ -1,0 +1,89 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"haproxystats/internal/nagios"
+	"haproxystats/internal/spool"
+	"haproxystats/internal/status"
+)
+
+// queued is what is in the queue of snapshots.
+type queued struct {
+	dir  string
+	size int
+	age  status.Seconds // of the oldest
+	how  string         // it was found out, unless the program has told
+}
+
+// checkQueue finds out how long the queue is.
+func checkQueue(ctx context.Context, i Installation, r Request) finding {
+	q, f := i.queue(ctx, r)
+	if f != nil {
+		return *f
+	}
+	t := r.or(above(60), above(120))
+	return finding{
+		status:  t.judge(float64(q.size)),
+		text:    fmt.Sprintf("%d snapshots in %s%s", q.size, q.dir, q.how),
+		metrics: []nagios.Metric{t.metric("queue", float64(q.size), ""), gauge("age", q.age, "s")},
+	}
+}
+
+// checkAge finds out how old the oldest snapshot is.
+func checkAge(ctx context.Context, i Installation, r Request) finding {
+	q, f := i.queue(ctx, r)
+	if f != nil {
+		return *f
+	}
+	t := r.or(above(120), above(600))
+	text := "no snapshot in " + q.dir
+	if q.size > 0 {
+		text = fmt.Sprintf("the oldest of %d snapshots in %s is %s old", q.size, q.dir, ago(q.age))
+	}
+	return finding{
+		status:  t.judge(float64(q.age)),
+		text:    text + q.how,
+		metrics: []nagios.Metric{t.metric("age", float64(q.age), "s"), gauge("queue", q.size, "")},
+	}
+}
+
+// queue asks the program that empties the queue, or else lists it.
+func (i Installation) queue(ctx context.Context, r Request) (queued, *finding) {
+	if r.Filled && filepath.Clean(i.DstDir) != filepath.Clean(i.SrcDir) {
+		return i.list(i.DstDir, "")
+	}
+	a := i.ask(ctx, i.process())
+	if d := a.Process; a.answered && d != nil {
+		return queued{dir: i.SrcDir, size: d.Waiting + d.Workers.Busy, age: d.Oldest}, nil
+	}
+	why := a.why
+	if a.answered {
+		why = "haproxystats-process is " + string(a.State)
+	}
+	return i.list(i.SrcDir, why)
+}
+
+func (i Installation) list(dir, why string) (queued, *finding) {
+	places, err := spool.List(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return queued{}, &finding{status: nagios.Unknown, text: fmt.Sprintf("%s does not exist: neither program was ever started, or this is not their configuration", dir)}
+	}
+	if err != nil {
+		f := i.unseen(dir, err)
+		return queued{}, &f
+	}
+	q := queued{dir: dir, size: len(places)}
+	if why != "" {
+		q.how = ", counted by listing it: " + why
+	}
+	if len(places) > 0 {
+		q.age = status.For(max(0, time.Since(time.Unix(places[0].Epoch, 0))))
+	}
+	return q, nil
+}

@@ -1,0 +1,78 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"haproxystats/internal/nagios"
+	"haproxystats/internal/status"
+)
+
+// checkSink finds out how far the sinks are behind.
+func checkSink(ctx context.Context, i Installation, r Request) finding {
+	p := i.process()
+	a := i.ask(ctx, p)
+	if !a.answered || a.Process == nil {
+		return i.unanswered(p, a)
+	}
+	t := r.or(above(60), above(600))
+	var found finding
+	var names, texts []string
+	for _, s := range a.Process.Sinks {
+		names = append(names, s.Name)
+		if r.Sink != "" && r.Sink != s.Name {
+			continue
+		}
+		f := lagging(a.Document, s, t)
+		found.status = nagios.Worst(found.status, f.status)
+		found.metrics = append(found.metrics, f.metrics...)
+		found.details = append(found.details, f.details...)
+		texts = append(texts, f.text)
+	}
+	if len(texts) == 0 {
+		return finding{status: nagios.Unknown, text: fmt.Sprintf("there is no sink %q: expected %s", r.Sink, strings.Join(names, ", "))}
+	}
+	found.text = strings.Join(texts, "; ")
+	return found
+}
+
+// lagging is the finding of one sink.
+func lagging(d status.Document, s status.Sink, t thresholds) finding {
+	var lag status.Seconds
+	if s.Queue != nil {
+		lag = s.Queue.Age
+	}
+	text := s.Name + " is up"
+	if !s.Reachable {
+		down := d.Since(s.Down)
+		lag = max(lag, down)
+		text = s.Name + " is down for " + ago(down)
+	}
+	label := func(name string) string { return s.Name + "_" + name }
+	f := finding{
+		status: t.judge(float64(lag)),
+		metrics: []nagios.Metric{
+			t.metric(label("lag"), float64(lag), "s"),
+			counter(label("confirmed"), s.Metrics), counter(label("failures"), s.Failures),
+		},
+	}
+	if q := s.Queue; q != nil {
+		if q.Batches > 0 {
+			text += fmt.Sprintf(", %d batches wait, the oldest of %s ago", q.Batches, ago(q.Age))
+		} else {
+			text += ", nothing waits"
+		}
+		f.metrics = append(f.metrics,
+			gauge(label("batches"), q.Batches, ""), gauge(label("metrics"), q.Metrics, ""), gauge(label("bytes"), q.Bytes, "B"),
+			counter(label("dropped"), q.Dropped))
+	}
+	if s.Confirmed != 0 {
+		text += ", last confirmed " + ago(d.Since(s.Confirmed)) + " ago"
+	}
+	if s.Cause != "" {
+		f.details = append(f.details, s.Name+": "+s.Cause)
+	}
+	f.text = text
+	return f
+}

@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/check"
+	"haproxystats/internal/config"
+	"haproxystats/internal/nagios"
+)
+
+const checkName = "check_haproxystats"
+
+// checkOptions are what the command line of the plugin says.
+type checkOptions struct {
+	files      config.Files
+	mode       string
+	warn, crit string
+	sink       string
+	timeout    float64
+	details    int
+	// absentOK takes it for good that there is no configuration.
+	absentOK bool
+	request  check.Request
+}
+
+// maxTimeout is far beyond what a check is given.
+const maxTimeout = 3600
+
+// Check runs check_haproxystats, a monitoring plugin, and returns its exit
+// status. The name that it is called by, the first of args, may be the check.
+func Check(args []string, stdout io.Writer) int {
+	cmd, outcome := newCheck(filepath.Base(args[0]), stdout)
+	cmd.SetArgs(args[1:])
+	cmd.SetOut(stdout)
+	cmd.SetErr(stdout) // nobody reads the other output of a plugin
+	if err := cmd.Execute(); err != nil {
+		*outcome = nagios.Result{Name: "HAPROXYSTATS", Status: nagios.Unknown, Text: err.Error()}
+		_ = outcome.Write(stdout, false)
+	}
+	return int(outcome.Status)
+}
+
+// newCheck returns the command, and where its outcome will be.
+func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
+	var o checkOptions
+	// Help and version are no result, so whoever calls for them as a check is told.
+	outcome := &nagios.Result{Status: nagios.Unknown}
+	called, byName := oldName(name)
+	cmd := &cobra.Command{
+		Use:               checkName + " [flags] MODE",
+		Short:             "Checks how haproxystats fares, for Nagios and its like",
+		Long:              checkHelp(),
+		Version:           versionLine(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		ValidArgs:         modeNames(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files.Required = cmd.Flags().Changed("file")
+			if err := o.prepare(called, args); err != nil {
+				return err
+			}
+			*outcome = o.run()
+			return outcome.Write(stdout, o.details > 0)
+		},
+	}
+	if byName {
+		cmd.Use = name + " [flags]"
+	}
+	cmd.SetVersionTemplate(checkName + " {{.Version}}\n")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w: see -h", err)
+	})
+	addFiles(cmd, &o.files)
+	fl := cmd.Flags()
+	if byName {
+		o.mode = called.mode
+		called.addFlags(fl, &o)
+	} else {
+		fl.StringVarP(&o.mode, "mode", "m", "", "`check` to make, in place of the argument")
+	}
+	if !called.ownLimits {
+		fl.StringVarP(&o.warn, "warning", "w", "", "`range` of values beyond which it warns")
+		fl.StringVarP(&o.crit, "critical", "c", "", "`range` of values beyond which it is critical")
+	}
+	fl.StringVar(&o.sink, "sink", "", "only this `sink` (default all)")
+	fl.Float64VarP(&o.timeout, "timeout", "t", 10, "`seconds` after which there must be a result")
+	fl.CountVarP(&o.details, "verbose", "v", "show more lines, such as what failed and why")
+	fl.BoolP("help", "h", false, "show this screen")
+	fl.BoolP("version", "V", false, "show version")
+	return cmd, outcome
+}
+
+// checkHelp describes the checks.
+func checkHelp() string {
+	var text strings.Builder
+	text.WriteString(`Checks how haproxystats-pull and haproxystats-process fare, and says so in the
+form that Nagios, Icinga and others read. The exit status is 0 if all is well, 1
+to warn, 2 if it is critical and 3 if it is not known; the latter also after -h,
+-V and wrong arguments. It asks the programs at their status sockets; where
+nobody answers it looks at their directories and says so.
+
+A range is 10 (alert below 0 and above 10), 10: (below 10), ~:10 (above 10),
+10:20 (below 10 and above 20) or @10:20 (from 10 to 20). One that is not given is
+left out; without both, those of the check apply.
+
+Checks:
+`)
+	for _, m := range check.Modes() {
+		fmt.Fprintf(&text, "  %-8s %s\n", m.Name, m.Short)
+		fmt.Fprintf(&text, "           value: %s\n", m.Value)
+		fmt.Fprintf(&text, "           -w, -c: %s\n", m.Thresholds)
+	}
+	return strings.TrimRight(text.String(), "\n")
+}
+
+func modeNames() []string {
+	var names []string
+	for _, m := range check.Modes() {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// prepare looks at what the command line says.
+func (o *checkOptions) prepare(called *calledName, args []string) (err error) {
+	if o.mode == "" && len(args) > 0 {
+		o.mode, args = args[0], args[1:]
+	}
+	if err := noArguments(nil, args); err != nil {
+		return err
+	}
+	if o.timeout <= 0 || o.timeout > maxTimeout {
+		return fmt.Errorf("time-out of %v seconds: expected more than 0 and at most %d", o.timeout, maxTimeout)
+	}
+	if called.ownLimits {
+		return called.limits(o)
+	}
+	for _, limit := range []struct {
+		text string
+		to   **nagios.Range
+	}{{o.warn, &o.request.Warn}, {o.crit, &o.request.Crit}} {
+		if limit.text == "" {
+			continue
+		}
+		r, err := nagios.ParseRange(limit.text)
+		if err != nil {
+			return err
+		}
+		*limit.to = &r
+	}
+	o.request.Sink = o.sink
+	return nil
+}
+
+// run makes the check within its time. What hangs, as a disk may, is left to the
+// end of the process.
+func (o *checkOptions) run() nagios.Result {
+	modes := check.Modes()
+	for _, m := range modes {
+		if m.Name != o.mode {
+			continue
+		}
+		limit := time.Duration(o.timeout * float64(time.Second))
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		done := make(chan nagios.Result, 1)
+		go func() { done <- o.look(ctx, m, limit) }()
+		select {
+		case r := <-done:
+			return r
+		case <-ctx.Done():
+			return nagios.Result{
+				Name: strings.ToUpper(m.Name), Status: nagios.Unknown,
+				Text: fmt.Sprintf("no result within %v: look at the disk and the load of this host, or set a longer -t", limit),
+			}
+		}
+	}
+	why := "no check is named"
+	if o.mode != "" {
+		why = fmt.Sprintf("unknown check %q", o.mode)
+	}
+	return nagios.Result{
+		Name: "HAPROXYSTATS", Status: nagios.Unknown,
+		Text: why + ": expected " + strings.Join(modeNames(), ", ") + ": see -h",
+	}
+}
+
+// look reads the configuration and makes the check.
+func (o *checkOptions) look(ctx context.Context, m check.Mode, limit time.Duration) nagios.Result {
+	none := nagios.Result{Name: strings.ToUpper(m.Name), Status: nagios.Unknown}
+	user := check.UserName()
+	for _, path := range []string{o.files.File, o.files.Dir} {
+		err := unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS)
+		switch {
+		case path == "":
+		case errors.Is(err, fs.ErrPermission):
+			none.Text = fmt.Sprintf("%s may not read %s: add it to the group haproxystats, and start anew what runs the checks", user, path)
+			return none
+		case errors.Is(err, fs.ErrNotExist) && o.absentOK && path == o.files.File:
+			none.Status, none.Text = nagios.OK, fmt.Sprintf("haproxystats is not configured here: %s does not exist", path)
+			return none
+		}
+	}
+	loaded, err := config.Load(config.ForPull, o.files)
+	if err != nil {
+		none.Text = "the configuration is refused: " + err.Error()
+		return none
+	}
+	c := &loaded.Config
+	for _, w := range loaded.Warnings {
+		if w.Section == "process" && (w.Option == "src-dir" || w.Option == "status-socket") {
+			none.Text = w.Error()
+			return none
+		}
+	}
+	return m.Run(ctx, check.Installation{
+		PullSocket: c.Pull.StatusSocket, ProcessSocket: c.Process.StatusSocket,
+		DstDir: c.Pull.DstDir, SrcDir: c.Process.SrcDir,
+		Interval:    c.Pull.PullInterval,
+		KeepPartial: c.Pull.OnPartial == config.PartialKeep,
+		Patience:    limit / 2, // the rest is for the directories
+		User:        user,
+	}, o.request)
+}

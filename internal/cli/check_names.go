@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"haproxystats/internal/nagios"
+)
+
+// calledName is a name of one of haproxystats 0.5's plugins, which this one may
+// be called by, with that one's options and meaning.
+type calledName struct {
+	mode string
+	// absentOK: without a configuration there is nothing to check.
+	absentOK bool
+	// ownLimits: -o and -w are numbers of snapshots.
+	ownLimits bool
+	// plain: no thresholds, but those that are given.
+	plain bool
+
+	ok, warning int
+}
+
+var calledNames = map[string]calledName{
+	"check_haproxystats_process":                 {mode: "process"},
+	"check_haproxystats_process_number_of_procs": {mode: "workers", absentOK: true},
+	"check_haproxystats_pull":                    {mode: "pull", plain: true},
+	"check_haproxystats_queue_size":              {mode: "queue", absentOK: true, ownLimits: true},
+}
+
+// oldName returns what a name stands for, with or without its ending.
+func oldName(name string) (*calledName, bool) {
+	name, _, _ = strings.Cut(name, ".")
+	c, ok := calledNames[name]
+	return &c, ok
+}
+
+// addFlags adds the options of that plugin, and takes its defaults.
+func (c *calledName) addFlags(fl *pflag.FlagSet, o *checkOptions) {
+	o.absentOK = c.absentOK
+	o.request.Plain = c.plain
+	if c.ownLimits {
+		o.request.Filled = true
+		fl.IntVarP(&c.ok, "ok", "o", 60, "`number` of snapshots up to which it is OK")
+		fl.IntVarP(&c.warning, "warning", "w", 120, "`number` of snapshots up to which it warns")
+	}
+}
+
+// limits makes thresholds of -o and -w.
+func (c *calledName) limits(o *checkOptions) error {
+	if c.ok < 0 || c.warning < 0 {
+		return fmt.Errorf("%d and %d snapshots: expected numbers of 0 or more", c.ok, c.warning)
+	}
+	warn, crit := nagios.Above(float64(c.ok)), nagios.Above(float64(max(c.ok, c.warning)))
+	o.request.Warn, o.request.Crit = &warn, &crit
+	return nil
+}
