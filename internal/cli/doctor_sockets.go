@@ -22,15 +22,25 @@ import (
 )
 
 const (
-	// socketsLimit bounds the questions to all sockets, socketLimit those to one.
-	socketsLimit = 20 * time.Second
-	socketLimit  = 10 * time.Second
+	// socketsLimit bounds the questions to all sockets, maxSocketLimit those to
+	// one.
+	socketsLimit   = 20 * time.Second
+	maxSocketLimit = 10 * time.Second
 	// atOnce is how many sockets are asked at the same time.
 	atOnce = 16
 	// maxReading bounds the memory for one reply; it is more than HAProxy says of
 	// a hundred thousand servers.
 	maxReading = 128 << 20
 )
+
+// socketLimit is how long one socket may take: longer than a round would wait,
+// so that it shows how much longer it takes.
+func socketLimit(round time.Duration) time.Duration {
+	if round == 0 {
+		return maxSocketLimit
+	}
+	return min(max(2*round, time.Second), maxSocketLimit)
+}
 
 // reading is what the sockets have said, once they have been asked.
 type reading struct {
@@ -90,7 +100,7 @@ func (e examination) sockets(ctx context.Context, c *config.Config, to *reading)
 	g.SetLimit(atOnce)
 	for i, t := range targets {
 		g.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, socketLimit)
+			ctx, cancel := context.WithTimeout(ctx, socketLimit(c.Pull.PullTimeout))
 			defer cancel()
 			each[i] = e.socket(ctx, client, t, c.Pull.PullTimeout, to)
 			return nil
@@ -112,7 +122,7 @@ func (e examination) socket(ctx context.Context, client *haproxy.Client, t pull.
 		if _, err := e.host.Stat(address); err != nil {
 			return found // nobody can connect
 		}
-		found = append(found, doctor.Connections(e.root, address))
+		found = append(found, doctor.Connections(ctx, e.root, address, e.resolved(address)))
 	} else if e.offline {
 		return []doctor.Finding{{Check: "socket-reply", Subject: address, Verdict: doctor.Skipped, Text: "it is asked over the network"}}
 	}

@@ -2,9 +2,11 @@ package doctor
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 )
 
 const (
@@ -21,42 +23,68 @@ const (
 	stateAccepted = "03"
 )
 
+// secondLook is when a connection is looked for again that waited to be
+// accepted: most do so for less than a millisecond.
+const secondLook = 100 * time.Millisecond
+
 // Connections judges how many connections there are to a UNIX socket, of which
-// ours is none. What it sees is that of the network's namespace. Root is the
-// root of the host's files.
-func Connections(root fs.FS, path string) Finding {
+// ours is none. Real is the path without links. What it sees is that of the
+// network's namespace. Root is the root of the host's files.
+func Connections(ctx context.Context, root fs.FS, path, real string) Finding {
 	a := about{"socket-connections", path}
-	f, err := root.Open("proc/net/unix")
-	if err != nil {
-		return a.skipped("connections can't be counted: %s", bare(err))
-	}
-	defer f.Close()
-	listens, accepted, waiting := false, 0, 0
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) != 8 || !ofSocket(fields[7], path) {
-			continue
+	to, err := connections(root, path, real)
+	if err == nil && to.waiting > 0 {
+		again := time.NewTimer(secondLook)
+		defer again.Stop()
+		select {
+		case <-again.C:
+		case <-ctx.Done():
 		}
-		switch {
-		case fields[3] == "00010000":
-			listens = true
-		case fields[5] == stateAccepted:
-			accepted++
-		case fields[5] == stateWaiting:
-			waiting++
-		}
+		to, err = connections(root, path, real)
 	}
 	limit := fmt.Sprintf("HAProxy allows %d to all its stats sockets together, unless `stats maxconn` says otherwise", connectionLimit)
 	remedy := "see who holds them: ss -xp | grep " + path + "; and set `stats maxconn` in HAProxy's section global"
 	switch {
-	case !listens:
+	case err != nil:
+		return a.skipped("connections can't be counted: %s", bare(err))
+	case !to.listens:
 		return a.skipped("connections can't be counted: HAProxy is in another namespace, or does not listen")
-	case waiting > 0:
-		return a.error(fmt.Sprintf("%s in use, and %d wait to be accepted: %s", count(accepted, "connection"), waiting, limit), remedy)
-	case accepted >= connectionMany:
-		return a.warning(fmt.Sprintf("%s in use: %s", count(accepted, "connection"), limit), remedy)
+	case to.waiting > 0:
+		return a.error(fmt.Sprintf("%s in use, and %d wait to be accepted: %s", count(to.accepted, "connection"), to.waiting, limit), remedy)
+	case to.accepted >= connectionMany:
+		return a.warning(fmt.Sprintf("%s in use: %s", count(to.accepted, "connection"), limit), remedy)
 	}
-	return a.ok("%s in use", count(accepted, "connection"))
+	return a.ok("%s in use", count(to.accepted, "connection"))
+}
+
+// traffic is what the kernel knows of a socket.
+type traffic struct {
+	listens           bool
+	accepted, waiting int // connections
+}
+
+func connections(root fs.FS, path, real string) (to traffic, err error) {
+	f, err := root.Open("proc/net/unix")
+	if err != nil {
+		return to, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) != 8 || !ofSocket(fields[7], path) && !ofSocket(fields[7], real) {
+			continue
+		}
+		switch {
+		case fields[3] == "00010000":
+			to.listens = true
+		case fields[5] == stateAccepted:
+			to.accepted++
+		case fields[5] == stateWaiting:
+			to.waiting++
+		}
+	}
+	return to, lines.Err()
 }
 
 // ofSocket tells whether a name in the kernel's list is that of the socket.

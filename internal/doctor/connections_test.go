@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -40,11 +41,28 @@ func TestConnections(t *testing.T) {
 		{"by the name that HAProxy binds", path + ".4976.tmp", 1, 0, OK, "1 connection in use", ""},
 		{"many", path, 8, 0, Warning, "8 connections in use: HAProxy allows 10", "set `stats maxconn`"},
 		{"all", path + ".4976.tmp", 10, 2, Error, "10 connections in use, and 2 wait to be accepted", "ss -xp | grep /run/haproxy/a.sock;"},
+		{"by the path without links", "/real/a.sock.1.tmp", 2, 0, OK, "2 connections in use", ""},
 		{"elsewhere", "", 0, 0, Skipped, "in another namespace", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			check(t, Connections(unixSockets(test.bound, test.accepted, test.waiting), path), test.verdict, test.text, test.remedy)
+			check(t, Connections(t.Context(), unixSockets(test.bound, test.accepted, test.waiting), path, "/real/a.sock"), test.verdict, test.text, test.remedy)
 		})
 	}
-	check(t, Connections(fstest.MapFS{}, path), Skipped, "can't be counted: file does not exist", "")
+	check(t, Connections(t.Context(), fstest.MapFS{}, path, path), Skipped, "can't be counted: file does not exist", "")
 }
+
+func TestAConnectionThatIsAboutToBeAccepted(t *testing.T) {
+	looks := 0
+	root := openFS(func(name string) (fs.File, error) {
+		looks++
+		return unixSockets("/run/a.sock", 1, max(0, 2-looks)).Open(name)
+	})
+	check(t, Connections(t.Context(), root, "/run/a.sock", "/run/a.sock"), OK, "1 connection in use", "")
+	if looks != 2 {
+		t.Errorf("%d looks", looks)
+	}
+}
+
+type openFS func(string) (fs.File, error)
+
+func (f openFS) Open(name string) (fs.File, error) { return f(name) }

@@ -31,19 +31,19 @@ func TestHost(t *testing.T) {
 	if _, err := (Host{}).Stat(path + "2"); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	check(t, Connections(os.DirFS("/"), path), OK, "0 connections in use", "")
+	check(t, Connections(t.Context(), os.DirFS("/"), path, path), OK, "0 connections in use", "")
 	c, err := net.Dial("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	check(t, Connections(os.DirFS("/"), path), Error, "0 connections in use, and 1 wait to be accepted", "stats maxconn")
+	check(t, Connections(t.Context(), os.DirFS("/"), path, path), Error, "0 connections in use, and 1 wait to be accepted", "stats maxconn")
 	a, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	check(t, Connections(os.DirFS("/"), path), OK, "1 connection in use", "")
+	check(t, Connections(t.Context(), os.DirFS("/"), path, path), OK, "1 connection in use", "")
 }
 
 func TestUsers(t *testing.T) {
