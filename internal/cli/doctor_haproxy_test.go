@@ -64,13 +64,17 @@ func startRealHAProxy(t *testing.T, binary, global string) (dir string, p *real.
 // of the subject.
 func diagnose(t *testing.T, dir string, args ...string) map[string]doctor.Finding {
 	t.Helper()
+	return examine(t, dir, fmt.Sprintf("[pull]\nsocket-dir = %s\nretries = 0\ntimeout = 5\npull-timeout = 0.5\n", dir), append(args, "--offline")...)
+}
+
+func examine(t *testing.T, dir, text string, args ...string) map[string]doctor.Finding {
+	t.Helper()
 	file := filepath.Join(dir, "haproxystats.conf")
-	text := fmt.Sprintf("[paths]\nbase-dir = %s\n[pull]\nsocket-dir = %[1]s\nretries = 0\ntimeout = 5\npull-timeout = 0.5\n", dir)
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, "[paths]\nbase-dir = %s\n%s", dir, text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	cli.Tool(append([]string{"doctor", "-f", file, "--offline", "--json"}, args...), &stdout, &stderr)
+	cli.Tool(append([]string{"doctor", "-f", file, "--json"}, args...), &stdout, &stderr)
 	var report struct{ Findings []doctor.Finding }
 	if err := json.Unmarshal(stdout.Bytes(), &report); err != nil {
 		t.Fatal(err, stderr.String())
@@ -150,4 +154,27 @@ func TestDoctorNamesTheGroupToJoin(t *testing.T) {
 		t.Error(f.Remedy)
 	}
 	want(t, found, "socket-access b.sock", doctor.OK, "user nobody may connect to it")
+}
+
+// TestDoctorOnRealGraphite: real receivers close an empty connection, too, and
+// make no metric of it.
+func TestDoctorOnRealGraphite(t *testing.T) {
+	cache, relay := real.Need(t, "graphite-carbon"), real.Need(t, "carbon-c-relay")
+	dir := t.TempDir()
+	carbon, err := real.StartCarbon(t.Context(), real.CarbonConfig{Binary: cache, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer carbon.Stop()
+	front, err := real.StartRelay(t.Context(), real.RelayConfig{Binary: relay, Dir: dir, To: carbon.Addr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer front.Stop()
+	found := examine(t, dir, fmt.Sprintf("[pull]\nservers = tcp://127.0.0.1:1\nretries = 0\n[graphite]\nserver = %s, %s\nconnect-timeout = 10\nwrite-timeout = 10\n", carbon.Addr, front.Addr))
+	want(t, found, "graphite "+carbon.Addr, doctor.OK, "and confirms by closing after")
+	want(t, found, "graphite "+front.Addr, doctor.OK, "and confirms by closing after")
+	if logged := carbon.Process.Output() + front.Process.Output(); strings.Contains(logged, "invalid") {
+		t.Error(logged)
+	}
 }
