@@ -56,6 +56,12 @@ demo: ## three real HAProxy instances with traffic, both programs, a live table 
 	@sh test/real/setup.sh haproxy
 	@$(GO) run ./demo
 
+.PHONY: dev
+dev: ## haproxy, a receiver and both programs, restarted when the source changes (DEV_SHOW=REGEXP)
+	@sh test/real/setup.sh haproxy
+	@$(GO) build -o bin/dev ./dev
+	@bin/dev
+
 .PHONY: test
 test: setup lint generated unit fuzz ## set up and run all tests
 
