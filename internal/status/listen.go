@@ -51,9 +51,17 @@ type Listener struct {
 func Listen(path string, log *slog.Logger) (*Listener, error) {
 	l := &Listener{log: cmp.Or(log, slog.New(slog.DiscardHandler))}
 	if err := l.listen(path); err != nil {
-		return nil, fmt.Errorf("open status socket %s: %w", path, errors.Join(err, l.Close()))
+		return nil, fmt.Errorf("open status socket %s: %w", path, errors.Join(hinted(err), l.Close()))
 	}
 	return l, nil
+}
+
+// hinted says what to do.
+func hinted(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+		return fmt.Errorf("%w: let this program write there, or set another status-socket", err)
+	}
+	return err
 }
 
 func (l *Listener) listen(path string) (err error) {

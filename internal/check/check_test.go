@@ -1,0 +1,168 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"haproxystats/internal/nagios"
+	"haproxystats/internal/spool"
+	"haproxystats/internal/status"
+)
+
+// says is a program that says something, whoever asks.
+func says(d status.Document) func(context.Context, string) (status.Document, error) {
+	return func(context.Context, string) (status.Document, error) { return d, nil }
+}
+
+func run(mode string, i Installation, r Request) nagios.Result {
+	for _, m := range Modes() {
+		if m.Name == mode {
+			return m.Run(context.Background(), i, r)
+		}
+	}
+	panic(mode)
+}
+
+func pulling(p *status.Pull) status.Document {
+	return status.Document{Program: "haproxystats-pull", Now: 1000, Started: 400, State: status.Running, Pull: p}
+}
+
+func processing(p *status.Process) status.Document {
+	return status.Document{Program: "haproxystats-process", Now: 1000, Started: 400, State: status.Running, Process: p}
+}
+
+// TestJudgements has what a program may say, and what is made of it.
+func TestJudgements(t *testing.T) {
+	failures := func(n int) (f []status.Failure) {
+		for i := range n {
+			f = append(f, status.Failure{Socket: fmt.Sprint("/s", i), Cause: "reset"})
+		}
+		return f
+	}
+	for _, c := range []struct {
+		name string
+		mode string
+		says status.Document
+		r    Request
+		want nagios.Status
+		text string
+	}{
+		{"silent for less than 3 rounds", "pull", pulling(&status.Pull{Interval: 60, Stored: 820}), Request{}, nagios.OK, "last snapshot stored 3m0s ago"},
+		{"silent for 3 rounds", "pull", pulling(&status.Pull{Interval: 60, Stored: 819}), Request{}, nagios.Warning, ""},
+		{"silent for 10 rounds", "pull", pulling(&status.Pull{Interval: 59, Stored: 405}), Request{}, nagios.Critical, ""},
+		{"silent for 29 short rounds", "pull", pulling(&status.Pull{Interval: 1, Stored: 971}), Request{}, nagios.OK, ""},
+		{"silent since its start", "pull", pulling(&status.Pull{Interval: 10}), Request{}, nagios.Critical, "no snapshot stored yet"},
+		{"plain", "pull", pulling(&status.Pull{Interval: 10}), Request{Plain: true}, nagios.OK, ""},
+		{"plain, with a threshold", "pull", pulling(&status.Pull{Interval: 10}), Request{Plain: true, Warn: above(1)}, nagios.Warning, ""},
+		{"the queue is full", "pull", pulling(&status.Pull{Interval: 10, Last: &status.Round{Outcome: "skipped", Cause: "full"}}), Request{}, nagios.Critical, "; the last round was skipped: full"},
+		{"starting", "pull", status.Document{Program: "haproxystats-pull", Now: 1, State: status.Starting}, Request{}, nagios.OK, "is starting"},
+		{"a clock that went back", "pull", pulling(&status.Pull{Interval: 10, Stored: 2000}), Request{}, nagios.OK, "stored 0s ago"},
+
+		{"no round", "sockets", pulling(&status.Pull{}), Request{}, nagios.Unknown, "no round has ended yet"},
+		{"all answered", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "stored", Ended: 990, Sockets: 4}}), Request{}, nagios.OK, "all 4 sockets answered 10s ago"},
+		{"one failed", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "partial", Ended: 990, Sockets: 4, Failed: 1, Failures: failures(1)}}), Request{}, nagios.Critical, "1 of 4 sockets failed 10s ago: /s0"},
+		{"many failed", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "partial", Ended: 990, Sockets: 400, Failed: 100, Failures: failures(32)}}), Request{}, nagios.Critical, "/s0, /s1, /s2 and 97 more"},
+		{"a threshold", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "partial", Sockets: 4, Failed: 2}}), Request{Warn: above(2), Crit: above(2)}, nagios.OK, ""},
+
+		{"up", "process", processing(&status.Process{Last: "970"}), Request{}, nagios.OK, "up 10m0s, last snapshot done 970"},
+		{"up too short", "process", processing(&status.Process{}), Request{Warn: atLeast(601)}, nagios.Warning, "no snapshot done yet"},
+		{"all workers", "workers", processing(&status.Process{Workers: status.Workers{Configured: 4, Alive: 4}}), Request{}, nagios.OK, "4 of 4 workers are alive, 0 busy"},
+		{"a worker less", "workers", processing(&status.Process{Workers: status.Workers{Configured: 4, Alive: 3, Busy: 2}, Progress: 940}), Request{}, nagios.Critical, "3 of 4 workers are alive, 2 busy, last progress 1m0s ago"},
+		{"a worker less, which may be", "workers", processing(&status.Process{Workers: status.Workers{Configured: 4, Alive: 3}}), Request{Crit: atLeast(3)}, nagios.OK, ""},
+		{"in hand", "queue", processing(&status.Process{Waiting: 59, Workers: status.Workers{Busy: 2}}), Request{}, nagios.Warning, "61 snapshots in "},
+		{"long", "queue", processing(&status.Process{Waiting: 121}), Request{}, nagios.Critical, ""},
+		{"a warning alone", "queue", processing(&status.Process{Waiting: 121}), Request{Warn: above(60)}, nagios.Warning, ""},
+		{"old", "age", processing(&status.Process{Waiting: 1, Oldest: 121}), Request{}, nagios.Warning, "the oldest of 1 snapshots in "},
+		{"very old", "age", processing(&status.Process{Waiting: 1, Oldest: 601}), Request{}, nagios.Critical, " is 10m1s old"},
+
+		{"no sink", "sink", processing(&status.Process{}), Request{}, nagios.Unknown, "there is no sink"},
+		{"waits", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Queue: &status.Queue{Batches: 7, Age: 70}}}}), Request{}, nagios.Warning, "a is up, 7 batches wait, the oldest of 1m10s ago"},
+		{"down longer than what waits", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 300, Queue: &status.Queue{Batches: 1, Age: 10}}}}), Request{}, nagios.Critical, "a is down for 11m40s"},
+		{"down without a queue", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 900, Cause: "refused"}}}), Request{}, nagios.Warning, "a is down for 1m40s"},
+		{"one of two", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 100}, {Name: "b", Reachable: true}}}), Request{Sink: "b"}, nagios.OK, "b is up"},
+		{"the worse of two", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true}, {Name: "b", Down: 930}}}), Request{}, nagios.Warning, "a is up; b is down for 1m10s"},
+	} {
+		i := Installation{PullSocket: "s", ProcessSocket: "s", SrcDir: t.TempDir(), DstDir: t.TempDir(), Patience: time.Minute, Ask: says(c.says)}
+		got := run(c.mode, i, c.r)
+		if got.Status != c.want || !strings.Contains(got.Text, c.text) || got.Name != strings.ToUpper(c.mode) {
+			t.Errorf("%s, %s: %v %v: %s", c.mode, c.name, got.Name, got.Status, got.Text)
+		}
+	}
+}
+
+// TestByLock has programs that can't be asked.
+func TestByLock(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "in")
+	w, err := spool.OpenWriter(spool.WriterOptions{Dir: dir, Tmp: dir + ".tmp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	i := Installation{
+		PullSocket: "p", ProcessSocket: "q", SrcDir: dir, DstDir: dir, Interval: 10 * time.Second, Patience: time.Minute, User: "user me",
+		Ask: func(context.Context, string) (status.Document, error) { return status.Document{}, syscall.ECONNREFUSED },
+	}
+	pid := fmt.Sprint("(pid ", os.Getpid(), ")")
+	want := func(mode string, r Request, s nagios.Status, text string) {
+		t.Helper()
+		if got := run(mode, i, r); got.Status != s || !strings.Contains(got.Text, text) {
+			t.Errorf("%s: %v: %s", mode, got.Status, got.Text)
+		}
+	}
+	want("pull", Request{}, nagios.OK, "haproxystats-pull is running "+pid+", by the lock of "+dir+": nobody answers at p; whether it has stored a snapshot is not known")
+	want("pull", Request{Crit: above(1)}, nagios.Unknown, "not known")
+	want("process", Request{}, nagios.Critical, "haproxystats-process is not running: nobody has the lock of "+dir)
+	want("sockets", Request{}, nagios.Unknown, "runs "+pid+" and can't be asked: nobody answers at p")
+	for age, s := range map[time.Duration]nagios.Status{time.Second: nagios.OK, 40 * time.Second: nagios.Warning, 200 * time.Second: nagios.Critical} {
+		epoch := time.Now().Add(-age).Unix()
+		d, err := w.Stage(epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Commit(spool.Round{}); err != nil {
+			t.Fatal(err)
+		}
+		want("pull", Request{}, s, "; last snapshot stored ")
+	}
+	want("age", Request{}, nagios.Warning, "the oldest of 3 snapshots in "+dir+" is 3m2")
+	want("queue", Request{}, nagios.OK, "3 snapshots in "+dir+", counted by listing it: nobody answers at q")
+
+	i.PullSocket, i.DstDir = "", filepath.Join(t.TempDir(), "none")
+	want("pull", Request{}, nagios.Critical, "is not running")
+	want("queue", Request{Filled: true}, nagios.Unknown, i.DstDir+" does not exist")
+}
+
+var firstLine = regexp.MustCompile(`\A[A-Z]+ (OK|WARNING|CRITICAL|UNKNOWN): [^|\n]+( \|( '([^'=\n|]|'')+'=-?[0-9.]+(s|c|B)?[0-9;.~:@-]*)+)?\n\z`)
+
+// FuzzModes makes every check of what any program may say.
+func FuzzModes(f *testing.F) {
+	for _, name := range []string{"pull", "process"} {
+		text, err := os.ReadFile("../status/testdata/" + name + ".json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add(`{"format": 1, "program": "haproxystats-process", "state": "running", "process": {"sinks": [{"name": "'=|", "down": -1e300}]}}`)
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := status.Decode(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		i := Installation{PullSocket: "s", ProcessSocket: "s", SrcDir: dir, DstDir: dir, Interval: time.Second, Patience: time.Minute, Ask: says(d)}
+		for _, m := range Modes() {
+			var out strings.Builder
+			if err := m.Run(t.Context(), i, Request{}).Write(&out, false); err != nil || !firstLine.MatchString(out.String()) {
+				t.Errorf("%v: %q", err, out.String())
+			}
+		}
+	})
+}

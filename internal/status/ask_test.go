@@ -1,0 +1,98 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// other is a server that is not one of ours.
+func other(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serve(c)
+			c.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		l.Close()
+		<-done
+		os.RemoveAll(dir)
+	})
+	return path
+}
+
+func TestAskNobody(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := asked(t, filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "ask "+dir+"/none: ") {
+		t.Error(err)
+	}
+	if _, err := asked(t, filepath.Join(dir, "nowhere", "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	l, err := Listen(filepath.Join(dir, "s"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.socket.Close() // as after a kill
+	if _, err := asked(t, filepath.Join(dir, "s")); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := asked(t, filepath.Join(dir, "file")); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Error(err)
+	}
+	_ = l.Close()
+}
+
+func TestAskInVain(t *testing.T) {
+	release := make(chan struct{})
+	silent := other(t, func(net.Conn) { <-release })
+	defer close(release)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := Ask(ctx, silent); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("one that is silent: %v", err)
+	}
+	endless := other(t, func(c net.Conn) {
+		for {
+			if _, err := io.WriteString(c, "                                  "); err != nil {
+				return
+			}
+		}
+	})
+	if _, err := asked(t, endless); err == nil || !strings.Contains(err.Error(), "longer than") {
+		t.Errorf("one that is endless: %v", err)
+	}
+	for name, text := range map[string]string{"nothing": "", "half": `{"format": 1, "pid"`, "HTTP": "HTTP/1.0 200 OK\r\n\r\n"} {
+		if _, err := asked(t, other(t, func(c net.Conn) { io.WriteString(c, text) })); err == nil || !strings.Contains(err.Error(), "status document: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
