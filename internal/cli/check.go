@@ -42,7 +42,7 @@ func Check(args []string, stdout io.Writer) int {
 	cmd, outcome := newCheck(filepath.Base(args[0]), stdout)
 	cmd.SetArgs(args[1:])
 	cmd.SetOut(stdout)
-	cmd.SetErr(stdout) // nobody reads the other output of a plugin
+	cmd.SetErr(io.Discard) // only completion says anything there, to nobody
 	if err := cmd.Execute(); err != nil {
 		*outcome = nagios.Result{Name: "HAPROXYSTATS", Status: nagios.Unknown, Text: err.Error()}
 		_ = outcome.Write(stdout, false)

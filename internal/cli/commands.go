@@ -11,9 +11,11 @@ import (
 // Commands returns the command lines of all programs, of which manual pages and
 // completion are made.
 func Commands() []*cobra.Command {
+	plugin, _ := newCheck(checkName, io.Discard)
 	return []*cobra.Command{
 		newCommand(pullProgram(), io.Discard, io.Discard),
 		newCommand(processProgram(), io.Discard, io.Discard),
 		newTool(io.Discard, io.Discard),
+		plugin,
 	}
 }

@@ -89,6 +89,8 @@ func TestCompletion(t *testing.T) {
 		{"haproxystats-pull ", nil}, // it takes no arguments
 		{"haproxystats d", []string{"doctor"}},
 		{"haproxystats replay --fr", []string{"--from"}},
+		{"check_haproxystats --mo", []string{"--mode"}},
+		{"check_haproxystats so", []string{"sockets"}},
 	}
 	for _, shell := range shells {
 		for _, test := range tests {

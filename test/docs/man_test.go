@@ -59,7 +59,7 @@ func TestPagesAreReadable(t *testing.T) {
 		joined := strings.Join(strings.Fields(shown), " ")
 		for _, m := range regexp.MustCompile(`(?m)^\.TP\n(.*)\n`).FindAllStringSubmatch(string(source), -1) {
 			term := regexp.MustCompile(`\\f.`).ReplaceAllString(m[1], "")
-			term = strings.ReplaceAll(term, `\-`, "-")
+			term = strings.NewReplacer(`\-`, "-", `\(ti`, "~").Replace(term)
 			if !strings.Contains(joined, term) {
 				t.Errorf("%s does not show %s", page, term)
 			}
@@ -70,4 +70,25 @@ func TestPagesAreReadable(t *testing.T) {
 // plain takes away what a terminal makes bold and underlined text of.
 func plain(out []byte) string {
 	return regexp.MustCompile(".\b").ReplaceAllString(string(out), "")
+}
+
+// TestPagesRefer looks for the pages of ours that others refer to.
+func TestPagesRefer(t *testing.T) {
+	references := 0
+	for _, page := range pages(t) {
+		source, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(string(source), `\-`, "-")
+		for _, m := range regexp.MustCompile(`\b((?:check_)?haproxystats[a-z.-]*)\(([1-8])\)`).FindAllStringSubmatch(text, -1) {
+			references++
+			if _, err := os.Stat(filepath.Join(root, "docs/man", m[1]+"."+m[2])); err != nil {
+				t.Errorf("%s refers to %s, which there is not", page, m[0])
+			}
+		}
+	}
+	if references < 10 {
+		t.Errorf("only %d references were found", references)
+	}
 }

@@ -96,6 +96,7 @@ func TestSections(t *testing.T) {
 		"haproxystats-pull":    {"OPTIONS", "EXIT STATUS", "SIGNALS", "FILES", "ENVIRONMENT"},
 		"haproxystats-process": {"OPTIONS", "EXIT STATUS", "SIGNALS", "FILES", "ENVIRONMENT"},
 		"haproxystats":         {"COMMANDS", "OPTIONS", "EXIT STATUS", "FILES"},
+		"check_haproxystats":   {"CHECKS", "OPTIONS", "RANGES", "EXIT STATUS", "OLD NAMES", "FILES"},
 	}
 	for _, cmd := range cli.Commands() {
 		page, err := manual(cmd, "1.0")

@@ -12,11 +12,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"haproxystats/internal/check"
 	"haproxystats/internal/man"
 )
 
-// texts hold what a command line does not say: a file for each program. OPTIONS
-// and COMMANDS are headings alone there, and are filled in.
+// texts hold what a command line does not say: a file for each program. CHECKS,
+// COMMANDS and OPTIONS are headings alone there, and are filled in.
 //
 //go:embed text
 var texts embed.FS
@@ -40,6 +41,7 @@ func manual(cmd *cobra.Command, version string) ([]byte, error) {
 		name string
 		fill func(*man.Page, *cobra.Command)
 	}{
+		{"CHECKS", checks},
 		{"COMMANDS", commands},
 		{"OPTIONS", options},
 	} {
@@ -107,6 +109,13 @@ func commands(page *man.Page, cmd *cobra.Command) {
 	}
 }
 
+// checks writes what the plugin for monitoring can check.
+func checks(page *man.Page, _ *cobra.Command) {
+	for _, m := range check.Modes() {
+		page.Define("`"+m.Name+"`", fmt.Sprintf("%s\n\nValue: %s. Thresholds, if none are given: %s.", sentence(m.Short), m.Value, m.Thresholds))
+	}
+}
+
 // options writes what each flag does.
 func options(page *man.Page, cmd *cobra.Command) {
 	for _, f := range flags(cmd) {
@@ -153,16 +162,19 @@ func spellings(f *pflag.Flag) []string {
 // value is the name of what stands behind a flag, if anything does.
 func value(f *pflag.Flag) []string {
 	name, _ := pflag.UnquoteUsage(f)
-	if name == "" {
+	if name == "" || f.NoOptDefVal != "" {
 		return nil
 	}
 	return []string{"*" + name + "*"}
 }
 
-// sentence makes one of a flag's usage.
+// sentence makes one of a few words. The name of a program stays as it is.
 func sentence(text string) string {
-	text = strings.TrimSuffix(text, ".")
-	return fmt.Sprintf("%s%s.", strings.ToUpper(text[:1]), text[1:])
+	text = strings.TrimSuffix(text, ".") + "."
+	if strings.HasPrefix(text, "haproxystats") {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // lower begins a text with a small letter, unless its first word is a name.
