@@ -1,0 +1,12 @@
+// Package container holds the tests of what runs haproxystats in containers: the
+// image, its Dockerfile, the Compose file and the examples for Kubernetes.
+//
+// The image is loaded and run by a real engine, podman, on a root file system that
+// can't be written, without capabilities, as any user. Everything happens in
+// namespaces of the tests' own, with nothing but a loopback, so that fixed ports
+// are free and nothing outlives the tests. HAProxy is Debian's, in an image that
+// stands in for the official one: registries are not asked.
+//
+// It is a module of its own, because it reads files as engines do, with their
+// modules.
+package container

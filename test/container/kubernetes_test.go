@@ -1,0 +1,290 @@
+package container
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/yaml"
+
+	"haproxystats/test/real"
+)
+
+const kubernetesDir = source + "/contrib/kubernetes"
+
+// manifest is what an example holds, as Kubernetes reads it.
+type manifest struct {
+	text    [][]byte
+	configs map[string]corev1.ConfigMap
+	pod     corev1.PodTemplateSpec
+	// namespace is nil where the user chooses it.
+	namespace *corev1.Namespace
+}
+
+// readManifest reads an example; a field that Kubernetes does not know is an error.
+func readManifest(t *testing.T, name string) manifest {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(kubernetesDir, name))
+	must(t, err)
+	m := manifest{configs: make(map[string]corev1.ConfigMap)}
+	for _, document := range bytes.Split(text, []byte("---\n")) {
+		var kind struct{ Kind string }
+		must(t, yaml.Unmarshal(document, &kind))
+		switch kind.Kind {
+		case "ConfigMap":
+			var c corev1.ConfigMap
+			must(t, yaml.UnmarshalStrict(document, &c))
+			m.configs[c.Name] = c
+		case "StatefulSet":
+			var s appsv1.StatefulSet
+			must(t, yaml.UnmarshalStrict(document, &s))
+			m.pod = s.Spec.Template
+		case "DaemonSet":
+			var d appsv1.DaemonSet
+			must(t, yaml.UnmarshalStrict(document, &d))
+			m.pod = d.Spec.Template
+		case "Namespace":
+			m.namespace = new(corev1.Namespace)
+			must(t, yaml.UnmarshalStrict(document, m.namespace))
+		case "Service":
+			must(t, yaml.UnmarshalStrict(document, new(corev1.Service)))
+		default:
+			t.Fatalf("%s has a %q, which this test does not know", name, kind.Kind)
+		}
+		m.text = append(m.text, document)
+	}
+	return m
+}
+
+var manifests = []string{"sidecar.yaml", "daemonset.yaml"}
+
+// schemaReleases are the releases of Kubernetes that the examples are checked
+// against: the oldest and the newest whose schemas there are.
+var schemaReleases = []string{"v1.25.0", "v1.37.0"}
+
+// schemaBase is what the schemas call each other by.
+const schemaBase = "https://kubernetes.io/api/"
+
+func TestManifestsKeepToTheSchemas(t *testing.T) {
+	wheel, err := schemas()
+	must(t, err)
+	z, err := zip.OpenReader(wheel)
+	must(t, err)
+	defer z.Close()
+	for _, release := range schemaReleases {
+		dir, err := fs.Sub(z, "kubernetes_validate/kubernetes-json-schema/"+release+"-local-strict")
+		must(t, err)
+		load := func(name string) any {
+			data, err := fs.ReadFile(dir, name)
+			must(t, err)
+			schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+			must(t, err)
+			return schema
+		}
+		compiler := jsonschema.NewCompiler()
+		must(t, compiler.AddResource(schemaBase+"_definitions.json", load("_definitions.json")))
+		for _, name := range manifests {
+			for _, document := range readManifest(t, name).text {
+				var object map[string]any
+				must(t, yaml.Unmarshal(document, &object))
+				kind, version := object["kind"].(string), object["apiVersion"].(string)
+				file := strings.ToLower(kind) + "-" + strings.ReplaceAll(version, "/", "-") + ".json"
+				// A resource may be added once.
+				_ = compiler.AddResource(schemaBase+file, load(file))
+				schema, err := compiler.Compile(schemaBase + file)
+				must(t, err)
+				if err := schema.Validate(object); err != nil {
+					t.Errorf("%s: %s against %s: %v", name, kind, release, err)
+				}
+				object["haproxystats"] = true
+				if schema.Validate(object) == nil {
+					t.Errorf("the schema of %s takes a field that does not exist", kind)
+				}
+			}
+		}
+	}
+}
+
+// The sidecar's pod keeps to the restricted level of the Pod Security Standards.
+// The other breaks it for what it takes from the node, and says so.
+func TestPodsKeepToTheSecurityStandards(t *testing.T) {
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	must(t, err)
+	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
+	for name, want := range map[string]string{
+		"sidecar.yaml":   "",
+		"daemonset.yaml": "host namespaces, restricted volume types",
+	} {
+		m := readManifest(t, name)
+		result := policy.AggregateCheckResults(evaluator.EvaluatePod(level, &m.pod.ObjectMeta, &m.pod.Spec))
+		if got := strings.Join(result.ForbiddenReasons, ", "); got != want {
+			t.Errorf("%s breaks the standard by %q, want %q: %s", name, got, want, result.ForbiddenDetail())
+		}
+		if want != "" && (m.namespace == nil || m.namespace.Labels["pod-security.kubernetes.io/enforce"] != string(api.LevelPrivileged)) {
+			t.Errorf("%s does not label its namespace as privileged", name)
+		}
+		for _, c := range m.pod.Spec.Containers {
+			if r := c.SecurityContext.ReadOnlyRootFilesystem; r == nil || !*r {
+				t.Errorf("%s: the root of %s can be written", name, c.Name)
+			}
+			if c.Resources.Limits.Memory().IsZero() || c.Resources.Requests.Cpu().IsZero() {
+				t.Errorf("%s: %s has no limit of memory or asks for no processor", name, c.Name)
+			}
+			if c.Name != "haproxy" && (c.LivenessProbe == nil || c.ReadinessProbe != nil) {
+				t.Errorf("%s: the probes of %s are not liveness alone", name, c.Name)
+			}
+		}
+	}
+}
+
+func TestManifestsConfigurationsAreTaken(t *testing.T) {
+	haproxy := real.Need(t, "haproxy")
+	for _, name := range manifests {
+		for _, c := range readManifest(t, name).configs {
+			for file, text := range c.Data {
+				path := filepath.Join(t.TempDir(), file)
+				must(t, os.WriteFile(path, []byte(text), 0o644))
+				if file == "haproxystats.conf" {
+					checkConf(t, path)
+				} else if out, err := exec.Command(haproxy, "-c", "-f", path).CombinedOutput(); err != nil {
+					t.Errorf("haproxy -c: %v: %s", err, out)
+				}
+			}
+		}
+	}
+}
+
+// pod lays out what a kubelet gives a pod: its volumes, their owners and modes.
+type pod struct {
+	t        *testing.T
+	manifest manifest
+	volumes  map[string]string
+}
+
+// newPod makes the volumes. Those that a pod brings have its group, and what is
+// made in them gets it, too.
+func newPod(t *testing.T, m manifest) *pod {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "hs-")
+	must(t, err, os.Chmod(dir, 0o755))
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	p := &pod{t, m, make(map[string]string)}
+	group := int(*m.pod.Spec.SecurityContext.FSGroup)
+	for _, v := range m.pod.Spec.Volumes {
+		path := filepath.Join(dir, v.Name)
+		must(t, os.Mkdir(path, 0o755))
+		p.volumes[v.Name] = path
+		switch {
+		case v.ConfigMap != nil:
+			for name, text := range m.configs[v.ConfigMap.Name].Data {
+				if name == "haproxystats.conf" {
+					text = strings.Replace(text, "[pull]\n", "[pull]\npull-interval = 1\n", 1)
+				}
+				must(t, os.WriteFile(filepath.Join(path, name), []byte(text), 0o644))
+			}
+		case v.EmptyDir != nil:
+			must(t, os.Chown(path, 0, group), os.Chmod(path, fs.ModeSetgid|0o777))
+		case v.HostPath != nil:
+			// As Debian's package of HAProxy makes it.
+			must(t, os.Chown(path, 99, 99), os.Chmod(path, fs.ModeSetgid|0o775))
+		default:
+			t.Fatalf("the volume %s is of a kind that this test does not know", v.Name)
+		}
+	}
+	return p
+}
+
+// spec returns how the kubelet would run a container of the pod.
+func (p *pod) spec(name, hostname string) (spec, corev1.Container) {
+	p.t.Helper()
+	own := p.manifest.pod.Spec.SecurityContext
+	for _, c := range p.manifest.pod.Spec.Containers {
+		if c.Name != name {
+			continue
+		}
+		user, group := own.RunAsUser, own.RunAsGroup
+		if c.SecurityContext.RunAsUser != nil {
+			user, group = c.SecurityContext.RunAsUser, c.SecurityContext.RunAsGroup
+		}
+		s := spec{
+			image: c.Image, command: append(c.Command, c.Args...), user: fmt.Sprintf("%d:%d", *user, *group),
+			hostname: hostname, nodeName: p.manifest.pod.Spec.HostNetwork, groups: []string{fmt.Sprint(*own.FSGroup)},
+		}
+		if strings.HasPrefix(c.Image, "registry.example.com/haproxystats:") {
+			s.image = ourImage
+		} else {
+			s.mounts = haproxyMounts()
+		}
+		for _, g := range own.SupplementalGroups {
+			s.groups = append(s.groups, fmt.Sprint(g))
+		}
+		for _, e := range c.Env {
+			s.env = append(s.env, e.Name+"="+e.Value)
+		}
+		for _, m := range c.VolumeMounts {
+			s.mounts = append(s.mounts, p.volumes[m.Name]+":"+m.MountPath+access(m.ReadOnly))
+		}
+		return s, c
+	}
+	p.t.Fatalf("there is no container %s", name)
+	return spec{}, corev1.Container{}
+}
+
+// start starts both programs and wants them to be found alive.
+func (p *pod) start(e *engine, hostname string) (pull, process *container) {
+	p.t.Helper()
+	s, pullSpec := p.spec("pull", hostname)
+	pull = e.start(p.t, "pull", s)
+	s, processSpec := p.spec("process", hostname)
+	process = e.start(p.t, "process", s)
+	healthy(p.t, process, append([]string{"CMD"}, processSpec.LivenessProbe.Exec.Command...))
+	healthy(p.t, pull, append([]string{"CMD"}, pullSpec.LivenessProbe.Exec.Command...))
+	return pull, process
+}
+
+func TestSidecarDelivers(t *testing.T) {
+	e := needEngine(t)
+	graphite := startGraphite(t)
+	p := newPod(t, readManifest(t, "sidecar.yaml"))
+	s, _ := p.spec("haproxy", "haproxy-0")
+	haproxy := e.start(t, "haproxy", s)
+	pull, process := p.start(e, "haproxy-0")
+	visit(t, haproxy, "http://127.0.0.1:8080/", 3)
+	graphite.wait(t, process, "loadbalancers.haproxy-0.haproxy.frontend.www.hrsp_5xx", 3)
+	pull.end()
+	process.end()
+	haproxy.end()
+}
+
+// The DaemonSet's pods read the socket of a HAProxy that is no container, and name
+// metrics after the node.
+func TestDaemonSetDelivers(t *testing.T) {
+	e := needEngine(t)
+	graphite := startGraphite(t)
+	p := newPod(t, readManifest(t, "daemonset.yaml"))
+	node, err := os.Hostname()
+	must(t, err)
+	node, _, _ = strings.Cut(node, ".")
+	haproxy := e.start(t, "haproxy", spec{
+		image: haproxyImage, user: "99:99",
+		mounts: append(haproxyMounts(), p.volumes["sockets"]+":/run/haproxy",
+			abs(t, composeDir)+"/haproxy.cfg:/usr/local/etc/haproxy/haproxy.cfg:ro"),
+	})
+	pull, process := p.start(e, "")
+	visit(t, haproxy, "http://127.0.0.1:8080/", 3)
+	graphite.wait(t, process, "loadbalancers."+node+".haproxy.frontend.www.hrsp_5xx", 3)
+	pull.end()
+	process.end()
+	haproxy.end()
+}
