@@ -9,6 +9,8 @@ PREFIX    ?= /usr/local
 FUZZTIME  ?= 20s
 TOOL      := $(GO) tool -modfile=tools.mod
 PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process
+# Modules of their own, apart from what the programs need.
+MODULES   := packaging/image test/container
 PLUGIN    := bin/check_haproxystats
 
 .PHONY: help
@@ -51,6 +53,10 @@ packages: ## deb, rpm and apk for amd64 and arm64, checksums and a bill of mater
 packages-check: ## build all packages twice, in two places, and compare them
 	PACKAGES=all $(GO) test -count 1 -run TestReproducible -v ./test/packages
 
+.PHONY: image
+image: ## the container image for amd64 and arm64 into dist/, without an engine
+	$(GO) -C packaging/image run . -out $(CURDIR)/dist -version $(VERSION) -commit $(COMMIT) -created $(DATE)
+
 .PHONY: demo
 demo: ## three real HAProxy instances with traffic, both programs, a live table (DEMO_SECONDS)
 	@sh test/real/setup.sh haproxy
@@ -63,7 +69,7 @@ dev: ## haproxy, a receiver and both programs, restarted when the source changes
 	@bin/dev
 
 .PHONY: test
-test: setup lint generated unit fuzz ## set up and run all tests
+test: setup lint generated unit containers fuzz ## set up and run all tests
 
 .PHONY: setup
 setup: ## install what the tests run: haproxy, carbon, a relay
@@ -73,16 +79,23 @@ setup: ## install what the tests run: haproxy, carbon, a relay
 lint: ## vet, staticcheck, gofumpt
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
+	@for m in $(MODULES); do \
+		$(GO) -C $$m vet ./... && $(GO) -C $$m tool -modfile=$(CURDIR)/tools.mod staticcheck ./... || exit; done
 	@unformatted=$$($(TOOL) gofumpt -l .); test -z "$$unformatted" || { echo "gofumpt -w these: $$unformatted"; exit 1; }
 
 .PHONY: generated
 generated: ## check that go.mod and the generated documents are up to date
 	$(GO) mod tidy -diff
+	@for m in $(MODULES); do $(GO) -C $$m mod tidy -diff || exit; done
 	sh test/generated.sh
 
 .PHONY: unit
 unit: ## all Go tests with the race detector
 	$(GO) test -race -count 1 -timeout 20m ./...
+
+.PHONY: containers
+containers: ## the tests of the container image, the Compose file and the examples for Kubernetes
+	$(GO) -C test/container test -count 1 -timeout 10m ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (20s)
