@@ -101,8 +101,12 @@ func TestJournal(t *testing.T) {
 func TestVersion(t *testing.T) {
 	defer func(old string) { commit = old }(commit)
 	commit = "0123456789ab"
-	if got, want := versionLine(), version+" (commit 0123456789ab, "+runtime.Version()+")"; got != want {
-		t.Errorf("got %s, want %s", got, want)
+	defer func(old string) { version = old }(version)
+	for built, says := range map[string]string{"": strings.TrimSpace(ownVersion), "7.1.0": "7.1.0"} {
+		version = built
+		if got, want := versionLine(), says+" (commit 0123456789ab, "+runtime.Version()+")"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 	commit = ""
 	if revision() == "" {
