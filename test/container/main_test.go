@@ -67,7 +67,7 @@ func outside(m *testing.M) (code int, err error) {
 		return m.Run(), nil
 	}
 	if _, err := schemas(); err != nil {
-		return 1, err
+		fmt.Fprintln(os.Stderr, err) // there is no network inside to try again
 	}
 	// The kernel's death signal comes when the thread that started the child ends.
 	runtime.LockOSThread()
