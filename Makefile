@@ -8,7 +8,7 @@ LDFLAGS   := -s -w -X haproxystats/internal/cli.version=$(VERSION) -X haproxysta
 PREFIX    ?= /usr/local
 FUZZTIME  ?= 20s
 TOOL      := $(GO) tool -modfile=tools.mod
-PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process
+PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process bin/check_haproxystats
 # Modules of their own, apart from what the programs need.
 MODULES   := packaging/image test/container
 PLUGIN    := bin/check_haproxystats
@@ -18,7 +18,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: $(PROGRAMS) ## build both programs into bin/
+build: $(PROGRAMS) ## build the programs into bin/
 
 .PHONY: $(PROGRAMS)
 $(PROGRAMS): bin/%:

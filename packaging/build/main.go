@@ -11,9 +11,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // order says what to build.
@@ -78,18 +81,21 @@ func build(ctx context.Context, o order, stage string) error {
 	if err := writeBOM(o, programs, modules); err != nil {
 		return err
 	}
+	packing, ctx := errgroup.WithContext(ctx)
+	packing.SetLimit(runtime.NumCPU())
 	for _, arch := range o.arches {
 		root := stagePath(stage, arch)
 		if err := dress(o, root, modules); err != nil {
-			return err
+			return errors.Join(err, packing.Wait())
 		}
 		for _, format := range formats {
-			name, err := nfpm.pack(ctx, o, root, arch, format)
-			if err != nil {
-				return err
-			}
+			name := fileName(format, o.version, arch)
 			written = append(written, name)
+			packing.Go(func() error { return nfpm.pack(ctx, o, root, arch, format, name) })
 		}
+	}
+	if err := packing.Wait(); err != nil {
+		return err
 	}
 	return writeSums(o.out, written)
 }

@@ -52,30 +52,28 @@ func findPacker(ctx context.Context) (packer, error) {
 	return packer(strings.TrimSpace(string(path))), nil
 }
 
-// pack makes one package of what is staged in root, and returns the package's
-// name.
-func (p packer) pack(ctx context.Context, o order, root, arch, format string) (string, error) {
-	version := packageVersion(format, o.version)
-	name := fileName(format, version, arch)
+// pack makes one package of what is staged in root.
+func (p packer) pack(ctx context.Context, o order, root, arch, format, name string) error {
 	target, err := filepath.Abs(filepath.Join(o.out, name))
 	if err != nil {
-		return "", err
+		return err
 	}
 	cmd := exec.CommandContext(ctx, string(p), "package", "--packager", format, "--target", target)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "ARCH="+arch, "PACKAGE_VERSION="+version, "MAINTAINER="+maintainer,
+	cmd.Env = append(os.Environ(), "ARCH="+arch, "PACKAGE_VERSION="+packageVersion(format, o.version), "MAINTAINER="+maintainer,
 		fmt.Sprint("SOURCE_DATE_EPOCH=", o.date.Unix()), "DETAILS=")
 	if format != "apk" {
 		cmd.Env = append(cmd.Env, "DETAILS="+details)
 	}
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("nfpm: %s: %w\n%s", name, err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("nfpm: %s: %w\n%s", name, err, strings.TrimSpace(string(out)))
 	}
-	return name, nil
+	return nil
 }
 
 // fileName returns the name that a format gives its files.
 func fileName(format, version, arch string) string {
+	version = packageVersion(format, version)
 	switch other := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[arch]; format {
 	case "deb":
 		return "haproxystats_" + version + "-1_" + arch + ".deb"
