@@ -20,7 +20,7 @@ const (
 
 // TestAnsible lives through the life of a node: looked at, installed with every
 // option set, looked after, brought back to the defaults, its services stopped,
-// and then given a configuration that the programs refuse.
+// its systemd gone, and then given a configuration that the programs refuse.
 func TestAnsible(t *testing.T) {
 	t.Parallel()
 	real.Need(t, "ansible-core")
@@ -54,18 +54,31 @@ func TestAnsible(t *testing.T) {
 		t.Errorf("the second run changed %d things\n%s", second.changed, second.output)
 	}
 
-	few := map[string]any{"haproxystats_manage_package": false}
+	few := map[string]any{
+		"haproxystats_manage_package": false,
+		"haproxystats_pull_servers":   []string{}, "haproxystats_pull_socket_dir": "", "haproxystats_pull_retries": nil,
+	}
 	ansible(n, few).passed(t)
 	checkDefaults(n, runtime.NumCPU())
 
 	few["haproxystats_enable"], few["haproxystats_autostart"] = false, false
 	few["haproxystats_default_loglevel"] = "debug"
-	ansible(n, few).passed(t)
+	const there = "--start-at-task=haproxystats : Write the configuration"
+	ansible(n, few, there).passed(t)
 	checkStopped(n)
+
+	const facts = "/srv/facts/localhost"
+	kept := n.read(facts)
+	n.write(facts, strings.Replace(kept, `"ansible_service_mgr": "systemd"`, `"ansible_service_mgr": "openrc"`, 1), 0o600)
+	few["haproxystats_enable"], few["haproxystats_default_loglevel"] = true, "error"
+	if run := ansible(n, few, there).passed(t); run.changed != 1 || n.calls() != nil {
+		t.Errorf("where systemd does not run, %d things were changed\n%s", run.changed, run.output)
+	}
+	n.write(facts, kept, 0o600)
 
 	few["haproxystats_graphite_group_namespace"] = "site"
 	checkRefused(n, func() string {
-		refused := ansible(n, few)
+		refused := ansible(n, few, there)
 		if refused.failed != 1 {
 			t.Errorf("a bad configuration passed:\n%s", refused.output)
 		}

@@ -23,8 +23,8 @@ const (
 )
 
 // TestPuppet lives through the life of a node: looked at, installed with every
-// option set, looked after, brought back to the defaults, and then given a
-// configuration that the programs refuse.
+// option set, looked after, brought back to the defaults, its services stopped,
+// and then given a configuration that the programs refuse.
 func TestPuppet(t *testing.T) {
 	t.Parallel()
 	real.Need(t, "puppet-agent")
