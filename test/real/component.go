@@ -46,6 +46,11 @@ var programs = map[string]string{
 	"gunicorn":          "gunicorn",
 
 	"monitoring-plugins-contrib": "check_graphite",
+	"monitoring-plugins-basic":   "check_cluster",
+	"nagios4-core":               "nagios4",
+	"icinga2-bin":                "icinga2",
+	"nagios-nrpe-server":         "nrpe",
+	"nagios-nrpe-plugin":         "check_nrpe",
 	"puppet-agent":               "puppet",
 	"puppet-lint":                "puppet-lint",
 	"ruby-rspec-puppet":          "rspec",

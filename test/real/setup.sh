@@ -12,7 +12,7 @@ set -eu
 # The packages' programs live where a plain user's PATH may not reach.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-all='haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib puppet-agent puppet-lint ruby-rspec-puppet ansible-core ansible-lint python3-apt podman'
+all='haproxy graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib monitoring-plugins-basic nagios4-core icinga2-bin nagios-nrpe-server nagios-nrpe-plugin puppet-agent puppet-lint ruby-rspec-puppet ansible-core ansible-lint python3-apt podman'
 
 present() {
 	case $1 in
@@ -21,6 +21,11 @@ present() {
 	graphite-web) command -v graphite-manage >/dev/null ;;
 	gunicorn) command -v gunicorn >/dev/null ;;
 	monitoring-plugins-contrib) [ -x /usr/lib/nagios/plugins/check_graphite ] ;;
+	monitoring-plugins-basic) [ -x /usr/lib/nagios/plugins/check_cluster ] ;;
+	nagios4-core) command -v nagios4 >/dev/null ;;
+	icinga2-bin) command -v icinga2 >/dev/null ;;
+	nagios-nrpe-server) command -v nrpe >/dev/null ;;
+	nagios-nrpe-plugin) [ -x /usr/lib/nagios/plugins/check_nrpe ] ;;
 	iproute2) command -v ip >/dev/null && command -v ss >/dev/null ;;
 	e2fsprogs) command -v mkfs.ext4 >/dev/null ;;
 	systemd) command -v systemd-analyze >/dev/null ;;
