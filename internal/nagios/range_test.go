@@ -2,8 +2,6 @@ package nagios
 
 import (
 	"math"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -86,41 +84,4 @@ func FuzzRange(f *testing.F) {
 			t.Errorf("%v and %v say the same of %v", r, inverse, value)
 		}
 	})
-}
-
-// TestRangesLikeOthers compares with a plugin of the Monitoring Plugins, which
-// counts the faults of a cluster and compares them with a range.
-func TestRangesLikeOthers(t *testing.T) {
-	const plugin = "/usr/lib/nagios/plugins/check_cluster"
-	if _, err := os.Stat(plugin); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%v: apt-get install monitoring-plugins-basic", err)
-		}
-		t.Skipf("%v: apt-get install monitoring-plugins-basic", err)
-	}
-	for _, text := range []string{
-		"0", "1", "2", "3", "@0", "@1", "@2:3", "1:", "2:", "4:", "0:", "~:0", "~:1", "~:2", "~:", "@~:", "@~:1", "1:2", "2:2",
-		"@1:2", "@2:2", "1.5:", "~:1.5", "@0.5:1.5", "-1:1", "@-3:-1", "5:1", "@5:1",
-	} {
-		r, err := ParseRange(text)
-		for faults := range 4 {
-			states := strings.Split(strings.Repeat("2,", faults)+strings.Repeat("0,", 3-faults), ",")[:3]
-			out, runErr := exec.CommandContext(t.Context(), plugin, "-s", "-d", strings.Join(states, ","), "-c", text).CombinedOutput()
-			exit, _ := runErr.(*exec.ExitError)
-			status := OK
-			if exit != nil {
-				status = Status(exit.ExitCode())
-			}
-			want := OK
-			switch {
-			case err != nil:
-				want = Unknown
-			case r.Alerts(float64(faults)):
-				want = Critical
-			}
-			if status != want {
-				t.Errorf("%s of %d: the other says %v (%s), ours %v", text, faults, status, out, want)
-			}
-		}
-	}
 }
