@@ -20,7 +20,8 @@ const (
 
 // TestAnsible lives through the life of a node: looked at, installed with every
 // option set, looked after, brought back to the defaults, its services stopped,
-// its systemd gone, and then given a configuration that the programs refuse.
+// moved to a machine of many CPUs without systemd, and then given a configuration
+// that the programs refuse.
 func TestAnsible(t *testing.T) {
 	t.Parallel()
 	real.Need(t, "ansible-core")
@@ -69,11 +70,18 @@ func TestAnsible(t *testing.T) {
 
 	const facts = "/srv/facts/localhost"
 	kept := n.read(facts)
-	n.write(facts, strings.Replace(kept, `"ansible_service_mgr": "systemd"`, `"ansible_service_mgr": "openrc"`, 1), 0o600)
+	other := regexp.MustCompile(`("ansible_service_mgr":) *"systemd"`).ReplaceAllString(kept, `$1 "openrc"`)
+	other = regexp.MustCompile(`("ansible_processor_nproc":) *\d+`).ReplaceAllString(other, `$1 1008`)
+	n.write(facts, other, 0o600)
 	few["haproxystats_enable"], few["haproxystats_default_loglevel"] = true, "error"
-	if run := ansible(n, few, there).passed(t); run.changed != 1 || n.calls() != nil {
-		t.Errorf("where systemd does not run, %d things were changed\n%s", run.changed, run.output)
+	if run := ansible(n, few, there).passed(t); n.calls() != nil {
+		t.Errorf("services were touched where systemd does not run:\n%s", run.output)
 	}
+	if got := printed(n)["process loglevel"]; got != "error" {
+		t.Errorf("the log level is %q", got)
+	}
+	checkDropIn(n, processDropIns+"cpu.conf", "CPUAffinity=1004 1005 1006 1007")
+	checkDropIn(n, pullDropIns+"cpu.conf", "CPUAffinity=1007")
 	n.write(facts, kept, 0o600)
 
 	few["haproxystats_graphite_group_namespace"] = "site"

@@ -108,6 +108,16 @@ func TestPuppetModule(t *testing.T) {
 	}
 }
 
+// TestPuppetMetadata has Puppet read what the module says of itself.
+func TestPuppetMetadata(t *testing.T) {
+	puppet := real.Need(t, "puppet-agent")
+	dir := copied(t, module)
+	out, err := toolIn(t, dir, puppet, "module", "list", "--color=false", "--modulepath", filepath.Dir(dir))
+	if err != nil || !strings.Contains(out, "haproxystats-haproxystats (v") || strings.Contains(out, "Warning") {
+		t.Errorf("puppet module list: %v\n%s", err, out)
+	}
+}
+
 // TestPuppetCatalogs runs the module's specs.
 func TestPuppetCatalogs(t *testing.T) {
 	t.Parallel()
