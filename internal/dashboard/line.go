@@ -11,6 +11,7 @@ type line struct {
 	form   form
 	worst  aggregation // of all these series only the highest or lowest, if set
 	label  string      // names a single series
+	window int         // minutes that each number is the mean of; 0 for none
 }
 
 // grouping says which series there are.
@@ -48,6 +49,8 @@ func (l line) total(label string) line { l.by, l.label = all, label; return l }
 func (l line) percentOf(field string) line { l.form, l.of = share, field; return l }
 
 func (l line) lackingOf(field string) line { l.form, l.of = lacking, field; return l }
+
+func (l line) averaged(minutes int) line { l.window = minutes; return l }
 
 func (l line) in(f form) line { l.form = f; return l }
 

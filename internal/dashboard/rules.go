@@ -12,7 +12,9 @@ type rule struct {
 	todo  string // what it means and where to look first
 	line  line
 	// What the numbers of so many minutes count as: the lowest or highest of
-	// them where one that is odd must not matter.
+	// them where one that is odd must not matter. A share of counters is
+	// averaged before it is a share, or an error in a quiet second would count
+	// as much as many in a busy one.
 	over    aggregation
 	minutes int
 	levels  alarm // one of 0 is not there
@@ -38,13 +40,13 @@ func rules() []rule {
 			name: "errors", title: "Clients get errors",
 			todo: "Percent of the frontend's requests that ended in a status of 500 to 599, over five minutes. See the dashboard of " +
 				"backends for which of them fails.",
-			line: front("hrsp_5xx").percentOf("req_tot"), over: average, minutes: 5, levels: above(1, 5),
+			line: front("hrsp_5xx").percentOf("req_tot").averaged(5), over: latest, minutes: 2, levels: above(1, 5),
 		},
 		{
 			name: "no-connection", title: "Servers can't be reached",
 			todo: "Percent of the backend's sessions that got no connection to a server, over five minutes. See the log of HAProxy " +
 				"and the dashboard of servers.",
-			line: back("econ").percentOf("stot"), over: average, minutes: 5, levels: above(1, 5),
+			line: back("econ").percentOf("stot").averaged(5), over: latest, minutes: 2, levels: above(1, 5),
 		},
 		{
 			name: "queue", title: "Requests queue for servers",

@@ -74,7 +74,7 @@ type grafanaRule struct {
 }
 
 // reducers are Grafana's names of aggregations.
-var reducers = map[aggregation]string{average: "mean", highest: "max", lowest: "min"}
+var reducers = map[aggregation]string{average: "mean", highest: "max", lowest: "min", latest: "last"}
 
 // grafanaAlerts returns a rule for each level.
 func grafanaAlerts(c Catalogue) ([]byte, error) {

@@ -129,8 +129,10 @@ func (s service) Target(host string) string {
 		worst = lowest
 	}
 	t := s.query.target(names{root: host + ".haproxy", frontend: "*", backend: "*", server: "*"})
-	t = fmt.Sprintf("%sSeries(moving%s(%s, '%dmin'))", worst, moving[s.over], t, s.minutes)
-	return strings.ReplaceAll(t, "'", `"`)
+	if s.over != latest {
+		t = fmt.Sprintf("moving%s(%s, '%dmin')", moving[s.over], t, s.minutes)
+	}
+	return strings.ReplaceAll(string(worst)+"Series("+t+")", "'", `"`)
 }
 
 // moving are the ends of the names of Graphite's moving windows.

@@ -15,6 +15,7 @@ const (
 	average aggregation = "average"
 	highest aggregation = "max"
 	lowest  aggregation = "min"
+	latest  aggregation = "last" // of values that follow one another
 )
 
 // names are what stands in paths for the names of things: patterns, or the
@@ -139,9 +140,14 @@ func (q query) group(n names, fields ...string) string {
 	}
 	at := nodes[q.scope][q.by]
 	if len(at) == 1 {
-		return fmt.Sprintf("groupByNode(%s, %s, '%s')", t, at[0], q.aggregation())
+		t = fmt.Sprintf("groupByNode(%s, %s, '%s')", t, at[0], q.aggregation())
+	} else {
+		t = fmt.Sprintf("groupByNodes(%s, '%s', %s)", t, q.aggregation(), strings.Join(at, ", "))
 	}
-	return fmt.Sprintf("groupByNodes(%s, '%s', %s)", t, q.aggregation(), strings.Join(at, ", "))
+	if q.window > 0 {
+		t = fmt.Sprintf("movingAverage(%s, '%dmin')", t, q.window)
+	}
+	return t
 }
 
 // aggregation says how values of several hosts, or of several fields, combine:

@@ -28,6 +28,11 @@ func at(v float64) numbers { return func(int) float64 { return v } }
 // by grows by so much a second.
 func by(v float64) numbers { return func(s int) float64 { return v * float64(s) } }
 
+// steps grows by so much every so many seconds.
+func steps(v float64, every int) numbers { return func(s int) float64 { return v * float64(s/every) } }
+
+func sumOf(a, b numbers) numbers { return func(s int) float64 { return a(s) + b(s) } }
+
 // spikes is mostly 0.
 func spikes(v float64) numbers {
 	return func(s int) float64 {
@@ -52,8 +57,9 @@ var examples = []example{
 		fires: map[string]numbers{"backend.b.act": at(0), "backend.b.bck": at(1), "backend.b.TotalServers": at(4)},
 	},
 	{
-		rule:  "errors",
-		calm:  map[string]numbers{"frontend.f.hrsp_5xx": by(0.5), "frontend.f.req_tot": by(100)},
+		rule: "errors",
+		// All requests of some seconds are errors, but there are few then.
+		calm:  map[string]numbers{"frontend.f.hrsp_5xx": steps(1, 20), "frontend.f.req_tot": sumOf(steps(1, 20), steps(1000, 7))},
 		warns: map[string]numbers{"frontend.f.hrsp_5xx": by(3), "frontend.f.req_tot": by(100)},
 		fires: map[string]numbers{"frontend.f.hrsp_5xx": by(10), "frontend.f.req_tot": by(100)},
 	},

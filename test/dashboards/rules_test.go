@@ -153,6 +153,8 @@ func (r grafanaRule) fires(values []float64) bool {
 			reduced = slices.Min(values)
 		case "max":
 			reduced = slices.Max(values)
+		case "last":
+			reduced = values[len(values)-1]
 		case "mean":
 			reduced = 0
 			for _, v := range values {

@@ -16,7 +16,7 @@ import (
 
 const (
 	shops     = 4                     // servers
-	shopSlots = 6                     // sessions that HAProxy gives each at a time; the others queue
+	shopSlots = 4                     // sessions that HAProxy gives each at a time; the others queue
 	idle      = time.Minute           // bounds a silent connection
 	quick     = 25 * time.Millisecond // an answer takes, on average
 )

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -49,6 +50,7 @@ type Stage struct {
 	Graphite *Graphite
 
 	dir     string
+	carbon  *real.Carbon
 	shop    *shop
 	traffic *traffic
 	watched []*real.Process
@@ -72,6 +74,7 @@ func Open(ctx context.Context, tools Tools) (_ *Stage, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.carbon = carbon
 	s.keep(carbon.Process)
 
 	var web *real.GraphiteWeb
@@ -148,6 +151,14 @@ func (s *Stage) path(elem ...string) string {
 
 // Upset makes one backend slow, failing and short of servers, or well again.
 func (s *Stage) Upset(on bool) { s.shop.upset.Store(on) }
+
+// Away has Graphite stop taking metrics, or go on.
+func (s *Stage) Away(on bool) error {
+	if on {
+		return s.carbon.Process.Signal(syscall.SIGSTOP)
+	}
+	return s.carbon.Process.Signal(syscall.SIGCONT)
+}
 
 // Alive returns an error if something has ended that should not.
 func (s *Stage) Alive() error {

@@ -39,7 +39,7 @@ var mix = []struct {
 const (
 	visitors = 3  // clients of an instance that send the mix
 	buyers   = 22 // clients of an instance's shop
-	tide     = 150 * time.Second
+	tide     = 200 * time.Second
 	calm     = 80 * time.Millisecond // mean pause of a client
 )
 

@@ -1,0 +1,137 @@
+// Command pictures draws the pictures of docs/images: graphs of the dashboards
+// for Graphite-web, drawn by a real Graphite-web from what haproxystats has sent
+// it of real HAProxy with traffic. It takes some minutes, as the curves shall
+// have a shape: one backend has a bad time, and Graphite itself is away for a
+// while.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"haproxystats/test/dashboards/stage"
+	"haproxystats/test/real"
+)
+
+// pictures are the files by their graph.
+var pictures = []struct{ file, dashboard, graph string }{
+	{"requests", "overview", "Requests by host"},
+	{"responses", "overview", "Responses by status"},
+	{"servers-up", "overview", "Servers up"},
+	{"queue", "overview", "Queue"},
+	{"sessions", "frontend", "Sessions of the limit"},
+	{"response-time", "overview", "Response time"},
+	{"errors", "overview", "Share of errors"},
+	{"waiting", "haproxystats", "Metrics that wait"},
+}
+
+// The files are seen from the module's directory.
+const (
+	dashboards = "contrib/graphite-web"
+	images     = "docs/images"
+)
+
+const (
+	// warm is how long it takes until all is as usual; shown is what comes then.
+	warm  = 20 * time.Second
+	shown = 8 * time.Minute
+	// Graphite is away, and later one backend has a bad time.
+	gone, back  = shown / 6, shown / 4
+	upset, well = shown / 2, shown * 2 / 3
+)
+
+var size = stage.Size{Width: 640, Height: 300}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "pictures:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) (err error) {
+	tools, err := stage.Named(func(component string) (string, error) { return real.Find(ctx, component) })
+	if err != nil {
+		return err
+	}
+	s, err := stage.Open(ctx, tools)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	fmt.Fprintf(os.Stderr, "pictures: collecting for %v\n", warm+shown)
+	start := time.Now()
+	for _, act := range []struct {
+		at time.Duration
+		do func() error
+	}{
+		{warm + gone, func() error { return s.Away(true) }},
+		{warm + back, func() error { return s.Away(false) }},
+		{warm + upset, func() error { s.Upset(true); return nil }},
+		{warm + well, func() error { s.Upset(false); return nil }},
+		{warm + shown, s.Alive},
+	} {
+		if err := wait(ctx, time.Until(start.Add(act.at))); err != nil {
+			return err
+		}
+		if err := act.do(); err != nil {
+			return err
+		}
+	}
+	for _, p := range pictures {
+		params, err := graph(p.dashboard, p.graph)
+		if err != nil {
+			return err
+		}
+		picture, err := s.Graphite.Picture(ctx, params, size, int(shown.Seconds()))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(images, p.file+".png"), picture, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// graph returns the parameters of a dashboard's graph.
+func graph(dashboard, title string) (json.RawMessage, error) {
+	text, err := os.ReadFile(filepath.Join(dashboards, dashboard+".json"))
+	if err != nil {
+		return nil, err
+	}
+	var d struct{ Graphs [][3]json.RawMessage }
+	if err := json.Unmarshal(text, &d); err != nil {
+		return nil, err
+	}
+	for _, g := range d.Graphs {
+		var params struct{ Title string }
+		if err := json.Unmarshal(g[1], &params); err != nil {
+			return nil, err
+		}
+		if params.Title == title {
+			return g[1], nil
+		}
+	}
+	return nil, fmt.Errorf("dashboard %s has no graph %q", dashboard, title)
+}
