@@ -86,15 +86,26 @@ func configureHAProxy(s *harness.Site, h *haproxies, timeout time.Duration) (con
 	}}}), oracle
 }
 
+// longest returns how long a round of pull may take. Other tests run at the same
+// time, and a program that is given no processor can't be in time; the full counts
+// are for a machine that has nothing else to do.
+func longest(pull *harness.Program, timeout time.Duration) time.Duration {
+	limit := timeout + 50*time.Millisecond
+	if !harness.Full() {
+		limit += pull.Starved()
+	}
+	return limit
+}
+
 // checkRounds wants no round of pull to have taken longer than it may.
 func checkRounds(t *testing.T, pull *harness.Program, timeout time.Duration) (slowest time.Duration, dropped int) {
 	t.Helper()
-	lines := pull.Lines("duration=")
-	for _, line := range lines {
+	limit := longest(pull, timeout)
+	for _, line := range pull.Lines("duration=") {
 		took := logged(t, line)
 		slowest = max(slowest, took)
-		if took > timeout+50*time.Millisecond {
-			t.Errorf("a round took %v, want at most %v: %s", took, timeout, line)
+		if took > limit {
+			t.Errorf("a round took %v, want at most %v: %s", took, limit, line)
 		}
 	}
 	return slowest, len(pull.Lines("round dropped"))

@@ -93,6 +93,14 @@ func idle(s *harness.Site, length time.Duration, programs ...*harness.Program) {
 	}
 }
 
+// waitDeleted waits until what has arrived is deleted: later, that would make room.
+func waitDeleted(s *harness.Site) {
+	s.T.Helper()
+	s.Until("what has arrived to be deleted", harness.EndLimit+retried, func() bool {
+		return empty(s.Incoming()) && empty(s.Incoming()+".trash") && empty(s.Path("base", "queue", "graphite"))
+	})
+}
+
 // TestDiskFailsPull has the disk fail under pull, whose rounds are then dropped,
 // and wants one of the next interval.
 func TestDiskFailsPull(t *testing.T) {
@@ -112,6 +120,7 @@ func TestDiskFailsPull(t *testing.T) {
 			var slowest time.Duration
 			for range harness.Count(1, 10) {
 				s.Must(oracle.Book.WaitWhole(s.Ctx, ledger.WaitCame(ledger.Count()+1).Epoch))
+				waitDeleted(s)
 				o.begin(s)
 				idle(s, 3*interval/2, pull, process)
 				if !pull.Says("round") {
@@ -154,10 +163,7 @@ func TestDiskFailsProcess(t *testing.T) {
 			var slowest time.Duration
 			for range harness.Count(1, 10) {
 				s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Next()))
-				// What is deleted later would make room.
-				s.Until("what has arrived to be deleted", harness.EndLimit+retried, func() bool {
-					return empty(s.Incoming()) && empty(s.Incoming()+".trash") && empty(s.Path("base", "queue", "graphite"))
-				})
+				waitDeleted(s)
 				oracle.Kill()
 				process.Freeze()
 				for range 20 {

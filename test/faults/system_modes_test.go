@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,8 +51,13 @@ func TestModes(t *testing.T) {
 			return err
 		}
 		want := os.FileMode(0o640)
-		if e.IsDir() {
+		switch {
+		case e.IsDir():
 			want = fs.ModeDir | 0o750
+		case strings.HasSuffix(path, ".status"): // whoever is in the group may ask
+			want = fs.ModeSocket | 0o660
+		case strings.HasSuffix(path, ".status.lock"): // but not lock
+			want = 0o600
 		}
 		if info.Mode() != want {
 			t.Errorf("%s has mode %v, want %v", path, info.Mode(), want)
@@ -61,7 +67,7 @@ func TestModes(t *testing.T) {
 		seen++
 		return err
 	}))
-	if kinds["queue/graphite"] == 0 || kinds["local-store"] == 0 || kinds["incoming"] == 0 || kinds["incoming.tmp"] == 0 {
+	if kinds["queue/graphite"] == 0 || kinds["local-store"] == 0 || kinds["incoming"] == 0 || kinds["incoming.tmp"] == 0 || kinds["."] == 0 {
 		t.Errorf("not everything is there: %v", kinds)
 	}
 	row.Result("%d files and directories", seen)

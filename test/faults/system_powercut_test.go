@@ -121,9 +121,5 @@ func mountImage(s *harness.Site, image, dir string) {
 	s.T.Helper()
 	s.Must(os.MkdirAll(dir, 0o750))
 	run(s, "mount", "-o", "loop", image, dir)
-	s.T.Cleanup(func() {
-		if err := unmount(dir); err != nil {
-			s.T.Error(err)
-		}
-	})
+	unmountAtEnd(s, dir)
 }

@@ -56,11 +56,7 @@ func mountTmpfs(s *harness.Site, dir, options string) {
 	s.T.Helper()
 	s.Must(os.MkdirAll(dir, 0o750))
 	s.Must(mountError(dir, unix.Mount("tmpfs", dir, "tmpfs", 0, options+",mode=0750")))
-	s.T.Cleanup(func() {
-		if err := unmount(dir); err != nil {
-			s.T.Error(err)
-		}
-	})
+	unmountAtEnd(s, dir)
 }
 
 // remount sets flags of a mounted tmpfs anew.
@@ -68,13 +64,19 @@ func remount(dir string, flags uintptr, options string) error {
 	return mountError(dir, unix.Mount("", dir, "", unix.MS_REMOUNT|flags, options))
 }
 
-// unmount unmounts a directory, now or, should somebody hold it, later.
-func unmount(dir string) error {
-	err := unix.Unmount(dir, 0)
-	if err == unix.EBUSY {
-		_ = unix.Unmount(dir, unix.MNT_DETACH)
-	}
-	return mountError(dir, err)
+// unmountAtEnd unmounts a directory when the test ends. One that is busy goes a
+// little later: the kernel is slow to give the file behind a loop device back, and a
+// mount namespace that another test has made meanwhile holds on to all mounts.
+func unmountAtEnd(s *harness.Site, dir string) {
+	s.T.Cleanup(func() {
+		err := unix.Unmount(dir, 0)
+		if err == unix.EBUSY {
+			err = unix.Unmount(dir, unix.MNT_DETACH)
+		}
+		if err != nil {
+			s.T.Error(mountError(dir, err))
+		}
+	})
 }
 
 func mountError(dir string, err error) error {

@@ -143,8 +143,20 @@ func (p *Program) Kill() {
 	p.Process.Kill()
 }
 
-// Freeze stops the program until Thaw.
-func (p *Program) Freeze() { p.site.Must(p.Signal(syscall.SIGSTOP)) }
+// Freeze stops the program until Thaw. Its threads stop a little later than the
+// signal is sent; it waits for the last one.
+func (p *Program) Freeze() {
+	p.site.T.Helper()
+	p.site.Must(p.Signal(syscall.SIGSTOP))
+	p.site.Until(p.Name+" to stop", EndLimit, func() bool {
+		stopped := true
+		p.eachThread("stat", func(text string) {
+			// The state comes behind the name, which may hold anything.
+			stopped = stopped && strings.HasPrefix(text[strings.LastIndexByte(text, ')')+1:], " T")
+		})
+		return stopped
+	})
+}
 
 // Thaw lets the program go on.
 func (p *Program) Thaw() { p.site.Must(p.Signal(syscall.SIGCONT)) }
@@ -263,4 +275,30 @@ func (p *Program) CPU() time.Duration {
 	system, err := strconv.ParseInt(fields[stime], 10, 64)
 	p.site.Must(err)
 	return time.Duration(user+system) * time.Second / hertz
+}
+
+// Starved returns how long the program's threads have been ready to run and were
+// given no processor.
+func (p *Program) Starved() time.Duration {
+	p.site.T.Helper()
+	var starved time.Duration
+	p.eachThread("schedstat", func(text string) {
+		var ran, waited int64
+		_, err := fmt.Sscan(text, &ran, &waited)
+		p.site.Must(err)
+		starved += time.Duration(waited)
+	})
+	return starved
+}
+
+// eachThread visits what the kernel tells of each thread in a file of that name.
+func (p *Program) eachThread(name string, visit func(text string)) {
+	p.site.T.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/%s", p.Pid(), name))
+	p.site.Must(err)
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil { // else it has just ended
+			visit(string(text))
+		}
+	}
 }

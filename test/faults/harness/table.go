@@ -103,6 +103,13 @@ func (r *Row) Result(format string, args ...any) {
 // goroutine left over, and prints the table of the rows: with -v, and into the
 // file that FAULTS_TABLE names.
 func Main(m *testing.M) {
+	// Rows wait most of the time, so there may be more than processors. The full
+	// counts do not.
+	if !Full() {
+		if err := flag.Set("test.parallel", "4"); err != nil {
+			panic(err)
+		}
+	}
 	dir, err := os.MkdirTemp("", "ft-programs-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
