@@ -42,10 +42,14 @@ type hash struct {
 	Content   string `json:"content"`
 }
 
+// A licence is one by its name in SPDX, or an expression of several.
 type licence struct {
-	Licence struct {
-		ID string `json:"id"`
-	} `json:"license"`
+	Licence    *spdx  `json:"license,omitempty"`
+	Expression string `json:"expression,omitempty"`
+}
+
+type spdx struct {
+	ID string `json:"id"`
 }
 
 type dependency struct {
@@ -107,11 +111,8 @@ func writeBOM(o order, programs []program, modules []module) error {
 func purl(path, version string) string { return "pkg:golang/" + path + "@" + version }
 
 func named(ids ...string) []licence {
-	var l []licence
-	for _, id := range ids {
-		var one licence
-		one.Licence.ID = id
-		l = append(l, one)
+	if len(ids) == 1 {
+		return []licence{{Licence: &spdx{ids[0]}}}
 	}
-	return l
+	return []licence{{Expression: strings.Join(ids, " AND ")}}
 }
