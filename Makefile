@@ -113,6 +113,11 @@ bench: ## measure the programs and their phases
 bench-compare: ## measure the original and ours side by side
 	$(GO) run ./bench/compare
 
+.PHONY: pictures
+pictures: ## draw the pictures of the documents from real data (nine minutes)
+	sh test/real/setup.sh haproxy graphite-carbon graphite-web gunicorn
+	$(GO) run ./test/dashboards/pictures
+
 .PHONY: release
 release: ## make a release, and print how to publish it: VERSION=1.2.0 [DRY_RUN=1 [SKIP_TESTS=1]]
 	@$(GO) build -o bin/release ./packaging/release

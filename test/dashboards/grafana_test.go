@@ -61,7 +61,10 @@ func testGrafana(ctx context.Context, t *testing.T, g *stage.Graphite) {
 			t.Errorf("%s and %s have the uid %q", name, other, d.UID)
 		}
 		uids[d.UID] = name
-		t.Run(name, func(t *testing.T) { testDashboard(ctx, t, g, d) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testDashboard(ctx, t, g, d)
+		})
 	}
 }
 

@@ -47,6 +47,7 @@ func testGraphiteWeb(ctx context.Context, t *testing.T, g *stage.Graphite) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
