@@ -9,7 +9,7 @@ import (
 
 var nagiosRules = template.Must(template.New("nagios.cfg").Parse(
 	`# Services for Nagios: what HAProxy and haproxystats say to Graphite, looked at by
-# check_graphite of Debian's and Ubuntu's package monitoring-plugins-contrib.
+# check_graphite of Debian's package monitoring-plugins-contrib.
 # What runs on the host itself is checked by check_haproxystats.
 #
 # Put hosts into the group, and tell each the begin of its metrics' paths:
@@ -54,7 +54,7 @@ define service {
 
 var icingaRules = template.Must(template.New("icinga2.conf").Parse(
 	`// Services for Icinga 2: what HAProxy and haproxystats say to Graphite, looked at
-// by check_graphite of Debian's and Ubuntu's package monitoring-plugins-contrib.
+// by check_graphite of Debian's package monitoring-plugins-contrib.
 // What runs on the host itself is checked by check_haproxystats.
 //
 // Tell each host the begin of its metrics' paths:
