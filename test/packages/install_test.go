@@ -106,6 +106,9 @@ func (h host) life(verify ...string) {
 	h.Run("systemctl", "enable", "--now", pull)
 	h.version("1.0.0-rc.1")
 	first := h.Show(pull, "MainPID")
+	if out := h.Run("find", "/proc", "-maxdepth", "1", "-user", "haproxystats"); strings.TrimSpace(out) != "/proc/"+first {
+		h.t.Errorf("the user's processes: %q, want %s", out, first)
+	}
 
 	h.Run(append(slices.Clone(h.upgrade), h.newer)...)
 	h.version("1.0.0")
@@ -123,7 +126,7 @@ func (h host) life(verify ...string) {
 			h.t.Errorf("%s is %s after the removal", unit, got)
 		}
 	}
-	if out, err := h.Try("pgrep", "-u", "haproxystats"); err == nil {
+	if out := h.Run("find", "/proc", "-maxdepth", "1", "-user", "haproxystats"); out != "" {
 		h.t.Errorf("processes after the removal: %s", out)
 	}
 	if out := h.Run("sh", "-c", "ls /usr/bin /usr/lib*/nagios/plugins | grep haproxystats || :"); out != "" {

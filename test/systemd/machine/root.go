@@ -21,9 +21,9 @@ import (
 	"haproxystats/test/real"
 )
 
-// included is what the root holds beside the smallest Debian: systemd, and rpm
-// for packages that are none of Debian's.
-const included = "systemd,rpm"
+// included is what the root holds beside the smallest Debian: systemd, and rpm and
+// OpenRC for packages that are none of Debian's.
+const included = "systemd,rpm,openrc"
 
 // makeLimit bounds the making of the root, which fetches a hundred packages.
 const makeLimit = 5 * time.Minute
