@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -93,6 +94,30 @@ func TestJudgements(t *testing.T) {
 		got := run(c.mode, i, c.r)
 		if got.Status != c.want || !strings.Contains(got.Text, c.text) || got.Name != strings.ToUpper(c.mode) {
 			t.Errorf("%s, %s: %v %v: %s", c.mode, c.name, got.Name, got.Status, got.Text)
+		}
+	}
+}
+
+// TestTimesAreRounded has times whose difference is no whole number of
+// milliseconds in floating point. It is written as one, and compared as it is.
+func TestTimesAreRounded(t *testing.T) {
+	d := pulling(&status.Pull{Interval: 10, Stored: 1785331200.137})
+	d.Now, d.Started = 1785331202.101, 1785331200.973
+	silence := float64(d.Since(d.Pull.Stored))
+	if silence == 1.964 {
+		t.Fatal("these times prove nothing")
+	}
+	i := Installation{PullSocket: "s", Patience: time.Minute, Ask: says(d)}
+	for limit, want := range map[float64]nagios.Status{silence: nagios.OK, math.Nextafter(silence, 0): nagios.Warning} {
+		var out strings.Builder
+		got := run("pull", i, Request{Warn: above(limit)})
+		if err := got.Write(&out, false); err != nil || got.Status != want {
+			t.Errorf("%v: %v: %s", err, got.Status, out.String())
+		}
+		for _, part := range []string{"up 1.128s, last snapshot stored 1.964s ago", "'silence'=1.964s;", "'uptime'=1.128s;;;0"} {
+			if !strings.Contains(out.String(), part) {
+				t.Errorf("%q is not in %s", part, out.String())
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package nagios
 
 import (
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -20,13 +21,14 @@ type Metric struct {
 }
 
 // String returns the metric as performance data: 'label'=value[unit];warn;crit;min;max
-// without what is not known at its end.
+// without what is not known at its end. Seconds have at most 3 decimals, other
+// values 6; thresholds are written as they are compared.
 func (m Metric) String() string {
 	fields := []string{quote(m.Label) + "=", "", "", "", ""}
 	if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
 		fields[0] += "U" // not known
 	} else {
-		fields[0] += format(m.Value) + m.Unit
+		fields[0] += rounded(m.Value, decimals(m.Unit)) + m.Unit
 	}
 	if m.Warn != nil {
 		fields[1] = m.Warn.String()
@@ -37,10 +39,30 @@ func (m Metric) String() string {
 	if m.Limited {
 		fields[3] = "0"
 		if m.Max > 0 {
-			fields[4] = format(m.Max)
+			fields[4] = rounded(m.Max, decimals(m.Unit))
 		}
 	}
 	return strings.TrimRight(strings.Join(fields, ";"), ";")
+}
+
+// decimals is how many digits of a value mean something: a clock tells
+// milliseconds. The difference of two of its times has more, which are those of
+// floating point.
+func decimals(unit string) int {
+	if unit == "s" {
+		return 3
+	}
+	return 6
+}
+
+// rounded writes a number without zeros at its end.
+func rounded(n float64, decimals int) string {
+	text := strconv.FormatFloat(n, 'f', decimals, 64)
+	text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	if text == "-0" {
+		return "0"
+	}
+	return text
 }
 
 // quote makes a label of any text.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +150,27 @@ func TestTimes(t *testing.T) {
 		t.Error(d.Since(98.5), d.Since(101), d.Since(0))
 	}
 }
+
+// TestTimesAreWrittenShort has any times: what is written of them has no more
+// digits than a clock has told.
+func TestTimesAreWrittenShort(t *testing.T) {
+	d := pullDocument()
+	for n := range int64(1000) {
+		now := time.UnixMilli(1785331200_000 + n*7919)
+		d.Now, d.Pull.Stored = At(now), At(now.Add(-time.Duration(n)*time.Millisecond))
+		d.Pull.Last.Duration = For(time.Duration(n*1000003) * time.Microsecond)
+		var out strings.Builder
+		if err := d.Encode(&out); err != nil {
+			t.Fatal(err)
+		}
+		if long := longNumber.FindString(out.String()); long != "" {
+			t.Fatalf("%s in %s", long, out.String())
+		}
+	}
+}
+
+// longNumber is one with more than three decimals, or with an exponent.
+var longNumber = regexp.MustCompile(`: -?[0-9]+(\.[0-9]{4,}|[.0-9]*[eE])`)
 
 func FuzzDecode(f *testing.F) {
 	for _, name := range []string{"pull", "process"} {
