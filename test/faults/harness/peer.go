@@ -208,7 +208,10 @@ func (r *receiver) Restart() {
 	}
 	r.addr, r.cancel, r.busy = l.Addr().String(), cancel, busy
 	r.mu.Unlock()
-	context.AfterFunc(ctx, func() { _ = l.Close() })
+	busy.Go(func() { // so that the port is free again when Kill returns
+		<-ctx.Done()
+		_ = l.Close()
+	})
 	busy.Go(func() {
 		for {
 			c, err := l.Accept()
