@@ -31,6 +31,9 @@ type Installation struct {
 	KeepPartial bool
 	// Patience is how long a program may take for an answer.
 	Patience time.Duration
+	// First names the program that is process 1 of the container that this is; no
+	// check but [Container] wants it.
+	First string
 	// User names who looks, for messages about permissions.
 	User string
 	// Ask asks a status socket; nil means [status.Ask].
@@ -90,6 +93,10 @@ func Modes() []Mode {
 		{
 			"sockets", "the stats sockets of HAProxy answer",
 			"sockets that failed in the last round", "0, and critical when the round was not stored", checkSockets,
+		},
+		{
+			Container, "process 1 works, with its -f and -d unless one is given: for haproxystats-pull as pull, for haproxystats-process as workers",
+			"that of pull or workers", "those of pull or workers", checkContainer,
 		},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"syscall"
@@ -122,6 +123,39 @@ func TestTimesAreRounded(t *testing.T) {
 	}
 }
 
+// TestContainer has the same answers for the check of the program itself and for
+// that of the container it runs in.
+func TestContainer(t *testing.T) {
+	for first, c := range map[string]struct {
+		mode string
+		says []status.Document
+	}{
+		"haproxystats-pull": {"pull", []status.Document{
+			pulling(&status.Pull{Interval: 10, Stored: 995}), pulling(&status.Pull{Interval: 10, Stored: 700}),
+		}},
+		"haproxystats-process": {"workers", []status.Document{
+			processing(&status.Process{Workers: status.Workers{Configured: 2, Alive: 2}}), processing(&status.Process{Workers: status.Workers{Configured: 2, Alive: 1}}),
+		}},
+	} {
+		for n, want := range []nagios.Status{nagios.OK, nagios.Critical} {
+			i := Installation{PullSocket: "s", ProcessSocket: "s", Patience: time.Minute, First: first, Ask: says(c.says[n])}
+			got, same := run("container", i, Request{}), run(c.mode, i, Request{})
+			same.Name = "CONTAINER"
+			if got.Status != want || !reflect.DeepEqual(got, same) {
+				t.Errorf("%s: %+v, want %+v", first, got, same)
+			}
+		}
+	}
+	for _, first := range []string{"", "docker-init", "haproxystats", "bash"} {
+		i := Installation{PullSocket: "s", ProcessSocket: "s", Patience: time.Minute, First: first, Ask: says(pulling(&status.Pull{Stored: 1000}))}
+		got := run("container", i, Request{})
+		want := fmt.Sprintf("process 1 is %q: expected haproxystats-pull or haproxystats-process: ", first)
+		if got.Status != nagios.Unknown || !strings.HasPrefix(got.Text, want) {
+			t.Errorf("%v: %s, want %s", got.Status, got.Text, want)
+		}
+	}
+}
+
 // TestByLock has programs that can't be asked.
 func TestByLock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "in")
@@ -184,6 +218,7 @@ func FuzzModes(f *testing.F) {
 		}
 		i := Installation{PullSocket: "s", ProcessSocket: "s", SrcDir: dir, DstDir: dir, Interval: time.Second, Patience: time.Minute, Ask: says(d)}
 		for _, m := range Modes() {
+			i.First = d.Program
 			var out strings.Builder
 			if err := m.Run(t.Context(), i, Request{}).Write(&out, false); err != nil || !firstLine.MatchString(out.String()) {
 				t.Errorf("%v: %q", err, out.String())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -117,9 +118,9 @@ left out; without both, those of the check apply.
 Checks:
 `)
 	for _, m := range check.Modes() {
-		fmt.Fprintf(&text, "  %-8s %s\n", m.Name, m.Short)
-		fmt.Fprintf(&text, "           value: %s\n", m.Value)
-		fmt.Fprintf(&text, "           -w, -c: %s\n", m.Thresholds)
+		fmt.Fprintf(&text, "  %-9s %s\n", m.Name, m.Short)
+		fmt.Fprintf(&text, "            value: %s\n", m.Value)
+		fmt.Fprintf(&text, "            -w, -c: %s\n", m.Thresholds)
 	}
 	return strings.TrimRight(text.String(), "\n")
 }
@@ -200,19 +201,27 @@ func (o *checkOptions) run() nagios.Result {
 func (o *checkOptions) look(ctx context.Context, m check.Mode, limit time.Duration) nagios.Result {
 	none := nagios.Result{Name: strings.ToUpper(m.Name), Status: nagios.Unknown}
 	user := check.UserName()
-	for _, path := range []string{o.files.File, o.files.Dir} {
+	files, first := o.files, ""
+	if m.Name == check.Container {
+		var err error
+		if first, files, err = o.ofProcess1(os.DirFS("/")); err != nil {
+			none.Text = err.Error()
+			return none
+		}
+	}
+	for _, path := range []string{files.File, files.Dir} {
 		err := unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS)
 		switch {
 		case path == "":
 		case errors.Is(err, fs.ErrPermission):
 			none.Text = fmt.Sprintf("%s may not read %s: add it to the group haproxystats, and start anew what runs the checks", user, path)
 			return none
-		case errors.Is(err, fs.ErrNotExist) && o.absentOK && path == o.files.File:
+		case errors.Is(err, fs.ErrNotExist) && o.absentOK && path == files.File:
 			none.Status, none.Text = nagios.OK, fmt.Sprintf("haproxystats is not configured here: %s does not exist", path)
 			return none
 		}
 	}
-	loaded, err := config.Load(config.ForPull, o.files)
+	loaded, err := config.Load(config.ForPull, files)
 	if err != nil {
 		none.Text = "the configuration is refused: " + err.Error()
 		return none
@@ -230,6 +239,7 @@ func (o *checkOptions) look(ctx context.Context, m check.Mode, limit time.Durati
 		Interval:    c.Pull.PullInterval,
 		KeepPartial: c.Pull.OnPartial == config.PartialKeep,
 		Patience:    limit / 2, // the rest is for the directories
+		First:       first,
 		User:        user,
 	}, o.request)
 }

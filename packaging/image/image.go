@@ -41,7 +41,7 @@ func (r recipe) config(arch string) *v1.ConfigFile {
 			WorkingDir: "/" + stateDir,
 			StopSignal: "SIGTERM",
 			Healthcheck: &v1.HealthConfig{
-				Test:        []string{"CMD", "check_haproxystats", "--mode", "workers"},
+				Test:        []string{"CMD", "check_haproxystats", "--mode", "container"},
 				Interval:    30 * time.Second,
 				Timeout:     15 * time.Second,
 				StartPeriod: 30 * time.Second,

@@ -1,7 +1,9 @@
 package container
 
 import (
+	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -9,7 +11,9 @@ import (
 )
 
 // A platform may give the container any user, in group 0, and the volume is as
-// the image says. The health check is passed while a program works, and only then.
+// the image says. The image's health check finds out which program it is for, and
+// which files that was told to read. It is passed while the program works, and only
+// then.
 func TestAnyUserMayRunTheImage(t *testing.T) {
 	e := needEngine(t)
 	graphite := startGraphite(t)
@@ -22,11 +26,14 @@ func TestAnyUserMayRunTheImage(t *testing.T) {
 		t.Cleanup(func() { e.run(t, "volume", "rm", "--force", t.Name()+"-"+name) })
 	}
 	sockets := t.Name() + "-sockets:/run/haproxy"
+	text, err := os.ReadFile(composeDir + "/haproxystats.conf")
+	must(t, err)
+	conf := oftenText(t, string(text)+"[paths]\nbase-dir = /var/lib/haproxystats/own\n")
 	ours := func(program string) spec {
 		return spec{
-			image: ourImage, command: []string{program}, user: "1000650000:0", groups: []string{"99"}, hostname: "lb1",
+			image: ourImage, command: []string{program, "-f", "/my.conf"}, user: "1000650000:0", groups: []string{"99"}, hostname: "lb1",
 			mounts: []string{
-				often(t, composeDir+"/haproxystats.conf") + ":/etc/haproxystats.conf:ro", sockets,
+				conf + ":/my.conf:ro", sockets,
 				t.Name() + "-spool:/var/lib/haproxystats",
 			},
 		}
@@ -42,23 +49,40 @@ func TestAnyUserMayRunTheImage(t *testing.T) {
 
 	file, err := images(t)[runtime.GOARCH].ConfigFile()
 	must(t, err)
-	for _, row := range []struct {
-		c     *container
-		check []string
-	}{
-		{process, file.Config.Healthcheck.Test}, // the image has but one
-		{pull, loadCompose(t).Services["pull"].HealthCheck.Test},
-	} {
-		healthy(t, row.c, row.check)
-		row.c.signal(syscall.SIGSTOP)
-		if status, out := row.c.exec(append(row.check[1:], "-t", "1")...); status != 2 {
-			t.Errorf("%s does not move, and the health check ends with status %d, want 2: %s", row.c.name, status, out)
+	check := file.Config.Healthcheck.Test
+	for _, c := range []*container{pull, process} {
+		healthy(t, c, check)
+		c.signal(syscall.SIGSTOP)
+		if status, out := c.exec(slices.Concat(check[1:], []string{"-t", "1"})...); status != 2 {
+			t.Errorf("%s does not move, and the health check ends with status %d, want 2: %s", c.name, status, out)
 		}
-		row.c.signal(syscall.SIGCONT)
-		healthy(t, row.c, row.check)
+		c.signal(syscall.SIGCONT)
+		healthy(t, c, check)
 	}
-	for _, c := range []*container{pull, process, haproxy} {
+
+	// It moves and gets nothing done. The limit is shorter than usual, lest the test
+	// waits for it.
+	haproxy.end()
+	until(t, "a stall of haproxystats-pull", pull, func() bool {
+		status, _ := pull.exec(slices.Concat(check[1:], []string{"-c", "3"})...)
+		return status == 2
+	})
+	healthy(t, process, check)
+	for _, c := range []*container{pull, process} {
 		c.end()
+	}
+}
+
+// A container of another program has no health that this check knows of.
+func TestHealthCheckIsForOurProgramsOnly(t *testing.T) {
+	e := needEngine(t)
+	file, err := images(t)[runtime.GOARCH].ConfigFile()
+	must(t, err)
+	line := file.Config.Healthcheck.Test[1:]
+	c := e.start(t, "check", spec{image: ourImage, command: line, alone: true}) // it is process 1 itself
+	<-c.Done()
+	if want := `CONTAINER UNKNOWN: process 1 is "check_haproxystats": expected haproxystats-pull or haproxystats-process: `; c.Err() == nil || !strings.Contains(c.Output(), want) {
+		t.Errorf("it ended with %v and said %s, want %s", c.Err(), c.Output(), want)
 	}
 }
 

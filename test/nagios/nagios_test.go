@@ -71,7 +71,7 @@ func me(t *testing.T) *user.User {
 	return u
 }
 
-// modes are what the plugin can check.
+// modes are what the plugin can check of a host.
 var modes = []string{"process", "workers", "pull", "queue", "age", "sink", "sockets"}
 
 func TestNagiosTakesTheServices(t *testing.T) {

@@ -1,0 +1,26 @@
+package check
+
+import (
+	"context"
+	"fmt"
+
+	"haproxystats/internal/nagios"
+)
+
+// Container is the name of the check that needs [Installation.First].
+const Container = "container"
+
+// checkContainer makes the check of the program that the container is for. An
+// image has one health check, whichever program it is run with.
+func checkContainer(ctx context.Context, i Installation, r Request) finding {
+	pull, process := i.pull().name, i.process().name
+	switch i.First {
+	case pull:
+		return checkPull(ctx, i, r)
+	case process:
+		return checkWorkers(ctx, i, r)
+	}
+	return finding{status: nagios.Unknown, text: fmt.Sprintf(
+		"process 1 is %.100q: expected %s or %s: make one of them the command of the container, without an init, or name another check",
+		i.First, pull, process)}
+}

@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"haproxystats/internal/config"
+)
+
+// ofProcess1 returns the name of the program that is process 1, and the files to
+// read: those of the command line or, if that has none, those that process 1 was
+// told to read. Root is the root of the files.
+func (o *checkOptions) ofProcess1(root fs.FS) (first string, files config.Files, err error) {
+	line, err := fs.ReadFile(root, "proc/1/cmdline")
+	if err != nil {
+		return "", files, fmt.Errorf("look at process 1: %w", err)
+	}
+	args := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+	first, files = filepath.Base(args[0]), o.files
+	if files.Required || files.Dir != "" {
+		return first, files, nil
+	}
+	for _, p := range []program{pullProgram(), processProgram()} {
+		if string(p.name) != first {
+			continue
+		}
+		cmd := newCommand(p, io.Discard, io.Discard)
+		if err := cmd.ParseFlags(args[1:]); err != nil {
+			return "", files, fmt.Errorf("read the command line of %s: %w", first, err)
+		}
+		file := cmd.Flags().Lookup("file")
+		files = config.Files{File: file.Value.String(), Required: file.Changed, Dir: cmd.Flags().Lookup("dir").Value.String()}
+	}
+	return first, files, nil
+}
