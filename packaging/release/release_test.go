@@ -49,7 +49,7 @@ func newSite(t *testing.T) *site {
 var fakes = commands{
 	generate: []string{"sh", "-c", `v=$(cat internal/cli/VERSION); echo "version ${v%-dev}" >generated`},
 	test:     []string{"sh", "-c", `test "$(cat generated)" = "version $(cat internal/cli/VERSION)" && mkdir dist && echo old >dist/old`},
-	build: []string{"sh", "-c", `test ! -e dist && mkdir -p dist/image && git describe --exact-match >dist/package.deb && echo 1 >dist/image/layer &&
+	build: []string{"sh", "-c", `test ! -e dist && mkdir -p dist/image && git describe --exact-match >dist/package.deb && echo 1 >dist/image/a.oci.tar &&
 		echo other >dist/SHA256SUMS`},
 }
 
@@ -130,8 +130,10 @@ func TestRelease(t *testing.T) {
 		t.Fatal(out)
 	}
 	s.leavesNothing()
-	if !strings.Contains(out, "\n  git push --atomic origin main v1.0.0\n") {
-		t.Errorf("no command to publish:\n%s", out)
+	publish := "\n\n  git push --atomic origin main v1.0.0\n" +
+		"  skopeo copy --all oci-archive:" + s.path("dist/1.0.0/image/a.oci.tar") + " docker://REGISTRY/haproxystats:1.0.0\n\n"
+	if !strings.Contains(out, publish) {
+		t.Errorf("no commands to publish:\n%s", out)
 	}
 	if got := s.must("log", "--format=%an %s", base+"..main"); got != "Maintainer release: go on as 1.0.1-dev\nMaintainer release 1.0.0" {
 		t.Errorf("commits:\n%s", got)
@@ -157,13 +159,13 @@ func TestRelease(t *testing.T) {
 		t.Errorf("tags:\n%s\nwant:\n%s", got, want)
 	}
 	files := s.files()
-	if got := slices.Sorted(maps.Keys(files)); fmt.Sprint(got) != "[1.0.0/SHA256SUMS 1.0.0/image/layer 1.0.0/package.deb 1.0.0/release-notes.md]" {
+	if got := slices.Sorted(maps.Keys(files)); fmt.Sprint(got) != "[1.0.0/SHA256SUMS 1.0.0/image/a.oci.tar 1.0.0/package.deb 1.0.0/release-notes.md]" {
 		t.Errorf("artefacts: %v", got)
 	}
 	if files["1.0.0/package.deb"] != "v1.0.0\n" || files["1.0.0/release-notes.md"] != notes+"\n" {
 		t.Errorf("artefacts: %q", files)
 	}
-	sums := "4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865  image/layer\n"
+	sums := "4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865  image/a.oci.tar\n"
 	if got := files["1.0.0/SHA256SUMS"]; !strings.HasPrefix(got, sums) || strings.Count(got, "\n") != 3 {
 		t.Errorf("checksums:\n%s", got)
 	}
@@ -186,7 +188,7 @@ func TestDryRun(t *testing.T) {
 	if status != 0 {
 		t.Fatal(out)
 	}
-	for _, want := range []string{"dry run: the checkout is as it was", " release 1.0.0-rc.1\n", " release: go on as 1.0.0-dev\n", "  image/layer\n", "v1.0.0-rc.1"} {
+	for _, want := range []string{"dry run: the checkout is as it was", " release 1.0.0-rc.1\n", " release: go on as 1.0.0-dev\n", "  image/a.oci.tar\n", "v1.0.0-rc.1"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}

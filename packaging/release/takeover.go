@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -58,7 +59,11 @@ func (r *release) tell(ctx context.Context, dry bool) error {
 		return err
 	}
 	fmt.Fprintf(r.out, "\ncommits on %s, the first of them tagged %s:\n%s\n\nartefacts:\n", mainBranch, r.version.tag(), commits)
+	var images []string
 	err = eachFile(r.clone.path(distDir), func(name string, _ *os.File, size int64) error {
+		if strings.HasSuffix(name, ".oci.tar") {
+			images = append(images, name)
+		}
 		_, err := fmt.Fprintf(r.out, "%12d  %s\n", size, name)
 		return err
 	})
@@ -70,7 +75,11 @@ func (r *release) tell(ctx context.Context, dry bool) error {
 			"the artefacts in "+r.kept()+".")
 		return nil
 	}
-	fmt.Fprintf(r.out, "\nThe artefacts are in %s. Nothing has been published; to publish:\n\n"+
-		"  git push --atomic origin %s %s\n", r.kept(), mainBranch, r.version.tag())
+	fmt.Fprintf(r.out, "\nThe artefacts are in %[1]s. Nothing has been published; to publish:\n\n"+
+		"  git push --atomic origin %[2]s %[3]s\n", r.kept(), mainBranch, r.version.tag())
+	for _, name := range images {
+		fmt.Fprintf(r.out, "  skopeo copy --all oci-archive:%s docker://REGISTRY/haproxystats:%v\n", filepath.Join(r.kept(), name), r.version)
+	}
+	fmt.Fprintf(r.out, "\nThen give %s a release where it was pushed to, with %s as its text and the other files.\n", r.version.tag(), notesFile)
 	return nil
 }
