@@ -36,7 +36,7 @@ var allowed = map[string][]string{
 	"internal/selfstat":        {"internal/metric"},
 	"internal/status":          {},
 	"internal/nagios":          {},
-	"internal/doctor":          {"internal/haproxy", "internal/sink/graphite", "internal/status"},
+	"internal/doctor":          {"internal/haproxy", "internal/sink/graphite", "internal/spool", "internal/status"},
 	"internal/check":           {"internal/nagios", "internal/spool", "internal/status"},
 	"internal/haproxysim":      {},
 }

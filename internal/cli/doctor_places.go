@@ -55,8 +55,8 @@ func (e examination) collector(ctx context.Context, c *config.Config) []doctor.F
 		doctor.Writable(e.host, e.user, doctor.Directory{Option: "dst-dir", Path: dst, Beside: []string{".writer.lock"}}),
 		doctor.Writable(e.host, e.user, doctor.Directory{Option: "tmp-dst-dir", Path: tmp}),
 		doctor.SameDisk(e.host, e.host, "tmp-dst-dir", tmp, "dst-dir", dst))
-	return append(found, doctor.Running(ctx, e.root, e.host, doctor.Instance{
-		Program: string(config.ForPull), Lock: e.resolved(c.Pull.DstDir) + ".writer.lock", Socket: c.Pull.StatusSocket, Ask: status.Ask,
+	return append(found, doctor.Running(ctx, e.root, doctor.Instance{
+		Program: string(config.ForPull), Dir: dst, Holder: spool.WriterOf, Socket: c.Pull.StatusSocket, Ask: status.Ask,
 	})...)
 }
 
@@ -73,8 +73,8 @@ func (e examination) sender(ctx context.Context, c *config.Config) []doctor.Find
 	if c.LocalStore.Enabled {
 		found = append(found, doctor.Writable(e.host, e.user, doctor.Directory{Option: "dir of [local-store]", Path: absolute(c.LocalStore.Dir)}))
 	}
-	return append(found, doctor.Running(ctx, e.root, e.host, doctor.Instance{
-		Program: string(config.ForProcess), Lock: e.resolved(c.Process.SrcDir) + ".reader.lock", Socket: c.Process.StatusSocket, Ask: status.Ask,
+	return append(found, doctor.Running(ctx, e.root, doctor.Instance{
+		Program: string(config.ForProcess), Dir: absolute(c.Process.SrcDir), Holder: spool.ReaderOf, Socket: c.Process.StatusSocket, Ask: status.Ask,
 	})...)
 }
 

@@ -19,7 +19,6 @@ type Files interface {
 type File struct {
 	Mode     fs.FileMode
 	UID, GID uint32
-	Ino      uint64
 	// ACL tells of an access control list, which may allow more than the mode.
 	ACL bool
 }

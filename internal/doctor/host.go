@@ -21,7 +21,7 @@ func (Host) Stat(path string) (File, error) {
 	}
 	f := File{Mode: info.Mode()}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		f.UID, f.GID, f.Ino = st.Uid, st.Gid, st.Ino
+		f.UID, f.GID = st.Uid, st.Gid
 	}
 	_, err = unix.Getxattr(path, "system.posix_acl_access", nil)
 	f.ACL = err == nil

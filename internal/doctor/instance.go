@@ -1,25 +1,26 @@
 package doctor
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"haproxystats/internal/spool"
 	"haproxystats/internal/status"
 )
 
 // Instance is what is known of a program that should run.
 type Instance struct {
 	Program string
-	// Lock is the file that it holds a lock on while it runs.
-	Lock string
+	// Dir is the queue that it holds the lock of while it runs, Holder tells who
+	// does.
+	Dir    string
+	Holder func(dir string) (spool.Holder, error)
 	// Socket is where it says how it fares; empty if it does not.
 	Socket string
 	// Ask asks there.
@@ -28,7 +29,7 @@ type Instance struct {
 
 // Running judges whether the program runs, and whether another one is in its
 // way. Root is the root of the host's files.
-func Running(ctx context.Context, root fs.FS, files Files, i Instance) []Finding {
+func Running(ctx context.Context, root fs.FS, i Instance) []Finding {
 	a := about{"running", i.Program}
 	if i.Socket != "" {
 		said, err := i.Ask(ctx, i.Socket)
@@ -43,45 +44,19 @@ func Running(ctx context.Context, root fs.FS, files Files, i Instance) []Finding
 			return []Finding{a.skipped("it can't be asked: %v", err)}
 		}
 	}
-	pid := holder(root, files, i.Lock)
-	name := command(root, pid)
+	h, err := i.Holder(i.Dir)
+	name := command(root, h.PID)
 	switch {
-	case pid == 0:
+	case errors.Is(err, fs.ErrPermission):
+		return []Finding{a.skipped("this user may not look for the lock of %s: run doctor as root", i.Dir)}
+	case err != nil:
+		return []Finding{a.skipped("who has the lock can't be told: %v", err)}
+	case !h.Held:
 		return []Finding{a.warning("it does not run", "systemctl start "+i.Program+"; its log says why it has ended")}
 	case strings.HasPrefix(i.Program, name) && name != "":
-		return []Finding{a.ok("it runs (pid %d)", pid)}
+		return []Finding{a.ok("it runs (pid %d)", h.PID)}
 	}
-	return []Finding{a.error(fmt.Sprintf("it can't start: the lock %s is held by pid %d (%s)", i.Lock, pid, name), "stop that process, or use another directory")}
-}
-
-// holder returns the process that holds a lock on a file, or 0.
-func holder(root fs.FS, files Files, lock string) int {
-	file, err := files.Stat(lock)
-	if err != nil {
-		return 0
-	}
-	f, err := root.Open("proc/locks")
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		// 1: FLOCK  ADVISORY  WRITE 712 fe:01:6290 0 EOF
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 6 || fields[1] != "FLOCK" {
-			continue
-		}
-		// The device before it is not that of stat on some file systems, as btrfs.
-		place := strings.Split(fields[5], ":")
-		if place[len(place)-1] != strconv.FormatUint(file.Ino, 10) {
-			continue
-		}
-		pid, err := strconv.Atoi(fields[4])
-		if err == nil && pid > 0 {
-			return pid
-		}
-	}
-	return 0
+	return []Finding{a.error(fmt.Sprintf("it can't start: the lock of %s is held by pid %d (%s)", i.Dir, h.PID, name), "stop that process, or use another directory")}
 }
 
 // command returns the name of a process, of which the kernel keeps 15 bytes.

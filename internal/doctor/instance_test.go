@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"haproxystats/internal/spool"
 	"haproxystats/internal/status"
 )
 
@@ -18,31 +19,38 @@ func silent(context.Context, string) (status.Document, error) {
 	return status.Document{}, fmt.Errorf("ask: %w", fs.ErrNotExist)
 }
 
+// TestRunningByItsLock has programs that say nothing. Who has the lock is told
+// as the spool sees it.
 func TestRunningByItsLock(t *testing.T) {
-	const lock = "/var/in.writer.lock"
-	locks := "1: POSIX  ADVISORY  WRITE 700 fe:01:6290 0 EOF\n" +
-		"2: FLOCK  ADVISORY  WRITE 701 fe:01:6291 0 EOF\n" +
-		"3: FLOCK  ADVISORY  WRITE 712 fe:01:6290 0 EOF\n"
-	comm := func(name string) fstest.MapFS {
-		return fstest.MapFS{"proc/locks": {Data: []byte(locks)}, "proc/712/comm": {Data: []byte(name + "\n")}}
-	}
+	comm := func(name string) fstest.MapFS { return fstest.MapFS{"proc/712/comm": {Data: []byte(name + "\n")}} }
+	held := spool.Holder{Held: true, PID: 712}
 	for _, test := range []struct {
 		name         string
 		root         fstest.MapFS
-		inode        uint64
+		holder       spool.Holder
+		err          error
 		verdict      Verdict
 		text, remedy string
 	}{
-		{"ours", comm("haproxystats-pu"), 6290, OK, "it runs (pid 712)", ""},
-		{"the other one", comm("haproxystats-pr"), 6290, Error, "the lock /var/in.writer.lock is held by pid 712 (haproxystats-pr)", "stop that process"},
-		{"nobody", comm("haproxystats-pu"), 6299, Warning, "it does not run", "systemctl start haproxystats-pull"},
-		{"no locks to be seen", fstest.MapFS{}, 6290, Warning, "it does not run", "systemctl start"},
-		{"a process that is gone", fstest.MapFS{"proc/locks": {Data: []byte(locks)}}, 6290, Error, "held by pid 712 ()", "stop that"},
+		{"ours", comm("haproxystats-pu"), held, nil, OK, "it runs (pid 712)", ""},
+		{"the other one", comm("haproxystats-pr"), held, nil, Error, "the lock of /var/in is held by pid 712 (haproxystats-pr)", "stop that process"},
+		{"nobody", comm("haproxystats-pu"), spool.Holder{PID: 712}, nil, Warning, "it does not run", "systemctl start haproxystats-pull"},
+		{"a process that is gone", fstest.MapFS{}, held, nil, Error, "held by pid 712 ()", "stop that"},
+		{"a closed directory", comm("haproxystats-pu"), spool.Holder{}, fs.ErrPermission, Skipped, "may not look for the lock of /var/in: run doctor as root", ""},
+		{"a broken disk", comm("haproxystats-pu"), spool.Holder{}, syscall.EIO, Skipped, "can't be told: look: input/output error", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := with(map[string]File{lock: {Ino: test.inode}})
+			look := func(dir string) (spool.Holder, error) {
+				if dir != "/var/in" {
+					t.Errorf("looked at %s", dir)
+				}
+				if test.err != nil {
+					return spool.Holder{}, fmt.Errorf("look: %w", test.err)
+				}
+				return test.holder, nil
+			}
 			for _, socket := range []string{"", "/var/pull.status"} {
-				found := Running(t.Context(), test.root, h, Instance{Program: "haproxystats-pull", Lock: lock, Socket: socket, Ask: silent})
+				found := Running(t.Context(), test.root, Instance{Program: "haproxystats-pull", Dir: "/var/in", Holder: look, Socket: socket, Ask: silent})
 				if len(found) != 1 {
 					t.Fatal(found)
 				}
@@ -50,9 +58,9 @@ func TestRunningByItsLock(t *testing.T) {
 			}
 		})
 	}
-	found := Running(t.Context(), comm("haproxystats-pu"), with(nil), Instance{Program: "haproxystats-pull", Lock: lock})
-	check(t, found[0], Warning, "it does not run", "systemctl start") // it has never been started
 }
+
+func nobody(string) (spool.Holder, error) { return spool.Holder{}, nil }
 
 func TestRunningByItsWord(t *testing.T) {
 	now := status.At(time.Unix(1700000100, 0))
@@ -97,7 +105,7 @@ func TestRunningByItsWord(t *testing.T) {
 				}
 				return test.said, nil
 			}
-			found := Running(t.Context(), fstest.MapFS{}, with(nil), Instance{Program: "haproxystats-pull", Lock: "/var/in.writer.lock", Socket: "/var/pull.status", Ask: ask})
+			found := Running(t.Context(), fstest.MapFS{}, Instance{Program: "haproxystats-pull", Dir: "/var/in", Holder: nobody, Socket: "/var/pull.status", Ask: ask})
 			if len(found) != 1 {
 				t.Fatal(found)
 			}
