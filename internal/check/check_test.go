@@ -68,7 +68,7 @@ func TestJudgements(t *testing.T) {
 		{"a clock that went back", "pull", pulling(&status.Pull{Interval: 10, Stored: 2000}), Request{}, nagios.OK, "stored 0s ago"},
 
 		{"no round", "sockets", pulling(&status.Pull{}), Request{}, nagios.Unknown, "no round has ended yet"},
-		{"all answered", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "stored", Ended: 990, Sockets: 4}}), Request{}, nagios.OK, "all 4 sockets answered 10s ago"},
+		{"all answered", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "stored", Ended: 990, Sockets: 4}}), Request{}, nagios.OK, "4 of 4 sockets answered 10s ago"},
 		{"one failed", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "partial", Ended: 990, Sockets: 4, Failed: 1, Failures: failures(1)}}), Request{}, nagios.Critical, "1 of 4 sockets failed 10s ago: /s0"},
 		{"many failed", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "partial", Ended: 990, Sockets: 400, Failed: 100, Failures: failures(32)}}), Request{}, nagios.Critical, "/s0, /s1, /s2 and 97 more"},
 		{"a threshold", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "partial", Sockets: 4, Failed: 2}}), Request{Warn: above(2), Crit: above(2)}, nagios.OK, ""},

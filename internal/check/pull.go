@@ -105,7 +105,7 @@ func checkSockets(ctx context.Context, i Installation, r Request) finding {
 	value.Max = float64(l.Sockets)
 	f := finding{
 		status:  t.judge(float64(l.Failed)),
-		text:    fmt.Sprintf("all %d sockets answered %s ago", l.Sockets, when),
+		text:    fmt.Sprintf("%d of %d sockets answered %s ago", l.Sockets, l.Sockets, when),
 		metrics: []nagios.Metric{value, gauge("sockets", l.Sockets, ""), gauge("duration", l.Duration, "s")},
 	}
 	if l.Failed > 0 {
