@@ -63,40 +63,18 @@ func readHolder(dir, end string) (Holder, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return Holder{}, fmt.Errorf("%s: %w", path, errNotRegular)
 	}
-	noted, newest, err := readNote(path)
-	if err != nil {
+	noted, err := readNote(path)
+	if err != nil && !errors.Is(err, fs.ErrPermission) { // one that may not be read tells nothing
 		return Holder{}, err
 	}
+	newest, _ := parseEpoch(noted.newest)
 	locks, err := os.Open(kernelLocks)
 	if err != nil {
 		return Holder{}, err
 	}
 	defer locks.Close()
-	pid, held, err := findLock(locks, uint64(st.Dev), st.Ino, noted)
+	pid, held, err := findLock(locks, uint64(st.Dev), st.Ino, noted.pid)
 	return Holder{Held: held, PID: pid, Newest: newest}, err
-}
-
-// readNote returns what the one who had the lock last has noted in its file. A
-// file that may not be read tells nothing.
-func readNote(path string) (pid int, newest int64, err error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrPermission) {
-		return 0, 0, nil
-	}
-	if err != nil {
-		return 0, 0, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, 64))
-	if err != nil {
-		return 0, 0, err
-	}
-	lines := strings.Split(string(text), "\n")
-	pid, _ = strconv.Atoi(lines[0])
-	if len(lines) == 3 {
-		newest, _ = parseEpoch(lines[1])
-	}
-	return pid, newest, nil
 }
 
 // findLock looks for the lock of a file in lines as

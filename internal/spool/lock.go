@@ -3,10 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,21 +27,18 @@ func lock(dir, end string) (*os.File, error) {
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		text, _ := io.ReadAll(io.LimitReader(f, 20))
+		holder, _ := readNote(path)
 		f.Close()
-		holder, _, _ := strings.Cut(string(text), "\n")
-		return nil, fmt.Errorf("lock %s: another process (pid %s) is its %s: stop that one, or use another directory: %w", dir, holder, end, err)
+		return nil, fmt.Errorf("lock %s: another process (pid %d) is its %s: stop that one, or use another directory: %w", dir, holder.pid, end, err)
 	}
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("lock %s: flock %s: %w", dir, path, err)
 	}
-	// The number only serves the message above, so that a full disk is no
+	// The number only serves the message above, so that no error of this is a
 	// reason to refuse to start.
-	if w, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0); err == nil {
-		_, _ = w.WriteString(strconv.Itoa(os.Getpid()) + "\n")
-		w.Close()
-	}
+	before, _ := readNote(path)
+	note{os.Getpid(), before.newest}.write(path)
 	return f, nil
 }
 

@@ -55,7 +55,6 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 	w := &Writer{
 		dir: dir, tmp: tmp,
 		log:    cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
-		newest: newest(dir),
 		staged: make(map[string]bool),
 		litter: true,
 	}
@@ -66,8 +65,10 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 		}
 		w.locks = append(w.locks, l)
 	}
-	if w.newest != "" {
-		w.noteNewest(w.newest) // for a third one, should this one hand over nothing
+	// Nobody hands over anything any more, and nothing has been noted but who has
+	// the lock.
+	if n, err := readNote(lockPath(dir, "writer")); err == nil {
+		w.newest = n.newest
 	}
 	w.clean()
 	return w, nil

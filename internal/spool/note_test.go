@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"sync"
 	"testing"
 )
 
@@ -39,14 +40,50 @@ func TestNewestIsNotNamedAgain(t *testing.T) {
 func TestNoteOfTheNewest(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "12\n": "", "12\n1700000000\n": "1700000000", "12\n1700000000": "", "\n\n\n\n": "", "\x00": "",
+		"7\n1700000001\n00\n": "1700000001", "7\n\n00\n": "", "12\n../x\n": "",
 	} {
 		dir := queue(t)
 		if err := os.WriteFile(lockPath(dir, "writer"), []byte(text), 0o640); err != nil {
 			t.Fatal(err)
 		}
-		if got := newest(dir); got != want {
+		if got := parseNote(text).newest; got != want {
 			t.Errorf("%q names %q, want %q", text, got, want)
 		}
 		handOver(t, openWriterAt(t, dir, nil), 1)
 	}
+}
+
+// TestNoteStaysWhole reads the note while writers come and go, as one would that
+// is started when another was killed at any moment.
+func TestNoteStaysWhole(t *testing.T) {
+	dir := queue(t)
+	path := lockPath(dir, "writer")
+	first := openWriterAt(t, dir, nil)
+	handOver(t, first, 7)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for {
+			if n, err := readNote(path); err != nil || n != (note{os.Getpid(), "7"}) {
+				t.Errorf("the note is %+v: %v", n, err)
+			}
+			select {
+			case <-ended:
+				return
+			default:
+			}
+		}
+	})
+	for range 300 {
+		w := openWriterAt(t, dir, nil)
+		w.noteNewest("7")
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	close(ended)
+	reading.Wait()
 }
