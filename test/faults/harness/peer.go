@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Kind is what goes wrong with a connection to Graphite.
@@ -210,7 +212,7 @@ func (r *receiver) Restart() {
 	r.mu.Unlock()
 	busy.Go(func() { // so that the port is free again when Kill returns
 		<-ctx.Done()
-		_ = l.Close()
+		stopListening(l.(*net.TCPListener))
 	})
 	busy.Go(func() {
 		for {
@@ -226,6 +228,16 @@ func (r *receiver) Restart() {
 			})
 		}
 	})
+}
+
+// stopListening closes a listener. Closing the descriptor would not do: a child
+// process that is being started holds all descriptors until it runs its program,
+// and the port with them.
+func stopListening(l *net.TCPListener) {
+	if conn, err := l.SyscallConn(); err == nil {
+		_ = conn.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) })
+	}
+	_ = l.Close()
 }
 
 func (r *receiver) next() Fault {

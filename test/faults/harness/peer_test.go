@@ -122,3 +122,23 @@ func TestMute(t *testing.T) {
 	oracle.Kill()
 	<-ended
 }
+
+// TestPortIsFree wants the port of a listener free although another descriptor of
+// it is still open.
+func TestPortIsFree(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	stopListening(l.(*net.TCPListener))
+	again, err := net.Listen("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+}
