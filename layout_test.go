@@ -22,8 +22,9 @@ var allowed = map[string][]string{
 	"internal/cli":             {"*"},
 	"internal/config":          {"internal/config/ini", "internal/haproxy"},
 	"internal/config/ini":      {},
-	"internal/haproxy":         {},
-	"internal/spool":           {},
+	"internal/account":         {},
+	"internal/haproxy":         {"internal/account"},
+	"internal/spool":           {"internal/account"},
 	"internal/pull":            {},
 	"internal/snapshot":        {"internal/haproxy"},
 	"internal/metric":          {},
@@ -36,8 +37,8 @@ var allowed = map[string][]string{
 	"internal/selfstat":        {"internal/metric"},
 	"internal/status":          {},
 	"internal/nagios":          {},
-	"internal/doctor":          {"internal/haproxy", "internal/sink/graphite", "internal/spool", "internal/status"},
-	"internal/check":           {"internal/nagios", "internal/spool", "internal/status"},
+	"internal/doctor":          {"internal/account", "internal/haproxy", "internal/sink/graphite", "internal/spool", "internal/status"},
+	"internal/check":           {"internal/account", "internal/nagios", "internal/spool", "internal/status"},
 	"internal/haproxysim":      {},
 }
 

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
-	"strconv"
 	"syscall"
 
+	"haproxystats/internal/account"
 	"haproxystats/internal/nagios"
 	"haproxystats/internal/spool"
 	"haproxystats/internal/status"
@@ -115,9 +114,5 @@ func byPID(pid int) string {
 
 // UserName names the user of this process, for [Installation.User].
 func UserName() string {
-	uid := os.Geteuid()
-	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-		return "user " + u.Username
-	}
-	return fmt.Sprintf("the user with uid %d", uid)
+	return "user " + account.User(os.Geteuid())
 }

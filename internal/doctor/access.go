@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+
+	"haproxystats/internal/account"
 )
 
 // Files is what is known of files.
@@ -31,7 +33,7 @@ const (
 )
 
 func (f File) String() string {
-	return fmt.Sprintf("belongs to %s:%s and has mode %04o", userName(f.UID), groupName(f.GID), f.Mode.Perm())
+	return fmt.Sprintf("belongs to %s:%s and has mode %04o", account.User(int(f.UID)), account.Group(int(f.GID)), f.Mode.Perm())
 }
 
 // may tells what the mode allows.
@@ -122,7 +124,7 @@ func (d *denial) group(u User) bool {
 
 // join says how to get into the group of the file.
 func (d *denial) join(u User) string {
-	return fmt.Sprintf("add the user to the group %s, and restart the programs: usermod -a -G %[1]s %s", groupName(d.file.GID), u.Name)
+	return fmt.Sprintf("add the user to the group %s, and restart the programs: usermod -a -G %[1]s %s", account.Group(int(d.file.GID)), u.Name)
 }
 
 // finding judges it. What an access control list says is not looked at.

@@ -6,6 +6,8 @@ import (
 	"os/user"
 	"slices"
 	"strconv"
+
+	"haproxystats/internal/account"
 )
 
 // User is who the programs run as.
@@ -40,7 +42,7 @@ func LookupUser(name string) (User, error) {
 			gids = append(gids, gid)
 		}
 	}
-	return User{name, uid, gids, groupName(uint32(gids[0]))}, nil
+	return User{name, uid, gids, account.Group(gids[0])}, nil
 }
 
 // CurrentUser returns the user of this process, with its groups.
@@ -50,21 +52,5 @@ func CurrentUser() (User, error) {
 		return User{}, err
 	}
 	gids = append([]int{os.Getegid()}, gids...)
-	return User{userName(uint32(os.Geteuid())), os.Geteuid(), gids, groupName(uint32(os.Getegid()))}, nil
-}
-
-func userName(id uint32) string {
-	s := strconv.FormatUint(uint64(id), 10)
-	if u, err := user.LookupId(s); err == nil {
-		return u.Username
-	}
-	return s
-}
-
-func groupName(id uint32) string {
-	s := strconv.FormatUint(uint64(id), 10)
-	if g, err := user.LookupGroupId(s); err == nil {
-		return g.Name
-	}
-	return s
+	return User{account.User(os.Geteuid()), os.Geteuid(), gids, account.Group(os.Getegid())}, nil
 }

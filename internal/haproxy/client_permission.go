@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"syscall"
+
+	"haproxystats/internal/account"
 )
 
 // unixHint says what to check when the connection to the UNIX socket at path
@@ -47,22 +47,8 @@ func permissionHint(path string) string {
 	}
 	owner := ""
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		owner = fmt.Sprintf(" belongs to user %s, group %s and", userName(int(st.Uid)), groupName(int(st.Gid)))
+		owner = fmt.Sprintf(" belongs to user %s, group %s and", account.User(int(st.Uid)), account.Group(int(st.Gid)))
 	}
 	return fmt.Sprintf("%s%s has mode %#o; this program runs as user %s, group %s; %s",
-		what, owner, fi.Mode().Perm(), userName(os.Geteuid()), groupName(os.Getegid()), fix)
-}
-
-func userName(id int) string {
-	if u, err := user.LookupId(strconv.Itoa(id)); err == nil {
-		return u.Username
-	}
-	return strconv.Itoa(id)
-}
-
-func groupName(id int) string {
-	if g, err := user.LookupGroupId(strconv.Itoa(id)); err == nil {
-		return g.Name
-	}
-	return strconv.Itoa(id)
+		what, owner, fi.Mode().Perm(), account.User(os.Geteuid()), account.Group(os.Getegid()), fix)
 }

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/account"
 )
 
 const (
@@ -84,7 +84,7 @@ func checkAccess(dir string) error {
 	}
 	owner, group := "?", "?"
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		owner, group = userName(st.Uid), groupName(st.Gid)
+		owner, group = account.User(int(st.Uid)), account.Group(int(st.Gid))
 	}
 	return fmt.Errorf("open spool %s: %s can't read and write it: %w: it belongs to %s:%s and has mode %04o",
 		dir, whoami(), err, owner, group, info.Mode().Perm())
@@ -92,27 +92,7 @@ func checkAccess(dir string) error {
 
 // whoami names the user of the process, for messages about permissions.
 func whoami() string {
-	uid := os.Geteuid()
-	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-		return fmt.Sprintf("user %s (uid %d)", u.Username, uid)
-	}
-	return fmt.Sprintf("uid %d", uid)
-}
-
-func userName(id uint32) string {
-	s := strconv.FormatUint(uint64(id), 10)
-	if u, err := user.LookupId(s); err == nil {
-		return u.Username
-	}
-	return s
-}
-
-func groupName(id uint32) string {
-	s := strconv.FormatUint(uint64(id), 10)
-	if g, err := user.LookupGroupId(s); err == nil {
-		return g.Name
-	}
-	return s
+	return fmt.Sprintf("user %s (uid %d)", account.User(os.Geteuid()), os.Geteuid())
 }
 
 // checkSameMount refuses two directories between which rename can't work: on
