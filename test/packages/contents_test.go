@@ -93,6 +93,10 @@ func expected(t *testing.T, format string) map[string]file {
 		"contrib/completion/fish/*":  "/usr/share/fish/vendor_completions.d/*",
 		"contrib/completion/zsh/*":   zsh + "*",
 		"contrib/systemd/*.d/*.conf": "/usr/share/doc/haproxystats/examples/systemd/*",
+		"contrib/grafana/*":          "/usr/share/doc/haproxystats/examples/grafana/*",
+		"contrib/graphite-web/*":     "/usr/share/doc/haproxystats/examples/graphite-web/*",
+		"contrib/alerts/*":           "/usr/share/doc/haproxystats/examples/alerts/*",
+		"contrib/nagios/*":           "/usr/share/doc/haproxystats/examples/nagios/*",
 	} {
 		found, err := filepath.Glob(filepath.Join("../..", pattern))
 		if err != nil {
