@@ -34,7 +34,7 @@ func (i Installation) process() program {
 type answer struct {
 	status.Document
 	answered bool
-	hangs    bool   // it has let us in and says nothing
+	hangs    bool   // it listens and says nothing
 	why      string // there is no answer
 }
 
@@ -53,6 +53,8 @@ func (i Installation) ask(ctx context.Context, p program) answer {
 		return answer{why: fmt.Sprintf("at %s answers %.40q: set status-socket in [%s] to a path of its own", p.socket, d.Program, p.section)}
 	case errors.Is(err, context.DeadlineExceeded):
 		return answer{hangs: true, why: fmt.Sprintf("%s does not answer at %s within %v", p.name, p.socket, i.Patience)}
+	case errors.Is(err, syscall.EAGAIN): // the kernel's queue of those who ask is full
+		return answer{hangs: true, why: fmt.Sprintf("%s does not answer at %s, and nobody else can ask: too many wait for an answer", p.name, p.socket)}
 	case errors.Is(err, fs.ErrPermission):
 		return answer{why: i.forbidden(p.socket)}
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):

@@ -198,6 +198,38 @@ func TestByLock(t *testing.T) {
 	want("queue", Request{Filled: true}, nagios.Unknown, i.DstDir+" does not exist")
 }
 
+// TestHangs has a program that listens and says nothing. That it holds its lock
+// does not make it work.
+func TestHangs(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "in")
+	w, err := spool.OpenWriter(spool.WriterOptions{Dir: dir, Tmp: dir + ".tmp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	r, err := spool.OpenReader(spool.ReaderOptions{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, cause := range []error{context.DeadlineExceeded, syscall.EAGAIN} {
+		i := Installation{
+			PullSocket: "p", ProcessSocket: "q", SrcDir: dir, DstDir: dir, Interval: 10 * time.Second, Patience: time.Minute,
+			Ask: func(context.Context, string) (status.Document, error) {
+				return status.Document{}, fmt.Errorf("ask: %w", cause)
+			},
+		}
+		for _, mode := range []string{"process", "workers", "pull", "sink", "sockets"} {
+			if got := run(mode, i, Request{}); got.Status != nagios.Critical || !strings.Contains(got.Text, " does not answer at ") {
+				t.Errorf("%s, %v: %v: %s", mode, cause, got.Status, got.Text)
+			}
+		}
+		if got := run("queue", i, Request{}); got.Status != nagios.OK || !strings.Contains(got.Text, "counted by listing it: haproxystats-process does not answer at ") {
+			t.Errorf("queue, %v: %v: %s", cause, got.Status, got.Text)
+		}
+	}
+}
+
 var firstLine = regexp.MustCompile(`\A[A-Z]+ (OK|WARNING|CRITICAL|UNKNOWN): [^|\n]+( \|( '([^'=\n|]|'')+'=-?[0-9.]+(s|c|B)?[0-9;.~:@-]*)+)?\n\z`)
 
 // FuzzModes makes every check of what any program may say.

@@ -38,7 +38,7 @@ func Running(ctx context.Context, root fs.FS, i Instance) []Finding {
 			return fares(a, said)
 		case errors.Is(err, fs.ErrPermission):
 			return []Finding{a.skipped("this user may not ask it at %s: run doctor as root", i.Socket)}
-		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.EAGAIN): // the last: too many wait for an answer
 			return []Finding{a.error("it runs, but does not answer at "+i.Socket, "look at its log; systemctl restart "+i.Program)}
 		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED):
 			return []Finding{a.skipped("it can't be asked: %v", err)}

@@ -92,6 +92,7 @@ func TestRunningByItsWord(t *testing.T) {
 		{"may not ask", status.Document{}, fs.ErrPermission, Skipped, "may not ask it at /var/pull.status", ""},
 		{"hangs", status.Document{}, os.ErrDeadlineExceeded, Error, "does not answer at /var/pull.status", "its log"},
 		{"hangs, by the context", status.Document{}, context.DeadlineExceeded, Error, "does not answer", "its log"},
+		{"hangs, and many ask", status.Document{}, syscall.EAGAIN, Error, "does not answer", "its log"},
 		{"nobody listens", status.Document{}, syscall.ECONNREFUSED, Warning, "it does not run", "systemctl start"},
 		{"nonsense", status.Document{}, errors.New("invalid character"), Skipped, "can't be asked: ask: invalid character", ""},
 	} {

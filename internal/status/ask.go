@@ -9,7 +9,8 @@ import (
 
 // Ask returns what the program at that socket says. The error satisfies
 // errors.Is(err, fs.ErrNotExist) if there is no socket, [syscall.ECONNREFUSED]
-// if nobody listens, [fs.ErrPermission] if the user may not ask, and
+// if nobody listens, [syscall.EAGAIN] if so many wait for an answer that no more
+// are let in, [fs.ErrPermission] if the user may not ask, and
 // [os.ErrDeadlineExceeded] or that of ctx if there is no answer in time.
 func Ask(ctx context.Context, path string) (Document, error) {
 	d, err := ask(ctx, path)

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // other is a server that is not one of ours.
@@ -69,6 +71,28 @@ func TestAskNobody(t *testing.T) {
 		t.Error(err)
 	}
 	_ = l.Close()
+}
+
+// TestAskAmongMany has a program that listens and lets nobody in, and as many
+// who have asked as the kernel keeps waiting.
+func TestAskAmongMany(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: path}), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	first, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if _, err := asked(t, path); !errors.Is(err, syscall.EAGAIN) {
+		t.Error(err)
+	}
 }
 
 func TestAskInVain(t *testing.T) {
