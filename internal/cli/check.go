@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -141,7 +142,7 @@ func (o *checkOptions) prepare(called *calledName, args []string) (err error) {
 	if err := noArguments(nil, args); err != nil {
 		return err
 	}
-	if o.timeout <= 0 || o.timeout > maxTimeout {
+	if math.IsNaN(o.timeout) || o.timeout <= 0 || o.timeout > maxTimeout {
 		return fmt.Errorf("time-out of %v seconds: expected more than 0 and at most %d", o.timeout, maxTimeout)
 	}
 	if called.ownLimits {
