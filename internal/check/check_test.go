@@ -71,6 +71,8 @@ func TestJudgements(t *testing.T) {
 		{"all answered", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "stored", Ended: 990, Sockets: 4}}), Request{}, nagios.OK, "4 of 4 sockets answered 10s ago"},
 		{"one failed", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "partial", Ended: 990, Sockets: 4, Failed: 1, Failures: failures(1)}}), Request{}, nagios.Critical, "1 of 4 sockets failed 10s ago: /s0"},
 		{"many failed", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "partial", Ended: 990, Sockets: 400, Failed: 100, Failures: failures(32)}}), Request{}, nagios.Critical, "/s0, /s1, /s2 and 97 more"},
+		{"not handed over", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "dropped", Cause: "disk full", Ended: 990, Sockets: 4}}), Request{}, nagios.Critical, "4 of 4 sockets answered 10s ago; but the round was dropped: disk full"},
+		{"not handed over, which may be", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "dropped", Cause: "disk full", Ended: 990, Sockets: 4}}), Request{Crit: above(1)}, nagios.OK, "4 of 4 sockets answered 10s ago"},
 		{"a threshold", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "partial", Sockets: 4, Failed: 2}}), Request{Warn: above(2), Crit: above(2)}, nagios.OK, ""},
 
 		{"up", "process", processing(&status.Process{Last: "970"}), Request{}, nagios.OK, "up 10m0s, last snapshot done 970"},

@@ -122,5 +122,11 @@ func checkSockets(ctx context.Context, i Installation, r Request) finding {
 		}
 		f.text = fmt.Sprintf("%d of %d sockets failed %s ago: %s%s", l.Failed, l.Sockets, when, strings.Join(names, ", "), more)
 	}
+	if l.Outcome == "dropped" && r.Warn == nil && r.Crit == nil {
+		f.status = nagios.Critical
+		if l.Failed == 0 { // else they are the cause
+			f.text += "; but the round was dropped: " + l.Cause
+		}
+	}
 	return f
 }
