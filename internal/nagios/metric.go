@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Metric is a value of a check for those who draw graphs.
@@ -69,7 +70,7 @@ func rounded(n float64, decimals int) string {
 func quote(label string) string {
 	label = strings.Map(func(r rune) rune {
 		switch {
-		case r == '=' || r == '|' || r < ' ' || r == 0x7f || r == '\uFFFD':
+		case r == '=' || r == '|' || unicode.IsControl(r) || r == '\uFFFD':
 			return '_'
 		}
 		return r
