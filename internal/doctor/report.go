@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 )
 
 // Report is all that was found.
@@ -55,10 +56,11 @@ func (r Report) WriteText(w io.Writer) error {
 	return err
 }
 
-// oneLine keeps what others have said from being more than text.
+// oneLine keeps what others have said from being more than text. Terminals obey
+// the control characters behind 0x7f, too.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r

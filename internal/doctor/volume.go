@@ -8,7 +8,6 @@ import (
 // Volume is what a snapshot of now would come to.
 type Volume struct {
 	Metrics, MetricBytes int64 // for Graphite
-	SnapshotBytes        int64 // on disk, before
 	Interval             time.Duration
 	// QueueMetrics and QueueBytes are the bounds of the queue for Graphite, 0 for
 	// none; QueueSnapshots is that of the spool.
