@@ -6,7 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"strings"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -80,7 +80,7 @@ func (e examination) sockets(ctx context.Context, c *config.Config, to *reading)
 	if c.Pull.SocketDir != "" {
 		inDir := len(targets)
 		for _, t := range targets {
-			if !strings.HasPrefix(t.Socket.Address, strings.TrimSuffix(c.Pull.SocketDir, "/")+"/") {
+			if t.Socket.Network != "unix" || filepath.Dir(t.Socket.Address) != filepath.Clean(c.Pull.SocketDir) {
 				inDir--
 			}
 		}
