@@ -53,7 +53,11 @@ func Running(ctx context.Context, root fs.FS, i Instance) []Finding {
 		return []Finding{a.skipped("who has the lock can't be told: %v", err)}
 	case !h.Held:
 		return []Finding{a.warning("it does not run", "systemctl start "+i.Program+"; its log says why it has ended")}
-	case strings.HasPrefix(i.Program, name) && name != "":
+	case name == "": // gone by now, or hidden from this user
+		f := a.skipped("pid %d has the lock of %s, and whether that is this program can't be told", h.PID, i.Dir)
+		f.Remedy = "run doctor as root"
+		return []Finding{f}
+	case strings.HasPrefix(i.Program, name):
 		return []Finding{a.ok("it runs (pid %d)", h.PID)}
 	}
 	return []Finding{a.error(fmt.Sprintf("it can't start: the lock of %s is held by pid %d (%s)", i.Dir, h.PID, name), "stop that process, or use another directory")}
