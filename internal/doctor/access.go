@@ -11,11 +11,14 @@ import (
 
 // Files is what is known of files.
 type Files interface {
-	// Stat follows links.
+	// Stat follows links. Of one that leads nowhere the error is errDangling, as
+	// nothing can be made in its place.
 	Stat(path string) (File, error)
 	// Real returns the path without links.
 	Real(path string) (string, error)
 }
+
+var errDangling = fmt.Errorf("it is a link to what is not there: %w", fs.ErrNotExist)
 
 // File is a file, directory or socket.
 type File struct {

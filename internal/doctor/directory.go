@@ -57,7 +57,10 @@ func Writable(files Files, u User, d Directory) Finding {
 
 // missing judges whether a directory can be made.
 func missing(files Files, u User, a about, d Directory) Finding {
-	above, err := existing(files, filepath.Dir(d.Path))
+	above, err := existing(files, d.Path)
+	if errors.Is(err, errDangling) {
+		return a.error(fmt.Sprintf("%s can't be made: %s is a link to what is not there", d.Option, above), "mount or make what it leads to, or change the option: readlink "+above)
+	}
 	if err != nil {
 		return a.skipped("%s does not exist yet, and %s can't be looked at: %s", d.Option, above, bare(err))
 	}

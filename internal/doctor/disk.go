@@ -30,7 +30,7 @@ type Disk struct {
 func existing(files Files, path string) (string, error) {
 	for {
 		_, err := files.Stat(path)
-		if !errors.Is(err, fs.ErrNotExist) || path == filepath.Dir(path) {
+		if !errors.Is(err, fs.ErrNotExist) || errors.Is(err, errDangling) || path == filepath.Dir(path) {
 			return path, err
 		}
 		path = filepath.Dir(path)

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,6 +17,11 @@ type Host struct{}
 // Stat implements [Files].
 func (Host) Stat(path string) (File, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(path); err == nil {
+			return File{}, &fs.PathError{Op: "stat", Path: path, Err: errDangling}
+		}
+	}
 	if err != nil {
 		return File{}, err
 	}

@@ -46,6 +46,29 @@ func TestHost(t *testing.T) {
 	check(t, Connections(t.Context(), os.DirFS("/"), path, path), OK, "1 connection in use", "")
 }
 
+// TestDanglingLinks has links to a disk that is not mounted, as it were: nobody
+// can make a directory by them.
+func TestDanglingLinks(t *testing.T) {
+	u, err := CurrentUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := t.TempDir()
+	link := filepath.Join(base, "link")
+	if err := os.Symlink(filepath.Join(base, "disk"), link); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, link + "/incoming", link + "/queue/graphite"} {
+		check(t, Writable(Host{}, u, Directory{Option: "dst-dir", Path: path}), Error, "dst-dir can't be made: "+link+" is a link to what is not there", "mount or make what it leads to")
+		check(t, SameDisk(Host{}, Host{}, "tmp-dst-dir", path, "dst-dir", base), Skipped, "a link to what is not there", "")
+	}
+	check(t, SocketAccess(Host{}, u, link), Error, "there is no such file", "start HAProxy")
+	if err := os.Mkdir(filepath.Join(base, "disk"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	check(t, Writable(Host{}, u, Directory{Option: "dst-dir", Path: link + "/incoming"}), OK, "does not exist yet", "")
+}
+
 func TestUsers(t *testing.T) {
 	u, err := CurrentUser()
 	if err != nil || u.UID != os.Geteuid() || len(u.GIDs) == 0 || u.Name == "" {
