@@ -77,6 +77,12 @@ func (e examination) sockets(ctx context.Context, c *config.Config, to *reading)
 	puller := pull.Puller{SocketDir: c.Pull.SocketDir, Servers: sockets(c.Pull.Servers), Log: quiet}
 	targets, err := puller.Targets()
 	var found []doctor.Finding
+	if c.Pull.SocketDir == "" && len(c.Pull.Servers) == 0 {
+		found = append(found, doctor.Finding{
+			Check: "socket-dir", Verdict: doctor.Error, Text: "neither socket-dir nor servers is set in [pull], so that no HAProxy is asked",
+			Remedy: "set socket-dir to the directory of HAProxy's stats sockets, or servers to the sockets themselves",
+		})
+	}
 	if c.Pull.SocketDir != "" {
 		inDir := len(targets)
 		for _, t := range targets {
