@@ -151,7 +151,7 @@ func TestQuotesExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, _, _ := strings.Cut(string(page), "\n## Messages\n")
-	command := regexp.MustCompile(`^(apt|check_haproxystats|chmod|dnf|haproxystats|journalctl|level|make|show|stats|systemctl|usermod) `)
+	command := regexp.MustCompile(`^(apk|apt|check_haproxystats|chmod|dnf|haproxystats|journalctl|level|make|show|stats|systemctl|usermod) `)
 	s := programs(t)
 	quotes := 0
 	for _, code := range parse(operations, before).code {
