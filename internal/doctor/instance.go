@@ -34,8 +34,11 @@ func Running(ctx context.Context, root fs.FS, i Instance) []Finding {
 	if i.Socket != "" {
 		said, err := i.Ask(ctx, i.Socket)
 		switch {
-		case err == nil:
+		case err == nil && said.Program == i.Program:
 			return fares(a, said)
+		case err == nil:
+			other := a.warning(fmt.Sprintf("it can't be asked: at %s answers %.40q", i.Socket, said.Program), "set status-socket of each program to a path of its own")
+			return []Finding{other, holds(root, a, i)}
 		case errors.Is(err, fs.ErrPermission):
 			return []Finding{a.skipped("this user may not ask it at %s: run doctor as root", i.Socket)}
 		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.EAGAIN): // the last: too many wait for an answer
@@ -44,23 +47,28 @@ func Running(ctx context.Context, root fs.FS, i Instance) []Finding {
 			return []Finding{a.skipped("it can't be asked: %v", err)}
 		}
 	}
+	return []Finding{holds(root, a, i)}
+}
+
+// holds judges by its lock whether the program runs.
+func holds(root fs.FS, a about, i Instance) Finding {
 	h, err := i.Holder(i.Dir)
 	name := command(root, h.PID)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return []Finding{a.skipped("this user may not look for the lock of %s: run doctor as root", i.Dir)}
+		return a.skipped("this user may not look for the lock of %s: run doctor as root", i.Dir)
 	case err != nil:
-		return []Finding{a.skipped("who has the lock can't be told: %v", err)}
+		return a.skipped("who has the lock can't be told: %v", err)
 	case !h.Held:
-		return []Finding{a.warning("it does not run", "systemctl start "+i.Program+"; its log says why it has ended")}
+		return a.warning("it does not run", "systemctl start "+i.Program+"; its log says why it has ended")
 	case name == "": // gone by now, or hidden from this user
 		f := a.skipped("pid %d has the lock of %s, and whether that is this program can't be told", h.PID, i.Dir)
 		f.Remedy = "run doctor as root"
-		return []Finding{f}
+		return f
 	case strings.HasPrefix(i.Program, name):
-		return []Finding{a.ok("it runs (pid %d)", h.PID)}
+		return a.ok("it runs (pid %d)", h.PID)
 	}
-	return []Finding{a.error(fmt.Sprintf("it can't start: the lock of %s is held by pid %d (%s)", i.Dir, h.PID, name), "stop that process, or use another directory")}
+	return a.error(fmt.Sprintf("it can't start: the lock of %s is held by pid %d (%s)", i.Dir, h.PID, name), "stop that process, or use another directory")
 }
 
 // command returns the name of a process, of which the kernel keeps 15 bytes.

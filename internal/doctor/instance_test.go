@@ -65,7 +65,7 @@ func nobody(string) (spool.Holder, error) { return spool.Holder{}, nil }
 func TestRunningByItsWord(t *testing.T) {
 	now := status.At(time.Unix(1700000100, 0))
 	said := func(pull *status.Pull, process *status.Process) status.Document {
-		return status.Document{PID: 7, Version: "1.0.0 (commit x)", Now: now, State: status.Starting, Pull: pull, Process: process}
+		return status.Document{Program: "haproxystats-pull", PID: 7, Version: "1.0.0 (commit x)", Now: now, State: status.Starting, Pull: pull, Process: process}
 	}
 	round := func(outcome string) *status.Pull {
 		return &status.Pull{Stored: now - 8, Last: &status.Round{Outcome: outcome, Cause: "no socket", Sockets: 3, Failed: 1}}
@@ -113,4 +113,18 @@ func TestRunningByItsWord(t *testing.T) {
 			check(t, found[0], test.verdict, test.text, test.remedy)
 		})
 	}
+}
+
+// TestAnotherAnswers has two programs that were given one status socket, by two
+// names.
+func TestAnotherAnswers(t *testing.T) {
+	ask := func(context.Context, string) (status.Document, error) {
+		return status.Document{Program: "haproxystats-pull", PID: 7, State: status.Running, Pull: &status.Pull{}}, nil
+	}
+	found := Running(t.Context(), fstest.MapFS{}, Instance{Program: "haproxystats-process", Dir: "/var/in", Holder: nobody, Socket: "/var/a.status", Ask: ask})
+	if len(found) != 2 {
+		t.Fatal(found)
+	}
+	check(t, found[0], Warning, `can't be asked: at /var/a.status answers "haproxystats-pull"`, "a path of its own")
+	check(t, found[1], Warning, "it does not run", "systemctl start haproxystats-process")
 }
