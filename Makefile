@@ -72,7 +72,7 @@ dev: ## haproxy, a receiver and both programs, restarted when the source changes
 test: setup lint generated unit containers fuzz ## set up and run all tests
 
 .PHONY: setup
-setup: ## install what the tests run: haproxy, carbon, a relay
+setup: ## install what the tests run: haproxy, carbon, a relay, the tools of operators
 	sh test/real/setup.sh
 
 .PHONY: lint
