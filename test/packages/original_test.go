@@ -47,4 +47,8 @@ func TestDebAfterOriginal(t *testing.T) {
 	if out := run("runuser -u haproxystats -- haproxystats-pull -P"); !strings.Contains(out, "haproxy-of-ours") {
 		t.Errorf("the configuration as the user sees it: %q", out)
 	}
+	run("dpkg --purge haproxystats")
+	if after := run("getent passwd haproxystats; ls -a /home/haproxystats"); after != before {
+		t.Errorf("the user was\n%sand after the purge is\n%s", before, after)
+	}
 }
