@@ -42,7 +42,11 @@ func makeDirectory(dir string) error {
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		return nil
 	}
-	if err := os.MkdirAll(dir, dirMode); err != nil {
+	err := os.MkdirAll(dir, dirMode)
+	switch {
+	case errors.Is(err, fs.ErrExist): // and Stat has found no directory
+		return fmt.Errorf("make spool %s: %w: a link in this path leads nowhere: mount or make what it leads to", dir, err)
+	case err != nil:
 		return fmt.Errorf("make spool %s: %w: %s must be able to make it", dir, err, whoami())
 	}
 	return syncDirectory(filepath.Dir(dir))

@@ -228,3 +228,17 @@ func TestOpenNamesPermissions(t *testing.T) {
 		refused(t, r, dir+".trash", "permission denied", "must be able to make it")
 	})
 }
+
+// TestLinkToNowhere opens a queue on a disk that is not mounted.
+func TestLinkToNowhere(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "disk")
+	if err := os.Symlink(link+".unmounted", link); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{link, filepath.Join(link, "incoming")} {
+		_, err := OpenReader(ReaderOptions{Dir: dir})
+		if err == nil || !strings.Contains(err.Error(), "leads nowhere") {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}
