@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Proxy passes connections on to a receiver, half-closes included, and lets
@@ -25,11 +27,21 @@ func pass(in *intake, to string) {
 	}
 	out := c.(*net.TCPConn)
 	defer out.Close()
+	var mu sync.Mutex
+	passed := false // everything, with its end
 	var answering sync.WaitGroup
 	defer answering.Wait()
 	answering.Go(func() {
 		_, err := io.Copy(in.conn, out)
-		if err == nil {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err != nil:
+		case !passed, refused(out):
+			// A receiver that is killed with nothing unread ends its connection
+			// politely; passed on, that would confirm what it never read.
+			err = errFault
+		default:
 			err = in.conn.CloseWrite()
 		}
 		if err != nil {
@@ -46,7 +58,9 @@ func pass(in *intake, to string) {
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			_ = out.CloseWrite()
+			mu.Lock()
+			passed = out.CloseWrite() == nil
+			mu.Unlock()
 			answering.Wait()
 			return
 		case err != nil:
@@ -54,4 +68,17 @@ func pass(in *intake, to string) {
 			return
 		}
 	}
+}
+
+// refused tells whether the other end has refused something that was sent.
+func refused(c *net.TCPConn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return true
+	}
+	pending := 0
+	err = raw.Control(func(fd uintptr) {
+		pending, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	})
+	return err != nil || pending != 0
 }
