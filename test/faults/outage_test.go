@@ -78,9 +78,7 @@ func TestGraphiteReadsSlowly(t *testing.T) {
 		feeder.Next()
 		row.Inject(1)
 	}
-	// Four workers wait for a Graphite that takes about 80 ms for each, or as much
-	// longer as its pauses of a millisecond are on a busy machine.
-	s.WaitStored(10*time.Second+time.Duration(snapshots)*30*time.Millisecond, feeder.Epochs()...)
+	s.WaitStored(2*time.Second+time.Duration(snapshots)*30*time.Millisecond, feeder.Epochs()...)
 	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()...))
 	oracle.SetPlan(harness.Always(harness.Fault{}))
 	row.Result("%v", s.Settle(harness.Settlement{
