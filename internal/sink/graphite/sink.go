@@ -19,6 +19,8 @@ const (
 	// slowest is the rate in bytes a second that a peer has to keep up when it
 	// is sent a batch from the queue, beyond liveLimit.
 	slowest = 256 << 10
+	// lastWord is how long Run goes on with what it is sending when it is to end.
+	lastWord = time.Second
 )
 
 // Options says where a sink sends and how patient it is.
@@ -162,14 +164,29 @@ func (s *Sink) ready() bool {
 	return waiting == 0 && !time.Now().Before(s.state.next)
 }
 
-// Run sends what waits in the queue, the oldest batch first.
+// Run sends what waits in the queue, the oldest batch first, until ctx ends. What
+// is being sent then has lastWord to be confirmed: broken off, it would come
+// again.
 func (s *Sink) Run(ctx context.Context) error {
 	if batches, metrics := s.queue.Len(); batches > 0 {
 		s.log.Info("queue holds metrics from before", "batches", batches, "metrics", metrics)
 	}
+	sending, breakOff := context.WithCancel(context.WithoutCancel(ctx))
+	var ending sync.WaitGroup
+	ending.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-sending.Done():
+			return
+		}
+		_ = sleep(sending, lastWord)
+		breakOff()
+	})
+	defer ending.Wait()
+	defer breakOff()
 	for s.queue.Wait(ctx) == nil && s.pause(ctx) == nil {
 		err := s.queue.First(func(metrics, size int64, content io.WriterTo) error {
-			server, err := s.relays.send(ctx, timeFor(size), func(w io.Writer) error {
+			server, err := s.relays.send(sending, timeFor(size), func(w io.Writer) error {
 				_, err := content.WriteTo(w)
 				return err
 			})
