@@ -47,8 +47,9 @@ func processProgram() program {
 // confirmed by then goes to the sinks' queues, which takes its time, too.
 const grace = 3 * time.Second
 
-// runProcess follows the data: queue, workers, sinks. They end in that order,
-// so that what is taken is finished.
+// runProcess runs what watches the spool, the workers, and what sends the sinks'
+// queues. When ctx ends the queues stop at once, and the workers finish what they
+// have taken; the spool is watched for as long as they do.
 func runProcess(ctx context.Context, c *config.Config, hostname string, service *supervisor, log *slog.Logger) error {
 	options, err := aggregateOptions(c)
 	if err != nil {
@@ -87,13 +88,16 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, service 
 	defer stop()
 	var g errgroup.Group
 	g.Go(func() error { return incoming.Run(background) })
+	queues, stopQueues := context.WithCancel(ctx)
+	defer stopQueues()
 	for _, s := range sinks {
-		g.Go(func() error { return s.Run(background) })
+		g.Go(func() error { return s.Run(queues) })
 	}
 	page.running(func(d *status.Document) { tellProcess(d, processor, sources, sinks) })
 	service.ready()
 	err = processor.Run(ctx)
 	stop()
+	stopQueues()
 	if err != nil {
 		return err
 	}

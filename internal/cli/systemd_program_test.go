@@ -289,7 +289,7 @@ func testStop(t *testing.T, programs string) {
 			r := p.start(process, carbon.port, 0)
 			carbon.await(t)
 			return r
-		}, false, checkDelivered(process, "1795335121", "1795335122", "1795335123")},
+		}, true, checkDelivered(process, "1795335121", "1795335122", "1795335123")},
 	} {
 		for _, way := range []struct {
 			name  string

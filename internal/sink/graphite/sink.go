@@ -20,7 +20,7 @@ const (
 	// is sent a batch from the queue, beyond liveLimit.
 	slowest = 256 << 10
 	// lastWord is how long Run goes on with what it is sending when it is to end.
-	lastWord = time.Second
+	lastWord = 2 * time.Second
 )
 
 // Options says where a sink sends and how patient it is.
