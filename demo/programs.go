@@ -2,14 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"text/template"
-	"time"
 
 	"haproxystats/test/real"
 )
@@ -39,21 +36,6 @@ port            = {{.Port}}
 namespace       = {{.Namespace}}
 prefix-hostname = false
 `))
-
-// build compiles both programs into dir.
-func build(ctx context.Context, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+"/",
-		"haproxystats/cmd/haproxystats-pull", "haproxystats/cmd/haproxystats-process")
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 5 * time.Second
-	if out, err := cmd.CombinedOutput(); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("build the programs: %w", context.Cause(ctx))
-		}
-		return fmt.Errorf("build the programs: %w: %s", err, bytes.TrimSpace(out))
-	}
-	return nil
-}
 
 // openPrograms starts both programs, and has pull stopped before process.
 func (s *stage) openPrograms() error {

@@ -9,8 +9,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"haproxystats/demo/traffic"
+	"haproxystats/test/programs"
 	"haproxystats/test/real"
+	"haproxystats/test/traffic"
 )
 
 const (
@@ -54,7 +55,7 @@ func openStage(ctx context.Context, w io.Writer, store *store) (_ *stage, err er
 	s.undo = append(s.undo, func() error { return os.RemoveAll(s.dir) })
 
 	fmt.Fprintln(w, "demo: building haproxystats-pull and haproxystats-process")
-	if err := build(ctx, s.dir); err != nil {
+	if err := programs.Build(ctx, s.dir, "haproxystats-pull", "haproxystats-process"); err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(w, "demo: starting %d haproxy instances with traffic\n", instances)

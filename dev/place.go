@@ -11,8 +11,8 @@ import (
 	"strconv"
 	"text/template"
 
-	"haproxystats/demo/traffic"
 	"haproxystats/test/real"
+	"haproxystats/test/traffic"
 )
 
 // instances is how many haproxy processes there are.

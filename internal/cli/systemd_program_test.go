@@ -16,16 +16,15 @@ import (
 	"time"
 
 	"haproxystats/internal/sink"
+	"haproxystats/test/programs"
 )
 
 // TestPrograms runs both programs as systemd does, and ends them in whatever
 // they are at.
 func TestPrograms(t *testing.T) {
 	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/",
-		"haproxystats/cmd/haproxystats-pull", "haproxystats/cmd/haproxystats-process")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the programs: %v: %s", err, out)
+	if err := programs.Build(t.Context(), dir, "haproxystats-pull", "haproxystats-process"); err != nil {
+		t.Fatal(err)
 	}
 	t.Run("watchdog", func(t *testing.T) { testWatchdog(t, dir) })
 	t.Run("stop", func(t *testing.T) { testStop(t, dir) })

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"haproxystats/test/real"
+
+	"haproxystats/test/programs"
 )
 
 // Each script completes the line in $2 with the script of completion in $1, and
@@ -47,10 +49,8 @@ true # also without completions
 // TestCompletion presses the tab key in three shells.
 func TestCompletion(t *testing.T) {
 	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin, "./cmd/...")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := programs.Build(t.Context(), bin); err != nil {
+		t.Fatal(err)
 	}
 	there := t.TempDir()
 	for _, file := range []string{"site.conf", "notes.txt"} {

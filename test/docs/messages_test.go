@@ -22,8 +22,8 @@ type source struct {
 	logged []string // messages of warnings and errors, in which something is wrong
 }
 
-// programs reads the source of the programs.
-func programs(t *testing.T) source {
+// readSource reads the source of the programs.
+func readSource(t *testing.T) source {
 	t.Helper()
 	var s source
 	generator := regexp.MustCompile(`/(gendoc|haproxysim|sinktest|internal/man)/`)
@@ -119,7 +119,7 @@ func quoted(t *testing.T) []string {
 // TestMessagesExist looks for every message of the document in the programs. An
 // ellipsis stands for anything.
 func TestMessagesExist(t *testing.T) {
-	s := programs(t)
+	s := readSource(t)
 	for _, m := range quoted(t) {
 		parts := strings.Split(m, "…")
 		for i := range parts {
@@ -136,7 +136,7 @@ func TestMessagesExist(t *testing.T) {
 // the document.
 func TestMessagesAreExplained(t *testing.T) {
 	explained := quoted(t)
-	for _, m := range programs(t).logged {
+	for _, m := range readSource(t).logged {
 		if !slices.Contains(explained, m) {
 			t.Errorf("%s does not explain %q", operations, m)
 		}
@@ -152,7 +152,7 @@ func TestQuotesExist(t *testing.T) {
 	}
 	before, _, _ := strings.Cut(string(page), "\n## Messages\n")
 	command := regexp.MustCompile(`^(apk|apt|check_haproxystats|chmod|dnf|haproxystats|journalctl|level|make|show|stats|systemctl|usermod) `)
-	s := programs(t)
+	s := readSource(t)
 	quotes := 0
 	for _, code := range parse(operations, before).code {
 		if !regexp.MustCompile(`^[a-z]+( [a-z]+)+`).MatchString(code) || strings.Contains(code, "\n") || command.MatchString(code) {

@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"haproxystats/test/programs"
 )
 
 // deadline bounds a test: it is reached only where something is broken.
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	programs = sync.OnceValues(func() (string, error) { return dir, build(dir) })
+	built = sync.OnceValues(func() (string, error) { return dir, build(dir) })
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		if err := os.RemoveAll(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -31,22 +32,18 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// programs returns the directory of both programs, which it builds at the first
+// built returns the directory of both programs, which it builds at the first
 // call.
-var programs func() (string, error)
+var built func() (string, error)
 
 // build compiles both programs; for a test with the race detector they have it,
 // too, and end with a status other than 0 if it finds something.
 func build(dir string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	args := []string{"build", "-o", dir + "/"}
+	names := []string{"haproxystats-pull", "haproxystats-process"}
 	if raceEnabled {
-		args = append(args, "-race")
+		return programs.BuildRace(ctx, dir, names...)
 	}
-	args = append(args, "haproxystats/cmd/haproxystats-pull", "haproxystats/cmd/haproxystats-process")
-	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("build the programs: %w: %s", err, out)
-	}
-	return nil
+	return programs.Build(ctx, dir, names...)
 }

@@ -105,7 +105,7 @@ type program struct {
 // start runs a program, which must not end by itself before the test does.
 func (s *site) start(name, conf string) *program {
 	s.t.Helper()
-	dir, err := programs()
+	dir, err := built()
 	if err != nil {
 		s.t.Fatal(err)
 	}

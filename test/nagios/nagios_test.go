@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"haproxystats/test/programs"
 	"haproxystats/test/real"
 )
 
@@ -160,9 +161,8 @@ func TestNRPERunsThePlugin(t *testing.T) {
 	server, client := real.Need(t, "nagios-nrpe-server"), real.Need(t, "nagios-nrpe-plugin")
 	dir := place(t)
 	plugin := filepath.Join(dir, "check_haproxystats")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", plugin, "haproxystats/cmd/check_haproxystats")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if err := programs.Build(t.Context(), dir, "check_haproxystats"); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "base/incoming/1500000000"), 0o755); err != nil {
 		t.Fatal(err)

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"haproxystats/internal/haproxysim"
+	"haproxystats/test/programs"
 )
 
 const recorded = "../../testdata/golden/2.6.12-multi3/snapshot"
@@ -19,10 +19,8 @@ const recorded = "../../testdata/golden/2.6.12-multi3/snapshot"
 func build(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/", "haproxystats/cmd/haproxystats-pull", "haproxystats/cmd/haproxystats-process")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the programs: %v\n%s", err, out)
+	if err := programs.Build(t.Context(), dir, "haproxystats-pull", "haproxystats-process"); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }

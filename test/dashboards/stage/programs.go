@@ -2,10 +2,7 @@ package stage
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"text/template"
 
 	"haproxystats/test/real"
@@ -31,16 +28,6 @@ port            = {{.Port}}
 namespace       = {{.Namespace}}.{{.Host}}
 prefix-hostname = false
 `))
-
-// build compiles both programs into dir.
-func build(ctx context.Context, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+"/",
-		"haproxystats/cmd/haproxystats-pull", "haproxystats/cmd/haproxystats-process")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the programs: %w: %s", err, bytes.TrimSpace(out))
-	}
-	return nil
-}
 
 // openPrograms starts haproxystats for a load balancer.
 func (s *Stage) openPrograms(host string, port int) error {

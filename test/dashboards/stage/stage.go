@@ -11,7 +11,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"haproxystats/test/programs"
 	"haproxystats/test/real"
+	"haproxystats/test/traffic"
 )
 
 // Tools are the programs that the stage needs, as real.Find and real.Need
@@ -52,7 +54,7 @@ type Stage struct {
 	dir     string
 	carbon  *real.Carbon
 	shop    *shop
-	traffic *traffic
+	traffic *traffic.Traffic
 	watched []*real.Process
 	undo    []func() error // stops what has been started, last one first
 }
@@ -85,7 +87,7 @@ func Open(ctx context.Context, tools Tools) (_ *Stage, err error) {
 		})
 		return err
 	})
-	slow.Go(func() error { return build(slowCtx, s.dir) })
+	slow.Go(func() error { return programs.Build(slowCtx, s.dir, "haproxystats-pull", "haproxystats-process") })
 	err = errors.Join(s.openBalancers(ctx, tools.HAProxy), slow.Wait())
 	if web != nil {
 		s.keep(web.Process)
@@ -135,7 +137,7 @@ func (s *Stage) openBalancers(ctx context.Context, binary string) error {
 		}
 	}
 	s.traffic = startTraffic(doors)
-	s.undo = append(s.undo, s.traffic.stop)
+	s.undo = append(s.undo, s.traffic.Stop)
 	return nil
 }
 
@@ -169,7 +171,7 @@ func (s *Stage) Alive() error {
 		default:
 		}
 	}
-	return nil
+	return s.traffic.Err()
 }
 
 // Close stops everything, the last started first.

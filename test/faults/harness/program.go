@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"haproxystats/test/programs"
 	"haproxystats/test/real"
 )
 
@@ -30,17 +31,12 @@ const EndLimit = 5 * time.Second
 // built is where [Main] has the programs built at the first call.
 var built func() (dir string, err error)
 
-// build compiles both programs without the race detector, whose memory and time
+// build compiles the programs without the race detector, whose memory and time
 // would not be the programs' own.
 func build(dir string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+"/", "haproxystats/cmd/...")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the programs: %w: %s", err, out)
-	}
-	return nil
+	return programs.Build(ctx, dir)
 }
 
 // Binary returns the path of a program, built from this checkout.
