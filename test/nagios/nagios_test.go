@@ -4,7 +4,6 @@ package nagios
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"haproxystats/test/programs"
 	"haproxystats/test/real"
 )
 
@@ -160,14 +158,7 @@ include "`+absolute(t, contrib)+`/icinga2.conf"
 func TestNRPERunsThePlugin(t *testing.T) {
 	server, client := real.Need(t, "nagios-nrpe-server"), real.Need(t, "nagios-nrpe-plugin")
 	dir := place(t)
-	plugin := filepath.Join(dir, "check_haproxystats")
-	if err := programs.Build(t.Context(), dir, "check_haproxystats"); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "base/incoming/1500000000"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	conf := write(t, dir, "haproxystats.conf", "[paths]\nbase-dir = "+dir+"/base\n")
+	plugin, conf := oldSnapshot(t, dir)
 	const installed = "/usr/lib/nagios/plugins/check_haproxystats"
 	commands := strings.ReplaceAll(read(t, "nrpe.cfg"), installed, plugin+" -f "+conf)
 	runAs := me(t).Username
@@ -182,18 +173,19 @@ func TestNRPERunsThePlugin(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Stop() })
-	ask := func(args ...string) (int, string) {
-		out, err := exec.CommandContext(t.Context(), client, append([]string{"-H", "127.0.0.1", "-p", fmt.Sprint(port), "-n", "-2"}, args...)...).CombinedOutput()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			return exit.ExitCode(), string(out)
-		}
-		return 0, string(out)
+	// As Nagios asks, but at the test's port and without TLS.
+	line := nagiosCommand(t, "haproxystats_nrpe")
+	if !strings.HasPrefix(line, "$USER1$/check_nrpe ") {
+		t.Fatalf("Nagios runs %q", line)
+	}
+	ask := func(mode string) (int, string) {
+		asked := strings.NewReplacer("$USER1$/check_nrpe", client, "$HOSTADDRESS$", "127.0.0.1", "$ARG1$", mode).Replace(line)
+		return run(t, append(strings.Fields(asked), "-p", fmt.Sprint(port), "-n", "-2"))
 	}
 	ready, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for {
-		if status, out := ask(); status == 0 {
+		if status, out := run(t, []string{client, "-H", "127.0.0.1", "-p", fmt.Sprint(port), "-n", "-2"}); status == 0 {
 			break
 		} else if ready.Err() != nil {
 			t.Fatalf("nrpe does not answer: %d %s", status, out)
@@ -212,7 +204,7 @@ func TestNRPERunsThePlugin(t *testing.T) {
 		"sink":    {2, `^SINK CRITICAL: haproxystats-process is not running`},
 		"sockets": {2, `^SOCKETS CRITICAL: haproxystats-pull is not running`},
 	} {
-		status, out := ask("-c", "haproxystats_"+mode)
+		status, out := ask(mode)
 		if status != want.status || !regexp.MustCompile(want.out).MatchString(strings.ReplaceAll(out, " | ", "|")) {
 			t.Errorf("%s: status %d: %s", mode, status, out)
 		}
