@@ -45,20 +45,18 @@ func (w *worker) deliver(ctx context.Context, c Claim, b *metric.Batch) (accepte
 				}
 				w.sent(s.Name())
 			}()
-			errs[i] = s.Deliver(ctx, b)
-			if errs[i] == nil {
-				w.p.accepted.add(c.Name(), i)
+			if errs[i] = s.Deliver(ctx, b); errs[i] != nil {
+				return
+			}
+			w.p.accepted.add(c.Name(), i)
+			if s.end() {
+				w.p.log.Info("sink accepts snapshots again", "sink", s.Name())
 			}
 		})
 	}
 	wg.Wait()
 	for i, s := range w.p.sinks {
-		switch {
-		case errs[i] == nil && panics[i] == nil:
-			if s.end() {
-				w.p.log.Info("sink accepts snapshots again", "sink", s.Name())
-			}
-		case errs[i] != nil && ctx.Err() == nil && s.begin():
+		if errs[i] != nil && ctx.Err() == nil && s.begin() {
 			w.p.log.Warn("sink accepts no snapshots, will try again", "sink", s.Name(), "snapshot", c.Name(), "error", errs[i])
 		}
 	}

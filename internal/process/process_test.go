@@ -115,6 +115,33 @@ func TestFailingSink(t *testing.T) {
 	})
 }
 
+// TestRetryForAnotherSink tells nothing of a sink that is left out because it has
+// accepted the snapshot before.
+func TestRetryForAnotherSink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(2)
+		full := func(bad int64) func(context.Context, int64) error {
+			return func(_ context.Context, epoch int64) error {
+				if epoch == bad {
+					return errors.New("disk full")
+				}
+				return nil
+			}
+		}
+		log, stop := run(t, Options{
+			Source: s,
+			Sinks:  []Sink{newRecorder("takes-first", full(1500000001)), newRecorder("takes-second", full(1500000000))},
+		})
+		pass(time.Minute)
+		for _, sink := range []string{"takes-first", "takes-second"} {
+			if n := log.count("accepts snapshots again\" sink=" + sink); n > 1 {
+				t.Errorf("%s is said %d times to accept again:\n%s", sink, n, log)
+			}
+		}
+		stopped(t, stop)
+	})
+}
+
 // TestPoison costs three tries, and the others nothing.
 func TestPoison(t *testing.T) {
 	tests := []struct {
