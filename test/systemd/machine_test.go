@@ -38,6 +38,7 @@ func TestMachine(t *testing.T) {
 		{"process first", fleet.processFirst},
 		{"pull first", fleet.pullFirst},
 		{"confined", fleet.confined},
+		{"supervised", fleet.supervised},
 		{"killed", fleet.killed},
 		{"hung", fleet.hung},
 		{"lasting fault", fleet.lastingFault},
