@@ -55,7 +55,6 @@ type Queue struct {
 type QueueStats struct {
 	Batches, Metrics, Bytes        int64 // waiting now
 	OldestEpoch                    int64 // time of the oldest batch waiting; 0 if there is none
-	AppendedBatches                int64
 	DroppedBatches, DroppedMetrics int64 // for the bounds, or because their files vanished
 	DamagedBatches                 int64 // set aside
 }
@@ -85,7 +84,8 @@ func (q *Queue) Close() error {
 	return q.dir.close()
 }
 
-// attach opens the directory and reads what is there.
+// attach opens the directory and reads what is there. With an error q is as it
+// was.
 func (q *Queue) attach() error {
 	d, err := openDirectory(q.opt.Dir)
 	if err != nil {
@@ -104,21 +104,24 @@ func (q *Queue) attach() error {
 			return errors.Join(err, d.close())
 		}
 	}
+	headers, damage := make([]header, len(l.batches)), make([]error, len(l.batches))
+	for i, seq := range l.batches {
+		headers[i], damage[i] = d.header(seq)
+		if damage[i] != nil && !errors.Is(damage[i], errDamaged) {
+			return errors.Join(damage[i], d.close())
+		}
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.dir = d
 	q.next = max(q.next, l.next)
 	q.waiting, q.metrics, q.bytes, q.litter = nil, 0, 0, nil
-	for _, seq := range l.batches {
-		h, err := d.header(seq)
-		if errors.Is(err, errDamaged) {
-			q.setAside(seq, err)
+	for i, seq := range l.batches {
+		if damage[i] != nil {
+			q.setAside(seq, damage[i])
 			continue
 		}
-		if err != nil {
-			return errors.Join(err, d.close())
-		}
-		q.push(batch{header: h, seq: seq})
+		q.push(batch{header: headers[i], seq: seq})
 	}
 	q.trim()
 	return nil

@@ -15,8 +15,7 @@ func (q *Queue) Append(epoch int64, encode func(io.Writer) (metrics int, err err
 	q.appending.Lock()
 	defer q.appending.Unlock()
 	h, err := q.write(epoch, encode)
-	if errors.Is(err, fs.ErrNotExist) {
-		// Somebody has removed the directory.
+	if errors.Is(err, fs.ErrNotExist) && q.displaced() {
 		if err = q.reattach(); err == nil {
 			h, err = q.write(epoch, encode)
 		}
@@ -29,7 +28,6 @@ func (q *Queue) Append(epoch int64, encode func(io.Writer) (metrics int, err err
 	}
 	q.mu.Lock()
 	q.push(batch{header: h, seq: q.next - 1})
-	q.stats.AppendedBatches++
 	q.trim()
 	q.mu.Unlock()
 	return nil
@@ -73,16 +71,31 @@ func (q *Queue) refuse(name string) {
 	q.discard(name)
 }
 
-// reattach makes the directory anew; what waited in it is gone.
+// displaced tells whether somebody has removed the directory.
+func (q *Queue) displaced() bool {
+	now, err := os.Lstat(q.opt.Dir)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	own, err := q.dir.self.Stat()
+	return err == nil && !os.SameFile(now, own)
+}
+
+// reattach makes the directory anew; what waited in it is gone. Where that can't
+// be done now, the next Append tries again.
 func (q *Queue) reattach() error {
 	q.mu.Lock()
-	lost := q.metrics
-	q.stats.DroppedBatches += int64(len(q.waiting))
-	q.stats.DroppedMetrics += lost
-	old := q.dir
+	old, batches, metrics := q.dir, len(q.waiting), q.metrics
 	q.mu.Unlock()
-	q.opt.Log.Warn("queue directory was removed, it is made anew", "dir", q.opt.Dir, "metrics_lost", lost)
-	return errors.Join(old.close(), q.attach())
+	if err := q.attach(); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	q.stats.DroppedBatches += int64(batches)
+	q.stats.DroppedMetrics += metrics
+	q.mu.Unlock()
+	q.opt.Log.Warn("queue directory was removed, it is made anew", "dir", q.opt.Dir, "metrics_lost", metrics)
+	return old.close()
 }
 
 func createFile(d directory, name string) (file, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -125,7 +126,7 @@ func TestQueueIsFirstInFirstOutOverRestarts(t *testing.T) {
 	if left := files(t, dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	if s := q.Stats(); s != (QueueStats{AppendedBatches: 1}) {
+	if s := q.Stats(); s != (QueueStats{}) {
 		t.Errorf("stats %+v", s)
 	}
 }
@@ -313,6 +314,47 @@ func TestQueueOutlivesItsDirectory(t *testing.T) {
 	if s := q.Stats(); s.DroppedBatches != 1 || s.DroppedMetrics != 5 {
 		t.Errorf("stats %+v", s)
 	}
+}
+
+// TestQueueTriesAgainToMakeItsDirectory where that can't be done at once.
+func TestQueueTriesAgainToMakeItsDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "q")
+	q := open(t, QueueOptions{Dir: dir})
+	put(t, q, 1, 5)
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := q.Append(2, text(2, 5)); err == nil || !strings.Contains(err.Error(), "a queue wants a directory of its own") {
+			t.Errorf("with a file in its place: %v", err)
+		}
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	put(t, q, 3, 5)
+	equal(t, drain(t, q), "3")
+	if s := q.Stats(); s.DroppedBatches != 1 || s.DroppedMetrics != 5 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestQueueWhoseFileIsRemovedWhileItIsWritten loses none of the others.
+func TestQueueWhoseFileIsRemovedWhileItIsWritten(t *testing.T) {
+	dir := t.TempDir()
+	q := open(t, QueueOptions{Dir: dir})
+	put(t, q, 1, 5)
+	err := q.Append(2, func(w io.Writer) (int, error) {
+		return 5, os.Remove(filepath.Join(dir, fileName(2, extTemp)))
+	})
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v", err)
+	}
+	put(t, q, 3, 5)
+	if s := q.Stats(); s.DroppedBatches != 0 || s.Batches != 2 {
+		t.Errorf("stats %+v", s)
+	}
+	equal(t, drain(t, q), "1", "3")
 }
 
 func TestQueueGoesOnWhereAFileHasVanished(t *testing.T) {
