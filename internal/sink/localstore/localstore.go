@@ -30,7 +30,8 @@ const (
 
 // Sink is a [haproxystats/internal/sink.Sink] that writes into a directory.
 type Sink struct {
-	dir string
+	dir  string
+	sync func(*os.File) error // makes a file or a directory durable
 
 	mu        sync.Mutex // one batch is written at a time
 	formatter *graphite.Formatter
@@ -42,7 +43,7 @@ type Sink struct {
 
 // New returns a sink that writes below dir, which is made when it is needed.
 func New(dir string, paths graphite.Paths) *Sink {
-	return &Sink{dir: dir, formatter: graphite.NewFormatter(paths)}
+	return &Sink{dir: dir, sync: (*os.File).Sync, formatter: graphite.NewFormatter(paths)}
 }
 
 // Name returns "local-store".
@@ -106,10 +107,8 @@ func (s *Sink) store(b *metric.Batch) (w written, err error) {
 		}
 		return w, err
 	}
-	if made {
-		return w, syncDir(root)
-	}
-	return w, nil
+	// Also of a directory that was there: whoever made it may have come no further.
+	return w, s.syncDir(root)
 }
 
 // makeDir makes a directory, or takes one that is there; it follows no link.
@@ -142,7 +141,7 @@ func (s *Sink) write(dir *os.Root, b *metric.Batch) (w written, err error) {
 		w.bytes, err = f.Seek(0, io.SeekCurrent)
 	}
 	if err == nil {
-		err = f.Sync()
+		err = s.sync(f)
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
@@ -151,13 +150,13 @@ func (s *Sink) write(dir *os.Root, b *metric.Batch) (w written, err error) {
 	if err != nil {
 		return w, errors.Join(err, dir.Remove(tempName))
 	}
-	return w, syncDir(dir)
+	return w, s.syncDir(dir)
 }
 
-func syncDir(root *os.Root) error {
+func (s *Sink) syncDir(root *os.Root) error {
 	f, err := root.Open(".")
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(s.sync(f), f.Close())
 }
