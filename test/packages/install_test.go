@@ -24,6 +24,7 @@ type host struct {
 	install, upgrade []string
 	remove           []string
 	plugins          string
+	offered          string // what the upgrade's configuration is called beside the administrator's
 }
 
 func newHost(t *testing.T, older, newer string) host {
@@ -47,8 +48,8 @@ func newHost(t *testing.T, older, newer string) host {
 
 func TestDeb(t *testing.T) {
 	h := newHost(t, filepath.Join(dist(t, older), "haproxystats_1.0.0~rc.1-1_amd64.deb"), filepath.Join(dist(t, newer), "haproxystats_1.0.0-1_amd64.deb"))
-	h.install, h.upgrade, h.remove = []string{"dpkg", "--install"}, []string{"dpkg", "--install"}, []string{"dpkg", "--remove", "haproxystats"}
-	h.plugins = "/usr/lib/nagios/plugins"
+	h.install, h.upgrade, h.remove = []string{"dpkg", "--install"}, []string{"dpkg", "--force-confold", "--install"}, []string{"dpkg", "--remove", "haproxystats"}
+	h.plugins, h.offered = "/usr/lib/nagios/plugins", "haproxystats.conf.dpkg-dist"
 	before := h.everything()
 	h.life("dpkg", "--verify", "haproxystats")
 	if got := h.Run("cat", "/etc/haproxystats.conf"); !strings.Contains(got, changed) {
@@ -83,7 +84,7 @@ func TestRPM(t *testing.T) {
 	h.install = []string{"rpm", "--force-debian", "--nodeps", "--install"}
 	h.upgrade = []string{"rpm", "--force-debian", "--nodeps", "--upgrade"}
 	h.remove = []string{"rpm", "--force-debian", "--erase", "haproxystats"}
-	h.plugins = "/usr/lib64/nagios/plugins"
+	h.plugins, h.offered = "/usr/lib64/nagios/plugins", "haproxystats.conf.rpmnew"
 	h.life("rpm", "--force-debian", "--verify", "--nodeps", "haproxystats")
 	// rpm has no purge: what was changed stays beside where it was.
 	if got := h.Run("cat", "/etc/haproxystats.conf.rpmsave"); !strings.Contains(got, changed) {
@@ -207,7 +208,7 @@ func (h host) kept(configuration string) {
 	if got := h.Run("cat", configuration); !strings.Contains(got, changed) {
 		h.t.Errorf("the configuration after the upgrade:\n%s", got)
 	}
-	if got := h.Run("sh", "-c", "ls /etc | grep haproxystats"); strings.TrimSpace(got) != "haproxystats.conf" {
+	if got := h.Run("sh", "-c", "ls /etc | grep haproxystats"); got != "haproxystats.conf\n"+h.offered+"\n" {
 		h.t.Errorf("in /etc after the upgrade: %q", got)
 	}
 	if got := h.Run("cat", "/var/lib/haproxystats/incoming/1700000000/a.sock_info"); got != "kept\n" {

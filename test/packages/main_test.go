@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -39,7 +40,20 @@ func TestMain(m *testing.M) {
 }
 
 var built = map[string]func() error{
-	older: sync.OnceValue(func() error { return pack("../..", older, "amd64", filepath.Join(where, older)) }),
+	// The older version has another example configuration, so that an upgrade has to
+	// choose between that of the administrator and a new one.
+	older: sync.OnceValue(func() error {
+		source := filepath.Join(where, "source")
+		if err := copySource(source); err != nil {
+			return err
+		}
+		conf := filepath.Join(source, "haproxystats.conf")
+		text, err := os.ReadFile(conf)
+		if err == nil {
+			err = os.WriteFile(conf, append(text, "# As it was.\n"...), 0o644)
+		}
+		return errors.Join(err, pack(source, older, "amd64", filepath.Join(where, older)), os.RemoveAll(source))
+	}),
 	newer: sync.OnceValue(func() error { return pack("../..", newer, "amd64,arm64", filepath.Join(where, newer)) }),
 }
 
@@ -50,6 +64,33 @@ func dist(t *testing.T, version string) string {
 		t.Fatal(err)
 	}
 	return filepath.Join(where, version)
+}
+
+// copySource copies what git has of the checkout, or would have.
+func copySource(to string) error {
+	listed := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	listed.Dir = "../.."
+	names, err := listed.Output()
+	if err != nil {
+		return fmt.Errorf("git ls-files: %w", err)
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(names), "\x00"), "\x00") {
+		content, err := os.ReadFile(filepath.Join("../..", name))
+		if os.IsNotExist(err) {
+			continue // deleted, and git has not been told yet
+		}
+		target := filepath.Join(to, name)
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(target), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(target, content, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pack makes the packages from a checkout.

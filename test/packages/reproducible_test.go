@@ -2,7 +2,6 @@ package packages
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,14 +14,8 @@ import (
 func TestReproducible(t *testing.T) {
 	first := dist(t, newer)
 	copied := filepath.Join(t.TempDir(), "elsewhere")
-	listed := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	listed.Dir = "../.."
-	names, err := listed.Output()
-	if err != nil {
+	if err := copySource(copied); err != nil {
 		t.Fatal(err)
-	}
-	for name := range strings.SplitSeq(strings.TrimSuffix(string(names), "\x00"), "\x00") {
-		copyFile(t, filepath.Join("../..", name), filepath.Join(copied, name))
 	}
 	arches := "amd64"
 	if os.Getenv("PACKAGES") == "all" {
@@ -30,7 +23,7 @@ func TestReproducible(t *testing.T) {
 	}
 	second := filepath.Join(t.TempDir(), "dist")
 	mask := syscall.Umask(0o027)
-	err = pack(copied, newer, arches, second)
+	err := pack(copied, newer, arches, second)
 	syscall.Umask(mask)
 	if err != nil {
 		t.Fatal(err)
@@ -52,23 +45,6 @@ func TestReproducible(t *testing.T) {
 		if a, b := fileSum(t, filepath.Join(first, "SHA256SUMS")), fileSum(t, filepath.Join(second, "SHA256SUMS")); a != b {
 			t.Error("SHA256SUMS differ")
 		}
-	}
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	content, err := os.ReadFile(from)
-	if os.IsNotExist(err) {
-		return // deleted, and git has not been told yet
-	}
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(to), 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(to, content, 0o644)
-	}
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -17,8 +17,8 @@ func (f fleet) supervised() {
 		}
 	}
 	// Whether addresses are filtered depends on the kernel.
-	if got := f.Show(units[0], "IPAddressDeny"); got != "::/0 0.0.0.0/0" {
-		f.t.Errorf("%s may send to all but %q", units[0], got)
+	if f.Show(units[0], "IPAddressDeny") == "" {
+		f.t.Errorf("%s may send to all addresses", units[0])
 	}
 	f.dropIn(units[0] + ".d/tcp.conf")
 	f.Run("systemctl", "daemon-reload")
