@@ -49,7 +49,7 @@ func makeDirectory(dir string) error {
 	case err != nil:
 		return fmt.Errorf("make spool %s: %w: %s must be able to make it", dir, err, whoami())
 	}
-	return syncDirectory(filepath.Dir(dir))
+	return syncDirectory(filepath.Dir(dir), (*os.File).Sync)
 }
 
 // makeBeside makes a directory of the queue's own. What has its name must be a
@@ -131,13 +131,13 @@ func openNoFollow(dir string) (*os.File, error) {
 }
 
 // syncDirectory makes the names in dir durable.
-func syncDirectory(dir string) error {
+func syncDirectory(dir string, sync func(*os.File) error) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return f.Sync()
+	return sync(f)
 }
 
 // rename gives a directory a new place and never replaces what is there: then

@@ -136,7 +136,7 @@ func (d *Draft) Commit(r Round) error {
 		return fmt.Errorf("commit %s: %w", d.path, err)
 	}
 	d.finish(false)
-	if err := syncDirectory(d.w.dir); err != nil {
+	if err := syncDirectory(d.w.dir, d.w.sync); err != nil {
 		// It is handed over and complete; calling that a failure would make
 		// the caller believe that nothing is there.
 		d.w.log.Error("a power cut may take back the last entries", "dir", d.w.dir, "error", err)
@@ -177,13 +177,13 @@ func (d *Draft) sync() error {
 				return err
 			}
 			defer f.Close()
-			return f.Sync()
+			return d.w.sync(f)
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return d.dir.Sync()
+	return d.w.sync(d.dir)
 }
 
 // Discard removes the draft with all its files. After Commit it does nothing.

@@ -61,6 +61,22 @@ func TestManifestIsBounded(t *testing.T) {
 	}
 }
 
+// TestManifestThatNobodyReads is not handed over.
+func TestManifestThatNobodyReads(t *testing.T) {
+	w := openWriterAt(t, queue(t), nil)
+	d, err := w.Stage(7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Discard()
+	for i := range maxManifest / 250 {
+		d.files = append(d.files, &draftFile{File: File{Name: fmt.Sprintf("%0250d", i)}})
+	}
+	if err := d.Commit(Round{}); err == nil || !strings.Contains(err.Error(), "their manifest has more than") {
+		t.Errorf("commit: %v", err)
+	}
+}
+
 func TestParseManifestRefuses(t *testing.T) {
 	good := signed("haproxystats manifest 1", `file "a_info" 3 00000001`, "round-skew-ms 5")
 	const title = "haproxystats manifest 1"

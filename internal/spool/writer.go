@@ -29,6 +29,7 @@ type Writer struct {
 	log      *slog.Logger
 	locks    []*os.File
 	newest   string // handed over by the writer before this one
+	sync     func(*os.File) error
 
 	mu     sync.Mutex
 	staged map[string]bool // names being staged
@@ -55,6 +56,7 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 	w := &Writer{
 		dir: dir, tmp: tmp,
 		log:    cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
+		sync:   (*os.File).Sync,
 		staged: make(map[string]bool),
 		litter: true,
 	}
