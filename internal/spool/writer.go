@@ -139,9 +139,11 @@ func (w *Writer) Waiting() (int, error) {
 	return n, err
 }
 
-// remake makes a directory anew that somebody removed.
+// remake makes a directory anew if somebody removed it.
 func (w *Writer) remake(dir string) error {
-	w.log.Warn("spool directory disappeared, making it again", "dir", dir)
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		w.log.Warn("spool directory disappeared, making it again", "dir", dir)
+	}
 	return makeBeside(dir)
 }
 

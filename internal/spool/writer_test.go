@@ -235,6 +235,27 @@ func TestDirectoriesAreMadeAgain(t *testing.T) {
 	}
 }
 
+// TestRemovedDraft says nothing of the queue, which is there.
+func TestRemovedDraft(t *testing.T) {
+	dir := queue(t)
+	var log journal
+	w := openWriterAt(t, dir, log.logger())
+	d, err := w.Stage(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Discard()
+	if err := os.RemoveAll(dir + ".tmp"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Commit(Round{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("commit: %v", err)
+	}
+	if log.count("disappeared") != 0 {
+		t.Errorf("log %s", &log)
+	}
+}
+
 func TestWriterWaiting(t *testing.T) {
 	dir := queue(t)
 	w := openWriterAt(t, dir, nil)
