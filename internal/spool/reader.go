@@ -14,6 +14,8 @@ import (
 const (
 	maxTries   = 3
 	windowSize = 1024
+	// rescanEvery is the interval of the listings that are made without any event.
+	rescanEvery = 5 * time.Second
 	// outagePause is how long nothing is tried after the directory could not be
 	// read, for want of the directory, of descriptors or of a healthy disk.
 	outagePause = time.Second
@@ -27,9 +29,6 @@ const (
 type ReaderOptions struct {
 	// Dir is the queue.
 	Dir string
-	// Rescan is the interval of the listings that are made without any event;
-	// 0 means 5 s.
-	Rescan time.Duration
 	// Log gets what no caller is told. Nil means nowhere.
 	Log *slog.Logger
 }
@@ -95,7 +94,7 @@ func OpenReader(o ReaderOptions) (*Reader, error) {
 		dir:        dir,
 		trash:      dir + ".trash",
 		corrupt:    dir + ".corrupt",
-		rescan:     cmp.Or(o.Rescan, 5*time.Second),
+		rescan:     rescanEvery,
 		window:     windowSize,
 		maxUnended: maxUnended,
 		log:        cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
