@@ -46,11 +46,12 @@ func (i Installation) ask(ctx context.Context, p program) answer {
 	ctx, cancel := context.WithTimeout(ctx, i.Patience)
 	defer cancel()
 	d, err := i.Ask(ctx, p.socket)
+	own := fmt.Sprintf(": set status-socket in [%s] to a path of its own", p.section)
 	switch {
 	case err == nil && d.Program == p.name:
 		return answer{Document: d, answered: true}
 	case err == nil:
-		return answer{why: fmt.Sprintf("at %s answers %.40q: set status-socket in [%s] to a path of its own", p.socket, d.Program, p.section)}
+		return answer{why: fmt.Sprintf("at %s answers %.40q", p.socket, d.Program) + own}
 	case errors.Is(err, context.DeadlineExceeded):
 		return answer{hangs: true, why: fmt.Sprintf("%s does not answer at %s within %v", p.name, p.socket, i.Patience)}
 	case errors.Is(err, syscall.EAGAIN): // the kernel's queue of those who ask is full
@@ -59,8 +60,10 @@ func (i Installation) ask(ctx context.Context, p program) answer {
 		return answer{why: i.forbidden(p.socket)}
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return answer{why: "nobody answers at " + p.socket}
+	case errors.Is(err, status.ErrFormat): // it says what to do
+		return answer{why: err.Error()}
 	}
-	return answer{why: err.Error()}
+	return answer{why: err.Error() + own}
 }
 
 // forbidden says that something may not be looked at, and what to do.
@@ -78,8 +81,11 @@ func (i Installation) unseen(path string, err error) finding {
 }
 
 // look tells whether a program runs that does not answer, by the lock that it
-// would hold. The finding is for when it does not, or can't be seen.
-func (i Installation) look(p program) (spool.Holder, *finding) {
+// would hold. The finding is for when it hangs, does not run, or can't be seen.
+func (i Installation) look(p program, a answer) (spool.Holder, *finding) {
+	if a.hangs {
+		return spool.Holder{}, &finding{status: nagios.Critical, text: a.why}
+	}
 	h, err := p.holder(p.dir)
 	switch {
 	case err != nil:
@@ -94,17 +100,19 @@ func (i Installation) look(p program) (spool.Holder, *finding) {
 // unanswered is the finding of a check that only the program itself can help
 // with.
 func (i Installation) unanswered(p program, a answer) finding {
-	if a.hangs {
-		return finding{status: nagios.Critical, text: a.why}
-	}
 	if a.answered {
 		return finding{status: nagios.Unknown, text: p.name + " is " + string(a.State) + " and tells nothing yet"}
 	}
-	h, f := i.look(p)
+	h, f := i.look(p, a)
 	if f != nil {
 		return *f
 	}
 	return finding{status: nagios.Unknown, text: fmt.Sprintf("%s runs%s and can't be asked: %s", p.name, byPID(h.PID), a.why)}
+}
+
+// byLock is the text for a program that runs by its lock.
+func byLock(p program, a answer, h spool.Holder) string {
+	return fmt.Sprintf("%s is running%s, by the lock of %s: %s", p.name, byPID(h.PID), p.dir, a.why)
 }
 
 func byPID(pid int) string {

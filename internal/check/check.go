@@ -170,7 +170,7 @@ func counter(label string, value int64) nagios.Metric {
 
 // ago writes a length of time for people.
 func ago(s status.Seconds) string {
-	d := time.Duration(float64(s) * float64(time.Second))
+	d := s.Duration()
 	if d < 10*time.Second {
 		return d.Round(time.Millisecond).String()
 	}

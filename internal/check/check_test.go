@@ -73,7 +73,10 @@ func TestJudgements(t *testing.T) {
 		{"many failed", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "partial", Ended: 990, Sockets: 400, Failed: 100, Failures: failures(32)}}), Request{}, nagios.Critical, "/s0, /s1, /s2 and 97 more"},
 		{"not handed over", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "dropped", Cause: "disk full", Ended: 990, Sockets: 4}}), Request{}, nagios.Critical, "4 of 4 sockets answered 10s ago; but the round was dropped: disk full"},
 		{"not handed over, which may be", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "dropped", Cause: "disk full", Ended: 990, Sockets: 4}}), Request{Crit: above(1)}, nagios.OK, "4 of 4 sockets answered 10s ago"},
-		{"a threshold", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "partial", Sockets: 4, Failed: 2}}), Request{Warn: above(2), Crit: above(2)}, nagios.OK, ""},
+		{"a threshold", "sockets", pulling(&status.Pull{Last: &status.Round{Outcome: "partial", Ended: 990, Sockets: 4, Failed: 2}}), Request{Warn: above(2), Crit: above(2)}, nagios.OK, ""},
+		{"ten rounds ago", "sockets", pulling(&status.Pull{Interval: 60, Last: &status.Round{Outcome: "stored", Ended: 400, Sockets: 4}}), Request{}, nagios.OK, "4 of 4 sockets answered 10m0s ago"},
+		{"a round that does not end", "sockets", pulling(&status.Pull{Interval: 59, Last: &status.Round{Outcome: "stored", Ended: 400, Sockets: 4}}), Request{}, nagios.Unknown, "4 of 4 sockets answered 10m0s ago; no round has ended since: "},
+		{"a round that does not end after one that failed", "sockets", pulling(&status.Pull{Interval: 10, Last: &status.Round{Outcome: "dropped", Ended: 400, Sockets: 4, Failed: 4, Failures: failures(1)}}), Request{}, nagios.Critical, "; no round has ended since: "},
 
 		{"up", "process", processing(&status.Process{Last: "970"}), Request{}, nagios.OK, "up 10m0s, last snapshot done 970"},
 		{"up too short", "process", processing(&status.Process{}), Request{Warn: atLeast(601)}, nagios.Warning, "no snapshot done yet"},
@@ -177,7 +180,8 @@ func TestByLock(t *testing.T) {
 			t.Errorf("%s: %v: %s", mode, got.Status, got.Text)
 		}
 	}
-	want("pull", Request{}, nagios.OK, "haproxystats-pull is running "+pid+", by the lock of "+dir+": nobody answers at p; whether it has stored a snapshot is not known")
+	want("pull", Request{}, nagios.Unknown, "haproxystats-pull is running "+pid+", by the lock of "+dir+": nobody answers at p; whether it has stored a snapshot is not known")
+	want("pull", Request{Plain: true}, nagios.OK, "not known")
 	want("pull", Request{Crit: above(1)}, nagios.Unknown, "not known")
 	want("process", Request{}, nagios.Critical, "haproxystats-process is not running: nobody has the lock of "+dir)
 	want("sockets", Request{}, nagios.Unknown, "runs "+pid+" and can't be asked: nobody answers at p")

@@ -13,7 +13,7 @@ func checkProcess(ctx context.Context, i Installation, r Request) finding {
 	p := i.process()
 	a := i.ask(ctx, p)
 	if !a.answered {
-		return i.byLock(p, a, r)
+		return i.processByLock(p, a, r)
 	}
 	t := r.or(nil, nil)
 	up := a.Since(a.Started)
@@ -45,16 +45,13 @@ func running(p program, a answer, t thresholds, up status.Seconds) finding {
 	return f
 }
 
-// byLock is the finding of whether a program runs that does not answer.
-func (i Installation) byLock(p program, a answer, r Request) finding {
-	if a.hangs {
-		return finding{status: nagios.Critical, text: a.why}
-	}
-	h, f := i.look(p)
+// processByLock looks at the lock, which tells that the program runs and no more.
+func (i Installation) processByLock(p program, a answer, r Request) finding {
+	h, f := i.look(p, a)
 	if f != nil {
 		return *f
 	}
-	found := finding{text: fmt.Sprintf("%s is running%s, by the lock of %s: %s", p.name, byPID(h.PID), p.dir, a.why)}
+	found := finding{text: byLock(p, a, h)}
 	if r.Warn != nil || r.Crit != nil {
 		found.status = nagios.Unknown
 		found.text += "; so there is no value for the thresholds"

@@ -21,7 +21,7 @@ func checkPull(ctx context.Context, i Installation, r Request) finding {
 	if d == nil {
 		return running(p, a, thresholds{}, a.Since(a.Started))
 	}
-	t := r.or(silence(time.Duration(float64(d.Interval) * float64(time.Second))))
+	t := r.or(silence(d.Interval.Duration()))
 	since := a.Since(a.Started)
 	if d.Stored != 0 {
 		since = a.Since(d.Stored)
@@ -55,17 +55,14 @@ func silence(interval time.Duration) (warn, crit *nagios.Range) {
 
 // pullByLock looks at the lock, and at what was handed over last.
 func (i Installation) pullByLock(p program, a answer, r Request) finding {
-	if a.hangs {
-		return finding{status: nagios.Critical, text: a.why}
-	}
-	h, f := i.look(p)
+	h, f := i.look(p, a)
 	if f != nil {
 		return *f
 	}
-	found := finding{text: fmt.Sprintf("%s is running%s, by the lock of %s: %s", p.name, byPID(h.PID), p.dir, a.why)}
+	found := finding{text: byLock(p, a, h)}
 	t := r.or(silence(i.Interval))
 	if h.Newest == 0 {
-		if r.Warn != nil || r.Crit != nil {
+		if t != (thresholds{}) {
 			found.status = nagios.Unknown
 		}
 		found.text += "; whether it has stored a snapshot is not known"
@@ -127,6 +124,11 @@ func checkSockets(ctx context.Context, i Installation, r Request) finding {
 		if l.Failed == 0 { // else they are the cause
 			f.text += "; but the round was dropped: " + l.Cause
 		}
+	}
+	// A round without a bound may wait for a socket for ever.
+	if _, stale := silence(a.Pull.Interval.Duration()); stale.Alerts(float64(a.Since(l.Ended))) {
+		f.status = nagios.Worst(f.status, nagios.Unknown)
+		f.text += "; no round has ended since: set pull-timeout if it is 0, and look at its log"
 	}
 	return f
 }

@@ -166,6 +166,9 @@ func For(d time.Duration) Seconds {
 	return Seconds(float64(d.Round(time.Millisecond).Milliseconds()) / 1000)
 }
 
+// Duration returns s as a [time.Duration].
+func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
+
 // Since returns how long t was ago when the document was made; 0 if it was not
 // yet.
 func (d Document) Since(t Time) Seconds { return Seconds(max(0, float64(d.Now-t))) }
