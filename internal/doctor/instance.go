@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"syscall"
-	"time"
 
 	"haproxystats/internal/spool"
 	"haproxystats/internal/status"
@@ -27,6 +26,8 @@ type Instance struct {
 	Ask func(ctx context.Context, path string) (status.Document, error)
 }
 
+const ownSocket = "set status-socket of each program to a path of its own"
+
 // Running judges whether the program runs, and whether another one is in its
 // way. Root is the root of the host's files.
 func Running(ctx context.Context, root fs.FS, i Instance) []Finding {
@@ -37,14 +38,16 @@ func Running(ctx context.Context, root fs.FS, i Instance) []Finding {
 		case err == nil && said.Program == i.Program:
 			return fares(a, said)
 		case err == nil:
-			other := a.warning(fmt.Sprintf("it can't be asked: at %s answers %.40q", i.Socket, said.Program), "set status-socket of each program to a path of its own")
+			other := a.warning(fmt.Sprintf("it can't be asked: at %s answers %.40q", i.Socket, said.Program), ownSocket)
 			return []Finding{other, holds(root, a, i)}
 		case errors.Is(err, fs.ErrPermission):
 			return []Finding{a.skipped("this user may not ask it at %s: run doctor as root", i.Socket)}
 		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.EAGAIN): // the last: too many wait for an answer
 			return []Finding{a.error("it runs, but does not answer at "+i.Socket, "look at its log; systemctl restart "+i.Program)}
+		case errors.Is(err, status.ErrFormat):
+			return []Finding{a.warning(fmt.Sprintf("it can't be asked: %v", err), "if it was upgraded since its start: systemctl restart "+i.Program), holds(root, a, i)}
 		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED):
-			return []Finding{a.skipped("it can't be asked: %v", err)}
+			return []Finding{a.warning(fmt.Sprintf("it can't be asked: %v", err), ownSocket), holds(root, a, i)}
 		}
 	}
 	return []Finding{holds(root, a, i)}
@@ -130,5 +133,5 @@ func processes(a about, text string, d status.Document) []Finding {
 
 // ago is how long a point of time was ago when the program said it.
 func ago(d status.Document, t status.Time) string {
-	return lasting(time.Duration(float64(d.Since(t)) * float64(time.Second)))
+	return lasting(d.Since(t).Duration())
 }

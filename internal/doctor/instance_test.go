@@ -94,7 +94,6 @@ func TestRunningByItsWord(t *testing.T) {
 		{"hangs, by the context", status.Document{}, context.DeadlineExceeded, Error, "does not answer", "its log"},
 		{"hangs, and many ask", status.Document{}, syscall.EAGAIN, Error, "does not answer", "its log"},
 		{"nobody listens", status.Document{}, syscall.ECONNREFUSED, Warning, "it does not run", "systemctl start"},
-		{"nonsense", status.Document{}, errors.New("invalid character"), Skipped, "can't be asked: ask: invalid character", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ask := func(_ context.Context, path string) (status.Document, error) {
@@ -127,4 +126,24 @@ func TestAnotherAnswers(t *testing.T) {
 	}
 	check(t, found[0], Warning, `can't be asked: at /var/a.status answers "haproxystats-pull"`, "a path of its own")
 	check(t, found[1], Warning, "it does not run", "systemctl start haproxystats-process")
+}
+
+// TestNoStatusAnswers has something at the status socket that tells no status.
+// Whether the program runs is then told by its lock.
+func TestNoStatusAnswers(t *testing.T) {
+	for err, remedy := range map[error]string{
+		errors.New("invalid character"): "a path of its own",
+		syscall.ENOTDIR:                 "a path of its own",
+		status.ErrFormat:                "systemctl restart haproxystats-pull",
+	} {
+		ask := func(context.Context, string) (status.Document, error) {
+			return status.Document{}, fmt.Errorf("ask: %w", err)
+		}
+		found := Running(t.Context(), fstest.MapFS{}, Instance{Program: "haproxystats-pull", Dir: "/var/in", Holder: nobody, Socket: "/var/a.status", Ask: ask})
+		if len(found) != 2 {
+			t.Fatal(found)
+		}
+		check(t, found[0], Warning, "it can't be asked: ask: "+err.Error(), remedy)
+		check(t, found[1], Warning, "it does not run", "systemctl start haproxystats-pull")
+	}
 }
