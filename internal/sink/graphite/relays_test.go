@@ -150,6 +150,36 @@ func TestFaultOfTheContent(t *testing.T) {
 	})
 }
 
+// unreadable is a queue whose batch can't be read.
+type unreadable struct{ Queue }
+
+func (q unreadable) First(send func(int64, int64, io.WriterTo) error) error {
+	return q.Queue.First(func(metrics, size int64, _ io.WriterTo) error { return send(metrics, size, q) })
+}
+
+func (unreadable) WriteTo(io.Writer) (int64, error) { return 0, syscall.EMFILE }
+
+// TestFaultOfTheQueue is not said to be the server's.
+func TestFaultOfTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s, log := newFleet(t)
+		s.queue = unreadable{s.queue}
+		if err := s.queue.Append(1, func(w io.Writer) (int, error) { return 1, nil }); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := s.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if text := log.String(); strings.Contains(text, "is down") ||
+			strings.Count(text, `msg="metrics in the queue can't be sent, will try again" sink=graphite error="too many open files"`) != 1 {
+			t.Errorf("log %s", text)
+		}
+		f.wg.Wait()
+	})
+}
+
 // TestFailOverLosesNothing: two servers that come and go; what one of them has
 // not confirmed, the other gets.
 func TestFailOverLosesNothing(t *testing.T) {

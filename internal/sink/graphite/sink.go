@@ -238,11 +238,16 @@ func (s *Sink) failed(err error, queued bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
+	switch {
+	case s.state.failures > 0:
+		s.log.Debug("graphite is still down", "error", err)
+	case isPeers(err):
+		s.log.Warn("graphite is down, its metrics wait in the queue", "error", err)
+	default:
+		s.log.Warn("metrics in the queue can't be sent, will try again", "error", err)
+	}
 	if s.state.failures == 0 {
 		s.state.since = now
-		s.log.Warn("graphite is down, its metrics wait in the queue", "error", err)
-	} else {
-		s.log.Debug("graphite is still down", "error", err)
 	}
 	if queued || s.state.failures == 0 {
 		s.state.failures++
