@@ -25,7 +25,6 @@ func (r *Reader) giveUp(a *attempt, path string, cause error) bool {
 	r.mu.Lock()
 	known := a.stuck
 	if err == nil {
-		delete(r.taken, a.name)
 		r.corrupted++
 	} else {
 		a.stuck = true
@@ -33,6 +32,7 @@ func (r *Reader) giveUp(a *attempt, path string, cause error) bool {
 	r.mu.Unlock()
 	switch {
 	case err == nil:
+		r.drop(a)
 		r.log.Error("spool entry given up", "entry", path, "moved", to, "tries", a.tries, "error", cause)
 		r.trimCorrupt()
 	case !known:

@@ -207,6 +207,65 @@ func TestSuspectsWait(t *testing.T) {
 	})
 }
 
+// TestNextSuspect: who waits for the suspect in hand learns of its end at once.
+func TestNextSuspect(t *testing.T) {
+	for name, end := range map[string]func(*Entry) error{
+		"committed": (*Entry).Commit,
+		"postponed": func(e *Entry) error { e.Postpone(); return nil },
+		"given up":  func(e *Entry) error { e.Release(errors.New("some cause")); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := queue(t)
+			plant(t, dir, "1", "2")
+			for _, try := range []string{".try1", ".try2"} {
+				os.WriteFile(filepath.Join(dir, "1", try), nil, fileMode)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				r := openReaderAt(t, dir, nil)
+				crash(r, claim(t, r), claim(t, r))
+				r = openReaderAt(t, dir, nil)
+				first := claim(t, r)
+				next := make(chan *Entry, 1)
+				go func() { next <- claim(t, r) }()
+				synctest.Wait()
+				if len(next) > 0 {
+					t.Error("two suspects in hand")
+				}
+				if err := end(first); err != nil {
+					t.Error(err)
+				}
+				synctest.Wait()
+				if len(next) == 0 {
+					t.Error("the next one is not claimed")
+				}
+				commit(t, <-next)
+			})
+		})
+	}
+}
+
+// TestSuspectIsOlder: a suspect that has waited is no later than one that came
+// back.
+func TestSuspectIsOlder(t *testing.T) {
+	dir := queue(t)
+	plant(t, dir, "1")
+	synctest.Test(t, func(t *testing.T) {
+		r := openReaderAt(t, dir, nil)
+		crash(r, claim(t, r))
+		plant(t, dir, "2")
+		r = openReaderAt(t, dir, nil)
+		claim(t, r).Postpone() // of 2
+		time.Sleep(maxRetry)
+		for _, want := range []string{"1", "2"} {
+			e := claim(t, r)
+			if e.Name() != want {
+				t.Errorf("claimed %s, want %s", e.Name(), want)
+			}
+			commit(t, e)
+		}
+	})
+}
+
 func TestCorruptIsBounded(t *testing.T) {
 	dir := queue(t)
 	for i := range maxCorrupt + 5 {
