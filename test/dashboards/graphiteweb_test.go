@@ -13,7 +13,7 @@ import (
 	"haproxystats/test/dashboards/stage"
 )
 
-// graphiteDashboard is what Graphite-web acts on. A graph is a name, parameters
+// graphiteDashboard is what Graphite-web acts on. A graph is its name, parameters
 // and an address.
 type graphiteDashboard struct {
 	Name   string               `json:"name"`
@@ -34,6 +34,11 @@ func (d graphiteDashboard) targets(t *testing.T) map[string][]string {
 		}
 		if params.Title == "" || len(params.Target) == 0 || all[params.Title] != nil {
 			t.Errorf("graph %q has no title or no target, or is there twice", params.Title)
+		}
+		// Graphite-web tells a graph by its targets, which it has there a second time.
+		var name string
+		if err := json.Unmarshal(g[0], &name); err != nil || name != "target="+strings.Join(params.Target, "&target=") {
+			t.Errorf("graph %q is called %q: %v", params.Title, name, err)
 		}
 		all[params.Title] = params.Target
 	}

@@ -1,5 +1,5 @@
-// Package nagios has real Nagios, Icinga and NRPE read what is in
-// contrib/nagios, and run the plugin by it.
+// Package nagios has real Nagios, Icinga and NRPE read what is in contrib/nagios
+// and contrib/alerts, together, and run the plugin by it.
 package nagios
 
 import (
@@ -18,7 +18,11 @@ import (
 	"haproxystats/test/real"
 )
 
-const contrib = "../../contrib/nagios"
+const (
+	contrib = "../../contrib/nagios"
+	// What is there is for the same hosts.
+	alerts = "../../contrib/alerts"
+)
 
 // place returns a directory that any user may enter.
 func place(t *testing.T) string {
@@ -70,6 +74,20 @@ func me(t *testing.T) *user.User {
 	return u
 }
 
+// rules counts what a file of contrib/alerts has, by how each begins.
+func rules(t *testing.T, name, begin string) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(alerts, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := strings.Count(string(text), begin)
+	if n < 10 {
+		t.Fatalf("only %d rules in %s", n, name)
+	}
+	return n
+}
+
 // modes are what the plugin can check of a host.
 var modes = []string{"process", "workers", "pull", "queue", "age", "sink", "sockets"}
 
@@ -91,7 +109,8 @@ define contact {
 define host {
   host_name lb1
   address 127.0.0.1
-  hostgroups haproxystats-hosts
+  hostgroups haproxystats-hosts,haproxystats
+  _HAPROXYSTATS loadbalancers.lb1
   check_period 24x7
   max_check_attempts 3
   notification_period 24x7
@@ -100,7 +119,7 @@ define host {
 `)
 	resources := write(t, dir, "resource.cfg", "$USER1$=/usr/lib/nagios/plugins\n")
 	main := write(t, dir, "nagios.cfg", strings.NewReplacer("DIR", dir, "USER", me(t).Username, "GROUP", me(t).Gid).Replace(
-		"cfg_file="+absolute(t, contrib)+"/nagios.cfg\ncfg_file="+hosts+"\nresource_file="+resources+`
+		"cfg_file="+absolute(t, contrib)+"/nagios.cfg\ncfg_file="+absolute(t, alerts)+"/nagios.cfg\ncfg_file="+hosts+"\nresource_file="+resources+`
 log_file=DIR/log
 object_cache_file=DIR/objects
 status_file=DIR/status
@@ -113,7 +132,7 @@ nagios_user=USER
 nagios_group=GROUP
 `))
 	out, err := exec.CommandContext(t.Context(), nagios, "-v", main).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), fmt.Sprintf("Checked %d services", len(modes))) ||
+	if err != nil || !strings.Contains(string(out), fmt.Sprintf("Checked %d services", len(modes)+rules(t, "nagios.cfg", "service_description "))) ||
 		!strings.Contains(string(out), "Total Warnings: 0") || !strings.Contains(string(out), "Total Errors:   0") {
 		t.Errorf("%v: %s", err, out)
 	}
@@ -137,9 +156,10 @@ const NodeName = "lb1"
 object CheckCommand "alive" { command = [ "/bin/true" ] }
 object Host "lb1" {
   check_command = "alive"
-  vars.haproxystats = true
+  vars.haproxystats = "loadbalancers.lb1"
 }
 include "`+absolute(t, contrib)+`/icinga2.conf"
+include "`+absolute(t, alerts)+`/icinga2.conf"
 `)
 	group, err := user.LookupGroupId(me(t).Gid)
 	if err != nil {
@@ -148,7 +168,7 @@ include "`+absolute(t, contrib)+`/icinga2.conf"
 	out, err := exec.CommandContext(t.Context(), icinga, "daemon", "-C", "-c", conf,
 		"-DDataDir="+dir+"/data", "-DCacheDir="+dir+"/cache", "-DLogDir="+dir+"/log", "-DSpoolDir="+dir+"/spool", "-DInitRunDir="+dir+"/run",
 		"-DRunAsUser="+me(t).Username, "-DRunAsGroup="+group.Name).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), fmt.Sprintf("Instantiated %d Services", len(modes))) || strings.Contains(string(out), "warning/") {
+	if err != nil || !strings.Contains(string(out), fmt.Sprintf("Instantiated %d Services", len(modes)+rules(t, "icinga2.conf", "apply Service "))) || strings.Contains(string(out), "warning/") {
 		t.Errorf("%v: %s", err, out)
 	}
 }
