@@ -135,11 +135,18 @@ func (e examination) socket(ctx context.Context, client *haproxy.Client, t pull.
 	var info, stat bytes.Buffer
 	start := time.Now()
 	err := client.Fetch(ctx, network, address, &info, &stat)
-	if errors.Is(err, fs.ErrPermission) {
-		return append(found, doctor.Finding{Check: "socket-reply", Subject: address, Verdict: doctor.Skipped, Text: "this user can't connect", Remedy: "run doctor as root"})
+	took := time.Since(start)
+	skipped := doctor.Finding{Check: "socket-reply", Subject: address, Verdict: doctor.Skipped}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		skipped.Text, skipped.Remedy = "this user can't connect", "run doctor as root"
+		return append(found, skipped)
+	case err != nil && ctx.Err() != nil && took < socketLimit(limit)/2:
+		skipped.Text, skipped.Remedy = "no time was left to ask it, because others do not answer", "see what is said of the others here, then run doctor again"
+		return append(found, skipped)
 	}
 	found = append(found, doctor.Answer(doctor.Reply{
-		Socket: address, Err: err, Took: time.Since(start), Limit: limit, Bytes: int64(info.Len() + stat.Len()),
+		Socket: address, Err: err, Took: took, Limit: limit, Bytes: int64(info.Len() + stat.Len()),
 	}))
 	if err != nil {
 		return found

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"haproxystats/internal/config"
+	"haproxystats/internal/doctor"
+)
+
+// TestSocketsThatNobodyAsked has no time left for a socket, because others have
+// used it up: that is no fault of this one.
+func TestSocketsThatNobodyAsked(t *testing.T) {
+	dir := t.TempDir()
+	listener, err := net.Listen("unix", filepath.Join(dir, "a.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	u, err := doctor.CurrentUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &config.Config{Pull: config.Pull{SocketDir: dir, Timeout: time.Second}}
+	for _, test := range []struct {
+		name    string
+		limit   time.Duration // of all sockets
+		round   time.Duration
+		verdict doctor.Verdict
+		text    string
+	}{
+		{"no time", 0, 0, doctor.Skipped, "no time was left to ask it"},
+		{"too little time", 100 * time.Millisecond, 0, doctor.Skipped, "no time was left to ask it"},
+		{"its own time", time.Minute, time.Millisecond, doctor.Error, "time-out"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), test.limit)
+			defer cancel()
+			c.Pull.PullTimeout = test.round
+			var got doctor.Finding
+			for _, f := range (examination{user: u, root: os.DirFS("/")}).sockets(ctx, c, newReading()) {
+				if f.Check == "socket-reply" {
+					got = f
+				}
+			}
+			if got.Verdict != test.verdict || !strings.Contains(got.Text, test.text) || got.Remedy == "" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
