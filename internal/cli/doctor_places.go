@@ -50,6 +50,11 @@ func (e examination) collector(ctx context.Context, c *config.Config) []doctor.F
 	if _, err := os.Stat(e.files.File); !errors.Is(err, fs.ErrNotExist) {
 		found = e.readable(needed{"the configuration", e.files.File})
 	}
+	found = append(found, e.readable(needed{"the directory of -d", e.files.Dir})...)
+	further, _ := e.files.Further() // if it can't be listed, the configuration has been refused
+	for _, file := range further {
+		found = append(found, e.readable(needed{"a further file of the configuration", file})...)
+	}
 	dst, tmp := absolute(c.Pull.DstDir), absolute(c.Pull.TmpDstDir)
 	found = append(found,
 		doctor.Writable(e.host, e.user, doctor.Directory{Option: "dst-dir", Path: dst, Beside: []string{".writer.lock"}}),
@@ -99,7 +104,11 @@ func (e examination) spool(ctx context.Context, p, s *config.Config, from *readi
 // waiting looks at the snapshots in the spool, and at those that were given up.
 func waiting(dir string, p *config.Config) []doctor.Finding {
 	skipped := func(check, dir string, err error) doctor.Finding {
-		return doctor.Finding{Check: check, Subject: dir, Verdict: doctor.Skipped, Text: err.Error()}
+		f := doctor.Finding{Check: check, Subject: dir, Verdict: doctor.Skipped, Text: err.Error()}
+		if errors.Is(err, fs.ErrPermission) {
+			f.Remedy = "run doctor as root"
+		}
+		return f
 	}
 	var found []doctor.Finding
 	places, err := spool.List(dir)

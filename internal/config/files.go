@@ -41,6 +41,8 @@ type source struct {
 func (f Files) read() (sources []source, notice string, problems []Problem) {
 	data, err := readAll(f.File, false)
 	switch {
+	case f.File == "":
+		problems = append(problems, Problem{Reason: "the file's name is empty: name it behind -f, or leave that out"})
 	case err == nil:
 		sources = append(sources, source{f.File, data})
 	case errors.Is(err, fs.ErrNotExist) && !f.Required:
@@ -48,21 +50,14 @@ func (f Files) read() (sources []source, notice string, problems []Problem) {
 	default:
 		problems = append(problems, unreadable(f.File, err))
 	}
-	if f.Dir == "" {
-		return sources, notice, problems
-	}
-	entries, err := os.ReadDir(f.Dir)
+	further, err := f.Further()
 	if err != nil {
 		return sources, notice, append(problems, Problem{
 			Pos:    ini.Pos{File: f.Dir},
 			Reason: cause(err) + ": the directory for further files must exist and be readable",
 		})
 	}
-	for _, e := range entries { // sorted by name
-		if filepath.Ext(e.Name()) != ".conf" || strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		name := filepath.Join(f.Dir, e.Name())
+	for _, name := range further {
 		data, err := readAll(name, true)
 		if err != nil {
 			problems = append(problems, unreadable(name, err))
@@ -71,6 +66,24 @@ func (f Files) read() (sources []source, notice string, problems []Problem) {
 		sources = append(sources, source{name, data})
 	}
 	return sources, notice, problems
+}
+
+// Further returns the files of Dir that are read, in their order.
+func (f Files) Further() ([]string, error) {
+	if f.Dir == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(f.Dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries { // sorted by name
+		if filepath.Ext(e.Name()) == ".conf" && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, filepath.Join(f.Dir, e.Name()))
+		}
+	}
+	return names, nil
 }
 
 func unreadable(name string, err error) Problem {

@@ -18,6 +18,10 @@ func TestMissingFile(t *testing.T) {
 	if loaded, err := Load(ForPull, Files{File: missing, Required: true}); message(err) != want || loaded.Notice != "" {
 		t.Errorf("no file that must exist gives %v, notice %q, want %s", err, loaded.Notice, want)
 	}
+	want = "the file's name is empty: name it behind -f, or leave that out"
+	if _, err := Load(ForPull, Files{Required: true}); message(err) != want {
+		t.Errorf("an empty name gives %v, want %s", err, want)
+	}
 	dir := t.TempDir()
 	want = dir + ": is a directory: the file must exist and be readable"
 	if _, err := Load(ForPull, Files{File: dir}); message(err) != want {

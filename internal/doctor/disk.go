@@ -49,7 +49,7 @@ func SameDisk(files Files, disks Disks, fromOption, from, toOption, to string) F
 			d, err = disks.Disk(there)
 		}
 		if err != nil {
-			return a.skipped("can't be compared with that of %s: %v", to, err)
+			return a.unseen(fmt.Sprintf("can't be compared with that of %s: %v", to, err), err)
 		}
 		ids = append(ids, d.ID)
 	}
@@ -97,7 +97,7 @@ func Space(files Files, disks Disks, rooms []Room) (found []Finding) {
 			d, err = disks.Disk(there)
 		}
 		if err != nil {
-			found = append(found, about{"space", r.Path}.skipped("can't be looked at: %v", err))
+			found = append(found, about{"space", r.Path}.unseen(fmt.Sprintf("can't be looked at: %v", err), err))
 			continue
 		}
 		if known[d.ID] == (Disk{}) {

@@ -42,24 +42,35 @@ func TestSpaceOfSeveralFileSystems(t *testing.T) {
 	}
 	found := Space(h, h, []Room{{Option: "dst-dir", Path: "/var/in"}, {Option: "queue-dir", Path: "/run/q"}, {Option: "dir", Path: "/var/nfs", Unbounded: true}, {Option: "lost", Path: "/run"}})
 	want := []struct {
-		verdict Verdict
-		text    string
+		verdict      Verdict
+		text, remedy string
 	}{
-		{Warning, "queue-dir is on tmpfs"},
-		{Warning, "dir is on nfs"},
-		{Skipped, "input/output error"},
-		{OK, "1 TiB free for dst-dir"},
-		{Error, "full: 1 MiB free"},
-		{OK, "1 TiB free for dir"},
-		{Warning, "dir grows without bound"},
+		{Warning, "queue-dir is on tmpfs", "put it on a disk"},
+		{Warning, "dir is on nfs", "put it on a local disk"},
+		{Skipped, "input/output error", ""},
+		{OK, "1 TiB free for dst-dir", ""},
+		{Error, "full: 1 MiB free", "free some space"},
+		{OK, "1 TiB free for dir", ""},
+		{Warning, "dir grows without bound", "remove the section [local-store]"},
 	}
 	if len(found) != len(want) {
 		t.Fatalf("%d findings, want %d: %v", len(found), len(want), found)
 	}
 	for i, w := range want {
-		remedy := found[i].Remedy
-		check(t, found[i], w.verdict, w.text, remedy)
+		check(t, found[i], w.verdict, w.text, w.remedy)
 	}
+}
+
+func TestDisksThatCanNotBeSeen(t *testing.T) {
+	h := with(map[string]File{"/var/in": dir(0, 0, 0o755)})
+	h.disks = map[string]Disk{"/var/in": {ID: "1"}}
+	h.closed = map[string]bool{"/var/closed": true}
+	found := Space(h, h, []Room{{Option: "dst-dir", Path: "/var/closed"}})
+	if len(found) != 1 {
+		t.Fatal(found)
+	}
+	check(t, found[0], Skipped, "can't be looked at: ", "run doctor as root")
+	check(t, SameDisk(h, h, "tmp-dst-dir", "/var/closed", "dst-dir", "/var/in"), Skipped, "can't be compared with that of /var/in: ", "run doctor as root")
 }
 
 func TestSameDisk(t *testing.T) {

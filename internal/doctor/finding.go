@@ -1,7 +1,9 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 )
@@ -35,6 +37,15 @@ func (a about) ok(format string, args ...any) Finding {
 
 func (a about) skipped(format string, args ...any) Finding {
 	return Finding{a.check, a.subject, Skipped, fmt.Sprintf(format, args...), ""}
+}
+
+// unseen is for what could not be looked at because of err.
+func (a about) unseen(text string, err error) Finding {
+	f := a.skipped("%s", text)
+	if errors.Is(err, fs.ErrPermission) {
+		f.Remedy = "run doctor as root"
+	}
+	return f
 }
 
 func (a about) warning(text, remedy string) Finding {
