@@ -217,7 +217,7 @@ func (o *checkOptions) look(ctx context.Context, m check.Mode, limit time.Durati
 		case errors.Is(err, fs.ErrPermission):
 			none.Text = fmt.Sprintf("%s may not read %s: add it to the group haproxystats, and start anew what runs the checks", user, path)
 			return none
-		case errors.Is(err, fs.ErrNotExist) && o.absentOK && path == files.File:
+		case errors.Is(err, fs.ErrNotExist) && o.absentOK && path == files.File && files.Dir == "":
 			none.Status, none.Text = nagios.OK, fmt.Sprintf("haproxystats is not configured here: %s does not exist", path)
 			return none
 		}
