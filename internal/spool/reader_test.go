@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,6 +137,76 @@ func TestEachToOneWorker(t *testing.T) {
 	}
 	if len(seen) != n {
 		t.Errorf("%d of %d claimed", len(seen), n)
+	}
+}
+
+// onLog is a log whose lines make something happen.
+type onLog func()
+
+func (onLog) Enabled(context.Context, slog.Level) bool    { return true }
+func (f onLog) Handle(context.Context, slog.Record) error { f(); return nil }
+func (f onLog) WithAttrs([]slog.Attr) slog.Handler        { return f }
+func (f onLog) WithGroup(string) slog.Handler             { return f }
+
+// TestClaimDuringAListing hands out once what is claimed between a listing and
+// its evaluation.
+func TestClaimDuringAListing(t *testing.T) {
+	dir := queue(t)
+	plant(t, dir, "1", "2")
+	var r *Reader
+	var during *attempt
+	r = openReaderAt(t, dir, slog.New(onLog(func() { during, _, _ = r.next() })))
+	r.scan(func() bool { return true })
+	plant(t, dir, "no entry")
+	r.scan(func() bool { return true }) // warns of it
+	if during == nil || during.name != "1" {
+		t.Fatalf("claimed %v", during)
+	}
+	if n := r.Waiting(); n != 1 {
+		t.Errorf("%d wait, want 1", n)
+	}
+	if e := claim(t, r); e.Name() != "2" {
+		t.Errorf("claimed %s, too", e.Name())
+	}
+	nothing(t, r)
+}
+
+// TestClaimedWhileTheQueueIsAway hands out once what is in hand while another
+// directory takes the queue's place for a moment.
+func TestClaimedWhileTheQueueIsAway(t *testing.T) {
+	dir := queue(t)
+	plant(t, dir, "1")
+	r := openReaderAt(t, dir, nil)
+	e := claim(t, r)
+	if err := errors.Join(os.Rename(dir, dir+".away"), os.Mkdir(dir, dirMode)); err != nil {
+		t.Fatal(err)
+	}
+	nothing(t, r)
+	if err := errors.Join(os.Remove(dir), os.Rename(dir+".away", dir)); err != nil {
+		t.Fatal(err)
+	}
+	nothing(t, r)
+	commit(t, e)
+}
+
+// TestNoQueue is nothing to try again at once.
+func TestNoQueue(t *testing.T) {
+	dir := queue(t)
+	var log journal
+	r := openReaderAt(t, dir, log.logger())
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		r.scan(func() bool { return true })
+		if _, wait, _ := r.next(); wait.scan || time.Until(wait.due) <= 0 {
+			t.Errorf("next says %+v", wait)
+		}
+	}
+	plant(t, dir, "1")
+	commit(t, claim(t, r))
+	if log.count("can't be read") != 1 || log.count("can be read again") != 1 {
+		t.Errorf("log %s", &log)
 	}
 }
 
