@@ -19,15 +19,7 @@ type pathsOptions struct {
 
 // printPaths writes what Graphite would get of the snapshot in dir.
 func printPaths(o pathsOptions, dir string, stdout, stderr io.Writer) error {
-	c, err := loadForTool(o.files, checkGroups, stderr)
-	if err != nil {
-		return err
-	}
-	hostname, err := hostnameOr(o.hostname)
-	if err != nil {
-		return err
-	}
-	options, err := aggregateOptions(c)
+	recipe, err := newRecipe(o.files, checkGroups, o.hostname, stderr)
 	if err != nil {
 		return err
 	}
@@ -37,15 +29,15 @@ func printPaths(o pathsOptions, dir string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer view.Close()
-	batch, _, err := newPipeline(options, selfstat.Sources{}, log).combine(view.Epoch(), view.FS())
+	batch, _, err := newPipeline(recipe.options, selfstat.Sources{}, log).combine(view.Epoch(), view.FS())
 	if err != nil {
 		return unusable(dir, err)
 	}
-	formatter := graphite.NewFormatter(graphitePaths(c, hostname))
+	formatter := graphite.NewFormatter(recipe.paths())
 	if _, err := formatter.Write(stdout, batch); err != nil {
 		return err
 	}
-	warnSkipped(log, formatter)
+	warnSkipped(log, formatter.Skipped())
 	return nil
 }
 

@@ -33,15 +33,7 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	if o.rate < 0 || o.patience < 0 {
 		return errors.New("--rate and --patience take no numbers below 0")
 	}
-	c, err := loadForTool(o.files, processProgram().check, stderr)
-	if err != nil {
-		return err
-	}
-	hostname, err := hostnameOr(o.hostname)
-	if err != nil {
-		return err
-	}
-	options, err := aggregateOptions(c)
+	recipe, err := newRecipe(o.files, processProgram().check, o.hostname, stderr)
 	if err != nil {
 		return err
 	}
@@ -51,17 +43,19 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	}
 	out := newProgress(stderr, len(places))
 	log := newToolLogger(out)
-	direct := graphite.NewDirect(graphiteOptions(c, hostname, log), o.patience)
+	direct := graphite.NewDirect(graphiteOptions(recipe.config, recipe.hostname, log), o.patience)
 	defer direct.Close()
 	r := replayer{
-		pipeline: newPipeline(options, selfstat.Sources{}, log),
+		pipeline: newPipeline(recipe.options, selfstat.Sources{}, log),
 		send:     direct.Send,
 		rate:     o.rate,
 		progress: out,
 		log:      log,
 	}
+	skipped := direct.Skipped
 	if o.dryRun {
-		formatter := graphite.NewFormatter(graphitePaths(c, hostname))
+		formatter := graphite.NewFormatter(recipe.paths())
+		skipped = formatter.Skipped
 		r.rate = 0
 		r.send = func(_ context.Context, b *metric.Batch) (int, int64, error) {
 			lines, bytes := formatter.Measure(b)
@@ -72,9 +66,7 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal does not wait
 	err = r.run(ctx, places)
-	if n := direct.Skipped(); n > 0 {
-		log.Warn("metrics with a path too long for Graphite were left out", "max_path_bytes", graphite.MaxPath, "metrics", n)
-	}
+	warnSkipped(log, skipped())
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"haproxystats/internal/aggregate"
 	"haproxystats/internal/config"
 	"haproxystats/internal/sink/graphite"
 )
@@ -93,9 +94,16 @@ func directories(_ *cobra.Command, args []string, _ string) ([]string, cobra.She
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
-// loadForTool reads the configuration as haproxystats-process does, and tells of
-// what will surprise.
-func loadForTool(files config.Files, check config.Check, stderr io.Writer) (*config.Config, error) {
+// recipe is what it takes to make metrics of recorded snapshots.
+type recipe struct {
+	config   *config.Config
+	hostname string
+	options  aggregate.Options
+}
+
+// newRecipe reads the configuration as haproxystats-process does, and tells of
+// what will surprise. The hostname is empty for that of this host.
+func newRecipe(files config.Files, check config.Check, hostname string, stderr io.Writer) (r recipe, err error) {
 	loaded, err := config.Load(config.ForProcess, files, check)
 	if loaded.Notice != "" {
 		fmt.Fprintf(stderr, "%s: %s\n", toolName, loaded.Notice)
@@ -104,10 +112,20 @@ func loadForTool(files config.Files, check config.Check, stderr io.Writer) (*con
 		fmt.Fprintf(stderr, "%s: warning: %v\n", toolName, w)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the configuration is refused:\n%w", err)
+		return r, fmt.Errorf("the configuration is refused:\n%w", err)
 	}
-	return &loaded.Config, nil
+	r.config, r.hostname = &loaded.Config, hostname
+	if hostname == "" {
+		if r.hostname, err = os.Hostname(); err != nil {
+			return r, fmt.Errorf("find the host's name: %w", err)
+		}
+	}
+	r.options, err = aggregateOptions(r.config)
+	return r, err
 }
+
+// paths says where the metrics go in Graphite's tree.
+func (r recipe) paths() graphite.Paths { return graphitePaths(r.config, r.hostname) }
 
 // newToolLogger returns a logger for somebody who is looking.
 func newToolLogger(w io.Writer) *slog.Logger {
@@ -121,23 +139,11 @@ func newToolLogger(w io.Writer) *slog.Logger {
 	}))
 }
 
-// warnSkipped tells of metrics that the formatter has left out.
-func warnSkipped(log *slog.Logger, f *graphite.Formatter) {
-	if n := f.Skipped(); n > 0 {
-		log.Warn("metrics with a path too long for Graphite are left out", "max_path_bytes", graphite.MaxPath, "metrics", n)
+// warnSkipped tells of metrics that were left out.
+func warnSkipped(log *slog.Logger, metrics int64) {
+	if metrics > 0 {
+		log.Warn("metrics with a path too long for Graphite are left out", "max_path_bytes", graphite.MaxPath, "metrics", metrics)
 	}
-}
-
-// hostnameOr returns the name that was given, or that of this host.
-func hostnameOr(given string) (string, error) {
-	if given != "" {
-		return given, nil
-	}
-	name, err := os.Hostname()
-	if err != nil {
-		return "", fmt.Errorf("find the host's name: %w", err)
-	}
-	return name, nil
 }
 
 func newPaths(stdout, stderr io.Writer) *cobra.Command {
