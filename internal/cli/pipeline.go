@@ -61,7 +61,8 @@ func (p *pipeline) combine(epoch int64, files fs.FS) (*metric.Batch, selfstat.Wo
 	return p.aggregator.Batch(epoch), work, nil
 }
 
-// tell logs what could not be used, once a snapshot and kind of problem.
+// tell logs what could not be used. Where names meet there may be thousands, in
+// every snapshot: one line has the first of them.
 func (p *pipeline) tell(epoch int64, report snapshot.Report) {
 	for _, bad := range report.BadFiles {
 		p.log.Warn("file can't be used in whole", "snapshot", epoch, "file", bad.File, "error", bad.Err)
@@ -69,8 +70,8 @@ func (p *pipeline) tell(epoch int64, report snapshot.Report) {
 	if report.BadRows > 0 {
 		p.log.Warn("rows can't be used and are left out", "snapshot", epoch, "rows", report.BadRows)
 	}
-	for _, c := range p.aggregator.Collisions() {
-		p.log.Warn("names meet in one path and are combined", "scope", c.Scope, "first", c.First, "next", c.Next)
+	if met := p.aggregator.Collisions(); len(met) > 0 {
+		p.log.Warn("names meet in one path and are combined", "scope", met[0].Scope, "first", met[0].First, "next", met[0].Next, "pairs", len(met))
 	}
 }
 
