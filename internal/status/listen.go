@@ -58,8 +58,10 @@ func Listen(path string, log *slog.Logger) (*Listener, error) {
 
 // hinted says what to do.
 func hinted(err error) error {
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
-		return fmt.Errorf("%w: let this program write there, or set another status-socket", err)
+	for _, cause := range []error{fs.ErrPermission, unix.EROFS, unix.ENOSPC, unix.ENOTDIR} {
+		if errors.Is(err, cause) {
+			return fmt.Errorf("%w: let this program write there, or set another status-socket", err)
+		}
 	}
 	return err
 }
