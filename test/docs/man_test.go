@@ -21,6 +21,25 @@ func pages(t *testing.T) []string {
 	return found
 }
 
+// TestProgramsHaveAPage looks for a page and completion in each shell of every
+// program.
+func TestProgramsHaveAPage(t *testing.T) {
+	programs, err := os.ReadDir(filepath.Join(root, "cmd"))
+	if err != nil || len(programs) == 0 {
+		t.Fatal(programs, err)
+	}
+	for _, p := range programs {
+		for _, file := range []string{
+			"docs/man/" + p.Name() + ".1",
+			"contrib/completion/bash/" + p.Name(), "contrib/completion/zsh/_" + p.Name(), "contrib/completion/fish/" + p.Name() + ".fish",
+		} {
+			if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // TestPagesAreWellFormed lets mandoc judge each page. A page has no date: it
 // would be that of the build.
 func TestPagesAreWellFormed(t *testing.T) {
