@@ -31,6 +31,7 @@ type QueueOptions struct {
 type Queue struct {
 	opt    QueueOptions
 	create func(directory, string) (file, error)
+	sync   func(directory) error // makes its names durable
 	wake   chan struct{} // holds a token when batches have come
 
 	appending sync.Mutex // held while a batch is written
@@ -68,7 +69,7 @@ type batch struct {
 // OpenQueue opens the queue in o.Dir with all that an earlier process left
 // there. The directory is locked until [Queue.Close].
 func OpenQueue(o QueueOptions) (*Queue, error) {
-	q := &Queue{opt: o, wake: make(chan struct{}, 1), create: createFile}
+	q := &Queue{opt: o, wake: make(chan struct{}, 1), create: createFile, sync: directory.sync}
 	if err := q.attach(); err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", o.Dir, err)
 	}

@@ -57,7 +57,7 @@ func (q *Queue) write(epoch int64, encode func(io.Writer) (int, error)) (h heade
 		q.refuse(temp)
 		return h, err
 	}
-	if err := q.dir.self.Sync(); err != nil {
+	if err := q.sync(q.dir); err != nil {
 		q.refuse(name)
 		return h, err
 	}

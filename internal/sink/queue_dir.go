@@ -83,6 +83,8 @@ func (d directory) close() error {
 	return errors.Join(syscall.Flock(int(d.self.Fd()), syscall.LOCK_UN), d.self.Close(), d.root.Close())
 }
 
+func (d directory) sync() error { return d.self.Sync() }
+
 func syncPath(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -153,10 +155,91 @@ func TestQueueSendsNothingOfADamagedFile(t *testing.T) {
 	}
 	cases = append(cases, append(bytes.Clone(good), 0), append(bytes.Clone(good), good...), make([]byte, len(good)))
 	for i, data := range cases {
-		got, s := damaged(t, data, i%2 == 0, io.Discard)
-		if len(got) != 2 || got[0] != "0" || got[1] != "2" || s.DamagedBatches != 1 {
-			t.Fatalf("case %d: got %v, stats %+v", i, got, s)
+		for _, late := range []bool{false, true} {
+			got, s := damaged(t, data, late, io.Discard)
+			if len(got) != 2 || got[0] != "0" || got[1] != "2" || s.DamagedBatches != 1 {
+				t.Fatalf("case %d, late %v: got %v, stats %+v", i, late, got, s)
+			}
 		}
+	}
+	// A whole file, but not the one that was there when the queue was opened.
+	if got, s := damaged(t, stored(t, 21), true, io.Discard); len(got) != 2 || s.DamagedBatches != 1 {
+		t.Errorf("another file: got %v, stats %+v", got, s)
+	}
+}
+
+// TestQueueSendsNoBeginningOfADamagedFile, however far from it the damage is.
+func TestQueueSendsNoBeginningOfADamagedFile(t *testing.T) {
+	dir := t.TempDir()
+	q := open(t, QueueOptions{Dir: dir})
+	random := rand.New(rand.NewPCG(1, 2))
+	if err := q.Append(1, func(w io.Writer) (int, error) {
+		for range 4 * windowSize / 16 { // that can't be compressed well
+			if _, err := fmt.Fprintf(w, "%016x", random.Uint64()); err != nil {
+				return 0, err
+			}
+		}
+		return 1, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, files(t, dir)[0])
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)-100] ^= 1
+	if err := os.WriteFile(path, data, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	var sent bytes.Buffer
+	if err := q.First(func(_, _ int64, content io.WriterTo) error {
+		_, err := content.WriteTo(&sent)
+		return err
+	}); err != nil || sent.Len() > 0 || q.Stats().DamagedBatches != 1 {
+		t.Errorf("%d bytes were sent, error %v, stats %+v", sent.Len(), err, q.Stats())
+	}
+}
+
+// noted is a file of which each sync is noted.
+type noted struct {
+	file
+	sync func() error
+}
+
+func (n noted) Sync() error { return n.sync() }
+
+// TestQueueIsDurable: a batch is accepted once its file and then its name are on
+// the disk, and is not there otherwise.
+func TestQueueIsDurable(t *testing.T) {
+	for fails := range 3 {
+		dir := t.TempDir()
+		q := open(t, QueueOptions{Dir: dir})
+		var synced []string
+		note := func(what string, sync func() error) error {
+			if synced = append(synced, what+" of "+strings.Join(files(t, dir), " ")); len(synced) == fails {
+				return syscall.EIO
+			}
+			return sync()
+		}
+		q.create = func(d directory, name string) (file, error) {
+			f, err := createFile(d, name)
+			return noted{f, func() error { return note("content", f.Sync) }}, err
+		}
+		q.sync = func(d directory) error { return note("name", d.sync) }
+		err := q.Append(1, text(1, 5))
+		batches, _ := q.Len()
+		if fails > 0 {
+			if !errors.Is(err, syscall.EIO) || batches != 0 || len(files(t, dir)) != 0 {
+				t.Errorf("step %d fails: error %v, %d batches, files %q", fails, err, batches, files(t, dir))
+			}
+			continue
+		}
+		if err != nil || batches != 1 {
+			t.Errorf("error %v, %d batches", err, batches)
+		}
+		want := []string{"content of " + fileName(1, extTemp), "name of " + fileName(1, extBatch)}
+		equal(t, synced, want...)
 	}
 }
 

@@ -230,6 +230,24 @@ func TestQueueKeepsTheBatchBeingSent(t *testing.T) {
 	}
 }
 
+// TestQueueIsTrimmedAfterAFailure: what was kept for being sent goes once it is
+// not, when there is too much.
+func TestQueueIsTrimmedAfterAFailure(t *testing.T) {
+	q := open(t, QueueOptions{Dir: t.TempDir(), MaxMetrics: 10})
+	put(t, q, 0, 10)
+	down := errors.New("down")
+	if err := q.First(func(int64, int64, io.WriterTo) error {
+		put(t, q, 1, 10)
+		return down
+	}); !errors.Is(err, down) {
+		t.Error(err)
+	}
+	if batches, metrics := q.Len(); batches != 1 || metrics != 10 {
+		t.Errorf("%d batches with %d metrics wait", batches, metrics)
+	}
+	equal(t, drain(t, q), "1")
+}
+
 func TestQueueStoresNoEmptyBatch(t *testing.T) {
 	dir := t.TempDir()
 	q := open(t, QueueOptions{Dir: dir})
@@ -314,6 +332,24 @@ func TestQueueOutlivesItsDirectory(t *testing.T) {
 	if s := q.Stats(); s.DroppedBatches != 1 || s.DroppedMetrics != 5 {
 		t.Errorf("stats %+v", s)
 	}
+}
+
+// TestQueueIsMadeAnewWhileABatchIsSent: that one's end is not another one's.
+func TestQueueIsMadeAnewWhileABatchIsSent(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "q")
+	q := open(t, QueueOptions{Dir: dir})
+	put(t, q, 1, 5)
+	if err := q.First(func(_, _ int64, content io.WriterTo) error {
+		_, err := content.WriteTo(io.Discard)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+		put(t, q, 2, 5)
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	equal(t, drain(t, q), "2")
 }
 
 // TestQueueTriesAgainToMakeItsDirectory where that can't be done at once.
