@@ -38,6 +38,9 @@ func TestDurable(t *testing.T) {
 				if err := s.Deliver(t.Context(), sinktest.Batch(7)); !errors.Is(err, syscall.EIO) {
 					t.Errorf("error %v", err)
 				}
+				if left, err := os.ReadDir(dir); fails == 1 && (len(left) > 0 || err != nil) {
+					t.Errorf("left behind: %v, %v", left, err)
+				}
 				// What the first try left need not be durable.
 				if err := os.RemoveAll(file); err != nil {
 					t.Fatal(err)
