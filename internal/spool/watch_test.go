@@ -1,11 +1,13 @@
 package spool
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -204,6 +206,38 @@ func TestOverflowIsALook(t *testing.T) {
 		commit(t, claim(t, r))
 	}
 	nothing(t, r)
+}
+
+// TestLooksAnyway finds at the next tick what no event told of, and deletes what
+// could not be deleted before.
+func TestLooksAnyway(t *testing.T) {
+	dir := queue(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := openReaderAt(t, dir, nil)
+		newFake(r)
+		r.rescan = rescanEvery
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- r.Run(ctx) }()
+		synctest.Wait()
+		nothing(t, r)
+		plant(t, dir, "1")
+		plant(t, dir+".trash", "0/refused")
+		r.noteLitter(errors.New("some cause"))
+		start := time.Now()
+		commit(t, claim(t, r))
+		if took := time.Since(start); took > rescanEvery {
+			t.Errorf("found after %v", took)
+		}
+		synctest.Wait()
+		if left := names(t, dir+".trash"); len(left) > 0 {
+			t.Errorf("trash holds %q", left)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestWithoutWatch finds what arrives although inotify is not to be had.
