@@ -32,7 +32,7 @@ type Queue struct {
 	opt    QueueOptions
 	create func(directory, string) (file, error)
 	sync   func(directory) error // makes its names durable
-	wake   chan struct{} // holds a token when batches have come
+	wake   chan struct{}         // holds a token when batches have come
 
 	appending sync.Mutex // held while a batch is written
 	enc       *zstd.Encoder

@@ -1,0 +1,99 @@
+package sink
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestQueueOutlivesItsDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "q")
+	q := open(t, QueueOptions{Dir: dir})
+	put(t, q, 1, 5)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	put(t, q, 2, 5)
+	equal(t, drain(t, q), "2")
+	if s := q.Stats(); s.DroppedBatches != 1 || s.DroppedMetrics != 5 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestQueueIsMadeAnewWhileABatchIsSent: that one's end is not another one's.
+func TestQueueIsMadeAnewWhileABatchIsSent(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "q")
+	q := open(t, QueueOptions{Dir: dir})
+	put(t, q, 1, 5)
+	if err := q.First(func(_, _ int64, content io.WriterTo) error {
+		_, err := content.WriteTo(io.Discard)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+		put(t, q, 2, 5)
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	equal(t, drain(t, q), "2")
+}
+
+// TestQueueTriesAgainToMakeItsDirectory where that can't be done at once.
+func TestQueueTriesAgainToMakeItsDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "q")
+	q := open(t, QueueOptions{Dir: dir})
+	put(t, q, 1, 5)
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := q.Append(2, text(2, 5)); err == nil || !strings.Contains(err.Error(), "a queue wants a directory of its own") {
+			t.Errorf("with a file in its place: %v", err)
+		}
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	put(t, q, 3, 5)
+	equal(t, drain(t, q), "3")
+	if s := q.Stats(); s.DroppedBatches != 1 || s.DroppedMetrics != 5 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestQueueWhoseFileIsRemovedWhileItIsWritten loses none of the others.
+func TestQueueWhoseFileIsRemovedWhileItIsWritten(t *testing.T) {
+	dir := t.TempDir()
+	q := open(t, QueueOptions{Dir: dir})
+	put(t, q, 1, 5)
+	err := q.Append(2, func(w io.Writer) (int, error) {
+		return 5, os.Remove(filepath.Join(dir, fileName(2, extTemp)))
+	})
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v", err)
+	}
+	put(t, q, 3, 5)
+	if s := q.Stats(); s.DroppedBatches != 0 || s.Batches != 2 {
+		t.Errorf("stats %+v", s)
+	}
+	equal(t, drain(t, q), "1", "3")
+}
+
+func TestQueueGoesOnWhereAFileHasVanished(t *testing.T) {
+	dir := t.TempDir()
+	q := open(t, QueueOptions{Dir: dir})
+	for epoch := range int64(3) {
+		put(t, q, epoch, 5)
+	}
+	if err := os.Remove(filepath.Join(dir, files(t, dir)[0])); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, drain(t, q), "1", "2")
+	if s := q.Stats(); s.DroppedBatches != 1 || s.DroppedMetrics != 5 {
+		t.Errorf("stats %+v", s)
+	}
+}
