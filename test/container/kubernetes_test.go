@@ -8,12 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
@@ -142,6 +144,50 @@ func TestPodsKeepToTheSecurityStandards(t *testing.T) {
 			if c.Name != "haproxy" && (c.LivenessProbe == nil || c.ReadinessProbe != nil) {
 				t.Errorf("%s: the probes of %s are not liveness alone", name, c.Name)
 			}
+		}
+	}
+}
+
+// What the programs may take is below what evicts or kills them: the queue for
+// Graphite leaves half of the volume to snapshots that wait, and the collector has
+// room before the kernel's limit.
+func TestPodsStayBelowTheirLimits(t *testing.T) {
+	for _, name := range manifests {
+		m := readManifest(t, name)
+		limits := 0
+		for _, c := range m.pod.Spec.Containers {
+			for _, e := range c.Env {
+				if e.Name != "GOMEMLIMIT" {
+					continue
+				}
+				limits++
+				soft, err := resource.ParseQuantity(strings.TrimSuffix(e.Value, "B"))
+				must(t, err)
+				if hard := c.Resources.Limits.Memory(); soft.Cmp(*hard) >= 0 {
+					t.Errorf("%s: GOMEMLIMIT of %s is %s, the limit %s", name, c.Name, e.Value, hard)
+				}
+			}
+		}
+		if limits != 2 {
+			t.Errorf("%s: %d containers have GOMEMLIMIT, want 2", name, limits)
+		}
+		queue := regexp.MustCompile(`(?m)^queue-max-bytes = (\d+)$`).FindStringSubmatch(m.configs["haproxystats"].Data["haproxystats.conf"])
+		if queue == nil {
+			t.Fatalf("%s: the queue has the size of all", name)
+		}
+		bytes, err := resource.ParseQuantity(queue[1])
+		must(t, err)
+		spools := 0
+		for _, v := range m.pod.Spec.Volumes {
+			if v.Name == "spool" && v.EmptyDir != nil {
+				spools++
+				if size := v.EmptyDir.SizeLimit; size == nil || 2*bytes.Value() > size.Value() {
+					t.Errorf("%s: the queue may have %s of the volume's %v", name, queue[1], size)
+				}
+			}
+		}
+		if spools != 1 {
+			t.Errorf("%s: %d spools", name, spools)
 		}
 	}
 }
