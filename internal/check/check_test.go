@@ -236,6 +236,23 @@ func TestHangs(t *testing.T) {
 	}
 }
 
+// TestUnknownIsNotTold has what a program does not know of itself yet.
+func TestUnknownIsNotTold(t *testing.T) {
+	i := Installation{ProcessSocket: "s", Patience: time.Minute, Ask: says(processing(&status.Process{
+		Workers: status.Workers{Configured: 1, Alive: 1}, Sinks: []status.Sink{{Name: "a", Reachable: true}},
+	}))}
+	for mode, want := range map[string]string{"workers": "1 of 1 workers are alive, 0 busy", "sink": "a is up"} {
+		if got := run(mode, i, Request{}); got.Text != want {
+			t.Errorf("%s: %s, want %s", mode, got.Text, want)
+		}
+	}
+	for pid, want := range map[int]string{7: " (pid 7)", 0: "", -1: ""} { // of a lock in another PID namespace, or of an open file
+		if got := byPID(pid); got != want {
+			t.Errorf("%d: %q, want %q", pid, got, want)
+		}
+	}
+}
+
 var firstLine = regexp.MustCompile(`\A[A-Z]+ (OK|WARNING|CRITICAL|UNKNOWN): [^|\n]+( \|( '([^'=\n|]|'')+'=-?[0-9.]+(s|c|B)?[0-9;.~:@-]*)+)?\n\z`)
 
 // FuzzModes makes every check of what any program may say.

@@ -63,7 +63,7 @@ func TestBadRanges(t *testing.T) {
 }
 
 func FuzzRange(f *testing.F) {
-	for _, text := range []string{"10", "10:", "~:10", "10:20", "@10:20", "@~:", "-1.5e2:", "0", ":", "1:0", "@"} {
+	for _, text := range []string{"10", "10:", "~:10", "10:20", "@10:20", "@~:", "0:", "@0:", "-1.5e2:", "0", ":", "1:0", "@"} {
 		f.Add(text, 10.0)
 	}
 	f.Fuzz(func(t *testing.T, text string, value float64) {
