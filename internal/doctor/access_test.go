@@ -1,6 +1,9 @@
 package doctor
 
-import "testing"
+import (
+	"io/fs"
+	"testing"
+)
 
 func TestSocketAccess(t *testing.T) {
 	const path = "/run/haproxy/a.sock"
@@ -16,6 +19,7 @@ func TestSocketAccess(t *testing.T) {
 		{"root", User{Name: "root"}, dir(haproxyUID, haproxyGID, 0o700), socket(haproxyUID, haproxyGID, 0), OK, "user root may connect", ""},
 		{"the owner", us, open, socket(ourUID, 0, 0o600), OK, "user haproxystats may connect", ""},
 		{"the owner's mode counts, not that of others", us, open, socket(ourUID, 0, 0o466), Error, "user haproxystats can't connect to", "put `mode 660 group haproxystats`"},
+		{"the owner, whom a group would not help", us, open, socket(ourUID, haproxyGID, 0o060), Error, "can't connect", "put `mode 660 group haproxystats`"},
 		{"in the group", User{"haproxystats", ourUID, []int{ourGID, haproxyGID}, "haproxystats"}, open, socket(0, haproxyGID, 0o660), OK, "may connect", ""},
 		{"in the group, which may not", User{"haproxystats", ourUID, []int{haproxyGID}, "haproxystats"}, open, socket(0, haproxyGID, 0o606), Error, "belongs to root:64102 and has mode 0606", "put `mode 660"},
 		{"not in the group", us, open, socket(0, haproxyGID, 0o660), Error, "user haproxystats can't connect to /run/haproxy/a.sock, which belongs to root:64102 and has mode 0660", "usermod -a -G 64102 haproxystats"},
@@ -83,6 +87,7 @@ func TestWritable(t *testing.T) {
 		{"nothing can be made beside it", map[string]File{"/var/lib": dir(0, 0, 0o755), path: ours}, Error, "in.writer.lock can't be made beside dst-dir", "chown haproxystats:haproxystats /var/lib"},
 		{"nothing need be made beside it", map[string]File{"/var/lib": dir(0, 0, 0o755), path: ours, path + ".writer.lock": {Mode: 0o640, UID: ourUID}}, OK, "can use", ""},
 		{"open to all", map[string]File{"/var/lib": ours, path: dir(ourUID, ourGID, 0o777)}, Warning, "everybody can write", "chmod 0750 /var/lib/in"},
+		{"open to all, who can't remove what is another's", map[string]File{"/var/lib": ours, path: {Mode: fs.ModeDir | fs.ModeSticky | 0o777, UID: ourUID, GID: ourGID}}, OK, "can use dst-dir", ""},
 		{"missing", map[string]File{"/var/lib": ours}, OK, "does not exist yet, and user haproxystats can make it", ""},
 		{"missing, and can't be made", nil, Error, "does not exist and can't be made: user haproxystats can't use /var, which", "install -d -o haproxystats -g haproxystats -m 0750 /var/lib"},
 		{"a file", map[string]File{"/var/lib": ours, path: {Mode: 0o644}}, Error, "no directory", "move it away"},

@@ -67,7 +67,7 @@ func SpoolTimes(dir string, waiting []Waiting, now time.Time, interval, timeout 
 	oldest := now.Sub(time.Unix(waiting[0].Epoch, 0))
 	text := fmt.Sprintf("%s, the oldest for %s", waits(len(waiting)), lasting(oldest))
 	switch {
-	case oldest > 10*interval && interval > 0:
+	case oldest > 10*interval:
 		found = append(found, a.warning(text, "see whether haproxystats-process runs, and whether it gets on: its log"))
 	case len(found) == 0:
 		found = append(found, a.ok("%s", text))

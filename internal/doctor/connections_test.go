@@ -16,6 +16,8 @@ func unixSockets(path string, accepted, waiting int) fstest.MapFS {
 	b.WriteString("0000000000000000: 00000002 00000000 00010000 0001 01 17001 /run/systemd/private\n")
 	b.WriteString("0000000000000000: 00000003 00000000 00000000 0001 03 17002 /run/haproxy/a.sock2\n")
 	b.WriteString("0000000000000000: 00000003 00000000 00000000 0001 03 17003 /run/haproxy/a.sock.old.tmp\n")
+	b.WriteString("0000000000000000: 00000003 00000000 00000000 0001 03 17003 /run/haproxy/a.sock-7.tmp\n")
+	b.WriteString("0000000000000000: 00000003 00000000 00000000 0001 03 17003 /run/haproxy/a.sock..tmp\n")
 	if path != "" {
 		fmt.Fprintf(&b, "0000000000000000: 00000002 00000000 00010000 0001 01 17004 %s\n", path)
 	}

@@ -37,6 +37,7 @@ func TestSELinux(t *testing.T) {
 		},
 		{"not told what", enforcing(fmt.Sprintf("type=AVC msg=audit(%d.1:2): denied comm=\"haproxystats-pr\"\n", recent.Unix())), Error, "1 times in a day, last an access", "semodule -i"},
 		{"only the end of a long log", enforcing(denial64(recent, "haproxystats-pu", "write", "/b") + strings.Repeat("type=LOGIN msg=audit\n", auditTail/20)), OK, "nothing", ""},
+		{"the end of a long log", enforcing(strings.Repeat("type=LOGIN msg=audit\n", auditTail/20) + denial64(recent, "haproxystats-pu", "write", "/b")), Error, "1 times in a day, last write on /b", "semodule -i"},
 		{"no log to be read", fstest.MapFS{"sys/fs/selinux/enforce": {Data: []byte("1\n")}}, Skipped, "what it has denied can't be read: file does not exist", "ausearch"},
 	} {
 		t.Run(test.name, func(t *testing.T) { check(t, SELinux(test.root, now), test.verdict, test.text, test.remedy) })
