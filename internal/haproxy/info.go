@@ -25,7 +25,10 @@ func (s *InfoScanner) Reset(r io.Reader) {
 
 var infoSeparator = []byte(": ")
 
-// Next goes to the next pair; lines that are none are skipped.
+// maxPairs bounds a reply: each pair may become a metric. HAProxy 3.4 has 81.
+const maxPairs = 1024
+
+// Next goes to the next pair; lines that are none, or one too many, are skipped.
 func (s *InfoScanner) Next() bool {
 	for {
 		from, to, ok := s.lines.next()
@@ -35,6 +38,10 @@ func (s *InfoScanner) Next() bool {
 		line := s.lines.buf[from:to]
 		key, value, ok := bytes.Cut(line, infoSeparator)
 		if ok && len(key) > 0 {
+			if s.pairs == maxPairs {
+				s.skipped++
+				continue
+			}
 			s.key, s.value = key, bytes.TrimSpace(value)
 			s.pairs++
 			return true
@@ -58,7 +65,7 @@ func (s *InfoScanner) Err() error { return s.lines.err }
 // Pairs returns the number of pairs read so far.
 func (s *InfoScanner) Pairs() int { return s.pairs }
 
-// Skipped returns the number of lines that were no pair.
+// Skipped returns the number of lines that were skipped.
 func (s *InfoScanner) Skipped() int {
 	n := s.skipped + s.lines.long
 	if s.lines.cut {

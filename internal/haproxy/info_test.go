@@ -47,6 +47,8 @@ func referInfo(reply string) (want infoScan) {
 	for _, line := range lines[:last] {
 		colon := strings.Index(line, ": ")
 		switch {
+		case colon > 0 && len(want.Pairs) == maxPairs:
+			want.Skipped++
 		case colon > 0:
 			want.Pairs = append(want.Pairs, line[:colon]+"="+strings.TrimSpace(line[colon+2:]))
 		case line != "" && !strings.HasSuffix(strings.TrimSpace(line), ":"):
@@ -111,6 +113,7 @@ var awkwardInfos = []struct {
 	{"any bytes", "node: \xff\x00\xfe\nPid: 1\n\n", `["node=\xff\x00\xfe" "Pid=1"] 0 true`},
 	{"a key twice", "Pid: 1\nPid: 2\n\n", `["Pid=1" "Pid=2"] 0 true`},
 	{"blank lines between", "Pid: 1\n\nMaxconn: 20\n\n", `["Pid=1" "Maxconn=20"] 0 true`},
+	{"more behind the end mark", "Pid: 1\n\nMaxconn: 20\n", `["Pid=1" "Maxconn=20"] 0 false`},
 	{"a negative number", "Idle_pct: -1\n\n", `["Idle_pct=-1"] 0 true`},
 }
 
@@ -124,6 +127,22 @@ func TestInfoAwkward(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestInfoEndless: keys are bounded in number, and what is beyond is counted.
+func TestInfoEndless(t *testing.T) {
+	var reply strings.Builder
+	for i := range 2*maxPairs + 5 {
+		fmt.Fprintf(&reply, "key%d: 1\n", i)
+	}
+	reply.WriteString("\n")
+	got, err := scanInfo(t, new(InfoScanner), strings.NewReader(reply.String()))
+	if len(got.Pairs) != maxPairs || got.Skipped != maxPairs+5 || !got.Complete || err != nil {
+		t.Errorf("%d pairs, skipped %d, complete %t, error %v", len(got.Pairs), got.Skipped, got.Complete, err)
+	}
+	if diff := cmp.Diff(referInfo(reply.String()), got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -101,7 +101,7 @@ func refer(reply string, sel selection) scan {
 	}
 	proxy, hasProxy := byName["pxname"]
 	service, hasService := byName["svname"]
-	if !hasProxy || !hasService {
+	if !hasProxy || !hasService || len(columns) > maxColumns {
 		return scan{Err: ErrNoHeader}
 	}
 	typ := -1

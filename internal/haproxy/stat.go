@@ -110,7 +110,7 @@ func (s *StatScanner) Reset(r io.Reader) error {
 			continue
 		}
 		line := s.lines.buf[from:to]
-		if s.header.columns != nil && bytes.Equal(line, s.header.line) {
+		if bytes.Equal(line, s.header.line) {
 			return nil
 		}
 		h, err := parseHeader(line)
@@ -123,7 +123,14 @@ func (s *StatScanner) Reset(r io.Reader) error {
 	}
 }
 
+// maxColumns bounds a header: each column that nobody knows may become a metric
+// of every row. HAProxy 3.4 has 146.
+const maxColumns = 1024
+
 func parseHeader(line []byte) (header, error) {
+	if n := bytes.Count(line, []byte(",")) + 1; n > maxColumns {
+		return header{}, fmt.Errorf("%w: it has %d columns, more than %d", ErrNoHeader, n, maxColumns)
+	}
 	h := header{line: bytes.Clone(line)}
 	text := strings.TrimSuffix(string(line), "\r")
 	h.columns = strings.Split(strings.TrimPrefix(text, "# "), ",")
