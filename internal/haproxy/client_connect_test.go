@@ -65,6 +65,21 @@ func TestFetchRetries(t *testing.T) {
 	}
 }
 
+// TestFetchDoesNotSpin: there is a pause between two tries also where none is asked for.
+func TestFetchDoesNotSpin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &haproxy.Client{
+			Retries: 3,
+			Dial:    func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED },
+		}
+		start := time.Now()
+		err := client.Fetch(t.Context(), "tcp", "lb:1", io.Discard, io.Discard)
+		if took := time.Since(start); !errors.Is(err, syscall.ECONNREFUSED) || took != 30*time.Millisecond {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
+}
+
 func TestFetchNamesTheCauseOfATryBeforeTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 550*time.Millisecond)

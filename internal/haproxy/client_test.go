@@ -220,6 +220,36 @@ func TestFetchFaults(t *testing.T) {
 	}
 }
 
+// TestFetchTextInPieces: a text is told whole, however it comes, and whichever
+// command it answers, and is not asked for again.
+func TestFetchTextInPieces(t *testing.T) {
+	const unknown = "Unknown command, but maybe one of the following ones is a better match:"
+	for _, text := range []string{"Permission denied", unknown, "# px is no reply", "Name of what?"} {
+		s := haproxysim.NewSocket(haproxysim.Recording{Info: rich(t).Info, Stat: []byte(text + "\n\n")})
+		s.SetSizes(len(rich(t).Info), 1)
+		client := &haproxy.Client{Dial: piped(t.Context(), s)}
+		err := client.Fetch(t.Context(), "unix", "a", io.Discard, io.Discard)
+		if got, ok := errors.AsType[*haproxy.TextError](err); !ok || got.Text != text {
+			t.Errorf("%v, want the text %q", err, text)
+		}
+		if s.Connections() != 1 {
+			t.Errorf("%q: %d connections", text, s.Connections())
+		}
+	}
+}
+
+// TestFetchLongestReply: a reply may be as long as is allowed, and no longer.
+func TestFetchLongestReply(t *testing.T) {
+	longest := max(len(rich(t).Info), len(rich(t).Stat))
+	for _, less := range []int{0, 1} {
+		client := &haproxy.Client{Dial: piped(t.Context(), haproxysim.NewSocket(rich(t))), MaxReply: int64(longest - less)}
+		err := client.Fetch(t.Context(), "unix", "a", io.Discard, io.Discard)
+		if errors.Is(err, haproxy.ErrLongReply) != (less > 0) || less == 0 && err != nil {
+			t.Errorf("%d bytes of %d: %v", longest-less, longest, err)
+		}
+	}
+}
+
 func TestFetchCutAtEveryByte(t *testing.T) {
 	r := recording(t, "recordings/1.6.0-nbproc4/1795335509", "admin4.sock")
 	r = r.WithLastCheck("a\n\nb")

@@ -156,6 +156,13 @@ func TestLongLineBounds(t *testing.T) {
 	}
 }
 
+// TestLongLineBehindEndMark: a reply does not end in a line that does not fit.
+func TestLongLineBehindEndMark(t *testing.T) {
+	if _, l := readLines(strings.NewReader("a\n\n" + strings.Repeat("x", maxLine) + "\n")); l.long != 1 || l.blank {
+		t.Errorf("%d long lines, blank %t", l.long, l.blank)
+	}
+}
+
 // TestLongLineBehindStrayQuote: a row that seems to go on is not looked for in
 // a line that does not fit.
 func TestLongLineBehindStrayQuote(t *testing.T) {

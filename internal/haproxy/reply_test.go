@@ -110,6 +110,7 @@ func TestEndMark(t *testing.T) {
 		{"as HAProxy quotes it", ",-1,\"a\"\"bx\n\ny\",,0,\n\n", true, ",-1,\"a\"\"bx\n\ny\",,0,\n\n"},
 		{"doubled quotes before the end", "\"a\"\"\"\n\nrest", true, "\"a\"\"\"\n\n"},
 		{"empty quoted field", "\"\",\"\"\n\n", true, "\"\",\"\"\n\n"},
+		{"quoted field that is a row", "a\n\"b\"\nc\n\n", true, "a\n\"b\"\nc\n\n"},
 		{"quote in the midst of a field", "a,5\" disk\n\n\"", true, "a,5\" disk\n\n"},
 		{"no end", "a,b\n", true, ""},
 		{"no end in a field", "a,\"b\n\n", true, ""},
@@ -144,6 +145,23 @@ func FuzzEndMark(f *testing.F) {
 			t.Error("a cut reply passes for whole")
 		}
 	})
+}
+
+// TestReplyBegins: one byte that differs at the beginning makes it no reply.
+func TestReplyBegins(t *testing.T) {
+	for _, c := range []command{showInfo, showStat} {
+		right := []byte(c.begins + "x")
+		if !newReply(c, nil).fits(right) {
+			t.Errorf("%q does not fit %s", right, c.name)
+		}
+		for i := range len(c.begins) {
+			wrong := bytes.Clone(right)
+			wrong[i] ^= 1
+			if newReply(c, nil).fits(wrong) {
+				t.Errorf("%q fits %s", wrong, c.name)
+			}
+		}
+	}
 }
 
 func TestReplyKeepsBytes(t *testing.T) {

@@ -61,16 +61,24 @@ var awkwardReplies = []struct {
 			"a,8,+1,2, 1,\n" +
 			"a,9,1 ,2,1\r,\n" +
 			"a,10,-,2,--1,\n" +
-			"a,11,NaN,2,1_000,\n\n",
+			"a,11,NaN,2,1_000,\n" +
+			"a,12,12345678901234567,2,123456789,\n" +
+			"a,13,1234567890123456,2,12345678,\n\n",
 		`a/1 2 ["=-1" "=999999999999999999"] a/2 2 ["=9223372036854775807" "?9223372036854775808"] ` +
 			`a/3 2 ["?18446744073709551615" "?18446744073709551616"] a/4 2 ["=-9223372036854775808" "?-9223372036854775809"] ` +
 			`a/5 2 ["?0.5" "=0"] a/6 2 ["=7" "=7"] a/7 2 ["?1e3" "?0x10"] a/8 2 ["?+1" "? 1"] a/9 2 ["?1 " "?1\r"] ` +
-			`a/10 2 ["?-" "?--1"] a/11 2 ["?NaN" "?1_000"]`,
+			`a/10 2 ["?-" "?--1"] a/11 2 ["?NaN" "?1_000"] a/12 2 ["=12345678901234567" "=123456789"] ` +
+			`a/13 2 ["=1234567890123456" "=12345678"]`,
 	},
 	{
 		"rows that end early",
 		"# pxname,svname,qcur,type,scur,\na\na,srv\na,srv,1\na,srv,1,2\na,srv,1,2,\na,srv,1,2,7\n,srv,1,2,7,\na,,1,2,7,\n,\n,,,,,,,,,\n\n",
 		`a/srv 2 ["=1" ""] a/srv 2 ["=1" "=7"] !8`,
+	},
+	{
+		"rows with quotes that end early",
+		"# pxname,svname,qcur,type,scur,\n\"a\"\n\"a\",srv\n\"a\",srv,1\n\"a\",srv,1,2\n\"a\",srv,1,2,\n\"a\",,1,2,7,\n\n",
+		`a/srv 2 ["=1" ""] !5`,
 	},
 	{
 		"rows that go on",
@@ -105,6 +113,12 @@ var awkwardReplies = []struct {
 		`a/4 2 ["=1" "=7" "=6"] a/5 2 ["=1" "=7" "=6"] !3`,
 	},
 	{
+		"two rows that quotes join have too many columns",
+		"# pxname,svname,qcur,type,scur,last_chk,lbtot,\n" +
+			"a,1,1,2,7,\"stray,5,\na,2,1,2,7,\",5,6,\na,3,1,2,7,,5,\n\n",
+		`a/3 2 ["=1" "=7" "=5"] !2`,
+	},
+	{
 		"a server can not forge a row",
 		"# pxname,svname,qcur,type,scur,last_chk,lbtot,\n" +
 			"a,1,1,2,7,\"x\nb,forged,1,2,7,,5,\n\",5,\na,2,1,2,7,\"" + strings.Repeat("\n", 100) + "\nb,forged,1,2,7,,5,\n\",5,\n\n",
@@ -126,6 +140,16 @@ var awkwardReplies = []struct {
 		"the header again",
 		"# pxname,svname,qcur,type,scur,\na,1,1,2,7,\n# pxname,svname,qcur,type,scur,\na,2,1,2,7,\n\n",
 		`a/1 2 ["=1" "=7"] a/2 2 ["=1" "=7"] !1`,
+	},
+	{
+		"more behind the end mark",
+		"# pxname,svname,qcur,type,scur,\na,1,1,2,7,\n\na,2,1,2,7,\n",
+		`a/1 2 ["=1" "=7"] a/2 2 ["=1" "=7"]`,
+	},
+	{
+		"cut behind the end mark",
+		"# pxname,svname,qcur,type,scur,\na,1,1,2,7,\n\na,2",
+		`a/1 2 ["=1" "=7"] !1`,
 	},
 	{
 		"more than one end mark",
