@@ -209,9 +209,13 @@ func (t *Table) SetColumns(columns []Column) {
 	t.sums = make([]int64, len(t.entities)*len(columns))
 	t.counts = make([]uint32, len(t.entities)*len(columns))
 	t.wide = nil
+	place := make(map[string]int, len(columns))
+	for i, c := range columns {
+		place[c.Name] = i
+	}
 	for oc, c := range old.columns {
-		tc := t.Column(c.Name)
-		if tc < 0 {
+		tc, stays := place[c.Name]
+		if !stays {
 			continue
 		}
 		for row := range t.entities {

@@ -151,6 +151,7 @@ func TestAt(t *testing.T) {
 		{"beyond and back", []int64{big1, big1, -big1, 5}, "9.223372036854776e+18", "2305843009213693953", "9223372036854775807"},
 		{"below an int64", []int64{math.MinInt64, -1}, "-9.223372036854776e+18", "-4.611686018427388e+18", "-1"},
 		{"a mean that rounds once", []int64{1 << 53, 1, 0, 0, 0, 0, 0}, "9007199254740993", "1.2867427506772848e+15", "9007199254740992"},
+		{"the same below 0", []int64{-1 << 53, -1, 0, 0, 0, 0, 0}, "-9007199254740993", "-1.2867427506772848e+15", "0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			table := NewTable(Frontend, testColumns)
@@ -252,6 +253,7 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	values := []int64{1, 2, 3, 1 << 60, 5}
 	presence := []byte{Present, Missing, Present, Present, Skip}
 	points := 0
+	table.AddRat(rows[7], 0, big.NewRat(1, 2)) // a number that is wide once
 	allocs := testing.AllocsPerRun(10, func() {
 		table.Reset()
 		for range 4 {
