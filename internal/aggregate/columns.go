@@ -56,16 +56,31 @@ func (s selection) initial() []metric.Column {
 // order of the catalogue, the unknown ones behind by name. It returns columns
 // itself when nothing is new.
 func (s selection) with(columns []metric.Column, header []string) []metric.Column {
-	all := columns
+	place := places(columns)
+	all := slices.Clip(columns)
 	for _, name := range header {
-		if s.wants(name) && !slices.ContainsFunc(all, func(c metric.Column) bool { return c.Name == columnName(name) }) {
-			all = append(slices.Clip(all), statColumn(name))
+		if !s.wants(name) {
+			continue
+		}
+		c := statColumn(name)
+		if _, there := place[c.Name]; !there {
+			place[c.Name] = len(all)
+			all = append(all, c)
 		}
 	}
 	if len(all) > len(columns) {
 		slices.SortFunc(all, compareColumns(haproxy.StatFields()))
 	}
 	return all
+}
+
+// places returns the numbers of columns by their names.
+func places(columns []metric.Column) map[string]int {
+	place := make(map[string]int, len(columns))
+	for i, c := range columns {
+		place[c.Name] = i
+	}
+	return place
 }
 
 // compareColumns orders by the place in the catalogue, then by name.

@@ -70,10 +70,7 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 	}
 	slices.SortFunc(d.processes, func(a, b process) int { return cmp.Compare(a.socket, b.socket) })
 	columns := d.columns(opt)
-	place := make(map[string]int, len(columns))
-	for i, c := range columns {
-		place[c.Name] = i
-	}
+	place := places(columns)
 	node := metric.NewTable(metric.Daemon, columns)
 	row := node.Row(metric.Entity{})
 	for i := range d.processes {
@@ -150,7 +147,8 @@ func (p *process) fill(t *metric.Table, row int, place map[string]int) {
 func (p *process) cpu() (int64, bool) {
 	for _, v := range p.values {
 		if v.field == fieldIdle && v.wide == nil {
-			return 100 - v.n, true
+			busy := 100 - v.n
+			return busy, v.n >= 0 || busy > 0 // an int64 may not hold it
 		}
 	}
 	return 0, false

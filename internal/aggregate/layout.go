@@ -28,6 +28,7 @@ const activity = "lbtot"
 
 func newLayout(s selection, t *metric.Table, header []string) layout {
 	l := layout{lbtot: -1}
+	place := places(t.Columns())
 	seen := make(map[string]bool)
 	for i, name := range header {
 		if seen[name] { // the first of a double column counts
@@ -48,7 +49,7 @@ func newLayout(s selection, t *metric.Table, header []string) layout {
 			l.slots = append(l.slots, metric.Slot{})
 			continue
 		}
-		column := t.Column(columnName(name))
+		column := place[columnName(name)]
 		active := ofActive(name)
 		if active {
 			l.means = append(l.means, at)

@@ -75,11 +75,11 @@ func nearestRank(sorted []int64, q float64) int64 {
 
 // sampleDeviation is the standard deviation with n-1 in the denominator.
 func sampleDeviation(values []int64) float64 {
-	var sum int64
+	var sum float64 // exact, as percents are
 	for _, v := range values {
-		sum += v
+		sum += float64(v)
 	}
-	mean := float64(sum) / float64(len(values))
+	mean := sum / float64(len(values))
 	var squares float64
 	for _, v := range values {
 		squares += (float64(v) - mean) * (float64(v) - mean)
@@ -101,11 +101,11 @@ func addPercentages(t *metric.Table, row int, place map[string]int) {
 		if !okU || !okL {
 			continue
 		}
-		percent := int64(0)
+		percent := 0.0
 		if limit.Number() != 0 {
-			percent = int64(100 * use.Number() / limit.Number())
+			percent = math.Trunc(100 * use.Number() / limit.Number())
 		}
-		t.Add(row, place[p.column], percent)
+		t.Set(row, place[p.column], percent) // whole, but maybe no int64
 	}
 }
 

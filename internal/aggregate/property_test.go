@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -209,6 +210,41 @@ func TestStaleNamesAndColumnsAreForgotten(t *testing.T) {
 	initial := len(New(Options{}).proxies.scopes[1].table.Columns()) // the backends have most
 	if columns > initial+maxHeaders/3+1 {                            // each header widens three tables
 		t.Errorf("%d columns are remembered, of %d at first", columns, initial)
+	}
+}
+
+// TestColumnsWithoutEnd: sockets that all show other columns cost no more than
+// columns times sockets.
+func TestColumnsWithoutEnd(t *testing.T) {
+	const sockets, each = 32, 500
+	stats := make(map[string]string)
+	for n := range sockets {
+		stat := "# pxname,svname,type"
+		for i := range each {
+			stat += fmt.Sprintf(",column%d-%d", n, i)
+		}
+		stats[fmt.Sprintf("%d_stat", n)] = stat + "\nf,FRONTEND,0" + strings.Repeat(",1", each) + "\n"
+	}
+	a := New(Options{})
+	a.Reset()
+	var r snapshot.Reader
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := r.Read(files(stats), a); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<30 {
+		t.Errorf("%d MB were allocated", grown>>20)
+	}
+	ones := 0
+	for _, v := range paths(a.Batch(1)) {
+		if v == 1 {
+			ones++
+		}
+	}
+	if ones != sockets*each {
+		t.Errorf("%d values, want %d", ones, sockets*each)
 	}
 }
 

@@ -97,6 +97,33 @@ func TestProxyRules(t *testing.T) {
 			},
 		},
 		{
+			name: "the first of a double column counts",
+			files: map[string]string{"a_stat": "# pxname,svname,type,scur,lbtot,rtime,scur,lbtot,rtime,odd,odd,\n" +
+				"b,s1,2,1,5,100,2,0,300,3,4,"},
+			keep: []string{".scur", ".lbtot", ".rtime", ".odd"},
+			want: map[string]float64{
+				"backend.b.server.s1.scur": 1, "backend.b.server.s1.lbtot": 5, "backend.b.server.s1.rtime": 100,
+				"backend.b.server.s1.odd": 3,
+			},
+		},
+		{
+			name: "a number that is no int64 counts once, and by the rule of its field",
+			files: map[string]string{"a_stat": "# pxname,svname,type,lbtot,weight,rtime,ctime,\n" +
+				"b,s1,2,5,2.5,1.5,18446744073709551616,\nb,s2,2,0,2.5,1.5,18446744073709551616,\nb,s3,2,0.5,,4,,\nb,s4,2,-0.5,,4,,"},
+			keep: []string{".weight", ".rtime", ".ctime"},
+			want: map[string]float64{
+				"backend.b.server.s1.weight": 2.5, "backend.b.server.s1.rtime": 1.5, "backend.b.server.s1.ctime": 1 << 64,
+				"backend.b.server.s2.weight": 2.5, "backend.b.server.s3.weight": 0, "backend.b.server.s3.rtime": 4,
+				"backend.b.server.s3.ctime": 0, "backend.b.server.s4.weight": 0,
+			},
+		},
+		{
+			name:  "times that are not shown are 0 where there are connections",
+			files: map[string]string{"a_stat": "# pxname,svname,type,lbtot,-,,\nb,s1,2,5,6,7\nb,s2,2,0,6,7"},
+			keep:  []string{".rtime", ".-", "."},
+			want:  map[string]float64{"backend.b.server.s1.rtime": 0},
+		},
+		{
 			name: "a row is what its type says",
 			files: map[string]string{"a_stat": header + `
 				BACKEND,FRONTEND,2,1,10,3,5,100,,,,,UP,
@@ -176,7 +203,7 @@ func TestDaemonRules(t *testing.T) {
 		},
 		{
 			name:  "newer and unknown fields, names cleaned",
-			files: map[string]string{"a_info": "Unstoppable Jobs: 3\nNew.Thing: -4\nPid: 77\nPid: 78\nTainted: 0x1\n3.5: 2.5"},
+			files: map[string]string{"a_info": "Unstoppable Jobs: 3\nNew.Thing: -4\nNew.Thing: 9\nPid: 77\nPid: 78\nTainted: 0x1\n3.5: 2.5"},
 			want:  map[string]float64{"daemon.Unstoppable_Jobs": 3, "daemon.New_Thing": -4, "daemon.3_5": 2.5},
 		},
 		{
@@ -193,6 +220,23 @@ func TestDaemonRules(t *testing.T) {
 				"daemon.process.1.ConnRateLimit": 0, "daemon.process.1.ConnPercentage": 99, "daemon.process.1.ConnRatePercentage": 0,
 				"daemon.process.2.CurrConns": 0, "daemon.process.2.Maxconn": 100, "daemon.process.2.ConnRate": 5,
 				"daemon.process.2.ConnRateLimit": 0, "daemon.process.2.ConnPercentage": 0, "daemon.process.2.ConnRatePercentage": 0,
+			},
+		},
+		{
+			name: "numbers that leave an int64",
+			opt:  Options{Classic: true, Percentages: true},
+			files: map[string]string{
+				"a_info": "Idle_pct: -9223372036854775808\nCurrConns: 9223372036854775807\nMaxconn: 1\nSslRate: 3\nSslRateLimit: -2",
+				"b_info": "Idle_pct: -9223372036854775000",
+				"c_info": "Idle_pct: -9223372036854775000",
+			},
+			want: map[string]float64{
+				"daemon.Idle_pct": -9223372036854775269, "daemon.CurrConns": 1 << 63, "daemon.Maxconn": 1, "daemon.ConnPercentage": 100 * (1 << 63),
+				"daemon.SslRate": 3, "daemon.SslRateLimit": -2, "daemon.SslRatePercentage": -150,
+				"daemon.CpuUsagePct": 9223372036854775100, "daemon.StdCpuUsagePct": 0,
+				"daemon.25PercentileCpuUsagePct": 9223372036854775100, "daemon.50PercentileCpuUsagePct": 9223372036854775100,
+				"daemon.75PercentileCpuUsagePct": 9223372036854775100, "daemon.95PercentileCpuUsagePct": 9223372036854775100,
+				"daemon.99PercentileCpuUsagePct": 9223372036854775100,
 			},
 		},
 		{
