@@ -2,9 +2,11 @@ package graphite
 
 import (
 	"errors"
+	"io"
 	"net"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -76,6 +78,31 @@ func TestUnreadDataIsSeen(t *testing.T) {
 	}
 	if err := unread(conn); err != nil {
 		t.Errorf("when it has been read: %v", err)
+	}
+}
+
+// TestAbortIsNoEnd: a peer that has got a part of a line must not take it for one.
+func TestAbortIsNoEnd(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	if _, err := conn.Write([]byte("a.b 1 17953")); err != nil {
+		t.Fatal(err)
+	}
+	(&link{raw: &patientConn{halfCloser: conn.(halfCloser)}}).abort()
+	if got, err := io.ReadAll(peer); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the peer reads %q, %v", got, err)
 	}
 }
 
