@@ -185,6 +185,13 @@ dir = /l
 	}
 }
 
+// A section that a file opens has its defaults behind those of [DEFAULT], as in 0.5.
+func TestDefaultReachesSwitchedSection(t *testing.T) {
+	if got := load(t, ForProcess, "[DEFAULT]\ndir = /srv\n[local-store]\n"); got.LocalStore.Dir != "/srv" {
+		t.Errorf("the directory is %s", got.LocalStore.Dir)
+	}
+}
+
 func TestBaseDirMovesAll(t *testing.T) {
 	got := load(t, ForProcess, "[paths]\nbase-dir = /srv\n[local-store]\n")
 	want := defaultConfig()

@@ -261,6 +261,7 @@ a b = ^a
 		{
 			"no status sockets", ForProcess, "[process]\nstatus-socket =\n[pull]\nstatus-socket =\n", nil, nil,
 		},
+		{"a directory in [DEFAULT]", ForProcess, "[DEFAULT]\ndir = /srv\n[local-store]\n", nil, nil},
 		{
 			"names that nothing reads", ForProcess, `[DEFAULT]
 workers = 3

@@ -55,16 +55,23 @@ func (l *loader) lookAtDefault(o ini.Option) {
 	if _, ok := lookupOption("DEFAULT", o.Name); ok || l.doc.Referenced("DEFAULT", o.Name) {
 		return
 	}
-	if sectionsWith(o.Name, func(o Option) bool { return !o.HasDefault }) != "" {
+	if sectionsWith(o.Name, inherits) != "" {
 		return
 	}
 	p := l.problem("DEFAULT", o.Name, "unknown option")
-	if in := sectionsWith(o.Name, func(o Option) bool { return o.HasDefault }); in != "" {
+	if in := sectionsWith(o.Name, func(Option) bool { return true }); in != "" {
 		p.Reason = "no effect here, because a default of its section goes before it; set it in " + in
 	} else {
 		p.Reason += meant(o.Name, namesIn("DEFAULT"))
 	}
 	l.warn(p)
+}
+
+// inherits tells whether what [DEFAULT] sets goes before the option's own default:
+// a section that a file opens gets its defaults last.
+func inherits(o Option) bool {
+	s, _ := lookupSection(o.Section)
+	return !o.HasDefault || s.Switch
 }
 
 // sectionsWith names the sections that have a fitting option of that name.
