@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// MaxDepth is how many references may lie between an option and the text it
+// maxDepth is how many references may lie between an option and the text it
 // takes, as in Python.
-const MaxDepth = 10
+const maxDepth = 10
 
 // Python has no bounds in width: a few lines could fill any memory.
 const (
@@ -50,8 +50,8 @@ func (x *expansion) expand(section string, o Option, depth int) error {
 	fault := func(cause error, detail string) error {
 		return &Error{Pos: o.Pos, Section: section, Option: o.Name, Err: cause, Detail: detail}
 	}
-	if depth > MaxDepth {
-		return fault(ErrDepth, fmt.Sprintf("%s takes part in more than %d nested references: it may refer to itself", quote(o.Raw), MaxDepth))
+	if depth > maxDepth {
+		return fault(ErrDepth, fmt.Sprintf("%s takes part in more than %d nested references: it may refer to itself", quote(o.Raw), maxDepth))
 	}
 	for rest := o.Raw; rest != ""; {
 		var t token
