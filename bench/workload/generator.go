@@ -33,9 +33,6 @@ func New(size Size, seed uint64) (*Generator, error) {
 	return g, nil
 }
 
-// Size returns the size the generator was made for.
-func (g *Generator) Size() Size { return g.size }
-
 // layOut decides on the rows in HAProxy's order: the frontends, then each
 // backend's servers followed by the backend itself.
 func (g *Generator) layOut() {
