@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"haproxystats/internal/spool"
 	"haproxystats/internal/status"
@@ -96,15 +97,24 @@ func fares(a about, d status.Document) []Finding {
 	return []Finding{a.ok("%s and is %s", text, d.State)}
 }
 
+// silentRounds is for how many rounds, of at least shortRound, nothing need be
+// stored until something is wrong.
+const (
+	silentRounds = 10
+	shortRound   = 10 * time.Second
+)
+
 func pulls(a about, text string, d status.Document) Finding {
 	last := d.Pull.Last
-	if last == nil {
-		return a.ok("%s, no round has ended yet", text)
-	}
-	switch last.Outcome {
-	case "dropped", "skipped":
+	silent := d.Since(max(d.Started, d.Pull.Stored)).Duration()
+	switch {
+	case last != nil && (last.Outcome == "dropped" || last.Outcome == "skipped"):
 		return a.error(fmt.Sprintf("%s, but the last round was %s: %s", text, last.Outcome, last.Cause), "see what is said of the sockets and directories here")
-	case "partial":
+	case silent > silentRounds*max(d.Pull.Interval.Duration(), shortRound):
+		return a.error(fmt.Sprintf("%s, but has stored no snapshot for %s", text, lasting(silent)), "a round does not end: set pull-timeout if it is 0; see what is said of the sockets here, and its log")
+	case last == nil:
+		return a.ok("%s, no round has ended yet", text)
+	case last.Outcome == "partial":
 		return a.warning(fmt.Sprintf("%s, but %d of %d sockets have failed in the last round", text, last.Failed, last.Sockets), "see what is said of the sockets here")
 	}
 	return a.ok("%s, the last snapshot was stored %s ago", text, ago(d, d.Pull.Stored))

@@ -65,7 +65,7 @@ func nobody(string) (spool.Holder, error) { return spool.Holder{}, nil }
 func TestRunningByItsWord(t *testing.T) {
 	now := status.At(time.Unix(1700000100, 0))
 	said := func(pull *status.Pull, process *status.Process) status.Document {
-		return status.Document{Program: "haproxystats-pull", PID: 7, Version: "1.0.0 (commit x)", Now: now, State: status.Starting, Pull: pull, Process: process}
+		return status.Document{Program: "haproxystats-pull", PID: 7, Version: "1.0.0 (commit x)", Now: now, Started: now - 100, State: status.Starting, Pull: pull, Process: process}
 	}
 	round := func(outcome string) *status.Pull {
 		return &status.Pull{Stored: now - 8, Last: &status.Round{Outcome: outcome, Cause: "no socket", Sockets: 3, Failed: 1}}
@@ -83,6 +83,13 @@ func TestRunningByItsWord(t *testing.T) {
 		{"starts", said(nil, nil), nil, OK, "it runs (pid 7, version 1.0.0) and is starting", ""},
 		{"no round yet", said(&status.Pull{}, nil), nil, OK, "no round has ended yet", ""},
 		{"stored", said(round("stored"), nil), nil, OK, "the last snapshot was stored 8s ago", ""},
+		{"silent since its start", func() status.Document {
+			d := said(&status.Pull{Interval: 1}, nil)
+			d.Started--
+			return d
+		}(), nil, Error, "has stored no snapshot for 1m41s", "a round does not end: set pull-timeout"},
+		{"silent for ten rounds", said(&status.Pull{Interval: 1, Stored: now - 100, Last: &status.Round{Outcome: "stored"}}, nil), nil, OK, "stored 1m40s ago", ""},
+		{"silent for ten long rounds", said(&status.Pull{Interval: 60, Stored: now - 99, Last: &status.Round{Outcome: "stored"}}, nil), nil, OK, "stored 1m39s ago", ""},
 		{"in part", said(round("partial"), nil), nil, Warning, "1 of 3 sockets have failed", "sockets"},
 		{"dropped", said(round("dropped"), nil), nil, Error, "the last round was dropped: no socket", "sockets"},
 		{"works", said(nil, sinks(status.Sink{Reachable: true, Queue: &status.Queue{}})), nil, OK, "5 snapshots done, 2 waiting", ""},
