@@ -12,7 +12,7 @@ var nagiosRules = template.Must(template.New("nagios.cfg").Parse(
 # check_graphite of Debian's package monitoring-plugins-contrib.
 # What runs on the host itself is checked by check_haproxystats.
 #
-# Put hosts into the group, and tell each the begin of its metrics' paths:
+# Put hosts into the group, and tell each the start of its metrics' paths:
 #
 #   define host {
 #     host_name     lb1.example.com
@@ -57,7 +57,7 @@ var icingaRules = template.Must(template.New("icinga2.conf").Parse(
 // by check_graphite of Debian's package monitoring-plugins-contrib.
 // What runs on the host itself is checked by check_haproxystats.
 //
-// Tell each host the begin of its metrics' paths:
+// Tell each host the start of its metrics' paths:
 //
 //   object Host "lb1.example.com" {
 //     vars.haproxystats = "loadbalancers.lb1_example_com"
