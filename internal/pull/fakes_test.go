@@ -25,6 +25,7 @@ type memory struct {
 	waiting int   // snapshots of others
 
 	waitingErr, stageErr, removeErr, commitErr, discardErr error
+	closeErr                                               map[string]error // by a file's name
 }
 
 func (m *memory) Waiting() (int, error) {
@@ -129,7 +130,7 @@ func (f *memoryFile) Close() error {
 	defer f.stage.mu.Unlock()
 	f.stage.files[f.name] = f.Bytes()
 	f.stage.open--
-	return nil
+	return f.stage.memory.closeErr[f.name]
 }
 
 // fetchFunc answers for a socket.

@@ -3,7 +3,9 @@ package pull
 import (
 	"context"
 	"errors"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // TestDiskIsToBlameOnlyWhenItIsBusy writes when the round is over already.
@@ -20,5 +22,23 @@ func TestDiskIsToBlameOnlyWhenItIsBusy(t *testing.T) {
 	err := f.work(func() error { panic("no worker is free") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("with no free worker: %v", err)
+	}
+}
+
+// TestFileThatCanNotBeClosed may lack what was written to it.
+func TestFileThatCanNotBeClosed(t *testing.T) {
+	for _, name := range []string{"lb:2_info", "lb:2_stat"} {
+		t.Run(name, func(t *testing.T) {
+			spool := &memory{closeErr: map[string]error{name: syscall.EIO}}
+			var log logged
+			p := &Puller{
+				Spool: spool, Servers: threeServers, Fetcher: fetchFunc(answer), Interval: 10 * time.Second, Log: log.logger(),
+			}
+			p.round(t.Context(), 1000, 0, new(epochs))
+			wantDropped(t, spool, &log)
+			if log.count("socket failed", "lb:2", syscall.EIO.Error()) != 1 {
+				t.Errorf("log:\n%s", log.String())
+			}
+		})
 	}
 }

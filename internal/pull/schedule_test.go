@@ -2,6 +2,7 @@ package pull
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"testing"
@@ -149,5 +150,23 @@ func TestNoTwoSnapshotsOfOneName(t *testing.T) {
 	}
 	if len(used.used) != remembered || len(used.ring) != remembered {
 		t.Errorf("%d seconds are remembered, %d wanted", len(used.used), remembered)
+	}
+}
+
+// TestSecondOfADoneSnapshot is not used again, also when the queue knows nothing
+// of the snapshot any more.
+func TestSecondOfADoneSnapshot(t *testing.T) {
+	spool := new(memory)
+	var log logged
+	p := &Puller{
+		Spool: spool, Servers: threeServers, Fetcher: fetchFunc(answer), Interval: 10 * time.Second, Log: log.logger(),
+	}
+	used := new(epochs)
+	for want := int64(1000); want < 1003; want++ {
+		p.round(t.Context(), 1000, 0, used)
+		if got := spool.epochs(); fmt.Sprint(got) != fmt.Sprint([]int64{want}) {
+			t.Errorf("stored %d, want %d", got, want)
+		}
+		clear(spool.stored)
 	}
 }
