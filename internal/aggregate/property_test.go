@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"haproxystats/internal/haproxy"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/snapshot"
 )
@@ -95,6 +96,7 @@ func TestMergeOfPartsIsTheWhole(t *testing.T) {
 			feed(t, part, parts[i])
 			merged.Merge(part)
 		}
+		merged.Batch(1) // may be asked for again
 		if d := cmp.Diff(dump(whole.Batch(1)), dump(merged.Batch(1))); d != "" {
 			t.Fatalf("whole -, merged +\n%s", d)
 		}
@@ -158,7 +160,7 @@ func TestUsedAggregatorIsAsGoodAsNew(t *testing.T) {
 
 func TestCollisionsAreToldOnce(t *testing.T) {
 	fsys := files(map[string]string{
-		"a_stat": "# pxname,svname,type,scur,\na.b,FRONTEND,0,1,\na_b,FRONTEND,0,2,\nx,s.1,2,1,\nx,s_1,2,1,",
+		"a_stat": "# pxname,svname,type,scur,\na.b,FRONTEND,0,1,\na_b,FRONTEND,0,2,\nx,s.1,2,1,\nx,s_1,2,1,\ny,FRONTEND,0,1,\ny,other,0,1,",
 		"b_stat": "# pxname,svname,type,scur,\na_b,FRONTEND,0,4,",
 	})
 	a := New(Options{})
@@ -178,6 +180,47 @@ func TestCollisionsAreToldOnce(t *testing.T) {
 		if d := cmp.Diff(want, a.Collisions()); d != "" {
 			t.Errorf("round %d: want -, got +\n%s", round, d)
 		}
+	}
+}
+
+func TestWhatIsGoneIsForgotten(t *testing.T) {
+	fields := []string{"scur", "smax", "stot", "bin", "bout", "rate"}
+	for _, test := range []struct {
+		name string
+		stat func(round int) string
+	}{
+		{"names", func(round int) string {
+			stat := "# pxname,svname,type,scur,\n"
+			for i := range 300 { // each name three times, as of three processes
+				stat += fmt.Sprintf("b,server-%d-%d,2,1,\n", round, i%100)
+			}
+			return stat
+		}},
+		{"headers with the same columns", func(round int) string {
+			for i := range fields {
+				j := i + round%(len(fields)-i)
+				fields[i], fields[j] = fields[j], fields[i]
+			}
+			return "# pxname,svname,type," + strings.Join(fields, ",") + "\nb,s,2,1,1,1,1,1,1\n"
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a := New(Options{})
+			var names, rows, headers int
+			for round := range 300 {
+				a.Reset()
+				var r snapshot.Reader
+				if _, err := r.Read(files(map[string]string{"a_stat": test.stat(round)}), a); err != nil {
+					t.Fatal(err)
+				}
+				names = max(names, len(a.proxies.names.byName))
+				rows = max(rows, a.proxies.scopes[haproxy.ServerRow].table.Capacity())
+				headers = max(headers, len(a.proxies.layouts))
+			}
+			if most := 3*100 + slack; names > most || rows > most || headers > maxHeaders+1 {
+				t.Errorf("%d names, %d rows and %d headers are remembered", names, rows, headers)
+			}
+		})
 	}
 }
 

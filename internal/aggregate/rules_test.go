@@ -136,13 +136,23 @@ func TestProxyRules(t *testing.T) {
 			},
 		},
 		{
+			name: "nor does the row before say what it is",
+			files: map[string]string{
+				"a_stat": header + "b,BACKEND,2,1,,,,,,,,,,\nb,BACKEND,1,2,,,,,,,,,,",
+				"b_stat": header + "b,BACKEND,1,4,,,,,,,,,,",
+			},
+			keep: []string{".scur"},
+			want: map[string]float64{"backend.b.server.BACKEND.scur": 1, "backend.b.scur": 6},
+		},
+		{
 			name: "names that can't stand in a path",
 			files: map[string]string{"a_stat": header + `
 				"a b;c/d.é	` + "\xff\x00" + `",FRONTEND,0,1,,,,,,,,,,
 				null,NA,2,1,,,,,,,,,,
+				a` + "\x7f" + `b,FRONTEND,0,8,,,,,,,,,,
 				-1,nan,2,2,,,,,,,,,,`},
 			keep: []string{".scur"},
-			want: map[string]float64{"frontend.a_b_c_d_é___.scur": 1, "backend.null.server.NA.scur": 1, "backend.-1.server.nan.scur": 2},
+			want: map[string]float64{"frontend.a_b_c_d_é___.scur": 1, "frontend.a_b.scur": 8, "backend.null.server.NA.scur": 1, "backend.-1.server.nan.scur": 2},
 		},
 		{
 			name: "exclusion reaches servers, but not the totals of their names",
@@ -207,6 +217,12 @@ func TestDaemonRules(t *testing.T) {
 			want:  map[string]float64{"daemon.Unstoppable_Jobs": 3, "daemon.New_Thing": -4, "daemon.3_5": 2.5},
 		},
 		{
+			name:  "an idle share that is no whole number tells no CPU usage",
+			opt:   Options{Classic: true},
+			files: map[string]string{"a_info": "Idle_pct: 99.5", "b_info": "Idle_pct: 0.5"},
+			want:  map[string]float64{"daemon.Idle_pct": 50},
+		},
+		{
 			name: "percentages: sums first, rounded down, 0 without a limit",
 			opt:  Options{Classic: true, Percentages: true, PerProcess: true},
 			files: map[string]string{
@@ -244,10 +260,11 @@ func TestDaemonRules(t *testing.T) {
 			opt:  Options{Classic: true, PerProcess: true},
 			files: map[string]string{
 				"x.1_info": "Process_num: 1\nTasks: 1", "x_1_info": "Process_num: 1\nTasks: 2",
-				"y_info": "Process_num: 2\nTasks: 4", "z_info": "Tasks: 8",
+				"y_info": "Process_num: 2\nTasks: 4", "z_info": "Tasks: 8", "2_info": "Tasks: 16", "_info": "Tasks: 32",
 			},
 			want: map[string]float64{
-				"daemon.Tasks": 15, "daemon.process.x_1.Tasks": 1, "daemon.process.x_1_2.Tasks": 2,
+				"daemon.process.2_2.Tasks": 16, "daemon.process._2.Tasks": 32,
+				"daemon.Tasks": 63, "daemon.process.x_1.Tasks": 1, "daemon.process.x_1_2.Tasks": 2,
 				"daemon.process.2.Tasks": 4, "daemon.process.z.Tasks": 8,
 			},
 		},
