@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"haproxystats/internal/haproxy"
 )
@@ -85,7 +86,8 @@ func Level(socket string, level haproxy.Level, err error) Finding {
 func socketAdvice(err error) (hint, text string) {
 	var fault *haproxy.SocketError
 	if errors.As(err, &fault) {
-		return fault.Hint, fault.Op + ": " + fault.Err.Error()
+		op := strings.TrimSuffix(strings.TrimSuffix(fault.Op, " of"), " from") // the socket, which the finding names
+		return fault.Hint, op + ": " + fault.Err.Error()
 	}
 	return "", err.Error()
 }

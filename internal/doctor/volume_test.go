@@ -58,7 +58,7 @@ func TestAnswer(t *testing.T) {
 	r.Limit = 0
 	check(t, Answer(r), OK, "in 3s", "")
 	r.Err = &haproxy.SocketError{Op: "read show info from", Socket: "a.sock", Err: haproxy.ErrTimeout, Hint: "0 bytes have come"}
-	check(t, Answer(r), Error, "read show info from: time-out", "stats maxconn")
+	check(t, Answer(r), Error, "read show info: time-out", "stats maxconn")
 	r.Err = &haproxy.SocketError{Op: "connect", Socket: "a.sock", Err: errors.New("connection refused"), Hint: "is HAProxy running?"}
 	check(t, Answer(r), Error, "connect: connection refused", "is HAProxy running?")
 }
