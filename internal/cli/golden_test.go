@@ -19,6 +19,9 @@ import (
 	"haproxystats/internal/config"
 )
 
+// goldenValues is how many values README.md and docs/migrating.md say are compared.
+const goldenValues = 53_953
+
 // TestGolden runs haproxystats-process on the snapshots and configurations that
 // the original was run on, and compares what arrives at Graphite path by path.
 func TestGolden(t *testing.T) {
@@ -27,14 +30,17 @@ func TestGolden(t *testing.T) {
 		t.Fatal("no golden configurations", err)
 	}
 	for _, set := range []string{"all", "classic"} {
-		total := 0
+		total, ran := 0, 0
 		for _, file := range configurations {
 			name := strings.TrimSuffix(strings.TrimPrefix(file, "../../testdata/golden/"), ".conf")
 			t.Run(set+"/"+name, func(t *testing.T) {
+				ran++
 				total += compareGolden(t, file, set)
 			})
 		}
-		t.Logf("metric-set %s: %d values compared", set, total)
+		if ran == len(configurations) && total != goldenValues {
+			t.Errorf("metric-set %s: %d values compared, want %d", set, total, goldenValues)
+		}
 	}
 }
 
