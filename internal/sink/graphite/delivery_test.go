@@ -2,6 +2,7 @@ package graphite
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -126,6 +127,31 @@ func TestOutageKeepsTheOrder(t *testing.T) {
 	defer r.mu.Unlock()
 	if got := strings.Join(r.lines, ""); got != strings.Join(want, "") {
 		t.Errorf("%d lines in another order, or twice", len(r.lines))
+	}
+}
+
+// TestEarlierBatchesGoFirst: while one waits, a fresh one is not sent before it.
+func TestEarlierBatchesGoFirst(t *testing.T) {
+	r := newReceiver(t)
+	o := options(t, r.address)
+	o.Queue = openQueue(t, t.TempDir(), 0)
+	s := New(o)
+	earlier, fresh := content(t, sinktest.Batch(1000)), content(t, sinktest.Batch(1001))
+	if err := o.Queue.Append(1000, func(w io.Writer) (int, error) {
+		_, err := io.WriteString(w, earlier)
+		return sinktest.Batch(1000).Points(), err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Deliver(t.Context(), sinktest.Batch(1001)); err != nil {
+		t.Fatal(err)
+	}
+	start(t, s)
+	await(t, r, earlier+fresh)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if got := strings.Join(r.lines, ""); got != earlier+fresh {
+		t.Errorf("received %q", got)
 	}
 }
 

@@ -2,13 +2,18 @@ package graphite
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
+	"net"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/sinktest"
 )
@@ -66,4 +71,57 @@ func TestHealth(t *testing.T) {
 		}
 		p.wg.Wait()
 	})
+}
+
+// TestFailuresAtOnce: several workers that fail at once are one failure, and
+// don't make the next wait longer.
+func TestFailuresAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(peers)
+		o, _ := inMemory(t, p)
+		o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			time.Sleep(time.Millisecond)
+			return p.dial(ctx, network, address)
+		}
+		s := New(o)
+		var wg sync.WaitGroup
+		for epoch := range int64(3) {
+			wg.Go(func() {
+				if err := s.Deliver(t.Context(), sinktest.Batch(epoch)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := s.Stats().Failures; n != 3 {
+			t.Errorf("%d tries", n)
+		}
+		if wait := time.Until(s.state.next); wait != o.Interval {
+			t.Errorf("the next try is in %v, want %v", wait, o.Interval)
+		}
+	})
+}
+
+// TestLeftOutIsCountedOnce, however often the batch is formatted.
+func TestLeftOutIsCountedOnce(t *testing.T) {
+	for name, stalled := range map[string][]string{
+		"sent": nil, "sent to the second server": {"a"}, "queued": {"a", "b", "c"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, s, _ := newFleet(t)
+				for _, host := range stalled {
+					f.set(host, "stalled")
+				}
+				b := one(metric.Frontend, metric.Entity{Name: strings.Repeat("x", MaxPath)}, "scur", 1)
+				if err := s.Deliver(t.Context(), b); err != nil {
+					t.Error(err)
+				}
+				if n := s.Stats().SkippedLines; n != 1 {
+					t.Errorf("%d are counted", n)
+				}
+				f.wg.Wait()
+			})
+		})
+	}
 }

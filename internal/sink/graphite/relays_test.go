@@ -137,6 +137,25 @@ func TestFailOver(t *testing.T) {
 	})
 }
 
+// TestOneTriesTheEarlierServers: it may take as long as it takes to find out that
+// they are still down, and the others need not.
+func TestOneTriesTheEarlierServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s, _ := newFleet(t)
+		s.relays.confirmed(1)
+		for range 2 {
+			s.relays.refused(0, errors.New("down"))
+			if got := s.relays.first(); got != 1 {
+				t.Errorf("before the delay has passed server %d is tried", got)
+			}
+			time.Sleep(s.relays.delay)
+			if a, b := s.relays.first(), s.relays.first(); a != 0 || b != 1 {
+				t.Errorf("after it servers %d and %d are tried", a, b)
+			}
+		}
+	})
+}
+
 // TestFaultOfTheContent is no reason to go to another server.
 func TestFaultOfTheContent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
