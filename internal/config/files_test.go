@@ -43,7 +43,7 @@ func TestDirectory(t *testing.T) {
 	writeAll(t, dir, map[string]string{
 		"20-b.conf":     "[process]\nworkers = 2\n[graphite]\nport = 2\n",
 		"10-a.conf":     "[process]\nworkers = 10\n[graphite]\nport = 10\nretries = 10\n",
-		".hidden.conf":  "[process]\nworkers = 99\n",
+		".hidden.conf":  "[graphite]\ndelay = 99\n",
 		"30.conf.dpkg":  "[process]\nworkers = 98\n",
 		"readme":        "not a configuration",
 		"15-empty.conf": "",

@@ -261,6 +261,18 @@ a b = ^a
 		{
 			"no status sockets", ForProcess, "[process]\nstatus-socket =\n[pull]\nstatus-socket =\n", nil, nil,
 		},
+		{
+			"two bad directories are not one", ForPull, "[pull]\ndst-dir =\ntmp-dst-dir =\n",
+			[]string{
+				`f:2: [pull] dst-dir = "": the path is empty; allowed: a path`,
+				`f:3: [pull] tmp-dst-dir = "": the path is empty; allowed: a path`,
+			},
+			nil,
+		},
+		{
+			"a bad time stands for no other", ForPull, "[graphite]\ntimeout = x\n", nil,
+			[]string{`f:2: [graphite] timeout = "x": haproxystats-process will refuse this: not a number; allowed: above 0`},
+		},
 		{"a directory in [DEFAULT]", ForProcess, "[DEFAULT]\ndir = /srv\n[local-store]\n", nil, nil},
 		{
 			"names that nothing reads", ForProcess, `[DEFAULT]

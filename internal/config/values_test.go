@@ -6,8 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"haproxystats/internal/haproxy"
 )
 
 type pythonValue struct {
@@ -109,6 +112,42 @@ func TestSeconds(t *testing.T) {
 	} {
 		if got, err := anySeconds.parse(tt.text); got != tt.want || (err == nil) != tt.ok {
 			t.Errorf("seconds(%q) = %v, %v, want %v, %t", tt.text, got, err, tt.want, tt.ok)
+		}
+	}
+}
+
+func TestWholeSeconds(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"1": time.Second, "1_000_000_000": maxSeconds * time.Second,
+		"0": 0, "-1": 0, "0.5": 0, "1000000001": 0, "9223372036854775807": 0,
+	} {
+		if got, err := wholeSeconds.parse(text); (err == nil) != (want > 0) || err == nil && got != want {
+			t.Errorf("whole seconds %q: %v, %v, want %v", text, got, err, want)
+		}
+	}
+}
+
+func TestSocketFile(t *testing.T) {
+	longest := strings.Repeat("x", maxSocketName)
+	for text, ok := range map[string]bool{
+		"": true, "s": true, "/a/s": true, "/" + longest + "/" + longest: true, longest: true,
+		"/a/": false, "/a/x" + longest: false, "x" + longest: false, "a\nb": false,
+	} {
+		if _, err := socketFile.parse(text); (err == nil) != ok {
+			t.Errorf("socket %q: %v, want ok %t", text, err, ok)
+		}
+	}
+}
+
+func TestMetricNames(t *testing.T) {
+	for text, scope := range map[string]haproxy.Scopes{
+		"bin h1req": haproxy.Frontend, "qcur agg_check_status": haproxy.Backend, "srv_icur throttle": haproxy.Server,
+	} {
+		for _, at := range []haproxy.Scopes{haproxy.Frontend, haproxy.Backend, haproxy.Server} {
+			names, err := parseMetrics(text, at, "these")
+			if (err == nil) != (at == scope) || err == nil && strings.Join(names, " ") != text {
+				t.Errorf("%q at scope %d: %q, %v", text, at, names, err)
+			}
 		}
 	}
 }
