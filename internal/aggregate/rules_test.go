@@ -138,11 +138,11 @@ func TestProxyRules(t *testing.T) {
 		{
 			name: "nor does the row before say what it is",
 			files: map[string]string{
-				"a_stat": header + "b,BACKEND,2,1,,,,,,,,,,\nb,BACKEND,1,2,,,,,,,,,,",
+				"a_stat": header + "b,BACKEND,2,1,,,,,,,,,,\nx,BACKEND,1,8,,,,,,,,,,\nb,BACKEND,1,2,,,,,,,,,,",
 				"b_stat": header + "b,BACKEND,1,4,,,,,,,,,,",
 			},
 			keep: []string{".scur"},
-			want: map[string]float64{"backend.b.server.BACKEND.scur": 1, "backend.b.scur": 6},
+			want: map[string]float64{"backend.b.server.BACKEND.scur": 1, "backend.b.scur": 6, "backend.x.scur": 8},
 		},
 		{
 			name: "names that can't stand in a path",
