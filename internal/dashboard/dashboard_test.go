@@ -65,6 +65,7 @@ func TestMistakesAreErrors(t *testing.T) {
 		"a counter in percent of a level": {panel{lines: []line{front("stot").percentOf("slim")}}, "slim is no limit of stot"},
 		"a level a minute":                {panel{lines: []line{back("qcur").in(perMinute)}}, "qcur is no counter"},
 		"a sum of different things":       {panel{lines: []line{back("qcur", "rtime")}}, "qcur and rtime are not of a kind"},
+		"a sum of a level and a counter":  {panel{lines: []line{front("scur", "stot")}}, "scur and stot are not of a kind"},
 		"two units":                       {panel{lines: []line{front("bin").total("a"), front("stot").total("b")}}, `stot is in "sessions per second", the others are in "bytes per second"`},
 		"lines that can't be told apart":  {panel{lines: []line{front("bin"), front("bout")}}, "one of several lines has no name"},
 		"a number of many":                {panel{kind: number, lines: []line{front("bin")}}, "a number is of one line with a name"},
@@ -73,6 +74,10 @@ func TestMistakesAreErrors(t *testing.T) {
 		if _, err := c.draw(tc.panel); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v, want %q", name, err, tc.want)
 		}
+	}
+	crowded := board{rows: []row{{panels: slices.Repeat([]panel{{lines: []line{front("bin")}}}, mostPanels+1)}}}
+	if _, err := crowded.panels(c); err == nil || !strings.Contains(err.Error(), "21 panels, at most 20 fit") {
+		t.Errorf("too many panels: %v", err)
 	}
 	for _, r := range []rule{
 		{name: "none", line: back("qcur")},
@@ -107,6 +112,24 @@ func TestTargets(t *testing.T) {
 			t.Error(err)
 		} else if got := q.target(n); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+// TestWorstAreDrawn: of many lines those that matter are kept.
+func TestWorstAreDrawn(t *testing.T) {
+	c := catalogue(t)
+	for want, p := range map[string]panel{
+		"highestAverage(": {lines: []line{back("qcur")}, alarm: above(1, 100)},
+		"lowestAverage(":  {lines: []line{back("act", "bck").percentOf("TotalServers")}, alarm: below(99.9, 50)},
+		"alias(":          {lines: []line{back("qcur").total("all")}, alarm: below(1, 2)},
+	} {
+		d, err := c.draw(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.targets(wildcards, 7); len(got) != 1 || !strings.HasPrefix(got[0], want) || strings.HasSuffix(got[0], ", 7)") != (want != "alias(") {
+			t.Errorf("%q, want %s", got, want)
 		}
 	}
 }
