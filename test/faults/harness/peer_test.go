@@ -37,7 +37,7 @@ func TestFaults(t *testing.T) {
 		lines int64
 	}{
 		"none":          {Fault{}, 1000},
-		"trickle":       {Fault{Kind: Trickle, Piece: 600}, 1000},
+		"trickle":       {Fault{Kind: Trickle, Piece: 601}, 1000},
 		"reset":         {Fault{Kind: Reset, At: 20}, 3},
 		"reset at once": {Fault{Kind: Reset}, 0},
 		"close":         {Fault{Kind: Close, At: 20}, 3},

@@ -94,10 +94,13 @@ func (want *Settlement) accepted() []int64 {
 
 func (s *Site) judge(sink string, f Finding, repeats int) {
 	s.T.Helper()
-	if f.Bad() || f.Repeats > repeats {
+	if f.beyond(repeats) {
 		s.T.Errorf("%s: %v (at most %d repeats are allowed):\n%s", sink, f, repeats, strings.Join(f.Details, "\n"))
 	}
 }
+
+// beyond tells whether anything is wrong, or repeated more often than is allowed.
+func (f Finding) beyond(repeats int) bool { return f.Bad() || f.Repeats > repeats }
 
 // fresh has a fresh snapshot handed over, and returns how long it took to
 // arrive.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -30,6 +31,48 @@ func TestLeaks(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestRepeatsAreBounded(t *testing.T) {
+	for repeats, beyond := range []bool{false, false, false, true} {
+		if f := (Finding{Snapshots: 9, Repeats: repeats}); f.beyond(2) != beyond {
+			t.Errorf("%d repeats of 2: %v", repeats, !beyond)
+		}
+	}
+	for _, f := range []Finding{{Lost: 1}, {Incomplete: 1}, {Invented: 1}} {
+		if !f.beyond(9) {
+			t.Errorf("%v is within bounds", f)
+		}
+	}
+}
+
+// TestReadStored: the book notes what is there, and minds a file that is cut.
+func TestReadStored(t *testing.T) {
+	src := NewSource(Shape{})
+	whole := strings.Join(arrival(src, 100, 1), "")
+	for name, test := range map[string]struct {
+		text  string
+		whole bool
+	}{
+		"whole": {whole, true}, "a byte too few": {whole[:len(whole)-1], false}, "a byte too many": {whole + "f", false},
+	} {
+		dir := t.TempDir()
+		for _, epoch := range []string{"100", "101"} {
+			if err := os.Mkdir(filepath.Join(dir, epoch), 0o750); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, "100", "stats"), []byte(test.text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		b := NewBook(src)
+		if err := b.ReadStored(dir); (err == nil) != test.whole {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !b.Whole(100) || b.Whole(101) {
+			t.Errorf("%s: the snapshot is whole: %v", name, b.Whole(100))
+		}
 	}
 }
 
