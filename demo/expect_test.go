@@ -95,14 +95,19 @@ func TestVerdict(t *testing.T) {
 	}
 	golden(t, "pass.golden", v.text())
 
+	v.badLines = []string{"x"}
+	if v.ok() {
+		t.Error("ok, though a line could not be read")
+	}
+	v.badLines = nil
 	v.missing = []string{root + ".frontend.web.bin"}
 	v.view.missing = 1
-	v.badLines = []string{`time: "a 1 x\n"`}
-	v.unexpected = 2
-	v.logs = "level=error msg=oops"
 	if v.ok() {
 		t.Error("ok, though a metric is missing")
 	}
+	v.badLines = []string{`time: "a 1 x\n"`}
+	v.unexpected = 2
+	v.logs = "level=error msg=oops"
 	golden(t, "fail.golden", v.text())
 
 	early := verdict{}

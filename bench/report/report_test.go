@@ -33,6 +33,16 @@ func lines(text string) []string {
 	return lines
 }
 
+// TestVerdict: a goal is what is not to be exceeded.
+func TestVerdict(t *testing.T) {
+	for _, median := range []float64{11.9, 12, 12.1} {
+		c := Cell{Values: []float64{1, median, 99}, Goal: 12}
+		if met := strings.HasSuffix(c.verdict(), "\tmet"); met != (median <= 12) {
+			t.Errorf("%v of 12: %q", median, c.verdict())
+		}
+	}
+}
+
 func TestTable(t *testing.T) {
 	var got strings.Builder
 	if err := Table(&got, rows()); err != nil {
