@@ -244,6 +244,21 @@ func TestIdleConnections(t *testing.T) {
 	})
 }
 
+// TestNothingIsKeptAfterClose: a delivery that ends later closes its connection.
+func TestNothingIsKeptAfterClose(t *testing.T) {
+	r := newReceiver(t)
+	o := options(t, r.address)
+	o.Confirm, o.Queue = Drain, openQueue(t, t.TempDir(), 0)
+	s := New(o)
+	s.Close()
+	if err := s.Deliver(t.Context(), sinktest.Batch(1000)); err != nil {
+		t.Fatal(err)
+	}
+	if s.Stats().SentBatches != 1 || s.relays.peers[0].take() != nil {
+		t.Errorf("the connection is kept, or there was none: %+v", s.Stats())
+	}
+}
+
 // TestWorkersDoNotWaitForEachOther: as many connections are kept as there were
 // deliveries at once.
 func TestWorkersDoNotWaitForEachOther(t *testing.T) {
