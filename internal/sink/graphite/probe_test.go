@@ -41,7 +41,7 @@ func TestProbeFindsFaults(t *testing.T) {
 	}
 	defer mute.Close()
 	resetting := newReceiver(t)
-	resetting.arm(fault{how: "reset"})
+	resetting.arm(fault{how: "reset", after: 1}) // at our end, since nothing is sent
 
 	for _, test := range []struct {
 		name, address string
