@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,19 +75,47 @@ func TestScripts(t *testing.T) {
 
 const scripts = "testdata/script"
 
-// TestEveryOptionHasAScript finds options that no configuration of a script
-// sets.
-func TestEveryOptionHasAScript(t *testing.T) {
-	set := make(map[string]bool) // "section" and "section option"
+// archives returns the scripts by their files.
+func archives(t *testing.T) map[string]*txtar.Archive {
+	t.Helper()
 	files, err := filepath.Glob(filepath.Join(scripts, "*.txtar"))
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts", err)
 	}
+	all := make(map[string]*txtar.Archive)
 	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
+		if all[file], err = txtar.ParseFile(file); err != nil {
 			t.Fatal(err)
 		}
+	}
+	return all
+}
+
+// TestScriptsMeetNowhere finds scripts that start a program with the default
+// base-dir, which they would share with others and with an installation.
+func TestScriptsMeetNowhere(t *testing.T) {
+	starts := regexp.MustCompile(`(?m)^start \S+ haproxystats-`)
+	own := regexp.MustCompile(`(?m)^(base-dir|status-socket) *=`)
+	started := 0
+	for file, a := range archives(t) {
+		if !starts.Match(a.Comment) {
+			continue
+		}
+		started++
+		if !slices.ContainsFunc(a.Files, func(f txtar.File) bool { return own.Match(f.Data) }) {
+			t.Errorf("%s starts a program and sets no base-dir", file)
+		}
+	}
+	if started == 0 {
+		t.Error("no script starts a program")
+	}
+}
+
+// TestEveryOptionHasAScript finds options that no configuration of a script
+// sets.
+func TestEveryOptionHasAScript(t *testing.T) {
+	set := make(map[string]bool) // "section" and "section option"
+	for _, archive := range archives(t) {
 		for _, f := range archive.Files {
 			if !strings.HasSuffix(f.Name, ".conf") {
 				continue
