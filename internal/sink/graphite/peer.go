@@ -73,6 +73,21 @@ func (p *peer) send(ctx context.Context, content func(io.Writer) error) error {
 		l.abort()
 		return err
 	}
+	if err := p.settle(ctx, l); err != nil {
+		return err
+	}
+	if p.confirm == Drain && stop() {
+		p.keep(l)
+	} else {
+		l.close()
+	}
+	return nil
+}
+
+// settle waits until the peer has confirmed all that was sent over l, which it
+// aborts where that fails.
+func (p *peer) settle(ctx context.Context, l *link) error {
+	var err error
 	if p.confirm == Drain {
 		err = l.drain(ctx, p.patience(), p.connectTimeout)
 	} else {
@@ -81,11 +96,6 @@ func (p *peer) send(ctx context.Context, content func(io.Writer) error) error {
 	if err != nil {
 		l.abort()
 		return p.explain("confirm with", cause(ctx, err))
-	}
-	if p.confirm == Drain && stop() {
-		p.keep(l)
-	} else {
-		l.close()
 	}
 	return nil
 }

@@ -41,14 +41,7 @@ func (p *peer) probe(ctx context.Context) (found Probe) {
 	stop := l.lend(ctx)
 	defer stop()
 	start = time.Now()
-	if p.confirm == Drain {
-		err = l.drain(ctx, p.patience(), p.connectTimeout)
-	} else {
-		err = l.halfClose(ctx, p.patience())
-	}
-	if err != nil {
-		l.abort()
-		found.Err = p.explain("confirm with", cause(ctx, err))
+	if found.Err = p.settle(ctx, l); found.Err != nil {
 		return found
 	}
 	l.close()
