@@ -66,6 +66,38 @@ func TestPatternEngine(t *testing.T) {
 	}
 }
 
+// TestPatternSets: both engines read a set as Python does, wherever a hyphen or a
+// surrogate stands in it.
+func TestPatternSets(t *testing.T) {
+	for _, c := range []struct {
+		pattern string
+		in, out []string
+	}{
+		{`^[!\-z]$`, []string{"!", "-", "z"}, []string{"b", "_", "."}},
+		{`^[!z-]$`, []string{"!", "-", "z"}, []string{"b", "_", "."}},
+		{`^[+--]$`, []string{"+", ",", "-"}, []string{"*", "."}},
+		{`^[--/]$`, []string{"-", ".", "/"}, []string{",", "0"}},
+		{`^[^!\-z]$`, []string{"b", "_", "\U0010FFFF"}, []string{"!", "-", "z"}},
+		{`^[\ud800-\uffff]$`, []string{"\ue000", "\uffff"}, []string{"é", "b"}},
+		{`^[^\udfff]$`, []string{"\ud7ff", "\ue000", "b"}, nil},
+	} {
+		p, err := Compile(c.pattern)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for want, names := range map[bool][]string{true: c.in, false: c.out} {
+			for _, name := range names {
+				got := p.Match(name)
+				other, err := p.backtracking.MatchString(name)
+				if got != want || other != want || err != nil {
+					t.Errorf("pattern %q on %q: %v, by backtracking %v, %v, want %v", c.pattern, name, got, other, err, want)
+				}
+			}
+		}
+	}
+}
+
 func TestPatternRefused(t *testing.T) {
 	// Python takes the first two: they are bounds of ours.
 	for pattern, want := range map[string]string{
