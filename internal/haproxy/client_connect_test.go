@@ -161,6 +161,16 @@ func TestFetchEndsWithContext(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("connecting", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		client := &haproxy.Client{Dial: func(context.Context, string, string) (net.Conn, error) {
+			cancel()
+			return nil, syscall.ECONNREFUSED
+		}}
+		if err := client.Fetch(ctx, "tcp", "lb:1", io.Discard, io.Discard); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
 	t.Run("between tries", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())

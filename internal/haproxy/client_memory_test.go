@@ -20,3 +20,11 @@ func TestClientForgetsSockets(t *testing.T) {
 		t.Errorf("%d sockets are remembered", len(c.one))
 	}
 }
+
+func TestClientBuffer(t *testing.T) {
+	for limit, want := range map[int]int{0: maxBuffer, 1: 1, 1000: 1000, maxBuffer: maxBuffer, 6 << 20: maxBuffer} {
+		if got := len(*(&Client{BufferLimit: limit}).buffer()); got != want {
+			t.Errorf("limit %d: a buffer of %d bytes, want %d", limit, got, want)
+		}
+	}
+}

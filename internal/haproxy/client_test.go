@@ -238,6 +238,37 @@ func TestFetchTextInPieces(t *testing.T) {
 	}
 }
 
+// babbling returns a dialer to a socket that says x until nobody listens, and
+// counts how often.
+func babbling(said *atomic.Int64) func(context.Context, string, string) (net.Conn, error) {
+	return func(context.Context, string, string) (net.Conn, error) {
+		here, there := net.Pipe()
+		go func() {
+			defer there.Close()
+			_, err := there.Read(make([]byte, 100))
+			for err == nil && said.Load() < 1<<16 {
+				_, err = there.Write([]byte("x"))
+				said.Add(1)
+			}
+		}()
+		return here, nil
+	}
+}
+
+// TestTextWithoutEnd: of a line that never ends no more is read than is told.
+func TestTextWithoutEnd(t *testing.T) {
+	var said atomic.Int64
+	client := &haproxy.Client{Dial: babbling(&said)}
+	err := client.Fetch(t.Context(), "unix", "a", io.Discard, io.Discard)
+	if text, ok := errors.AsType[*haproxy.TextError](err); !ok || text.Text != strings.Repeat("x", 200) || said.Load() > 300 {
+		t.Errorf("%v, after %d bytes", err, said.Load())
+	}
+	said.Store(0)
+	if _, err := client.Level(t.Context(), "unix", "a"); !errors.Is(err, haproxy.ErrLevel) || said.Load() > 5000 {
+		t.Errorf("%v, after %d bytes", err, said.Load())
+	}
+}
+
 // TestFetchLongestReply: a reply may be as long as is allowed, and no longer.
 func TestFetchLongestReply(t *testing.T) {
 	longest := max(len(rich(t).Info), len(rich(t).Stat))
