@@ -158,6 +158,26 @@ func TestUsedAggregatorIsAsGoodAsNew(t *testing.T) {
 	})
 }
 
+func TestRowsAreCounted(t *testing.T) {
+	fsys := files(map[string]string{
+		"a_stat": "# pxname,svname,type,scur,\nf,FRONTEND,0,1,\nb,s1,2,1,\nb,s2,2,1,\nb,s2,2,1,\nb,BACKEND,1,1,\nb,BACKEND,7,1,\nl,sock,3,1,",
+		"b_stat": "# pxname,svname,type,scur,\nb,BACKEND,1,1,\nx,BACKEND,1,1,",
+	})
+	a := New(Options{ExcludeBackends: []string{"x"}})
+	for range 2 { // each snapshot begins at 0
+		a.Reset()
+		var r snapshot.Reader
+		if _, err := r.Read(fsys, a); err != nil {
+			t.Fatal(err)
+		}
+		for typ, want := range []int{1, 3, 3, 0} {
+			if got := a.Rows(haproxy.RowType(typ)); got != want {
+				t.Errorf("%d rows of type %d, want %d", got, typ, want)
+			}
+		}
+	}
+}
+
 func TestCollisionsAreToldOnce(t *testing.T) {
 	fsys := files(map[string]string{
 		"a_stat": "# pxname,svname,type,scur,\na.b,FRONTEND,0,1,\na_b,FRONTEND,0,2,\nx,s.1,2,1,\nx,s_1,2,1,\ny,FRONTEND,0,1,\ny,other,0,1,",
