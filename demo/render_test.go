@@ -113,6 +113,8 @@ func TestFormats(t *testing.T) {
 		{size(2.5e9), "2.5 GB"},
 		{size(2.5e12), "2.5 TB"},
 		{clock(62 * time.Second), "1:02"},
+		{clock(3599 * time.Second), "59:59"},
+		{clock(3600 * time.Second), "1:00:00"},
 		{clock(3723 * time.Second), "1:02:03"},
 		{cut("abc", 3), "abc"},
 		{cut("äbcd", 3), "äb…"},
