@@ -49,6 +49,7 @@ func TestCompare(t *testing.T) {
 		"a wrong value":                {text: strings.Replace(all, first[1], strings.Replace(first[1], " ", " 9", 1), 1), accepted: []int64{100, 101}, want: Finding{Invented: 1}},
 		"a round under two times":      {text: strings.Join(arrival(src, 100, 1), "") + strings.Join(arrival(src, 101, 1), ""), accepted: []int64{100, 101}, want: Finding{Invented: 2}},
 		"a round that has not been":    {text: strings.Join(arrival(src, 100, 6), ""), accepted: []int64{100}, want: Finding{Invented: 2}},
+		"a round before the first":     {text: strings.Join(arrival(src, 100, 0), ""), accepted: []int64{100}, want: Finding{Invented: 2}},
 		"lines of different snapshots": {text: strings.Join(first[:30], "") + strings.Join(arrival(src, 100, 3)[30:], ""), accepted: []int64{100}, want: Finding{Invented: len(first) - 1 - 30 - src.Shape.Backends}},
 	} {
 		b := NewBook(src)
@@ -63,6 +64,22 @@ func TestCompare(t *testing.T) {
 		if got.Bad() != (test.want.Lost+test.want.Incomplete+test.want.Invented > 0) {
 			t.Errorf("%s: bad %v", name, got.Bad())
 		}
+	}
+}
+
+// TestWhole: a snapshot is whole with its last line, not before.
+func TestWhole(t *testing.T) {
+	src := NewSource(Shape{})
+	b := NewBook(src)
+	lines := arrival(src, 100, 1)[:src.Paths()]
+	for i, line := range lines {
+		if b.Whole(100) {
+			t.Fatalf("whole with %d of %d lines", i, len(lines))
+		}
+		b.Add([]byte(line))
+	}
+	if !b.Whole(100) || b.Whole(100, 101) {
+		t.Errorf("whole: %v, with another: %v", b.Whole(100), b.Whole(100, 101))
 	}
 }
 
