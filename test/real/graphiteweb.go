@@ -78,6 +78,3 @@ func StartGraphiteWeb(ctx context.Context, c GraphiteWebConfig) (*GraphiteWeb, e
 		return &GraphiteWeb{Process: p, URL: "http://" + addr}, nil
 	})
 }
-
-// Stop ends Graphite-web.
-func (g *GraphiteWeb) Stop() error { return g.Process.Stop() }
