@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"encoding/csv"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -21,6 +22,9 @@ func FuzzStat(f *testing.F) {
 		f.Add(test.reply, all, uint8(i), uint8(3))
 		f.Add(test.reply, all<<2, uint8(0), uint8(i))
 	}
+	// In CSV the header goes on to the last line, with as many columns.
+	f.Add("# pxname,svname,\"a,b\nw,FRONTEND,1,2\n\",d\n", all, uint8(0), uint8(0))
+	f.Add("# pxname,svname"+strings.Repeat(",c", maxColumns)+"\nw,FRONTEND"+strings.Repeat(",1", maxColumns)+"\n", all, uint8(0), uint8(0))
 	f.Fuzz(func(t *testing.T, reply string, mask uint64, size, other uint8) {
 		sel := maskedSelection(mask)
 		want := refer(reply, sel)
@@ -33,7 +37,7 @@ func FuzzStat(f *testing.F) {
 				t.Fatal(diff)
 			}
 		}
-		if rows, ok := csvRows(reply, sel); ok {
+		if rows, ok := csvRows(reply, sel); ok && want.Err == nil {
 			want.Rows, want.Skipped = rows, 0
 			got := scanStat(t, &s, strings.NewReader(reply), sel)
 			got.Skipped = 0 // which encoding/csv has no word for
@@ -77,8 +81,8 @@ func csvRows(reply string, sel selection) (rows []scanned, ok bool) {
 		return nil, false
 	}
 	columns := strings.Split(strings.SplitN(reply, "\n", 2)[0], ",")
-	if len(columns) != len(records[0]) {
-		return nil, false // quotes in the header
+	if !slices.Equal(columns, records[0]) {
+		return nil, false // quotes in the header, which HAProxy never writes
 	}
 	index := func(name string) int {
 		for i, c := range columns {
