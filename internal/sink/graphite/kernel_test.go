@@ -48,22 +48,27 @@ func TestVanishedPeersAreNoticed(t *testing.T) {
 	}
 }
 
-func TestUnreadDataIsSeen(t *testing.T) {
-	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+// connected returns both ends of a connection, which are closed with the test.
+func connected(t *testing.T, network, address string) (conn, peer net.Conn) {
+	t.Helper()
+	l, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	conn, err := net.Dial("unix", l.Addr().String())
-	if err != nil {
+	if conn, err = net.Dial(network, l.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	peer, err := l.Accept()
-	if err != nil {
+	t.Cleanup(func() { conn.Close() })
+	if peer, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
-	defer peer.Close()
+	t.Cleanup(func() { peer.Close() })
+	return conn, peer
+}
+
+func TestUnreadDataIsSeen(t *testing.T) {
+	conn, peer := connected(t, "unix", filepath.Join(t.TempDir(), "s"))
 	if err := unread(conn); err != nil {
 		t.Errorf("before anything was sent: %v", err)
 	}
@@ -83,20 +88,7 @@ func TestUnreadDataIsSeen(t *testing.T) {
 
 // TestAbortIsNoEnd: a peer that has got a part of a line must not take it for one.
 func TestAbortIsNoEnd(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	conn, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	peer, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer peer.Close()
+	conn, peer := connected(t, "tcp", "127.0.0.1:0")
 	if _, err := conn.Write([]byte("a.b 1 17953")); err != nil {
 		t.Fatal(err)
 	}
@@ -107,20 +99,7 @@ func TestAbortIsNoEnd(t *testing.T) {
 }
 
 func TestPeek(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	conn, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	peer, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn, peer := connected(t, "tcp", "127.0.0.1:0")
 	if _, _, err := peek(conn); !errors.Is(err, errNothing) {
 		t.Errorf("of nothing: %v", err)
 	}
