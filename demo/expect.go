@@ -108,7 +108,7 @@ type audit struct {
 // expect sets what snapshots later than the time must have.
 func (a *audit) expect(want paths, epoch int64) { a.want, a.after = want, epoch }
 
-// pending tells whether a snapshot is awaited.
+// pending reports whether a snapshot is awaited.
 func (a *audit) pending() bool { return a.want != nil }
 
 // check compares a snapshot if it is the awaited one.

@@ -3,7 +3,7 @@
 // a small Graphite receiver, and what arrives there as a live table.
 //
 // It ends by Ctrl-C or after DEMO_SECONDS and leaves nothing behind. Its exit
-// status says whether every metric that the instances themselves account for
+// status reports whether every metric that the instances themselves account for
 // has arrived.
 package main
 

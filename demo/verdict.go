@@ -20,7 +20,7 @@ const listed = 50
 // summaryWidth fits a mail.
 const summaryWidth = 80
 
-// ok tells whether every expected metric arrived.
+// ok reports whether every expected metric arrived.
 func (v verdict) ok() bool {
 	return v.view.checked > 0 && len(v.missing) == 0 && len(v.badLines) == 0
 }

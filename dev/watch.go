@@ -95,7 +95,7 @@ func (s *watcher) run() {
 	}
 }
 
-// matters tells whether an event may change the programs or what they do.
+// matters reports whether an event may change the programs or what they do.
 func (s *watcher) matters(e fsnotify.Event) bool {
 	if e.Op == fsnotify.Chmod {
 		return false

@@ -15,7 +15,7 @@ type selection struct {
 	classic bool
 }
 
-// wants tells whether a field is a metric here. Of a field that no version of
+// wants reports whether a field is a metric here. Of a field that no version of
 // HAProxy has shown yet nothing is known but its name: it is summed.
 func (s selection) wants(name string) bool {
 	if s.only != nil {
@@ -31,11 +31,11 @@ func (s selection) wants(name string) bool {
 	return f.Combine != haproxy.Never && (f.In|f.Classic)&s.scope != 0
 }
 
-// passable tells whether an unknown column can be a metric: the last column of
+// passable reports whether an unknown column can be a metric: the last column of
 // every reply has no name, and one named "-" stands between the modules'.
 func passable(name string) bool { return name != "" && name != "-" }
 
-// isClassic tells whether a missing value of the field counts as 0.
+// isClassic reports whether a missing value of the field counts as 0.
 func (s selection) isClassic(name string) bool {
 	f, ok := haproxy.LookupStat(name)
 	return ok && f.Classic&s.scope != 0

@@ -114,7 +114,7 @@ func (d *daemon) columns(opt Options) []metric.Column {
 	return append(columns, derivedColumns(opt)...)
 }
 
-// wantsInfo tells whether a field of `show info` is a metric. One that no
+// wantsInfo reports whether a field of `show info` is a metric. One that no
 // version of HAProxy has shown yet is summed.
 func wantsInfo(field string, classic bool) bool {
 	f, known := haproxy.LookupInfo(field)

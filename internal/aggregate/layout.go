@@ -70,7 +70,7 @@ func newLayout(s selection, t *metric.Table, header []string) layout {
 	return l
 }
 
-// ofActive tells whether the field is a mean over rows with connections.
+// ofActive reports whether the field is a mean over rows with connections.
 func ofActive(name string) bool {
 	f, _ := haproxy.LookupStat(name)
 	return f.Combine == haproxy.MeanOfActive
@@ -98,7 +98,7 @@ func (l *layout) prepare(row *haproxy.Row) (active bool) {
 	return active
 }
 
-// active tells whether the row has taken connections.
+// active reports whether the row has taken connections.
 func (l *layout) active(row *haproxy.Row) bool {
 	if l.lbtot < 0 {
 		return false

@@ -42,7 +42,7 @@ func newRegistry() registry { return registry{byName: make(map[name]*entry)} }
 // slack is how many stale names are always borne with.
 const slack = 1024
 
-// mostlyStale tells whether most of the names have not been seen since reset.
+// mostlyStale reports whether most of the names have not been seen since reset.
 func (r *registry) mostlyStale() bool { return len(r.byName) > 2*r.used+slack }
 
 func (r *registry) reset() {

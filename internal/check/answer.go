@@ -80,7 +80,7 @@ func (i Installation) unseen(path string, err error) finding {
 	return finding{status: nagios.Unknown, text: text}
 }
 
-// look tells whether a program runs that does not answer, by the lock that it
+// look reports whether a program runs that does not answer, by the lock that it
 // would hold. The finding is for when it hangs, does not run, or can't be seen.
 func (i Installation) look(p program, a answer) (spool.Holder, *finding) {
 	if a.hangs {

@@ -98,7 +98,7 @@ func priority(l slog.Level) int {
 	return 7
 }
 
-// isJournal tells whether w is the stream to the journal that systemd made for
+// isJournal reports whether w is the stream to the journal that systemd made for
 // this program, which it names by device and inode in JOURNAL_STREAM.
 func isJournal(w io.Writer, stream string) bool {
 	f, ok := w.(*os.File)

@@ -37,7 +37,7 @@ func newProgress(w io.Writer, total int) *progress {
 	return p
 }
 
-// isTerminal tells whether somebody looks at what is written.
+// isTerminal reports whether somebody looks at what is written.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {

@@ -194,7 +194,7 @@ func (r *running) signal(s syscall.Signal) {
 	}
 }
 
-// goesOn says whether the program has not ended after so long.
+// goesOn reports whether the program has not ended after so long.
 func (r *running) goesOn(d time.Duration) bool {
 	select {
 	case err := <-r.ended:

@@ -52,7 +52,7 @@ func lookupSection(name string) (Section, bool) {
 	return sections[i], true
 }
 
-// usedBy tells whether a bad value in the section stops the program.
+// usedBy reports whether a bad value in the section stops the program.
 func (s Section) usedBy(p Program) bool { return slices.Contains(s.Programs, p) }
 
 // Option describes one option.

@@ -30,13 +30,13 @@ func lines(text string) []line {
 	return found
 }
 
-// added tells whether ours may print the line where the original has none.
+// added reports whether ours may print the line where the original has none.
 func (l line) added() bool {
 	o, ok := lookupOption(strings.Trim(l.section, "[]"), l.name)
 	return ok && o.New || l.section == "[local-store]" && l.name == "dir"
 }
 
-// followsBase tells whether the line is a directory that follows base-dir in
+// followsBase reports whether the line is a directory that follows base-dir in
 // ours, where it is not set.
 func (l line) followsBase() bool {
 	o, ok := lookupOption(strings.Trim(l.section, "[]"), l.name)

@@ -109,7 +109,7 @@ func (l *loader) group(section string, o ini.Option) (Group, bool) {
 	return Group{Section: section, Name: o.Name, Pattern: pattern, Pos: o.Pos}, true
 }
 
-// isInherited tells whether haproxystats 0.5 takes the name for one that comes
+// isInherited reports whether haproxystats 0.5 takes the name for one that comes
 // from [DEFAULT]. Its own options of today there do not count.
 func (l *loader) isInherited(name string) bool {
 	return slices.ContainsFunc(l.doc.Defaults().Options, func(o ini.Option) bool {

@@ -67,7 +67,7 @@ func (l *loader) lookAtDefault(o ini.Option) {
 	l.warn(p)
 }
 
-// inherits tells whether what [DEFAULT] sets goes before the option's own default:
+// inherits reports whether what [DEFAULT] sets goes before the option's own default:
 // a section that a file opens gets its defaults last.
 func inherits(o Option) bool {
 	s, _ := lookupSection(o.Section)

@@ -46,7 +46,7 @@ func TestValuesLikePython(t *testing.T) {
 	}
 }
 
-// fitsInt tells whether Python has an int that is one of Go too.
+// fitsInt reports whether Python has an int that is one of Go too.
 func fitsInt(text *string) bool {
 	if text == nil {
 		return false

@@ -120,7 +120,7 @@ func (d *denial) text(u User) string {
 	return text
 }
 
-// group tells whether being in the file's group would help.
+// group reports whether being in the file's group would help.
 func (d *denial) group(u User) bool {
 	return d.file.GID != 0 && !u.in(d.file.GID) && int(d.file.UID) != u.UID && d.file.Mode>>3&d.want == d.want
 }

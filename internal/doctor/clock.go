@@ -7,7 +7,7 @@ import (
 
 // Clock is what is known of the host's clock.
 type Clock interface {
-	// Synchronised tells whether the kernel takes its clock for right.
+	// Synchronised reports whether the kernel takes its clock for right.
 	Synchronised() (bool, error)
 }
 

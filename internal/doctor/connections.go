@@ -87,7 +87,7 @@ func connections(root fs.FS, path, real string) (to traffic, err error) {
 	return to, lines.Err()
 }
 
-// ofSocket tells whether a name in the kernel's list is that of the socket.
+// ofSocket reports whether a name in the kernel's list is that of the socket.
 // HAProxy binds it by another one, path.<pid>.tmp, and renames the file.
 func ofSocket(name, path string) bool {
 	rest, ok := strings.CutPrefix(name, path)

@@ -84,7 +84,7 @@ func (s *session) connect(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// over tells whether ctx has ended, or is about to: the deadline of a context
+// over reports whether ctx has ended, or is about to: the deadline of a context
 // derived from it may come first.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()

@@ -13,10 +13,10 @@ import (
 // trouble is a condition that is logged when it begins and when it ends.
 type trouble struct{ on atomic.Bool }
 
-// begin says whether the trouble is new.
+// begin reports whether the trouble is new.
 func (t *trouble) begin() bool { return t.on.CompareAndSwap(false, true) }
 
-// end says whether there was trouble.
+// end reports whether there was trouble.
 func (t *trouble) end() bool { return t.on.CompareAndSwap(true, false) }
 
 // sink is a sink and how it fares.

@@ -39,7 +39,7 @@ func (l *ledger) has(name string, sink int) bool {
 	return l.snapshots[name][sink]
 }
 
-// all says whether the snapshot was delivered before, to all of so many sinks.
+// all reports whether the snapshot was delivered before, to all of so many sinks.
 func (l *ledger) all(name string, sinks int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -81,7 +81,7 @@ func (p *progress) held() Claim {
 	return p.claim
 }
 
-// delivering tells whether the snapshot has been read, and is with the sinks or
+// delivering reports whether the snapshot has been read, and is with the sinks or
 // on its way out.
 func (p *progress) delivering() bool {
 	p.mu.Lock()

@@ -121,7 +121,7 @@ func (w *worker) aggregate(c Claim) (*metric.Batch, error) {
 	return b, err
 }
 
-// exhausted says whether err is for want of a resource of the process or the
+// exhausted reports whether err is for want of a resource of the process or the
 // machine, so that no snapshot is to blame.
 func exhausted(err error) bool {
 	return slices.ContainsFunc([]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM},

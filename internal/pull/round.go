@@ -88,7 +88,7 @@ func skipped(why, err error, waiting int) Result {
 	return Result{Outcome: Skipped, Cause: why, Waiting: waiting}
 }
 
-// keeps says whether a round in which so many sockets have failed is handed over.
+// keeps reports whether a round in which so many sockets have failed is handed over.
 // One that was cut short by the end of the program is not: most of its sockets
 // have not failed.
 func (p *Puller) keeps(ctx context.Context, failed, sockets int) bool {

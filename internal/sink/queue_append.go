@@ -71,7 +71,7 @@ func (q *Queue) refuse(name string) {
 	q.discard(name)
 }
 
-// displaced tells whether somebody has removed the directory.
+// displaced reports whether somebody has removed the directory.
 func (q *Queue) displaced() bool {
 	now, err := os.Lstat(q.opt.Dir)
 	if err != nil {

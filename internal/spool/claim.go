@@ -61,7 +61,7 @@ func (w waiting) until(ctx context.Context) {
 	}
 }
 
-// scanWanted says whether only a listing can tell what comes next. While
+// scanWanted reports whether only a listing can tell what comes next. While
 // there are more entries than ready holds, an event is no reason for one: what
 // arrives is nearly always younger than those.
 func (r *Reader) scanWanted() bool {
@@ -124,7 +124,7 @@ func (r *Reader) next() (*attempt, waiting, error) {
 	return best, w, nil
 }
 
-// suspectInHand says whether an entry that was in hand when a program ended is in
+// suspectInHand reports whether an entry that was in hand when a program ended is in
 // hand now. They are claimed one at a time: whichever ends the program next, the
 // others are not suspected once more.
 func (r *Reader) suspectInHand() bool {
@@ -178,7 +178,7 @@ func (r *Reader) hand(e *Entry) *Entry {
 	return e
 }
 
-// exhausted says whether err is for want of a resource of the process or the
+// exhausted reports whether err is for want of a resource of the process or the
 // machine, so that no entry is to blame.
 func exhausted(err error) bool {
 	return slices.ContainsFunc([]error{unix.EMFILE, unix.ENFILE, unix.ENOMEM},

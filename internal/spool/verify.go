@@ -64,7 +64,7 @@ func (f *entryFS) checkFiles(known map[string]File) error {
 	return nil
 }
 
-// hidden says whether a name is none of the entry's files, but our own or for
+// hidden reports whether a name is none of the entry's files, but our own or for
 // nobody.
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 

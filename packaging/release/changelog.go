@@ -66,7 +66,7 @@ func (c changelog) check(v version) error {
 	return errors.Join(errs...)
 }
 
-// empty tells whether there is nothing but headings.
+// empty reports whether there is nothing but headings.
 func (c changelog) empty() bool {
 	for line := range strings.Lines(c.notes) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {

@@ -143,7 +143,7 @@ func (r grafanaRule) firing(ctx context.Context, g *stage.Graphite, target strin
 	return firing, all, nil
 }
 
-// fires tells whether numbers are beyond the threshold. What is nothing never
+// fires reports whether numbers are beyond the threshold. What is nothing never
 // is.
 func (r grafanaRule) fires(values []float64) bool {
 	reduced := math.NaN()

@@ -25,7 +25,7 @@ type mortal struct {
 
 var errDead = errors.New("the program is dead")
 
-// act tells whether the program lives to do something.
+// act reports whether the program lives to do something.
 func (m *mortal) act() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -178,7 +178,7 @@ func TestTrapsForProcess(t *testing.T) {
 	})
 }
 
-// givenUp tells whether a snapshot was given up.
+// givenUp reports whether a snapshot was given up.
 func givenUp(s *harness.Site, epoch int64) bool {
 	info, err := os.Lstat(s.Path("base", "incoming.corrupt", epochName(epoch)))
 	return err == nil && info.IsDir()

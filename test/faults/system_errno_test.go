@@ -40,7 +40,7 @@ func inject(s *harness.Site, p *harness.Program, calls, errno string) (stop func
 	}
 }
 
-// traced tells whether all threads of a program are traced.
+// traced reports whether all threads of a program are traced.
 func traced(s *harness.Site, p *harness.Program) bool {
 	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.Pid()))
 	s.Must(err)

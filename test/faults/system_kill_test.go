@@ -62,13 +62,13 @@ func untilKilled(s *harness.Site, p *harness.Program, through func() bool) (kill
 // one has Go use one thread for its own code.
 var one = []string{"GOMAXPROCS=1"}
 
-// empty tells whether a directory is there and holds nothing.
+// empty reports whether a directory is there and holds nothing.
 func empty(dir string) bool {
 	entries, err := os.ReadDir(dir)
 	return err == nil && len(entries) == 0
 }
 
-// holds tells whether a directory is there and holds something.
+// holds reports whether a directory is there and holds something.
 func holds(dir string) bool {
 	entries, err := os.ReadDir(dir)
 	return err == nil && len(entries) > 0

@@ -33,7 +33,7 @@ func fewEvents(s *harness.Site, start func()) {
 	start()
 }
 
-// watches tells whether a program uses inotify.
+// watches reports whether a program uses inotify.
 func watches(p *harness.Program) bool {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.Pid()))
 	for _, f := range files {

@@ -160,7 +160,7 @@ func (s *site) byTime(points []real.Point, most int) map[int64]metrics {
 	return all
 }
 
-// equal tells whether two numbers are the same, but for the last digit that
+// equal reports whether two numbers are the same, but for the last digit that
 // means and deviations are rounded to.
 func equal(a, b float64) bool { return math.Abs(a-b) <= 1e-12*math.Max(math.Abs(a), math.Abs(b)) }
 

@@ -40,7 +40,7 @@ func onFreePort[S any](port int, start func(port int) (S, error)) (S, error) {
 	return server, err
 }
 
-// reachable tells whether something accepts connections at addr.
+// reachable reports whether something accepts connections at addr.
 func reachable(ctx context.Context, addr string) error {
 	d := net.Dialer{Timeout: dialTimeout}
 	c, err := d.DialContext(ctx, "tcp", addr)

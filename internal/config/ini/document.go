@@ -25,7 +25,7 @@ type Pos struct {
 	Line int // the first is 1
 }
 
-// IsZero tells whether p is no place in a file.
+// IsZero reports whether p is no place in a file.
 func (p Pos) IsZero() bool { return p == Pos{} }
 
 // String returns "file:line", or "built-in default".

@@ -134,7 +134,7 @@ func next(s string) (t token, rest string, err error) {
 	return token{reference: true, text: optionName(name), qualified: true, section: section}, rest, nil
 }
 
-// Referenced tells whether the value of any option refers to this one, so that
+// Referenced reports whether the value of any option refers to this one, so that
 // it serves as a variable.
 func (d *Document) Referenced(section, name string) bool {
 	for _, s := range append([]*Section{d.Defaults()}, d.sections...) {
@@ -147,7 +147,7 @@ func (d *Document) Referenced(section, name string) bool {
 	return false
 }
 
-// refers tells whether a value written in one section takes the value of an
+// refers reports whether a value written in one section takes the value of an
 // option of another. A value of [Default] is expanded in whatever section shows
 // it, and an option of [Default] is seen from all.
 func refers(from, raw, section, name string) bool {

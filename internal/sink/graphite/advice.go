@@ -90,7 +90,7 @@ func adviceOnTLS(err error) string {
 	return "its versions and ciphers may be too old, or it wants a client certificate: check its log"
 }
 
-// isAlert tells whether the peer has ended TLS with a reason.
+// isAlert reports whether the peer has ended TLS with a reason.
 func isAlert(err error) bool {
 	var fault *net.OpError
 	return errors.As(err, &fault) && fault.Op == "remote error"

@@ -2,7 +2,7 @@ package graphite
 
 import "haproxystats/internal/sink"
 
-// Health tells whether the server answers, as far as has been tried.
+// Health reports whether the server answers, as far as has been tried.
 func (s *Sink) Health() sink.Health {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -188,7 +188,7 @@ func (e *peerError) Error() string {
 
 func (e *peerError) Unwrap() error { return e.err }
 
-// isPeers tells whether another server may do better.
+// isPeers reports whether another server may do better.
 func isPeers(err error) bool {
 	var fault *peerError
 	return errors.As(err, &fault)

@@ -265,7 +265,7 @@ func awaitEither(ctx context.Context, t *testing.T, a, b *receiver, line string)
 	}
 }
 
-// has tells whether the line has been read; if not, changed is closed when
+// has reports whether the line has been read; if not, changed is closed when
 // another one is.
 func (r *receiver) has(line string) (there bool, changed <-chan struct{}) {
 	r.mu.Lock()

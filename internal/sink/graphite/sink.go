@@ -89,7 +89,7 @@ type Sink struct {
 	stats      Stats
 }
 
-// state says whether the server answers.
+// state reports whether the server answers.
 type state struct {
 	failures int       // in a row; 0 while it is up
 	since    time.Time // of the first of them
@@ -156,7 +156,7 @@ func (s *Sink) Deliver(ctx context.Context, b *metric.Batch) error {
 	return nil
 }
 
-// ready tells whether a fresh batch may go to the server at once.
+// ready reports whether a fresh batch may go to the server at once.
 func (s *Sink) ready() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -187,7 +187,7 @@ func (c *credentials) reload() error {
 	return nil
 }
 
-// changed tells whether a file is another one than was read.
+// changed reports whether a file is another one than was read.
 func (c *credentials) changed() bool {
 	for i, file := range c.options.files() {
 		info, err := os.Stat(file)

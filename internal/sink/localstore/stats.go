@@ -20,7 +20,7 @@ func (s *Sink) Stats() Stats {
 	return s.stats
 }
 
-// Health tells whether batches can be written. It doesn't wait for one that is
+// Health reports whether batches can be written. It doesn't wait for one that is
 // being written.
 func (s *Sink) Health() sink.Health {
 	s.counting.Lock()

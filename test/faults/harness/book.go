@@ -125,7 +125,7 @@ func (b *Book) Lines() int64 {
 	return b.lines
 }
 
-// Whole tells whether all paths of all these times have arrived.
+// Whole reports whether all paths of all these times have arrived.
 func (b *Book) Whole(times ...int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -192,7 +192,7 @@ func (f Finding) String() string {
 		f.Snapshots, f.Lost, f.Incomplete, f.Invented, f.Repeats)
 }
 
-// Bad tells whether anything is wrong but repeats.
+// Bad reports whether anything is wrong but repeats.
 func (f Finding) Bad() bool { return f.Lost+f.Incomplete+f.Invented > 0 }
 
 // Compare compares what arrived with the times that were accepted. Rounds says

@@ -167,7 +167,7 @@ func (l *Ledger) WaitEmpty() {
 	l.wait("its end", func() bool { return len(l.here) == 0 })
 }
 
-// holds tells whether any of these snapshots is still in the queue.
+// holds reports whether any of these snapshots is still in the queue.
 func (l *Ledger) holds(epochs []int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

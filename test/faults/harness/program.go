@@ -157,7 +157,7 @@ func (p *Program) Freeze() {
 // Thaw lets the program go on.
 func (p *Program) Thaw() { p.site.Must(p.Signal(syscall.SIGCONT)) }
 
-// Ended tells whether the program has ended.
+// Ended reports whether the program has ended.
 func (p *Program) Ended() bool {
 	select {
 	case <-p.Done():
@@ -200,7 +200,7 @@ func (p *Program) WaitEnd(why string, since time.Time) time.Duration {
 	return time.Since(since)
 }
 
-// Says tells whether the program has logged a line with all the parts, within
+// Says reports whether the program has logged a line with all the parts, within
 // its last 64 KiB.
 func (p *Program) Says(parts ...string) bool { return len(p.Lines(parts...)) > 0 }
 

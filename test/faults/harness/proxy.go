@@ -70,7 +70,7 @@ func pass(in *intake, to string) {
 	}
 }
 
-// refused tells whether the other end has refused something that was sent.
+// refused reports whether the other end has refused something that was sent.
 func refused(c *net.TCPConn) bool {
 	raw, err := c.SyscallConn()
 	if err != nil {

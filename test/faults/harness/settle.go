@@ -99,7 +99,7 @@ func (s *Site) judge(sink string, f Finding, repeats int) {
 	}
 }
 
-// beyond tells whether anything is wrong, or repeated more often than is allowed.
+// beyond reports whether anything is wrong, or repeated more often than is allowed.
 func (f Finding) beyond(repeats int) bool { return f.Bad() || f.Repeats > repeats }
 
 // fresh has a fresh snapshot handed over, and returns how long it took to

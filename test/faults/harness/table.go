@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Full tells whether the full number of injections is wanted.
+// Full reports whether the full number of injections is wanted.
 func Full() bool { return os.Getenv("FAULTS") == "full" }
 
 // Count returns the number of injections that is wanted.
