@@ -90,34 +90,92 @@ func room(importPath string) (string, bool) {
 }
 
 func isOutside(room string) bool {
-	return slices.ContainsFunc(outside, func(o string) bool { return room == o || strings.HasPrefix(room, o+"/") })
+	return slices.ContainsFunc(outside, func(o string) bool { return below(room, o) })
 }
 
-func TestImportsFollowThePlan(t *testing.T) {
-	allowed := plan(t)
-	seen := map[string]bool{}
+// imports returns what each package imports of ours, generators and sinktest
+// excepted.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	found := make(map[string][]string)
 	for _, p := range list(t, "./cmd/...", "./internal/...") {
 		from, ours := room(p.ImportPath)
 		generator := p.Name == "main" && strings.HasPrefix(from, "internal/")
 		if !ours || generator || from == "internal/sink/sinktest" {
 			continue
 		}
-		seen[from] = true
+		found[from] = nil
+		for _, i := range p.Imports {
+			if to, ours := room(i); ours {
+				found[from] = append(found[from], to)
+			}
+		}
+	}
+	return found
+}
+
+// TestImportsFollowThePlan compares both ways: an import needs a permission, and
+// a permission that no import uses is out of date.
+func TestImportsFollowThePlan(t *testing.T) {
+	allowed, found := plan(t), imports(t)
+	for from, imported := range found {
 		may, planned := allowed[from]
 		if !planned {
-			t.Errorf("%s is not on the plan", from)
+			t.Errorf("%s is not in the table of docs/architecture.md: add a row", from)
 			continue
 		}
-		for _, i := range p.Imports {
-			to, ours := room(i)
-			if ours && !slices.Contains(may, to) && !slices.Contains(may, "*") {
-				t.Errorf("%s must not import %s", from, to)
+		if slices.Contains(may, "*") {
+			continue
+		}
+		for _, to := range imported {
+			if !slices.Contains(may, to) {
+				t.Errorf("%s imports %s, which the table of docs/architecture.md does not allow", from, to)
+			}
+		}
+		for _, to := range may {
+			if !slices.Contains(imported, to) {
+				t.Errorf("%s may import %s by the table of docs/architecture.md, and does not: remove the permission", from, to)
 			}
 		}
 	}
 	for from := range allowed {
-		if !seen[from] {
-			t.Errorf("%s is on the plan and does not exist", from)
+		if _, exists := found[from]; !exists {
+			t.Errorf("%s is in the table of docs/architecture.md and does not exist", from)
+		}
+	}
+}
+
+// never are imports that no row of the table may allow: from is a package, or a
+// folder with all below it, and so is to.
+var never = []struct{ from, to, reason string }{
+	{"internal/metric", "internal/haproxy", "tables are what sinks know, and sinks do not know HAProxy's protocol"},
+	{"internal/sink", "internal/process", "a sink takes batches and does not know who brings them"},
+	{"internal/sink", "internal/spool", "a sink's durable half is its own queue, so that one that is down stops no other"},
+	{"internal/encode", "internal/sink", "an encoder is a pure function from a batch to bytes, whatever takes them"},
+	{"internal/pull", "internal/sink", "pulling must never wait for delivering"},
+	{"internal/pull", "internal/process", "the two programs share nothing but a directory"},
+	{"internal/process", "internal/pull", "the two programs share nothing but a directory"},
+	{"internal/process", "internal/sink", "sinks are given to the processor as an interface, so that a sink is added without it"},
+	{"internal/aggregate", "internal/sink", "data flows one way: aggregation comes before sinks"},
+	{"internal/spool", "internal/haproxy", "the spool moves files whose content it does not know"},
+	{"internal", "internal/cli", "flags and printing are the outermost layer"},
+}
+
+// below reports whether a package is the folder or is in it.
+func below(room, folder string) bool { return room == folder || strings.HasPrefix(room, folder+"/") }
+
+func TestNeverImported(t *testing.T) {
+	found := imports(t)
+	for _, n := range never {
+		for from, imported := range found {
+			if !below(from, n.from) || below(from, n.to) {
+				continue
+			}
+			for _, to := range imported {
+				if below(to, n.to) {
+					t.Errorf("%s imports %s: %s", from, to, n.reason)
+				}
+			}
 		}
 	}
 }
