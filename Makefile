@@ -12,6 +12,8 @@ PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process bin
 # Modules of their own, apart from what the programs need.
 MODULES   := packaging/image test/container
 PLUGIN    := bin/check_haproxystats
+# The packages whose tests start servers, machines or builds of everything.
+WITH_SERVERS := /(demo|dev)$$|/packaging/|/test/(dashboards|deploy|faults|integration|nagios|packages|systemd|traffic)(/|$$)
 
 .PHONY: help
 help: ## list the targets
@@ -67,6 +69,12 @@ dev: ## haproxy, a receiver and both programs, restarted when the source changes
 	@sh test/real/setup.sh haproxy
 	@$(GO) build -o bin/dev ./dev
 	@bin/dev
+
+.PHONY: quick
+quick: ## vet, build, and all tests that need no server (a minute)
+	$(GO) vet ./...
+	$(GO) build ./...
+	$(GO) test $$($(GO) list ./... | grep -vE '$(WITH_SERVERS)')
 
 .PHONY: test
 test: setup lint generated unit containers fuzz ## set up and run all tests
