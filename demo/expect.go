@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"haproxystats/internal/haproxy"
+	"haproxystats/internal/catalogue"
 	"haproxystats/test/real"
 )
 
@@ -53,8 +53,8 @@ func accounted(ctx context.Context, balancers []*real.HAProxy) (paths, error) {
 // infoMetrics returns the metrics of one process, for the keys it has.
 func infoMetrics(info map[string]string) []string {
 	var names []string
-	for _, f := range haproxy.InfoFields() {
-		if _, ok := info[f.Name]; ok && f.Classic&haproxy.Daemon != 0 {
+	for _, f := range catalogue.InfoFields() {
+		if _, ok := info[f.Name]; ok && f.Classic&catalogue.Daemon != 0 {
 			names = append(names, f.Name)
 		}
 	}
@@ -66,11 +66,11 @@ func (p paths) addRow(row real.Row) {
 	proxy, server := row["pxname"], row["svname"]
 	switch row["type"] {
 	case "0":
-		p.add(root+".frontend."+proxy, rowMetrics(row, haproxy.Frontend)...)
+		p.add(root+".frontend."+proxy, rowMetrics(row, catalogue.Frontend)...)
 	case "1":
-		p.add(root+".backend."+proxy, rowMetrics(row, haproxy.Backend)...)
+		p.add(root+".backend."+proxy, rowMetrics(row, catalogue.Backend)...)
 	case "2":
-		names := rowMetrics(row, haproxy.Server)
+		names := rowMetrics(row, catalogue.Server)
 		p.add(root+".backend."+proxy, "TotalServers")
 		p.add(root+".backend."+proxy+".server."+server, names...)
 		p.add(root+".server."+server, names...)
@@ -79,11 +79,11 @@ func (p paths) addRow(row real.Row) {
 
 // rowMetrics returns the classic metrics of a row. The mean times exist only
 // once the row has taken a connection.
-func rowMetrics(row real.Row, scope haproxy.Scopes) []string {
+func rowMetrics(row real.Row, scope catalogue.Scopes) []string {
 	idle := row["lbtot"] == "" || row["lbtot"] == "0"
 	var names []string
-	for _, f := range haproxy.StatFields() {
-		if f.Classic&scope == 0 || (f.Combine == haproxy.MeanOfActive && idle) {
+	for _, f := range catalogue.StatFields() {
+		if f.Classic&scope == 0 || (f.Combine == catalogue.MeanOfActive && idle) {
 			continue
 		}
 		names = append(names, f.Name)

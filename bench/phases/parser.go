@@ -1,6 +1,9 @@
 package phases
 
-import "haproxystats/internal/haproxy"
+import (
+	"haproxystats/internal/catalogue"
+	"haproxystats/internal/haproxy"
+)
 
 // parser is a consumer of snapshots that asks for the columns of the classic
 // metric set, as the aggregator does, and makes nothing of them.
@@ -31,14 +34,14 @@ func (p *parser) choose(s *haproxy.StatScanner) {
 		return
 	}
 	p.header = header
-	for t, scope := range map[haproxy.RowType]haproxy.Scopes{
-		haproxy.FrontendRow: haproxy.Frontend,
-		haproxy.BackendRow:  haproxy.Backend,
-		haproxy.ServerRow:   haproxy.Server,
+	for t, scope := range map[haproxy.RowType]catalogue.Scopes{
+		haproxy.FrontendRow: catalogue.Frontend,
+		haproxy.BackendRow:  catalogue.Backend,
+		haproxy.ServerRow:   catalogue.Server,
 	} {
 		var columns []int
 		for i, name := range header {
-			if f, ok := haproxy.LookupStat(name); ok && f.Classic&scope != 0 {
+			if f, ok := catalogue.LookupStat(name); ok && f.Classic&scope != 0 {
 				columns = append(columns, i)
 			}
 		}

@@ -1,6 +1,6 @@
 // Package aggregate makes metrics of a snapshot: it combines what several
 // HAProxy processes say of one frontend, backend or server, each field by its
-// rule in the catalogue of package haproxy.
+// rule in package catalogue.
 //
 // It is pure: rows in, tables out, no I/O, no clock. Equal snapshots give equal
 // batches, whatever the order of their files, and aggregating the parts of a

@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"slices"
 
-	"haproxystats/internal/haproxy"
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/metric"
 )
 
 // selection says which fields of `show stat` are metrics in one scope.
 type selection struct {
-	scope   haproxy.Scopes
+	scope   catalogue.Scopes
 	only    []string // nil: all of the metric set
 	classic bool
 }
@@ -21,14 +21,14 @@ func (s selection) wants(name string) bool {
 	if s.only != nil {
 		return slices.Contains(s.only, name)
 	}
-	f, known := haproxy.LookupStat(name)
+	f, known := catalogue.LookupStat(name)
 	switch {
 	case !known:
 		return !s.classic && passable(name)
 	case s.classic:
 		return f.Classic&s.scope != 0
 	}
-	return f.Combine != haproxy.Never && (f.In|f.Classic)&s.scope != 0
+	return f.Combine != catalogue.Never && (f.In|f.Classic)&s.scope != 0
 }
 
 // passable reports whether an unknown column can be a metric: the last column of
@@ -37,14 +37,14 @@ func passable(name string) bool { return name != "" && name != "-" }
 
 // isClassic reports whether a missing value of the field counts as 0.
 func (s selection) isClassic(name string) bool {
-	f, ok := haproxy.LookupStat(name)
+	f, ok := catalogue.LookupStat(name)
 	return ok && f.Classic&s.scope != 0
 }
 
 // initial returns the columns that are there whatever HAProxy shows.
 func (s selection) initial() []metric.Column {
 	var columns []metric.Column
-	for _, f := range haproxy.StatFields() {
+	for _, f := range catalogue.StatFields() {
 		if f.Classic&s.scope != 0 && s.wants(f.Name) {
 			columns = append(columns, statColumn(f.Name))
 		}
@@ -69,7 +69,7 @@ func (s selection) with(columns []metric.Column, header []string) []metric.Colum
 		}
 	}
 	if len(all) > len(columns) {
-		slices.SortFunc(all, compareColumns(haproxy.StatFields()))
+		slices.SortFunc(all, compareColumns(catalogue.StatFields()))
 	}
 	return all
 }
@@ -84,7 +84,7 @@ func places(columns []metric.Column) map[string]int {
 }
 
 // compareColumns orders by the place in the catalogue, then by name.
-func compareColumns(fields []haproxy.Field) func(a, b metric.Column) int {
+func compareColumns(fields []catalogue.Field) func(a, b metric.Column) int {
 	place := make(map[string]int, len(fields))
 	for i, f := range fields {
 		place[columnName(f.Name)] = i - len(fields) // before 0, that of the unknown
@@ -95,32 +95,32 @@ func compareColumns(fields []haproxy.Field) func(a, b metric.Column) int {
 }
 
 func statColumn(name string) metric.Column {
-	f, ok := haproxy.LookupStat(name)
+	f, ok := catalogue.LookupStat(name)
 	return column(name, f, ok)
 }
 
 func infoColumn(name string) metric.Column {
-	f, ok := haproxy.LookupInfo(name)
+	f, ok := catalogue.LookupInfo(name)
 	return column(name, f, ok)
 }
 
 // columnName is the last component of the path of a field.
 func columnName(field string) string { return pathName(field) }
 
-func column(name string, f haproxy.Field, known bool) metric.Column {
+func column(name string, f catalogue.Field, known bool) metric.Column {
 	c := metric.Column{Name: columnName(name)}
 	if !known {
 		c.Help = "Shown by HAProxy, and not known to this version of haproxystats"
 		return c
 	}
 	c.Unit, c.Help = f.Unit, f.Help
-	if f.Nature == haproxy.Counter {
+	if f.Nature == catalogue.Counter {
 		c.Kind = metric.Counter
 	}
 	switch f.Combine {
-	case haproxy.Mean, haproxy.MeanOfActive:
+	case catalogue.Mean, catalogue.MeanOfActive:
 		c.Combine = metric.Mean
-	case haproxy.Largest:
+	case catalogue.Largest:
 		c.Combine = metric.Max
 	}
 	return c

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"slices"
 
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/metric"
 )
@@ -110,21 +111,21 @@ func (d *daemon) columns(opt Options) []metric.Column {
 			}
 		}
 	}
-	slices.SortFunc(columns, compareColumns(haproxy.InfoFields()))
+	slices.SortFunc(columns, compareColumns(catalogue.InfoFields()))
 	return append(columns, derivedColumns(opt)...)
 }
 
 // wantsInfo reports whether a field of `show info` is a metric. One that no
 // version of HAProxy has shown yet is summed.
 func wantsInfo(field string, classic bool) bool {
-	f, known := haproxy.LookupInfo(field)
+	f, known := catalogue.LookupInfo(field)
 	switch {
 	case !known:
 		return !classic
 	case classic:
 		return f.Classic != 0
 	}
-	return f.Combine != haproxy.Never
+	return f.Combine != catalogue.Never
 }
 
 // fill adds the process's numbers to a row.

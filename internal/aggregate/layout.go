@@ -3,6 +3,7 @@ package aggregate
 import (
 	"slices"
 
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/metric"
 )
@@ -36,7 +37,7 @@ func newLayout(s selection, t *metric.Table, header []string) layout {
 		}
 		seen[name] = true
 		wanted := s.wants(name)
-		if !wanted && (name != activity || s.scope == haproxy.Frontend) {
+		if !wanted && (name != activity || s.scope == catalogue.Frontend) {
 			continue
 		}
 		at := len(l.fields)
@@ -58,7 +59,7 @@ func newLayout(s selection, t *metric.Table, header []string) layout {
 		l.slots = append(l.slots, t.Slot(column, s.isClassic(name) && !active))
 	}
 	for i, c := range t.Columns() {
-		f, known := haproxy.LookupStat(c.Name)
+		f, known := catalogue.LookupStat(c.Name)
 		switch {
 		case !known || slices.Contains(l.target, i) || !s.isClassic(f.Name):
 		case ofActive(f.Name):
@@ -72,8 +73,8 @@ func newLayout(s selection, t *metric.Table, header []string) layout {
 
 // ofActive reports whether the field is a mean over rows with connections.
 func ofActive(name string) bool {
-	f, _ := haproxy.LookupStat(name)
-	return f.Combine == haproxy.MeanOfActive
+	f, _ := catalogue.LookupStat(name)
+	return f.Combine == catalogue.MeanOfActive
 }
 
 // prepare decides about the fields for which the slot alone can't, and tells

@@ -3,6 +3,7 @@ package aggregate
 import (
 	"strings"
 
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/metric"
 )
@@ -43,9 +44,9 @@ const maxHeaders = 64
 
 func newProxies(opt Options) proxies {
 	p := proxies{opt: opt}
-	p.scopes[haproxy.FrontendRow].selection = selection{haproxy.Frontend, opt.Frontend, opt.Classic}
-	p.scopes[haproxy.BackendRow].selection = selection{haproxy.Backend, opt.Backend, opt.Classic}
-	p.scopes[haproxy.ServerRow].selection = selection{haproxy.Server, opt.Server, opt.Classic}
+	p.scopes[haproxy.FrontendRow].selection = selection{catalogue.Frontend, opt.Frontend, opt.Classic}
+	p.scopes[haproxy.BackendRow].selection = selection{catalogue.Backend, opt.Backend, opt.Classic}
+	p.scopes[haproxy.ServerRow].selection = selection{catalogue.Server, opt.Server, opt.Classic}
 	frontends, backends := set(opt.ExcludeFrontends), set(opt.ExcludeBackends)
 	p.excluded = [3]map[string]bool{frontends, backends, backends}
 	p.forget()

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"haproxystats/internal/haproxy"
+	"haproxystats/internal/catalogue"
 )
 
 // metricNames takes names of columns of `show stat` that are metrics of a scope.
-func metricNames(scope haproxy.Scopes, plural string) kind[[]string] {
+func metricNames(scope catalogue.Scopes, plural string) kind[[]string] {
 	return kind[[]string]{
 		"list of metrics",
 		"columns of `show stat` that are numbers and that " + plural + " have, separated by white space",
@@ -18,7 +18,7 @@ func metricNames(scope haproxy.Scopes, plural string) kind[[]string] {
 	}
 }
 
-func parseMetrics(text string, scope haproxy.Scopes, plural string) ([]string, error) {
+func parseMetrics(text string, scope catalogue.Scopes, plural string) ([]string, error) {
 	var names []string
 	var faults []error
 	for _, name := range strings.Fields(text) {
@@ -40,18 +40,18 @@ func parseMetrics(text string, scope haproxy.Scopes, plural string) ([]string, e
 	return names, nil
 }
 
-func checkMetric(name string, scope haproxy.Scopes, plural string) error {
-	f, ok := haproxy.LookupStat(name)
+func checkMetric(name string, scope catalogue.Scopes, plural string) error {
+	f, ok := catalogue.LookupStat(name)
 	switch {
 	case !ok:
 		var known []string
-		for _, f := range haproxy.StatFields() {
+		for _, f := range catalogue.StatFields() {
 			if isMetric(f, scope) {
 				known = append(known, f.Name)
 			}
 		}
 		return fmt.Errorf("no HAProxy version has a column %q%s", name, meant(name, known))
-	case f.Nature == haproxy.Text || f.Nature == haproxy.Key:
+	case f.Nature == catalogue.Text || f.Nature == catalogue.Key:
 		return fmt.Errorf("the column %q is no number", name)
 	case !isMetric(f, scope):
 		return fmt.Errorf("the column %q is never filled for %s", name, plural)
@@ -59,6 +59,6 @@ func checkMetric(name string, scope haproxy.Scopes, plural string) error {
 	return nil
 }
 
-func isMetric(f haproxy.Field, scope haproxy.Scopes) bool {
-	return f.Nature != haproxy.Text && f.Nature != haproxy.Key && (f.In|f.Classic)&scope != 0
+func isMetric(f catalogue.Field, scope catalogue.Scopes) bool {
+	return f.Nature != catalogue.Text && f.Nature != catalogue.Key && (f.In|f.Classic)&scope != 0
 }

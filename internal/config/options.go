@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"haproxystats/internal/haproxy"
+	"haproxystats/internal/catalogue"
 )
 
 // Levels that Python's logging knows too: warn and fatal, besides the named.
@@ -57,9 +57,9 @@ var options = []Option{
 	option("process", "src-dir", "${paths:base-dir}/incoming", directory, func(c *Config) *string { return &c.Process.SrcDir }),
 	option("process", "workers", "4", whole(1), func(c *Config) *int { return &c.Process.Workers }),
 	since1(option("process", "metric-set", "all", metricSet, func(c *Config) *MetricSet { return &c.Process.MetricSet })),
-	optional("process", "frontend-metrics", metricNames(haproxy.Frontend, "frontends"), func(c *Config) *[]string { return &c.Process.FrontendMetrics }),
-	optional("process", "backend-metrics", metricNames(haproxy.Backend, "backends"), func(c *Config) *[]string { return &c.Process.BackendMetrics }),
-	optional("process", "server-metrics", metricNames(haproxy.Server, "servers"), func(c *Config) *[]string { return &c.Process.ServerMetrics }),
+	optional("process", "frontend-metrics", metricNames(catalogue.Frontend, "frontends"), func(c *Config) *[]string { return &c.Process.FrontendMetrics }),
+	optional("process", "backend-metrics", metricNames(catalogue.Backend, "backends"), func(c *Config) *[]string { return &c.Process.BackendMetrics }),
+	optional("process", "server-metrics", metricNames(catalogue.Server, "servers"), func(c *Config) *[]string { return &c.Process.ServerMetrics }),
 	option("process", "aggr-server-metrics", "false", boolean, func(c *Config) *bool { return &c.Process.AggrServerMetrics }),
 	optional("process", "exclude-frontends", nameFile, func(c *Config) *Exclusion { return &c.Process.ExcludeFrontends }),
 	optional("process", "exclude-backends", nameFile, func(c *Config) *Exclusion { return &c.Process.ExcludeBackends }),

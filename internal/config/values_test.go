@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"haproxystats/internal/haproxy"
+	"haproxystats/internal/catalogue"
 )
 
 type pythonValue struct {
@@ -140,10 +140,10 @@ func TestSocketFile(t *testing.T) {
 }
 
 func TestMetricNames(t *testing.T) {
-	for text, scope := range map[string]haproxy.Scopes{
-		"bin h1req": haproxy.Frontend, "qcur agg_check_status": haproxy.Backend, "srv_icur throttle": haproxy.Server,
+	for text, scope := range map[string]catalogue.Scopes{
+		"bin h1req": catalogue.Frontend, "qcur agg_check_status": catalogue.Backend, "srv_icur throttle": catalogue.Server,
 	} {
-		for _, at := range []haproxy.Scopes{haproxy.Frontend, haproxy.Backend, haproxy.Server} {
+		for _, at := range []catalogue.Scopes{catalogue.Frontend, catalogue.Backend, catalogue.Server} {
 			names, err := parseMetrics(text, at, "these")
 			if (err == nil) != (at == scope) || err == nil && strings.Join(names, " ") != text {
 				t.Errorf("%q at scope %d: %q, %v", text, at, names, err)

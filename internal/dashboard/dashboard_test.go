@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"haproxystats/internal/haproxy"
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/metric"
 )
 
-func catalogue(t *testing.T) Catalogue {
+func allMetrics(t *testing.T) Catalogue {
 	t.Helper()
 	c, err := Metrics()
 	if err != nil {
@@ -22,13 +22,13 @@ func catalogue(t *testing.T) Catalogue {
 }
 
 func TestMetricsHasEveryField(t *testing.T) {
-	c := catalogue(t)
-	for _, f := range haproxy.StatFields() {
-		for scope, in := range map[metric.Scope]haproxy.Scopes{
-			metric.Frontend: haproxy.Frontend, metric.Backend: haproxy.Backend, metric.Server: haproxy.Server,
+	c := allMetrics(t)
+	for _, f := range catalogue.StatFields() {
+		for scope, in := range map[metric.Scope]catalogue.Scopes{
+			metric.Frontend: catalogue.Frontend, metric.Backend: catalogue.Backend, metric.Server: catalogue.Server,
 		} {
 			_, err := c.Lookup(scope, f.Name)
-			if want := f.Combine != haproxy.Never && (f.In|f.Classic)&in != 0; (err == nil) != want {
+			if want := f.Combine != catalogue.Never && (f.In|f.Classic)&in != 0; (err == nil) != want {
 				t.Errorf("%s metric %s: %v, want it there: %v", scope, f.Name, err, want)
 			}
 		}
@@ -53,7 +53,7 @@ func TestMetricsHasEveryField(t *testing.T) {
 }
 
 func TestMistakesAreErrors(t *testing.T) {
-	c := catalogue(t)
+	c := allMetrics(t)
 	for name, tc := range map[string]struct {
 		panel panel
 		want  string
@@ -90,7 +90,7 @@ func TestMistakesAreErrors(t *testing.T) {
 }
 
 func TestTargets(t *testing.T) {
-	c := catalogue(t)
+	c := allMetrics(t)
 	n := names{root: "R", frontend: "F", backend: "B", server: "S"}
 	for want, l := range map[string]line{
 		"groupByNode(R.frontend.F.scur, -2, 'sum')":                                                                                     front("scur"),
@@ -118,7 +118,7 @@ func TestTargets(t *testing.T) {
 
 // TestWorstAreDrawn: of many lines those that matter are kept.
 func TestWorstAreDrawn(t *testing.T) {
-	c := catalogue(t)
+	c := allMetrics(t)
 	for want, p := range map[string]panel{
 		"highestAverage(": {lines: []line{back("qcur")}, alarm: above(1, 100)},
 		"lowestAverage(":  {lines: []line{back("act", "bck").percentOf("TotalServers")}, alarm: below(99.9, 50)},
@@ -137,7 +137,7 @@ func TestWorstAreDrawn(t *testing.T) {
 // TestCountersAreRates looks into every file: a counter is never drawn as a
 // level, nor a level as a rate.
 func TestCountersAreRates(t *testing.T) {
-	c := catalogue(t)
+	c := allMetrics(t)
 	counters := make(map[string]bool)
 	for _, columns := range c {
 		for name, column := range columns {

@@ -9,7 +9,7 @@ import (
 	"testing/fstest"
 
 	"haproxystats/internal/aggregate"
-	"haproxystats/internal/haproxy"
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/snapshot"
@@ -64,14 +64,14 @@ func (c Catalogue) Lookup(s metric.Scope, name string) (metric.Column, error) {
 // can hold a number.
 func everything() fstest.MapFS {
 	var info bytes.Buffer
-	for _, f := range haproxy.InfoFields() {
+	for _, f := range catalogue.InfoFields() {
 		fmt.Fprintf(&info, "%s: 1\n", f.Name)
 	}
 	info.WriteByte('\n')
 
 	var stat bytes.Buffer
 	stat.WriteString("# ")
-	for _, f := range haproxy.StatFields() {
+	for _, f := range catalogue.StatFields() {
 		stat.WriteString(f.Name + ",")
 	}
 	for kind, names := range []map[string]string{
@@ -79,7 +79,7 @@ func everything() fstest.MapFS {
 	} {
 		stat.WriteByte('\n')
 		names["type"] = fmt.Sprint(kind)
-		for _, f := range haproxy.StatFields() {
+		for _, f := range catalogue.StatFields() {
 			stat.WriteString(value(f, names[f.Name]) + ",")
 		}
 	}
@@ -91,8 +91,8 @@ func everything() fstest.MapFS {
 }
 
 // value is 1 for a number and what is given for a name.
-func value(f haproxy.Field, name string) string {
-	if f.Combine == haproxy.Never {
+func value(f catalogue.Field, name string) string {
+	if f.Combine == catalogue.Never {
 		return name
 	}
 	return "1"
@@ -101,9 +101,9 @@ func value(f haproxy.Field, name string) string {
 // since returns the first HAProxy that has a metric, or "" where all have it or
 // HAProxy does not make it.
 func since(s metric.Scope, name string) string {
-	find := haproxy.LookupStat
+	find := catalogue.LookupStat
 	if s == metric.Daemon {
-		find = haproxy.LookupInfo
+		find = catalogue.LookupInfo
 	}
 	if f, ok := find(name); ok && f.Since != oldest {
 		return f.Since

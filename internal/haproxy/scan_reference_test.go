@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"haproxystats/internal/catalogue"
 )
 
 // scanned is one row as the tests compare it. Fields has a text per selected
@@ -273,10 +275,10 @@ func selectAllFields(columns []string) (s [rowTypes][]int) {
 
 // selectClassic wants what the classic metric set needs.
 func selectClassic(columns []string) (s [rowTypes][]int) {
-	for t, scope := range []Scopes{Frontend, Backend, Server} {
+	for t, scope := range []catalogue.Scopes{catalogue.Frontend, catalogue.Backend, catalogue.Server} {
 		s[t] = []int{}
 		for i, name := range columns {
-			if f, ok := LookupStat(name); ok && f.Classic&scope != 0 {
+			if f, ok := catalogue.LookupStat(name); ok && f.Classic&scope != 0 {
 				s[t] = append(s[t], i)
 			}
 		}

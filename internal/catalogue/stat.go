@@ -1,4 +1,4 @@
-package haproxy
+package catalogue
 
 // The rows that a field is filled on, by the letters of `show stat typed`.
 const (

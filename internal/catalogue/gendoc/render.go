@@ -7,7 +7,7 @@ import (
 	"strings"
 	"text/template"
 
-	"haproxystats/internal/haproxy"
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/selfstat"
 )
@@ -16,11 +16,11 @@ import (
 var source string
 
 // combineNames are explained in the template.
-var combineNames = map[haproxy.Combine]string{
-	haproxy.Sum:          "sum",
-	haproxy.Mean:         "mean",
-	haproxy.MeanOfActive: "mean of active",
-	haproxy.Largest:      "largest",
+var combineNames = map[catalogue.Combine]string{
+	catalogue.Sum:          "sum",
+	catalogue.Mean:         "mean",
+	catalogue.MeanOfActive: "mean of active",
+	catalogue.Largest:      "largest",
 }
 
 // render returns the document.
@@ -31,12 +31,12 @@ func render() ([]byte, error) {
 	}
 	var out bytes.Buffer
 	err = tmpl.Execute(&out, map[string]string{
-		"Daemon":    table(haproxy.InfoFields(), haproxy.Daemon),
-		"Frontend":  table(haproxy.StatFields(), haproxy.Frontend),
-		"Backend":   table(haproxy.StatFields(), haproxy.Backend),
-		"Server":    table(haproxy.StatFields(), haproxy.Server),
-		"InfoOther": others(haproxy.InfoFields()),
-		"StatOther": others(haproxy.StatFields()),
+		"Daemon":    table(catalogue.InfoFields(), catalogue.Daemon),
+		"Frontend":  table(catalogue.StatFields(), catalogue.Frontend),
+		"Backend":   table(catalogue.StatFields(), catalogue.Backend),
+		"Server":    table(catalogue.StatFields(), catalogue.Server),
+		"InfoOther": others(catalogue.InfoFields()),
+		"StatOther": others(catalogue.StatFields()),
 		"Self":      self(),
 		"Sinks":     sinks(),
 	})
@@ -44,11 +44,11 @@ func render() ([]byte, error) {
 }
 
 // table lists the metrics of one scope, a line each.
-func table(fields []haproxy.Field, scope haproxy.Scopes) string {
+func table(fields []catalogue.Field, scope catalogue.Scopes) string {
 	var b strings.Builder
 	b.WriteString("| Field | Combined | Unit | Since | Set | Meaning |\n|---|---|---|---|---|---|")
 	for _, f := range fields {
-		if f.In&scope == 0 || f.Combine == haproxy.Never {
+		if f.In&scope == 0 || f.Combine == catalogue.Never {
 			continue
 		}
 		set := "newer"
@@ -62,10 +62,10 @@ func table(fields []haproxy.Field, scope haproxy.Scopes) string {
 }
 
 // others names the fields that are no metrics.
-func others(fields []haproxy.Field) string {
+func others(fields []catalogue.Field) string {
 	var names []string
 	for _, f := range fields {
-		if f.Combine == haproxy.Never {
+		if f.Combine == catalogue.Never {
 			names = append(names, "`"+f.Name+"`")
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"haproxystats/internal/haproxy"
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/selfstat"
 )
 
@@ -20,7 +20,7 @@ func TestDocumentIsUpToDate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("docs/metrics.md is out of date: run go generate ./internal/haproxy")
+		t.Error("docs/metrics.md is out of date: run go generate ./internal/catalogue")
 	}
 }
 
@@ -37,24 +37,24 @@ func TestEveryFieldIsInItsSections(t *testing.T) {
 	if rest == "" {
 		t.Fatal("a section is missing")
 	}
-	check := func(f haproxy.Field, section string, scope haproxy.Scopes) {
+	check := func(f catalogue.Field, section string, scope catalogue.Scopes) {
 		t.Helper()
-		want := f.In&scope != 0 && f.Combine != haproxy.Never
+		want := f.In&scope != 0 && f.Combine != catalogue.Never
 		if got := strings.Contains(section, "\n| `"+f.Name+"` |"); got != want {
 			t.Errorf("%s: a line in the table of scope %d: %v, want %v", f.Name, scope, got, want)
 		}
 	}
-	for _, f := range haproxy.InfoFields() {
-		check(f, info, haproxy.Daemon)
-		if f.Combine == haproxy.Never && !strings.Contains(info, "`"+f.Name+"`") {
+	for _, f := range catalogue.InfoFields() {
+		check(f, info, catalogue.Daemon)
+		if f.Combine == catalogue.Never && !strings.Contains(info, "`"+f.Name+"`") {
 			t.Errorf("%s is nowhere", f.Name)
 		}
 	}
-	for _, f := range haproxy.StatFields() {
-		check(f, frontends, haproxy.Frontend)
-		check(f, backends, haproxy.Backend)
-		check(f, servers, haproxy.Server)
-		if f.Combine == haproxy.Never && !strings.Contains(servers, "`"+f.Name+"`") {
+	for _, f := range catalogue.StatFields() {
+		check(f, frontends, catalogue.Frontend)
+		check(f, backends, catalogue.Backend)
+		check(f, servers, catalogue.Server)
+		if f.Combine == catalogue.Never && !strings.Contains(servers, "`"+f.Name+"`") {
 			t.Errorf("%s is nowhere", f.Name)
 		}
 	}

@@ -1,4 +1,4 @@
-package haproxy
+package catalogue
 
 import (
 	"bufio"

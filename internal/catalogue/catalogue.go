@@ -1,4 +1,6 @@
-package haproxy
+// Package catalogue says what every field of `show info` and `show stat` means,
+// where HAProxy fills it, and how the values of several processes combine.
+package catalogue
 
 //go:generate go run ./gendoc
 

@@ -1,5 +1,5 @@
 // Command gendoc writes docs/metrics.md, the reference of every metric, from
-// the catalogue of HAProxy's fields. `go generate ./internal/haproxy` runs it.
+// the catalogue of HAProxy's fields. `go generate ./internal/catalogue` runs it.
 package main
 
 import (

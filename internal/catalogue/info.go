@@ -1,4 +1,4 @@
-package haproxy
+package catalogue
 
 // infoFields has the columns of [Field]: name, nature, where it is filled, where
 // it is classic, how it combines, unit, first version, help.
