@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"haproxystats/internal/config"
+	"haproxystats/internal/printable"
 )
 
 // newLogger returns a logger that writes a line a message. With journal, each
@@ -35,7 +36,7 @@ func newLogger(w io.Writer, format config.LogFormat, level slog.Level, journal b
 	}
 	lines := func(w io.Writer) slog.Handler {
 		if format == config.LogJSON {
-			return slog.NewJSONHandler(w, options)
+			return slog.NewJSONHandler(printable.JSON(w), options)
 		}
 		return slog.NewTextHandler(w, options)
 	}

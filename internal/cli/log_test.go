@@ -152,3 +152,21 @@ func TestIsJournal(t *testing.T) {
 		}
 	}
 }
+
+// TestLoggerHidesNothing logs a name that would turn a terminal's line around.
+func TestLoggerHidesNothing(t *testing.T) {
+	for _, format := range []config.LogFormat{config.LogText, config.LogJSON} {
+		var out bytes.Buffer
+		newLogger(&out, format, slog.LevelInfo, true).Info("socket failed", "socket", "/run/\u202egnp\u2069.sock", "error", fmt.Errorf("\u200b\ufeff"))
+		for _, r := range out.String() {
+			if r > 0x7e {
+				t.Errorf("%v: got %q, want no %U in it", format, out.String(), r)
+			}
+		}
+		for _, want := range []string{`\u202e`, `\u2069`, `\u200b`, `\ufeff`} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%v: got %q, want %s in it", format, out.String(), want)
+			}
+		}
+	}
+}

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
+
+	"haproxystats/internal/printable"
 )
 
 // Report is all that was found.
@@ -56,20 +57,12 @@ func (r Report) WriteText(w io.Writer) error {
 	return err
 }
 
-// oneLine keeps what others have said from being more than text. Terminals obey
-// the control characters behind 0x7f, too.
-func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, text)
-}
+// oneLine keeps what others have said from being more than text.
+func oneLine(text string) string { return printable.Replace(text, ' ') }
 
 // WriteJSON writes one object with the numbers and the findings.
 func (r Report) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(printable.JSON(w))
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(struct {

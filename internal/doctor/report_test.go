@@ -10,13 +10,13 @@ import (
 
 var report = Report{
 	about{"socket-access", "/run/a.sock"}.ok("may connect"),
-	about{"names", ""}.warning("two names\nmeet \x1b[31m\u009b0m\u2028", "rename <one>"),
+	about{"names", ""}.warning("two names\nmeet \x1b[31m\u009b0m\u2028\u202e\u200b", "rename <one>"),
 	about{"clock", ""}.skipped("not known"),
 }
 
 func TestText(t *testing.T) {
 	const want = "ok       socket-access /run/a.sock: may connect\n" +
-		"warning  names         two names meet  [31m 0m \n" +
+		"warning  names         two names meet  [31m 0m   \n" +
 		"         rename <one>\n" +
 		"skipped  clock         not known\n" +
 		"1 ok, 1 warning, 0 errors, 1 skipped\n"

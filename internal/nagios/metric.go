@@ -4,7 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"unicode"
+
+	"haproxystats/internal/printable"
 )
 
 // Metric is a value of a check for those who draw graphs.
@@ -70,7 +71,7 @@ func rounded(n float64, decimals int) string {
 func quote(label string) string {
 	label = strings.Map(func(r rune) rune {
 		switch {
-		case r == '=' || r == '|' || unicode.IsControl(r) || r == '\uFFFD':
+		case r == '=' || r == '|' || printable.Hidden(r) || r == '\uFFFD':
 			return '_'
 		}
 		return r

@@ -3,7 +3,8 @@ package nagios
 import (
 	"io"
 	"strings"
-	"unicode"
+
+	"haproxystats/internal/printable"
 )
 
 const (
@@ -53,7 +54,7 @@ func line(text string) string {
 		switch {
 		case r == '|':
 			return '/'
-		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
+		case printable.Hidden(r):
 			return ' '
 		}
 		return r

@@ -15,7 +15,7 @@ func TestMetric(t *testing.T) {
 		"'age'=0.25s;;;0":                    {Label: "age", Value: 0.25, Unit: "s", Limited: true},
 		"'sent'=12345678901c":                {Label: "sent", Value: 12345678901, Unit: "c"},
 		"'size'=1000000B;60":                 {Label: "size", Value: 1e6, Unit: "B", Warn: &warn},
-		"'a b_c_d''e_'=U;;4:":                {Label: "a b=c|d'e\u009b", Value: math.NaN(), Unit: "s", Crit: &crit},
+		"'a b_c_d''e_'=U;;4:":                {Label: "a b=c|d'e\u202e", Value: math.NaN(), Unit: "s", Crit: &crit},
 		"'silence'=1.964s;;;0":               {Label: "silence", Value: 1.9639999866485596, Unit: "s", Limited: true},
 		"'up'=1.128s;1.1279999;~:0.1":        {Label: "up", Value: 1.128000020980835, Unit: "s", Warn: &Range{End: 1.1279999}, Crit: &Range{Start: math.Inf(-1), End: 0.1}},
 		"'none'=0s;;;0;2.5":                  {Label: "none", Value: -1e-9, Unit: "s", Limited: true, Max: 2.4999999999},
@@ -33,7 +33,7 @@ func TestMetric(t *testing.T) {
 
 func TestWrite(t *testing.T) {
 	r := Result{
-		Name: "QUEUE", Status: Warning, Text: "3 | 4\nand\x00 more",
+		Name: "QUEUE", Status: Warning, Text: "3 | 4\nand\u200b more",
 		Metrics: []Metric{{Label: "queue", Value: 3}, {Label: "age", Value: 1, Unit: "s"}},
 		Details: []string{"first|", "second\nthird"},
 	}
