@@ -229,7 +229,7 @@ func (o *checkOptions) look(ctx context.Context, m check.Mode, limit time.Durati
 	}
 	c := &loaded.Config
 	for _, w := range loaded.Warnings {
-		if w.Section == "process" && (w.Option == "src-dir" || w.Option == "status-socket") {
+		if w.Refuser != "" && w.Section == "process" && (w.Option == "src-dir" || w.Option == "status-socket") {
 			none.Text = w.Error()
 			return none
 		}

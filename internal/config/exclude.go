@@ -27,6 +27,9 @@ func (l *loader) readNames() {
 			continue
 		}
 		e.to.Names = parseNames(string(data))
+		if len(e.to.Names) == 0 {
+			l.warn(l.problem("process", e.option, "the file has no names, so nothing is left out: write one name a line"))
+		}
 	}
 }
 

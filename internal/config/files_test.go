@@ -78,7 +78,7 @@ func TestDirectoryProblems(t *testing.T) {
 	want := `main:2: [graphite] retries = "z": not a whole number; allowed: 0 or more, or -1 for no end
 a.conf:2: [graphite] port = "a": not a whole number; allowed: 1 to 65535
 a.conf:3: [graphite] fqdn = "a": neither yes nor no; allowed: true or false, yes or no, on or off, 1 or 0
-b.conf:2: [process] workers = "b": not a whole number; allowed: 1 or more
+b.conf:2: [process] workers = "b": not a whole number; allowed: 1 to 1024
 c.conf: not a regular file: the file must exist and be readable
 d.conf: not a regular file: the file must exist and be readable`
 	if got != want {

@@ -63,7 +63,9 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 		l.readNames()
 	} else {
 		l.checkDirectories()
+		l.checkTimes()
 	}
+	l.checkPaths()
 	l.checkStatusSockets()
 	for _, check := range checks {
 		for _, p := range check(l.config) {
@@ -174,6 +176,7 @@ func (l *loader) report(section string, p Problem) {
 		l.problems = append(l.problems, p)
 		return
 	}
-	p.Reason = string(s.Programs[0]) + " will refuse this: " + p.Reason
+	p.Refuser = s.Programs[0]
+	p.Reason = string(p.Refuser) + " will refuse this: " + p.Reason
 	l.warn(p)
 }

@@ -252,7 +252,7 @@ func TestCheck(t *testing.T) {
 		g := c.ServerGroups[0]
 		return []Problem{{Pos: g.Pos, Section: g.Section, Option: g.Name, Value: g.Pattern, Reason: "missing )"}}
 	})
-	want := file + `:2: [process] workers = "x": not a whole number; allowed: 1 or more` + "\n" +
+	want := file + `:2: [process] workers = "x": not a whole number; allowed: 1 to 1024` + "\n" +
 		file + `:7: [server-groups] web = "(": missing )`
 	if message(err) != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

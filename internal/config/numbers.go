@@ -64,6 +64,9 @@ func wholeBetween[T int | int64](least, most T) kind[T] {
 	}}
 }
 
+// workers bounds goroutines that each may hold a snapshot or a reply in memory.
+var workers = wholeBetween(1, 1024)
+
 // retries is a number of tries, or -1 for no end.
 var retries = func() kind[int] {
 	k := whole(-1)
@@ -87,6 +90,9 @@ var errTooLong = fmt.Errorf("longer than %d seconds", maxSeconds)
 
 // positiveSeconds is for times that would make no sense at 0.
 var positiveSeconds = seconds("above 0", func(f float64) bool { return f > 0 })
+
+// tenthOfASecond is for clocks that would burn a core if they ticked faster.
+var tenthOfASecond = seconds("0.1 or more", func(f float64) bool { return f >= 0.1 })
 
 // anySeconds takes 0 too.
 var anySeconds = seconds("0 or more", func(f float64) bool { return f >= 0 })

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,9 +19,12 @@ type Problem struct {
 	Value   string // as read, with references replaced; shown with Option only
 	Reason  string // what is wrong, and what to do where that isn't clear
 	Allowed string // what the option takes, where that is the point
+	// Refuser is the other program, which will refuse the value; it is empty for
+	// all other problems.
+	Refuser Program
 }
 
-// Error returns the problem in one line:
+// Error returns the problem in one line, without the passwords of URLs:
 //
 //	file:12: [pull] workers = "many": not a whole number; allowed: 1 or more
 func (p Problem) Error() string {
@@ -39,8 +43,11 @@ func (p Problem) Error() string {
 	if p.Allowed != "" {
 		s.WriteString("; allowed: " + p.Allowed)
 	}
-	return s.String()
+	return userInfo.ReplaceAllString(s.String(), "://***@")
 }
+
+// userInfo matches the name and password of a URL.
+var userInfo = regexp.MustCompile(`://[^/@\s]*@`)
 
 // shorten quotes a value for a message.
 func shorten(value string) string {

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +23,7 @@ func said(file string, problems []Problem) []string {
 func TestProblems(t *testing.T) {
 	const (
 		whole1    = "; allowed: 1 or more"
+		workersOK = "; allowed: 1 to 1024"
 		retriesOK = "; allowed: 0 or more, or -1 for no end"
 		yes       = "; allowed: true or false, yes or no, on or off, 1 or 0"
 		pathOK    = "; allowed: components separated by dots, without white space, `/` and `;`"
@@ -75,7 +78,7 @@ queue-size = 0
 				`f:16: [pull] pull-interval = "0": out of range` + whole1,
 				`f:17: [pull] buffer-limit = "0": out of range` + whole1,
 				`f:19: [pull] tmp-dst-dir = "/x/../a/": dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete`,
-				`f:20: [pull] workers = "8 # threads": not a whole number (a comment needs a line of its own)` + whole1,
+				`f:20: [pull] workers = "8 # threads": not a whole number (a comment needs a line of its own)` + workersOK,
 				`f:21: [pull] queue-size = "0\n360": not a whole number (an indented line continues the value above it)` + whole1,
 			},
 			nil,
@@ -118,7 +121,7 @@ dir =
 a b = ^a
 `,
 			[]string{
-				`f:2: [process] workers = "0": out of range` + whole1,
+				`f:2: [process] workers = "0": out of range` + workersOK,
 				`f:3: [process] src-dir = "a\nb": the path holds a line break or another control character (an indented line continues the value above it); allowed: a path`,
 				`f:5: [process] metric-set = "clasic": not one of the words; did you mean "classic"?; allowed: all, classic`,
 				`f:6: [process] frontend-metrics = "scur hrsp5xx qcur status pxname": no HAProxy version has a column "hrsp5xx"; did you mean "hrsp_5xx"?; the column "qcur" is never filled for frontends; the column "status" is no number; the column "pxname" is no number` + front,
@@ -129,7 +132,7 @@ a b = ^a
 				`f:11: [process] exclude-backends = "/": not a regular file: the file must exist and be readable`,
 				`f:12: [process] per-process-metrics = "": neither yes nor no` + yes,
 				`f:13: [process] calculate-percentages = "2": neither yes nor no` + yes,
-				`f:14: [process] liveness-check-interval = "0": out of range; allowed: above 0`,
+				`f:14: [process] liveness-check-interval = "0": out of range; allowed: 0.1 or more`,
 				`f:16: [graphite] server = "http://graphite": a URL is not taken; leave out what is before the host; allowed: host, host:port or [v6]:port, with a host name or an IP address, separated by commas`,
 				`f:17: [graphite] port = "65536": out of range; allowed: 1 to 65535`,
 				`f:18: [graphite] retries = "x": not a whole number` + retriesOK,
@@ -149,6 +152,48 @@ a b = ^a
 				`f:33: [local-store] dir = "": the path is empty; allowed: a path`,
 				`f:35: [backend-groups] a b = "^a": the name of a group becomes part of paths: " " would break the path` + pathOK,
 			},
+			nil,
+		},
+		{
+			"numbers that the program would not survive", ForProcess, "[process]\nworkers = 1025\nliveness-check-interval = 0.09\n[pull]\nworkers = 1000000000\n",
+			[]string{
+				`f:2: [process] workers = "1025": out of range` + workersOK,
+				`f:3: [process] liveness-check-interval = "0.09": out of range; allowed: 0.1 or more`,
+			},
+			[]string{`f:5: [pull] workers = "1000000000": haproxystats-pull will refuse this: out of range` + workersOK},
+		},
+		{
+			"rounds longer than their interval", ForPull, "[pull]\npull-interval = 5\npull-timeout = 5.1\n", nil,
+			[]string{`f:3: [pull] pull-timeout = "5.1": pull-timeout (5.1s) is longer than pull-interval (5s): a slow round makes the next ones be missed; set pull-timeout below pull-interval`},
+		},
+		{
+			"an interval shorter than the default of a round", ForPull, "[pull]\npull-interval = 1\n", nil,
+			[]string{`f:2: [pull] pull-interval = "1": pull-timeout (2s) is longer than pull-interval (1s): a slow round makes the next ones be missed; set pull-timeout below pull-interval`},
+		},
+		{
+			"paths that a shell would change", ForPull, "[paths]\nbase-dir = ~/stats\n[pull]\nsocket-dir = \"/run/haproxy\"\nstatus-socket = '/run/x'\ndst-dir = /spool/in # the queue\n[graphite]\nqueue-dir = ~me/q\n",
+			[]string{
+				`f:2: [paths] base-dir = "~/stats": ~ is not expanded here: write the whole path, from / on`,
+				`f:4: [pull] socket-dir = "\"/run/haproxy\"": quotes are part of the value here: remove them`,
+				`f:5: [pull] status-socket = "'/run/x'": quotes are part of the value here: remove them`,
+			},
+			[]string{
+				`f:6: [pull] dst-dir = "/spool/in # the queue": text behind the path is taken for a part of it: a comment needs a line of its own`,
+				`f:8: [graphite] queue-dir = "~me/q": haproxystats-process will refuse this: ~ is not expanded here: write the whole path, from / on`,
+			},
+		},
+		{
+			"words of other programs", ForProcess, "[graphite]\nhost = a\nprefix = b\nzzzz = c\n[pull]\nsockets = d\n", nil,
+			[]string{
+				`f:2: [graphite] host = "a": unknown option; did you mean "server"?`,
+				`f:3: [graphite] prefix = "b": unknown option; did you mean "namespace"?`,
+				`f:4: [graphite] zzzz = "c": unknown option`,
+				`f:6: [pull] sockets = "d": unknown option; did you mean "servers"?`,
+			},
+		},
+		{
+			"a password in a URL", ForProcess, "[graphite]\nserver = http://me:s3cret@host, b\n",
+			[]string{`f:2: [graphite] server = "http://***@host, b": "http://***@host": a URL is not taken; leave out what is before the host; allowed: host, host:port or [v6]:port, with a host name or an IP address, separated by commas`},
 			nil,
 		},
 		{
@@ -176,7 +221,7 @@ a b = ^a
 			"a bad value for the other program is a warning", ForProcess, "[pull]\nworkers = 0\nservers = x\ndst-dir = ${nope}\n",
 			nil,
 			[]string{
-				`f:2: [pull] workers = "0": haproxystats-pull will refuse this: out of range` + whole1,
+				`f:2: [pull] workers = "0": haproxystats-pull will refuse this: out of range` + workersOK,
 				`f:3: [pull] servers = "x": haproxystats-pull will refuse this: "x": starts with neither tcp:// nor unix://; allowed: tcp://host:port, tcp://[v6]:port or unix:///path, separated by commas`,
 				`f:4: [pull] dst-dir = "${nope}": haproxystats-pull will refuse this: ${nope} refers to an option that is not set; a dollar sign itself is written $$`,
 			},
@@ -369,5 +414,42 @@ func TestExclusionFiles(t *testing.T) {
 		if names := loaded.Config.Process.ExcludeBackends.Names; len(names) != 0 {
 			t.Errorf("%s gives names %q", name, names)
 		}
+	}
+}
+
+// TestRelativePaths: a path is relative to the working directory, which is / for
+// what a supervisor starts.
+func TestRelativePaths(t *testing.T) {
+	file := write1(t, "[pull]\nsocket-dir = run/haproxy\n")
+	for dir, want := range map[string][]string{
+		t.TempDir(): nil,
+		"/":         {`f:2: [pull] socket-dir = "run/haproxy": a relative path means /run/haproxy here, where the program was started in /: write the whole path`},
+	} {
+		t.Chdir(dir)
+		loaded, err := Load(ForPull, Files{File: file})
+		if got := said(file, loaded.Warnings); err != nil || !slices.Equal(got, want) {
+			t.Errorf("in %s got %q, %v, want %q", dir, got, err, want)
+		}
+	}
+}
+
+// TestManyUnknownNames: a file of something else is told of in time, and not
+// line by line.
+func TestManyUnknownNames(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("[graphite]\n")
+	for i := range 100_000 {
+		fmt.Fprintf(&text, "unknown-option-%d = ${unknown-option-0}\n", i+1)
+	}
+	for i := range 20_000 {
+		fmt.Fprintf(&text, "[section %d]\nname = value\n", i)
+	}
+	loaded, err := Load(ForProcess, Files{File: write1(t, text.String())})
+	if err != nil || len(loaded.Warnings) != maxUnknown+1 {
+		t.Fatalf("got %d warnings, %v, want %d", len(loaded.Warnings), err, maxUnknown+1)
+	}
+	want := fmt.Sprintf("%d more names that nothing reads, this is the last; is this a file of haproxystats?", 120_000-maxUnknown)
+	if got := loaded.Warnings[maxUnknown].Reason; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -156,6 +158,60 @@ func (l *loader) checkDirectories() {
 		name = "dst-dir"
 	}
 	l.refuse("pull", name, "dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete")
+}
+
+// checkTimes warns of rounds that may last into the time of the next.
+func (l *loader) checkTimes() {
+	p := l.config.Pull
+	if p.PullInterval > 0 && p.PullTimeout > p.PullInterval {
+		name := "pull-timeout"
+		if o, _ := l.doc.Lookup("pull", name); o.Pos.IsZero() {
+			name = "pull-interval"
+		}
+		l.warn(l.problem("pull", name, fmt.Sprintf(
+			"pull-timeout (%v) is longer than pull-interval (%v): a slow round makes the next ones be missed; set pull-timeout below pull-interval",
+			p.PullTimeout, p.PullInterval)))
+	}
+}
+
+// pathKinds are the kinds of options that are paths.
+var pathKinds = []string{directory.name, pemFile.name, socketFile.name, nameFile.name}
+
+// checkPaths refuses paths that only a shell would expand, and warns of those
+// that hang on the working directory where a supervisor has set that to /.
+func (l *loader) checkPaths() {
+	dir, err := os.Getwd()
+	supervised := err == nil && dir == "/"
+	for _, o := range options {
+		if !slices.Contains(pathKinds, o.Kind) {
+			continue
+		}
+		written, ok := l.doc.Lookup(o.Section, o.Name)
+		text, err := l.doc.Get(o.Section, o.Name)
+		if !ok || written.Pos.IsZero() || err != nil || text == "" {
+			continue
+		}
+		p := l.problem(o.Section, o.Name, "")
+		switch {
+		case strings.HasPrefix(text, "~"):
+			p.Reason = "~ is not expanded here: write the whole path, from / on"
+			l.report(o.Section, p)
+		case isQuoted(text):
+			p.Reason = "quotes are part of the value here: remove them"
+			l.report(o.Section, p)
+		case strings.Contains(text, " #") || strings.Contains(text, " ;"):
+			p.Reason = "text behind the path is taken for a part of it: a comment needs a line of its own"
+			l.warn(p)
+		case supervised && !filepath.IsAbs(text):
+			p.Reason = fmt.Sprintf("a relative path means /%s here, where the program was started in /: write the whole path", text)
+			l.warn(p)
+		}
+	}
+}
+
+// isQuoted reports whether a text is in quotes, as a shell or YAML would have it.
+func isQuoted(text string) bool {
+	return len(text) > 1 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]
 }
 
 // checkStatusSockets refuses one socket for both programs, of which only one

@@ -1,70 +1,127 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"haproxystats/internal/config/ini"
 )
 
-// findUnknown warns of names that nothing reads. What a reference uses is a
-// variable and not one of them.
+// maxUnknown is how many unknown names are told one by one: a file of another
+// program may have any number.
+const maxUnknown = 100
+
+// unknownNames warns of names that nothing reads.
+type unknownNames struct {
+	*loader
+	references ini.References
+	warned     int
+	more       int
+	last       ini.Pos // of the last one that is only counted
+}
+
+// findUnknown warns of names that nothing reads. A name that a reference uses is
+// a variable and not one of them.
 func (l *loader) findUnknown() {
+	u := unknownNames{loader: l, references: l.doc.References()}
 	for _, o := range l.doc.Defaults().Options {
-		l.lookAtDefault(o)
+		u.checkDefault(o)
 	}
 	for _, s := range l.doc.Sections() {
 		known, ok := lookupSection(s.Name)
 		switch {
 		case !ok:
-			l.lookAtSection(s)
+			u.checkSection(s)
 		case !known.Groups:
 			for _, o := range s.Options {
-				l.lookAtOption(s.Name, o)
+				u.checkOption(s.Name, o)
 			}
 		}
 	}
+	if u.more > 0 {
+		l.warn(Problem{Pos: u.last, Reason: fmt.Sprintf("%d more names that nothing reads, this is the last; is this a file of haproxystats?", u.more)})
+	}
 }
 
-func (l *loader) lookAtSection(s *ini.Section) {
-	if slices.ContainsFunc(s.Options, func(o ini.Option) bool { return l.doc.Referenced(s.Name, o.Name) }) {
+// add warns of an unknown name, or counts it where there are many. The reason is
+// asked for only where it is told, since to find what was meant takes time.
+func (u *unknownNames) add(pos ini.Pos, problem func() Problem) {
+	if u.warned == maxUnknown {
+		u.more++
+		u.last = pos
 		return
 	}
-	var names []string
-	for _, s := range sections {
-		names = append(names, s.Name)
-	}
-	l.warn(Problem{Pos: s.Pos, Section: s.Name, Reason: "unknown section, nothing in it is read" + meant(s.Name, names)})
+	u.warned++
+	u.warn(problem())
 }
 
-func (l *loader) lookAtOption(section string, o ini.Option) {
-	if _, ok := lookupOption(section, o.Name); ok || l.doc.Referenced(section, o.Name) {
+func (u *unknownNames) checkSection(s *ini.Section) {
+	if slices.ContainsFunc(s.Options, func(o ini.Option) bool { return u.references.Has(s.Name, o.Name) }) {
 		return
 	}
-	p := l.problem(section, o.Name, "unknown option")
-	if in := sectionsWith(o.Name, func(Option) bool { return true }); in != "" {
-		p.Reason += "; it belongs in " + in
-	} else {
-		p.Reason += meant(o.Name, namesIn(section, "DEFAULT"))
-	}
-	l.warn(p)
+	u.add(s.Pos, func() Problem {
+		var names []string
+		for _, s := range sections {
+			names = append(names, s.Name)
+		}
+		return Problem{Pos: s.Pos, Section: s.Name, Reason: "unknown section, nothing in it is read" + meant(s.Name, names)}
+	})
 }
 
-// lookAtDefault warns of an option of [DEFAULT] that no section takes from there.
-func (l *loader) lookAtDefault(o ini.Option) {
-	if _, ok := lookupOption("DEFAULT", o.Name); ok || l.doc.Referenced("DEFAULT", o.Name) {
+func (u *unknownNames) checkOption(section string, o ini.Option) {
+	if _, ok := lookupOption(section, o.Name); ok || u.references.Has(section, o.Name) {
+		return
+	}
+	u.add(o.Pos, func() Problem {
+		p := u.problem(section, o.Name, "unknown option")
+		switch in := sectionsWith(o.Name, func(Option) bool { return true }); {
+		case in != "":
+			p.Reason += "; it belongs in " + in
+		case synonyms[section][o.Name] != "":
+			p.Reason += "; did you mean " + `"` + synonyms[section][o.Name] + `"` + "?"
+		default:
+			p.Reason += meant(o.Name, namesIn(section, "DEFAULT"))
+		}
+		return p
+	})
+}
+
+// synonyms are words that other programs use for an option, by section: none is
+// close to ours in spelling.
+var synonyms = map[string]map[string]string{
+	"pull": {
+		"sockets": "servers", "socket": "servers", "url": "servers", "urls": "servers", "stats-socket": "servers", "haproxy": "servers",
+		"socket-path": "socket-dir", "directory": "socket-dir", "dir": "socket-dir",
+		"frequency": "pull-interval", "period": "pull-interval", "step": "pull-interval", "threads": "workers",
+	},
+	"process": {"threads": "workers", "metrics": "metric-set", "exclude": "exclude-backends"},
+	"graphite": {
+		"host": "server", "hosts": "server", "hostname": "server", "address": "server", "relay": "server", "url": "server", "carbon": "server",
+		"prefix": "namespace", "root": "namespace", "path": "namespace", "ssl": "tls", "ca": "ca-file", "cert": "cert-file", "key": "key-file",
+		"buffer-size": "queue-size", "max-queue": "queue-size", "spool-dir": "queue-dir",
+	},
+	"local-store": {"directory": "dir", "path": "dir"},
+	"paths":       {"dir": "base-dir", "data-dir": "base-dir", "path": "base-dir"},
+}
+
+// checkDefault warns of an option of [DEFAULT] that no section takes from there.
+func (u *unknownNames) checkDefault(o ini.Option) {
+	if _, ok := lookupOption("DEFAULT", o.Name); ok || u.references.Has("DEFAULT", o.Name) {
 		return
 	}
 	if sectionsWith(o.Name, inherits) != "" {
 		return
 	}
-	p := l.problem("DEFAULT", o.Name, "unknown option")
-	if in := sectionsWith(o.Name, func(Option) bool { return true }); in != "" {
-		p.Reason = "no effect here, because a default of its section goes before it; set it in " + in
-	} else {
-		p.Reason += meant(o.Name, namesIn("DEFAULT"))
-	}
-	l.warn(p)
+	u.add(o.Pos, func() Problem {
+		p := u.problem("DEFAULT", o.Name, "unknown option")
+		if in := sectionsWith(o.Name, func(Option) bool { return true }); in != "" {
+			p.Reason = "no effect here, because a default of its section goes before it; set it in " + in
+		} else {
+			p.Reason += meant(o.Name, namesIn("DEFAULT"))
+		}
+		return p
+	})
 }
 
 // inherits reports whether what [DEFAULT] sets goes before the option's own default:

@@ -84,6 +84,7 @@ func (s *Section) put(o Option) *Option {
 type Document struct {
 	defaults Section
 	sections []*Section
+	byName   map[string]*Section
 }
 
 // Defaults returns the section [Default], which every document has.
@@ -101,11 +102,8 @@ func (d *Document) Section(name string) (*Section, bool) {
 	if name == Default {
 		return d.Defaults(), true
 	}
-	i := slices.IndexFunc(d.sections, func(s *Section) bool { return s.Name == name })
-	if i < 0 {
-		return nil, false
-	}
-	return d.sections[i], true
+	s, ok := d.byName[name]
+	return s, ok
 }
 
 // section returns the section of that name, which it adds if need be.
@@ -114,6 +112,10 @@ func (d *Document) section(name string, at Pos) *Section {
 	if !ok {
 		s = &Section{Name: name, Pos: at}
 		d.sections = append(d.sections, s)
+		if d.byName == nil {
+			d.byName = make(map[string]*Section)
+		}
+		d.byName[name] = s
 	}
 	if s.Pos.IsZero() {
 		s.Pos = at

@@ -127,7 +127,7 @@ func TestGetOfNothing(t *testing.T) {
 	}
 }
 
-func TestReferenced(t *testing.T) {
+func TestReferences(t *testing.T) {
 	var doc Document
 	text := `[DEFAULT]
 var = 1
@@ -150,7 +150,7 @@ t2 = $${t:unseen}
 	got := map[string]bool{}
 	for _, s := range append(doc.Sections(), doc.Defaults()) {
 		for _, o := range s.Options {
-			if doc.Referenced(s.Name, o.Name) {
+			if doc.References().Has(s.Name, o.Name) {
 				got[s.Name+" "+o.Name] = true
 			}
 		}

@@ -134,38 +134,52 @@ func next(s string) (t token, rest string, err error) {
 	return token{reference: true, text: optionName(name), qualified: true, section: section}, rest, nil
 }
 
-// Referenced reports whether the value of any option refers to this one, so that
-// it serves as a variable.
-func (d *Document) Referenced(section, name string) bool {
-	for _, s := range append([]*Section{d.Defaults()}, d.sections...) {
-		for _, o := range s.Options {
-			if refers(s.Name, o.Raw, section, name) {
-				return true
-			}
-		}
-	}
-	return false
+// References is the set of the options that values of a document refer to.
+type References struct {
+	named    map[string]bool    // by name, whatever the section
+	anywhere map[string]bool    // by name, from a value that every section shows
+	in       map[[2]string]bool // by section and name
 }
 
-// refers reports whether a value written in one section takes the value of an
-// option of another. A value of [Default] is expanded in whatever section shows
-// it, and an option of [Default] is seen from all.
-func refers(from, raw, section, name string) bool {
+// References collects what the values of the document refer to.
+func (d *Document) References() References {
+	r := References{named: make(map[string]bool), anywhere: make(map[string]bool), in: make(map[[2]string]bool)}
+	for _, s := range append([]*Section{d.Defaults()}, d.sections...) {
+		for _, o := range s.Options {
+			r.add(s.Name, o.Raw)
+		}
+	}
+	return r
+}
+
+// add takes the references of a value that is written in a section. A value of
+// [Default] is expanded in whatever section shows it.
+func (r References) add(from, raw string) {
 	for raw != "" {
 		t, rest, err := next(raw)
 		if err != nil {
-			return false
+			return
 		}
 		raw = rest
-		if !t.reference || t.text != name {
+		switch {
+		case !t.reference:
 			continue
+		case !t.qualified && from == Default:
+			r.anywhere[t.text] = true
+		default:
+			r.in[[2]string{t.from(from), t.text}] = true
 		}
-		anywhere := section == Default || !t.qualified && from == Default
-		if anywhere || t.from(from) == section {
-			return true
-		}
+		r.named[t.text] = true
 	}
-	return false
+}
+
+// Has reports whether the value of any option refers to this one, so that it
+// serves as a variable. An option of [Default] is seen from all sections.
+func (r References) Has(section, name string) bool {
+	if section == Default {
+		return r.named[name]
+	}
+	return r.anywhere[name] || r.in[[2]string{section, name}]
 }
 
 // quote shows the start of a text.
