@@ -54,7 +54,7 @@ func accounted(ctx context.Context, balancers []*real.HAProxy) (paths, error) {
 func infoMetrics(info map[string]string) []string {
 	var names []string
 	for _, f := range catalogue.InfoFields() {
-		if _, ok := info[f.Name]; ok && f.Classic&catalogue.Daemon != 0 {
+		if _, ok := info[f.Name]; ok && f.IsClassic(catalogue.Daemon) {
 			names = append(names, f.Name)
 		}
 	}
@@ -83,7 +83,7 @@ func rowMetrics(row real.Row, scope catalogue.Scopes) []string {
 	idle := row["lbtot"] == "" || row["lbtot"] == "0"
 	var names []string
 	for _, f := range catalogue.StatFields() {
-		if f.Classic&scope == 0 || (f.Combine == catalogue.MeanOfActive && idle) {
+		if !f.IsClassic(scope) || (f.Combine == catalogue.MeanOfActive && idle) {
 			continue
 		}
 		names = append(names, f.Name)

@@ -41,7 +41,7 @@ func (p *parser) choose(s *haproxy.StatScanner) {
 	} {
 		var columns []int
 		for i, name := range header {
-			if f, ok := catalogue.LookupStat(name); ok && f.Classic&scope != 0 {
+			if f, ok := catalogue.LookupStat(name); ok && f.IsClassic(scope) {
 				columns = append(columns, i)
 			}
 		}

@@ -15,37 +15,25 @@ type selection struct {
 	classic bool
 }
 
-// wants reports whether a field is a metric here. Of a field that no version of
-// HAProxy has shown yet nothing is known but its name: it is summed.
+// wants reports whether a field is a metric here.
 func (s selection) wants(name string) bool {
 	if s.only != nil {
 		return slices.Contains(s.only, name)
 	}
-	f, known := catalogue.LookupStat(name)
-	switch {
-	case !known:
-		return !s.classic && passable(name)
-	case s.classic:
-		return f.Classic&s.scope != 0
-	}
-	return f.Combine != catalogue.Never && (f.In|f.Classic)&s.scope != 0
+	return catalogue.IsMetric(name, s.scope, s.classic)
 }
-
-// passable reports whether an unknown column can be a metric: the last column of
-// every reply has no name, and one named "-" stands between the modules'.
-func passable(name string) bool { return name != "" && name != "-" }
 
 // isClassic reports whether a missing value of the field counts as 0.
 func (s selection) isClassic(name string) bool {
 	f, ok := catalogue.LookupStat(name)
-	return ok && f.Classic&s.scope != 0
+	return ok && f.IsClassic(s.scope)
 }
 
 // initial returns the columns that are there whatever HAProxy shows.
 func (s selection) initial() []metric.Column {
 	var columns []metric.Column
 	for _, f := range catalogue.StatFields() {
-		if f.Classic&s.scope != 0 && s.wants(f.Name) {
+		if f.IsClassic(s.scope) && s.wants(f.Name) {
 			columns = append(columns, statColumn(f.Name))
 		}
 	}

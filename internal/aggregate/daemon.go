@@ -105,7 +105,7 @@ func (d *daemon) columns(opt Options) []metric.Column {
 	seen := make(map[string]bool)
 	for _, p := range d.processes {
 		for _, v := range p.values {
-			if name := columnName(v.field); !seen[name] && wantsInfo(v.field, opt.Classic) {
+			if name := columnName(v.field); !seen[name] && catalogue.IsMetric(v.field, catalogue.Daemon, opt.Classic) {
 				seen[name] = true
 				columns = append(columns, infoColumn(v.field))
 			}
@@ -113,19 +113,6 @@ func (d *daemon) columns(opt Options) []metric.Column {
 	}
 	slices.SortFunc(columns, compareColumns(catalogue.InfoFields()))
 	return append(columns, derivedColumns(opt)...)
-}
-
-// wantsInfo reports whether a field of `show info` is a metric. One that no
-// version of HAProxy has shown yet is summed.
-func wantsInfo(field string, classic bool) bool {
-	f, known := catalogue.LookupInfo(field)
-	switch {
-	case !known:
-		return !classic
-	case classic:
-		return f.Classic != 0
-	}
-	return f.Combine != catalogue.Never
 }
 
 // fill adds the process's numbers to a row.

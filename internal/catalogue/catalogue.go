@@ -83,6 +83,36 @@ func InfoFields() []Field { return infoFields }
 // The caller must not change them.
 func StatFields() []Field { return statFields }
 
+// IsMetric reports whether the field is a metric of the rows in scope: a number
+// that HAProxy fills there.
+func (f Field) IsMetric(scope Scopes) bool { return f.Combine != Never && f.In&scope != 0 }
+
+// IsClassic reports whether the field is a classic metric of the rows in scope.
+func (f Field) IsClassic(scope Scopes) bool { return f.Classic&scope != 0 }
+
+// IsMetric reports whether a field of that name is a metric of the rows in
+// scope, a field of `show info` if scope is Daemon. With classic, only the classic
+// metrics are. Of a field that the catalogue lacks nothing is known but that a
+// newer HAProxy shows it: it is a metric wherever it is a number.
+func IsMetric(name string, scope Scopes, classic bool) bool {
+	find := LookupStat
+	if scope == Daemon {
+		find = LookupInfo
+	}
+	f, known := find(name)
+	switch {
+	case !known:
+		return !classic && !isPlaceholder(name)
+	case classic:
+		return f.IsClassic(scope)
+	}
+	return f.IsMetric(scope)
+}
+
+// isPlaceholder reports whether a column of `show stat` is none: the last column
+// of every reply has no name, and one named "-" stands in front of the modules'.
+func isPlaceholder(name string) bool { return name == "" || name == "-" }
+
 // LookupInfo finds a field of `show info` by the name HAProxy gives it.
 func LookupInfo(name string) (Field, bool) { return lookup(infoIndex, infoFields, name) }
 

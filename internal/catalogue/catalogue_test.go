@@ -311,6 +311,37 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+func TestIsMetric(t *testing.T) {
+	tests := []struct {
+		name         string
+		scope        Scopes
+		all, classic bool
+	}{
+		{"scur", Frontend, true, true},
+		{"scur", Listener, true, false},
+		{"act", Server, true, false},
+		{"act", Frontend, false, false},
+		{"rate_lim", Server, false, false},
+		{"status", Server, false, false},
+		{"sid", Server, false, false},
+		{"Maxconn", Daemon, true, true},
+		{"Nbthread", Daemon, true, false},
+		{"Pid", Daemon, false, false},
+		{"brand_new", Server, true, false},
+		{"BrandNew", Daemon, true, false},
+		{"", Server, false, false},
+		{"-", Backend, false, false},
+	}
+	for _, tt := range tests {
+		if got := IsMetric(tt.name, tt.scope, false); got != tt.all {
+			t.Errorf("IsMetric(%q, %05b, all) = %v, want %v", tt.name, tt.scope, got, tt.all)
+		}
+		if got := IsMetric(tt.name, tt.scope, true); got != tt.classic {
+			t.Errorf("IsMetric(%q, %05b, classic) = %v, want %v", tt.name, tt.scope, got, tt.classic)
+		}
+	}
+}
+
 func lookupKind(kind, name string) (Field, bool) {
 	if kind == "info" {
 		return LookupInfo(name)

@@ -46,19 +46,15 @@ func checkMetric(name string, scope catalogue.Scopes, plural string) error {
 	case !ok:
 		var known []string
 		for _, f := range catalogue.StatFields() {
-			if isMetric(f, scope) {
+			if f.IsMetric(scope) {
 				known = append(known, f.Name)
 			}
 		}
 		return fmt.Errorf("no HAProxy version has a column %q%s", name, meant(name, known))
-	case f.Nature == catalogue.Text || f.Nature == catalogue.Key:
+	case !f.IsMetric(f.In):
 		return fmt.Errorf("the column %q is no number", name)
-	case !isMetric(f, scope):
+	case !f.IsMetric(scope):
 		return fmt.Errorf("the column %q is never filled for %s", name, plural)
 	}
 	return nil
-}
-
-func isMetric(f catalogue.Field, scope catalogue.Scopes) bool {
-	return f.Nature != catalogue.Text && f.Nature != catalogue.Key && (f.In|f.Classic)&scope != 0
 }

@@ -28,7 +28,7 @@ func TestMetricsHasEveryField(t *testing.T) {
 			metric.Frontend: catalogue.Frontend, metric.Backend: catalogue.Backend, metric.Server: catalogue.Server,
 		} {
 			_, err := c.Lookup(scope, f.Name)
-			if want := f.Combine != catalogue.Never && (f.In|f.Classic)&in != 0; (err == nil) != want {
+			if want := f.IsMetric(in); (err == nil) != want {
 				t.Errorf("%s metric %s: %v, want it there: %v", scope, f.Name, err, want)
 			}
 		}

@@ -92,7 +92,7 @@ func everything() fstest.MapFS {
 
 // value is 1 for a number and what is given for a name.
 func value(f catalogue.Field, name string) string {
-	if f.Combine == catalogue.Never {
+	if !f.IsMetric(f.In) {
 		return name
 	}
 	return "1"

@@ -278,7 +278,7 @@ func selectClassic(columns []string) (s [rowTypes][]int) {
 	for t, scope := range []catalogue.Scopes{catalogue.Frontend, catalogue.Backend, catalogue.Server} {
 		s[t] = []int{}
 		for i, name := range columns {
-			if f, ok := catalogue.LookupStat(name); ok && f.Classic&scope != 0 {
+			if f, ok := catalogue.LookupStat(name); ok && f.IsClassic(scope) {
 				s[t] = append(s[t], i)
 			}
 		}

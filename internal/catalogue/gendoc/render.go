@@ -48,11 +48,11 @@ func table(fields []catalogue.Field, scope catalogue.Scopes) string {
 	var b strings.Builder
 	b.WriteString("| Field | Combined | Unit | Since | Set | Meaning |\n|---|---|---|---|---|---|")
 	for _, f := range fields {
-		if f.In&scope == 0 || f.Combine == catalogue.Never {
+		if !f.IsMetric(scope) {
 			continue
 		}
 		set := "newer"
-		if f.Classic&scope != 0 {
+		if f.IsClassic(scope) {
 			set = "classic"
 		}
 		fmt.Fprintf(&b, "\n| `%s` | %s | %s | %s | %s | %s |",
@@ -65,7 +65,7 @@ func table(fields []catalogue.Field, scope catalogue.Scopes) string {
 func others(fields []catalogue.Field) string {
 	var names []string
 	for _, f := range fields {
-		if f.Combine == catalogue.Never {
+		if !f.IsMetric(f.In) {
 			names = append(names, "`"+f.Name+"`")
 		}
 	}

@@ -39,14 +39,14 @@ func TestEveryFieldIsInItsSections(t *testing.T) {
 	}
 	check := func(f catalogue.Field, section string, scope catalogue.Scopes) {
 		t.Helper()
-		want := f.In&scope != 0 && f.Combine != catalogue.Never
+		want := f.IsMetric(scope)
 		if got := strings.Contains(section, "\n| `"+f.Name+"` |"); got != want {
 			t.Errorf("%s: a line in the table of scope %d: %v, want %v", f.Name, scope, got, want)
 		}
 	}
 	for _, f := range catalogue.InfoFields() {
 		check(f, info, catalogue.Daemon)
-		if f.Combine == catalogue.Never && !strings.Contains(info, "`"+f.Name+"`") {
+		if !f.IsMetric(f.In) && !strings.Contains(info, "`"+f.Name+"`") {
 			t.Errorf("%s is nowhere", f.Name)
 		}
 	}
@@ -54,7 +54,7 @@ func TestEveryFieldIsInItsSections(t *testing.T) {
 		check(f, frontends, catalogue.Frontend)
 		check(f, backends, catalogue.Backend)
 		check(f, servers, catalogue.Server)
-		if f.Combine == catalogue.Never && !strings.Contains(servers, "`"+f.Name+"`") {
+		if !f.IsMetric(f.In) && !strings.Contains(servers, "`"+f.Name+"`") {
 			t.Errorf("%s is nowhere", f.Name)
 		}
 	}
