@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"haproxystats/internal/durable"
 )
 
 // BenchmarkHandOver is the whole way of a snapshot into the queue, on the disk
@@ -46,7 +48,7 @@ func BenchmarkClaimCommit(b *testing.B) {
 			dir := queue(b)
 			plant(b, dir)
 			for i := range behind {
-				if err := os.Mkdir(filepath.Join(dir, fmt.Sprint(1000000+i)), dirMode); err != nil {
+				if err := os.Mkdir(filepath.Join(dir, fmt.Sprint(1000000+i)), durable.DirMode); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -79,7 +81,7 @@ func BenchmarkWaiting(b *testing.B) {
 	dir := queue(b)
 	w := openWriterAt(b, dir, nil)
 	for i := range 20000 {
-		if err := os.Mkdir(filepath.Join(dir, fmt.Sprint(i)), dirMode); err != nil {
+		if err := os.Mkdir(filepath.Join(dir, fmt.Sprint(i)), durable.DirMode); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/durable"
 )
 
 // Claim waits for an entry and hands it to the caller alone, who must end with
@@ -139,11 +141,11 @@ func (r *Reader) suspectInHand() bool {
 // open makes an entry of what next took, or gives it back and returns nil.
 func (r *Reader) open(a *attempt) *Entry {
 	path := filepath.Join(r.dir, a.name)
-	dir, err := openNoFollow(path)
+	dir, err := durable.OpenDir(path)
 	if err == nil {
-		info, statErr := dir.Stat()
+		id, statErr := dir.Identity()
 		if statErr == nil {
-			return r.hand(&Entry{r: r, a: a, path: path, dir: dir, id: identify(info)})
+			return r.hand(&Entry{r: r, a: a, path: path, dir: dir, id: id})
 		}
 		dir.Close()
 		err = statErr

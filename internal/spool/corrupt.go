@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"haproxystats/internal/durable"
 )
 
 // maxCorrupt bounds how many entries that were given up are kept.
@@ -74,13 +76,13 @@ func (r *Reader) trimCorrupt() {
 // moveOut renames an entry into another directory beside the queue and returns
 // its new path. It makes that directory anew if it is gone.
 func (r *Reader) moveOut(path, name, dir string) (string, error) {
-	if err := checkNoLink(dir); err != nil {
+	if err := durable.CheckDir(dir); err != nil {
 		return "", err
 	}
 	made := false
 	to := filepath.Join(dir, name)
 	for {
-		err := rename(path, to)
+		err := durable.RenameNoReplace(path, to)
 		switch {
 		case err == nil:
 			return to, nil

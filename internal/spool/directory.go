@@ -3,7 +3,6 @@ package spool
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -11,11 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"haproxystats/internal/account"
-)
-
-const (
-	dirMode  = 0o750
-	fileMode = 0o640
+	"haproxystats/internal/durable"
 )
 
 // openDirectory makes dir if it is missing, resolves symbolic links in its path
@@ -39,40 +34,23 @@ func openDirectory(dir string) (string, error) {
 
 // makeDirectory makes dir and its parents, durably; one that exists is fine.
 func makeDirectory(dir string) error {
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
-		return nil
-	}
-	err := os.MkdirAll(dir, dirMode)
+	err := durable.MakeDir(dir)
 	switch {
-	case errors.Is(err, fs.ErrExist): // and Stat has found no directory
-		return fmt.Errorf("make spool %s: %w: a link in this path leads nowhere: mount or make what it leads to", dir, err)
+	case errors.Is(err, durable.ErrNotDir):
+		return fmt.Errorf("make spool %s: %w: mount or make what the link leads to, or move the file away", dir, err)
 	case err != nil:
 		return fmt.Errorf("make spool %s: %w: %s must be able to make it", dir, err, whoami())
 	}
-	return syncDirectory(filepath.Dir(dir), (*os.File).Sync)
+	return nil
 }
 
 // makeBeside makes a directory of the queue's own. What has its name must be a
 // directory: a link would lead entries out of the queue.
 func makeBeside(dir string) error {
-	if err := checkNoLink(dir); err != nil {
+	if err := durable.CheckDir(dir); err != nil {
 		return fmt.Errorf("make spool %s: %w", dir, err)
 	}
 	return makeDirectory(dir)
-}
-
-// checkNoLink refuses what is there and no directory.
-func checkNoLink(dir string) error {
-	info, err := os.Lstat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return fmt.Errorf("%s is %v, no directory: move it away", dir, info.Mode())
-	}
-	return nil
 }
 
 // checkAccess tells, with all that is needed to put it right, whether entries
@@ -97,64 +75,4 @@ func checkAccess(dir string) error {
 // whoami names the user of the process, for messages about permissions.
 func whoami() string {
 	return fmt.Sprintf("user %s (uid %d)", account.User(os.Geteuid()), os.Geteuid())
-}
-
-// checkSameMount refuses two directories between which rename can't work: on
-// two file systems, or on one that is mounted twice.
-func checkSameMount(a, b string) error {
-	var sa, sb unix.Statx_t
-	const mask = unix.STATX_INO | unix.STATX_MNT_ID
-	if err := unix.Statx(unix.AT_FDCWD, a, 0, mask, &sa); err != nil {
-		return fmt.Errorf("statx %s: %w", a, err)
-	}
-	if err := unix.Statx(unix.AT_FDCWD, b, 0, mask, &sb); err != nil {
-		return fmt.Errorf("statx %s: %w", b, err)
-	}
-	mounts := sa.Mask&sb.Mask&unix.STATX_MNT_ID != 0 // Linux 5.8 and later say it
-	if sa.Dev_major != sb.Dev_major || sa.Dev_minor != sb.Dev_minor || mounts && sa.Mnt_id != sb.Mnt_id {
-		return fmt.Errorf("%s and %s are on different file systems, so that a rename can't hand a directory over: put both on one", a, b)
-	}
-	return nil
-}
-
-// identity tells one directory from another that took its name.
-type identity struct{ dev, ino uint64 }
-
-func identify(info fs.FileInfo) identity {
-	st := info.Sys().(*syscall.Stat_t)
-	return identity{uint64(st.Dev), st.Ino}
-}
-
-// openNoFollow opens the directory itself, not what a link of that name leads to.
-func openNoFollow(dir string) (*os.File, error) {
-	return os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-}
-
-// syncDirectory makes the names in dir durable.
-func syncDirectory(dir string, sync func(*os.File) error) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return sync(f)
-}
-
-// rename gives a directory a new place and never replaces what is there: then
-// the error satisfies errors.Is(err, fs.ErrExist).
-func rename(from, to string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
-		// The file system doesn't know the flag. The lock keeps others of ours
-		// away, so that looking first is enough.
-		if _, err = os.Lstat(to); err == nil {
-			err = fs.ErrExist
-		} else {
-			err = unix.Rename(from, to)
-		}
-	}
-	if err != nil {
-		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
-	}
-	return nil
 }

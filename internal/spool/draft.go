@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/durable"
 )
 
 // syncers bounds how many files are synced at once. Those that are share the
@@ -25,7 +27,7 @@ type Draft struct {
 	w           *Writer
 	name        string
 	path, final string
-	dir         *os.File
+	dir         *durable.Dir
 
 	mu    sync.Mutex
 	files []*draftFile
@@ -53,16 +55,16 @@ func (d *Draft) open() error {
 	if err := os.RemoveAll(d.path); err != nil {
 		return err
 	}
-	err := os.Mkdir(d.path, dirMode)
+	err := os.Mkdir(d.path, durable.DirMode)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = d.w.remake(d.w.tmp); err == nil {
-			err = os.Mkdir(d.path, dirMode)
+			err = os.Mkdir(d.path, durable.DirMode)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	d.dir, err = openNoFollow(d.path)
+	d.dir, err = durable.OpenDir(d.path)
 	return err
 }
 
@@ -72,7 +74,7 @@ func (d *Draft) Create(name string) (io.WriteCloser, error) {
 	if err := checkFileName(name); err != nil {
 		return nil, fmt.Errorf("create %q in %s: %w", name, d.path, err)
 	}
-	to, err := d.create(name)
+	to, err := d.dir.Create(name)
 	if err != nil {
 		return nil, err
 	}
@@ -83,20 +85,15 @@ func (d *Draft) Create(name string) (io.WriteCloser, error) {
 	return f, nil
 }
 
-func (d *Draft) create(name string) (*os.File, error) {
-	return openAt(d.dir, name, filepath.Join(d.path, name), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
-}
-
 // Remove takes a file back that was created and is closed.
 func (d *Draft) Remove(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	path := filepath.Join(d.path, name)
 	i := slices.IndexFunc(d.files, func(f *draftFile) bool { return f.Name == name })
 	if i < 0 {
-		return &fs.PathError{Op: "remove", Path: path, Err: fs.ErrNotExist}
+		return &fs.PathError{Op: "remove", Path: filepath.Join(d.path, name), Err: fs.ErrNotExist}
 	}
-	if err := removeAt(d.dir, name, path); err != nil {
+	if err := d.dir.Remove(name); err != nil {
 		return err
 	}
 	d.files = slices.Delete(d.files, i, i+1)
@@ -123,10 +120,10 @@ func (d *Draft) Commit(r Round) error {
 		return fmt.Errorf("commit %s: %w", d.path, err)
 	}
 	d.w.noteNewest(d.name)
-	err := rename(d.path, d.final)
+	err := durable.RenameNoReplace(d.path, d.final)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = d.w.remake(d.w.dir); err == nil {
-			err = rename(d.path, d.final)
+			err = durable.RenameNoReplace(d.path, d.final)
 		}
 	}
 	if errors.Is(err, unix.EXDEV) {
@@ -136,7 +133,7 @@ func (d *Draft) Commit(r Round) error {
 		return fmt.Errorf("commit %s: %w", d.path, err)
 	}
 	d.finish(false)
-	if err := syncDirectory(d.w.dir, d.w.sync); err != nil {
+	if err := d.w.syncQueue(); err != nil {
 		// It is handed over and complete; calling that a failure would make
 		// the caller believe that nothing is there.
 		d.w.log.Error("a power cut may take back the last entries", "dir", d.w.dir, "error", err)
@@ -154,7 +151,7 @@ func (d *Draft) describe(r Round) error {
 	if len(text) > maxManifest {
 		return fmt.Errorf("%d files: their manifest has more than %d bytes", len(files), maxManifest)
 	}
-	f, err := d.create(ManifestName)
+	f, err := d.dir.Create(ManifestName)
 	if err != nil {
 		return err
 	}
@@ -172,7 +169,7 @@ func (d *Draft) sync() error {
 	}
 	for _, name := range names {
 		g.Go(func() error {
-			f, err := openAt(d.dir, name, filepath.Join(d.path, name), unix.O_RDONLY)
+			f, err := d.dir.OpenRegular(name)
 			if err != nil {
 				return err
 			}
@@ -183,7 +180,7 @@ func (d *Draft) sync() error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return d.w.sync(d.dir)
+	return d.w.sync(d.dir.File())
 }
 
 // Discard removes the draft with all its files. After Commit it does nothing.
@@ -193,7 +190,7 @@ func (d *Draft) Discard() error {
 	if d.done {
 		return nil
 	}
-	err := checkNoLink(d.w.tmp)
+	err := durable.CheckDir(d.w.tmp)
 	if err == nil {
 		err = os.RemoveAll(d.path)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"haproxystats/internal/durable"
 )
 
 // Entry is a claimed directory. One of Commit, Release and Postpone ends the
@@ -14,8 +16,8 @@ type Entry struct {
 	r    *Reader
 	a    *attempt
 	path string
-	dir  *os.File
-	id   identity
+	dir  *durable.Dir
+	id   durable.Identity
 	// claimMark is the file that says so in the entry.
 	claimMark string
 
@@ -93,7 +95,7 @@ func (e *Entry) leave() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if identify(info) != e.id {
+	if durable.Identify(info) != e.id {
 		return "", fmt.Errorf("%w: another one has taken its place", fs.ErrNotExist)
 	}
 	return e.r.moveOut(e.path, e.a.name, e.r.trash)

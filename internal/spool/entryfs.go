@@ -1,24 +1,22 @@
 package spool
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
-)
 
-var errNotRegular = errors.New("not a regular file")
+	"haproxystats/internal/durable"
+)
 
 // entryFS gives access to the regular files of one directory, by its
 // descriptor, so that a rename doesn't change what is read.
 type entryFS struct {
-	dir  *os.File
+	dir  *durable.Dir
 	path string
 	log  *slog.Logger
 	// known are the files of the manifest, nil if it has none. It is read when
@@ -26,7 +24,7 @@ type entryFS struct {
 	known func() (map[string]File, error)
 }
 
-func newEntryFS(dir *os.File, path string, log *slog.Logger) *entryFS {
+func newEntryFS(dir *durable.Dir, path string, log *slog.Logger) *entryFS {
 	f := &entryFS{dir: dir, path: path, log: log}
 	f.known = sync.OnceValues(f.readManifest)
 	return f
@@ -51,7 +49,7 @@ func (f *entryFS) Open(name string) (fs.File, error) {
 	if known != nil && !ok && !hidden(name) {
 		return nil, &fs.PathError{Op: "open", Path: f.join(name), Err: fmt.Errorf("%w: it was not handed over", fs.ErrNotExist)}
 	}
-	file, err := f.openRegular(name)
+	file, err := f.dir.OpenRegular(name)
 	switch {
 	case err != nil:
 		return nil, err
@@ -66,7 +64,7 @@ func (f *entryFS) openList(known map[string]File) (fs.File, error) {
 	if err := f.checkFiles(known); err != nil {
 		return nil, err
 	}
-	dir, err := openAt(f.dir, ".", f.path, unix.O_RDONLY|unix.O_DIRECTORY)
+	dir, err := f.dir.Open(".", unix.O_RDONLY|unix.O_DIRECTORY)
 	switch {
 	case err != nil:
 		return nil, err
@@ -74,29 +72,6 @@ func (f *entryFS) openList(known map[string]File) (fs.File, error) {
 		return dir, nil
 	}
 	return &verifiedDir{File: dir, known: known, log: f.log}, nil
-}
-
-func (f *entryFS) openRegular(name string) (*os.File, error) {
-	path := f.join(name)
-	// Looked at before it is opened, because opening alone can make a device
-	// do something.
-	st, err := statAt(f.dir, name, path)
-	if err != nil {
-		return nil, err
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errNotRegular}
-	}
-	file, err := openAt(f.dir, name, path, unix.O_RDONLY)
-	if err != nil {
-		return nil, err
-	}
-	// It may have been swapped since it was looked at.
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		file.Close()
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.Join(errNotRegular, err)}
-	}
-	return file, nil
 }
 
 func (f *entryFS) join(name string) string { return filepath.Join(f.path, name) }

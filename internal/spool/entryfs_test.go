@@ -11,6 +11,8 @@ import (
 	"testing/fstest"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/durable"
 )
 
 func TestEntryFS(t *testing.T) {
@@ -61,12 +63,12 @@ func TestPlanted(t *testing.T) {
 	e := claim(t, r)
 	for _, name := range refused {
 		f, err := e.FS().Open(name)
-		if !errors.Is(err, errNotRegular) {
+		if !errors.Is(err, durable.ErrNotRegular) {
 			t.Errorf("open %s: %v, %v", name, f, err)
 		}
 	}
 	// If the file is swapped for a link after it was looked at.
-	if f, err := openAt(e.dir, "link_info", "link_info", unix.O_RDONLY); !errors.Is(err, unix.ELOOP) {
+	if f, err := e.dir.Open("link_info", unix.O_RDONLY); !errors.Is(err, unix.ELOOP) {
 		t.Errorf("open of a link: %v, %v", f, err)
 	}
 	for _, name := range []string{"missing", "sub/file", "root/etc/passwd"} {

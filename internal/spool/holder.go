@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/durable"
 )
 
 // Holder is who is at one end of a queue.
@@ -56,12 +58,12 @@ func readHolder(dir, end string) (Holder, error) {
 		return Holder{}, err
 	}
 	path := lockPath(dir, end)
-	var st unix.Stat_t
-	if err := unix.Lstat(path, &st); err != nil {
-		return Holder{}, &fs.PathError{Op: "lstat", Path: path, Err: err}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return Holder{}, err
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return Holder{}, fmt.Errorf("%s: %w", path, errNotRegular)
+	if !info.Mode().IsRegular() {
+		return Holder{}, fmt.Errorf("%s: %w", path, durable.ErrNotRegular)
 	}
 	noted, err := readNote(path)
 	if err != nil && !errors.Is(err, fs.ErrPermission) { // one that may not be read tells nothing
@@ -73,7 +75,7 @@ func readHolder(dir, end string) (Holder, error) {
 		return Holder{}, err
 	}
 	defer locks.Close()
-	pid, held, err := findLock(locks, uint64(st.Dev), st.Ino, noted.pid)
+	pid, held, err := findLock(locks, durable.Identify(info), noted.pid)
 	return Holder{Held: held, PID: pid, Newest: newest}, err
 }
 
@@ -84,8 +86,8 @@ func readHolder(dir, end string) (Holder, error) {
 // Some file systems, as overlayfs and btrfs, have one number for their device
 // there and another one for the file: then the number of the process must be the
 // one noted.
-func findLock(locks io.Reader, dev, ino uint64, noted int) (pid int, held bool, err error) {
-	device := fmt.Sprintf("%02x:%02x", unix.Major(dev), unix.Minor(dev))
+func findLock(locks io.Reader, id durable.Identity, noted int) (pid int, held bool, err error) {
+	device := fmt.Sprintf("%02x:%02x", unix.Major(id.Device), unix.Minor(id.Device))
 	lines := bufio.NewScanner(locks)
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
@@ -94,7 +96,7 @@ func findLock(locks io.Reader, dev, ino uint64, noted int) (pid int, held bool, 
 		}
 		where, inode, ok := cutLast(fields[5], ":")
 		holder, err := strconv.Atoi(fields[4])
-		if !ok || err != nil || inode != strconv.FormatUint(ino, 10) {
+		if !ok || err != nil || inode != strconv.FormatUint(id.Inode, 10) {
 			continue
 		}
 		if where == device || holder == noted && holder > 0 {

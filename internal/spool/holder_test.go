@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"haproxystats/internal/durable"
 )
 
 func TestHolders(t *testing.T) {
@@ -66,7 +68,7 @@ func TestHolders(t *testing.T) {
 	if err := errors.Join(os.Remove(dir+".reader.lock"), os.Mkdir(dir+".reader.lock", 0o750)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReaderOf(dir); !errors.Is(err, errNotRegular) {
+	if _, err := ReaderOf(dir); !errors.Is(err, durable.ErrNotRegular) {
 		t.Errorf("a directory for a lock: %v", err)
 	}
 }
@@ -113,7 +115,7 @@ func TestFindLock(t *testing.T) {
 		{"process unknown", 46, 0, -1, true},
 		{"not a number", 47, 0, 0, false},
 	} {
-		pid, held, err := findLock(strings.NewReader(locks), 0x802, c.ino, c.noted)
+		pid, held, err := findLock(strings.NewReader(locks), durable.Identity{Device: 0x802, Inode: c.ino}, c.noted)
 		if err != nil || pid != c.pid || held != c.held {
 			t.Errorf("%s: %d, %v, %v", c.name, pid, held, err)
 		}
@@ -126,7 +128,7 @@ func FuzzFindLock(f *testing.F) {
 	}
 	f.Add("3: FLOCK  ADVISORY  WRITE 300 08:02:43 0 EOF\n", uint64(43), 300)
 	f.Fuzz(func(t *testing.T, locks string, ino uint64, noted int) {
-		pid, held, _ := findLock(strings.NewReader(locks), 0x802, ino, noted)
+		pid, held, _ := findLock(strings.NewReader(locks), durable.Identity{Device: 0x802, Inode: ino}, noted)
 		if !held && pid != 0 || held && !strings.Contains(locks, "WRITE") {
 			t.Errorf("%d, %v of %q", pid, held, locks)
 		}

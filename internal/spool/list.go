@@ -2,32 +2,20 @@ package spool
 
 import (
 	"cmp"
-	"errors"
-	"io"
 	"io/fs"
 	"slices"
+
+	"haproxystats/internal/durable"
 )
 
-// list calls visit for every name in dir, in no order, a few hundred at a time,
-// so that memory does not grow with their number.
+// list calls visit for every name in dir, as [durable.Dir.List] does.
 func list(dir string, visit func(fs.DirEntry)) error {
-	f, err := openNoFollow(dir)
+	d, err := durable.OpenDir(dir)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	for {
-		entries, err := f.ReadDir(512)
-		for _, e := range entries {
-			visit(e)
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
+	defer d.Close()
+	return d.List(visit)
 }
 
 // item is an entry's name and the number it stands for.

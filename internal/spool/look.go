@@ -5,16 +5,17 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"haproxystats/internal/durable"
 )
 
 // View is an entry that is looked at, in a queue or anywhere else: it is not
 // claimed, locked or marked, and a reader may take it out meanwhile.
 type View struct {
-	dir   *os.File
+	dir   *durable.Dir
 	path  string
 	epoch int64
 	log   *slog.Logger
@@ -37,7 +38,7 @@ func Look(path string, log *slog.Logger) (*View, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at snapshot: %w", err)
 	}
-	dir, err := openNoFollow(real)
+	dir, err := durable.OpenDir(real)
 	if err != nil {
 		return nil, fmt.Errorf("look at snapshot: %w", err)
 	}

@@ -4,10 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"haproxystats/internal/durable"
 )
 
 // Marks are empty hidden files in an entry that outlive the program: one for each
@@ -32,9 +31,9 @@ var (
 func markName(kind string, n int) string { return fmt.Sprint(kind, n) }
 
 // marks returns how many marks of that kind the entry has.
-func marks(dir *os.File, kind string, limit int) (n int) {
+func marks(dir *durable.Dir, kind string, limit int) (n int) {
 	for n < limit {
-		if _, err := statAt(dir, markName(kind, n+1), ""); err != nil {
+		if _, err := dir.Stat(markName(kind, n+1)); err != nil {
 			break
 		}
 		n++
@@ -45,7 +44,7 @@ func marks(dir *os.File, kind string, limit int) (n int) {
 // remember reads the marks of an entry that this program claims for the first
 // time. It returns false if the entry is to be claimed later: it is a suspect
 // then, and others that are none may be done with until it ends the program again.
-func (r *Reader) remember(a *attempt, dir *os.File) bool {
+func (r *Reader) remember(a *attempt, dir *durable.Dir) bool {
 	if a.known {
 		return true
 	}
@@ -77,31 +76,30 @@ func (r *Reader) spent(a *attempt) error {
 // only the memory knows of it.
 func (e *Entry) mark() {
 	e.claimMark = markName(claimMark, e.a.unended+1)
-	_ = control(e.dir, func(fd int) error {
-		return unix.Mknodat(fd, e.claimMark, unix.S_IFREG|fileMode, 0)
-	})
+	if f, err := e.dir.Create(e.claimMark); err == nil {
+		f.Close()
+	}
 }
 
 // unmark notes how the claim ended.
 func (e *Entry) unmark(blame bool) {
-	_ = control(e.dir, func(fd int) error {
-		if blame {
-			return unix.Renameat(fd, e.claimMark, fd, markName(tryMark, e.a.tries+1))
-		}
-		return unix.Unlinkat(fd, e.claimMark, 0)
-	})
+	if blame {
+		_ = e.dir.Rename(e.claimMark, markName(tryMark, e.a.tries+1))
+		return
+	}
+	_ = e.dir.Remove(e.claimMark)
 }
 
 // clearMarks makes an entry that is given up a new one, should it be put back.
 func clearMarks(path string) {
-	dir, err := openNoFollow(path)
+	dir, err := durable.OpenDir(path)
 	if err != nil {
 		return
 	}
 	defer dir.Close()
 	for kind, limit := range map[string]int{tryMark: maxTries, claimMark: maxUnended} {
 		for n := range limit {
-			_ = removeAt(dir, markName(kind, n+1), path)
+			_ = dir.Remove(markName(kind, n+1))
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"haproxystats/internal/durable"
 )
 
 // crash ends a reader as a kill would: what it holds is neither committed nor
@@ -44,7 +46,7 @@ func TestTriedBefore(t *testing.T) {
 	dir := queue(t)
 	plant(t, dir, "1", "2")
 	for _, name := range []string{".try1", ".try2", ".try3"} {
-		os.WriteFile(filepath.Join(dir, "1", name), nil, fileMode)
+		os.WriteFile(filepath.Join(dir, "1", name), nil, durable.FileMode)
 	}
 	var log journal
 	r := openReaderAt(t, dir, log.logger())
@@ -218,7 +220,7 @@ func TestNextSuspect(t *testing.T) {
 			dir := queue(t)
 			plant(t, dir, "1", "2")
 			for _, try := range []string{".try1", ".try2"} {
-				os.WriteFile(filepath.Join(dir, "1", try), nil, fileMode)
+				os.WriteFile(filepath.Join(dir, "1", try), nil, durable.FileMode)
 			}
 			synctest.Test(t, func(t *testing.T) {
 				r := openReaderAt(t, dir, nil)

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"pgregory.net/rapid"
+
+	"haproxystats/internal/durable"
 )
 
 // damage changes an entry as a disk, or somebody else, may.
@@ -24,13 +26,13 @@ func (m *machine) damage(t *rapid.T) {
 		b, err := os.ReadFile(path)
 		m.must(err)
 		b[rapid.IntRange(0, len(b)-1).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
-		m.must(os.WriteFile(path, b, fileMode))
+		m.must(os.WriteFile(path, b, durable.FileMode))
 	case "cut":
 		m.must(os.Truncate(path, int64(rapid.IntRange(0, 2000).Draw(t, "length"))))
 	case "lose":
 		m.must(os.Remove(path))
 	case "add":
-		m.must(os.WriteFile(filepath.Join(entry, "invented"), nil, fileMode))
+		m.must(os.WriteFile(filepath.Join(entry, "invented"), nil, durable.FileMode))
 		return
 	case "lose manifest":
 		if _, err := os.Stat(filepath.Join(entry, "invented")); err == nil {

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/durable"
 )
 
 // note is what the one at an end of a queue writes into its lock file, in two
@@ -33,7 +35,7 @@ func readNote(path string) (note, error) {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return note{}, errors.Join(err, &fs.PathError{Op: "read", Path: path, Err: errNotRegular})
+		return note{}, errors.Join(err, &fs.PathError{Op: "read", Path: path, Err: durable.ErrNotRegular})
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxNote))
 	return parseNote(string(text)), err

@@ -100,7 +100,7 @@ func TestOpenRefusesPlaces(t *testing.T) {
 		name, dir, tmp string
 		words          []string
 	}{
-		{"none", "", in, []string{"no directory"}},
+		{"none", "", in, []string{"no directory given"}},
 		{"a file", file, in, []string{file, "not a directory"}},
 		{"below a file", file + "/x", in, []string{file, "not a directory"}},
 		{"equal", in, in + "/.", []string{in, "can't be it"}},
@@ -126,7 +126,7 @@ func TestLinkBesideTheQueue(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := OpenReader(ReaderOptions{Dir: dir})
-			refused(t, err, link, "no directory")
+			refused(t, err, link, "not a directory")
 
 			os.Remove(link)
 			plant(t, dir, "1")
@@ -136,7 +136,7 @@ func TestLinkBesideTheQueue(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = r.moveOut(filepath.Join(dir, "1"), "1", link)
-			refused(t, err, link, "no directory")
+			refused(t, err, link, "not a directory")
 			if got := append(names(t, target), names(t, dir)...); len(got) != 1 {
 				t.Errorf("there are %q, want the entry in the queue", got)
 			}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"haproxystats/internal/durable"
 )
 
 const (
@@ -47,7 +49,7 @@ type Reader struct {
 	rescan              time.Duration
 	window, maxUnended  int
 	log                 *slog.Logger
-	lock                *os.File
+	lock                *durable.Lock
 	notify              func(dir string) (*notifier, error)
 
 	listing sync.Mutex // serialises listings; taken before mu
@@ -110,7 +112,7 @@ func OpenReader(o ReaderOptions) (*Reader, error) {
 		if err := checkAccess(beside); err != nil {
 			return nil, err
 		}
-		if err := checkSameMount(dir, beside); err != nil {
+		if err := durable.CheckSameMount(dir, beside); err != nil {
 			return nil, fmt.Errorf("open spool: %w", err)
 		}
 	}
@@ -132,7 +134,7 @@ func (r *Reader) Close() error {
 	}
 	r.closed = true
 	r.wakeAll()
-	return unlock(r.lock)
+	return r.lock.Unlock()
 }
 
 // Waiting returns how many entries nobody has claimed, as far as is known.

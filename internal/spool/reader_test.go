@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/durable"
 )
 
 func TestOldestFirst(t *testing.T) {
@@ -178,7 +180,7 @@ func TestClaimedWhileTheQueueIsAway(t *testing.T) {
 	plant(t, dir, "1")
 	r := openReaderAt(t, dir, nil)
 	e := claim(t, r)
-	if err := errors.Join(os.Rename(dir, dir+".away"), os.Mkdir(dir, dirMode)); err != nil {
+	if err := errors.Join(os.Rename(dir, dir+".away"), os.Mkdir(dir, durable.DirMode)); err != nil {
 		t.Fatal(err)
 	}
 	nothing(t, r)

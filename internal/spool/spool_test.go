@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"haproxystats/internal/durable"
 )
 
 func TestMain(m *testing.M) {
@@ -95,7 +97,7 @@ func tryHandOver(w *Writer, epoch int64) error {
 func plant(t testing.TB, dir string, names ...string) {
 	t.Helper()
 	for _, name := range append(names, ".") {
-		if err := os.MkdirAll(filepath.Join(dir, name), dirMode); err != nil {
+		if err := os.MkdirAll(filepath.Join(dir, name), durable.DirMode); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,14 +11,14 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"haproxystats/internal/durable"
 )
 
 // readManifest returns the files that the entry's manifest names, or nil if
 // nothing in it can be verified: it has none, as in a spool of another program's,
 // or one that only a later version knows.
 func (f *entryFS) readManifest() (map[string]File, error) {
-	file, err := f.openRegular(ManifestName)
+	file, err := f.dir.OpenRegular(ManifestName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -49,16 +49,16 @@ func (f *entryFS) readManifest() (map[string]File, error) {
 // any of them is read.
 func (f *entryFS) checkFiles(known map[string]File) error {
 	for name, want := range known {
-		st, err := statAt(f.dir, name, f.join(name))
+		info, err := f.dir.Stat(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return fmt.Errorf("%s: %w: it is missing", f.join(name), ErrDamaged)
 		case err != nil:
 			return err
-		case st.Mode&unix.S_IFMT != unix.S_IFREG:
-			return fmt.Errorf("%s: %w: %w", f.join(name), ErrDamaged, errNotRegular)
-		case st.Size != want.Size:
-			return fmt.Errorf("%s: %w: it has %d bytes, not %d", f.join(name), ErrDamaged, st.Size, want.Size)
+		case info.Kind != durable.Regular:
+			return fmt.Errorf("%s: %w: %w", f.join(name), ErrDamaged, durable.ErrNotRegular)
+		case info.Size != want.Size:
+			return fmt.Errorf("%s: %w: it has %d bytes, not %d", f.join(name), ErrDamaged, info.Size, want.Size)
 		}
 	}
 	return nil

@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/durable"
 )
 
 // described hands over an entry with two files and a manifest, and returns its
@@ -65,7 +67,7 @@ func edit(t *testing.T, path string, change func([]byte) []byte) {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err == nil {
-		err = os.WriteFile(path, change(b), fileMode)
+		err = os.WriteFile(path, change(b), durable.FileMode)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +156,7 @@ func TestManifestThatIsNoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := claim(t, openReaderAt(t, dir, nil))
-	if _, err := readAll(e.FS()); !errors.Is(err, errNotRegular) {
+	if _, err := readAll(e.FS()); !errors.Is(err, durable.ErrNotRegular) {
 		t.Errorf("read: %v", err)
 	}
 	e.Postpone()
@@ -165,7 +167,7 @@ func TestUnverified(t *testing.T) {
 	for name, manifest := range map[string]func(path string) error{
 		"none": os.Remove,
 		"newer": func(path string) error {
-			return os.WriteFile(path, []byte("haproxystats manifest 2\nunheard of"), fileMode)
+			return os.WriteFile(path, []byte("haproxystats manifest 2\nunheard of"), durable.FileMode)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -175,7 +177,7 @@ func TestUnverified(t *testing.T) {
 				t.Fatal(err)
 			}
 			edit(t, entry+"/a_stat", func(b []byte) []byte { return b[:7] })
-			os.WriteFile(entry+"/b_info", nil, fileMode)
+			os.WriteFile(entry+"/b_info", nil, durable.FileMode)
 			var log journal
 			e := claim(t, openReaderAt(t, dir, log.logger()))
 			got, err := readAll(e.FS())
@@ -196,9 +198,9 @@ func TestStrangeFiles(t *testing.T) {
 	dir := queue(t)
 	entry := described(t, dir)
 	for _, name := range []string{"b_info", "b_stat", ".hidden_info"} {
-		os.WriteFile(filepath.Join(entry, name), []byte("invented"), fileMode)
+		os.WriteFile(filepath.Join(entry, name), []byte("invented"), durable.FileMode)
 	}
-	os.Mkdir(filepath.Join(entry, "sub"), dirMode)
+	os.Mkdir(filepath.Join(entry, "sub"), durable.DirMode)
 	var log journal
 	e := claim(t, openReaderAt(t, dir, log.logger()))
 	files := e.FS()

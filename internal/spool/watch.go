@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"haproxystats/internal/durable"
 )
 
 // lossPause bounds how often a watch that is lost at once is set up again.
@@ -65,7 +67,7 @@ func (r *Reader) Run(ctx context.Context) error {
 }
 
 // follow looks at each event until the watch is lost or ctx ends.
-func (r *Reader) follow(ctx context.Context, n *notifier, id identity) {
+func (r *Reader) follow(ctx context.Context, n *notifier, id durable.Identity) {
 	tick := time.NewTicker(r.rescan)
 	defer tick.Stop()
 	for {
@@ -106,12 +108,12 @@ func (r *Reader) look() {
 }
 
 // current identifies the directory that has the queue's name now.
-func (r *Reader) current() (identity, error) {
+func (r *Reader) current() (durable.Identity, error) {
 	info, err := os.Stat(r.dir)
 	if err != nil {
-		return identity{}, err
+		return durable.Identity{}, err
 	}
-	return identify(info), nil
+	return durable.Identify(info), nil
 }
 
 func sleep(ctx context.Context, d time.Duration) {

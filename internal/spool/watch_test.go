@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"haproxystats/internal/durable"
 )
 
 // never makes the ticker play no part in a test.
@@ -56,13 +58,13 @@ func TestDirectoryIsReplaced(t *testing.T) {
 		{
 			"removed and made anew",
 			func(t *testing.T, dir string) error { return os.RemoveAll(dir) },
-			func(t *testing.T, dir string) error { return os.MkdirAll(filepath.Join(dir, "5"), dirMode) },
+			func(t *testing.T, dir string) error { return os.MkdirAll(filepath.Join(dir, "5"), durable.DirMode) },
 			[]string{"5"},
 		},
 		{
 			"moved away and another made",
 			func(t *testing.T, dir string) error { return os.Rename(dir, dir+".away") },
-			func(t *testing.T, dir string) error { return os.MkdirAll(filepath.Join(dir, "5"), dirMode) },
+			func(t *testing.T, dir string) error { return os.MkdirAll(filepath.Join(dir, "5"), durable.DirMode) },
 			[]string{"5"},
 		},
 		{
@@ -93,7 +95,7 @@ func TestDirectoryIsReplaced(t *testing.T) {
 				if err := os.Rename(filepath.Dir(dir), filepath.Dir(dir)+".away"); err != nil {
 					return err
 				}
-				return os.MkdirAll(filepath.Join(dir, "5"), dirMode)
+				return os.MkdirAll(filepath.Join(dir, "5"), durable.DirMode)
 			},
 			[]string{"5"},
 		},
@@ -266,7 +268,7 @@ func TestFlood(t *testing.T) {
 	}
 	plant(t, dir)
 	for i := range total / 2 {
-		if err := os.Mkdir(filepath.Join(dir, fmt.Sprint(i)), dirMode); err != nil {
+		if err := os.Mkdir(filepath.Join(dir, fmt.Sprint(i)), durable.DirMode); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -276,7 +278,7 @@ func TestFlood(t *testing.T) {
 	run(t, r)
 	<-watching
 	for i := total / 2; i < total; i++ {
-		if err := os.Mkdir(filepath.Join(dir, fmt.Sprint(i)), dirMode); err != nil {
+		if err := os.Mkdir(filepath.Join(dir, fmt.Sprint(i)), durable.DirMode); err != nil {
 			t.Fatal(err)
 		}
 	}

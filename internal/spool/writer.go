@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"haproxystats/internal/durable"
 )
 
 // WriterOptions says where a [Writer] works.
@@ -27,7 +29,7 @@ type WriterOptions struct {
 type Writer struct {
 	dir, tmp string
 	log      *slog.Logger
-	locks    []*os.File
+	locks    []*durable.Lock
 	newest   string // handed over by the writer before this one
 	sync     func(*os.File) error
 
@@ -50,7 +52,7 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 	if tmp == dir || strings.HasPrefix(dir, tmp+"/") {
 		return nil, fmt.Errorf("open spool: %s is where directories are staged and is cleaned at start: the queue %s can't be it or in it", tmp, dir)
 	}
-	if err := checkSameMount(tmp, dir); err != nil {
+	if err := durable.CheckSameMount(tmp, dir); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
 	w := &Writer{
@@ -81,7 +83,7 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 func (w *Writer) Close() error {
 	var err error
 	for _, l := range w.locks {
-		err = errors.Join(err, unlock(l))
+		err = errors.Join(err, l.Unlock())
 	}
 	w.locks = nil
 	return err
@@ -95,7 +97,7 @@ func (w *Writer) clean() {
 	if !w.litter {
 		return
 	}
-	err := checkNoLink(w.tmp)
+	err := durable.CheckDir(w.tmp)
 	if err == nil {
 		err = w.removeDrafts()
 	}
@@ -115,16 +117,26 @@ func (w *Writer) removeDrafts() error {
 	return err
 }
 
+// syncQueue makes the names in the queue durable.
+func (w *Writer) syncQueue() error {
+	f, err := os.Open(w.dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return w.sync(f)
+}
+
 // checkNoLinks refuses links that have taken the place of a directory since the
 // start, when the operator's were resolved.
 func (w *Writer) checkNoLinks() error {
-	return errors.Join(checkNoLink(w.tmp), checkNoLink(w.dir))
+	return errors.Join(durable.CheckDir(w.tmp), durable.CheckDir(w.dir))
 }
 
 // Waiting returns the number of entries in the queue, claimed ones included. It
 // lists the directory and stats nothing in it.
 func (w *Writer) Waiting() (int, error) {
-	if err := checkNoLink(w.dir); err != nil {
+	if err := durable.CheckDir(w.dir); err != nil {
 		return 0, err
 	}
 	n := 0

@@ -1,0 +1,61 @@
+package durable
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrLocked means that another process, or this one, has the lock.
+var ErrLocked = errors.New("another process has the lock")
+
+// Lock is an exclusive lock, which the kernel ends with the process.
+type Lock struct {
+	file *os.File
+}
+
+// Lock locks a file of the directory, which is made if it is missing and stays:
+// removing it would let two processes hold locks on two files of one name. The
+// error satisfies errors.Is(err, [ErrLocked]) if somebody has the lock, and
+// errors.Is(err, [ErrNotRegular]) if the name is something else's.
+func (d *Dir) Lock(name string) (*Lock, error) {
+	// For reading only, so that the file system can be remounted so meanwhile.
+	f, err := d.Open(name, unix.O_RDONLY|unix.O_CREAT)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		f.Close()
+		return nil, d.pathError("lock", name, errors.Join(ErrNotRegular, err))
+	}
+	return lockFile(f)
+}
+
+// LockSelf locks the directory. The error satisfies errors.Is(err, [ErrLocked])
+// if somebody has the lock.
+func (d *Dir) LockSelf() (*Lock, error) {
+	f, err := d.Open(".", unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	return lockFile(f)
+}
+
+func lockFile(f *os.File) (*Lock, error) {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrLocked
+	}
+	if err != nil {
+		f.Close()
+		return nil, &os.PathError{Op: "lock", Path: f.Name(), Err: err}
+	}
+	return &Lock{f}, nil
+}
+
+// Unlock ends the lock. Closing the file would not do: a child process that is
+// being started holds all descriptors until it runs its program.
+func (l *Lock) Unlock() error {
+	return errors.Join(unix.Flock(int(l.file.Fd()), unix.LOCK_UN), l.file.Close())
+}

@@ -1,0 +1,77 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// MakeDir makes a directory with its parents, and makes their names durable. A
+// directory that exists is fine, also behind a link.
+func MakeDir(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	if _, err := os.Lstat(dir); err == nil {
+		return fmt.Errorf("%s is %w, or a link that leads nowhere", dir, ErrNotDir)
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		if err := MakeDir(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, DirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return SyncDir(filepath.Dir(dir))
+}
+
+// ErrNotDir means that something else than a directory has a directory's name.
+var ErrNotDir = errors.New("not a directory")
+
+// CheckDir refuses what has the path and is not a directory: a link would lead
+// files elsewhere. A path that nothing has is fine.
+func CheckDir(path string) error {
+	var st unix.Stat_t
+	err := unix.Lstat(path, &st)
+	switch kind := infoOf(&st).Kind; {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return &fs.PathError{Op: "lstat", Path: path, Err: err}
+	case kind != Directory:
+		return fmt.Errorf("%s is %v, %w: move it away", path, kind, ErrNotDir)
+	}
+	return nil
+}
+
+// SyncDir makes the names in a directory durable.
+func SyncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// CheckSameMount refuses two directories between which rename can't work: on
+// two file systems, or on one that is mounted twice.
+func CheckSameMount(a, b string) error {
+	var sa, sb unix.Statx_t
+	const mask = unix.STATX_INO | unix.STATX_MNT_ID
+	if err := unix.Statx(unix.AT_FDCWD, a, 0, mask, &sa); err != nil {
+		return fmt.Errorf("statx %s: %w", a, err)
+	}
+	if err := unix.Statx(unix.AT_FDCWD, b, 0, mask, &sb); err != nil {
+		return fmt.Errorf("statx %s: %w", b, err)
+	}
+	mounts := sa.Mask&sb.Mask&unix.STATX_MNT_ID != 0 // from Linux 5.8 on
+	if sa.Dev_major != sb.Dev_major || sa.Dev_minor != sb.Dev_minor || mounts && sa.Mnt_id != sb.Mnt_id {
+		return fmt.Errorf("%s and %s are on different file systems, so that a rename can't hand a directory over: put both on one", a, b)
+	}
+	return nil
+}

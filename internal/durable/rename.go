@@ -1,0 +1,34 @@
+package durable
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// RenameNoReplace gives a file or directory another path. The error satisfies
+// errors.Is(err, [fs.ErrExist]) if that path is in use.
+func RenameNoReplace(from, to string) error {
+	if err := renameNoReplace(unix.AT_FDCWD, from, unix.AT_FDCWD, to); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
+func renameNoReplace(fromDir int, from string, toDir int, to string) error {
+	err := unix.Renameat2(fromDir, from, toDir, to, unix.RENAME_NOREPLACE)
+	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
+		return err
+	}
+	// The file system does not know the flag. The caller's lock keeps others of
+	// ours away, so that a look before is enough.
+	var st unix.Stat_t
+	switch err := unix.Fstatat(toDir, to, &st, unix.AT_SYMLINK_NOFOLLOW); {
+	case err == nil:
+		return unix.EEXIST
+	case !errors.Is(err, unix.ENOENT):
+		return err
+	}
+	return unix.Renameat(fromDir, from, toDir, to)
+}
