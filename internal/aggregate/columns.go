@@ -102,7 +102,7 @@ func column(name string, f catalogue.Field, known bool) metric.Column {
 		return c
 	}
 	c.Unit, c.Help = f.Unit, f.Help
-	if f.Nature == catalogue.Counter {
+	if f.IsCounter() {
 		c.Kind = metric.Counter
 	}
 	switch f.Combine {

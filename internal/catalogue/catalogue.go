@@ -23,18 +23,19 @@ type Nature uint8
 
 // The natures.
 const (
-	Gauge    Nature = iota // a level now
-	Counter                // grows until the process restarts
-	Limit                  // a configured maximum
-	Maximum                // the largest value seen
-	Minimum                // the smallest value seen
-	Rate                   // events a second
-	Age                    // time since an event
-	Average                // an average over the last events
-	Duration               // a length of time
-	State                  // a status or a code
-	Key                    // identifies a row: no metric
-	Text                   // not a number: no metric
+	Gauge     Nature = iota // a level now
+	Counter                 // grows until the process restarts, 64 bits wide
+	Counter32               // the same, 32 bits wide: after 4294967295 it begins at 0 again
+	Limit                   // a configured maximum
+	Maximum                 // the largest value seen
+	Minimum                 // the smallest value seen
+	Rate                    // events a second
+	Age                     // time since an event
+	Average                 // an average over the last events
+	Duration                // a length of time
+	State                   // a status or a code
+	Key                     // identifies a row: no metric
+	Text                    // not a number: no metric
 )
 
 // Combine says how the values that several processes give for one entity make
@@ -69,7 +70,7 @@ type Field struct {
 	// Unit is "bytes", "seconds", "connections per second" and the like, in the
 	// plural, or empty for a plain number.
 	Unit string
-	// Since is the first HAProxy version, as "1.8", that is known to have it.
+	// Since is the first HAProxy version, as "1.8", that is known to have the field.
 	Since string
 	// Help is one sentence without a full stop.
 	Help string
@@ -82,6 +83,22 @@ func InfoFields() []Field { return infoFields }
 // StatFields returns the fields of `show stat` in the order of the catalogue.
 // The caller must not change them.
 func StatFields() []Field { return statFields }
+
+// IsCounter reports whether the field only grows until the process restarts, a
+// counter of 32 bits until it begins at 0 again.
+func (f Field) IsCounter() bool { return f.Nature == Counter || f.Nature == Counter32 }
+
+// Scale returns what a value is multiplied with to be in the base unit of its
+// kind: 0.001 for milliseconds, whose base unit is the second.
+func (f Field) Scale() float64 {
+	switch f.Unit {
+	case "milliseconds":
+		return 0.001
+	case "megabytes":
+		return 1 << 20
+	}
+	return 1
+}
 
 // IsMetric reports whether the field is a metric of the rows in scope: a number
 // that HAProxy fills there.

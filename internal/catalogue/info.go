@@ -41,7 +41,7 @@ var infoFields = []Field{
 	{"PoolAlloc_bytes", Gauge, Daemon, 0, Sum, "bytes", "2.4", "Memory taken by the object pools"},
 	{"PoolUsed_MB", Gauge, Daemon, 0, Sum, "megabytes", "1.7", "Memory of the object pools that is in use, in mebibytes"},
 	{"PoolUsed_bytes", Gauge, Daemon, 0, Sum, "bytes", "2.4", "Memory of the object pools that is in use"},
-	{"PoolFailed", Counter, Daemon, 0, Sum, "allocations", "1.7", "Allocations from the object pools that failed"},
+	{"PoolFailed", Counter32, Daemon, 0, Sum, "allocations", "1.7", "Allocations from the object pools that failed"},
 
 	// File descriptors and pipes.
 	{"Ulimit-n", Limit, Daemon, Daemon, Sum, "descriptors", "1.6", "Limit on file descriptors that the process runs with"},
@@ -54,8 +54,8 @@ var infoFields = []Field{
 	{"Maxconn", Limit, Daemon, Daemon, Sum, "connections", "1.6", "Client connections that are accepted at one time"},
 	{"Hard_maxconn", Limit, Daemon, Daemon, Sum, "connections", "1.6", "Value of Maxconn at start, before any change over the stats socket"},
 	{"CurrConns", Gauge, Daemon, Daemon, Sum, "connections", "1.6", "Client connections open now"},
-	{"CumConns", Counter, Daemon, Daemon, Sum, "connections", "1.6", "Client connections accepted"},
-	{"MaxconnReached", Counter, Daemon, 0, Sum, "connections", "2.8", "Connections that found Maxconn reached and had to wait"},
+	{"CumConns", Counter32, Daemon, Daemon, Sum, "connections", "1.6", "Client connections accepted"},
+	{"MaxconnReached", Counter32, Daemon, 0, Sum, "connections", "2.8", "Connections that found Maxconn reached and had to wait"},
 	{"ConnRate", Rate, Daemon, Daemon, Sum, "connections per second", "1.6", "Client connections accepted in the last second"},
 	{"ConnRateLimit", Limit, Daemon, Daemon, Sum, "connections per second", "1.6", "Configured limit of ConnRate, 0 for none"},
 	{"MaxConnRate", Maximum, Daemon, Daemon, Sum, "connections per second", "1.6", "Highest value that ConnRate has had"},
@@ -64,7 +64,7 @@ var infoFields = []Field{
 	{"SessRate", Rate, Daemon, Daemon, Sum, "sessions per second", "1.6", "Sessions opened in the last second"},
 	{"SessRateLimit", Limit, Daemon, Daemon, Sum, "sessions per second", "1.6", "Configured limit of SessRate, 0 for none"},
 	{"MaxSessRate", Maximum, Daemon, Daemon, Sum, "sessions per second", "1.6", "Highest value that SessRate has had"},
-	{"CumReq", Counter, Daemon, Daemon, Sum, "requests", "1.6", "Requests received, HTTP or not"},
+	{"CumReq", Counter32, Daemon, Daemon, Sum, "requests", "1.6", "Requests received, HTTP or not"},
 	{"CurrStreams", Gauge, Daemon, 0, Sum, "streams", "3.2", "Streams open now"},
 	{"CumStreams", Counter, Daemon, 0, Sum, "streams", "3.2", "Streams opened"},
 
@@ -77,7 +77,7 @@ var infoFields = []Field{
 	// SSL.
 	{"MaxSslConns", Limit, Daemon, Daemon, Sum, "connections", "1.6", "SSL connections that may be open at one time, over both sides, 0 for no limit"},
 	{"CurrSslConns", Gauge, Daemon, Daemon, Sum, "connections", "1.6", "SSL connections open now, over both sides"},
-	{"CumSslConns", Counter, Daemon, Daemon, Sum, "connections", "1.6", "SSL connections opened, over both sides"},
+	{"CumSslConns", Counter32, Daemon, Daemon, Sum, "connections", "1.6", "SSL connections opened, over both sides"},
 	{"SslRate", Rate, Daemon, Daemon, Sum, "connections per second", "1.6", "SSL connections accepted from clients in the last second"},
 	{"SslRateLimit", Limit, Daemon, Daemon, Sum, "connections per second", "1.6", "Configured limit of SslRate, 0 for none"},
 	{"MaxSslRate", Maximum, Daemon, Daemon, Sum, "connections per second", "1.6", "Highest value that SslRate has had"},
@@ -86,8 +86,8 @@ var infoFields = []Field{
 	{"SslFrontendSessionReuse_pct", Gauge, Daemon, Daemon, Sum, "percent", "1.6", "Share of the clients' SSL handshakes in the last second that reused a session"},
 	{"SslBackendKeyRate", Rate, Daemon, Daemon, Sum, "keys per second", "1.6", "SSL keys computed for servers in the last second"},
 	{"SslBackendMaxKeyRate", Maximum, Daemon, Daemon, Sum, "keys per second", "1.6", "Highest value that SslBackendKeyRate has had"},
-	{"SslCacheLookups", Counter, Daemon, Daemon, Sum, "lookups", "1.6", "Look-ups in the cache of SSL sessions"},
-	{"SslCacheMisses", Counter, Daemon, Daemon, Sum, "lookups", "1.6", "Look-ups in the cache of SSL sessions that found nothing"},
+	{"SslCacheLookups", Counter32, Daemon, Daemon, Sum, "lookups", "1.6", "Look-ups in the cache of SSL sessions"},
+	{"SslCacheMisses", Counter32, Daemon, Daemon, Sum, "lookups", "1.6", "Look-ups in the cache of SSL sessions that found nothing"},
 
 	// Compression.
 	{"CompressBpsIn", Rate, Daemon, Daemon, Sum, "bytes per second", "1.6", "Bytes given to HTTP compression in the last second"},
@@ -99,12 +99,12 @@ var infoFields = []Field{
 	// Peers, resolvers, logs, warnings.
 	{"ActivePeers", Gauge, Daemon, 0, Sum, "peers", "2.0", "Connections to peers that are wanted and being tried or up"},
 	{"ConnectedPeers", Gauge, Daemon, 0, Sum, "peers", "2.0", "Connections to peers that are up"},
-	{"FailedResolutions", Counter, Daemon, 0, Sum, "resolutions", "2.0", "Name resolutions that ended in an error"},
-	{"DroppedLogs", Counter, Daemon, 0, Sum, "messages", "2.0", "Log messages that could not be sent"},
-	{"CumRecvLogs", Counter, Daemon, 0, Sum, "messages", "2.4", "Log messages received by log-forward sections"},
-	{"TotalWarnings", Counter, Daemon, 0, Sum, "warnings", "2.8", "Warnings written since the start"},
-	{"BlockedTrafficWarnings", Counter, Daemon, 0, Sum, "warnings", "3.2", "Warnings that a task kept traffic waiting for too long"},
-	{"DebugCommandsIssued", Counter, Daemon, 0, Sum, "commands", "2.1", "Debugging commands given over the stats socket"},
-	{"PatternsAdded", Counter, Daemon, 0, Sum, "patterns", "3.4", "Patterns added to ACLs and maps"},
-	{"PatternsFreed", Counter, Daemon, 0, Sum, "patterns", "3.4", "Patterns removed from ACLs and maps"},
+	{"FailedResolutions", Counter32, Daemon, 0, Sum, "resolutions", "2.0", "Name resolutions that ended in an error"},
+	{"DroppedLogs", Counter32, Daemon, 0, Sum, "messages", "2.0", "Log messages that could not be sent"},
+	{"CumRecvLogs", Counter32, Daemon, 0, Sum, "messages", "2.4", "Log messages received by log-forward sections"},
+	{"TotalWarnings", Counter32, Daemon, 0, Sum, "warnings", "2.8", "Warnings written since the start"},
+	{"BlockedTrafficWarnings", Counter32, Daemon, 0, Sum, "warnings", "3.2", "Warnings that a task kept traffic waiting for too long"},
+	{"DebugCommandsIssued", Counter32, Daemon, 0, Sum, "commands", "2.1", "Debugging commands given over the stats socket"},
+	{"PatternsAdded", Counter, Daemon, 0, Sum, "patterns", "3.3", "Patterns added to ACLs and maps"},
+	{"PatternsFreed", Counter, Daemon, 0, Sum, "patterns", "3.3", "Patterns removed from ACLs and maps"},
 }

@@ -17,6 +17,7 @@ const recordings = "../../testdata"
 type seen struct {
 	tags []string
 	text bool
+	u32  bool // in any version
 	in   Scopes
 }
 
@@ -60,6 +61,7 @@ func typedRecordings(t *testing.T, kind string) map[string]*seen {
 				s.tags = append(s.tags, parts[1])
 			}
 			s.text = s.text || parts[2] == "str"
+			s.u32 = s.u32 || parts[2] == "u32"
 			s.in |= in
 		}
 		if err := lines.Err(); err != nil {
@@ -104,4 +106,34 @@ func csvRecordings(t *testing.T) map[string]Scopes {
 		}
 	}
 	return filled
+}
+
+// recordedField is a line of the list of all fields of all recorded versions.
+type recordedField struct {
+	version string // as "3.4.0"
+	build   string // "zlib" or "quic" where the fields hang on it
+	kind    string // info or stat
+	name    string
+}
+
+func recordedFields(t *testing.T) []recordedField {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join(recordings, "typed", "fields.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []recordedField
+	for line := range strings.Lines(string(file)) {
+		cols := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(cols) != 4 {
+			t.Fatalf("fields.tsv: %q has not four columns", line)
+		}
+		version, build, _ := strings.Cut(cols[0], "-")
+		r := recordedField{version, build, cols[1], cols[3]}
+		// The separators, and a defect of 2.8, are no fields.
+		if slices.Contains([]string{"info", "stat"}, r.kind) && !slices.Contains([]string{"", "-", "(null)"}, r.name) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
