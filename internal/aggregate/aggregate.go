@@ -98,8 +98,5 @@ func (a *Aggregator) Batch(epoch int64) *metric.Batch {
 	b := &metric.Batch{Epoch: epoch}
 	b.Tables = append(b.Tables, a.daemon.tables(a.opt)...)
 	b.Tables = append(b.Tables, a.proxies.result()...)
-	for _, t := range b.Tables {
-		t.Rows() // sorts, so that sinks can read at once
-	}
 	return b
 }

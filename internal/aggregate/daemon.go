@@ -72,7 +72,7 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 	slices.SortFunc(d.processes, func(a, b process) int { return cmp.Compare(a.socket, b.socket) })
 	columns := d.columns(opt)
 	place := places(columns)
-	node := metric.NewTable(metric.Daemon, columns)
+	node := metric.NewBuilder(metric.Daemon, columns)
 	row := node.Row(metric.Entity{})
 	for i := range d.processes {
 		node.Touch(row)
@@ -82,11 +82,11 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 	if opt.Percentages {
 		addPercentages(node, row, place)
 	}
-	out := []*metric.Table{node}
+	out := []*metric.Table{node.Table()}
 	if !opt.PerProcess {
 		return out
 	}
-	each := metric.NewTable(metric.Process, columns)
+	each := metric.NewBuilder(metric.Process, columns)
 	for i, label := range d.labels() {
 		row := each.Row(metric.Entity{Name: label})
 		each.Touch(row)
@@ -95,7 +95,7 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 			addPercentages(each, row, place)
 		}
 	}
-	return append(out, each)
+	return append(out, each.Table())
 }
 
 // columns returns the metrics of the fields that any process shows, in the
@@ -116,7 +116,7 @@ func (d *daemon) columns(opt Options) []metric.Column {
 }
 
 // fill adds the process's numbers to a row.
-func (p *process) fill(t *metric.Table, row int, place map[string]int) {
+func (p *process) fill(t *metric.Builder, row int, place map[string]int) {
 	for _, v := range p.values {
 		if column, ok := place[columnName(v.field)]; ok {
 			if v.wide != nil {

@@ -13,6 +13,8 @@ import (
 type layout struct {
 	fields []int         // columns of the header, ascending
 	slots  []metric.Slot // of the table, a field each
+	always []bool        // whether a missing value counts as 0, a field each
+	counts []uint16      // of the row in hand: how many values each field has
 	target []int         // columns of the table, a field each; -1: no metric
 	// means are the positions in fields that count only where the row has
 	// taken connections.
@@ -27,7 +29,7 @@ type layout struct {
 // activity is the field that tells whether a row has taken connections.
 const activity = "lbtot"
 
-func newLayout(s selection, t *metric.Table, header []string) layout {
+func newLayout(s selection, t *metric.Builder, header []string) layout {
 	l := layout{lbtot: -1}
 	place := places(t.Columns())
 	seen := make(map[string]bool)
@@ -48,6 +50,7 @@ func newLayout(s selection, t *metric.Table, header []string) layout {
 		if !wanted {
 			l.target = append(l.target, -1)
 			l.slots = append(l.slots, metric.Slot{})
+			l.always = append(l.always, false)
 			continue
 		}
 		column := place[columnName(name)]
@@ -56,8 +59,10 @@ func newLayout(s selection, t *metric.Table, header []string) layout {
 			l.means = append(l.means, at)
 		}
 		l.target = append(l.target, column)
-		l.slots = append(l.slots, t.Slot(column, s.isClassic(name) && !active))
+		l.slots = append(l.slots, t.Slot(column))
+		l.always = append(l.always, s.isClassic(name) && !active)
 	}
+	l.counts = make([]uint16, len(l.fields))
 	for i, c := range t.Columns() {
 		f, known := catalogue.LookupStat(c.Name)
 		switch {
@@ -77,24 +82,29 @@ func ofActive(name string) bool {
 	return f.Combine == catalogue.MeanOfActive
 }
 
-// prepare decides about the fields for which the slot alone can't, and tells
-// whether the row has taken connections.
+// prepare counts the values of the row's fields, and reports whether the row has
+// taken connections.
 func (l *layout) prepare(row *haproxy.Row) (active bool) {
 	active = l.active(row)
-	if l.lbtot >= 0 && l.target[l.lbtot] < 0 {
-		row.Present[l.lbtot] = metric.Skip
+	for i, p := range row.Present {
+		l.counts[i] = uint16(p)
+		if l.always[i] {
+			l.counts[i] = 1
+		}
 	}
 	for _, i := range l.means {
+		l.counts[i] = 0
 		if active {
-			row.Present[i] = metric.Present // an empty field is 0
-		} else {
-			row.Present[i] = metric.Skip
+			l.counts[i] = 1 // an empty field is 0
 		}
 	}
 	for _, o := range row.Odd {
 		if _, ok := haproxy.WideNumber(o.Raw); ok {
-			row.Present[o.Index] = metric.Skip // left to addOdd
+			l.counts[o.Index] = 0 // left to add
 		}
+	}
+	if l.lbtot >= 0 && l.target[l.lbtot] < 0 {
+		l.counts[l.lbtot] = 0
 	}
 	return active
 }
@@ -114,9 +124,9 @@ func (l *layout) active(row *haproxy.Row) bool {
 }
 
 // add puts a prepared row into the table.
-func (l *layout) add(t *metric.Table, at int, row *haproxy.Row, active bool) {
+func (l *layout) add(t *metric.Builder, at int, row *haproxy.Row, active bool) {
 	t.Touch(at)
-	t.AddRow(at, l.slots, row.Values, row.Present)
+	t.AddRow(at, l.slots, row.Values, l.counts)
 	for _, c := range l.absent {
 		t.Add(at, c, 0)
 	}

@@ -50,7 +50,7 @@ func derivedColumns(opt Options) []metric.Column {
 
 // addDistribution adds how the CPU usage spreads over the processes, where
 // there are several.
-func (d *daemon) addDistribution(t *metric.Table, row int, place map[string]int) {
+func (d *daemon) addDistribution(t *metric.Builder, row int, place map[string]int) {
 	var usage []int64
 	for i := range d.processes {
 		if busy, ok := d.processes[i].cpu(); ok {
@@ -89,7 +89,7 @@ func sampleDeviation(values []int64) float64 {
 
 // addPercentages adds to a row how much of the limits is in use, as whole
 // percents, rounded down. Where there is no limit it is 0.
-func addPercentages(t *metric.Table, row int, place map[string]int) {
+func addPercentages(t *metric.Builder, row int, place map[string]int) {
 	for _, p := range percentages {
 		u, okU := place[p.use]
 		l, okL := place[p.limit]

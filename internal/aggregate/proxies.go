@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"slices"
 	"strings"
 
 	"haproxystats/internal/catalogue"
@@ -13,8 +14,8 @@ type proxies struct {
 	opt    Options
 	scopes [3]scope // by row type
 	// serverNames has the columns of the servers' table.
-	serverNames *metric.Table
-	totals      *metric.Table
+	serverNames *metric.Builder
+	totals      *metric.Builder
 
 	names      registry
 	owners     [3]map[int]name    // by row type and row: the name it was made for
@@ -29,7 +30,7 @@ type proxies struct {
 // scope is one of frontends, backends and servers.
 type scope struct {
 	selection selection
-	table     *metric.Table
+	table     *metric.Builder
 }
 
 // layouts are those of one header.
@@ -64,11 +65,11 @@ func set(names []string) map[string]bool {
 // forget drops all that is remembered of names and headers.
 func (p *proxies) forget() {
 	for t, s := range []metric.Scope{metric.Frontend, metric.Backend, metric.Server} {
-		p.scopes[t].table = metric.NewTable(s, p.scopes[t].selection.initial())
+		p.scopes[t].table = metric.NewBuilder(s, p.scopes[t].selection.initial())
 		p.owners[t] = make(map[int]name)
 	}
-	p.serverNames = metric.NewTable(metric.ServerName, p.scopes[haproxy.ServerRow].table.Columns())
-	p.totals = metric.NewTable(metric.Backend, []metric.Column{{
+	p.serverNames = metric.NewBuilder(metric.ServerName, p.scopes[haproxy.ServerRow].table.Columns())
+	p.totals = metric.NewBuilder(metric.Backend, []metric.Column{{
 		Name: "TotalServers", Unit: "servers", Help: "Number of different servers in the backend",
 	}})
 	p.names = newRegistry()
@@ -83,14 +84,14 @@ func (p *proxies) reset() {
 		p.forget()
 	}
 	p.names.reset()
-	for _, t := range p.tables() {
-		t.Reset()
+	for _, b := range p.tables() {
+		b.Reset()
 	}
 	p.rows = [4]int{}
 }
 
-func (p *proxies) tables() []*metric.Table {
-	return []*metric.Table{
+func (p *proxies) tables() []*metric.Builder {
+	return []*metric.Builder{
 		p.scopes[haproxy.FrontendRow].table,
 		p.scopes[haproxy.BackendRow].table,
 		p.totals,
@@ -128,24 +129,22 @@ func (p *proxies) add(s *haproxy.StatScanner) {
 // arrange makes the layouts fit the reply's header.
 func (p *proxies) arrange(s *haproxy.StatScanner) {
 	header := s.Columns()
-	if p.current != nil && &p.current.header[0] == &header[0] {
-		return // the same reply format as before
-	}
-	key := strings.Join(header, ",")
-	l, known := p.layouts[key]
-	if !known {
-		p.widen(header)
-		l = &layouts{}
-		for t := range p.scopes {
-			l.byType[t] = newLayout(p.scopes[t].selection, p.scopes[t].table, header)
+	if p.current == nil || !slices.Equal(p.current.header, header) {
+		key := strings.Join(header, ",")
+		l, known := p.layouts[key]
+		if !known {
+			p.widen(header)
+			l = &layouts{header: header}
+			for t := range p.scopes {
+				l.byType[t] = newLayout(p.scopes[t].selection, p.scopes[t].table, header)
+			}
+			p.layouts[key] = l
 		}
-		p.layouts[key] = l
+		p.current = l
 	}
-	l.header = header
 	for t := range p.scopes {
-		s.Select(haproxy.RowType(t), l.byType[t].fields)
+		s.Select(haproxy.RowType(t), p.current.byType[t].fields)
 	}
-	p.current = l
 }
 
 // widen gives the tables the columns of the header that they lack. That moves
@@ -224,17 +223,17 @@ func (p *proxies) merge(o *proxies) {
 		if columns := sc.selection.with(sc.table.Columns(), names); len(columns) > len(sc.table.Columns()) {
 			p.setColumns(haproxy.RowType(t), columns)
 		}
-		sc.table.Merge(o.scopes[t].table)
+		sc.table.Merge(o.scopes[t].table.Table())
 	}
-	p.serverNames.Merge(o.serverNames)
+	p.serverNames.Merge(o.serverNames.Table())
 }
 
 // result returns the tables that have rows.
 func (p *proxies) result() []*metric.Table {
 	p.countServers()
 	var out []*metric.Table
-	for _, t := range p.tables() {
-		if len(t.Rows()) > 0 {
+	for _, b := range p.tables() {
+		if t := b.Table(); len(t.Rows()) > 0 {
 			out = append(out, t)
 		}
 	}

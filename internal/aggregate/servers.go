@@ -9,7 +9,7 @@ import (
 // backend that has any. The servers' rows come ordered by backend.
 func (p *proxies) countServers() {
 	p.totals.Reset()
-	servers := p.scopes[haproxy.ServerRow].table
+	servers := p.scopes[haproxy.ServerRow].table.Table()
 	rows := servers.Rows()
 	for i := 0; i < len(rows); {
 		first := servers.Entity(rows[i])

@@ -61,6 +61,9 @@ type query struct {
 
 // look finds the fields of a line.
 func (c Catalogue) look(l line) (query, error) {
+	if _, placed := nodes[l.scope]; !placed {
+		return query{}, fmt.Errorf("%s has no place in the paths that the dashboards read", l.scope)
+	}
 	q := query{line: l}
 	for _, f := range l.fields {
 		column, err := c.Lookup(l.scope, f)

@@ -1,13 +1,16 @@
 // Package metric is the vocabulary between aggregation and sinks: a [Batch]
 // holds what one snapshot says, as a [Table] per [Scope].
 //
-// Tables are columnar because a load balancer has tens of thousands of servers
-// with dozens of fields each, and they keep sums and counts rather than means,
-// so that the tables of several processes or nodes merge into one exactly.
+// A [Builder] makes a table. Tables are columnar because a load balancer has
+// tens of thousands of servers with dozens of fields each, and they keep sums
+// and counts rather than means, so that the tables of several processes or
+// nodes merge into one exactly.
 //
 // The package knows nothing of HAProxy's formats and nothing of any text
-// format; only a sink formats.
+// format; only an encoder formats.
 package metric
+
+import "fmt"
 
 // Scope says what kind of thing the rows of a table stand for.
 type Scope uint8
@@ -21,12 +24,31 @@ const (
 	Server                  // a server of one backend
 	ServerName              // a server name, over all the backends it is in
 	Self                    // haproxystats itself: one row
+
+	numScopes
 )
 
-var scopeNames = [...]string{"daemon", "process", "frontend", "backend", "server", "server-name", "self"}
+// NumScopes is the number of scopes: an array of that length has a place for
+// each.
+const NumScopes = int(numScopes)
+
+var scopeNames = [NumScopes]string{
+	Daemon:     "daemon",
+	Process:    "process",
+	Frontend:   "frontend",
+	Backend:    "backend",
+	Server:     "server",
+	ServerName: "server-name",
+	Self:       "self",
+}
 
 // String returns the scope's name in lower case.
-func (s Scope) String() string { return scopeNames[s] }
+func (s Scope) String() string {
+	if int(s) >= NumScopes {
+		return fmt.Sprintf("scope %d", uint8(s))
+	}
+	return scopeNames[s]
+}
 
 // Kind is the nature of a value, for sinks that type their metrics.
 type Kind uint8

@@ -15,7 +15,13 @@ type model struct {
 	columns  []Column
 	entities []Entity
 	seen     map[Entity]int
-	values   map[cell][]*big.Rat
+	values   map[cell][]sum
+}
+
+// sum is a number that stands for n values.
+type sum struct {
+	v *big.Rat
+	n int64
 }
 
 type cell struct {
@@ -24,7 +30,7 @@ type cell struct {
 }
 
 func newModel(columns []Column) *model {
-	return &model{columns: columns, seen: make(map[Entity]int), values: make(map[cell][]*big.Rat)}
+	return &model{columns: columns, seen: make(map[Entity]int), values: make(map[cell][]sum)}
 }
 
 func (m *model) row(e Entity) {
@@ -33,9 +39,11 @@ func (m *model) row(e Entity) {
 	}
 }
 
-func (m *model) add(e Entity, col int, v *big.Rat) {
+func (m *model) add(e Entity, col int, v *big.Rat) { m.addN(e, col, v, 1) }
+
+func (m *model) addN(e Entity, col int, v *big.Rat, n int64) {
 	c := cell{e, m.columns[col].Name}
-	m.values[c] = append(m.values[c], v)
+	m.values[c] = append(m.values[c], sum{v, n})
 }
 
 func (m *model) reset() {
@@ -58,16 +66,17 @@ func (m *model) at(e Entity, col int) string {
 	if len(values) == 0 {
 		return ""
 	}
-	result := new(big.Rat).Set(values[0])
-	for _, v := range values[1:] {
+	result, n := new(big.Rat).Set(values[0].v), values[0].n
+	for _, s := range values[1:] {
+		n += s.n
 		if m.columns[col].Combine != Max {
-			result.Add(result, v)
-		} else if v.Cmp(result) > 0 {
-			result.Set(v)
+			result.Add(result, s.v)
+		} else if s.v.Cmp(result) > 0 {
+			result.Set(s.v)
 		}
 	}
 	if m.columns[col].Combine == Mean {
-		result.Quo(result, big.NewRat(int64(len(values)), 1))
+		result.Quo(result, big.NewRat(n, 1))
 	}
 	if result.IsInt() && result.Num().IsInt64() {
 		return fmt.Sprintf("%d", result.Num())
@@ -164,11 +173,11 @@ var (
 // change is one call that puts values into a table.
 type change struct {
 	entity Entity
-	apply  func(t *Table, row int)
+	apply  func(t *Builder, row int)
 	model  func(m *model)
 }
 
-func (c change) do(t *Table) {
+func (c change) do(t *Builder) {
 	row := t.Row(c.entity)
 	t.Touch(row)
 	c.apply(t, row)
@@ -188,13 +197,13 @@ func drawChange(columns []Column) *rapid.Generator[change] {
 		switch rapid.IntRange(0, 4).Draw(r, "kind") {
 		case 0:
 			v := drawRat.Draw(r, "rat")
-			return change{e, func(t *Table, row int) { t.AddRat(row, col, v) }, func(m *model) { m.add(e, col, v) }}
+			return change{e, func(t *Builder, row int) { t.AddRat(row, col, v) }, func(m *model) { m.add(e, col, v) }}
 		case 1:
 			v := rapid.OneOf(rapid.Float64Range(-1e6, 1e6), rapid.SampledFrom([]float64{
 				0, 0.1, 1e300, math.NaN(), math.Inf(1), math.Inf(-1), math.SmallestNonzeroFloat64,
 			})).Draw(r, "float")
 			return change{
-				e, func(t *Table, row int) { t.Set(row, col, v) }, func(m *model) {
+				e, func(t *Builder, row int) { t.Set(row, col, v) }, func(m *model) {
 					if rat := new(big.Rat).SetFloat64(v); rat != nil {
 						m.add(e, col, rat)
 					}
@@ -202,7 +211,7 @@ func drawChange(columns []Column) *rapid.Generator[change] {
 			}
 		case 2:
 			v := drawValue.Draw(r, "value")
-			return change{e, func(t *Table, row int) { t.Add(row, col, v) }, func(m *model) { m.add(e, col, big.NewRat(v, 1)) }}
+			return change{e, func(t *Builder, row int) { t.Add(row, col, v) }, func(m *model) { m.add(e, col, big.NewRat(v, 1)) }}
 		}
 		return drawRow(r, e, columns)
 	})
@@ -212,24 +221,20 @@ func drawChange(columns []Column) *rapid.Generator[change] {
 func drawRow(r *rapid.T, e Entity, columns []Column) change {
 	picked := rapid.SliceOfN(rapid.IntRange(0, len(columns)-1), 0, 2*len(columns)).Draw(r, "slots")
 	values := rapid.SliceOfN(drawValue, len(picked), len(picked)).Draw(r, "values")
-	presence := rapid.SliceOfN(rapid.SampledFrom([]byte{Missing, Present, Present, Skip}), len(picked), len(picked)).Draw(r, "presence")
-	always := rapid.SliceOfN(rapid.Bool(), len(picked), len(picked)).Draw(r, "always")
+	counts := rapid.SliceOfN(rapid.SampledFrom([]uint16{0, 1, 1, 1, 2, Wide - 2, Wide}), len(picked), len(picked)).Draw(r, "counts")
 	return change{
 		e,
-		func(t *Table, row int) {
+		func(t *Builder, row int) {
 			slots := make([]Slot, len(picked))
 			for i, col := range picked {
-				slots[i] = t.Slot(col, always[i])
+				slots[i] = t.Slot(col)
 			}
-			t.AddRow(row, slots, values, presence)
+			t.AddRow(row, slots, values, counts)
 		},
 		func(m *model) {
 			for i, col := range picked {
-				switch {
-				case presence[i] == Present:
-					m.add(e, col, big.NewRat(values[i], 1))
-				case presence[i] == Missing && always[i]:
-					m.add(e, col, new(big.Rat))
+				if counts[i] > 0 {
+					m.addN(e, col, big.NewRat(values[i], 1), int64(counts[i]))
 				}
 			}
 		},

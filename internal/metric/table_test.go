@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -14,7 +15,7 @@ import (
 func TestTableModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		columns := drawColumns.Draw(r, "first columns")
-		table, m := NewTable(Server, columns), newModel(columns)
+		table, m := NewBuilder(Server, columns), newModel(columns)
 		r.Repeat(map[string]func(*rapid.T){
 			"change": func(r *rapid.T) {
 				c := drawChange(columns).Draw(r, "change")
@@ -23,8 +24,8 @@ func TestTableModel(t *testing.T) {
 			},
 			"row": func(r *rapid.T) {
 				e := drawEntity.Draw(r, "entity")
-				if row := table.Row(e); table.Entity(row) != e || table.Row(e) != row {
-					r.Fatalf("row %d is %v, want %v", row, table.Entity(row), e)
+				if row := table.Row(e); table.entities[row] != e || table.Row(e) != row {
+					r.Fatalf("row %d is %v, want %v", row, table.entities[row], e)
 				}
 				m.row(e)
 			},
@@ -44,10 +45,10 @@ func TestTableModel(t *testing.T) {
 				m.setColumns(columns)
 			},
 			"": func(r *rapid.T) {
-				if got, want := table.text(), m.text(); got != want {
+				if got, want := table.Table().text(), m.text(); got != want {
 					r.Fatalf("\n got %s\nwant %s", got, want)
 				}
-				if got, want := fmt.Sprintf("%d points", table.Points()), table.text(); want[len(want)-len(got):] != got {
+				if got, want := fmt.Sprintf("%d points", table.Table().Points()), table.Table().text(); want[len(want)-len(got):] != got {
 					r.Fatalf("%s, want %s", got, want)
 				}
 				if table.Capacity() != len(m.entities) {
@@ -64,16 +65,16 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		columns := drawColumns.Draw(r, "columns")
 		changes := rapid.SliceOfN(drawChange(columns), 0, 30).Draw(r, "changes")
-		m, whole := newModel(columns), NewTable(Server, columns)
+		m, whole := newModel(columns), NewBuilder(Server, columns)
 		for _, c := range changes {
 			c.doModel(m)
 			c.do(whole)
 		}
 		want := m.text()
-		if got := whole.text(); got != want {
+		if got := whole.Table().text(); got != want {
 			r.Fatalf("\n got %s\nwant %s", got, want)
 		}
-		shuffled := NewTable(Server, columns)
+		shuffled := NewBuilder(Server, columns)
 		order := make([]int, len(changes))
 		for i := range order {
 			order[i] = i
@@ -81,21 +82,21 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		for _, i := range rapid.Permutation(order).Draw(r, "order") {
 			changes[i].do(shuffled)
 		}
-		if got := shuffled.text(); got != want {
+		if got := shuffled.Table().text(); got != want {
 			r.Fatalf("in another order:\n got %s\nwant %s", got, want)
 		}
-		parts := make([]*Table, 4)
+		parts := make([]*Builder, 4)
 		for i := range parts {
-			parts[i] = NewTable(Server, columns)
+			parts[i] = NewBuilder(Server, columns)
 		}
 		for _, c := range changes {
 			c.do(rapid.SampledFrom(parts).Draw(r, "part"))
 		}
-		merged := NewTable(Server, columns)
+		merged := NewBuilder(Server, columns)
 		for _, part := range rapid.Permutation(parts).Draw(r, "parts") {
-			merged.Merge(part)
+			merged.Merge(part.Table())
 		}
-		if got := merged.text(); got != want {
+		if got := merged.Table().text(); got != want {
 			r.Fatalf("merged:\n got %s\nwant %s", got, want)
 		}
 	})
@@ -105,10 +106,10 @@ func TestOrderDoesNotMatter(t *testing.T) {
 func TestMergeColumns(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		mine, theirs := drawColumns.Draw(r, "mine"), drawColumns.Draw(r, "theirs")
-		to, from, m := NewTable(Backend, mine), NewTable(Backend, theirs), newModel(testColumns)
+		to, from, m := NewBuilder(Backend, mine), NewBuilder(Backend, theirs), newModel(testColumns)
 		number := func(columns []Column, col int) int { return slices.Index(testColumns, columns[col]) }
 		for _, put := range []struct {
-			table   *Table
+			table   *Builder
 			columns []Column
 		}{{to, mine}, {from, theirs}} {
 			for _, v := range rapid.SliceOfN(drawValue, 0, 10).Draw(r, "values") {
@@ -122,13 +123,13 @@ func TestMergeColumns(t *testing.T) {
 			}
 		}
 		m.setColumns(mine)
-		before := from.text()
-		to.Merge(from)
-		if got, want := to.text(), m.text(); got != want {
+		before := from.Table().text()
+		to.Merge(from.Table())
+		if got, want := to.Table().text(), m.text(); got != want {
 			r.Fatalf("\n got %s\nwant %s", got, want)
 		}
-		if from.text() != before {
-			r.Fatalf("the merged table was changed to %s", from.text())
+		if from.Table().text() != before {
+			r.Fatalf("the merged table was changed to %s", from.Table().text())
 		}
 	})
 }
@@ -154,7 +155,7 @@ func TestAt(t *testing.T) {
 		{"the same below 0", []int64{-1 << 53, -1, 0, 0, 0, 0, 0}, "-9007199254740993", "-1.2867427506772848e+15", "0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			table := NewTable(Frontend, testColumns)
+			table := NewBuilder(Frontend, testColumns)
 			row := table.Row(Entity{Name: "a"})
 			for _, v := range test.values {
 				for col := range 3 {
@@ -181,7 +182,7 @@ func TestAt(t *testing.T) {
 }
 
 func TestRowsAreOrdered(t *testing.T) {
-	table := NewTable(Server, testColumns)
+	table := NewBuilder(Server, testColumns)
 	names := []Entity{
 		{Parent: "b", Name: "a"},
 		{Parent: "a_b", Name: "x"},
@@ -195,29 +196,29 @@ func TestRowsAreOrdered(t *testing.T) {
 	}
 	table.Row(Entity{Name: "never touched"})
 	want := []int{5, 3, 4, 2, 1, 0}
-	if got := table.Rows(); !slices.Equal(got, want) {
+	if got := table.Table().Rows(); !slices.Equal(got, want) {
 		t.Errorf("rows %v, want %v", got, want)
 	}
 	table.Reset()
-	if got := table.Rows(); len(got) != 0 {
+	if got := table.Table().Rows(); len(got) != 0 {
 		t.Errorf("rows %v after Reset", got)
 	}
 	table.Touch(2)
 	first := table.Row(Entity{Parent: "0"})
 	table.Touch(first)
-	if got, want := table.Rows(), []int{first, 2}; !slices.Equal(got, want) {
+	if got, want := table.Table().Rows(), []int{first, 2}; !slices.Equal(got, want) {
 		t.Errorf("rows %v, want %v", got, want)
 	}
 }
 
 func TestColumns(t *testing.T) {
-	table := NewTable(Process, testColumns)
+	table := NewBuilder(Process, testColumns)
 	for i, c := range testColumns {
-		if got := table.Column(c.Name); got != i {
+		if got := table.Table().Column(c.Name); got != i {
 			t.Errorf("column %s is %d, want %d", c.Name, got, i)
 		}
 	}
-	if got := table.Column("none"); got != -1 {
+	if got := table.Table().Column("none"); got != -1 {
 		t.Errorf("a column that is none is %d", got)
 	}
 	if table.Scope() != Process {
@@ -226,44 +227,44 @@ func TestColumns(t *testing.T) {
 }
 
 func TestTableWithoutColumns(t *testing.T) {
-	table := NewTable(Backend, nil)
+	table := NewBuilder(Backend, nil)
 	row := table.Row(Entity{Name: "a"})
 	table.Touch(row)
 	table.AddRow(row, nil, nil, nil)
-	if len(table.Rows()) != 1 || table.Points() != 0 {
-		t.Errorf("%d rows, %d points", len(table.Rows()), table.Points())
+	if len(table.Table().Rows()) != 1 || table.Table().Points() != 0 {
+		t.Errorf("%d rows, %d points", len(table.Table().Rows()), table.Table().Points())
 	}
 	table.SetColumns(testColumns)
 	table.Add(row, 1, 5)
-	if v, ok := table.At(row, 1); !ok || v.Int != 5 || table.Points() != 1 {
+	if v, ok := table.At(row, 1); !ok || v.Int != 5 || table.Table().Points() != 1 {
 		t.Errorf("%v, %t", v, ok)
 	}
 }
 
 func TestSteadyStateAllocatesNothing(t *testing.T) {
-	table := NewTable(Server, testColumns)
+	table := NewBuilder(Server, testColumns)
 	slots := make([]Slot, len(testColumns))
 	for i := range slots {
-		slots[i] = table.Slot(i, i%2 == 0)
+		slots[i] = table.Slot(i)
 	}
 	rows := make([]int, 100)
 	for i := range rows {
 		rows[i] = table.Row(Entity{Parent: "be", Name: fmt.Sprint(i)})
 	}
 	values := []int64{1, 2, 3, 1 << 60, 5}
-	presence := []byte{Present, Missing, Present, Present, Skip}
+	counts := []uint16{1, 0, 1, 1, 0}
 	points := 0
 	table.AddRat(rows[7], 0, big.NewRat(1, 2)) // a number that is wide once
 	allocs := testing.AllocsPerRun(10, func() {
 		table.Reset()
 		for range 4 {
 			for _, row := range rows {
-				table.AddRow(row, slots, values, presence)
+				table.AddRow(row, slots, values, counts)
 				table.Touch(row)
 			}
 		}
-		points = table.Points()
-		for _, row := range table.Rows() {
+		points = table.Table().Points()
+		for _, row := range table.Table().Rows() {
 			for col := range testColumns {
 				table.At(row, col)
 			}
@@ -279,16 +280,53 @@ func BenchmarkAddRow(b *testing.B) {
 	for i := range 30 {
 		columns = append(columns, Column{Name: fmt.Sprint(i), Combine: Combine(i % 2)})
 	}
-	table := NewTable(Server, columns)
+	table := NewBuilder(Server, columns)
 	slots := make([]Slot, len(columns))
 	values := make([]int64, len(columns))
-	presence := make([]byte, len(columns))
+	counts := make([]uint16, len(columns))
 	for i := range slots {
-		slots[i], values[i], presence[i] = table.Slot(i, true), int64(i), byte(i%2)
+		slots[i], values[i], counts[i] = table.Slot(i), int64(i), uint16(i%2)
 	}
 	row := table.Row(Entity{Name: "a"})
 	b.ReportAllocs()
 	for b.Loop() {
-		table.AddRow(row, slots, values, presence)
+		table.AddRow(row, slots, values, counts)
+	}
+}
+
+// TestTableIsReadAtOnce: goroutines that read a table share nothing they change.
+func TestTableIsReadAtOnce(t *testing.T) {
+	builder := NewBuilder(Server, testColumns)
+	for i := range 1000 {
+		row := builder.Row(Entity{Name: fmt.Sprint(1000 - i)})
+		builder.Touch(row)
+		builder.Add(row, 1, int64(i))
+		builder.AddRat(row, 0, big.NewRat(int64(i), 3))
+	}
+	table := builder.Table()
+	want := table.text()
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			if got := table.text(); got != want {
+				t.Errorf("got %d bytes of other text, want %d", len(got), len(want))
+			}
+		})
+	}
+	readers.Wait()
+}
+
+// TestCounts: a cell of more values than its count can hold stays exact.
+func TestCounts(t *testing.T) {
+	builder := NewBuilder(Server, []Column{{Name: "mean", Combine: Mean}})
+	row := builder.Row(Entity{Name: "a"})
+	builder.Touch(row)
+	slots := []Slot{builder.Slot(0)}
+	for range 4 {
+		builder.AddRow(row, slots, []int64{3 * (Wide - 1)}, []uint16{Wide - 1})
+	}
+	builder.Add(row, 0, 3)
+	if got, ok := builder.Table().At(row, 0); !ok || got != (Value{Int: 3, Exact: true}) {
+		t.Errorf("got %+v, %t, want 3", got, ok)
 	}
 }

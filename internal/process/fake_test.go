@@ -176,12 +176,12 @@ func (c *claim) Postpone() {
 // aggregator makes a batch of one point.
 type aggregator struct {
 	f func(epoch int64, files fs.FS) error
-	t *metric.Table
+	b *metric.Builder
 }
 
 func newAggregator(f func(epoch int64, files fs.FS) error) func() Aggregator {
 	return func() Aggregator {
-		return &aggregator{f, metric.NewTable(metric.Daemon, []metric.Column{{Name: "Epoch"}})}
+		return &aggregator{f, metric.NewBuilder(metric.Daemon, []metric.Column{{Name: "Epoch"}})}
 	}
 }
 
@@ -191,11 +191,11 @@ func (a *aggregator) Aggregate(epoch int64, files fs.FS) (*metric.Batch, error) 
 			return nil, err
 		}
 	}
-	a.t.Reset()
-	row := a.t.Row(metric.Entity{})
-	a.t.Touch(row)
-	a.t.Add(row, 0, epoch)
-	return &metric.Batch{Epoch: epoch, Tables: []*metric.Table{a.t}}, nil
+	a.b.Reset()
+	row := a.b.Row(metric.Entity{})
+	a.b.Touch(row)
+	a.b.Add(row, 0, epoch)
+	return &metric.Batch{Epoch: epoch, Tables: []*metric.Table{a.b.Table()}}, nil
 }
 
 // recorder is a sink that records what it has accepted.

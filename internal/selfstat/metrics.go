@@ -13,7 +13,7 @@ const seconds = "seconds"
 type facts struct {
 	Work
 	Sources
-	points [metric.Self + 1]int // of the batch, by scope
+	points [metric.NumScopes]int // of the batch, by scope
 	now    time.Time
 }
 

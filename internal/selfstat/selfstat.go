@@ -19,7 +19,7 @@ import (
 // concurrent use: each worker has its own.
 type Meter struct {
 	sources Sources
-	table   *metric.Table
+	builder *metric.Builder
 }
 
 // New returns a meter of these sources.
@@ -28,15 +28,15 @@ func New(s Sources) *Meter {
 	for _, sink := range s.Sinks {
 		columns = append(columns, sink.Columns()...)
 	}
-	return &Meter{sources: s, table: metric.NewTable(metric.Self, columns)}
+	return &Meter{sources: s, builder: metric.NewBuilder(metric.Self, columns)}
 }
 
 // Table returns the metrics of the work on the snapshot that became b, and of
 // the sources as they are now. It is valid until the next call.
 func (m *Meter) Table(w Work, b *metric.Batch) *metric.Table {
-	m.table.Reset()
-	row := m.table.Row(metric.Entity{})
-	m.table.Touch(row)
+	m.builder.Reset()
+	row := m.builder.Row(metric.Entity{})
+	m.builder.Touch(row)
 	f := facts{Work: w, Sources: m.sources, now: time.Now()}
 	for _, t := range b.Tables {
 		f.points[t.Scope()] += t.Points()
@@ -55,8 +55,7 @@ func (m *Meter) Table(w Work, b *metric.Batch) *metric.Table {
 			}
 		}
 	}
-	m.table.Rows() // sorts, so that sinks can read at once
-	return m.table
+	return m.builder.Table()
 }
 
 // set puts a number into its cell, if there is one. Seconds come in
@@ -65,8 +64,8 @@ func (m *Meter) set(row, column int, c metric.Column, v number) {
 	switch {
 	case v.none:
 	case c.Unit == seconds:
-		m.table.AddRat(row, column, big.NewRat(v.n, 1000))
+		m.builder.AddRat(row, column, big.NewRat(v.n, 1000))
 	default:
-		m.table.Add(row, column, v.n)
+		m.builder.Add(row, column, v.n)
 	}
 }

@@ -45,7 +45,7 @@ func values(t *testing.T, table *metric.Table) map[string]float64 {
 // batch holds 4 frontend metrics, a process's, a server's and an aggregated
 // server's.
 func batch() *metric.Batch {
-	frontends := metric.NewTable(metric.Frontend, []metric.Column{{Name: "bin"}, {Name: "bout"}})
+	frontends := metric.NewBuilder(metric.Frontend, []metric.Column{{Name: "bin"}, {Name: "bout"}})
 	for _, name := range []string{"a", "b"} {
 		row := frontends.Row(metric.Entity{Name: name})
 		frontends.Touch(row)
@@ -53,13 +53,13 @@ func batch() *metric.Batch {
 		frontends.Add(row, 1, 1)
 	}
 	one := func(s metric.Scope) *metric.Table {
-		t := metric.NewTable(s, []metric.Column{{Name: "scur"}})
+		t := metric.NewBuilder(s, []metric.Column{{Name: "scur"}})
 		row := t.Row(metric.Entity{Parent: "p", Name: "s"})
 		t.Touch(row)
 		t.Add(row, 0, 7)
-		return t
+		return t.Table()
 	}
-	return &metric.Batch{Tables: []*metric.Table{frontends, one(metric.Server), one(metric.ServerName), one(metric.Process)}}
+	return &metric.Batch{Tables: []*metric.Table{frontends.Table(), one(metric.Server), one(metric.ServerName), one(metric.Process)}}
 }
 
 func TestTable(t *testing.T) {

@@ -147,13 +147,13 @@ func cutsOfALargeBatch(t *testing.T, confirm Confirm, encrypted bool) {
 
 // longLines returns a batch of lines of some 2000 bytes each.
 func longLines(n int) *metric.Batch {
-	table := metric.NewTable(metric.Frontend, []metric.Column{{Name: "scur"}})
+	table := metric.NewBuilder(metric.Frontend, []metric.Column{{Name: "scur"}})
 	for i := range int64(n) {
 		row := table.Row(metric.Entity{Name: strings.Repeat("x", 2000) + fmt.Sprint(i)})
 		table.Touch(row)
 		table.Add(row, 0, i)
 	}
-	return &metric.Batch{Epoch: 1795335122, Tables: []*metric.Table{table}}
+	return &metric.Batch{Epoch: 1795335122, Tables: []*metric.Table{table.Table()}}
 }
 
 // watchedQueue tells of each batch that has been sent from it.

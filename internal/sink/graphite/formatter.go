@@ -37,7 +37,7 @@ type Formatter struct {
 	root    []byte // with a dot at its end
 	group   []byte // root and the group namespace, likewise; nil for no groups
 	double  bool
-	tables  [metric.Self + 1]prefixes
+	tables  [metric.NumScopes]prefixes
 	buf     []byte
 	scratch []byte // for a prefix
 	skipped int64
@@ -159,7 +159,7 @@ type rowPrefix struct {
 
 // use prepares for a table.
 func (p *prefixes) use(t *metric.Table) {
-	if columns := t.Columns(); len(columns) != len(p.columns) || len(columns) > 0 && &columns[0] != &p.columns[0] {
+	if columns := t.Columns(); !slices.Equal(columns, p.columns) {
 		p.columns = columns
 		p.names = make([][]byte, len(columns))
 		for i, c := range columns {

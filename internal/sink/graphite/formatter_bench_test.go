@@ -33,7 +33,7 @@ func columns(n int) []metric.Column {
 
 // fill adds the values of some processes to every cell, of a size and a share
 // of zeros as HAProxy's are.
-func fill(t *metric.Table, rng *rand.Rand, processes int) {
+func fill(t *metric.Builder, rng *rand.Rand, processes int) {
 	for row := range t.Capacity() {
 		t.Touch(row)
 		for col := range t.Columns() {
@@ -53,21 +53,22 @@ func fill(t *metric.Table, rng *rand.Rand, processes int) {
 
 func load(frontends, backends, servers, processes int) *metric.Batch {
 	rng := rand.New(rand.NewPCG(1, 2))
-	f := metric.NewTable(metric.Frontend, columns(32))
+	f := metric.NewBuilder(metric.Frontend, columns(32))
 	for i := range frontends {
 		f.Row(metric.Entity{Name: fmt.Sprintf("www-frontend-%04d", i)})
 	}
-	b := metric.NewTable(metric.Backend, columns(45))
+	b := metric.NewBuilder(metric.Backend, columns(45))
 	for i := range backends {
 		b.Row(metric.Entity{Name: fmt.Sprintf("application-%04d", i)})
 	}
-	s := metric.NewTable(metric.Server, columns(32))
+	s := metric.NewBuilder(metric.Server, columns(32))
 	for i := range servers {
 		s.Row(metric.Entity{Parent: fmt.Sprintf("application-%04d", i%backends), Name: fmt.Sprintf("app-server-%05d", i)})
 	}
-	batch := &metric.Batch{Epoch: 1795335122, Tables: []*metric.Table{f, b, s}}
-	for _, t := range batch.Tables {
+	batch := &metric.Batch{Epoch: 1795335122, Tables: make([]*metric.Table, 0, 3)}
+	for _, t := range []*metric.Builder{f, b, s} {
 		fill(t, rng, processes)
+		batch.Tables = append(batch.Tables, t.Table())
 	}
 	return batch
 }

@@ -54,11 +54,11 @@ func format(t testing.TB, f *Formatter, b *metric.Batch) string {
 
 // one returns a batch of a table with one row and one value.
 func one(scope metric.Scope, e metric.Entity, column string, v int64) *metric.Batch {
-	t := metric.NewTable(scope, []metric.Column{{Name: column}})
+	t := metric.NewBuilder(scope, []metric.Column{{Name: column}})
 	row := t.Row(e)
 	t.Touch(row)
 	t.Add(row, 0, v)
-	return &metric.Batch{Epoch: 1795335122, Tables: []*metric.Table{t}}
+	return &metric.Batch{Epoch: 1795335122, Tables: []*metric.Table{t.Table()}}
 }
 
 func TestPaths(t *testing.T) {
@@ -193,15 +193,15 @@ func FuzzLines(f *testing.F) {
 	f.Add("é", "\u2028", "\u0085", "\ufeff", "x", "...", "-", int64(1), 1e300)
 	f.Fuzz(func(t *testing.T, namespace, hostname, groups, group, parent, name, column string, i int64, v float64) {
 		b := &metric.Batch{Epoch: 1795335122}
-		for scope := metric.Daemon; scope <= metric.Self; scope++ {
-			table := metric.NewTable(scope, []metric.Column{{Name: column}, {Name: "mean", Combine: metric.Mean}, {Name: "computed"}})
+		for scope := metric.Scope(0); int(scope) < metric.NumScopes; scope++ {
+			table := metric.NewBuilder(scope, []metric.Column{{Name: column}, {Name: "mean", Combine: metric.Mean}, {Name: "computed"}})
 			row := table.Row(metric.Entity{Parent: parent, Name: name, Group: group})
 			table.Touch(row)
 			table.Add(row, 0, i)
 			table.Add(row, 1, i)
 			table.Add(row, 1, 1)
 			table.Set(row, 2, v)
-			b.Tables = append(b.Tables, table)
+			b.Tables = append(b.Tables, table.Table())
 		}
 		f := NewFormatter(Paths{Namespace: namespace, Hostname: hostname, GroupNamespace: groups, DoubleWrites: true})
 		out := format(t, f, b)
@@ -286,13 +286,13 @@ func TestLongPathsAreSkipped(t *testing.T) {
 func TestPrefixesFollowTheTable(t *testing.T) {
 	f := NewFormatter(Paths{Namespace: "n"})
 	names := func(from, n int) *metric.Batch {
-		table := metric.NewTable(metric.Frontend, []metric.Column{{Name: fmt.Sprint("c", from)}})
+		table := metric.NewBuilder(metric.Frontend, []metric.Column{{Name: fmt.Sprint("c", from)}})
 		for i := range n {
 			row := table.Row(metric.Entity{Name: fmt.Sprint("f", from+i)})
 			table.Touch(row)
 			table.Add(row, 0, 1)
 		}
-		return &metric.Batch{Epoch: 1, Tables: []*metric.Table{table}}
+		return &metric.Batch{Epoch: 1, Tables: []*metric.Table{table.Table()}}
 	}
 	for round := range 50 {
 		b := names(round*1000, 1+round%3*50)

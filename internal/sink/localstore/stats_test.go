@@ -84,17 +84,16 @@ func TestHealth(t *testing.T) {
 }
 
 func TestStatsOfSkippedMetrics(t *testing.T) {
-	long := metric.NewTable(metric.Frontend, []metric.Column{{Name: "bin"}, {Name: "bout"}})
+	long := metric.NewBuilder(metric.Frontend, []metric.Column{{Name: "bin"}, {Name: "bout"}})
 	for _, name := range []string{"www", strings.Repeat("w", graphite.MaxPath)} {
 		row := long.Row(metric.Entity{Name: name})
 		long.Touch(row)
 		long.Add(row, 0, 1)
 		long.Add(row, 1, 1)
 	}
-	long.Rows()
 	s := New(t.TempDir(), paths)
 	for range 2 {
-		if err := s.Deliver(t.Context(), &metric.Batch{Epoch: 7, Tables: []*metric.Table{long}}); err != nil {
+		if err := s.Deliver(t.Context(), &metric.Batch{Epoch: 7, Tables: []*metric.Table{long.Table()}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -53,9 +53,15 @@ func Test(t *testing.T, target func(t *testing.T) Target) {
 // Batch returns a batch with a table of every scope, whose values follow from
 // the epoch.
 func Batch(epoch int64) *metric.Batch {
-	b := &metric.Batch{Epoch: epoch}
-	for scope := metric.Daemon; scope <= metric.Self; scope++ {
-		t := metric.NewTable(scope, []metric.Column{{Name: "scur"}, {Name: "rtime", Combine: metric.Mean}, {Name: "Ulimit-n"}})
+	b, _ := build(epoch)
+	return b
+}
+
+// build returns such a batch with what its tables were made by.
+func build(epoch int64) (b *metric.Batch, builders []*metric.Builder) {
+	b = &metric.Batch{Epoch: epoch}
+	for scope := metric.Scope(0); int(scope) < metric.NumScopes; scope++ {
+		t := metric.NewBuilder(scope, []metric.Column{{Name: "scur"}, {Name: "rtime", Combine: metric.Mean}, {Name: "Ulimit-n"}})
 		for i := range int64(3) {
 			e := metric.Entity{Name: fmt.Sprint("name", i)}
 			switch scope {
@@ -70,9 +76,10 @@ func Batch(epoch int64) *metric.Batch {
 			t.Add(row, 1, epoch)
 			t.Add(row, 1, i)
 		}
-		b.Tables = append(b.Tables, t)
+		b.Tables = append(b.Tables, t.Table())
+		builders = append(builders, t)
 	}
-	return b
+	return b, builders
 }
 
 // run starts Run and returns a function that ends it.
@@ -207,13 +214,14 @@ func concurrent(t *testing.T, target Target) {
 func lets(t *testing.T, target Target) {
 	s, close := target.Open(t)
 	defer close()
-	b, same := Batch(1000), Batch(1000)
+	b, builders := build(1000)
+	same := Batch(1000)
 	if err := s.Deliver(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	b.Epoch = 1
-	for _, table := range b.Tables {
-		table.Reset()
+	for _, builder := range builders {
+		builder.Reset()
 	}
 	defer run(t, s)()
 	await(t, target, same)

@@ -1,0 +1,193 @@
+package metric
+
+import (
+	"cmp"
+	"math/big"
+	"slices"
+)
+
+// Builder makes tables of one scope: a row per entity, a column per metric.
+// Rows live across [Builder.Reset], so that a builder used for one snapshot
+// after another settles and allocates nothing. It is not safe for concurrent
+// use.
+type Builder struct {
+	scope    Scope
+	columns  []Column
+	entities []Entity
+	index    map[key]int
+	seen     []uint32 // per row: how often it was touched since the last Reset
+	cells    cells
+	order    []int // rows by parent and name
+	sorted   int   // how many of order are sorted
+	live     []int // the rows of the table
+	table    Table
+}
+
+// key identifies a row. The group is a property of the names.
+type key struct{ parent, name string }
+
+// NewBuilder returns a builder without rows.
+func NewBuilder(scope Scope, columns []Column) *Builder {
+	return &Builder{scope: scope, columns: columns, index: make(map[key]int), cells: cells{width: len(columns)}}
+}
+
+// Scope returns what the rows stand for.
+func (b *Builder) Scope() Scope { return b.scope }
+
+// Columns returns the columns; the index into it is the column number.
+func (b *Builder) Columns() []Column { return b.columns }
+
+// Row returns the number of e's row, which it makes if there is none yet. The
+// number stays valid for the builder's life. The table has the row once it has
+// been touched.
+func (b *Builder) Row(e Entity) int {
+	k := key{e.Parent, e.Name}
+	if row, ok := b.index[k]; ok {
+		return row
+	}
+	row := len(b.entities)
+	b.index[k] = row
+	b.entities = append(b.entities, e)
+	b.seen = append(b.seen, 0)
+	b.order = append(b.order, row)
+	b.cells.grow(len(b.entities))
+	return row
+}
+
+// Capacity returns the number of rows ever made, with or without values.
+func (b *Builder) Capacity() int { return len(b.entities) }
+
+// Reset takes all values out and keeps the rows. The last table is invalid from
+// now on.
+func (b *Builder) Reset() {
+	clear(b.seen)
+	b.cells.reset()
+}
+
+// Touch notes that the row's entity has been seen, with or without a value.
+func (b *Builder) Touch(row int) { b.seen[row]++ }
+
+// Add combines v into one cell.
+func (b *Builder) Add(row, col int, v int64) {
+	b.cells.combine(row, col, b.columns[col].Combine, v, 1)
+}
+
+// AddRat combines a value that is no int64 into one cell, exactly.
+func (b *Builder) AddRat(row, col int, v *big.Rat) {
+	b.cells.combineWide(row, col, b.columns[col].Combine, v, 1)
+}
+
+// Set puts a computed number into one cell; NaN and infinities are left out.
+func (b *Builder) Set(row, col int, v float64) {
+	if r := new(big.Rat).SetFloat64(v); r != nil {
+		b.AddRat(row, col, r)
+	}
+}
+
+// At returns the value that a cell has so far, and false if the cell holds none.
+func (b *Builder) At(row, col int) (Value, bool) {
+	return b.cells.at(row, col, b.columns[col].Combine)
+}
+
+// Slot tells [Builder.AddRow] where a value goes; [Builder.Slot] makes one.
+type Slot struct {
+	column int32
+	rule   Combine
+}
+
+// Slot returns the slot of a column.
+func (b *Builder) Slot(column int) Slot {
+	return Slot{int32(column), b.columns[column].Combine}
+}
+
+// AddRow combines values into the row's cells: sums[i], which stands for
+// counts[i] values, into slots[i]. Where the column's rule is [Max], it is the
+// largest of the values.
+func (b *Builder) AddRow(row int, slots []Slot, sums []int64, counts []uint16) {
+	have, haveN := b.cells.row(row)
+	sums = sums[:len(slots)]
+	counts = counts[:len(slots)]
+	for i, s := range slots {
+		n := counts[i]
+		if n == 0 {
+			continue
+		}
+		v, sum, before := sums[i], have[s.column], haveN[s.column]
+		next := sum + v // a cell without values has the sum 0
+		after := uint32(before) + uint32(n)
+		if after >= Wide || before > 0 && (s.rule == Max || (sum^next)&(v^next) < 0) {
+			b.cells.combine(row, int(s.column), s.rule, v, int64(n))
+			continue
+		}
+		have[s.column], haveN[s.column] = next, uint16(after)
+	}
+}
+
+// SetColumns changes the columns and keeps the values of those that stay, which
+// are known by their names. The last table is invalid from now on.
+func (b *Builder) SetColumns(columns []Column) {
+	old, from := b.cells, columnPairs(b.columns, columns)
+	b.columns = columns
+	b.cells = cells{width: len(columns)}
+	b.cells.grow(len(b.entities))
+	for row := range b.entities {
+		for oc, col := range from {
+			if col >= 0 {
+				b.cells.combineFrom(row, col, Sum, &old, row, oc)
+			}
+		}
+	}
+}
+
+// columnPairs returns, for each of the columns from, the number of the column of
+// that name, or -1.
+func columnPairs(from, to []Column) []int {
+	number := make(map[string]int, len(to))
+	for i, c := range to {
+		number[c.Name] = i
+	}
+	pairs := make([]int, len(from))
+	for i, c := range from {
+		pairs[i] = -1
+		if col, ok := number[c.Name]; ok {
+			pairs[i] = col
+		}
+	}
+	return pairs
+}
+
+// Merge combines all of t into what the builder has; columns are matched by
+// name, and t's that the builder does not have are left out. Merging the tables
+// of parts gives the table of the whole.
+func (b *Builder) Merge(t *Table) {
+	columns := columnPairs(t.columns, b.columns)
+	for _, from := range t.rows {
+		to := b.Row(t.entities[from])
+		b.seen[to] += t.seen[from]
+		for oc, col := range columns {
+			if col >= 0 {
+				b.cells.combineFrom(to, col, b.columns[col].Combine, &t.cells, from, oc)
+			}
+		}
+	}
+}
+
+// Table returns the table of what has been added since the last Reset. It is
+// valid until the builder is used again.
+func (b *Builder) Table() *Table {
+	if b.sorted < len(b.order) {
+		slices.SortFunc(b.order, func(x, y int) int {
+			return cmp.Or(cmp.Compare(b.entities[x].Parent, b.entities[y].Parent),
+				cmp.Compare(b.entities[x].Name, b.entities[y].Name))
+		})
+		b.sorted = len(b.order)
+	}
+	b.live = b.live[:0]
+	for _, row := range b.order {
+		if b.seen[row] > 0 {
+			b.live = append(b.live, row)
+		}
+	}
+	b.table = Table{scope: b.scope, columns: b.columns, entities: b.entities, seen: b.seen, rows: b.live, cells: b.cells}
+	return &b.table
+}
