@@ -52,15 +52,15 @@ type Client struct {
 }
 
 // Fetch asks the socket for `show info` and `show stat` and writes the raw
-// replies, each with the empty line that ends it, while they arrive: its memory
-// does not depend on their size. Both travel over one connection where the
+// replies, each with the empty line that ends it: that of `show stat` while it
+// arrives, so that memory does not depend on its size. Both travel over one connection where the
 // socket answers two commands at once, else over two.
 //
 // Unless Fetch returns nil, what was written is worth nothing. The error is a
 // [*SocketError]; when ctx is canceled it wraps [context.Canceled].
 func (c *Client) Fetch(ctx context.Context, network, address string, info, stat io.Writer) error {
 	s := &session{client: c, network: network, address: address}
-	i, t := newReply(showInfo, info), newReply(showStat, stat)
+	i, t := newInfoReply(info), newStatReply(stat)
 	key := network + " " + address
 	if c.answersOne(key) {
 		return s.askEach(ctx, i, t)
@@ -70,7 +70,7 @@ func (c *Client) Fetch(ctx context.Context, network, address string, info, stat 
 	case err == nil:
 		return nil
 	case i.whole && t.size == 0 && isSilence(err):
-		err = s.ask(ctx, t)
+		err = s.ask(ctx, nil, t)
 	case i.size == 0 && isUnknownCommand(err):
 		err = s.askEach(ctx, i, t)
 	}

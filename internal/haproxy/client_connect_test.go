@@ -222,7 +222,7 @@ func TestConnectErrors(t *testing.T) {
 	}{
 		{"missing", "unix", filepath.Join(dir, "none"), fs.ErrNotExist, "no such file or directory: is HAProxy running, with this path on a `stats socket` line?"},
 		{"stale", "unix", stale, syscall.ECONNREFUSED, "connection refused: no process listens on the socket file; "},
-		{"no socket", "unix", file, syscall.ECONNREFUSED, "connection refused: the file is no socket"},
+		{"no socket", "unix", file, syscall.ECONNREFUSED, "connection refused: the file is not a socket"},
 		{"long path", "unix", filepath.Join(dir, strings.Repeat("x", 120)), nil, "invalid argument: the path of a UNIX socket has at most 107 bytes"},
 		{"no listener", "tcp", free.Addr().String(), syscall.ECONNREFUSED, "connection refused: no process listens there; "},
 	} {

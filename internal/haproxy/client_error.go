@@ -1,12 +1,14 @@
 package haproxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,14 +26,57 @@ var (
 	ErrTimeout = errors.New("time-out")
 )
 
-// TextError is what a socket says instead of a reply, as a rule HAProxy's own
-// words on why it does not answer.
+// ErrNotStats is a socket that is not a stats socket, by its type or by what it
+// answers.
+var ErrNotStats = errors.New("not a stats socket")
+
+// TextError is what a socket sends instead of a reply.
 type TextError struct {
 	Text string // its first line, at most 200 bytes
+	// Master tells that it is HAProxy's master process, which has no statistics,
+	// that lists its commands.
+	Master bool
 }
+
+// newTextError returns what a text that is not a reply tells.
+func newTextError(text []byte) *TextError {
+	text = withoutSeverity(text)
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	return &TextError{
+		Text:   string(line[:min(len(line), maxText)]),
+		Master: bytes.HasPrefix(text, []byte(unknownCommand)) && bytes.Contains(text, []byte("\n  show proc ")),
+	}
+}
+
+const unknownCommand = "Unknown command"
+
+// severity is what `severity-output` on a socket's line puts before short answers.
+var severity = regexp.MustCompile(`^\[[0-9a-z]{1,10}\]: `)
+
+func withoutSeverity(answer []byte) []byte { return answer[len(severity.Find(answer)):] }
 
 // Error returns the text, quoted.
 func (e *TextError) Error() string { return "the socket answers " + strconv.Quote(e.Text) }
+
+// Is reports whether the text shows that the socket is not a stats socket: HAProxy
+// has a few words of its own for why it does not answer.
+func (e *TextError) Is(target error) bool {
+	return target == ErrNotStats && (e.Master || !strings.HasPrefix(e.Text, unknownCommand) && !strings.HasPrefix(e.Text, denied))
+}
+
+// hint says what to do about the socket.
+func (e *TextError) hint() string {
+	switch {
+	case e.Master:
+		return "this is the command line of HAProxy's master process (option -S), which has no statistics; " +
+			"leave its permissions as they are, and move it out of socket-dir or list the stats sockets in servers"
+	case errors.Is(e, ErrNotStats):
+		return "another program listens there, or HAProxy with a `bind` line; " +
+			"move it out of socket-dir, or list the stats sockets in servers"
+	}
+	return "is this the stats socket of a HAProxy, and may it be asked for statistics?"
+}
 
 // SocketError says what is wrong with one socket and what to look at.
 type SocketError struct {
@@ -52,6 +97,13 @@ func (e *SocketError) Error() string {
 
 // Unwrap returns the cause.
 func (e *SocketError) Unwrap() error { return e.Err }
+
+// NotStats reports whether the socket is not a stats socket, by its type or by what
+// it answers.
+func (e *SocketError) NotStats() bool { return errors.Is(e.Err, ErrNotStats) }
+
+// Silent reports whether the socket has closed the connection without a byte.
+func (e *SocketError) Silent() bool { return errors.Is(e.Err, ErrEmptyReply) }
 
 func (s *session) canceled(ctx context.Context, op string) error {
 	return &SocketError{Op: op, Socket: s.address, Err: ctx.Err()}
@@ -97,6 +149,9 @@ func (s *session) connectError(err error, tries int) error {
 		if unix {
 			e.Hint = "HAProxy does not accept connections; is it stopped?"
 		}
+	case unix && errors.Is(err, syscall.EPROTOTYPE):
+		e.Err = fmt.Errorf("%w but one of datagrams or packets: %w", ErrNotStats, bare(err))
+		e.Hint = "another program uses it, such as syslog; move it out of socket-dir, or list the stats sockets in servers"
 	case unix:
 		e.Hint = unixHint(s.address, err)
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -133,5 +188,5 @@ func isSilence(err error) bool { return errors.Is(err, ErrEmptyReply) }
 // unknown command.
 func isUnknownCommand(err error) bool {
 	text, ok := errors.AsType[*TextError](err)
-	return ok && strings.HasPrefix(text.Text, "Unknown command")
+	return ok && strings.HasPrefix(text.Text, unknownCommand) && !text.Master
 }

@@ -19,7 +19,7 @@ func unixHint(path string, err error) string {
 		return "is HAProxy running, with this path on a `stats socket` line?"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		if fi, err := os.Stat(path); err == nil && fi.Mode().Type() != fs.ModeSocket {
-			return "the file is no socket"
+			return "the file is not a socket"
 		}
 		return "no process listens on the socket file; is HAProxy running? A file that a dead HAProxy has left can be removed"
 	case errors.Is(err, fs.ErrPermission):

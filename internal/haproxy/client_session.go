@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
-	"strings"
+	"slices"
 	"time"
 )
 
@@ -18,18 +19,16 @@ type session struct {
 	network, address string
 }
 
-// askEach asks for every reply over a connection of its own.
-func (s *session) askEach(ctx context.Context, replies ...*reply) error {
-	for _, r := range replies {
-		if err := s.ask(ctx, r); err != nil {
-			return err
-		}
+// askEach asks for each reply over a connection of its own.
+func (s *session) askEach(ctx context.Context, info *infoReply, stat *statReply) error {
+	if err := s.ask(ctx, info, nil); err != nil {
+		return err
 	}
-	return nil
+	return s.ask(ctx, nil, stat)
 }
 
-// ask asks for all replies over one connection.
-func (s *session) ask(ctx context.Context, replies ...*reply) error {
+// ask asks for the replies over one connection; one of them may be nil.
+func (s *session) ask(ctx context.Context, info *infoReply, stat *statReply) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return err
@@ -38,14 +37,13 @@ func (s *session) ask(ctx context.Context, replies ...*reply) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	names := make([]string, len(replies))
-	for i, r := range replies {
-		names[i] = r.name
+	x := &exchange{session: s, ctx: ctx, conn: conn, info: info, stat: stat}
+	if _, err := io.WriteString(conn, x.commands()); err != nil {
+		return s.readError(ctx, x.current(), err)
 	}
-	if _, err := io.WriteString(conn, strings.Join(names, ";")+"\n"); err != nil {
-		return s.readError(ctx, replies[0], err)
-	}
-	return s.read(ctx, conn, replies)
+	held := s.client.buffer()
+	defer s.client.buffers.Put(held)
+	return x.read(*held)
 }
 
 // connect opens a connection, trying again as the client's options say.
@@ -64,11 +62,15 @@ func (s *session) connect(ctx context.Context) (net.Conn, error) {
 			// This try was cut short, so that the one before says more.
 			return nil, earlier
 		}
-		if over(ctx) || s.client.Retries >= 0 && try > s.client.Retries {
+		if over(ctx) || errors.Is(err, ErrNotStats) || s.client.Retries >= 0 && try > s.client.Retries {
 			return nil, err
 		}
 		if try == 1 {
-			s.client.log().Warn("no connection, trying again", "error", err, "retries", s.client.Retries)
+			level := slog.LevelDebug // the last try's failure is returned
+			if s.client.Retries < 0 {
+				level = slog.LevelWarn // there may be no last one
+			}
+			s.client.log().Log(ctx, level, "no connection, trying again", "error", err, "retries", s.client.Retries)
 		}
 		pause := time.NewTimer(max(s.client.Interval, minPause))
 		select {
@@ -110,68 +112,155 @@ func (s *session) dial(ctx context.Context) (net.Conn, error) {
 	return conn, err
 }
 
-// read hands the stream of conn to the replies, one after another, until the
-// socket closes the connection.
-func (s *session) read(ctx context.Context, conn net.Conn, replies []*reply) error {
-	held := s.client.buffer()
-	defer s.client.buffers.Put(held)
-	buf := *held
+// exchange is what goes over one connection.
+type exchange struct {
+	*session
+	ctx  context.Context
+	conn net.Conn
+	info *infoReply // nil: not asked for
+	stat *statReply // nil: not asked for
+}
+
+// commands is the line that asks for the replies.
+func (x *exchange) commands() string {
+	switch {
+	case x.stat == nil:
+		return showInfo.name + "\n"
+	case x.info == nil:
+		return showStat.name + "\n"
+	}
+	return showInfo.name + ";" + showStat.name + "\n"
+}
+
+// current is the reply that the next byte belongs to.
+func (x *exchange) current() *reply {
+	if x.info != nil && (!x.info.whole || x.stat == nil) {
+		return &x.info.reply
+	}
+	return &x.stat.reply
+}
+
+// read hands what comes to the replies until the socket closes the connection.
+func (x *exchange) read(buf []byte) error {
 	for {
-		n, err := conn.Read(buf)
-		for p := buf[:n]; len(p) > 0; {
-			if replies[0].whole {
-				if len(replies) == 1 {
-					return s.replyError(replies[0], ErrLongReply, "more bytes follow the empty line that ends it")
-				}
-				replies = replies[1:]
-			}
-			r := replies[0]
-			if !r.fits(p) {
-				return s.refused(ctx, conn, r, p)
-			}
-			k, err := r.take(p)
-			if err != nil {
-				return &SocketError{Op: "store " + r.name + " of", Socket: s.address, Err: err}
-			}
-			if r.size > s.client.maxReply() {
-				return s.replyError(r, ErrLongReply, fmt.Sprintf("no end after %d bytes", r.size))
-			}
-			p = p[k:]
+		n, err := x.conn.Read(buf)
+		if failed := x.take(buf[:n]); failed != nil {
+			return failed
 		}
-		if err == nil {
-			continue
+		if err != nil {
+			return x.ended(err)
 		}
-		r := replies[0]
-		if r.whole && len(replies) == 1 {
-			return nil
-		}
-		if r.whole {
-			r = replies[1]
-		}
-		return s.readError(ctx, r, err)
 	}
 }
 
-// maxText bounds what is kept of a text that is no reply.
+// take hands p to the replies.
+func (x *exchange) take(p []byte) error {
+	if x.info != nil && !x.info.whole && len(p) > 0 {
+		if !x.info.fits(p) {
+			return x.refused(&x.info.reply, p)
+		}
+		n, early := x.info.take(p)
+		if x.info.size > min(maxInfo, x.client.maxReply()) {
+			return x.replyError(&x.info.reply, ErrLongReply, fmt.Sprintf("no end after %d bytes", x.info.size))
+		}
+		p = p[n:]
+		if x.info.whole {
+			if err := x.storeInfo(); err != nil {
+				return err
+			}
+			if err := x.takeStat(early); err != nil {
+				return err
+			}
+		}
+	}
+	return x.takeStat(p)
+}
+
+func (x *exchange) storeInfo() error {
+	if err := x.info.store(); err != nil {
+		return x.storeError(&x.info.reply, err)
+	}
+	return nil
+}
+
+func (x *exchange) storeError(r *reply, err error) error {
+	return &SocketError{Op: "store " + r.name + " of", Socket: x.address, Err: err}
+}
+
+func (x *exchange) takeStat(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	r := x.stat
+	if r == nil {
+		return x.replyError(&x.info.reply, ErrLongReply, "the reply to another command follows it")
+	}
+	if !r.whole {
+		if !r.fits(p) {
+			return x.refused(&r.reply, p)
+		}
+		n, err := r.take(p)
+		if err != nil {
+			return x.storeError(&r.reply, err)
+		}
+		if r.size > x.client.maxReply() {
+			return x.replyError(&r.reply, ErrLongReply, fmt.Sprintf("no end after %d bytes", r.size))
+		}
+		p = p[n:]
+	}
+	if len(p) > 0 {
+		return x.replyError(&r.reply, ErrLongReply, "more bytes follow the empty line that ends it")
+	}
+	return nil
+}
+
+// ended reports what is missing when the connection has ended in err.
+func (x *exchange) ended(err error) error {
+	if x.info != nil && !x.info.whole {
+		early := x.info.settle()
+		if !x.info.whole {
+			return x.readError(x.ctx, &x.info.reply, err)
+		}
+		if failed := x.storeInfo(); failed != nil {
+			return failed
+		}
+		if failed := x.takeStat(early); failed != nil {
+			return failed
+		}
+	}
+	if x.stat != nil && !x.stat.whole {
+		return x.readError(x.ctx, &x.stat.reply, err)
+	}
+	return nil
+}
+
+// maxText bounds what is kept of a text that is not a reply.
 const maxText = 200
 
-// refused reads on to the end of the line that the socket says instead of a
-// reply; p is its beginning, as far as it is not a reply's.
-func (s *session) refused(ctx context.Context, conn net.Conn, r *reply, p []byte) error {
-	text := append([]byte(r.begins[:r.size]), p...)
-	for len(text) < maxText && !bytes.Contains(text, []byte("\n")) {
+// refused reads the rest of a line, or of HAProxy's list of commands, that the
+// socket sends instead of the reply r; p is what has come after r.first.
+func (x *exchange) refused(r *reply, p []byte) error {
+	text := append(slices.Clip(r.first), p...)
+	for !isText(text) {
 		var more [maxText]byte
-		n, err := conn.Read(more[:])
+		n, err := x.conn.Read(more[:])
 		text = append(text, more[:n]...)
 		if err != nil {
 			break
 		}
 	}
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return s.canceled(ctx, "read "+r.name+" from")
+	if errors.Is(x.ctx.Err(), context.Canceled) {
+		return x.canceled(x.ctx, "read "+r.name+" from")
 	}
-	line, _, _ := bytes.Cut(text, []byte("\n"))
-	line = bytes.TrimSuffix(line, []byte("\r"))
-	return s.replyError(r, &TextError{Text: string(line[:min(len(line), maxText)])},
-		"is this the stats socket of a HAProxy, and may it be asked for statistics?")
+	answer := newTextError(text)
+	return x.replyError(r, answer, answer.hint())
+}
+
+// isText reports whether enough has come of a text that is not a reply: its first
+// line, and all of a list of commands.
+func isText(text []byte) bool {
+	if bytes.HasPrefix(withoutSeverity(text), []byte(unknownCommand)) {
+		return len(text) >= maxAnswer || bytes.Contains(text, emptyLineMark)
+	}
+	return len(text) >= maxText || bytes.ContainsRune(text, '\n')
 }

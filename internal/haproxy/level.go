@@ -39,7 +39,7 @@ func (c *Client) Level(ctx context.Context, network, address string) (Level, err
 	case LevelUser, LevelOperator, LevelAdmin:
 		return level, nil
 	}
-	if !strings.HasPrefix(told, "Unknown command") {
+	if !strings.HasPrefix(told, unknownCommand) {
 		return "", s.levelError("show cli level", told)
 	}
 	// Of which server?
@@ -97,5 +97,5 @@ func (s *session) command(ctx context.Context, command string) (string, error) {
 	if err != nil {
 		return "", &SocketError{Op: "ask " + command + " of", Socket: s.address, Err: bare(err)}
 	}
-	return string(answer), nil
+	return string(withoutSeverity(answer)), nil
 }

@@ -33,6 +33,8 @@ func TestLevel(t *testing.T) {
 		{"user", []string{"user\n\n"}, haproxy.LevelUser, nil},
 		{"operator", []string{"operator\n\n"}, haproxy.LevelOperator, nil},
 		{"admin", []string{"admin\n\n"}, haproxy.LevelAdmin, nil},
+		{"severity-output number", []string{"[6]: admin\n\n"}, haproxy.LevelAdmin, nil},
+		{"severity-output string", []string{"[info]: operator\n\n"}, haproxy.LevelOperator, nil},
 		{"1.6 user", []string{unknown16, refused, refused}, haproxy.LevelUser, nil},
 		{"1.6 operator", []string{unknown16, refused, notFound}, haproxy.LevelOperator, nil},
 		{"1.6 admin", []string{unknown16, require}, haproxy.LevelAdmin, nil},

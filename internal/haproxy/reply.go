@@ -3,47 +3,60 @@ package haproxy
 import (
 	"bytes"
 	"io"
+	"regexp"
+	"slices"
 )
 
 // A command of the stats socket, and what its reply looks like.
 type command struct {
 	name   string
-	begins string // the first bytes of every right reply
-	csv    bool   // quoted fields may hold empty lines
+	begins []string // every right reply begins with one of these
 }
 
 var (
-	showInfo = command{name: "show info", begins: "Name: "}
-	showStat = command{name: "show stat", begins: "# pxname", csv: true}
+	showInfo = command{"show info", []string{"Name: "}}
+	showStat = command{"show stat", []string{"# pxname", "#pxname"}} // the second one before 1.5
 )
 
-// reply follows one reply while its bytes arrive in pieces of any size, and
-// hands them on unaltered.
+// reply follows one reply while its bytes arrive in pieces of any size.
 type reply struct {
 	command
 	to    io.Writer
 	size  int64
-	mark  endMark
-	whole bool // the end mark has been seen
-}
-
-func newReply(c command, to io.Writer) *reply {
-	return &reply{command: c, to: to, mark: endMark{csv: c.csv}}
+	first []byte  // its first bytes, until they are known to be a right reply's
+	whole bool    // its end has been seen
+	mark  endMark // of `show stat`
 }
 
 // fits reports whether p, the next bytes, may belong to a right reply.
 func (r *reply) fits(p []byte) bool {
-	if r.size >= int64(len(r.begins)) {
+	if r.first == nil && r.size > 0 {
 		return true
 	}
-	rest := r.begins[r.size:]
-	n := min(len(p), len(rest))
-	return string(p[:n]) == rest[:n]
+	begun := append(slices.Clip(r.first), p...)
+	for _, b := range r.begins {
+		n := min(len(begun), len(b))
+		if string(begun[:n]) != b[:n] {
+			continue
+		}
+		r.first = begun
+		if n == len(b) {
+			r.first = nil
+		}
+		return true
+	}
+	return false
 }
+
+// statReply is a reply to `show stat`: it ends in an empty line outside of quotes,
+// and is handed on unaltered while it arrives.
+type statReply struct{ reply }
+
+func newStatReply(to io.Writer) *statReply { return &statReply{reply{command: showStat, to: to}} }
 
 // take writes the bytes of p that belong to the reply and returns their
 // number, which is len(p) until the end mark is seen.
-func (r *reply) take(p []byte) (int, error) {
+func (r *statReply) take(p []byte) (int, error) {
 	if end := r.mark.scan(p); end >= 0 {
 		p, r.whole = p[:end], true
 	}
@@ -51,11 +64,89 @@ func (r *reply) take(p []byte) (int, error) {
 	return r.to.Write(p)
 }
 
-// endMark finds the empty line with which HAProxy ends a reply. In CSV an
-// empty line inside a quoted field is data: last_chk holds whatever a checked
-// server has answered, empty lines too.
+// maxInfo bounds a reply to `show info`, which is kept until its end is known.
+const maxInfo = 1 << 20
+
+// infoReply is a reply to `show info`. An empty line ends it, but the texts
+// `description` and `node` of HAProxy's configuration may hold empty lines, too.
+// So it ends where the header of `show stat` follows, or the connection ends.
+type infoReply struct {
+	reply
+	text []byte // all that has come
+}
+
+func newInfoReply(to io.Writer) *infoReply {
+	return &infoReply{reply: reply{command: showInfo, to: to}}
+}
+
+// statHeader is what follows the last empty line of `show info`.
+var statHeader = regexp.MustCompile("\n\n# ?pxname")
+
+// headerSize is the length of the longest match of statHeader.
+const headerSize = len("\n\n# pxname")
+
+// infoStep is how many bytes are added at once: a reply has a few KB, and much of
+// `show stat` may have come with it.
+const infoStep = 4 << 10
+
+// take adds p to the reply and returns how many of its bytes belong to it: all,
+// until the end is seen. Bytes that have come earlier may turn out to be the
+// beginning of the next reply: these are early.
+func (r *infoReply) take(p []byte) (n int, early []byte) {
+	for before := len(r.text); n < len(p); {
+		from := max(0, len(r.text)-headerSize)
+		step := p[n:min(len(p), n+infoStep)]
+		r.text = append(r.text, step...)
+		n += len(step)
+		if at := statHeader.FindIndex(r.text[from:]); at != nil {
+			end := from + at[0] + len(emptyLineMark)
+			early = r.text[end:max(end, before)]
+			r.end(end)
+			return max(0, end-before), early
+		}
+	}
+	r.size = int64(len(r.text))
+	return n, nil
+}
+
+// infoLine is a line of `show info`: no answer to another command has one.
+var infoLine = regexp.MustCompile("(?m)^[A-Z][-_ A-Za-z0-9]*: ")
+
+// settle decides where the reply ends when nothing more will come, and returns what
+// follows it. Without an end the reply is not whole.
+func (r *infoReply) settle() (rest []byte) {
+	first := bytes.Index(r.text, emptyLineMark)
+	if first < 0 {
+		return nil
+	}
+	first += len(emptyLineMark)
+	if !infoLine.Match(r.text[first:]) {
+		return r.end(first)
+	}
+	if bytes.HasSuffix(r.text, emptyLineMark) {
+		return r.end(len(r.text))
+	}
+	return nil
+}
+
+func (r *infoReply) end(n int) (rest []byte) {
+	rest = r.text[n:]
+	r.text, r.size, r.whole = r.text[:n], int64(n), true
+	return rest
+}
+
+// store writes the reply, once it is whole.
+func (r *infoReply) store() error {
+	_, err := r.to.Write(r.text)
+	return err
+}
+
+var emptyLineMark = []byte("\n\n")
+
+// endMark finds the empty line with which HAProxy ends CSV. An empty line inside a
+// quoted field is data: last_chk holds whatever a checked server has answered,
+// empty lines too.
 type endMark struct {
-	csv     bool
 	quoted  bool // inside a quoted field
 	inside  bool // inside a field without quotes, where a quote is data
 	newline bool // the byte before the next one is a newline
@@ -77,10 +168,8 @@ func (m *endMark) scan(p []byte) int {
 			continue
 		}
 		end := len(p)
-		if m.csv {
-			if q := bytes.IndexByte(p[i:], '"'); q >= 0 {
-				end = i + q
-			}
+		if q := bytes.IndexByte(p[i:], '"'); q >= 0 {
+			end = i + q
 		}
 		if end > i {
 			if n := emptyLine(m.newline, p[i:end]); n >= 0 {
@@ -105,7 +194,7 @@ func emptyLine(newline bool, p []byte) int {
 	if newline && p[0] == '\n' {
 		return 1
 	}
-	if i := bytes.Index(p, []byte("\n\n")); i >= 0 {
+	if i := bytes.Index(p, emptyLineMark); i >= 0 {
 		return i + 2
 	}
 	return -1

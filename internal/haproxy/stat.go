@@ -133,7 +133,8 @@ func parseHeader(line []byte) (header, error) {
 	}
 	h := header{line: bytes.Clone(line)}
 	text := strings.TrimSuffix(string(line), "\r")
-	h.columns = strings.Split(strings.TrimPrefix(text, "# "), ",")
+	// HAProxy before 1.5 has no space behind the mark.
+	h.columns = strings.Split(strings.TrimPrefix(strings.TrimPrefix(text, "#"), " "), ",")
 	h.proxy, h.service, h.typ = -1, -1, -1
 	for i := len(h.columns) - 1; i >= 0; i-- { // the first of a double column counts
 		switch h.columns[i] {

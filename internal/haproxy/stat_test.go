@@ -256,6 +256,7 @@ func TestStatHeader(t *testing.T) {
 		{"no newline", "# pxname,svname,type,", "its first line does not end"},
 		{"endless", "# pxname,svname" + strings.Repeat(",a", maxColumns-1) + "\n", "it has 1025 columns, more than 1024"},
 		{"a line too long", strings.Repeat("x", maxLine+1), "its first line does not end"},
+		{"before 1.5", "#pxname,svname,qcur\n", "[pxname svname qcur]"},
 		{"the most columns", "# pxname,svname" + strings.Repeat(",", maxColumns-2) + "\n", "[pxname svname" + strings.Repeat(" ", maxColumns-2) + "]"},
 		{"header only", "# pxname,svname,type,\n", "[pxname svname type ]"},
 		{"header and end mark", "# pxname,svname,type,\n\n", "[pxname svname type ]"},
