@@ -8,8 +8,8 @@ import (
 	"os"
 	"syscall"
 
-	"haproxystats/internal/account"
 	"haproxystats/internal/nagios"
+	"haproxystats/internal/owner"
 	"haproxystats/internal/spool"
 	"haproxystats/internal/status"
 )
@@ -124,5 +124,5 @@ func byPID(pid int) string {
 
 // UserName names the user of this process, for [Installation.User].
 func UserName() string {
-	return "user " + account.User(os.Geteuid())
+	return "user " + owner.User(os.Geteuid())
 }

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"haproxystats/internal/account"
+	"haproxystats/internal/owner"
 )
 
 // Files is what is known of files.
@@ -36,7 +36,7 @@ const (
 )
 
 func (f File) String() string {
-	return fmt.Sprintf("belongs to %s:%s and has mode %04o", account.User(int(f.UID)), account.Group(int(f.GID)), f.Mode.Perm())
+	return fmt.Sprintf("belongs to %s:%s and has mode %04o", owner.User(int(f.UID)), owner.Group(int(f.GID)), f.Mode.Perm())
 }
 
 // may tells what the mode allows.
@@ -127,7 +127,7 @@ func (d *denial) group(u User) bool {
 
 // join says how to get into the group of the file.
 func (d *denial) join(u User) string {
-	return fmt.Sprintf("add the user to the group %s, and restart the programs: usermod -a -G %[1]s %s", account.Group(int(d.file.GID)), u.Name)
+	return fmt.Sprintf("add the user to the group %s, and restart the programs: usermod -a -G %[1]s %s", owner.Group(int(d.file.GID)), u.Name)
 }
 
 // finding judges it. What an access control list says is not looked at.

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 
-	"haproxystats/internal/account"
+	"haproxystats/internal/owner"
 )
 
 // User is who the programs run as.
@@ -42,7 +42,7 @@ func LookupUser(name string) (User, error) {
 			gids = append(gids, gid)
 		}
 	}
-	return User{name, uid, gids, account.Group(gids[0])}, nil
+	return User{name, uid, gids, owner.Group(gids[0])}, nil
 }
 
 // CurrentUser returns the user of this process, with its groups.
@@ -52,5 +52,5 @@ func CurrentUser() (User, error) {
 		return User{}, err
 	}
 	gids = append([]int{os.Getegid()}, gids...)
-	return User{account.User(os.Geteuid()), os.Geteuid(), gids, account.Group(os.Getegid())}, nil
+	return User{owner.User(os.Geteuid()), os.Geteuid(), gids, owner.Group(os.Getegid())}, nil
 }

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"haproxystats/internal/account"
+	"haproxystats/internal/owner"
 )
 
 // unixHint says what to check when the connection to the UNIX socket at path
@@ -45,10 +45,10 @@ func permissionHint(path string) string {
 	if err != nil {
 		return ""
 	}
-	owner := ""
+	belongs := ""
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		owner = fmt.Sprintf(" belongs to user %s, group %s and", account.User(int(st.Uid)), account.Group(int(st.Gid)))
+		belongs = fmt.Sprintf(" belongs to user %s, group %s and", owner.User(int(st.Uid)), owner.Group(int(st.Gid)))
 	}
 	return fmt.Sprintf("%s%s has mode %#o; this program runs as user %s, group %s; %s",
-		what, owner, fi.Mode().Perm(), account.User(os.Geteuid()), account.Group(os.Getegid()), fix)
+		what, belongs, fi.Mode().Perm(), owner.User(os.Geteuid()), owner.Group(os.Getegid()), fix)
 }

@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"haproxystats/internal/account"
 	"haproxystats/internal/durable"
+	"haproxystats/internal/owner"
 )
 
 // openDirectory makes dir if it is missing, resolves symbolic links in its path
@@ -64,15 +64,15 @@ func checkAccess(dir string) error {
 	if statErr != nil {
 		return fmt.Errorf("open spool: %w", statErr)
 	}
-	owner, group := "?", "?"
+	user, group := "?", "?"
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		owner, group = account.User(int(st.Uid)), account.Group(int(st.Gid))
+		user, group = owner.User(int(st.Uid)), owner.Group(int(st.Gid))
 	}
 	return fmt.Errorf("open spool %s: %s can't read and write it: %w: it belongs to %s:%s and has mode %04o",
-		dir, whoami(), err, owner, group, info.Mode().Perm())
+		dir, whoami(), err, user, group, info.Mode().Perm())
 }
 
 // whoami names the user of the process, for messages about permissions.
 func whoami() string {
-	return fmt.Sprintf("user %s (uid %d)", account.User(os.Geteuid()), os.Geteuid())
+	return fmt.Sprintf("user %s (uid %d)", owner.User(os.Geteuid()), os.Geteuid())
 }

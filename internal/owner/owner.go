@@ -1,6 +1,6 @@
-// Package account names users and groups, for messages about permissions. Where
+// Package owner names users and groups, for messages about permissions. Where
 // a number has no name on this host, as often in containers, the number serves.
-package account
+package owner
 
 import (
 	"os/user"
