@@ -208,7 +208,7 @@ none.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.files.Required = cmd.Flags().Changed("file")
-			return examine(o, stdout)
+			return printFindings(o, stdout)
 		},
 	}
 	addFiles(cmd, &o.files)

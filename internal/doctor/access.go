@@ -134,11 +134,11 @@ func (d *denial) join(u User) string {
 func (d *denial) finding(a about, u User, remedy string) Finding {
 	switch {
 	case d.file.ACL:
-		return a.warning(d.text(u), fmt.Sprintf("see whether the list allows it: getfacl %s", word(d.path)))
+		return a.warning(d.text(u), fmt.Sprintf("see whether the list allows it: getfacl %s", shellQuote(d.path)))
 	case d.group(u):
 		remedy = d.join(u)
 	case d.parent:
-		remedy = fmt.Sprintf("let the group %s pass, or everybody: chmod o+x %s", u.Group, word(d.path))
+		remedy = fmt.Sprintf("let the group %s pass, or everybody: chmod o+x %s", u.Group, shellQuote(d.path))
 	}
 	return a.error(d.text(u), remedy)
 }
@@ -153,7 +153,7 @@ func Readable(files Files, u User, option, path string) Finding {
 	case err != nil:
 		return a.error(option+" can't be looked at: "+bare(err), "make it, or change the option")
 	case d != nil:
-		return d.finding(a, u, fmt.Sprintf("chgrp %s %s && chmod g+r %[2]s", u.Group, word(path)))
+		return d.finding(a, u, fmt.Sprintf("chgrp %s %s && chmod g+r %[2]s", u.Group, shellQuote(path)))
 	}
 	return a.ok("user %s can read it, being %s", u.Name, option)
 }

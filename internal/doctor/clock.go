@@ -89,5 +89,5 @@ func GivenUp(dir string, n int) Finding {
 		return a.ok("no snapshot was given up")
 	}
 	return a.warning(fmt.Sprintf("%s given up", count(n, "snapshot")),
-		"see what is wrong with one: haproxystats paths "+word(dir)+"/EPOCH; then remove them")
+		"see what is wrong with one: haproxystats paths "+shellQuote(dir)+"/EPOCH; then remove them")
 }

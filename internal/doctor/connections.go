@@ -43,7 +43,7 @@ func Connections(ctx context.Context, root fs.FS, path, real string) Finding {
 		to, err = connections(root, path, real)
 	}
 	limit := fmt.Sprintf("HAProxy allows %d to all its stats sockets together, unless `stats maxconn` says otherwise", connectionLimit)
-	remedy := "see who holds them: ss -xp | grep " + word(path) + "; and set `stats maxconn` in HAProxy's section global"
+	remedy := "see who holds them: ss -xp | grep " + shellQuote(path) + "; and set `stats maxconn` in HAProxy's section global"
 	switch {
 	case err != nil:
 		return a.skipped("connections can't be counted: %s", bare(err))

@@ -35,7 +35,7 @@ func Writable(files Files, u User, d Directory) Finding {
 		return a.skipped("%s can't be looked at: %v", d.Option, err)
 	}
 	if denied != nil {
-		return denied.finding(a, u, fmt.Sprintf("chown -R %s:%s %s", u.Name, u.Group, word(denied.path)))
+		return denied.finding(a, u, fmt.Sprintf("chown -R %s:%s %s", u.Name, u.Group, shellQuote(denied.path)))
 	}
 	for _, ending := range d.Beside {
 		if _, err := files.Stat(d.Path + ending); !errors.Is(err, fs.ErrNotExist) {
@@ -45,12 +45,12 @@ func Writable(files Files, u User, d Directory) Finding {
 		if err != nil || denied == nil {
 			break
 		}
-		f := denied.finding(a, u, fmt.Sprintf("chown %s:%s %s", u.Name, u.Group, word(denied.path)))
+		f := denied.finding(a, u, fmt.Sprintf("chown %s:%s %s", u.Name, u.Group, shellQuote(denied.path)))
 		f.Text = fmt.Sprintf("%s can't be made beside %s: %s", filepath.Base(d.Path)+ending, d.Option, f.Text)
 		return f
 	}
 	if f.Mode.Perm()&write != 0 && f.Mode&fs.ModeSticky == 0 {
-		return a.warning(fmt.Sprintf("everybody can write in %s, which %s", d.Option, f), "chmod 0750 "+word(d.Path))
+		return a.warning(fmt.Sprintf("everybody can write in %s, which %s", d.Option, f), "chmod 0750 "+shellQuote(d.Path))
 	}
 	return a.ok("user %s can use %s", u.Name, d.Option)
 }
@@ -59,7 +59,7 @@ func Writable(files Files, u User, d Directory) Finding {
 func missing(files Files, u User, a about, d Directory) Finding {
 	above, err := existing(files, d.Path)
 	if errors.Is(err, errDangling) {
-		return a.error(fmt.Sprintf("%s can't be made: %s is a link to what is not there", d.Option, above), "mount or make what it leads to, or change the option: readlink "+word(above))
+		return a.error(fmt.Sprintf("%s can't be made: %s is a link to what is not there", d.Option, above), "mount or make what it leads to, or change the option: readlink "+shellQuote(above))
 	}
 	if err != nil {
 		return a.skipped("%s does not exist yet, and %s can't be looked at: %s", d.Option, above, bare(err))
@@ -70,7 +70,7 @@ func missing(files Files, u User, a about, d Directory) Finding {
 		return a.skipped("%s does not exist yet, and %s can't be looked at: %s", d.Option, above, bare(err))
 	case denied != nil:
 		next, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(d.Path, above), "/"), "/")
-		f := denied.finding(a, u, fmt.Sprintf("install -d -o %s -g %s -m 0750 %s", u.Name, u.Group, word(filepath.Join(above, next))))
+		f := denied.finding(a, u, fmt.Sprintf("install -d -o %s -g %s -m 0750 %s", u.Name, u.Group, shellQuote(filepath.Join(above, next))))
 		f.Text = d.Option + " does not exist and can't be made: " + f.Text
 		return f
 	}

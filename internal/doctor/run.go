@@ -2,48 +2,148 @@ package doctor
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"time"
+
+	"haproxystats/internal/aggregate"
+	"haproxystats/internal/config"
+	"haproxystats/internal/sink/graphite"
 )
 
-// Check looks at one thing, or some of a kind.
-type Check struct {
-	Name string
-	// Limit is the time that it may take. It is told by its context; if it hangs
-	// all the same, as on a file system whose server is gone, it is left behind.
-	Limit time.Duration
-	Run   func(ctx context.Context) []Finding
+// Options are what a run of doctor is told.
+type Options struct {
+	// Files are the configuration's.
+	Files config.Files
+	// User is the user that the programs run as; empty for the user of this
+	// process or, if that is root, for haproxystats.
+	User string
+	// Offline leaves out what needs the network.
+	Offline bool
+	Wiring  Wiring
 }
 
-// overdue is how long a check may take to notice that its time is over.
-const overdue = time.Second
-
-// Run makes all checks at once and returns what they found, in their order.
-func Run(ctx context.Context, checks []Check) Report {
-	found := make([]chan []Finding, len(checks))
-	for i, c := range checks {
-		found[i] = make(chan []Finding, 1)
-		go func() { found[i] <- c.bounded(ctx) }()
-	}
-	var r Report
-	for _, f := range found {
-		r = append(r, <-f...)
-	}
-	return r
+// Wiring is how the programs use their configuration.
+type Wiring struct {
+	// CheckPull and CheckProcess check what config can't.
+	CheckPull, CheckProcess config.Check
+	// Graphite returns the options of the sink.
+	Graphite func(*config.Config) graphite.Options
+	// Aggregate returns the options of aggregation.
+	Aggregate func(*config.Config) (aggregate.Options, error)
 }
 
-func (c Check) bounded(ctx context.Context) []Finding {
-	limited, cancel := context.WithTimeout(ctx, c.Limit)
-	defer cancel()
-	done := make(chan []Finding, 1)
-	go func() { done <- c.Run(limited) }()
-	late := time.NewTimer(c.Limit + overdue)
-	defer late.Stop()
-	select {
-	case f := <-done:
-		return f
-	case <-late.C:
-		return []Finding{about{check: c.Name}.error(
-			"it hangs, and nothing is known after "+(c.Limit+overdue).String(),
-			"look for a disk or a network file system that does not answer: df, dmesg")}
+// Run looks at an installation and returns its findings.
+func Run(ctx context.Context, o Options) (Report, error) {
+	u, err := programUser(o.User)
+	if err != nil {
+		return nil, err
 	}
+	r := &run{files: o.Files, offline: o.Offline, wiring: o.Wiring, user: u, root: os.DirFS("/")}
+	return r.all(ctx), nil
+}
+
+// programUser returns the user that the programs run as: the named one, or the
+// user of this process, or haproxystats where that is root.
+func programUser(name string) (User, error) {
+	if name != "" {
+		u, err := LookupUser(name)
+		if err != nil {
+			return u, fmt.Errorf("--user %s: %w", name, err)
+		}
+		return u, nil
+	}
+	if os.Geteuid() == 0 {
+		if u, err := LookupUser("haproxystats"); err == nil {
+			return u, nil
+		}
+	}
+	return CurrentUser()
+}
+
+// run is one run of
+type run struct {
+	files   config.Files
+	offline bool
+	wiring  Wiring
+	user    User
+	root    fs.FS // the host's files
+	host    Host
+}
+
+// localLimit bounds the checks of files, and the questions to programs on this
+// host.
+const localLimit = 5 * time.Second
+
+// all runs all checks. If a program refuses the configuration, the checks that
+// need it are left out.
+func (r *run) all(ctx context.Context) Report {
+	pulling, pullErr := config.Load(config.ForPull, r.files, r.wiring.CheckPull)
+	processing, processErr := config.Load(config.ForProcess, r.files, r.wiring.CheckProcess)
+	report := judgeConfiguration(r.files.File, pullErr, processErr, append(pulling.Warnings, processing.Warnings...))
+
+	var checks []Check
+	add := func(name string, limit time.Duration, run func(context.Context) []Finding) {
+		checks = append(checks, Check{Name: name, Limit: limit, Run: run})
+	}
+	p, s := &pulling.Config, &processing.Config
+	from := newReplies()
+	if pullErr == nil {
+		add("sockets", socketsLimit, func(ctx context.Context) []Finding { return r.sockets(ctx, p, from) })
+	}
+	if pullErr == nil && processErr == nil {
+		add("volume", socketsLimit, func(ctx context.Context) []Finding { return r.volume(ctx, p, s, from) })
+	}
+	if pullErr == nil {
+		add(string(config.ForPull), localLimit, func(ctx context.Context) []Finding { return r.pull(ctx, p) })
+	}
+	if processErr == nil {
+		add(string(config.ForProcess), localLimit, func(ctx context.Context) []Finding { return r.process(ctx, s) })
+	}
+	if pullErr == nil && processErr == nil {
+		add("spool", socketsLimit, func(ctx context.Context) []Finding { return r.spool(ctx, p, s, from) })
+	}
+	add("host", localLimit, func(context.Context) []Finding {
+		return []Finding{KernelClock(r.host), SELinux(r.root, time.Now())}
+	})
+	if processErr == nil {
+		add("graphite", graphiteLimit(s), func(ctx context.Context) []Finding { return r.graphite(ctx, s) })
+	}
+	return append(report, runChecks(ctx, checks)...)
+}
+
+// judgeConfiguration returns the problems of the files, each once for both
+// programs.
+func judgeConfiguration(file string, pullErr, processErr error, warnings []config.Problem) (r Report) {
+	told := make(map[config.Problem]bool)
+	type optionRef struct{ file, section, option string }
+	refused := make(map[optionRef]bool)
+	for _, err := range []error{pullErr, processErr} {
+		var problems config.Problems
+		errors.As(err, &problems)
+		for _, p := range problems {
+			if !told[p] {
+				r = append(r, Finding{Check: "configuration", Verdict: Error, Text: p.Error()})
+			}
+			told[p] = true
+			refused[optionRef{p.Pos.String(), p.Section, p.Option}] = true
+		}
+	}
+	for _, w := range warnings {
+		// What stops one program is a warning of the other.
+		if !told[w] && !refused[optionRef{w.Pos.String(), w.Section, w.Option}] {
+			r = append(r, Finding{Check: "configuration", Verdict: Warning, Text: w.Error()})
+		}
+		told[w] = true
+	}
+	if len(r) > 0 {
+		return r
+	}
+	text := "both programs take " + file
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		text = file + " does not exist: defaults apply"
+	}
+	return Report{{Check: "configuration", Verdict: OK, Text: text}}
 }

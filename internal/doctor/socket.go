@@ -55,7 +55,7 @@ func SocketDir(files Files, u User, path string, sockets int) Finding {
 	case err != nil:
 		return a.skipped("the way to it can't be looked at: %v", err)
 	case denied != nil:
-		return denied.finding(a, u, "chmod o+rx "+word(denied.path))
+		return denied.finding(a, u, "chmod o+rx "+shellQuote(denied.path))
 	case sockets == 0:
 		return a.error("it holds no socket", "start HAProxy, with a `stats socket` line for a path in it, or change socket-dir")
 	}

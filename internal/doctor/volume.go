@@ -67,8 +67,8 @@ func Names(meetings []Meeting) (found []Finding) {
 	return found
 }
 
-// Replies judges what could be used of the replies.
-func Replies(badRows int, badFiles []string) []Finding {
+// BadReplies judges the replies and rows that can't be used.
+func BadReplies(badRows int, badFiles []string) []Finding {
 	a := about{check: "replies"}
 	var found []Finding
 	for _, f := range badFiles {

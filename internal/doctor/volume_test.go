@@ -40,10 +40,10 @@ func TestAmount(t *testing.T) {
 func TestNamesAndReplies(t *testing.T) {
 	check(t, Names(nil)[0], OK, "no two names", "")
 	check(t, Names([]Meeting{{"backend", "a.b", "a_b"}})[0], Warning, "the backends a.b and a_b meet in one path", "rename")
-	if found := Replies(0, nil); len(found) != 0 {
+	if found := BadReplies(0, nil); len(found) != 0 {
 		t.Error(found)
 	}
-	found := Replies(3, []string{"a_stat: no data in it"})
+	found := BadReplies(3, []string{"a_stat: no data in it"})
 	check(t, found[0], Warning, "a_stat: no data in it", "socat")
 	check(t, found[1], Warning, "3 rows can't be used", "report it")
 }

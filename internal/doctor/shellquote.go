@@ -2,12 +2,12 @@ package doctor
 
 import "strings"
 
-// plain are the characters that mean nothing to a shell.
+// plain are the characters that a shell takes as they are.
 const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,="
 
-// word writes a path as one word of a command in a remedy: who names a socket
-// must not choose what root runs.
-func word(path string) string {
+// shellQuote returns the path as one word of a shell command. Remedies are run by
+// root, and a socket may have any name.
+func shellQuote(path string) string {
 	if path != "" && strings.Trim(path, plain) == "" {
 		return path
 	}

@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"bytes"
@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// replies is a snapshot that is on no disk: its files by their names.
-type replies map[string][]byte
+// memory is a snapshot in memory: its files by their names. It is an [fs.FS].
+type memory map[string][]byte
 
-func (r replies) clone() replies { return maps.Clone(r) }
+func (m memory) clone() memory { return maps.Clone(m) }
 
-// size is how many bytes it would take on a disk.
-func (r replies) size() (n int64) {
-	for _, data := range r {
+// size returns the bytes of all files.
+func (m memory) size() (n int64) {
+	for _, data := range m {
 		n += int64(len(data))
 	}
 	return n
 }
 
 // Open implements [fs.FS].
-func (r replies) Open(name string) (fs.File, error) {
-	data, ok := r[name]
+func (m memory) Open(name string) (fs.File, error) {
+	data, ok := m[name]
 	if !ok {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
@@ -31,10 +31,10 @@ func (r replies) Open(name string) (fs.File, error) {
 }
 
 // ReadDir implements [fs.ReadDirFS]. The names are those of the only directory.
-func (r replies) ReadDir(string) ([]fs.DirEntry, error) {
+func (m memory) ReadDir(string) ([]fs.DirEntry, error) {
 	var entries []fs.DirEntry
-	for _, name := range slices.Sorted(maps.Keys(r)) {
-		entries = append(entries, fs.FileInfoToDirEntry(replyInfo{name, len(r[name])}))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		entries = append(entries, fs.FileInfoToDirEntry(replyInfo{name, len(m[name])}))
 	}
 	return entries, nil
 }

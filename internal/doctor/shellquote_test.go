@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestWords lets a shell say what it takes them for.
-func TestWords(t *testing.T) {
+// TestShellQuote asks a shell what it makes of the words.
+func TestShellQuote(t *testing.T) {
 	for path, want := range map[string]string{
 		"/run/haproxy/admin-1.sock": "/run/haproxy/admin-1.sock",
 		"":                          "''",
@@ -16,10 +16,10 @@ func TestWords(t *testing.T) {
 		`/run/it's\n*"`:             `'/run/it'\''s\n*"'`,
 		"/run/ä|b&c>d":              "'/run/ä|b&c>d'",
 	} {
-		got := word(path)
+		got := shellQuote(path)
 		out, err := exec.Command("sh", "-c", "printf %s "+got).Output()
 		if got != want || err != nil || string(out) != path {
-			t.Errorf("%s: %s, which is %s, %v", path, got, out, err)
+			t.Errorf("shellQuote(%q): got %s, which a shell reads as %s (%v); want %s", path, got, out, err, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"bytes"
@@ -14,7 +14,6 @@ import (
 
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/config"
-	"haproxystats/internal/doctor"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/pull"
 	"haproxystats/internal/sink/graphite"
@@ -28,9 +27,9 @@ const (
 	maxSocketLimit = 10 * time.Second
 	// atOnce is how many sockets are asked at the same time.
 	atOnce = 16
-	// maxReading bounds the memory for one reply; it is more than HAProxy says of
+	// maxReply bounds the memory for one reply; it is more than HAProxy says of
 	// a hundred thousand servers.
-	maxReading = 128 << 20
+	maxReply = 128 << 20
 )
 
 // socketLimit is how long one socket may take: longer than a round would wait,
@@ -42,18 +41,18 @@ func socketLimit(round time.Duration) time.Duration {
 	return min(max(2*round, time.Second), maxSocketLimit)
 }
 
-// reading is what the sockets have said, once they have been asked.
-type reading struct {
+// replies are what the sockets have answered, once all have been asked.
+type replies struct {
 	done chan struct{}
 
 	mu    sync.Mutex
-	files replies
+	files memory
 }
 
-func newReading() *reading { return &reading{done: make(chan struct{}), files: make(replies)} }
+func newReplies() *replies { return &replies{done: make(chan struct{}), files: make(memory)} }
 
-// wait returns the replies, or as many as there are when ctx ends.
-func (r *reading) wait(ctx context.Context) replies {
+// wait returns the replies, or those there are when ctx ends.
+func (r *replies) wait(ctx context.Context) memory {
 	select {
 	case <-r.done:
 	case <-ctx.Done():
@@ -63,7 +62,7 @@ func (r *reading) wait(ctx context.Context) replies {
 	return r.files.clone()
 }
 
-func (r *reading) add(name string, info, stat []byte) {
+func (r *replies) add(name string, info, stat []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.files[name+snapshot.InfoSuffix] = info
@@ -71,15 +70,18 @@ func (r *reading) add(name string, info, stat []byte) {
 }
 
 // sockets looks at the sockets that a round would ask.
-func (e examination) sockets(ctx context.Context, c *config.Config, to *reading) []doctor.Finding {
+func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Finding {
 	defer close(to.done)
 	quiet := slog.New(slog.DiscardHandler)
-	puller := pull.Puller{SocketDir: c.Pull.SocketDir, Servers: sockets(c.Pull.Servers), Log: quiet}
+	puller := pull.Puller{SocketDir: c.Pull.SocketDir, Log: quiet}
+	for _, s := range c.Pull.Servers {
+		puller.Servers = append(puller.Servers, pull.Socket(s))
+	}
 	targets, err := puller.Targets()
-	var found []doctor.Finding
+	var found []Finding
 	if c.Pull.SocketDir == "" && len(c.Pull.Servers) == 0 {
-		found = append(found, doctor.Finding{
-			Check: "socket-dir", Verdict: doctor.Error, Text: "neither socket-dir nor servers is set in [pull], so that no HAProxy is asked",
+		found = append(found, Finding{
+			Check: "socket-dir", Verdict: Error, Text: "neither socket-dir nor servers is set in [pull], so that no HAProxy is asked",
 			Remedy: "set socket-dir to the directory of HAProxy's stats sockets, or servers to the sockets themselves",
 		})
 	}
@@ -90,25 +92,25 @@ func (e examination) sockets(ctx context.Context, c *config.Config, to *reading)
 				inDir--
 			}
 		}
-		found = append(found, doctor.SocketDir(e.host, e.user, absolute(c.Pull.SocketDir), inDir))
+		found = append(found, SocketDir(r.host, r.user, absolute(c.Pull.SocketDir), inDir))
 	}
 	if err != nil {
-		return append(found, doctor.Finding{
-			Check: "socket-dir", Subject: c.Pull.SocketDir, Verdict: doctor.Skipped, Text: "it can't be listed: " + err.Error(), Remedy: "run doctor as root",
+		return append(found, Finding{
+			Check: "socket-dir", Subject: c.Pull.SocketDir, Verdict: Skipped, Text: "it can't be listed: " + err.Error(), Remedy: "run doctor as root",
 		})
 	}
 	client := &haproxy.Client{
 		Timeout: c.Pull.Timeout, Retries: c.Pull.Retries, Interval: c.Pull.Interval,
-		BufferLimit: c.Pull.BufferLimit, MaxReply: maxReading,
+		BufferLimit: c.Pull.BufferLimit, MaxReply: maxReply,
 	}
-	each := make([][]doctor.Finding, len(targets))
+	each := make([][]Finding, len(targets))
 	var g errgroup.Group
 	g.SetLimit(atOnce)
 	for i, t := range targets {
 		g.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, socketLimit(c.Pull.PullTimeout))
 			defer cancel()
-			each[i] = e.socket(ctx, client, t, c.Pull.PullTimeout, to)
+			each[i] = r.socket(ctx, client, t, c.Pull.PullTimeout, to)
 			return nil
 		})
 	}
@@ -120,23 +122,23 @@ func (e examination) sockets(ctx context.Context, c *config.Config, to *reading)
 }
 
 // socket looks at one socket and asks it as a round does.
-func (e examination) socket(ctx context.Context, client *haproxy.Client, t pull.Target, limit time.Duration, to *reading) (found []doctor.Finding) {
+func (r *run) socket(ctx context.Context, client *haproxy.Client, t pull.Target, limit time.Duration, to *replies) (found []Finding) {
 	network, address := t.Socket.Network, t.Socket.Address
 	if network == "unix" {
-		access := doctor.SocketAccess(e.host, e.user, absolute(address))
+		access := SocketAccess(r.host, r.user, absolute(address))
 		found = append(found, access)
-		if _, err := e.host.Stat(address); err != nil {
+		if _, err := r.host.Stat(address); err != nil {
 			return found // nobody can connect
 		}
-		found = append(found, doctor.Connections(ctx, e.root, address, e.resolved(address)))
-	} else if e.offline {
-		return []doctor.Finding{{Check: "socket-reply", Subject: address, Verdict: doctor.Skipped, Text: "it is asked over the network"}}
+		found = append(found, Connections(ctx, r.root, address, r.resolved(address)))
+	} else if r.offline {
+		return []Finding{{Check: "socket-reply", Subject: address, Verdict: Skipped, Text: "it is asked over the network"}}
 	}
 	var info, stat bytes.Buffer
 	start := time.Now()
 	err := client.Fetch(ctx, network, address, &info, &stat)
 	took := time.Since(start)
-	skipped := doctor.Finding{Check: "socket-reply", Subject: address, Verdict: doctor.Skipped}
+	skipped := Finding{Check: "socket-reply", Subject: address, Verdict: Skipped}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		skipped.Text, skipped.Remedy = "this user can't connect", "run doctor as root"
@@ -145,7 +147,7 @@ func (e examination) socket(ctx context.Context, client *haproxy.Client, t pull.
 		skipped.Text, skipped.Remedy = "no time was left to ask it, because others do not answer", "see what is said of the others here, then run doctor again"
 		return append(found, skipped)
 	}
-	found = append(found, doctor.Answer(doctor.Reply{
+	found = append(found, Answer(Reply{
 		Socket: address, Err: err, Took: took, Limit: limit, Bytes: int64(info.Len() + stat.Len()),
 	}))
 	if err != nil {
@@ -153,36 +155,36 @@ func (e examination) socket(ctx context.Context, client *haproxy.Client, t pull.
 	}
 	to.add(t.Name, info.Bytes(), stat.Bytes())
 	level, err := client.Level(ctx, network, address)
-	return append(found, doctor.Level(address, level, err))
+	return append(found, Level(address, level, err))
 }
 
 // volume makes metrics of what the sockets have said, and judges them.
-func (e examination) volume(ctx context.Context, p, s *config.Config, from *reading) []doctor.Finding {
+func (r *run) volume(ctx context.Context, p, s *config.Config, from *replies) []Finding {
 	files := from.wait(ctx)
 	if len(files) == 0 {
-		return []doctor.Finding{{Check: "volume", Verdict: doctor.Skipped, Text: "no socket has answered, so that the metrics can't be counted"}}
+		return []Finding{{Check: "volume", Verdict: Skipped, Text: "no socket has answered, so that the metrics can't be counted"}}
 	}
-	options, err := aggregateOptions(s)
+	options, err := r.wiring.Aggregate(s)
 	if err != nil {
-		return []doctor.Finding{{Check: "volume", Verdict: doctor.Error, Text: err.Error()}}
+		return []Finding{{Check: "volume", Verdict: Error, Text: err.Error()}}
 	}
 	aggregator := aggregate.New(options)
 	report, err := new(snapshot.Reader).Read(files, aggregator)
 	if err != nil {
-		return []doctor.Finding{{Check: "volume", Verdict: doctor.Error, Text: "what the sockets answer can't be used: " + err.Error()}}
+		return []Finding{{Check: "volume", Verdict: Error, Text: "what the sockets answer can't be used: " + err.Error()}}
 	}
 	var bad []string
 	for _, f := range report.BadFiles {
 		bad = append(bad, f.Error())
 	}
-	found := doctor.Replies(report.BadRows, bad)
-	var pairs []doctor.Meeting
+	found := BadReplies(report.BadRows, bad)
+	var pairs []Meeting
 	for _, c := range aggregator.Collisions() {
-		pairs = append(pairs, doctor.Meeting{Scope: c.Scope.String(), First: c.First, Next: c.Next})
+		pairs = append(pairs, Meeting{Scope: c.Scope.String(), First: c.First, Next: c.Next})
 	}
-	found = append(found, doctor.Names(pairs)...)
-	lines, size := graphite.NewFormatter(graphitePaths(s, "host")).Measure(aggregator.Batch(time.Now().Unix()))
-	return append(found, doctor.Amount(doctor.Volume{
+	found = append(found, Names(pairs)...)
+	lines, size := graphite.NewFormatter(r.wiring.Graphite(s).Paths).Measure(aggregator.Batch(time.Now().Unix()))
+	return append(found, Amount(Volume{
 		Metrics: int64(lines), MetricBytes: size,
 		Interval:       p.Pull.PullInterval,
 		QueueMetrics:   int64(s.Graphite.QueueSize),

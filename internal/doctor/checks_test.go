@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-func TestRunKeepsTheOrder(t *testing.T) {
+func TestRunChecksKeepsTheOrder(t *testing.T) {
 	first := make(chan struct{})
-	r := Run(t.Context(), []Check{
+	r := runChecks(t.Context(), []Check{
 		{"slow", time.Minute, func(context.Context) []Finding { <-first; return []Finding{about{"slow", ""}.ok("done")} }},
 		{"quick", time.Minute, func(context.Context) []Finding { defer close(first); return []Finding{about{"quick", ""}.ok("done")} }},
 	})
@@ -18,11 +18,11 @@ func TestRunKeepsTheOrder(t *testing.T) {
 	}
 }
 
-func TestRunNeverHangs(t *testing.T) {
+func TestRunChecksNeverHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		start := time.Now()
-		r := Run(t.Context(), []Check{
+		r := runChecks(t.Context(), []Check{
 			{"told", 3 * time.Second, func(ctx context.Context) []Finding { <-ctx.Done(); return []Finding{about{"told", ""}.skipped("late")} }},
 			{"deaf", 5 * time.Second, func(context.Context) []Finding { <-release; return nil }},
 		})

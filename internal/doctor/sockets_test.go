@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"haproxystats/internal/config"
-	"haproxystats/internal/doctor"
 )
 
 // TestSocketsThatNobodyAsked has no time left for a socket, because others have
@@ -22,7 +21,7 @@ func TestSocketsThatNobodyAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	u, err := doctor.CurrentUser()
+	u, err := CurrentUser()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,19 +30,19 @@ func TestSocketsThatNobodyAsked(t *testing.T) {
 		name    string
 		limit   time.Duration // of all sockets
 		round   time.Duration
-		verdict doctor.Verdict
+		verdict Verdict
 		text    string
 	}{
-		{"no time", 0, 0, doctor.Skipped, "no time was left to ask it"},
-		{"too little time", 100 * time.Millisecond, 0, doctor.Skipped, "no time was left to ask it"},
-		{"its own time", time.Minute, time.Millisecond, doctor.Error, "time-out"},
+		{"no time", 0, 0, Skipped, "no time was left to ask it"},
+		{"too little time", 100 * time.Millisecond, 0, Skipped, "no time was left to ask it"},
+		{"its own time", time.Minute, time.Millisecond, Error, "time-out"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), test.limit)
 			defer cancel()
 			c.Pull.PullTimeout = test.round
-			var got doctor.Finding
-			for _, f := range (examination{user: u, root: os.DirFS("/")}).sockets(ctx, c, newReading()) {
+			var got Finding
+			for _, f := range (&run{user: u, root: os.DirFS("/")}).sockets(ctx, c, newReplies()) {
 				if f.Check == "socket-reply" {
 					got = f
 				}

@@ -1,0 +1,131 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"haproxystats/internal/config"
+	"haproxystats/internal/spool"
+	"haproxystats/internal/status"
+)
+
+// absolute returns the path from the root: remedies are run in other directories.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// resolved returns a path without links, where it exists.
+func (r *run) resolved(path string) string {
+	if real, err := r.host.Real(path); err == nil {
+		return real
+	}
+	return absolute(path)
+}
+
+// needed is a file that a program reads.
+type needed struct{ option, path string }
+
+func (r *run) readable(files ...needed) (found []Finding) {
+	for _, f := range files {
+		if f.path != "" {
+			found = append(found, Readable(r.host, r.user, f.option, absolute(f.path)))
+		}
+	}
+	return found
+}
+
+// pull looks at the files and directories of haproxystats-pull, and whether it
+// runs.
+func (r *run) pull(ctx context.Context, c *config.Config) []Finding {
+	var found []Finding
+	if _, err := os.Stat(r.files.File); !errors.Is(err, fs.ErrNotExist) {
+		found = r.readable(needed{"the configuration", r.files.File})
+	}
+	found = append(found, r.readable(needed{"the directory of -d", r.files.Dir})...)
+	further, _ := r.files.Further() // if it can't be listed, the configuration has been refused
+	for _, file := range further {
+		found = append(found, r.readable(needed{"a further file of the configuration", file})...)
+	}
+	dst, tmp := absolute(c.Pull.DstDir), absolute(c.Pull.TmpDstDir)
+	found = append(found,
+		Writable(r.host, r.user, Directory{Option: "dst-dir", Path: dst, Beside: []string{".writer.lock"}}),
+		Writable(r.host, r.user, Directory{Option: "tmp-dst-dir", Path: tmp}),
+		SameDisk(r.host, r.host, "tmp-dst-dir", tmp, "dst-dir", dst))
+	return append(found, Running(ctx, r.root, Instance{
+		Program: string(config.ForPull), Dir: dst, Holder: spool.WriterOf, Socket: c.Pull.StatusSocket, Ask: status.Ask,
+	})...)
+}
+
+// process looks at the files and directories of haproxystats-process, and whether
+// it runs.
+func (r *run) process(ctx context.Context, c *config.Config) []Finding {
+	found := r.readable(needed{"exclude-frontends", c.Process.ExcludeFrontends.File}, needed{"exclude-backends", c.Process.ExcludeBackends.File})
+	if c.Graphite.TLS {
+		found = append(found, r.readable(needed{"ca-file", c.Graphite.CAFile}, needed{"cert-file", c.Graphite.CertFile}, needed{"key-file", c.Graphite.KeyFile})...)
+	}
+	found = append(found,
+		Writable(r.host, r.user, Directory{Option: "src-dir", Path: absolute(c.Process.SrcDir), Beside: []string{".reader.lock", ".trash", ".corrupt"}}),
+		Writable(r.host, r.user, Directory{Option: "queue-dir", Path: absolute(c.Graphite.QueueDir)}))
+	if c.LocalStore.Enabled {
+		found = append(found, Writable(r.host, r.user, Directory{Option: "dir of [local-store]", Path: absolute(c.LocalStore.Dir)}))
+	}
+	return append(found, Running(ctx, r.root, Instance{
+		Program: string(config.ForProcess), Dir: absolute(c.Process.SrcDir), Holder: spool.ReaderOf, Socket: c.Process.StatusSocket, Ask: status.Ask,
+	})...)
+}
+
+// spool looks at the snapshots that wait, and at the disk space for more.
+func (r *run) spool(ctx context.Context, p, s *config.Config, from *replies) []Finding {
+	dst, src := absolute(p.Pull.DstDir), absolute(s.Process.SrcDir)
+	found := []Finding{SameSpool(r.resolved(dst), r.resolved(src))}
+	found = append(found, waiting(src, p)...)
+
+	files := from.wait(ctx)
+	rooms := []Room{{Option: "dst-dir", Path: dst}, {Option: "queue-dir", Path: absolute(s.Graphite.QueueDir), Bytes: uint64(s.Graphite.QueueMaxBytes)}}
+	if len(files) > 0 { // with the manifest, the directory and a mark
+		rooms[0].Bytes = uint64(p.Pull.QueueSize) * uint64(files.size())
+		rooms[0].Files = uint64(p.Pull.QueueSize) * uint64(len(files)+3)
+	}
+	if s.LocalStore.Enabled {
+		rooms = append(rooms, Room{Option: "dir of [local-store]", Path: absolute(s.LocalStore.Dir), Unbounded: true})
+	}
+	return append(found, Space(r.host, r.host, rooms)...)
+}
+
+// waiting counts the snapshots in the spool, and those that were given up.
+func waiting(dir string, p *config.Config) []Finding {
+	skipped := func(check, dir string, err error) Finding {
+		f := Finding{Check: check, Subject: dir, Verdict: Skipped, Text: err.Error()}
+		if errors.Is(err, fs.ErrPermission) {
+			f.Remedy = "run doctor as root"
+		}
+		return f
+	}
+	var found []Finding
+	entries, err := spool.List(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		found = append(found, skipped("spool-times", dir, err))
+	} else {
+		var w []Waiting
+		for _, entry := range entries {
+			if info, err := os.Lstat(entry.Path); err == nil { // else it has just been done
+				w = append(w, Waiting{Epoch: entry.Epoch, Changed: info.ModTime()})
+			}
+		}
+		found = append(found, SpoolTimes(dir, w, time.Now(), p.Pull.PullInterval, cmp.Or(p.Pull.PullTimeout, time.Hour))...)
+	}
+	corrupt := dir + ".corrupt"
+	entries, err = spool.List(corrupt)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return append(found, skipped("given-up", corrupt, err))
+	}
+	return append(found, GivenUp(corrupt, len(entries)))
+}
