@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"haproxystats/internal/config"
 	"haproxystats/test/real"
 )
 
@@ -31,7 +30,7 @@ func TestAnsible(t *testing.T) {
 	writeTLS(n)
 	n.ask("groupadd", "--system", "stats-sockets")
 
-	all := given(t, "haproxystats_")
+	all := configuration("haproxystats_")
 	all["haproxystats_package_source"] = "/srv/haproxystats.deb"
 	all["haproxystats_groups"] = []string{"stats-sockets"}
 	all["haproxystats_writable_dirs"] = []string{"/srv/queue"}
@@ -57,13 +56,16 @@ func TestAnsible(t *testing.T) {
 
 	few := map[string]any{
 		"haproxystats_manage_package": false,
-		"haproxystats_pull_servers":   []string{}, "haproxystats_pull_socket_dir": "", "haproxystats_pull_retries": nil,
+		"haproxystats_configuration": map[string]any{
+			"pull":  map[string]any{"servers": []string{}, "socket-dir": "", "retries": nil},
+			"paths": nil,
+		},
 	}
 	ansible(n, few).passed(t)
 	checkDefaults(n, runtime.NumCPU())
 
 	few["haproxystats_enable"], few["haproxystats_autostart"] = false, false
-	few["haproxystats_default_loglevel"] = "debug"
+	few["haproxystats_configuration"] = only("DEFAULT", "loglevel", "debug")
 	const there = "--start-at-task=haproxystats : Write the configuration"
 	ansible(n, few, there).passed(t)
 	checkStopped(n)
@@ -73,7 +75,7 @@ func TestAnsible(t *testing.T) {
 	other := regexp.MustCompile(`("ansible_service_mgr":) *"systemd"`).ReplaceAllString(kept, `$1 "openrc"`)
 	other = regexp.MustCompile(`("ansible_processor_nproc":) *\d+`).ReplaceAllString(other, `$1 1008`)
 	n.write(facts, other, 0o600)
-	few["haproxystats_enable"], few["haproxystats_default_loglevel"] = true, "error"
+	few["haproxystats_enable"], few["haproxystats_configuration"] = true, only("DEFAULT", "loglevel", "error")
 	if run := ansible(n, few, there).passed(t); n.calls() != nil {
 		t.Errorf("services were touched where systemd does not run:\n%s", run.output)
 	}
@@ -84,7 +86,11 @@ func TestAnsible(t *testing.T) {
 	checkDropIn(n, pullDropIns+"cpu.conf", "CPUAffinity=1007")
 	n.write(facts, kept, 0o600)
 
-	few["haproxystats_graphite_group_namespace"] = "site"
+	few["haproxystats_configuration"] = only("pull", "socket_dir", "/run/haproxy")
+	if refused := ansible(n, few); refused.failed != 1 || !strings.Contains(refused.output, "do not know: [pull] socket_dir;") {
+		t.Errorf("got %d failures with an unknown option, want 1:\n%s", refused.failed, refused.output)
+	}
+	few["haproxystats_configuration"] = only("graphite", "group-namespace", "site")
 	checkRefused(n, func() string {
 		refused := ansible(n, few, there)
 		if refused.failed != 1 {
@@ -148,45 +154,13 @@ func TestAnsibleLint(t *testing.T) {
 	}
 }
 
-// TestAnsibleVariables compares the role's variables with the options of the
-// configuration: those that it writes, checks, and describes.
+// TestAnsibleVariables compares the variables that the role sets, checks and
+// describes.
 func TestAnsibleVariables(t *testing.T) {
-	others := []string{
-		"autostart", "enable", "groups", "manage_package", "package_name", "package_source", "package_state", "process_cpu_affinity", "pull_cpu_affinity", "writable_dirs",
+	set := found(read(t, role+"/defaults/main.yml"), `(?m)^haproxystats_(\w+): `)
+	specified := found(read(t, role+"/meta/argument_specs.yml"), `(?m)^      haproxystats_(\w+):$`)
+	if len(set) == 0 || !slices.Equal(set, specified) {
+		t.Errorf("the role sets %q and specifies %q", set, specified)
 	}
-	defaults := read(t, role+"/defaults/main.yml")
-	compareOptions(t, found(defaults, `(?m)^(?:# )?haproxystats_(\w+): `), others)
-	specs := read(t, role+"/meta/argument_specs.yml")
-	specified := found(specs, `(?m)^      haproxystats_(\w+):$`)
-	compareOptions(t, specified, others)
 	checkMentions(t, playbooks+"/README.md", specified)
-
-	var written []string
-	for block := range strings.SplitSeq(read(t, role+"/vars/main.yml"), "\n\n") {
-		if _, options, ok := strings.Cut(block, "haproxystats_options:\n"); ok {
-			section := ""
-			for line := range strings.Lines(options) {
-				if name, ok := strings.CutPrefix(strings.TrimSpace(line), "- "); ok {
-					written = append(written, section+" "+name)
-				} else {
-					section = strings.Trim(line, " :\n")
-				}
-			}
-		}
-	}
-	var want []string
-	for _, o := range config.Options() {
-		want = append(want, o.Section+" "+o.Name)
-		shown := regexp.MustCompile(`(?m)^# haproxystats_` + key(o.Section, o.Name) + `: (.*?)(  # example; not set)?$`).FindStringSubmatch(defaults)
-		if len(shown) < 3 || (shown[2] == "") != o.HasDefault || o.HasDefault && strings.Trim(shown[1], "[]") != o.Default {
-			t.Errorf("haproxystats_%s is described by %q; its default is %q", key(o.Section, o.Name), shown, o.Default)
-		}
-		choices := regexp.MustCompile(`      haproxystats_` + key(o.Section, o.Name) + `:\n        type: str\n        choices: \[(.*)\]\n`).FindStringSubmatch(specs)
-		if isWord := o.Kind == "word"; isWord != (choices != nil) || isWord && choices[1] != o.Allowed {
-			t.Errorf("haproxystats_%s takes %q, want %q", key(o.Section, o.Name), choices, o.Allowed)
-		}
-	}
-	if !slices.Equal(written, want) {
-		t.Errorf("the role writes\n%q, want\n%q", written, want)
-	}
 }

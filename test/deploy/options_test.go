@@ -6,43 +6,37 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"haproxystats/internal/config"
 )
 
-// compareOptions compares the names of parameters or variables with the options
-// of the configuration, its groups, and such others.
-func compareOptions(t *testing.T, got, others []string) {
-	t.Helper()
-	want := append([]string{"local_store_enabled"}, others...)
-	for _, o := range config.Options() {
-		want = append(want, key(o.Section, o.Name))
-	}
-	for _, s := range config.Sections() {
-		if s.Groups {
-			want = append(want, strings.ReplaceAll(s.Name, "-", "_"))
-		}
-	}
-	for _, name := range want {
-		if !slices.Contains(got, name) {
-			t.Errorf("%s is missing", name)
-		}
-	}
-	for _, name := range got {
-		if !slices.Contains(want, name) {
-			t.Errorf("%s is neither an option of the configuration nor one of %q", name, others)
-		}
-	}
-}
-
-// TestSamples holds the tests of values to be about something.
+// TestSamples holds the tests of values to be about something: every kind of
+// option, each with another value than its default.
 func TestSamples(t *testing.T) {
-	given(t, "")
-	if len(samples) != len(config.Options()) {
-		t.Errorf("there are %d samples for %d options", len(samples), len(config.Options()))
+	known := make(map[string]bool)
+	kinds := make(map[string]bool)
+	for _, o := range config.Options() {
+		name := o.Section + " " + o.Name
+		known[name] = true
+		s, ok := samples[name]
+		if ok {
+			kinds[o.Kind] = true
+		}
+		if ok && o.HasDefault && s.want == o.Default {
+			t.Errorf("%s: the sample is the default", name)
+		}
+	}
+	for _, o := range config.Options() {
+		if !kinds[o.Kind] {
+			t.Errorf("[%s] %s: no sample of the kind %q", o.Section, o.Name, o.Kind)
+		}
+	}
+	for name := range samples {
+		if !known[name] {
+			t.Errorf("%s: a sample of an option that does not exist", name)
+		}
 	}
 	for _, s := range config.Sections() {
 		if s.Groups && len(groups[s.Name]) == 0 {

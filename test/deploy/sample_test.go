@@ -4,9 +4,6 @@ import (
 	"bufio"
 	"strconv"
 	"strings"
-	"testing"
-
-	"haproxystats/internal/config"
 )
 
 // sample is a value of an option, as Puppet and Ansible are given it, and the
@@ -16,8 +13,8 @@ type sample struct {
 	want  string
 }
 
-// samples has a value for each option, other than its default. Together they
-// are a valid configuration.
+// samples has values of every kind of option, other than the defaults. Together
+// they are a valid configuration.
 var samples = map[string]sample{
 	"DEFAULT loglevel":   {"warning", "warning"},
 	"DEFAULT log-format": {"json", "json"},
@@ -111,41 +108,41 @@ func (p patterns) MarshalJSON() ([]byte, error) {
 	return append(object, '}'), nil
 }
 
-// key names a section and an option as parameters and variables do.
-func key(section, option string) string {
-	return strings.ReplaceAll(strings.ToLower(section)+"_"+option, "-", "_")
-}
-
-// given returns every sample, and what makes their sections be there, under
-// such names.
-func given(t *testing.T, prefix string) map[string]any {
-	t.Helper()
-	values := map[string]any{prefix + "local_store_enabled": true}
-	for _, o := range config.Options() {
-		s, ok := samples[o.Section+" "+o.Name]
-		if !ok {
-			t.Fatalf("[%s] %s has no sample in this test: give it one", o.Section, o.Name)
+// configuration returns every sample, as a hash of sections and options, and the
+// names that are left out, which have parameters of their own under such a
+// prefix.
+func configuration(prefix string) map[string]any {
+	sections := make(map[string]any)
+	values := map[string]any{prefix + "configuration": sections}
+	for name, s := range samples {
+		section, option, _ := strings.Cut(name, " ")
+		if list, ok := strings.CutPrefix(option, "exclude-"); ok {
+			values[prefix+"exclude_"+list] = s.given
+			continue
 		}
-		values[prefix+key(o.Section, o.Name)] = s.given
+		if sections[section] == nil {
+			sections[section] = make(map[string]any)
+		}
+		sections[section].(map[string]any)[option] = s.given
 	}
 	for section, patterns := range groups {
-		values[prefix+strings.ReplaceAll(section, "-", "_")] = patterns
+		sections[section] = patterns
 	}
 	return values
 }
 
-// checkArrived asks the programs on the node for the value of each option.
+// only returns a configuration of one option.
+func only(section, option string, value any) map[string]any {
+	return map[string]any{section: map[string]any{option: value}}
+}
+
+// checkArrived asks the programs on the node for the value of each sample.
 func checkArrived(n *node) {
 	n.t.Helper()
 	printed := printed(n)
-	for _, o := range config.Options() {
-		name := o.Section + " " + o.Name
-		got, ok := printed[name]
-		if want := samples[name].want; !ok || got != want {
-			n.t.Errorf("[%s] %s is %q (%t), want %q", o.Section, o.Name, got, ok, want)
-		}
-		if o.HasDefault && got == o.Default {
-			n.t.Errorf("[%s] %s: the sample is the default", o.Section, o.Name)
+	for name, s := range samples {
+		if got, ok := printed[name]; !ok || got != s.want {
+			n.t.Errorf("%s: got %q (%t), want %q", name, got, ok, s.want)
 		}
 	}
 	file := n.read("/etc/haproxystats.conf")

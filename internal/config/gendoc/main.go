@@ -1,5 +1,6 @@
-// Gendoc writes docs/configuration.md and docs/man/haproxystats.conf.5: what the
-// option table says of every option, and the comment of its field. It is run by
+// Gendoc writes what follows from the table of options: docs/configuration.md and
+// docs/man/haproxystats.conf.5, with the comment of each option's field, and the
+// lists of options of the Puppet module and the Ansible role. It is run by
 // go generate in internal/config.
 package main
 
@@ -11,15 +12,23 @@ import (
 )
 
 func main() {
-	docs := filepath.Join("..", "..", "docs")
-	err := errors.Join(
-		generate(render, ".", filepath.Join(docs, "configuration.md")),
-		generate(renderMan, ".", filepath.Join(docs, "man", "haproxystats.conf.5")),
-	)
+	var err error
+	for file, render := range files {
+		err = errors.Join(err, generate(render, ".", filepath.Join("..", "..", file)))
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gendoc:", err)
 		os.Exit(1)
 	}
+}
+
+// files are what is generated, by path in the module. Each is rendered of the
+// package in a directory.
+var files = map[string]func(dir string) ([]byte, error){
+	"docs/configuration.md":                                    render,
+	"docs/man/haproxystats.conf.5":                             renderMan,
+	"contrib/puppet/haproxystats/types/configuration.pp":       renderPuppet,
+	"contrib/ansible/roles/haproxystats/vars/main/options.yml": renderAnsible,
 }
 
 // generate renders the package in dir into a file.

@@ -33,10 +33,7 @@ func render(dir string) ([]byte, error) {
 			return nil, err
 		}
 		page.WriteString(text)
-		for _, o := range config.Options() {
-			if o.Section != s.Name {
-				continue
-			}
+		for _, o := range optionsOf(s) {
 			text, err := comments.of(structOf(s), o.Field())
 			if err != nil {
 				return nil, fmt.Errorf("[%s] %s: %w", s.Name, o.Name, err)

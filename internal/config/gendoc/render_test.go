@@ -12,10 +12,7 @@ import (
 )
 
 func TestPagesAreUpToDate(t *testing.T) {
-	for file, render := range map[string]func(string) ([]byte, error){
-		"docs/configuration.md":        render,
-		"docs/man/haproxystats.conf.5": renderMan,
-	} {
+	for file, render := range files {
 		want, err := render("..")
 		if err != nil {
 			t.Fatal(err)

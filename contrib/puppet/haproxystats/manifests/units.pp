@@ -6,9 +6,9 @@
 class haproxystats::units {
   $units = ['haproxystats-pull', 'haproxystats-process']
 
-  $workers = $haproxystats::process_workers ? {
+  $workers = $haproxystats::configuration.dig('process', 'workers') ? {
     undef   => 4,
-    default => $haproxystats::process_workers,
+    default => $haproxystats::configuration['process']['workers'],
   }
   $pull_cpus = $haproxystats::pull_cpu_affinity ? {
     'any'   => [],
@@ -31,7 +31,8 @@ class haproxystats::units {
   }
 
   # The unit of haproxystats-pull has no network.
-  $tcp = haproxystats::list($haproxystats::pull_servers, ',') ? {
+  $servers = [$haproxystats::configuration.dig('pull', 'servers')].flatten.filter |$server| { $server =~ NotUndef }
+  $tcp = $servers.join(',') ? {
     /(?i)(\A|,)\s*tcp:/ => ['PrivateNetwork=no', 'RestrictAddressFamilies=AF_INET AF_INET6', 'IPAddressDeny='],
     default             => [],
   }

@@ -22,14 +22,18 @@ describe 'haproxystats' do
   context 'with values of every kind' do
     let(:params) do
       {
-        'pull_socket_dir' => '/run/haproxy',
-        'pull_timeout' => 0.25,
-        'pull_pull_timeout' => 0,
-        'pull_servers' => ['unix:///run/a.sock', 'unix:///run/b.sock'],
-        'pull_status_socket' => '',
-        'process_frontend_metrics' => ['bin', 'bout'],
-        'process_aggr_server_metrics' => false,
-        'graphite_server' => 'a.example.com, b.example.com',
+        'configuration' => {
+          'pull' => {
+            'socket-dir' => '/run/haproxy',
+            'servers' => ['unix:///run/a.sock', 'unix:///run/b.sock'],
+            'timeout' => 0.25,
+            'pull-timeout' => 0,
+            'status-socket' => '',
+          },
+          'process' => { 'frontend-metrics' => ['bin', 'bout'], 'aggr-server-metrics' => false },
+          'paths' => {},
+          'graphite' => { 'server' => 'a.example.com, b.example.com' },
+        },
       }
     end
 
@@ -53,7 +57,7 @@ describe 'haproxystats' do
   end
 
   context 'with names to leave out' do
-    let(:params) { { 'process_exclude_backends' => ['internal', 'stats.local'] } }
+    let(:params) { { 'exclude_backends' => ['internal', 'stats.local'] } }
 
     it { expect(conf).to eq("[process]\nexclude-backends = /etc/haproxystats.exclude-backends") }
 
@@ -64,8 +68,14 @@ describe 'haproxystats' do
     end
   end
 
+  context 'with a file of names to leave out' do
+    let(:params) { { 'configuration' => { 'process' => { 'workers' => 2, 'exclude-backends' => '/srv/names' } } } }
+
+    it { expect(conf).to eq("[process]\nworkers = 2\nexclude-backends = /srv/names") }
+  end
+
   context 'with groups' do
-    let(:params) { { 'server_groups' => { 'web' => '^web[0-9]+$', 'db' => '^db', 'any' => '.' } } }
+    let(:params) { { 'configuration' => { 'server-groups' => { 'web' => '^web[0-9]+$', 'db' => '^db', 'any' => '.' } } } }
 
     it 'keeps their order and doubles dollar signs' do
       expect(conf).to eq("[server-groups]\nweb = ^web[0-9]+$$\ndb = ^db\nany = .")
@@ -73,36 +83,56 @@ describe 'haproxystats' do
   end
 
   context 'with the local store' do
-    let(:params) { { 'local_store_enabled' => true } }
+    let(:params) { { 'configuration' => { 'local-store' => {} } } }
 
     it { expect(conf).to eq('[local-store]') }
   end
 
-  context 'with the directory of a local store that is off' do
-    let(:params) { { 'local_store_dir' => '/srv/files' } }
+  # The message names the section and the option.
+  [
+    ['pul', 'socket-dir', '/run'],
+    ['pull', 'socket_dir', '/run'],
+    ['pull', 'loglevel', 'loud'],
+    ['pull', 'loglevel', 1],
+    ['pull', 'timeout', '1'],
+    ['pull', 'retries', 1.5],
+    ['pull', 'workers', '8'],
+    ['pull', 'dst-dir', 'incoming'],
+    ['pull', 'dst-dir', "/a\nb"],
+    ['pull', 'dst-dir', ''],
+    ['pull', 'servers', "tcp://a:1\nservers = x"],
+    ['pull', 'servers', [' a']],
+    ['pull', 'servers', [1]],
+    ['pull', 'servers', []],
+    ['process', 'frontend-metrics', "bin\nbout"],
+    ['process', 'aggr-server-metrics', 'true'],
+    ['graphite', 'port', '2003'],
+    ['graphite', 'namespace', "a\nb"],
+    ['graphite', 'namespace', ''],
+    ['graphite', 'confirm', 'yes'],
+    ['frontend-groups', 'a=b', 'x'],
+    ['frontend-groups', '#a', 'x'],
+    ['frontend-groups', 'a', ''],
+    ['frontend-groups', 'a', "x\ny"],
+    ['frontend-groups', 'a b', 'x'],
+  ].each do |section, option, value|
+    context "with [#{section}] #{option} #{value.inspect}" do
+      let(:params) { { 'configuration' => { section => { option => value } } } }
 
-    it { expect(conf).to eq('') }
+      it { is_expected.to compile.and_raise_error(%r{parameter 'configuration'.*#{Regexp.escape(section)}}m) }
+    end
+  end
+
+  ['${home}', '/with blank'].each do |value|
+    context "with base-dir #{value}" do
+      let(:params) { { 'configuration' => { 'paths' => { 'base-dir' => value } } } }
+
+      it { is_expected.to compile.and_raise_error(%r{base-dir in \[paths\]}) }
+    end
   end
 
   {
-    'pull_loglevel' => ['loud', 'INFO', 1],
-    'pull_timeout' => [0, 0.0, -1, '1'],
-    'pull_interval' => [-0.5, '1'],
-    'pull_retries' => [-2, 1.5, '1'],
-    'pull_workers' => [0, '8'],
-    'pull_pull_interval' => [0, 0.5],
-    'pull_dst_dir' => ['incoming', "/a\nb", ''],
-    'pull_socket_dir' => [''],
-    'paths_base_dir' => ['${home}', '/with blank', 'relative'],
-    'pull_servers' => ["tcp://a:1\nservers = x", [' a'], [1]],
-    'process_frontend_metrics' => ["bin\nbout", ['bin bout']],
-    'process_exclude_frontends' => ['a', ['#a'], ['a b'], ["a\nb"], ['']],
-    'process_aggr_server_metrics' => ['true', 1],
-    'graphite_port' => [0, 65_536, '2003'],
-    'graphite_namespace' => ["a\nb", ''],
-    'graphite_backoff' => [0],
-    'graphite_confirm' => ['yes'],
-    'frontend_groups' => [['a'], { 'a=b' => 'x' }, { '#a' => 'x' }, { 'a' => '' }, { 'a' => "x\ny" }, { 'a b' => 'x' }],
+    'exclude_frontends' => ['a', ['#a'], ['a b'], ["a\nb"], ['']],
     'groups' => ['haproxy'],
     'pull_cpu_affinity' => ['first', "1\n2", ''],
     'writable_dirs' => [['srv'], '/srv'],

@@ -30,7 +30,7 @@ describe 'haproxystats' do
   end
 
   context 'with a number of workers' do
-    let(:params) { { 'process_workers' => 2 } }
+    let(:params) { { 'configuration' => { 'process' => { 'workers' => 2 } } } }
 
     it { expect(dropin('process', 'cpu')).to eq(['[Service]', 'CPUAffinity=6 7']) }
   end
@@ -44,20 +44,20 @@ describe 'haproxystats' do
 
   ['tcp://192.0.2.1:5555', 'unix:///a.sock, TCP://a:1', ['unix:///a.sock', 'tcp://a:1']].each do |servers|
     context "with servers #{servers}" do
-      let(:params) { { 'pull_servers' => servers } }
+      let(:params) { { 'configuration' => { 'pull' => { 'servers' => servers } } } }
 
       it { expect(dropin('pull', 'tcp')).to include('PrivateNetwork=no') }
     end
   end
 
   context 'with a UNIX socket named like TCP' do
-    let(:params) { { 'pull_servers' => 'unix:///run/tcp:1.sock' } }
+    let(:params) { { 'configuration' => { 'pull' => { 'servers' => 'unix:///run/tcp:1.sock' } } } }
 
     it { expect(dropin('pull', 'tcp')).to be_nil }
   end
 
   context 'with directories elsewhere' do
-    let(:params) { { 'paths_base_dir' => '/srv/stats', 'writable_dirs' => ['/srv/queue', '/var/lib/haproxystats/x', '/srv/stats'] } }
+    let(:params) { { 'configuration' => { 'paths' => { 'base-dir' => '/srv/stats' } }, 'writable_dirs' => ['/srv/queue', '/var/lib/haproxystats/x', '/srv/stats'] } }
 
     it { expect(dropin('pull', 'spool')).to eq(['[Service]', 'ReadWritePaths=/srv/stats /srv/queue']) }
     it { expect(dropin('process', 'spool')).to eq(dropin('pull', 'spool')) }

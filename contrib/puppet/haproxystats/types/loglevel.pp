@@ -1,2 +1,0 @@
-# @summary The least severe messages that are logged.
-type Haproxystats::Loglevel = Enum['debug', 'info', 'warning', 'error', 'critical']
