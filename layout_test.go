@@ -160,6 +160,8 @@ var never = []struct{ from, to, reason string }{
 	{"internal/aggregate", "internal/sink", "data flows one way: aggregation comes before sinks"},
 	{"internal/spool", "internal/haproxy", "the spool moves files whose content it does not know"},
 	{"internal", "internal/cli", "flags and printing are the outermost layer"},
+	{"internal/app", "internal/doctor", "a program does its work; looking at it from outside is another's"},
+	{"internal/app", "internal/check", "a program does its work; looking at it from outside is another's"},
 }
 
 // below reports whether a package is the folder or is in it.

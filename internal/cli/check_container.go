@@ -24,7 +24,7 @@ func (o *checkOptions) ofProcess1(root fs.FS) (first string, files config.Files,
 		return first, files, nil
 	}
 	for _, p := range []program{pullProgram(), processProgram()} {
-		if string(p.name) != first {
+		if string(p.Name) != first {
 			continue
 		}
 		cmd := newCommand(p, io.Discard, io.Discard)

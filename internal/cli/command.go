@@ -1,20 +1,15 @@
-// Package cli is the command line of both programs: flags, printing, logging,
-// signals, exit status. It alone wires the other packages together.
+// Package cli is the command line of all programs: flags, verbs, printing, exit
+// status.
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"haproxystats/internal/app"
 	"haproxystats/internal/config"
 )
 
@@ -24,15 +19,28 @@ const (
 	exitFailed = 1
 )
 
-// program is what tells the two programs apart.
+// program is one of the two that run until a signal, and what its help says.
 type program struct {
-	name  config.Program
+	app.Program
 	short string
-	check config.Check
-	// run does the work until ctx ends.
-	run func(ctx context.Context, c *config.Config, service *supervisor, log *slog.Logger) error
-	// log returns the level and the format of the program's section.
-	log func(c *config.Config) (slog.Level, config.LogFormat)
+}
+
+// Pull runs haproxystats-pull and returns its exit status.
+func Pull(args []string, stdout, stderr io.Writer) int {
+	return execute(pullProgram(), args, stdout, stderr)
+}
+
+// Process runs haproxystats-process and returns its exit status.
+func Process(args []string, stdout, stderr io.Writer) int {
+	return execute(processProgram(), args, stdout, stderr)
+}
+
+func pullProgram() program {
+	return program{app.Pull(versionLine()), "Pulls statistics from HAProxy over UNIX and TCP sockets"}
+}
+
+func processProgram() program {
+	return program{app.Process(versionLine()), "Processes statistics from HAProxy and pushes them to Graphite"}
 }
 
 // flags are the options of the command line.
@@ -49,21 +57,18 @@ func execute(p program, args []string, stdout, stderr io.Writer) int {
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	if err := cmd.Execute(); err != nil {
-		if !errors.Is(err, errTold) {
-			fmt.Fprintf(stderr, "%s: %v\n", p.name, err)
+		if !errors.Is(err, app.ErrLogged) {
+			fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
 		}
 		return exitFailed
 	}
 	return exitOK
 }
 
-// errTold ends a program whose log has said why.
-var errTold = errors.New("see the log")
-
 func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
 	var f flags
 	cmd := &cobra.Command{
-		Use:               string(p.name),
+		Use:               string(p.Name),
 		Short:             p.short,
 		Long:              p.short + ".",
 		Args:              noArguments,
@@ -105,79 +110,17 @@ func noArguments(_ *cobra.Command, args []string) error {
 // start does what the flags say.
 func start(p program, f flags, fileNamed bool, stdout, stderr io.Writer) error {
 	if f.printDefaults {
-		return config.PrintDefaults(stdout, p.name)
+		return config.PrintDefaults(stdout, p.Name)
 	}
-	loaded, err := config.Load(p.name, config.Files{File: f.file, Required: fileNamed, Dir: f.dir}, p.check)
+	loaded, err := config.Load(p.Name, config.Files{File: f.file, Required: fileNamed, Dir: f.dir}, p.Check)
 	if f.printConfiguration {
 		return errors.Join(loaded.Print(stdout), err)
 	}
 	if err != nil {
 		for _, w := range loaded.Warnings {
-			fmt.Fprintf(stderr, "%s: warning: %v\n", p.name, w)
+			fmt.Fprintf(stderr, "%s: warning: %v\n", p.Name, w)
 		}
 		return fmt.Errorf("the configuration is refused:\n%w", err)
 	}
-	level, format := p.log(&loaded.Config)
-	log := newLogger(stderr, format, level, isJournal(stderr, os.Getenv("JOURNAL_STREAM")))
-	// Once it says that it has started, a signal ends it cleanly.
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
-	log.Info("started", "program", p.name, "version", versionLine(), "pid", os.Getpid())
-	if loaded.Notice != "" {
-		log.Info(loaded.Notice)
-	}
-	for _, w := range loaded.Warnings {
-		log.Warn("the configuration may not mean what it says", "problem", w)
-	}
-	service := newSupervisor(log)
-	return untilSignal(signals, service, log, func(ctx context.Context) error {
-		return p.run(ctx, &loaded.Config, service, log)
-	})
-}
-
-const (
-	// oneWish is how long after the first signal others mean the same: a program
-	// and its group may get one each.
-	oneWish = 500 * time.Millisecond
-	// stopLimit is how long the end may take. Work that is not finished by then
-	// waits on disk for the next start, as after a crash.
-	stopLimit = 4750 * time.Millisecond
-)
-
-// untilSignal runs until a signal asks for the end, and no longer than stopLimit
-// after it; a later signal does not wait for that. All of these are clean ends.
-func untilSignal(signals <-chan os.Signal, service *supervisor, log *slog.Logger, run func(context.Context) error) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- run(ctx) }()
-	var asked time.Time
-	var late <-chan time.Time
-	for {
-		select {
-		case err := <-done:
-			if err != nil {
-				log.Log(ctx, config.LevelCritical, "ended by an error", "error", err)
-				return errTold
-			}
-			log.Info("ended")
-			return nil
-		case s := <-signals:
-			switch {
-			case asked.IsZero():
-				log.Info("ending", "signal", s)
-				asked = time.Now()
-				late = time.After(stopLimit)
-				cancel()
-				service.stopping()
-			case time.Since(asked) >= oneWish:
-				log.Warn("ending at once", "signal", s)
-				return nil
-			}
-		case <-late:
-			log.Warn("ending with work unfinished, which is done after the next start", "after", stopLimit)
-			return nil
-		}
-	}
+	return p.Run(loaded, versionLine(), stderr)
 }

@@ -13,17 +13,18 @@ import (
 	"syscall"
 	"testing"
 
+	"haproxystats/internal/app"
 	"haproxystats/internal/config"
 )
 
 // stub is a program that does nothing but run.
 func stub(run func(context.Context) error) program {
-	return program{
-		name:  config.ForPull,
-		check: func(*config.Config) []config.Problem { return nil },
-		log:   func(c *config.Config) (slog.Level, config.LogFormat) { return c.Pull.LogLevel, c.Pull.LogFormat },
-		run:   func(ctx context.Context, _ *config.Config, _ *supervisor, _ *slog.Logger) error { return run(ctx) },
-	}
+	return program{Program: app.Program{
+		Name:  config.ForPull,
+		Check: func(*config.Config) []config.Problem { return nil },
+		Log:   func(c *config.Config) (slog.Level, config.LogFormat) { return c.Pull.LogLevel, c.Pull.LogFormat },
+		Work:  func(ctx context.Context, _ *config.Config, _ *app.Supervisor, _ *slog.Logger) error { return run(ctx) },
+	}}
 }
 
 // empty makes a configuration of defaults.
@@ -81,20 +82,6 @@ func TestSignals(t *testing.T) {
 				t.Errorf("got\n%swant %s", &stderr, want)
 			}
 		})
-	}
-}
-
-// TestJournal has stderr be the stream that systemd has made.
-func TestJournal(t *testing.T) {
-	stderr, st := journal(t)
-	t.Setenv("JOURNAL_STREAM", streamOf(st))
-	p := stub(func(context.Context) error { return errors.New("no disk") })
-	if got := execute(p, []string{"-f", empty(t)}, new(bytes.Buffer), stderr); got != 1 {
-		t.Errorf("exit status %d", got)
-	}
-	got := string(readFile(t, stderr.Name()))
-	if !strings.HasPrefix(got, "<6>level=INFO msg=started ") || !strings.HasSuffix(got, "\n<2>level=CRITICAL msg=\"ended by an error\" error=\"no disk\"\n") {
-		t.Errorf("got\n%s", got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 
+	"haproxystats/internal/app"
 	"haproxystats/internal/config"
 	"haproxystats/internal/doctor"
 	"haproxystats/internal/sink/graphite"
@@ -18,18 +19,18 @@ type doctorOptions struct {
 }
 
 // errUnwell ends a doctor whose findings have said why.
-var errUnwell = fmt.Errorf("errors were found: %w", errTold)
+var errUnwell = fmt.Errorf("errors were found: %w", app.ErrLogged)
 
 // printFindings runs doctor and prints its findings.
 func printFindings(o doctorOptions, stdout io.Writer) error {
 	r, err := doctor.Run(context.Background(), doctor.Options{
 		Files: o.files, User: o.user, Offline: o.offline,
 		Wiring: doctor.Wiring{
-			CheckPull: pullProgram().check, CheckProcess: processProgram().check,
+			CheckPull: pullProgram().Check, CheckProcess: processProgram().Check,
 			Graphite: func(c *config.Config) graphite.Options {
-				return graphiteOptions(c, "host", slog.New(slog.DiscardHandler))
+				return app.GraphiteOptions(c, "host", slog.New(slog.DiscardHandler))
 			},
-			Aggregate: aggregateOptions,
+			Aggregate: app.AggregateOptions,
 		},
 	})
 	if err != nil {

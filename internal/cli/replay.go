@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"haproxystats/internal/app"
 	"haproxystats/internal/config"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/selfstat"
@@ -33,7 +34,7 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	if o.rate < 0 || o.patience < 0 {
 		return errors.New("--rate and --patience take no numbers below 0")
 	}
-	recipe, err := newRecipe(o.files, processProgram().check, o.hostname, stderr)
+	recipe, err := newRecipe(o.files, processProgram().Check, o.hostname, stderr)
 	if err != nil {
 		return err
 	}
@@ -43,10 +44,10 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	}
 	out := newProgress(stderr, len(places))
 	log := newToolLogger(out)
-	direct := graphite.NewDirect(graphiteOptions(recipe.config, recipe.hostname, log), o.patience)
+	direct := graphite.NewDirect(app.GraphiteOptions(recipe.config, recipe.hostname, log), o.patience)
 	defer direct.Close()
 	r := replayer{
-		pipeline: newPipeline(recipe.options, selfstat.Sources{}, log),
+		pipeline: app.NewPipeline(recipe.options, selfstat.Sources{}, log),
 		send:     direct.Send,
 		rate:     o.rate,
 		progress: out,
@@ -54,7 +55,7 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	}
 	skipped := direct.Skipped
 	if o.dryRun {
-		formatter := graphite.NewFormatter(recipe.paths())
+		formatter := graphite.NewFormatter(app.GraphitePaths(recipe.config, recipe.hostname))
 		skipped = formatter.Skipped
 		r.rate = 0
 		r.send = func(_ context.Context, b *metric.Batch) (int, int64, error) {
@@ -98,7 +99,7 @@ func recorded(dir string, from, to int64) ([]spool.Place, error) {
 
 // replayer sends snapshots, one after another.
 type replayer struct {
-	pipeline *pipeline
+	pipeline *app.Pipeline
 	send     func(context.Context, *metric.Batch) (lines int, bytes int64, err error)
 	rate     int // of metrics a second; 0 for no limit
 	progress *progress
@@ -113,7 +114,7 @@ func (r *replayer) run(ctx context.Context, places []spool.Place) error {
 		if r.wait(ctx) != nil {
 			return r.stopped("interrupted", p)
 		}
-		batch, err := r.read(p)
+		batch, err := r.pipeline.Read(p.Path)
 		if err != nil {
 			unused++
 			r.log.Warn("snapshot is left out", "error", err)
@@ -140,19 +141,6 @@ func (r *replayer) run(ctx context.Context, places []spool.Place) error {
 func (r *replayer) stopped(why string, at spool.Place) error {
 	r.progress.end()
 	return fmt.Errorf("%s: go on with --from %d", why, at.Epoch)
-}
-
-func (r *replayer) read(p spool.Place) (*metric.Batch, error) {
-	view, err := spool.Look(p.Path, r.log)
-	if err != nil {
-		return nil, err
-	}
-	defer view.Close()
-	batch, _, err := r.pipeline.combine(p.Epoch, view.FS())
-	if err != nil {
-		return nil, unusable(p.Path, err)
-	}
-	return batch, nil
 }
 
 // wait keeps to the rate: what was sent takes as long as it may.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"haproxystats/internal/aggregate"
+	"haproxystats/internal/app"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/selfstat"
 )
@@ -35,7 +36,7 @@ func recordedSpool(t *testing.T, n int) string {
 func newTestReplayer(w io.Writer, total int) *replayer {
 	quiet := slog.New(slog.DiscardHandler)
 	return &replayer{
-		pipeline: newPipeline(aggregate.Options{}, selfstat.Sources{}, quiet),
+		pipeline: app.NewPipeline(aggregate.Options{}, selfstat.Sources{}, quiet),
 		progress: newProgress(w, total),
 		log:      quiet,
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"haproxystats/internal/aggregate"
+	"haproxystats/internal/app"
 	"haproxystats/internal/config"
 	"haproxystats/internal/sink/graphite"
 )
@@ -25,7 +26,7 @@ func Tool(args []string, stdout, stderr io.Writer) int {
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	if err := cmd.Execute(); err != nil {
-		if !errors.Is(err, errTold) {
+		if !errors.Is(err, app.ErrLogged) {
 			fmt.Fprintf(stderr, "%s: %v\n", toolName, err)
 		}
 		return exitFailed
@@ -120,12 +121,9 @@ func newRecipe(files config.Files, check config.Check, hostname string, stderr i
 			return r, fmt.Errorf("find the host's name: %w", err)
 		}
 	}
-	r.options, err = aggregateOptions(r.config)
+	r.options, err = app.AggregateOptions(r.config)
 	return r, err
 }
-
-// paths says where the metrics go in Graphite's tree.
-func (r recipe) paths() graphite.Paths { return graphitePaths(r.config, r.hostname) }
 
 // newToolLogger returns a logger for somebody who is looking.
 func newToolLogger(w io.Writer) *slog.Logger {

@@ -1,4 +1,4 @@
-package cli
+package app
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 type statusPage struct {
 	ctx     context.Context // ends when the program is to end
 	program config.Program
+	version string
 	started time.Time
 
 	mu   sync.Mutex
@@ -26,7 +27,7 @@ type statusPage struct {
 
 // openStatus lets the status socket answer until it is closed. At first it says
 // that the program starts.
-func openStatus(ctx context.Context, path string, program config.Program, log *slog.Logger) *statusPage {
+func openStatus(ctx context.Context, path string, program config.Program, version string, log *slog.Logger) *statusPage {
 	if path == "" {
 		return nil
 	}
@@ -35,7 +36,7 @@ func openStatus(ctx context.Context, path string, program config.Program, log *s
 		log.Warn("no status can be asked for, the work goes on without", "error", err)
 		return nil
 	}
-	p := &statusPage{ctx: ctx, program: program, started: time.Now()}
+	p := &statusPage{ctx: ctx, program: program, version: version, started: time.Now()}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- listener.Run(serving, p.document) }()
@@ -73,7 +74,7 @@ func (p *statusPage) document() status.Document {
 	work := p.work
 	p.mu.Unlock()
 	d := status.Document{
-		Program: string(p.program), Version: versionLine(), PID: os.Getpid(),
+		Program: string(p.program), Version: p.version, PID: os.Getpid(),
 		Now: status.At(time.Now()), Started: status.At(p.started), State: status.Starting,
 	}
 	if work != nil {

@@ -1,4 +1,4 @@
-package cli
+package app
 
 import (
 	"errors"
@@ -15,23 +15,24 @@ import (
 	"haproxystats/internal/spool"
 )
 
-// pipeline makes the batch of a snapshot for one worker: it reads, combines and
+// Pipeline makes the batch of a snapshot for one worker: it reads, combines and
 // measures the work.
-type pipeline struct {
+type Pipeline struct {
 	reader     snapshot.Reader
 	aggregator *aggregate.Aggregator
 	meter      *selfstat.Meter
 	log        *slog.Logger
 }
 
-func newPipeline(opt aggregate.Options, sources selfstat.Sources, log *slog.Logger) *pipeline {
-	return &pipeline{aggregator: aggregate.New(opt), meter: selfstat.New(sources), log: log}
+// NewPipeline returns a pipeline for one worker.
+func NewPipeline(opt aggregate.Options, sources selfstat.Sources, log *slog.Logger) *Pipeline {
+	return &Pipeline{aggregator: aggregate.New(opt), meter: selfstat.New(sources), log: log}
 }
 
 // Aggregate implements process.Aggregator.
-func (p *pipeline) Aggregate(epoch int64, files fs.FS) (*metric.Batch, error) {
+func (p *Pipeline) Aggregate(epoch int64, files fs.FS) (*metric.Batch, error) {
 	start := time.Now()
-	batch, work, err := p.combine(epoch, files)
+	batch, work, err := p.Combine(epoch, files)
 	if err != nil {
 		return nil, err
 	}
@@ -41,9 +42,9 @@ func (p *pipeline) Aggregate(epoch int64, files fs.FS) (*metric.Batch, error) {
 	return batch, nil
 }
 
-// combine makes the batch without the metrics of haproxystats itself, and
+// Combine makes the batch without the metrics of haproxystats itself, and
 // measures the work.
-func (p *pipeline) combine(epoch int64, files fs.FS) (*metric.Batch, selfstat.Work, error) {
+func (p *Pipeline) Combine(epoch int64, files fs.FS) (*metric.Batch, selfstat.Work, error) {
 	p.aggregator.Reset()
 	timed := timedConsumer{Consumer: p.aggregator}
 	counted := countedFS{FS: files}
@@ -63,7 +64,7 @@ func (p *pipeline) combine(epoch int64, files fs.FS) (*metric.Batch, selfstat.Wo
 
 // tell logs what could not be used. Where names meet there may be thousands, in
 // every snapshot: one line has the first of them.
-func (p *pipeline) tell(epoch int64, report snapshot.Report) {
+func (p *Pipeline) tell(epoch int64, report snapshot.Report) {
 	for _, bad := range report.BadFiles {
 		p.log.Warn("file can't be used in whole", "snapshot", epoch, "file", bad.File, "error", bad.Err)
 	}
@@ -77,7 +78,7 @@ func (p *pipeline) tell(epoch int64, report snapshot.Report) {
 
 // share divides the time for `show stat`, which is read once for all scopes, by
 // their rows.
-func (p *pipeline) share(stat time.Duration) selfstat.Work {
+func (p *Pipeline) share(stat time.Duration) selfstat.Work {
 	frontends := p.aggregator.Rows(haproxy.FrontendRow)
 	backends := p.aggregator.Rows(haproxy.BackendRow)
 	servers := p.aggregator.Rows(haproxy.ServerRow)
@@ -92,7 +93,7 @@ const maxManifest = 8 << 20
 
 // round returns what the snapshot says of its round; nil if it says nothing, as
 // those of the original.
-func (p *pipeline) round(epoch int64, files fs.FS) *selfstat.Round {
+func (p *Pipeline) round(epoch int64, files fs.FS) *selfstat.Round {
 	m, err := manifest(files)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, spool.ErrNewerManifest): // the spool tells of the latter

@@ -1,9 +1,8 @@
-package cli
+package app
 
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -22,36 +21,33 @@ import (
 	"haproxystats/internal/status"
 )
 
-// Process runs haproxystats-process and returns its exit status.
-func Process(args []string, stdout, stderr io.Writer) int {
-	return execute(processProgram(), args, stdout, stderr)
-}
-
-func processProgram() program {
-	return program{
-		name:  config.ForProcess,
-		short: "Processes statistics from HAProxy and pushes them to Graphite",
-		run: func(ctx context.Context, c *config.Config, service *supervisor, log *slog.Logger) error {
+// Process returns haproxystats-process.
+func Process(version string) Program {
+	return Program{
+		Name: config.ForProcess,
+		Check: func(c *config.Config) []config.Problem {
+			return append(CheckGroups(c), checkTLS(c)...)
+		},
+		Work: func(ctx context.Context, c *config.Config, service *Supervisor, log *slog.Logger) error {
 			hostname, err := os.Hostname()
 			if err != nil {
 				return fmt.Errorf("find the host's name: %w", err)
 			}
-			return runProcess(ctx, c, hostname, service, log)
+			return runProcess(ctx, c, hostname, version, service, log)
 		},
-		check: func(c *config.Config) []config.Problem { return append(checkGroups(c), checkTLS(c)...) },
-		log:   func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
+		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
 	}
 }
 
-// grace is for the deliveries in hand when the program is to end: what is not
-// confirmed by then goes to the sinks' queues, which takes its time, too.
+// grace bounds the deliveries in flight at shutdown. The rest is queued on disk,
+// which needs the remaining time.
 const grace = 3 * time.Second
 
 // runProcess runs what watches the spool, the workers, and what sends the sinks'
 // queues. When ctx ends the queues stop at once, and the workers finish what they
 // have taken; the spool is watched for as long as they do.
-func runProcess(ctx context.Context, c *config.Config, hostname string, service *supervisor, log *slog.Logger) error {
-	options, err := aggregateOptions(c)
+func runProcess(ctx context.Context, c *config.Config, hostname, version string, service *Supervisor, log *slog.Logger) error {
+	options, err := AggregateOptions(c)
 	if err != nil {
 		return err
 	}
@@ -60,7 +56,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, service 
 		return err
 	}
 	defer incoming.Close()
-	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, log)
+	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, version, log)
 	defer page.close()
 	sinks, closeSinks, err := openSinks(c, hostname, log)
 	if err != nil {
@@ -77,7 +73,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, service 
 	processor = process.New(process.Options{
 		Source:           claims{incoming},
 		Sinks:            deliverers(sinks),
-		NewAggregator:    func() process.Aggregator { return newPipeline(options, sources, log) },
+		NewAggregator:    func() process.Aggregator { return NewPipeline(options, sources, log) },
 		Workers:          c.Process.Workers,
 		LivenessInterval: service.interval(c.Process.LivenessCheckInterval),
 		Grace:            grace,
@@ -106,7 +102,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, service 
 
 // openSinks opens the sinks that are configured.
 func openSinks(c *config.Config, hostname string, log *slog.Logger) (sinks []openSink, closeAll func(), err error) {
-	options := graphiteOptions(c, hostname, log)
+	options := GraphiteOptions(c, hostname, log)
 	queue, err := sink.OpenQueue(sink.QueueOptions{
 		Dir:        c.Graphite.QueueDir,
 		MaxMetrics: int64(c.Graphite.QueueSize),
@@ -153,8 +149,8 @@ func (c claims) Claim(ctx context.Context) (process.Claim, error) {
 	return e, nil
 }
 
-// aggregateOptions says what the configuration asks of aggregation.
-func aggregateOptions(c *config.Config) (aggregate.Options, error) {
+// AggregateOptions returns what the configuration asks of aggregation.
+func AggregateOptions(c *config.Config) (aggregate.Options, error) {
 	o := aggregate.Options{
 		Classic:          c.Process.MetricSet == config.MetricsClassic,
 		Frontend:         c.Process.FrontendMetrics,
@@ -185,8 +181,8 @@ func aggregateOptions(c *config.Config) (aggregate.Options, error) {
 	return o, nil
 }
 
-// checkGroups refuses patterns that are no regular expressions.
-func checkGroups(c *config.Config) []config.Problem {
+// CheckGroups refuses patterns that are not regular expressions.
+func CheckGroups(c *config.Config) []config.Problem {
 	var problems []config.Problem
 	for _, groups := range [][]config.Group{c.FrontendGroups, c.BackendGroups, c.ServerGroups} {
 		for _, g := range groups {

@@ -1,4 +1,4 @@
-package cli
+package app
 
 import (
 	"bytes"
@@ -78,7 +78,7 @@ func TestPartialRound(t *testing.T) {
 		t.Run(onPartial, func(t *testing.T) {
 			base := t.TempDir()
 			// Their paths must be short.
-			sockets, err := os.MkdirTemp("", "cli")
+			sockets, err := os.MkdirTemp("", "app")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +98,7 @@ port = %s
 `, base, sockets, onPartial, receiver.port))
 			incoming := filepath.Join(base, "incoming")
 
-			log := runOne(t, config.ForPull, conf, runPull)
+			log := runOne(t, config.ForPull, conf, runPullHere)
 			if onPartial == "discard" {
 				log.until(t, "level=ERROR", "round dropped", "sockets=2", "failed=1")
 				if entries, err := os.ReadDir(incoming); err != nil || len(entries) > 0 {
@@ -137,7 +137,7 @@ port = %s
 // TestDamagedSnapshot changes a snapshot in the queue: nothing of it arrives.
 func TestDamagedSnapshot(t *testing.T) {
 	base := t.TempDir()
-	sockets, err := os.MkdirTemp("", "cli")
+	sockets, err := os.MkdirTemp("", "app")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ pull-interval = 3600
 server = 127.0.0.1
 port = %s
 `, base, sockets, receiver.port))
-	runOne(t, config.ForPull, conf, runPull).until(t, "level=INFO", "snapshot stored")
+	runOne(t, config.ForPull, conf, runPullHere).until(t, "level=INFO", "snapshot stored")
 	snapshot := one(t, filepath.Join(base, "incoming"))
 	reply := readFile(t, filepath.Join(snapshot, "a.sock_stat"))
 	reply[bytes.IndexByte(reply, '\n')+200] ^= 1
@@ -171,16 +171,20 @@ port = %s
 	}
 }
 
-func runProcessHere(ctx context.Context, c *config.Config, service *supervisor, log *slog.Logger) error {
-	return runProcess(ctx, c, "host", service, log)
+func runProcessHere(ctx context.Context, c *config.Config, service *Supervisor, log *slog.Logger) error {
+	return runProcess(ctx, c, "host", "test", service, log)
+}
+
+func runPullHere(ctx context.Context, c *config.Config, service *Supervisor, log *slog.Logger) error {
+	return runPull(ctx, c, "test", service, log)
 }
 
 // runOne runs a program until the test ends and returns its log.
 func runOne(t *testing.T, program config.Program, conf string,
-	run func(context.Context, *config.Config, *supervisor, *slog.Logger) error,
+	run func(context.Context, *config.Config, *Supervisor, *slog.Logger) error,
 ) lines {
 	t.Helper()
-	loaded, err := config.Load(program, config.Files{File: conf, Required: true}, checkGroups)
+	loaded, err := config.Load(program, config.Files{File: conf, Required: true}, CheckGroups)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package cli
+package app
 
 import (
 	"bytes"
@@ -41,7 +41,7 @@ func TestUntilSignal(t *testing.T) {
 			2 * time.Second, nil, time.Second, nil, "ending at once",
 		},
 		{"does not end", []time.Duration{time.Minute}, never, nil, time.Minute + stopLimit, nil, "work unfinished"},
-		{"fails at its end", []time.Duration{time.Minute}, time.Second, broken, time.Minute + time.Second, errTold, "error=broken"},
+		{"fails at its end", []time.Duration{time.Minute}, time.Second, broken, time.Minute + time.Second, ErrLogged, "error=broken"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestUntilSignal(t *testing.T) {
 // TestEndsByItself ends without any signal.
 func TestEndsByItself(t *testing.T) {
 	broken := errors.New("broken")
-	for want, ends := range map[error]error{nil: nil, errTold: broken} {
+	for want, ends := range map[error]error{nil: nil, ErrLogged: broken} {
 		err := untilSignal(nil, nil, slog.New(slog.DiscardHandler), func(context.Context) error { return ends })
 		if !errors.Is(err, want) {
 			t.Errorf("error %v, want %v", err, want)

@@ -1,4 +1,4 @@
-package cli
+package app
 
 import (
 	"bytes"
@@ -38,7 +38,7 @@ type place struct {
 
 // newPlace makes one, with a path short enough for sockets in it.
 func newPlace(t *testing.T) place {
-	base, err := os.MkdirTemp("", "cli")
+	base, err := os.MkdirTemp("", "app")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package cli
+package app
 
 import (
 	"bytes"
@@ -17,9 +17,9 @@ import (
 )
 
 // told is a supervisor whose messages are kept.
-func told(watchdog time.Duration, send func(message string) error) (*supervisor, *bytes.Buffer) {
+func told(watchdog time.Duration, send func(message string) error) (*Supervisor, *bytes.Buffer) {
 	log := new(bytes.Buffer)
-	return &supervisor{
+	return &Supervisor{
 		send: send, watchdog: watchdog,
 		log: slog.New(slog.NewTextHandler(log, nil)), turn: make(chan struct{}, 1),
 	}, log

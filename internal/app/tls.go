@@ -1,12 +1,12 @@
-package cli
+package app
 
 import (
 	"haproxystats/internal/config"
 	"haproxystats/internal/sink/graphite"
 )
 
-// graphiteTLS returns how connections to Graphite are encrypted, or nil.
-func graphiteTLS(c *config.Config) *graphite.TLS {
+// GraphiteTLS returns how connections to Graphite are encrypted, or nil.
+func GraphiteTLS(c *config.Config) *graphite.TLS {
 	if !c.Graphite.TLS {
 		return nil
 	}
@@ -20,7 +20,7 @@ func graphiteTLS(c *config.Config) *graphite.TLS {
 
 // checkTLS refuses files that can't be used.
 func checkTLS(c *config.Config) []config.Problem {
-	tls := graphiteTLS(c)
+	tls := GraphiteTLS(c)
 	if tls == nil || (tls.CertFile == "") != (tls.KeyFile == "") {
 		return nil // the half of a pair has been refused
 	}

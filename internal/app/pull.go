@@ -1,8 +1,7 @@
-package cli
+package app
 
 import (
 	"context"
-	"io"
 	"log/slog"
 
 	"haproxystats/internal/config"
@@ -11,28 +10,25 @@ import (
 	"haproxystats/internal/spool"
 )
 
-// Pull runs haproxystats-pull and returns its exit status.
-func Pull(args []string, stdout, stderr io.Writer) int {
-	return execute(pullProgram(), args, stdout, stderr)
-}
-
-func pullProgram() program {
-	return program{
-		name:  config.ForPull,
-		short: "Pulls statistics from HAProxy over UNIX and TCP sockets",
-		run:   runPull,
-		check: func(*config.Config) []config.Problem { return nil },
-		log:   func(c *config.Config) (slog.Level, config.LogFormat) { return c.Pull.LogLevel, c.Pull.LogFormat },
+// Pull returns haproxystats-pull.
+func Pull(version string) Program {
+	return Program{
+		Name:  config.ForPull,
+		Check: func(*config.Config) []config.Problem { return nil },
+		Work: func(ctx context.Context, c *config.Config, service *Supervisor, log *slog.Logger) error {
+			return runPull(ctx, c, version, service, log)
+		},
+		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Pull.LogLevel, c.Pull.LogFormat },
 	}
 }
 
-func runPull(ctx context.Context, c *config.Config, service *supervisor, log *slog.Logger) error {
+func runPull(ctx context.Context, c *config.Config, version string, service *Supervisor, log *slog.Logger) error {
 	queue, err := spool.OpenWriter(spool.WriterOptions{Dir: c.Pull.DstDir, Tmp: c.Pull.TmpDstDir, Log: log})
 	if err != nil {
 		return err
 	}
 	defer queue.Close()
-	page := openStatus(ctx, c.Pull.StatusSocket, config.ForPull, log)
+	page := openStatus(ctx, c.Pull.StatusSocket, config.ForPull, version, log)
 	defer page.close()
 	status := &pullStatus{interval: c.Pull.PullInterval}
 	puller := pull.Puller{
@@ -45,7 +41,7 @@ func runPull(ctx context.Context, c *config.Config, service *supervisor, log *sl
 			Log:         log,
 		},
 		SocketDir:   c.Pull.SocketDir,
-		Servers:     sockets(c.Pull.Servers),
+		Servers:     Sockets(c.Pull.Servers),
 		Interval:    c.Pull.PullInterval,
 		Timeout:     c.Pull.PullTimeout,
 		QueueSize:   c.Pull.QueueSize,
@@ -63,7 +59,8 @@ func runPull(ctx context.Context, c *config.Config, service *supervisor, log *sl
 	return puller.Run(ctx)
 }
 
-func sockets(servers []config.Server) []pull.Socket {
+// Sockets returns the servers of the configuration as pull knows them.
+func Sockets(servers []config.Server) []pull.Socket {
 	var s []pull.Socket
 	for _, server := range servers {
 		s = append(s, pull.Socket(server))

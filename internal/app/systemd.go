@@ -1,4 +1,4 @@
-package cli
+package app
 
 import (
 	"fmt"
@@ -16,9 +16,9 @@ const patience = 500 * time.Millisecond
 
 var errNotTaken = fmt.Errorf("not taken within %v", patience)
 
-// supervisor tells systemd how the program fares: see sd_notify(3). One that is
+// Supervisor tells systemd how the program fares: see sd_notify(3). One that is
 // nil tells nobody.
-type supervisor struct {
+type Supervisor struct {
 	send     func(message string) error
 	watchdog time.Duration // the program is killed without a sign of life for so long; 0: never
 	log      *slog.Logger
@@ -28,7 +28,7 @@ type supervisor struct {
 
 // newSupervisor returns nil unless systemd, or who speaks like it, has started
 // the program and wants to be told.
-func newSupervisor(log *slog.Logger) *supervisor {
+func newSupervisor(log *slog.Logger) *Supervisor {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return nil
 	}
@@ -36,7 +36,7 @@ func newSupervisor(log *slog.Logger) *supervisor {
 	if err != nil {
 		log.Warn("no sign of life will be given: WATCHDOG_USEC or WATCHDOG_PID can't be read", "error", err)
 	}
-	return &supervisor{
+	return &Supervisor{
 		send: func(message string) error {
 			_, err := daemon.SdNotify(false, message)
 			return err
@@ -48,20 +48,20 @@ func newSupervisor(log *slog.Logger) *supervisor {
 }
 
 // ready says that everything is open and the work begins.
-func (s *supervisor) ready() { s.tell(daemon.SdNotifyReady) }
+func (s *Supervisor) ready() { s.tell(daemon.SdNotifyReady) }
 
 // stopping says that the program comes to its end, which is a sign of life: the
 // end has its own bound.
-func (s *supervisor) stopping() { s.tell(daemon.SdNotifyStopping + "\n" + daemon.SdNotifyWatchdog) }
+func (s *Supervisor) stopping() { s.tell(daemon.SdNotifyStopping + "\n" + daemon.SdNotifyWatchdog) }
 
 // alive says that the work goes on, and how.
-func (s *supervisor) alive(status string) {
+func (s *Supervisor) alive(status string) {
 	s.tell(daemon.SdNotifyWatchdog + "\nSTATUS=" + status)
 }
 
 // interval is how often alive is to be called, which the program would do every
 // d by itself.
-func (s *supervisor) interval(d time.Duration) time.Duration {
+func (s *Supervisor) interval(d time.Duration) time.Duration {
 	if s == nil || s.watchdog == 0 {
 		return d
 	}
@@ -73,7 +73,7 @@ func (s *supervisor) interval(d time.Duration) time.Duration {
 const statusInterval = 10 * time.Second
 
 // tell sends a message, or gives it up after a moment.
-func (s *supervisor) tell(message string) {
+func (s *Supervisor) tell(message string) {
 	if s == nil {
 		return
 	}

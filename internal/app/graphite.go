@@ -1,4 +1,4 @@
-package cli
+package app
 
 import (
 	"log/slog"
@@ -7,17 +7,17 @@ import (
 	"haproxystats/internal/sink/graphite"
 )
 
-// graphiteOptions says how metrics go to Graphite, but for the queue.
-func graphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphite.Options {
+// GraphiteOptions says how metrics go to Graphite, but for the queue.
+func GraphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphite.Options {
 	var servers []graphite.Server
 	for _, r := range c.Graphite.Server {
 		servers = append(servers, graphite.Server(r))
 	}
 	return graphite.Options{
 		Servers:        servers,
-		Paths:          graphitePaths(c, hostname),
+		Paths:          GraphitePaths(c, hostname),
 		Confirm:        graphite.Confirm(c.Graphite.Confirm),
-		TLS:            graphiteTLS(c),
+		TLS:            GraphiteTLS(c),
 		ConnectTimeout: c.Graphite.ConnectTimeout,
 		WriteTimeout:   c.Graphite.WriteTimeout,
 		Retries:        c.Graphite.Retries,
@@ -28,8 +28,8 @@ func graphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphi
 	}
 }
 
-// graphitePaths says where the metrics of a host go in Graphite's tree.
-func graphitePaths(c *config.Config, hostname string) graphite.Paths {
+// GraphitePaths says where the metrics of a host go in Graphite's tree.
+func GraphitePaths(c *config.Config, hostname string) graphite.Paths {
 	paths := graphite.Paths{
 		Namespace:      c.Graphite.Namespace,
 		GroupNamespace: c.Graphite.GroupNamespace,

@@ -1,4 +1,4 @@
-package cli
+package app
 
 import (
 	"bytes"
@@ -50,7 +50,7 @@ func TestPipelineTellsOfTheSnapshot(t *testing.T) {
 		"SnapshotBytes": float64(size), "SocketsFailed": 2, "RoundDuration": 1.234, "RoundSkew": 0.005,
 	}
 	var log bytes.Buffer
-	p := newPipeline(aggregate.Options{}, selfstat.Sources{
+	p := NewPipeline(aggregate.Options{}, selfstat.Sources{
 		Spool: emptySpool{}, Retries: func() int64 { return 0 },
 	}, slog.New(slog.NewTextHandler(&log, nil)))
 	for _, test := range []struct {

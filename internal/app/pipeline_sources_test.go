@@ -1,4 +1,4 @@
-package cli
+package app
 
 import (
 	"bytes"
@@ -60,7 +60,7 @@ func TestSinksCount(t *testing.T) {
 			conf := filepath.Join(base, "haproxystats.conf")
 			write(t, conf, fmt.Appendf(nil,
 				"[paths]\nbase-dir = %s\n[graphite]\nserver = 127.0.0.1\nport = %s\n%s\n[local-store]\n", base, port, test.queue))
-			loaded, err := config.Load(config.ForProcess, config.Files{File: conf, Required: true}, checkGroups)
+			loaded, err := config.Load(config.ForProcess, config.Files{File: conf, Required: true}, CheckGroups)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +69,7 @@ func TestSinksCount(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer closeSinks()
-			p := newPipeline(aggregate.Options{}, selfstat.Sources{
+			p := NewPipeline(aggregate.Options{}, selfstat.Sources{
 				Spool: emptySpool{}, Retries: func() int64 { return 0 }, Sinks: counters(sinks),
 			}, slog.New(slog.DiscardHandler))
 

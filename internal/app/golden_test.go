@@ -1,4 +1,4 @@
-package cli
+package app
 
 import (
 	"bufio"
@@ -66,14 +66,14 @@ func compareGolden(t *testing.T, file, set string) (compared int) {
 		t.Fatal(err)
 	}
 
-	loaded, err := config.Load(config.ForProcess, config.Files{File: conf, Required: true}, checkGroups)
+	loaded, err := config.Load(config.ForProcess, config.Files{File: conf, Required: true}, CheckGroups)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- runProcess(ctx, &loaded.Config, "lb-01.example.com", nil, slog.New(slog.DiscardHandler))
+		done <- runProcess(ctx, &loaded.Config, "lb-01.example.com", "test", nil, slog.New(slog.DiscardHandler))
 	}()
 	got := receiver.next(t)
 	cancel()
@@ -88,9 +88,8 @@ func compareGolden(t *testing.T, file, set string) (compared int) {
 	}
 
 	// Of the same snapshot, haproxystats prints the same bytes.
-	var printed, messages bytes.Buffer
-	options := pathsOptions{files: config.Files{File: conf, Required: true}, hostname: "lb-01.example.com"}
-	if err := printPaths(options, snapshots[0], &printed, &messages); err != nil {
+	var printed bytes.Buffer
+	if _, err := WritePaths(&printed, &loaded.Config, "lb-01.example.com", snapshots[0], slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	if want := withoutSelf(got); !bytes.Equal(printed.Bytes(), want) || len(want) == len(got) {

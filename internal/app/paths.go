@@ -1,0 +1,58 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"haproxystats/internal/config"
+	"haproxystats/internal/metric"
+	"haproxystats/internal/selfstat"
+	"haproxystats/internal/sink/graphite"
+	"haproxystats/internal/snapshot"
+	"haproxystats/internal/spool"
+)
+
+// WritePaths writes what Graphite would get of the snapshot in dir, and returns
+// how many metrics it left out.
+func WritePaths(w io.Writer, c *config.Config, hostname, dir string, log *slog.Logger) (skipped int64, err error) {
+	options, err := AggregateOptions(c)
+	if err != nil {
+		return 0, err
+	}
+	batch, err := NewPipeline(options, selfstat.Sources{}, log).Read(dir)
+	if err != nil {
+		return 0, err
+	}
+	formatter := graphite.NewFormatter(GraphitePaths(c, hostname))
+	_, err = formatter.Write(w, batch)
+	return formatter.Skipped(), err
+}
+
+// Read makes the batch of the recorded snapshot in dir, without the metrics of
+// haproxystats itself.
+func (p *Pipeline) Read(dir string) (*metric.Batch, error) {
+	view, err := spool.Look(dir, p.log)
+	if err != nil {
+		return nil, err
+	}
+	defer view.Close()
+	batch, _, err := p.Combine(view.Epoch(), view.FS())
+	if err != nil {
+		return nil, unusable(dir, err)
+	}
+	return batch, nil
+}
+
+// unusable says why nothing can be made of a snapshot.
+func unusable(dir string, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, snapshot.ErrNoReplies):
+		hint = ": a snapshot holds the files SOCKET_info and SOCKET_stat of each socket"
+	case errors.Is(err, spool.ErrDamaged):
+		hint = ": it has been changed, or the disk has"
+	}
+	return fmt.Errorf("use snapshot %s: %w%s", dir, err, hint)
+}
