@@ -98,7 +98,7 @@ func TestCarbonKilled(t *testing.T) {
 			s.compare("whisper files at "+epoch, got[epoch], want[epoch])
 			s.checkSelf(got[epoch])
 		}
-		process.says("graphite is up again")
+		process.says("destination is up again")
 	}, "haproxy", "simulator")
 }
 

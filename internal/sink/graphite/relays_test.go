@@ -118,13 +118,13 @@ func TestFailOver(t *testing.T) {
 		}{
 			{"graphite server failed, a later one is used", 3},
 			{"back on an earlier graphite server", 2},
-			{"graphite is down", 1},
+			{"destination is down", 1},
 		} {
 			if n := strings.Count(log.String(), line.text); n != line.n {
 				t.Errorf("%q %d times, want %d", line.text, n, line.n)
 			}
 		}
-		last := log.String()[strings.Index(log.String(), "graphite is down"):]
+		last := log.String()[strings.Index(log.String(), "destination is down"):]
 		for _, why := range []string{"confirm with graphite server a:1", "not done within 3.333s", "connect to graphite server b:2", "connect to graphite server c:3"} {
 			if !strings.Contains(last, why) {
 				t.Errorf("the log does not say %q: %s", why, last)

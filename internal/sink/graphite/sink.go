@@ -226,7 +226,7 @@ func (s *Sink) sent(server Server, lines, bytes int64, queued bool) {
 	}
 	if s.state.failures > 0 {
 		batches, metrics := s.queue.Len()
-		s.log.Info("graphite is up again", "server", server.String(), "down", time.Since(s.state.since).Round(time.Millisecond),
+		s.log.Info("destination is up again", "server", server.String(), "down", time.Since(s.state.since).Round(time.Millisecond),
 			"batches_waited", batches, "metrics_waited", metrics)
 		s.state = state{}
 	}
@@ -240,9 +240,9 @@ func (s *Sink) failed(err error, queued bool) {
 	now := time.Now()
 	switch {
 	case s.state.failures > 0:
-		s.log.Debug("graphite is still down", "error", err)
+		s.log.Debug("destination is still down", "error", err)
 	case isPeers(err):
-		s.log.Warn("graphite is down, its metrics wait in the queue", "error", err)
+		s.log.Warn("destination is down, its metrics wait in the queue", "error", err)
 	default:
 		s.log.Warn("metrics in the queue can't be sent, will try again", "error", err)
 	}
