@@ -5,6 +5,7 @@ import (
 
 	"haproxystats/internal/config"
 	"haproxystats/internal/sink/graphite"
+	"haproxystats/internal/sink/outbox"
 )
 
 // GraphiteOptions says how metrics go to Graphite, but for the queue.
@@ -20,11 +21,13 @@ func GraphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphi
 		TLS:            GraphiteTLS(c),
 		ConnectTimeout: c.Graphite.ConnectTimeout,
 		WriteTimeout:   c.Graphite.WriteTimeout,
-		Retries:        c.Graphite.Retries,
-		Interval:       c.Graphite.Interval,
-		Backoff:        c.Graphite.Backoff,
-		Delay:          c.Graphite.Delay,
-		Log:            log,
+		Pace: outbox.Pace{
+			Retries:  c.Graphite.Retries,
+			Interval: c.Graphite.Interval,
+			Backoff:  c.Graphite.Backoff,
+			Delay:    c.Graphite.Delay,
+		},
+		Log: log,
 	}
 }
 

@@ -3,37 +3,32 @@ package app
 import (
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
-	"haproxystats/internal/sink/graphite"
-	"haproxystats/internal/sink/localstore"
 )
 
-// graphiteCounts says what the sink counts.
-func graphiteCounts(s *graphite.Sink, q *sink.Queue) selfstat.Sink {
-	return selfstat.Sink{Name: s.Name(), Queued: true, Counts: func() selfstat.Counts {
-		sent, queue := s.Stats(), q.Stats()
-		return selfstat.Counts{
-			Batches: sent.SentBatches, Metrics: sent.SentLines, Bytes: sent.SentBytes,
-			Failures: sent.Failures,
-			Skipped:  sent.SkippedLines,
-			Queue: selfstat.Queue{
-				Batches: queue.Batches, Metrics: queue.Metrics, Bytes: queue.Bytes,
-				OldestEpoch: queue.OldestEpoch,
-				Resent:      sent.ResentBatches,
-				Dropped:     queue.DroppedMetrics,
-				Corrupt:     queue.DamagedBatches,
-			},
+// countsOf says what a sink counts, in the words of self metrics.
+func countsOf(s statusSink, queued bool) selfstat.Sink {
+	return selfstat.Sink{Name: s.Name(), Queued: queued, Counts: func() selfstat.Counts {
+		status := s.Status()
+		counts := selfstat.Counts{
+			Batches: status.Batches, Metrics: status.Metrics, Bytes: status.Bytes,
+			Failures: status.Failures,
+			Skipped:  status.Skipped,
 		}
+		if q := status.Queue; q != nil {
+			counts.Queue = selfstat.Queue{
+				Batches: q.Batches, Metrics: q.Metrics, Bytes: q.Bytes,
+				OldestEpoch: q.OldestEpoch,
+				Resent:      status.Resent,
+				Dropped:     q.DroppedMetrics,
+				Corrupt:     q.DamagedBatches,
+			}
+		}
+		return counts
 	}}
 }
 
-// localStoreCounts says what the sink counts.
-func localStoreCounts(s *localstore.Sink) selfstat.Sink {
-	return selfstat.Sink{Name: s.Name(), Counts: func() selfstat.Counts {
-		stored := s.Stats()
-		return selfstat.Counts{
-			Batches: stored.Batches, Metrics: stored.Metrics, Bytes: stored.Bytes,
-			Failures: stored.Failures,
-			Skipped:  stored.SkippedMetrics,
-		}
-	}}
+// statusSink is a sink that tells of itself.
+type statusSink interface {
+	sink.Sink
+	Status() sink.Status
 }

@@ -114,10 +114,10 @@ func openSinks(c *config.Config, hostname string, log *slog.Logger) (sinks []ope
 	}
 	options.Queue = queue
 	carbon := graphite.New(options)
-	sinks = append(sinks, openSink{carbon, graphiteCounts(carbon, queue), carbon.Health})
+	sinks = append(sinks, openSink{carbon, countsOf(carbon, true)})
 	if c.LocalStore.Enabled {
 		store := localstore.New(c.LocalStore.Dir, options.Paths)
-		sinks = append(sinks, openSink{store, localStoreCounts(store), store.Health})
+		sinks = append(sinks, openSink{store, countsOf(store, false)})
 	}
 	return sinks, func() { carbon.Close(); queue.Close() }, nil
 }

@@ -6,7 +6,6 @@ import (
 
 	"haproxystats/internal/process"
 	"haproxystats/internal/selfstat"
-	"haproxystats/internal/sink"
 	"haproxystats/internal/status"
 )
 
@@ -20,9 +19,8 @@ func processStatus(s process.Stats, waiting int) string {
 
 // openSink is a sink that is open, and what it tells of itself.
 type openSink struct {
-	sink.Sink
+	statusSink
 	counts selfstat.Sink
-	health func() sink.Health
 }
 
 // tellProcess fills in haproxystats-process's part of the document.
@@ -42,7 +40,7 @@ func tellProcess(d *status.Document, p *process.Processor, sources selfstat.Sour
 }
 
 func (s openSink) status(now time.Time) status.Sink {
-	counts, health := s.counts.Counts(), s.health()
+	counts, health := s.counts.Counts(), s.Status().Health
 	told := status.Sink{
 		Name: s.Name(), Reachable: health.Down.IsZero(),
 		Down: status.At(health.Down), Confirmed: status.At(health.Confirmed),

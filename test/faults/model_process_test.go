@@ -16,6 +16,7 @@ import (
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/sink/localstore"
+	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
 )
@@ -65,7 +66,7 @@ func (m *model) runProcess(duration time.Duration, crash int, peers, stores []st
 	remote := graphite.New(graphite.Options{
 		Servers: []graphite.Server{{Host: "graphite", Port: 1}}, Paths: paths,
 		ConnectTimeout: time.Second, WriteTimeout: time.Second,
-		Retries: 1, Interval: 100 * time.Millisecond, Backoff: 1, Delay: 200 * time.Millisecond,
+		Pace:  outbox.Pace{Retries: 1, Interval: 100 * time.Millisecond, Backoff: 1, Delay: 200 * time.Millisecond},
 		Queue: queue, Log: quiet, Dial: network.dial,
 	})
 	defer remote.Close()

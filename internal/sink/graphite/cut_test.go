@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"haproxystats/internal/metric"
+	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/sink/sinktest"
 )
 
@@ -76,7 +77,7 @@ func everyCutPoint(t *testing.T, how string, encrypted bool) {
 			t.Errorf("%s after %d bytes: %d lines that nobody sent, the first %q", how, after, len(lines), lines[0])
 		}
 	}
-	if stats := s.Stats(); stats.Failures < int64(points)/2 || stats.ResentBatches < int64(points)/2 {
+	if stats := s.Status(); stats.Failures < int64(points)/2 || stats.Resent < int64(points)/2 {
 		t.Errorf("stats %+v of %d cuts", stats, points)
 	}
 	t.Logf("%d cut points", points)
@@ -139,8 +140,8 @@ func cutsOfALargeBatch(t *testing.T, confirm Confirm, encrypted bool) {
 			}
 		}
 	}
-	if stats := s.Stats(); stats.ResentBatches != int64(points) {
-		t.Errorf("%d of %d cut batches were sent again", stats.ResentBatches, points)
+	if stats := s.Status(); stats.Resent != int64(points) {
+		t.Errorf("%d of %d cut batches were sent again", stats.Resent, points)
 	}
 	t.Logf("%d cut points", points)
 }
@@ -158,7 +159,7 @@ func longLines(n int) *metric.Batch {
 
 // watchedQueue tells of each batch that has been sent from it.
 type watchedQueue struct {
-	Queue
+	outbox.Queue
 	sent chan struct{}
 }
 

@@ -64,7 +64,7 @@ func deliver(b *testing.B, confirm Confirm, encrypted bool) {
 				}
 			}
 			s.Close() // or the server reads on
-			if n := s.Stats().Failures; n > 0 {
+			if n := s.Status().Failures; n > 0 {
 				b.Errorf("%d failures", n)
 			}
 		})

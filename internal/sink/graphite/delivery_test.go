@@ -13,6 +13,7 @@ import (
 
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
+	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/sink/sinktest"
 )
 
@@ -32,7 +33,7 @@ func options(t testing.TB, address string) Options {
 	return Options{
 		Servers: []Server{{host, n}}, Paths: testPaths, Log: quiet,
 		ConnectTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
-		Retries: 3, Interval: time.Millisecond, Backoff: 1, Delay: time.Millisecond,
+		Pace: outbox.Pace{Retries: 3, Interval: time.Millisecond, Backoff: 1, Delay: time.Millisecond},
 	}
 }
 

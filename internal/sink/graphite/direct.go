@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"haproxystats/internal/metric"
+	"haproxystats/internal/sink/outbox"
 )
 
 // Direct delivers batches without a queue: whoever sends one waits until the
@@ -15,7 +16,7 @@ import (
 type Direct struct {
 	log       *slog.Logger
 	relays    *relays
-	pace      pace
+	pace      outbox.Pace
 	patience  time.Duration
 	formatter *Formatter
 }
@@ -23,8 +24,8 @@ type Direct struct {
 // NewDirect returns what sends as a [Sink] of these options does. Their queue
 // is not used. Patience is how long the server may be down.
 func NewDirect(o Options, patience time.Duration) *Direct {
-	log := o.Log.With("sink", "graphite")
-	return &Direct{log: log, relays: newRelays(o, log), pace: newPace(o), patience: patience, formatter: NewFormatter(o.Paths)}
+	log := o.logger()
+	return &Direct{log: log, relays: newRelays(o, log), pace: o.Pace, patience: patience, formatter: NewFormatter(o.Paths)}
 }
 
 // Close closes the connections that are kept.
@@ -44,7 +45,7 @@ func (d *Direct) Send(ctx context.Context, b *metric.Batch) (lines int, bytes in
 	var down time.Time // since when
 	for failures := 0; ; {
 		d.formatter.skipped = skipped
-		server, err := d.relays.send(ctx, timeFor(bytes), func(w io.Writer) error {
+		server, err := d.relays.send(ctx, outbox.Limit(bytes), func(w io.Writer) error {
 			_, err := d.formatter.Write(w, b)
 			return err
 		})
@@ -65,15 +66,10 @@ func (d *Direct) Send(ctx context.Context, b *metric.Batch) (lines int, bytes in
 		if left <= 0 {
 			return 0, 0, fmt.Errorf("graphite has been down for %v: %w", d.patience, err)
 		}
-		if err := sleep(ctx, min(d.pace.wait(failures), left)); err != nil {
+		if err := sleep(ctx, min(d.pace.Wait(failures), left)); err != nil {
 			return 0, 0, err
 		}
 	}
-}
-
-// timeFor is how long the delivery of a batch that has waited may take.
-func timeFor(bytes int64) time.Duration {
-	return liveLimit + time.Duration(float64(bytes)/slowest*float64(time.Second))
 }
 
 // Measure returns how many lines and bytes the batch has.

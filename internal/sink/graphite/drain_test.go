@@ -109,7 +109,7 @@ func TestKeptConnectionThatEnded(t *testing.T) {
 				}
 				l.Close()
 				s.Close()
-				if stats := s.Stats(); stats.SentBatches != 5 || stats.Failures != 0 {
+				if stats := s.Status(); stats.Batches != 5 || stats.Failures != 0 {
 					t.Errorf("stats %+v", stats)
 				}
 			})
@@ -159,7 +159,7 @@ func TestDrainOfASlowPeer(t *testing.T) {
 	if err := <-delivered; err != nil || string(got) != want {
 		t.Errorf("%v, or the content differs", err)
 	}
-	if stats := s.Stats(); stats.SentBatches != 1 || stats.Failures != 0 {
+	if stats := s.Status(); stats.Batches != 1 || stats.Failures != 0 {
 		t.Errorf("stats %+v", stats)
 	}
 }
@@ -254,8 +254,8 @@ func TestNothingIsKeptAfterClose(t *testing.T) {
 	if err := s.Deliver(t.Context(), sinktest.Batch(1000)); err != nil {
 		t.Fatal(err)
 	}
-	if s.Stats().SentBatches != 1 || s.relays.peers[0].take() != nil {
-		t.Errorf("the connection is kept, or there was none: %+v", s.Stats())
+	if s.Status().Batches != 1 || s.relays.peers[0].take() != nil {
+		t.Errorf("the connection is kept, or there was none: %+v", s.Status())
 	}
 }
 

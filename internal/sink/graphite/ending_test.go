@@ -10,6 +10,9 @@ import (
 	"haproxystats/internal/sink/sinktest"
 )
 
+// lastWord is how long Run goes on with what it is sending when it is to end.
+const lastWord = 2 * time.Second
+
 // TestRunFinishesWhatItSends ends Run while the peer has all of a queued batch
 // and has not confirmed it yet.
 func TestRunFinishesWhatItSends(t *testing.T) {

@@ -30,7 +30,7 @@ func TestHealth(t *testing.T) {
 		}
 		o, _ := inMemory(t, p)
 		s := New(o)
-		if got := s.Health(); got != (sink.Health{}) {
+		if got := s.Status().Health; got != (sink.Health{}) {
 			t.Errorf("at first %+v", got)
 		}
 		deliver := func(epoch int64) {
@@ -43,32 +43,27 @@ func TestHealth(t *testing.T) {
 		up()
 		deliver(1000)
 		confirmed := time.Now()
-		if got := s.Health(); got != (sink.Health{Confirmed: confirmed}) {
+		if got := s.Status().Health; got != (sink.Health{Confirmed: confirmed}) {
 			t.Errorf("while it is up %+v", got)
 		}
 		deliver(1001)
 		down := time.Now()
 		for range 2 {
-			got := s.Health()
+			got := s.Status().Health
 			if !got.Confirmed.Equal(confirmed) || !got.Down.Equal(down) || !errors.Is(got.Cause, syscall.ECONNREFUSED) {
 				t.Errorf("while it is down %+v", got)
 			}
 			deliver(1002)
 		}
-		up()
-		if err := o.Queue.First(func(metrics, size int64, content io.WriterTo) error {
-			server, err := s.relays.send(t.Context(), time.Minute, func(w io.Writer) error {
-				_, err := content.WriteTo(w)
-				return err
-			})
-			s.sent(server, metrics, size, true)
-			return err
-		}); err != nil {
-			t.Fatal(err)
+		for range 3 { // as many as wait
+			up()
 		}
-		if got := s.Health(); got != (sink.Health{Confirmed: time.Now()}) {
+		stop := start(t, s)
+		synctest.Wait()
+		if got := s.Status().Health; got != (sink.Health{Confirmed: time.Now()}) {
 			t.Errorf("up again %+v", got)
 		}
+		stop()
 		p.wg.Wait()
 	})
 }
@@ -93,11 +88,16 @@ func TestFailuresAtOnce(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := s.Stats().Failures; n != 3 {
+		if n := s.Status().Failures; n != 3 {
 			t.Errorf("%d tries", n)
 		}
-		if wait := time.Until(s.state.next); wait != o.Interval {
-			t.Errorf("the next try is in %v, want %v", wait, o.Interval)
+		// The next try is one interval away.
+		begun := time.Now()
+		defer start(t, s)()
+		time.Sleep(o.Interval + time.Second)
+		synctest.Wait()
+		if tries := p.since(begun); len(tries) != 4 || tries[3] != o.Interval+time.Millisecond {
+			t.Errorf("tries at %v, want the fourth after %v", tries, o.Interval)
 		}
 	})
 }
@@ -117,7 +117,7 @@ func TestLeftOutIsCountedOnce(t *testing.T) {
 				if err := s.Deliver(t.Context(), b); err != nil {
 					t.Error(err)
 				}
-				if n := s.Stats().SkippedLines; n != 1 {
+				if n := s.Status().Skipped; n != 1 {
 					t.Errorf("%d are counted", n)
 				}
 				f.wg.Wait()

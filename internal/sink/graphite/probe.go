@@ -25,7 +25,7 @@ type Probe struct {
 // acknowledged, so that it only shows that the connection stands.
 func ProbeServer(ctx context.Context, o Options, server Server) Probe {
 	o.Servers = []Server{server}
-	return newRelays(o, o.Log).peers[0].probe(ctx)
+	return newRelays(o, o.logger()).peers[0].probe(ctx)
 }
 
 func (p *peer) probe(ctx context.Context) (found Probe) {

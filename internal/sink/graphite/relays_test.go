@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/sink/sinktest"
 )
 
@@ -63,11 +64,14 @@ func (f *fleet) took() string {
 	return tried
 }
 
-func newFleet(t *testing.T) (*fleet, *Sink, *journal) {
+func newFleet(t *testing.T, change ...func(*Options)) (*fleet, *Sink, *journal) {
 	f := &fleet{state: map[string]string{"a": "up", "b": "up", "c": "up"}}
 	o, _ := inMemory(t, &peers{})
 	log := new(journal)
 	o.Log, o.Dial, o.Servers = log.logger(), f.dial, []Server{{"a", 1}, {"b", 2}, {"c", 3}}
+	for _, c := range change {
+		c(&o)
+	}
 	return f, New(o), log
 }
 
@@ -81,7 +85,7 @@ func TestFailOver(t *testing.T) {
 			wait   time.Duration
 			want   string        // hosts that the next batch tries
 			took   time.Duration // of the delivery
-			waits  int           // batches in the queue afterwards
+			waits  int64         // batches in the queue afterwards
 		}{
 			{"", 0, "a", 0, 0},
 			{"a down", 0, "a b", 0, 0},
@@ -108,7 +112,7 @@ func TestFailOver(t *testing.T) {
 			if got, took := f.took(), time.Since(begun); got != c.want || took != c.took {
 				t.Errorf("batch %d went to %q and took %v, want %q and %v", i, got, took, c.want, c.took)
 			}
-			if n, _ := s.queue.Len(); n != c.waits {
+			if n := s.Status().Queue.Batches; n != c.waits {
 				t.Errorf("batch %d: %d batches wait, want %d", i, n, c.waits)
 			}
 		}
@@ -130,7 +134,7 @@ func TestFailOver(t *testing.T) {
 				t.Errorf("the log does not say %q: %s", why, last)
 			}
 		}
-		if stats := s.Stats(); stats.SentBatches != 11 || stats.Failures != 9 {
+		if stats := s.Status(); stats.Batches != 11 || stats.Failures != 9 {
 			t.Errorf("stats %+v", stats)
 		}
 		f.wg.Wait()
@@ -162,7 +166,7 @@ func TestFaultOfTheContent(t *testing.T) {
 		f, s, log := newFleet(t)
 		broken := errors.New("broken")
 		_, err := s.relays.send(t.Context(), time.Second, func(io.Writer) error { return broken })
-		if !errors.Is(err, broken) || f.took() != "a" || s.Stats().Failures != 0 || log.String() != "" {
+		if !errors.Is(err, broken) || f.took() != "a" || s.Status().Failures != 0 || log.String() != "" {
 			t.Errorf("%v, log %s", err, log)
 		}
 		f.wg.Wait()
@@ -170,7 +174,7 @@ func TestFaultOfTheContent(t *testing.T) {
 }
 
 // unreadable is a queue whose batch can't be read.
-type unreadable struct{ Queue }
+type unreadable struct{ outbox.Queue }
 
 func (q unreadable) First(send func(int64, int64, io.WriterTo) error) error {
 	return q.Queue.First(func(metrics, size int64, _ io.WriterTo) error { return send(metrics, size, q) })
@@ -181,9 +185,12 @@ func (unreadable) WriteTo(io.Writer) (int64, error) { return 0, syscall.EMFILE }
 // TestFaultOfTheQueue is not said to be the server's.
 func TestFaultOfTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f, s, log := newFleet(t)
-		s.queue = unreadable{s.queue}
-		if err := s.queue.Append(1, func(w io.Writer) (int, error) { return 1, nil }); err != nil {
+		var queue outbox.Queue
+		f, s, log := newFleet(t, func(o *Options) {
+			queue = o.Queue
+			o.Queue = unreadable{o.Queue}
+		})
+		if err := queue.Append(1, func(w io.Writer) (int, error) { return 1, nil }); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

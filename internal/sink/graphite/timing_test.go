@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"haproxystats/internal/sink"
+	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/sink/sinktest"
 )
 
@@ -85,7 +87,7 @@ func inMemory(t *testing.T, p *peers) (Options, *bytes.Buffer) {
 		Servers: []Server{{"graphite.example.com", 2003}}, Paths: testPaths,
 		Log:            slog.New(slog.NewTextHandler(&log, nil)),
 		ConnectTimeout: time.Second, WriteTimeout: time.Second,
-		Retries: 3, Interval: 2 * time.Second, Backoff: 2, Delay: 10 * time.Second,
+		Pace:  outbox.Pace{Retries: 3, Interval: 2 * time.Second, Backoff: 2, Delay: 10 * time.Second},
 		Queue: openQueue(t, t.TempDir(), 0), Dial: p.dial,
 	}, &log
 }
@@ -106,7 +108,7 @@ func TestDeliverIsBounded(t *testing.T) {
 					return
 				}
 			}
-		}, liveLimit, "the peer reads too slowly: not done within 10s"},
+		}, outbox.LiveLimit, "the peer reads too slowly: not done within 10s"},
 		{"reads all and holds on", func(d *duplex) {
 			io.Copy(io.Discard, d)
 			blockUntilClosed(d)
@@ -227,8 +229,10 @@ func TestPaceOfTries(t *testing.T) {
 			t.Errorf("log %s", log)
 		}
 		bytes := int64(len(all) + received.Len())
-		if stats := s.Stats(); stats != (Stats{SentBatches: 4, SentLines: 4 * 34, SentBytes: bytes, ResentBatches: 3, Failures: 8}) {
-			t.Errorf("stats %+v", stats)
+		status := s.Status()
+		wantStatus := sink.Status{Batches: 4, Metrics: 4 * 34, Bytes: bytes, Resent: 3, Failures: 8, Health: status.Health, Queue: status.Queue}
+		if status != wantStatus {
+			t.Errorf("got status %+v, want %+v", status, wantStatus)
 		}
 		cancel()
 		if err := <-done; err != nil {
@@ -236,28 +240,6 @@ func TestPaceOfTries(t *testing.T) {
 		}
 		p.wg.Wait()
 	})
-}
-
-func TestPace(t *testing.T) {
-	s := time.Second
-	for _, c := range []struct {
-		name string
-		pace pace
-		want []time.Duration
-	}{
-		{"none", pace{0, 2 * s, 2, 10 * s}, []time.Duration{10 * s, 10 * s}},
-		{"three", pace{3, 2 * s, 2, 10 * s}, []time.Duration{2 * s, 4 * s, 8 * s, 10 * s, 2 * s}},
-		{"no backoff", pace{2, 2 * s, 1, 10 * s}, []time.Duration{2 * s, 2 * s, 10 * s, 2 * s}},
-		{"without end", pace{-1, 2 * s, 2, 10 * s}, []time.Duration{2 * s, 4 * s, 8 * s, 10 * s, 10 * s}},
-		{"no waits", pace{1, 0, 2, 0}, []time.Duration{minWait, minWait, minWait}},
-		{"huge", pace{100, time.Hour, 1e300, 1e6 * s}, []time.Duration{maxWait, maxWait, maxWait}},
-	} {
-		for i, want := range c.want {
-			if got := c.pace.wait(i + 1); got != want {
-				t.Errorf("%s: wait %d is %v, want %v", c.name, i+1, got, want)
-			}
-		}
-	}
 }
 
 // TestTerminationKeepsTheBatch: a delivery that SIGTERM interrupts ends at
@@ -342,6 +324,6 @@ func TestNoRoomInTheQueue(t *testing.T) {
 	})
 }
 
-type fullQueue struct{ Queue }
+type fullQueue struct{ outbox.Queue }
 
 func (fullQueue) Append(int64, func(io.Writer) (int, error)) error { return syscall.ENOSPC }

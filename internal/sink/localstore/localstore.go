@@ -37,8 +37,7 @@ type Sink struct {
 	formatter *graphite.Formatter
 
 	counting sync.Mutex
-	stats    Stats
-	health   sink.Health
+	status   sink.Status
 }
 
 // New returns a sink that writes below dir, which is made when it is needed.

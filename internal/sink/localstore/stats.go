@@ -6,26 +6,12 @@ import (
 	"haproxystats/internal/sink"
 )
 
-// Stats counts what a sink has done since it was opened.
-type Stats struct {
-	Batches, Metrics, Bytes int64 // that are in files, fsynced
-	Failures                int64 // batches that could not be written
-	SkippedMetrics          int64 // of the batches written: left out for their long path
-}
-
-// Stats returns the counts. It doesn't wait for a batch that is being written.
-func (s *Sink) Stats() Stats {
+// Status returns the counts since New, and whether batches can be written. It
+// doesn't wait for a batch that is being written.
+func (s *Sink) Status() sink.Status {
 	s.counting.Lock()
 	defer s.counting.Unlock()
-	return s.stats
-}
-
-// Health reports whether batches can be written. It doesn't wait for one that is
-// being written.
-func (s *Sink) Health() sink.Health {
-	s.counting.Lock()
-	defer s.counting.Unlock()
-	return s.health
+	return s.status
 }
 
 // written is what a batch has made.
@@ -39,16 +25,16 @@ func (s *Sink) count(w written, err error) {
 	s.counting.Lock()
 	defer s.counting.Unlock()
 	if err != nil {
-		s.stats.Failures++
-		if s.health.Down.IsZero() {
-			s.health.Down = time.Now()
+		s.status.Failures++
+		if s.status.Health.Down.IsZero() {
+			s.status.Health.Down = time.Now()
 		}
-		s.health.Cause = err
+		s.status.Health.Cause = err
 		return
 	}
-	s.health = sink.Health{Confirmed: time.Now()}
-	s.stats.Batches++
-	s.stats.Metrics += int64(w.metrics)
-	s.stats.Bytes += w.bytes
-	s.stats.SkippedMetrics += w.skipped
+	s.status.Health = sink.Health{Confirmed: time.Now()}
+	s.status.Batches++
+	s.status.Metrics += int64(w.metrics)
+	s.status.Bytes += w.bytes
+	s.status.Skipped += w.skipped
 }

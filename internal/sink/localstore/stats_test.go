@@ -19,10 +19,10 @@ import (
 func TestStats(t *testing.T) {
 	dir := t.TempDir()
 	s := New(dir, paths)
-	if got := s.Stats(); got != (Stats{}) {
+	if got := s.Status(); got != (sink.Status{}) {
 		t.Errorf("at first %+v", got)
 	}
-	var want Stats
+	var want sink.Status
 	for epoch := range int64(3) {
 		b := sinktest.Batch(7 + epoch)
 		if err := s.Deliver(t.Context(), b); err != nil {
@@ -46,7 +46,9 @@ func TestStats(t *testing.T) {
 	if err := s.Deliver(ended, sinktest.Batch(100)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if got := s.Stats(); got != want {
+	got := s.Status()
+	got.Health = sink.Health{} // TestHealth's
+	if got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
@@ -55,7 +57,7 @@ func TestHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		s := New(dir, paths)
-		if got := s.Health(); got != (sink.Health{}) {
+		if got := s.Status().Health; got != (sink.Health{}) {
 			t.Errorf("at first %+v", got)
 		}
 		if err := os.Symlink(t.TempDir(), filepath.Join(dir, "99")); err != nil {
@@ -69,7 +71,7 @@ func TestHealth(t *testing.T) {
 		down := time.Now()
 		for range 2 {
 			err := s.Deliver(t.Context(), sinktest.Batch(99))
-			if got := s.Health(); got.Confirmed != confirmed || got.Down != down || got.Cause == nil || !strings.Contains(err.Error(), got.Cause.Error()) {
+			if got := s.Status().Health; got.Confirmed != confirmed || got.Down != down || got.Cause == nil || !strings.Contains(err.Error(), got.Cause.Error()) {
 				t.Errorf("%v: %+v", err, got)
 			}
 			time.Sleep(time.Minute)
@@ -77,7 +79,7 @@ func TestHealth(t *testing.T) {
 		if err := s.Deliver(t.Context(), sinktest.Batch(2)); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.Health(); got != (sink.Health{Confirmed: time.Now()}) {
+		if got := s.Status().Health; got != (sink.Health{Confirmed: time.Now()}) {
 			t.Errorf("at the end %+v", got)
 		}
 	})
@@ -97,7 +99,7 @@ func TestStatsOfSkippedMetrics(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := s.Stats(); got.SkippedMetrics != 4 || got.Metrics != 4 {
+	if got := s.Status(); got.Skipped != 4 || got.Metrics != 4 {
 		t.Errorf("%+v, want 4 metrics skipped and 4 written", got)
 	}
 }

@@ -1,0 +1,277 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"haproxystats/internal/metric"
+	"haproxystats/internal/sink"
+)
+
+// lastWord is how long Run goes on with what it is sending when it is to end.
+const lastWord = 2 * time.Second
+
+// Options says what an outbox is made of.
+type Options struct {
+	// Name is the sink's.
+	Name string
+	// Transport sends to the destination.
+	Transport Transport
+	// NewEncoder returns an encoder that nobody else uses.
+	NewEncoder func() Encoder
+	// Pace shapes the tries while the destination is down.
+	Pace Pace
+	// Queue holds what waits.
+	Queue Queue
+	// Log gets what an operator has to know.
+	Log *slog.Logger
+}
+
+// Queue is a durable first-in first-out queue, safe for concurrent use:
+// [sink.Queue], or a stand-in for it.
+type Queue interface {
+	// Append stores the batch that encode writes, of which encode returns the
+	// number of metrics. When it returns nil the batch is on disk, fsynced.
+	Append(epoch int64, encode func(w io.Writer) (metrics int, err error)) error
+	// Wait returns nil once a batch waits, and ctx's error when it ends.
+	Wait(ctx context.Context) error
+	// First calls send for the oldest batch and takes it out when send returns
+	// nil. Otherwise the batch stays first, and First returns the error. Only
+	// Run calls it.
+	First(send func(metrics, size int64, content io.WriterTo) error) error
+	// Len returns how many batches wait, and the metrics in them.
+	Len() (batches int, metrics int64)
+	// Stats returns the counts.
+	Stats() sink.QueueStats
+}
+
+// Outbox delivers to one destination. It is a sink in the sense of
+// internal/sink.
+type Outbox struct {
+	opt Options
+	log *slog.Logger
+
+	mu       sync.Mutex
+	encoders []Encoder // idle ones
+	state    state
+	counts   sink.Status // but for health and queue
+}
+
+// state says how the destination does.
+type state struct {
+	confirmed time.Time // the last time
+	failures  int       // in a row since then; 0 while it is up
+	since     time.Time // of the first of them
+	cause     error     // of the last of them
+	next      time.Time // nothing is tried before
+}
+
+// New returns an outbox. Nothing is sent before Deliver or Run.
+func New(o Options) *Outbox {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Outbox{opt: o, log: o.Log.With("sink", o.Name)}
+}
+
+// Name returns the sink's name.
+func (o *Outbox) Name() string { return o.opt.Name }
+
+// Status returns the counts since New and how the destination does.
+func (o *Outbox) Status() sink.Status {
+	queue := o.opt.Queue.Stats()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.counts
+	s.Health = sink.Health{Confirmed: o.state.confirmed, Down: o.state.since, Cause: o.state.cause}
+	s.Queue = &queue
+	return s
+}
+
+// Deliver sends the batch, or puts it into the queue when the destination doesn't
+// confirm it, has failed lately, or earlier batches wait.
+func (o *Outbox) Deliver(ctx context.Context, b *metric.Batch) error {
+	e := o.encoder()
+	defer o.putBack(e)
+	if o.ready() && ctx.Err() == nil {
+		var metrics, skipped, bytes int64
+		peer, err := o.send(ctx, 0, func(w io.Writer) (err error) {
+			counted := &sentinel{to: w}
+			metrics, skipped, err = e.Encode(counted, b)
+			bytes = counted.n
+			return err
+		})
+		if err == nil {
+			o.skipped(skipped)
+			o.sent(peer, metrics, bytes, false)
+			return nil
+		}
+		if ctx.Err() == nil {
+			o.failed(err, false)
+		}
+	}
+	var skipped int64
+	err := o.opt.Queue.Append(b.Epoch, func(w io.Writer) (int, error) {
+		metrics, left, err := e.Encode(w, b)
+		skipped = left
+		return int(metrics), err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.opt.Name, err)
+	}
+	o.skipped(skipped)
+	return nil
+}
+
+// fault is an error of [Outbox.send], with whose it is.
+type fault struct {
+	err  error
+	ours bool // the bytes could not be had
+}
+
+func (f *fault) Error() string { return f.err.Error() }
+
+func (f *fault) Unwrap() error { return f.err }
+
+// send sends the bytes of a batch. An error is a [*fault].
+func (o *Outbox) send(ctx context.Context, size int64, write func(io.Writer) error) (peer string, err error) {
+	content := &source{write: write}
+	peer, err = o.opt.Transport.Send(ctx, size, content.writeTo)
+	if err != nil {
+		return peer, &fault{err, content.failed(err)}
+	}
+	return peer, nil
+}
+
+// ready reports whether a fresh batch may go to the destination at once.
+func (o *Outbox) ready() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	waiting, _ := o.opt.Queue.Len()
+	return waiting == 0 && !time.Now().Before(o.state.next)
+}
+
+// Run sends what waits in the queue, the oldest batch first, until ctx ends. What
+// is being sent then has lastWord to be confirmed: broken off, it would come
+// again.
+func (o *Outbox) Run(ctx context.Context) error {
+	if batches, metrics := o.opt.Queue.Len(); batches > 0 {
+		o.log.Info("queue holds metrics from before", "batches", batches, "metrics", metrics)
+	}
+	sending, breakOff := context.WithCancel(context.WithoutCancel(ctx))
+	var ending sync.WaitGroup
+	ending.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-sending.Done():
+			return
+		}
+		_ = sleep(sending, lastWord)
+		breakOff()
+	})
+	defer ending.Wait()
+	defer breakOff()
+	for o.opt.Queue.Wait(ctx) == nil && o.pause(ctx) == nil {
+		err := o.opt.Queue.First(func(metrics, size int64, content io.WriterTo) error {
+			peer, err := o.send(sending, size, func(w io.Writer) error {
+				_, err := content.WriteTo(w)
+				return err
+			})
+			if err == nil {
+				o.sent(peer, metrics, size, true)
+			}
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			o.failed(err, true)
+		}
+	}
+	return nil
+}
+
+// pause waits until the next try is due.
+func (o *Outbox) pause(ctx context.Context) error {
+	o.mu.Lock()
+	wait := time.Until(o.state.next)
+	o.mu.Unlock()
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	return sleep(ctx, wait)
+}
+
+// sent notes a confirmed batch, and that the destination is up.
+func (o *Outbox) sent(peer string, metrics, bytes int64, queued bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.counts.Batches++
+	o.counts.Metrics += metrics
+	o.counts.Bytes += bytes
+	if queued {
+		o.counts.Resent++
+	}
+	if o.state.failures > 0 {
+		batches, metrics := o.opt.Queue.Len()
+		o.log.Info("destination is up again", "server", peer, "down", time.Since(o.state.since).Round(time.Millisecond),
+			"batches_waited", batches, "metrics_waited", metrics)
+	}
+	o.state = state{confirmed: time.Now()}
+}
+
+// failed notes a try that failed. Only tries from the queue are told apart:
+// several workers that fail at once are one failure.
+func (o *Outbox) failed(err error, queued bool) {
+	var f *fault
+	theirs := errors.As(err, &f) && !f.ours
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := time.Now()
+	switch {
+	case o.state.failures > 0:
+		o.log.Debug("destination is still down", "error", err)
+	case theirs:
+		o.log.Warn("destination is down, its metrics wait in the queue", "error", err)
+	default:
+		o.log.Warn("metrics in the queue can't be sent, will try again", "error", err)
+	}
+	if o.state.failures == 0 {
+		o.state.since = now
+	}
+	if queued || o.state.failures == 0 {
+		o.state.failures++
+	}
+	o.counts.Failures++
+	o.state.cause = err
+	o.state.next = now.Add(o.opt.Pace.Wait(o.state.failures))
+}
+
+// encoder returns an idle encoder; there are as many as deliveries at once.
+func (o *Outbox) encoder() Encoder {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if n := len(o.encoders); n > 0 {
+		e := o.encoders[n-1]
+		o.encoders = o.encoders[:n-1]
+		return e
+	}
+	return o.opt.NewEncoder()
+}
+
+func (o *Outbox) putBack(e Encoder) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.encoders = append(o.encoders, e)
+}
+
+// skipped counts metrics that were left out, once for each batch however often it
+// is encoded.
+func (o *Outbox) skipped(n int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.counts.Skipped += n
+}
