@@ -81,8 +81,8 @@ type Pull struct {
 	// As in [DEFAULT], for haproxystats-pull alone.
 	LogFormat LogFormat
 	// A directory with the UNIX sockets of HAProxy. It is listed anew in every
-	// round; whatever in it is no socket is passed over. May be used together with
-	// `servers`.
+	// round. Files that are not sockets are passed over, and so are, with a
+	// warning, sockets of other programs. May be used together with `servers`.
 	SocketDir string
 	// Stats sockets, separated by commas: `tcp://host:port`, `tcp://[v6]:port` or
 	// `unix:///path/of/socket`.

@@ -7,34 +7,71 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // haproxysOwn matches what HAProxy calls a socket while it replaces it during a
 // reload: the new one before and the old one after it takes the configured name.
 var haproxysOwn = regexp.MustCompile(`\.[0-9]+\.(tmp|bak)$`)
 
-// sockets returns the sockets of this round, each once: those in SocketDir by
-// name, then the configured ones.
-func (p *Puller) sockets() ([]Socket, error) {
+// target is a socket to ask.
+type target struct {
+	Socket
+	listed bool     // in Servers, so that it is expected to be a stats socket
+	file   fileID   // of a UNIX socket that is there
+	same   []Socket // other names that lead to it
+}
+
+// fileID tells one file from another, whatever their names.
+type fileID struct{ dev, ino uint64 }
+
+// targets returns the sockets to ask, each once: those in SocketDir by name, then
+// the configured ones. Two paths of one UNIX socket are known by its inode. The
+// process behind a socket is not looked at: SO_PEERCRED names the process that
+// made the socket, which the workers of a master and the processes of `nbproc`
+// share.
+func (p *Puller) targets() ([]target, error) {
 	found, err := p.discover()
 	if err != nil {
 		return nil, err
 	}
-	known := make(map[Socket]bool)
-	var sockets []Socket
-	for _, s := range append(found, p.Servers...) {
+	var targets []target
+	byName, byFile := make(map[Socket]int), make(map[fileID]int)
+	for i, s := range append(found, p.Servers...) {
+		t := target{Socket: s, listed: i >= len(found), file: identify(s)}
 		key := s
 		if isUnix(s) {
 			key.Address = filepath.Clean(s.Address)
 		} else {
 			key.Address = strings.ToLower(s.Address)
 		}
-		if !known[key] {
-			known[key] = true
-			sockets = append(sockets, s)
+		n, known := byName[key]
+		if !known {
+			if n, known = byFile[t.file]; known {
+				targets[n].same = append(targets[n].same, s)
+			}
 		}
+		if known {
+			targets[n].listed = targets[n].listed || t.listed
+			continue
+		}
+		byName[key] = len(targets)
+		if t.file != (fileID{}) {
+			byFile[t.file] = len(targets)
+		}
+		targets = append(targets, t)
 	}
-	return sockets, nil
+	return targets, nil
+}
+
+// identify returns the file of a UNIX socket, links resolved, or none.
+func identify(s Socket) fileID {
+	var st syscall.Stat_t
+	if !isUnix(s) || syscall.Stat(s.Address, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFSOCK {
+		return fileID{}
+	}
+	return fileID{uint64(st.Dev), st.Ino}
 }
 
 // discover returns the UNIX sockets in SocketDir, and those that its symbolic
@@ -45,26 +82,26 @@ func (p *Puller) discover() ([]Socket, error) {
 		return nil, nil
 	}
 	entries, err := os.ReadDir(p.SocketDir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !isSocket(p.SocketDir) {
 		return nil, err
 	}
 	var sockets []Socket
 	for _, e := range entries {
 		path := filepath.Join(p.SocketDir, e.Name())
-		if why := p.passOver(path, e); why != "" {
-			p.Log.Debug("file in socket-dir passed over", "path", path, "reason", why)
+		if why := passOver(path, e); why != "" {
+			p.log().Debug("file in socket-dir passed over", "path", path, "reason", why)
 			continue
 		}
 		sockets = append(sockets, Socket{Network: "unix", Address: path})
 	}
-	if len(sockets) == 0 && len(p.Servers) > 0 {
-		p.Log.Error("socket-dir holds no socket", "path", p.SocketDir)
+	if len(sockets) == 0 && len(p.Servers) > 0 && p.notes.due("empty", time.Now(), again) {
+		p.log().Error("no socket in socket-dir, asking only servers", "error", p.noSocket(), "socket_dir", p.SocketDir)
 	}
 	return sockets, nil
 }
 
-// passOver says why the file is not asked, or nothing.
-func (p *Puller) passOver(path string, e fs.DirEntry) string {
+// passOver returns why the file is not asked, or nothing.
+func passOver(path string, e fs.DirEntry) string {
 	kind := e.Type()
 	switch {
 	case strings.HasPrefix(e.Name(), "."):
@@ -79,9 +116,51 @@ func (p *Puller) passOver(path string, e fs.DirEntry) string {
 		kind = fi.Mode().Type()
 	}
 	if kind != fs.ModeSocket {
-		return "no socket"
+		return "not a socket"
 	}
 	return ""
 }
 
 func isUnix(s Socket) bool { return strings.HasPrefix(s.Network, "unix") }
+
+func isSocket(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && fi.Mode().Type() == fs.ModeSocket
+}
+
+// Why there is no socket to ask, and what to do.
+var (
+	errUnset   = errors.New("neither socket-dir nor servers is set: set socket-dir in [pull] to the directory of HAProxy's stats sockets")
+	errNoDir   = errors.New("socket-dir does not exist: start HAProxy, or set socket-dir to the directory of its stats sockets")
+	errComment = errors.New("socket-dir has a comment behind it, which is part of the value: put the comment on a line of its own")
+	errIsOne   = errors.New("socket-dir is a socket: set it to the directory of the socket, or set servers = unix://PATH instead")
+	errHasNone = errors.New("socket-dir holds no socket: start HAProxy, with a `stats socket` line for a path in it")
+	errStrange = errors.New("socket-dir holds sockets, and none of them is a stats socket: set socket-dir to the directory of HAProxy's stats sockets")
+)
+
+// noSocketError is a round that has no socket to ask.
+type noSocketError struct{ cause error }
+
+// Error returns the cause, behind what it causes.
+func (e *noSocketError) Error() string { return "no socket found: " + e.cause.Error() }
+
+// Unwrap returns the cause.
+func (e *noSocketError) Unwrap() error { return e.cause }
+
+// noSocket returns why no socket was found.
+func (p *Puller) noSocket() error {
+	dir := p.SocketDir
+	_, err := os.Stat(dir)
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case dir == "":
+		return errUnset
+	case isSocket(dir):
+		return errIsOne
+	case missing && strings.ContainsAny(dir, "#;"):
+		return errComment
+	case missing:
+		return errNoDir
+	}
+	return errHasNone
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // The replies of a socket are in two files, named by the socket and a suffix.
@@ -14,14 +15,16 @@ const (
 
 // outcome is what became of one socket in a round.
 type outcome struct {
-	socket Socket
-	name   string // its files' without the suffix
-	size   int64  // of both replies
-	err    error
+	target   target
+	socket   Socket
+	name     string // its files' without the suffix
+	size     int64  // of both replies
+	err      error
+	stranger bool // it is not a stats socket
 }
 
-// fetchAll asks all sockets at once and logs those that have failed.
-func (p *Puller) fetchAll(ctx context.Context, stage Stage, sockets []Socket) []outcome {
+// fetchAll asks all targets at once.
+func (p *Puller) fetchAll(ctx context.Context, stage Stage, targets []target) []outcome {
 	fetching := ctx
 	if p.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -30,22 +33,42 @@ func (p *Puller) fetchAll(ctx context.Context, stage Stage, sockets []Socket) []
 	}
 	workers := p.Workers
 	if workers <= 0 {
-		workers = len(sockets)
+		workers = len(targets)
 	}
 	files := &files{stage: stage, ctx: fetching, workers: make(chan struct{}, workers)}
-	outcomes := make([]outcome, len(sockets))
+	outcomes := make([]outcome, len(targets))
 	var wg sync.WaitGroup
-	for i, name := range names(sockets) {
-		outcomes[i] = outcome{socket: sockets[i], name: name}
-		wg.Go(func() { outcomes[i].size, outcomes[i].err = p.fetch(fetching, files, sockets[i], name) })
+	for i, name := range names(socketsOf(targets)) {
+		outcomes[i] = outcome{target: targets[i], socket: targets[i].Socket, name: name}
+		wg.Go(func() { outcomes[i].size, outcomes[i].err = p.fetch(fetching, files, outcomes[i].socket, name) })
 	}
 	wg.Wait()
-	for _, o := range outcomes {
-		if o.err != nil && ctx.Err() == nil {
-			p.Log.Error("socket failed", "socket", o.socket.Address, "error", o.err)
+	return outcomes
+}
+
+func socketsOf(targets []target) []Socket {
+	sockets := make([]Socket, len(targets))
+	for i, t := range targets {
+		sockets[i] = t.Socket
+	}
+	return sockets
+}
+
+// judge marks strangers among the sockets that were asked, and logs what is new
+// about any of them.
+func (p *Puller) judge(outcomes []outcome, now time.Time) {
+	var own []outcome
+	for i := range outcomes {
+		o := &outcomes[i]
+		var news bool
+		if o.stranger, news = p.strangers.meet(o.target, o.err, now); news {
+			p.log().Warn("socket is not a stats socket, passing it over", "socket", o.socket.Address, "error", o.err)
+		}
+		if !o.stranger {
+			own = append(own, *o)
 		}
 	}
-	return outcomes
+	p.troubles.tell(p.log(), own, now)
 }
 
 // fetch stores the replies of one socket and returns their size.
@@ -64,13 +87,16 @@ func (p *Puller) fetch(ctx context.Context, files *files, s Socket, name string)
 	return info.size + stat.size, err
 }
 
-// failures returns the sockets that have failed.
-func failures(outcomes []outcome) []Failure {
-	var failed []Failure
+// failures returns the stats sockets that have failed, and how many there are in all.
+func failures(outcomes []outcome) (failed []Failure, sockets int) {
 	for _, o := range outcomes {
+		if o.stranger {
+			continue
+		}
+		sockets++
 		if o.err != nil {
 			failed = append(failed, Failure{o.socket, o.err})
 		}
 	}
-	return failed
+	return failed, sockets
 }

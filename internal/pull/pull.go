@@ -17,7 +17,9 @@ type Socket struct {
 type Fetcher interface {
 	// Fetch writes the two raw replies while they arrive. It returns nil only
 	// when both are complete, and soon after ctx ends; its errors name the
-	// socket. Many calls are made at once.
+	// socket. An error whose method NotStats reports true tells that the socket
+	// is not a stats socket, one whose method Silent does that the socket has
+	// closed the connection without a byte. Many calls are made at once.
 	Fetch(ctx context.Context, network, address string, info, stat io.Writer) error
 }
 
@@ -90,10 +92,21 @@ type Puller struct {
 	AliveInterval time.Duration
 	// Observer is told of every round. It may be nil.
 	Observer Observer
-	// Log is told of every round.
+	// Log is told of every round. Nil means no log.
 	Log *slog.Logger
 	// Now is the clock that names snapshots. Nil means [time.Now].
 	Now func() time.Time
+
+	strangers strangers
+	troubles  troubles
+	notes     notes
+}
+
+func (p *Puller) log() *slog.Logger {
+	if p.Log != nil {
+		return p.Log
+	}
+	return slog.New(slog.DiscardHandler)
 }
 
 // Run makes a round at once and then every Interval until ctx ends, and returns

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -158,8 +159,14 @@ func TestNoErrorEndsRun(t *testing.T) {
 		{"every name exists", func(_ *Puller, m *memory) { m.stageErr = exists }, []string{"round skipped", "no snapshot can be made", "file already exists"}},
 		{"no hand-over", func(_ *Puller, m *memory) { m.commitErr = cause }, []string{"round dropped", "can't be handed over", "input/output error"}},
 		{"the name exists by now", func(_ *Puller, m *memory) { m.commitErr = exists }, []string{"round dropped", "can't be handed over", "file already exists"}},
-		{"no sockets", func(p *Puller, _ *memory) { p.Servers = nil }, []string{"round skipped", "no socket found"}},
-		{"no socket-dir", func(p *Puller, _ *memory) { p.Servers, p.SocketDir = nil, "/nonexistent" }, []string{"round skipped", "no socket found", "socket-dir=/nonexistent"}},
+		{"no sockets", func(p *Puller, _ *memory) { p.Servers = nil }, []string{"round skipped: no socket found", errUnset.Error()}},
+		{"no socket-dir", func(p *Puller, _ *memory) { p.Servers, p.SocketDir = nil, "/nonexistent" }, []string{"round skipped: no socket found", errNoDir.Error(), "socket_dir=/nonexistent"}},
+		{"a comment behind socket-dir", func(p *Puller, _ *memory) { p.Servers, p.SocketDir = nil, "/nonexistent # of HAProxy" }, []string{"round skipped: no socket found", errComment.Error()}},
+		{"socket-dir holds none", func(p *Puller, _ *memory) { p.Servers, p.SocketDir = nil, t.TempDir() }, []string{"round skipped: no socket found", "socket-dir holds no socket: start HAProxy"}},
+		{"socket-dir is a socket", func(p *Puller, _ *memory) {
+			p.Servers, p.SocketDir = nil, filepath.Join(t.TempDir(), "s")
+			listen(t, p.SocketDir)
+		}, []string{"round skipped: no socket found", errIsOne.Error()}},
 		{"socket-dir is a file", func(p *Puller, _ *memory) { p.SocketDir = "/dev/null" }, []string{"round skipped", "socket-dir can't be read", "/dev/null: not a directory"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -40,7 +40,7 @@ func TestObserver(t *testing.T) {
 		{"not handed over", func(_ *Puller, m *memory) { m.commitErr = fs.ErrPermission }, Dropped, fs.ErrPermission, 3, 0},
 		{"not counted", func(_ *Puller, m *memory) { m.waitingErr = fs.ErrPermission }, Skipped, fs.ErrPermission, 0, 0},
 		{"full", func(p *Puller, _ *memory) { p.QueueSize = 5 }, Skipped, errFull, 0, 0},
-		{"no socket", func(p *Puller, _ *memory) { p.Servers = nil }, Skipped, errNoSocket, 0, 0},
+		{"no socket", func(p *Puller, _ *memory) { p.Servers = nil }, Skipped, errUnset, 0, 0},
 		{"not listed", func(p *Puller, _ *memory) { p.SocketDir = "result.go" }, Skipped, errUnlisted, 0, 0},
 		{"not staged", func(_ *Puller, m *memory) { m.stageErr = fs.ErrPermission }, Skipped, fs.ErrPermission, 0, 0},
 	} {

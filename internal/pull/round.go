@@ -10,7 +10,6 @@ import (
 
 var (
 	errFull      = errors.New("the queue is full; is haproxystats-process running?")
-	errNoSocket  = errors.New("no socket found; is HAProxy running?")
 	errSocket    = errors.New("sockets have failed")
 	errUncounted = errors.New("the queue can't be counted")
 	errUnlisted  = errors.New("socket-dir can't be read")
@@ -21,64 +20,103 @@ var (
 // round makes one snapshot, or logs why there is none.
 func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, used *epochs) {
 	start := time.Now()
+	defer p.notes.next()
 	p.begun()
 	waiting, err := p.Spool.Waiting()
 	if err != nil {
 		p.ended(ctx, skipped(errUncounted, err, waiting))
-		p.Log.Error("round skipped: the queue can't be counted", "error", err)
+		p.log().Error("round skipped: the queue can't be counted", "error", err)
 		return
 	}
 	if p.QueueSize > 0 && waiting >= p.QueueSize {
 		p.ended(ctx, skipped(errFull, nil, waiting))
-		p.Log.Warn("round skipped: the queue is full; is haproxystats-process running?",
-			"waiting", waiting, "queue-size", p.QueueSize)
+		p.log().Warn("round skipped: the queue is full; is haproxystats-process running?",
+			"waiting", waiting, "queue_size", p.QueueSize)
 		return
 	}
-	sockets, err := p.sockets()
+	targets, err := p.sockets(start)
+	if none, ok := errors.AsType[*noSocketError](err); ok {
+		p.withoutSocket(ctx, none, waiting)
+		return
+	}
 	if err != nil {
 		p.ended(ctx, skipped(errUnlisted, err, waiting))
-		p.Log.Error("round skipped: socket-dir can't be read", "error", err)
-		return
-	}
-	if len(sockets) == 0 {
-		p.ended(ctx, skipped(errNoSocket, nil, waiting))
-		p.Log.Error("round skipped: no socket found; is HAProxy running?", "socket-dir", p.SocketDir)
+		p.log().Error("round skipped: socket-dir can't be read", "error", err)
 		return
 	}
 	stage, epoch, err := p.stage(epoch, used)
 	if err != nil {
 		p.ended(ctx, skipped(errUnmade, err, waiting))
-		p.Log.Error("round skipped: no snapshot can be made", "error", err)
+		p.log().Error("round skipped: no snapshot can be made", "error", err)
 		return
 	}
 
-	outcomes := p.fetchAll(ctx, stage, sockets)
-	result := Result{
-		Outcome: Dropped, Cause: errSocket, Waiting: waiting, Sockets: len(sockets),
-		Round: Round{Failed: failures(outcomes), Duration: time.Since(start), Skew: skew},
+	outcomes := p.fetchAll(ctx, stage, targets)
+	took := time.Since(start)
+	if ctx.Err() == nil {
+		p.judge(outcomes, start)
 	}
-	if p.keeps(ctx, len(result.Failed), len(sockets)) {
+	failed, sockets := failures(outcomes)
+	result := Result{
+		Outcome: Dropped, Cause: errSocket, Waiting: waiting, Sockets: sockets,
+		Round: Round{Failed: failed, Duration: took, Skew: skew},
+	}
+	switch {
+	case sockets == 0:
+		p.withoutSocket(ctx, &noSocketError{errStrange}, waiting)
+	case p.keeps(ctx, len(failed), sockets):
 		if err = handOver(stage, outcomes, result.Round); err == nil {
 			used.add(epoch)
 			result.Outcome, result.Cause, result.Epoch = Stored, nil, epoch
-			if len(result.Failed) > 0 {
+			if len(failed) > 0 {
 				result.Outcome = Partial
 			}
 			p.ended(ctx, result)
-			p.tell(epoch, outcomes, result.Round, time.Since(start))
+			p.tell(outcomes, result, time.Since(start))
 			return
 		}
 		result.Cause = fmt.Errorf("%w: %w", errUnhanded, err)
 		p.ended(ctx, result)
-		p.Log.Error("round dropped: the snapshot can't be handed over", "epoch", epoch, "error", err)
-	} else if ctx.Err() == nil {
+		p.log().Error("round dropped: the snapshot can't be handed over", "snapshot", epoch, "error", err)
+	case ctx.Err() == nil:
 		p.ended(ctx, result)
-		p.Log.Error("round dropped: sockets have failed",
-			"epoch", epoch, "sockets", len(sockets), "failed", len(result.Failed), "duration", result.Duration)
+		p.log().Error("round dropped: sockets have failed",
+			"snapshot", epoch, "sockets", sockets, "failed", len(failed), "duration", took)
 	}
 	if err := stage.Discard(); err != nil {
-		p.Log.Error("dropped snapshot can't be removed", "epoch", epoch, "error", err)
+		p.log().Error("dropped snapshot can't be removed", "snapshot", epoch, "error", err)
 	}
+}
+
+// sockets returns what this round asks, and logs sockets that are there twice. The
+// error is a [*noSocketError] if there is nothing to ask.
+func (p *Puller) sockets(now time.Time) ([]target, error) {
+	found, err := p.targets()
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range found {
+		for _, s := range t.same {
+			if p.notes.due("same "+s.Address, now, 0) {
+				p.log().Warn("two names lead to one stats socket, asking it once", "socket", s.Address, "same_as", t.Address,
+					"hint", "remove one of the two, or list the stats sockets in servers and unset socket-dir")
+			}
+		}
+	}
+	targets := p.strangers.without(found, now)
+	switch {
+	case len(found) == 0:
+		return nil, &noSocketError{p.noSocket()}
+	case len(targets) == 0:
+		return nil, &noSocketError{errStrange}
+	}
+	return targets, nil
+}
+
+// withoutSocket tells that there is nothing to ask.
+func (p *Puller) withoutSocket(ctx context.Context, none *noSocketError, waiting int) {
+	p.ended(ctx, skipped(none, nil, waiting))
+	p.log().Error("round skipped: no socket found", "error", none.cause, "socket_dir", p.SocketDir)
 }
 
 func skipped(why, err error, waiting int) Result {
@@ -111,7 +149,7 @@ func handOver(stage Stage, outcomes []outcome, r Round) error {
 }
 
 // tell logs a snapshot that was handed over.
-func (p *Puller) tell(epoch int64, outcomes []outcome, r Round, took time.Duration) {
+func (p *Puller) tell(outcomes []outcome, r Result, took time.Duration) {
 	var size int64
 	for _, o := range outcomes {
 		if o.err == nil {
@@ -119,11 +157,11 @@ func (p *Puller) tell(epoch int64, outcomes []outcome, r Round, took time.Durati
 		}
 	}
 	if len(r.Failed) > 0 {
-		p.Log.Warn("snapshot stored without the sockets that have failed", "epoch", epoch,
-			"sockets", len(outcomes), "failed", len(r.Failed), "bytes", size, "duration", took)
+		p.log().Warn("snapshot stored without the sockets that have failed", "snapshot", r.Epoch,
+			"sockets", r.Sockets, "failed", len(r.Failed), "bytes", size, "duration", took)
 		return
 	}
-	p.Log.Info("snapshot stored", "epoch", epoch, "sockets", len(outcomes), "bytes", size, "duration", took)
+	p.log().Info("snapshot stored", "snapshot", r.Epoch, "sockets", r.Sockets, "bytes", size, "duration", took)
 }
 
 // stage begins a snapshot at the first second from epoch on, up to the next

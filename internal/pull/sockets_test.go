@@ -56,10 +56,11 @@ func TestDiscover(t *testing.T) {
 		},
 		Log: log.logger(),
 	}
-	sockets, err := p.sockets()
+	found, err := p.sockets(time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
+	sockets := socketsOf(found)
 	want := []Socket{
 		{"unix", dir + "/a"},
 		{"unix", dir + "/a.12x.tmp"},
@@ -81,11 +82,11 @@ func TestSocketDirWithoutSockets(t *testing.T) {
 	for _, dir := range []string{t.TempDir(), "/nonexistent"} {
 		var log logged
 		p := &Puller{SocketDir: dir, Servers: threeServers, Log: log.logger()}
-		sockets, err := p.sockets()
-		if err != nil || !slices.Equal(sockets, threeServers) {
-			t.Errorf("%v, %v", sockets, err)
+		found, err := p.sockets(time.Now())
+		if sockets := socketsOf(found); err != nil || !slices.Equal(sockets, threeServers) {
+			t.Errorf("got %v, %v, want %v", found, err, threeServers)
 		}
-		if log.count("level=ERROR", "socket-dir holds no socket", "path="+dir) != 1 {
+		if log.count("level=ERROR", "no socket in socket-dir, asking only servers", "socket_dir="+dir) != 1 {
 			t.Errorf("log:\n%s", log.String())
 		}
 	}

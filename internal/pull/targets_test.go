@@ -4,7 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
-	"slices"
+	"reflect"
 	"testing"
 )
 
@@ -25,10 +25,10 @@ func TestTargetsAreThoseOfARound(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Target{
-		{Socket{"unix", filepath.Join(dir, "a.sock")}, "a.sock"},
-		{Socket{"tcp", "LB-01:5555"}, "lb-01:5555"},
+		{Socket{"unix", filepath.Join(dir, "a.sock")}, "a.sock", nil},
+		{Socket{"tcp", "LB-01:5555"}, "lb-01:5555", nil},
 	}
-	if !slices.Equal(got, want) {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // stored matches what pull says once a snapshot is handed over for good: its
 // files, their directory, and the queue are fsynced.
-var stored = regexp.MustCompile(`msg="snapshot stored" .*\bepoch=([0-9]+)`)
+var stored = regexp.MustCompile(`msg="snapshot stored" .*\bsnapshot=([0-9]+)`)
 
 // said returns the times of the snapshots that pull says it has stored.
 func said(s *harness.Site, pull *harness.Program) (epochs []int64) {
