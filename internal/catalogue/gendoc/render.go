@@ -8,6 +8,7 @@ import (
 	"text/template"
 
 	"haproxystats/internal/catalogue"
+	"haproxystats/internal/man"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/selfstat"
 )
@@ -40,7 +41,7 @@ func render() ([]byte, error) {
 		"Self":      self(),
 		"Sinks":     sinks(),
 	})
-	return out.Bytes(), err
+	return []byte(man.Wrap(out.String())), err
 }
 
 // table lists the metrics of one scope, a line each.

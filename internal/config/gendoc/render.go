@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"haproxystats/internal/config"
+	"haproxystats/internal/man"
 )
 
 //go:embed intro.md
@@ -41,7 +42,7 @@ func render(dir string) ([]byte, error) {
 			fmt.Fprintf(&page, "\n### %s\n\n%s\n\n%s", o.Name, facts(o), text)
 		}
 	}
-	return page.Bytes(), nil
+	return []byte(man.Wrap(page.String())), nil
 }
 
 // structOf returns the name of the type that holds a section.
