@@ -15,8 +15,6 @@ import (
 	"haproxystats/internal/process"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
-	"haproxystats/internal/sink/graphite"
-	"haproxystats/internal/sink/localstore"
 	"haproxystats/internal/spool"
 	"haproxystats/internal/status"
 )
@@ -58,21 +56,25 @@ func runProcess(ctx context.Context, c *config.Config, hostname, version string,
 	defer incoming.Close()
 	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, version, log)
 	defer page.close()
-	sinks, closeSinks, err := openSinks(c, hostname, log)
+	sinks, err := openConfigured(setup{c, hostname, log})
 	if err != nil {
 		return err
 	}
-	defer closeSinks()
+	defer sinks.close()
 
+	var deliverers []process.Sink
+	for _, s := range sinks.sinks {
+		deliverers = append(deliverers, s)
+	}
 	var processor *process.Processor
 	sources := selfstat.Sources{
 		Spool:   incoming,
 		Retries: func() int64 { return processor.Stats().Retries },
-		Sinks:   counters(sinks),
+		Sinks:   sinks.stats,
 	}
 	processor = process.New(process.Options{
 		Source:           claims{incoming},
-		Sinks:            deliverers(sinks),
+		Sinks:            deliverers,
 		NewAggregator:    func() process.Aggregator { return NewPipeline(options, sources, log) },
 		Workers:          c.Process.Workers,
 		LivenessInterval: service.interval(c.Process.LivenessCheckInterval),
@@ -86,10 +88,12 @@ func runProcess(ctx context.Context, c *config.Config, hostname, version string,
 	g.Go(func() error { return incoming.Run(background) })
 	queues, stopQueues := context.WithCancel(ctx)
 	defer stopQueues()
-	for _, s := range sinks {
-		g.Go(func() error { return s.Run(queues) })
+	for _, s := range sinks.sinks {
+		if r, ok := s.(sink.Runner); ok {
+			g.Go(func() error { return r.Run(queues) })
+		}
 	}
-	page.running(func(d *status.Document) { tellProcess(d, processor, sources, sinks) })
+	page.running(func(d *status.Document) { tellProcess(d, processor, sources, sinks.sinks) })
 	service.ready()
 	err = processor.Run(ctx)
 	stop()
@@ -98,44 +102,6 @@ func runProcess(ctx context.Context, c *config.Config, hostname, version string,
 		return err
 	}
 	return g.Wait()
-}
-
-// openSinks opens the sinks that are configured.
-func openSinks(c *config.Config, hostname string, log *slog.Logger) (sinks []openSink, closeAll func(), err error) {
-	options := GraphiteOptions(c, hostname, log)
-	queue, err := sink.OpenQueue(sink.QueueOptions{
-		Dir:        c.Graphite.QueueDir,
-		MaxMetrics: int64(c.Graphite.QueueSize),
-		MaxBytes:   c.Graphite.QueueMaxBytes,
-		Log:        log.With("sink", "graphite"),
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	options.Queue = queue
-	carbon := graphite.New(options)
-	sinks = append(sinks, openSink{carbon, countsOf(carbon, true)})
-	if c.LocalStore.Enabled {
-		store := localstore.New(c.LocalStore.Dir, options.Paths)
-		sinks = append(sinks, openSink{store, countsOf(store, false)})
-	}
-	return sinks, func() { carbon.Close(); queue.Close() }, nil
-}
-
-func counters(sinks []openSink) []selfstat.Sink {
-	var c []selfstat.Sink
-	for _, s := range sinks {
-		c = append(c, s.counts)
-	}
-	return c
-}
-
-func deliverers(sinks []openSink) []process.Sink {
-	var d []process.Sink
-	for _, s := range sinks {
-		d = append(d, s)
-	}
-	return d
 }
 
 // claims makes a spool.Reader a process.Source.

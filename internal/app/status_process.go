@@ -6,6 +6,7 @@ import (
 
 	"haproxystats/internal/process"
 	"haproxystats/internal/selfstat"
+	"haproxystats/internal/sink"
 	"haproxystats/internal/status"
 )
 
@@ -17,14 +18,8 @@ func processStatus(s process.Stats, waiting int) string {
 	return fmt.Sprintf("last snapshot done %s, %d done, %d waiting", s.Last, s.Done, waiting)
 }
 
-// openSink is a sink that is open, and what it tells of itself.
-type openSink struct {
-	statusSink
-	counts selfstat.Sink
-}
-
 // tellProcess fills in haproxystats-process's part of the document.
-func tellProcess(d *status.Document, p *process.Processor, sources selfstat.Sources, sinks []openSink) {
+func tellProcess(d *status.Document, p *process.Processor, sources selfstat.Sources, sinks []sink.Sink) {
 	workers, stats, now := p.Workers(), p.Stats(), time.Now()
 	d.Process = &status.Process{
 		Workers:  status.Workers{Configured: workers.Configured, Alive: workers.Alive, Busy: workers.Busy},
@@ -35,28 +30,6 @@ func tellProcess(d *status.Document, p *process.Processor, sources selfstat.Sour
 		Corrupt: sources.Spool.Corrupt(),
 	}
 	for _, s := range sinks {
-		d.Process.Sinks = append(d.Process.Sinks, s.status(now))
+		d.Process.Sinks = append(d.Process.Sinks, sinkStatus(s, now))
 	}
-}
-
-func (s openSink) status(now time.Time) status.Sink {
-	counts, health := s.counts.Counts(), s.Status().Health
-	told := status.Sink{
-		Name: s.Name(), Reachable: health.Down.IsZero(),
-		Down: status.At(health.Down), Confirmed: status.At(health.Confirmed),
-		Batches: counts.Batches, Metrics: counts.Metrics, Bytes: counts.Bytes,
-		Failures: counts.Failures, Skipped: counts.Skipped,
-	}
-	if health.Cause != nil {
-		told.Cause = health.Cause.Error()
-	}
-	if s.counts.Queued {
-		q := counts.Queue
-		told.Queue = &status.Queue{
-			Batches: q.Batches, Metrics: q.Metrics, Bytes: q.Bytes,
-			Age:    status.For(q.Age(now)),
-			Resent: q.Resent, Dropped: q.Dropped, Corrupt: q.Corrupt,
-		}
-	}
-	return told
 }

@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"haproxystats/internal/aggregate"
+	"haproxystats/internal/app"
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/selfstat"
@@ -19,8 +20,8 @@ import (
 type Catalogue map[metric.Scope]map[string]metric.Column
 
 // Metrics returns the catalogue: what is made of a snapshot in which HAProxy
-// fills every field it has ever had, and what is said of the work on it with
-// Graphite as the sink.
+// fills every field it has ever had, and what is said of the work on it with every
+// sink.
 func Metrics() (Catalogue, error) {
 	a := aggregate.New(aggregate.Options{Percentages: true})
 	a.Reset()
@@ -38,8 +39,13 @@ func Metrics() (Catalogue, error) {
 			c.add(t.Scope(), column)
 		}
 	}
-	for _, column := range slices.Concat(selfstat.Columns(), selfstat.Sink{Name: "graphite", Queued: true}.Columns()) {
+	for _, column := range selfstat.Columns() {
 		c.add(metric.Self, column)
+	}
+	for _, s := range app.Sinks() {
+		for _, column := range s.Columns() {
+			c.add(metric.Self, column)
+		}
 	}
 	return c, nil
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"haproxystats/internal/metric"
+	"haproxystats/internal/sink"
 )
 
 // seconds is the unit of times, which have three decimals.
@@ -133,30 +134,30 @@ var ofSnapshot = []snapshotMetric{
 // sinkMetric is a metric that is there for each sink, behind its prefix.
 type sinkMetric struct {
 	metric.Column
-	value func(Counts, time.Time) number
+	value func(sink.Status, time.Time) number
 }
 
 var ofSink = []sinkMetric{
 	{metric.Column{
 		Name: "SentMetrics", Unit: "metrics", Kind: metric.Counter,
 		Help: "Metrics that the destination has confirmed",
-	}, func(c Counts, _ time.Time) number { return count(c.Metrics) }},
+	}, func(s sink.Status, _ time.Time) number { return count(s.Metrics) }},
 	{metric.Column{
 		Name: "SentBytes", Unit: "bytes", Kind: metric.Counter,
 		Help: "Size of these metrics",
-	}, func(c Counts, _ time.Time) number { return count(c.Bytes) }},
+	}, func(s sink.Status, _ time.Time) number { return count(s.Bytes) }},
 	{metric.Column{
 		Name: "ConfirmedBatches", Unit: "batches", Kind: metric.Counter,
 		Help: "Batches, of one snapshot each, that the destination has confirmed",
-	}, func(c Counts, _ time.Time) number { return count(c.Batches) }},
+	}, func(s sink.Status, _ time.Time) number { return count(s.Batches) }},
 	{metric.Column{
 		Name: "Failures", Unit: "tries", Kind: metric.Counter,
 		Help: "Tries to deliver a batch that were not confirmed",
-	}, func(c Counts, _ time.Time) number { return count(c.Failures) }},
+	}, func(s sink.Status, _ time.Time) number { return count(s.Failures) }},
 	{metric.Column{
 		Name: "SkippedMetrics", Unit: "metrics", Kind: metric.Counter,
 		Help: "Metrics that were left out because their path is too long",
-	}, func(c Counts, _ time.Time) number { return count(c.Skipped) }},
+	}, func(s sink.Status, _ time.Time) number { return count(s.Skipped) }},
 }
 
 // ofQueue are the metrics of a sink's own queue.
@@ -164,29 +165,29 @@ var ofQueue = []sinkMetric{
 	{metric.Column{
 		Name: "QueueBatches", Unit: "batches",
 		Help: "Batches that wait in the sink's queue",
-	}, func(c Counts, _ time.Time) number { return count(c.Queue.Batches) }},
+	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.Batches) }},
 	{metric.Column{
 		Name: "QueueMetrics", Unit: "metrics",
 		Help: "Metrics that wait in the sink's queue",
-	}, func(c Counts, _ time.Time) number { return count(c.Queue.Metrics) }},
+	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.Metrics) }},
 	{metric.Column{
 		Name: "QueueBytes", Unit: "bytes",
 		Help: "Size of the sink's queue on disk",
-	}, func(c Counts, _ time.Time) number { return count(c.Queue.Bytes) }},
+	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.Bytes) }},
 	{metric.Column{
 		Name: "QueueAge", Unit: seconds,
 		Help: "Age of the oldest snapshot in the sink's queue, 0 when it is empty",
-	}, func(c Counts, now time.Time) number { return length(c.Queue.Age(now)) }},
+	}, func(s sink.Status, now time.Time) number { return length(s.Queue.Age(now)) }},
 	{metric.Column{
 		Name: "ResentBatches", Unit: "batches", Kind: metric.Counter,
 		Help: "Batches of those confirmed that came out of the sink's queue",
-	}, func(c Counts, _ time.Time) number { return count(c.Queue.Resent) }},
+	}, func(s sink.Status, _ time.Time) number { return count(s.Resent) }},
 	{metric.Column{
 		Name: "DroppedMetrics", Unit: "metrics", Kind: metric.Counter,
 		Help: "Metrics that the sink's queue has lost, because it was full or its files vanished",
-	}, func(c Counts, _ time.Time) number { return count(c.Queue.Dropped) }},
+	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.DroppedMetrics) }},
 	{metric.Column{
 		Name: "CorruptBatches", Unit: "batches", Kind: metric.Counter,
 		Help: "Files of the sink's queue that were damaged and set aside",
-	}, func(c Counts, _ time.Time) number { return count(c.Queue.Corrupt) }},
+	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.DamagedBatches) }},
 }

@@ -1,6 +1,6 @@
 // Package selfstat turns what haproxystats knows of its own work into metrics:
 // what a snapshot took, how it was collected, what waits, and how the sinks
-// fare.
+// do.
 //
 // The tables of metrics here are the only list of them: what is emitted and
 // what docs/metrics.md says come of them. The package measures nothing itself
@@ -25,8 +25,8 @@ type Meter struct {
 // New returns a meter of these sources.
 func New(s Sources) *Meter {
 	columns := Columns()
-	for _, sink := range s.Sinks {
-		columns = append(columns, sink.Columns()...)
+	for _, each := range s.Sinks {
+		columns = append(columns, each.Columns()...)
 	}
 	return &Meter{sources: s, builder: metric.NewBuilder(metric.Self, columns)}
 }
@@ -47,10 +47,10 @@ func (m *Meter) Table(w Work, b *metric.Batch) *metric.Table {
 		column++
 	}
 	for _, s := range m.sources.Sinks {
-		counts := s.Counts()
+		status := s.Status()
 		for _, list := range s.metrics() {
 			for _, e := range list {
-				m.set(row, column, e.Column, e.value(counts, f.now))
+				m.set(row, column, e.Column, e.value(status, f.now))
 				column++
 			}
 		}

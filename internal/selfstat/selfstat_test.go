@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"haproxystats/internal/metric"
+	"haproxystats/internal/sink"
 )
 
 type spool struct{}
@@ -18,8 +19,8 @@ func (spool) Corrupt() int64        { return 7 }
 
 var (
 	retries = func() int64 { return 8 }
-	stored  = Sink{Name: "local-store", Counts: func() Counts {
-		return Counts{Batches: 31, Metrics: 32, Bytes: 33, Failures: 34, Skipped: 35}
+	stored  = Sink{Name: "local-store", Status: func() sink.Status {
+		return sink.Status{Batches: 31, Metrics: 32, Bytes: 33, Failures: 34, Skipped: 35}
 	}}
 )
 
@@ -65,11 +66,11 @@ func batch() *metric.Batch {
 func TestTable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(Sources{Spool: spool{}, Retries: retries, Sinks: []Sink{
-			{Name: "graphite", Queued: true, Counts: func() Counts {
-				return Counts{
-					Batches: 11, Metrics: 12, Bytes: 13, Failures: 14, Skipped: 15,
-					Queue: Queue{
-						Batches: 21, Metrics: 22, Bytes: 23, Resent: 24, Dropped: 25, Corrupt: 26,
+			{Name: "graphite", Queued: true, Status: func() sink.Status {
+				return sink.Status{
+					Batches: 11, Metrics: 12, Bytes: 13, Failures: 14, Skipped: 15, Resent: 24,
+					Queue: &sink.QueueStats{
+						Batches: 21, Metrics: 22, Bytes: 23, DroppedMetrics: 25, DamagedBatches: 26,
 						OldestEpoch: time.Now().Unix() - 27,
 					},
 				}
@@ -115,7 +116,7 @@ func TestTable(t *testing.T) {
 func TestNext(t *testing.T) {
 	oldest := int64(0)
 	m := New(Sources{Spool: spool{}, Retries: retries, Sinks: []Sink{
-		{Name: "graphite", Queued: true, Counts: func() Counts { return Counts{Queue: Queue{OldestEpoch: oldest}} }},
+		{Name: "graphite", Queued: true, Status: func() sink.Status { return sink.Status{Queue: &sink.QueueStats{OldestEpoch: oldest}} }},
 	}})
 	m.Table(Work{Total: time.Second, BadRows: 9, Round: &Round{SocketsFailed: 1}}, batch())
 	oldest = time.Now().Unix() + 3600

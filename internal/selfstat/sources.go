@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"haproxystats/internal/metric"
+	"haproxystats/internal/sink"
 )
 
 // Work is what one snapshot took.
@@ -56,48 +57,15 @@ type Spool interface {
 	Corrupt() int64
 }
 
-// Sink is a sink that counts what it does.
+// Sink is a sink of which there are self metrics.
 type Sink struct {
-	// Name is the sink's, in lower case with dashes: its metrics begin with
-	// LocalStore if it is "local-store".
+	// Name is the sink's, in lower case with dashes: the names of its metrics begin
+	// with LocalStore if it is "local-store".
 	Name string
 	// Queued says that the sink has a queue of its own.
 	Queued bool
-	// Counts returns what the sink has counted.
-	Counts func() Counts
-}
-
-// Counts is what a sink has done since the start, and what its queue holds.
-type Counts struct {
-	// Batches, Metrics and Bytes count what the destination has confirmed.
-	Batches, Metrics, Bytes int64
-	// Failures counts the tries that it has not.
-	Failures int64
-	// Skipped counts the metrics that were left out as unfit for the sink.
-	Skipped int64
-	// Queue is of the sink's own queue, if it has one.
-	Queue Queue
-}
-
-// Queue is a sink's own queue.
-type Queue struct {
-	// Batches, Metrics and Bytes wait now.
-	Batches, Metrics, Bytes int64
-	// OldestEpoch is the time of the oldest snapshot of them; 0 for none.
-	OldestEpoch int64
-	// Resent counts the batches that were delivered out of the queue.
-	Resent int64
-	// Dropped counts the metrics that were lost, Corrupt the batches that were
-	// found damaged.
-	Dropped, Corrupt int64
-}
-
-// Age returns the age of the oldest snapshot in the queue, 0 for none.
-func (q Queue) Age(now time.Time) time.Duration {
-	if q.OldestEpoch == 0 {
-		return 0
-	}
-	return max(0, now.Sub(time.Unix(q.OldestEpoch, 0)))
+	// Status returns what the sink has counted.
+	Status func() sink.Status
 }
 
 // prefix begins the names of the sink's metrics.

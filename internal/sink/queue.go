@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -58,6 +59,14 @@ type QueueStats struct {
 	OldestEpoch                    int64 // time of the oldest batch waiting; 0 if there is none
 	DroppedBatches, DroppedMetrics int64 // for the bounds, or because their files vanished
 	DamagedBatches                 int64 // set aside
+}
+
+// Age returns the age of the oldest batch that waits, 0 for none.
+func (s QueueStats) Age(now time.Time) time.Duration {
+	if s.OldestEpoch == 0 {
+		return 0
+	}
+	return max(0, now.Sub(time.Unix(s.OldestEpoch, 0)))
 }
 
 // batch is a batch in the queue.

@@ -1,13 +1,13 @@
-// Package sink says what a sink is, and holds the durable queue that stands
-// in front of one that may be down.
+// Package sink defines what a sink is, and has the durable queue that stands in
+// front of a sink whose destination may be down.
 //
-// A [Sink] takes batches and answers for them: once it has accepted a batch,
-// the snapshot behind it may go. A sink whose destination can refuse keeps
-// what it accepted in a [Queue], a directory with a file a batch, bounded, so
-// that an outage costs disk and neither memory nor the intake.
+// A [Sink] takes batches and answers for them: once it has accepted a batch, the
+// snapshot behind it may be deleted. A sink whose destination can refuse keeps
+// what it accepted in a [Queue]: a bounded directory with one file for each batch,
+// so that an outage costs disk and neither memory nor the intake.
 //
-// The package knows no destination and no format: a queue stores the bytes
-// that a sink's formatter wrote.
+// The package knows no destination and no format: a queue stores the bytes that a
+// sink's encoder wrote.
 package sink
 
 import (
@@ -32,8 +32,15 @@ type Sink interface {
 	// for concurrent use. The batch is not used after Deliver has returned.
 	Deliver(ctx context.Context, b *metric.Batch) error
 
-	// Run does the sink's work in the background, such as sending what waits
-	// in its queue, and returns nil when ctx ends. Deliver works without it,
+	// Status returns what the sink has done and how its destination does. It
+	// answers at once, whatever Deliver waits for.
+	Status() Status
+}
+
+// Runner is a sink with work in the background, such as sending what waits in its
+// queue.
+type Runner interface {
+	// Run does the work and returns nil when ctx ends. Deliver works without it,
 	// before and after.
 	Run(ctx context.Context) error
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/template"
 
+	"haproxystats/internal/app"
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/man"
 	"haproxystats/internal/metric"
@@ -88,15 +89,33 @@ func self() string {
 // sinks lists what haproxystats says of the sinks, which have the same metrics
 // but for those of a queue.
 func sinks() string {
-	graphite := selfstat.Sink{Name: "graphite", Queued: true}.Columns()
-	store := selfstat.Sink{Name: "local-store"}.Columns()
-	var lines []string
-	for i, c := range graphite {
-		second := ""
-		if i < len(store) {
-			second = "`" + store[i].Name + "`"
+	var header, rule strings.Builder
+	var longest []metric.Column
+	var names [][]string // of each sink
+	for _, s := range app.Sinks() {
+		header.WriteString("| " + s.Name + " ")
+		rule.WriteString("|---")
+		columns := s.Columns()
+		if len(columns) > len(longest) {
+			longest = columns
 		}
-		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s | %s |", c.Name, second, kinds[c.Kind], c.Unit, c.Help))
+		var own []string
+		for _, c := range columns {
+			own = append(own, "`"+c.Name+"`")
+		}
+		names = append(names, own)
+	}
+	lines := []string{header.String() + "| Kind | Unit | Meaning |", rule.String() + "|---|---|---|"}
+	for i, c := range longest {
+		var line strings.Builder
+		for _, own := range names {
+			name := ""
+			if i < len(own) {
+				name = own[i]
+			}
+			line.WriteString("| " + name + " ")
+		}
+		lines = append(lines, fmt.Sprintf("%s| %s | %s | %s |", line.String(), kinds[c.Kind], c.Unit, c.Help))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -48,12 +48,6 @@ func New(dir string, paths graphite.Paths) *Sink {
 // Name returns "local-store".
 func (s *Sink) Name() string { return "local-store" }
 
-// Run waits for ctx to end: there is nothing to do in the background.
-func (s *Sink) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
-}
-
 // Deliver writes the file of the batch. One that is there already is replaced.
 func (s *Sink) Deliver(ctx context.Context, b *metric.Batch) error {
 	s.mu.Lock()

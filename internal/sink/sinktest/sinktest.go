@@ -45,6 +45,8 @@ func Test(t *testing.T, target func(t *testing.T) Target) {
 		{"does not use the batch after Deliver", lets},
 		{"takes a batch twice", twice},
 		{"Run ends with its context", ends},
+		{"counts what the destination has confirmed", counts},
+		{"says how the destination does", health},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, target(t)) })
 	}
@@ -82,12 +84,16 @@ func build(epoch int64) (b *metric.Batch, builders []*metric.Builder) {
 	return b, builders
 }
 
-// run starts Run and returns a function that ends it.
+// run starts Run, if the sink has it, and returns a function that ends it.
 func run(t *testing.T, s sink.Sink) (stop func()) {
 	t.Helper()
+	r, ok := s.(sink.Runner)
+	if !ok {
+		return func() {}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
+	go func() { done <- r.Run(ctx) }()
 	return sync.OnceFunc(func() {
 		cancel()
 		select {
@@ -248,4 +254,78 @@ func ends(t *testing.T, target Target) {
 	s.Deliver(t.Context(), Batch(1000)) // accepted or not
 	stop()
 	target.Repair(t)
+}
+
+// awaitStatus returns the sink's status once ok accepts it.
+func awaitStatus(t *testing.T, s sink.Sink, what string, ok func(sink.Status) bool) sink.Status {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		status := s.Status()
+		if ok(status) {
+			return status
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("got status %+v, want %s", status, what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func counts(t *testing.T, target Target) {
+	s, close := target.Open(t)
+	defer close()
+	if got := s.Status(); got.Batches != 0 || got.Metrics != 0 || got.Bytes != 0 || got.Failures != 0 || !got.Health.Confirmed.IsZero() || !got.Health.Down.IsZero() {
+		t.Errorf("got status %+v before the first batch, want zeros", got)
+	}
+	defer run(t, s)()
+	metrics := int64(0)
+	for epoch := range int64(3) {
+		b := Batch(1000 + epoch)
+		metrics += int64(b.Points())
+		if err := s.Deliver(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		await(t, target, b)
+	}
+	got := awaitStatus(t, s, "3 batches", func(s sink.Status) bool { return s.Batches >= 3 })
+	if got.Batches != 3 || got.Metrics != metrics || got.Bytes <= 0 || got.Failures != 0 || got.Skipped != 0 {
+		t.Errorf("got status %+v, want 3 batches of %d metrics and no failures", got, metrics)
+	}
+	if got.Health.Confirmed.IsZero() || !got.Health.Down.IsZero() || got.Health.Cause != nil {
+		t.Errorf("got health %+v, want a confirmation", got.Health)
+	}
+	if got.Queue != nil && (got.Queue.Batches != 0 || got.Queue.Metrics != 0 || got.Queue.Bytes != 0 || got.Queue.OldestEpoch != 0) {
+		t.Errorf("got queue %+v, want an empty one", got.Queue)
+	}
+}
+
+func health(t *testing.T, target Target) {
+	s, close := target.Open(t)
+	defer close()
+	defer run(t, s)()
+	target.Break(t)
+	b := Batch(1000)
+	accepted := s.Deliver(t.Context(), b) == nil
+	got := awaitStatus(t, s, "a failure", func(s sink.Status) bool { return s.Failures > 0 && !s.Health.Down.IsZero() })
+	if got.Health.Cause == nil || got.Batches != 0 {
+		t.Errorf("got status %+v while the destination is down, want since when and why", got)
+	}
+	switch {
+	case accepted && (got.Queue == nil || got.Queue.Batches != 1 || got.Queue.OldestEpoch != b.Epoch || got.Queue.Bytes <= 0):
+		t.Errorf("got queue %+v, want the batch of %d", got.Queue, b.Epoch)
+	case accepted && got.Queue.Metrics != int64(b.Points()):
+		t.Errorf("got %d metrics in the queue, want %d", got.Queue.Metrics, b.Points())
+	}
+	target.Repair(t)
+	if !accepted {
+		if err := s.Deliver(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, target, b)
+	got = awaitStatus(t, s, "a confirmation", func(s sink.Status) bool { return s.Batches == 1 })
+	if !got.Health.Down.IsZero() || got.Health.Cause != nil || got.Health.Confirmed.IsZero() {
+		t.Errorf("got health %+v after the repair, want a confirmation", got.Health)
+	}
 }

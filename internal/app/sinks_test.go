@@ -64,13 +64,13 @@ func TestSinksCount(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sinks, closeSinks, err := openSinks(&loaded.Config, "lb-01.example.com", slog.New(slog.DiscardHandler))
+			sinks, err := openConfigured(setup{&loaded.Config, "lb-01.example.com", slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer closeSinks()
+			defer sinks.close()
 			p := NewPipeline(aggregate.Options{}, selfstat.Sources{
-				Spool: emptySpool{}, Retries: func() int64 { return 0 }, Sinks: counters(sinks),
+				Spool: emptySpool{}, Retries: func() int64 { return 0 }, Sinks: sinks.stats,
 			}, slog.New(slog.DiscardHandler))
 
 			var before []stored
@@ -100,7 +100,7 @@ func TestSinksCount(t *testing.T) {
 				if size := got["GraphiteQueueBytes"]; waits != (size > 0) {
 					t.Errorf("snapshot %d: the queue has %v bytes", i, size)
 				}
-				for _, s := range sinks {
+				for _, s := range sinks.sinks {
 					if err := s.Deliver(t.Context(), batch); err != nil {
 						t.Fatal(err)
 					}
@@ -119,7 +119,7 @@ func TestSinksCount(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := sinks[1].Deliver(t.Context(), batch); err == nil {
+			if err := sinks.sinks[1].Deliver(t.Context(), batch); err == nil {
 				t.Error("the local store has stored something")
 			}
 			if batch, err = p.Aggregate(time.Now().Unix(), files); err != nil {

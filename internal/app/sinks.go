@@ -1,0 +1,133 @@
+package app
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"haproxystats/internal/config"
+	"haproxystats/internal/selfstat"
+	"haproxystats/internal/sink"
+	"haproxystats/internal/sink/graphite"
+	"haproxystats/internal/sink/localstore"
+	"haproxystats/internal/status"
+)
+
+// sinkKind is a kind of sink. The wiring, self metrics, the status, dashboards and
+// documents follow from the list of kinds.
+type sinkKind struct {
+	// name is the section's in the configuration and the sink's in logs.
+	name string
+	// queued reports that the sink has a queue of its own, with metrics of its own.
+	queued bool
+	// enabled reports whether the configuration asks for the sink.
+	enabled func(*config.Config) bool
+	// open opens the sink. What it returns as close gives up what the sink holds.
+	open func(setup) (s sink.Sink, close func() error, err error)
+}
+
+// setup is what sinks are opened with.
+type setup struct {
+	config   *config.Config
+	hostname string
+	log      *slog.Logger
+}
+
+// sinkKinds are in the order of their metrics.
+var sinkKinds = []sinkKind{
+	{
+		name: "graphite", queued: true,
+		enabled: func(*config.Config) bool { return true },
+		open:    openGraphite,
+	},
+	{
+		name:    "local-store",
+		enabled: func(c *config.Config) bool { return c.LocalStore.Enabled },
+		open:    openLocalStore,
+	},
+}
+
+func openGraphite(s setup) (sink.Sink, func() error, error) {
+	c := s.config.Graphite
+	queue, err := sink.OpenQueue(sink.QueueOptions{
+		Dir:        c.QueueDir,
+		MaxMetrics: int64(c.QueueSize),
+		MaxBytes:   c.QueueMaxBytes,
+		Log:        s.log.With("sink", "graphite"),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	options := GraphiteOptions(s.config, s.hostname, s.log)
+	options.Queue = queue
+	carbon := graphite.New(options)
+	return carbon, func() error { carbon.Close(); return queue.Close() }, nil
+}
+
+func openLocalStore(s setup) (sink.Sink, func() error, error) {
+	return localstore.New(s.config.LocalStore.Dir, GraphitePaths(s.config, s.hostname)), func() error { return nil }, nil
+}
+
+// Sinks returns all kinds of sinks, as their self metrics see them. None is open.
+func Sinks() []selfstat.Sink {
+	var all []selfstat.Sink
+	for _, k := range sinkKinds {
+		all = append(all, selfstat.Sink{Name: k.name, Queued: k.queued})
+	}
+	return all
+}
+
+// openSinks are the sinks that are configured.
+type openSinks struct {
+	sinks  []sink.Sink
+	stats  []selfstat.Sink // of each
+	closes []func() error
+}
+
+// openConfigured opens the sinks that are configured, or none.
+func openConfigured(s setup) (openSinks, error) {
+	var all openSinks
+	for _, k := range sinkKinds {
+		if !k.enabled(s.config) {
+			continue
+		}
+		opened, closeIt, err := k.open(s)
+		if err != nil {
+			return openSinks{}, errors.Join(err, all.close())
+		}
+		all.sinks = append(all.sinks, opened)
+		all.stats = append(all.stats, selfstat.Sink{Name: k.name, Queued: k.queued, Status: opened.Status})
+		all.closes = append(all.closes, closeIt)
+	}
+	return all, nil
+}
+
+func (o openSinks) close() error {
+	var all error
+	for _, c := range o.closes {
+		all = errors.Join(all, c())
+	}
+	return all
+}
+
+// sinkStatus returns what the status document says of a sink.
+func sinkStatus(s sink.Sink, now time.Time) status.Sink {
+	from := s.Status()
+	to := status.Sink{
+		Name: s.Name(), Reachable: from.Health.Down.IsZero(),
+		Down: status.At(from.Health.Down), Confirmed: status.At(from.Health.Confirmed),
+		Batches: from.Batches, Metrics: from.Metrics, Bytes: from.Bytes,
+		Failures: from.Failures, Skipped: from.Skipped,
+	}
+	if from.Health.Cause != nil {
+		to.Cause = from.Health.Cause.Error()
+	}
+	if q := from.Queue; q != nil {
+		to.Queue = &status.Queue{
+			Batches: q.Batches, Metrics: q.Metrics, Bytes: q.Bytes,
+			Age:    status.For(q.Age(now)),
+			Resent: from.Resent, Dropped: q.DroppedMetrics, Corrupt: q.DamagedBatches,
+		}
+	}
+	return to
+}
