@@ -21,6 +21,7 @@ type pullStatus struct {
 	failed int       // sockets that are lacking in it
 	before int       // snapshots that waited when the last round began
 	rounds status.Rounds
+	missed time.Time // when rounds were
 	last   *status.Round
 }
 
@@ -50,7 +51,7 @@ func (p *pullStatus) RoundEnded(now time.Time, r pull.Result) {
 	}
 	p.last = &status.Round{
 		Outcome: string(r.Outcome), Ended: status.At(now),
-		Duration: status.For(r.Duration), Skew: status.For(r.Skew),
+		Duration: status.For(r.Duration), Skew: status.For(r.Skew), HandOver: status.For(r.HandOver),
 		Sockets: r.Sockets, Failed: len(r.Failed),
 	}
 	if r.Cause != nil {
@@ -59,6 +60,14 @@ func (p *pullStatus) RoundEnded(now time.Time, r pull.Result) {
 	for _, f := range r.Failed {
 		p.last.Failures = append(p.last.Failures, status.Failure{Socket: f.Socket.Address, Cause: f.Err.Error()})
 	}
+}
+
+// RoundsMissed implements [pull.Observer].
+func (p *pullStatus) RoundsMissed(now time.Time, n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rounds.Missed += int64(n)
+	p.missed = now
 }
 
 // tell fills in its part of the document.
@@ -71,6 +80,7 @@ func (p *pullStatus) tell(d *status.Document) {
 		Stored:   status.At(p.stored), StoredEpoch: p.epoch,
 		Waiting: p.before,
 		Rounds:  p.rounds,
+		Missed:  status.At(p.missed),
 		Last:    p.last,
 	}
 }

@@ -28,23 +28,24 @@ func TestPullStatus(t *testing.T) {
 	want("last snapshot stored 1795335122, 1 stored, 5 waiting")
 	p.RoundBegun(start.Add(20 * time.Second))
 	p.RoundEnded(start.Add(21*time.Second), pull.Result{
-		Outcome: pull.Partial, Epoch: 1795335142, Waiting: 6, Sockets: 3,
+		Outcome: pull.Partial, Epoch: 1795335142, Waiting: 6, Sockets: 3, HandOver: time.Second / 2,
 		Round: pull.Round{Duration: time.Second, Skew: time.Millisecond, Failed: []pull.Failure{
 			{Socket: pull.Socket{Network: "unix", Address: "/a"}, Err: errors.New("reset")},
 			{Socket: pull.Socket{Network: "tcp", Address: "b:1"}, Err: errors.New("refused")},
 		}},
 	})
+	p.RoundsMissed(start.Add(30*time.Second), 2)
 	want("last snapshot stored 1795335142 without 2 sockets, 2 stored, 6 waiting")
 
 	var d status.Document
 	p.tell(&d)
 	last := &status.Round{
-		Outcome: "partial", Ended: 1795335143.25, Duration: 1, Skew: 0.001, Sockets: 3, Failed: 2,
+		Outcome: "partial", Ended: 1795335143.25, Duration: 1, Skew: 0.001, HandOver: 0.5, Sockets: 3, Failed: 2,
 		Failures: []status.Failure{{Socket: "/a", Cause: "reset"}, {Socket: "b:1", Cause: "refused"}},
 	}
 	told := status.Pull{
 		Interval: 10, Begun: 1795335142.25, Stored: 1795335143.25, StoredEpoch: 1795335142, Waiting: 6,
-		Rounds: status.Rounds{Stored: 2, Partial: 1, Skipped: 1}, Last: last,
+		Rounds: status.Rounds{Stored: 2, Partial: 1, Skipped: 1, Missed: 2}, Missed: 1795335152.25, Last: last,
 	}
 	if diff := cmp.Diff(&told, d.Pull); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -64,6 +64,9 @@ func TestJudgements(t *testing.T) {
 		{"plain", "pull", pulling(&status.Pull{Interval: 10}), Request{Plain: true}, nagios.OK, ""},
 		{"plain, with a threshold", "pull", pulling(&status.Pull{Interval: 10}), Request{Plain: true, Warn: above(1)}, nagios.Warning, ""},
 		{"the queue is full", "pull", pulling(&status.Pull{Interval: 10, Last: &status.Round{Outcome: "skipped", Cause: "full"}}), Request{}, nagios.Critical, "; the last round was skipped: full"},
+		{"rounds were missed", "pull", pulling(&status.Pull{Interval: 10, Stored: 990, Missed: 401, Rounds: status.Rounds{Missed: 7}}), Request{}, nagios.Warning, "; rounds were missed 9m59s ago, 7 since the start: see its log"},
+		{"rounds were missed long ago", "pull", pulling(&status.Pull{Interval: 10, Stored: 990, Missed: 400, Rounds: status.Rounds{Missed: 7}}), Request{}, nagios.OK, ""},
+		{"rounds were missed, which may be", "pull", pulling(&status.Pull{Interval: 10, Stored: 990, Missed: 999}), Request{Warn: above(60)}, nagios.OK, ""},
 		{"starting", "pull", status.Document{Program: "haproxystats-pull", Now: 1, State: status.Starting}, Request{}, nagios.OK, "is starting"},
 		{"a clock that went back", "pull", pulling(&status.Pull{Interval: 10, Stored: 2000}), Request{}, nagios.OK, "stored 0s ago"},
 

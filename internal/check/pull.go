@@ -36,15 +36,22 @@ func checkPull(ctx context.Context, i Installation, r Request) finding {
 	if l := d.Last; l != nil && l.Cause != "" {
 		f.text += fmt.Sprintf("; the last round was %s: %s", l.Outcome, l.Cause)
 	}
+	if own := r.Warn == nil && r.Crit == nil && !r.Plain; own && d.Missed != 0 && a.Since(d.Missed) < recent {
+		f.status = nagios.Worst(f.status, nagios.Warning)
+		f.text += fmt.Sprintf("; rounds were missed %s ago, %d since the start: see its log", ago(a.Since(d.Missed)), d.Rounds.Missed)
+	}
 	f.metrics = append([]nagios.Metric{t.metric("silence", float64(since), "s")}, append(f.metrics,
 		counter("stored", d.Rounds.Stored), counter("partial", d.Rounds.Partial),
 		counter("dropped", d.Rounds.Dropped), counter("skipped", d.Rounds.Skipped),
-		gauge("waiting", d.Waiting, ""))...)
+		counter("missed", d.Rounds.Missed), gauge("waiting", d.Waiting, ""))...)
 	if l := d.Last; l != nil {
-		f.metrics = append(f.metrics, gauge("duration", l.Duration, "s"), gauge("skew", l.Skew, "s"))
+		f.metrics = append(f.metrics, gauge("duration", l.Duration, "s"), gauge("skew", l.Skew, "s"), gauge("hand_over", l.HandOver, "s"))
 	}
 	return f
 }
+
+// recent is how long ago rounds that were missed are worth a warning, in seconds.
+const recent = 600
 
 // silence returns the thresholds for the time without a snapshot. A few rounds
 // may fail while HAProxy is reloaded.

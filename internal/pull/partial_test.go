@@ -196,7 +196,7 @@ func TestSkew(t *testing.T) {
 		{-time.Hour, 0},
 	} {
 		s := newSchedule(at(100.25), 10*time.Second)
-		slot := at(100.25).Add(s.next(at(100.25)))
+		slot := pass(s, at(100.25))
 		if got := s.skew(slot.Add(test.late)); got != test.want {
 			t.Errorf("%v late: %v, want %v", test.late, got, test.want)
 		}

@@ -100,6 +100,7 @@ type Puller struct {
 	strangers strangers
 	troubles  troubles
 	notes     notes
+	misses    misses
 }
 
 func (p *Puller) log() *slog.Logger {
@@ -121,14 +122,16 @@ func (p *Puller) Run(ctx context.Context) error {
 	pulse := p.pulse()
 	defer pulse.stop()
 	for {
-		start := now()
+		start, begun := now(), time.Now()
 		round := make(chan struct{})
 		go func() {
 			defer close(round)
 			p.round(ctx, plan.epoch(start), plan.skew(start), used)
 		}()
 		pulse.attend(round, p.roundLimit())
-		pause, end := context.WithTimeout(ctx, plan.next(now()))
+		wait, missed := plan.next(now())
+		p.miss(missed, time.Since(begun))
+		pause, end := context.WithTimeout(ctx, wait)
 		pulse.attend(pause.Done(), 0)
 		end()
 		if ctx.Err() != nil {

@@ -28,6 +28,9 @@ type Result struct {
 	// Sockets is how many were asked.
 	Sockets int
 	Round
+	// HandOver is how long it took to hand the snapshot over, which includes
+	// making it durable.
+	HandOver time.Duration
 }
 
 // Observer is told what the puller does. Its methods must return at once.
@@ -37,6 +40,9 @@ type Observer interface {
 	// RoundEnded is told what came of it, unless the end of the program has cut
 	// it short.
 	RoundEnded(now time.Time, r Result)
+	// RoundsMissed is told of rounds that were not made, because their time had
+	// passed.
+	RoundsMissed(now time.Time, n int)
 }
 
 func (p *Puller) begun() {

@@ -16,7 +16,10 @@ type seen struct {
 	begun   []time.Time
 	ended   []time.Time
 	results []Result
+	missed  []int
 }
+
+func (s *seen) RoundsMissed(_ time.Time, n int) { s.missed = append(s.missed, n) }
 
 func (s *seen) RoundBegun(now time.Time) { s.begun = append(s.begun, now) }
 

@@ -65,7 +65,10 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 	case sockets == 0:
 		p.withoutSocket(ctx, &noSocketError{errStrange}, waiting)
 	case p.keeps(ctx, len(failed), sockets):
-		if err = handOver(stage, outcomes, result.Round); err == nil {
+		handing := time.Now()
+		err = handOver(stage, outcomes, result.Round)
+		result.HandOver = time.Since(handing)
+		if err == nil {
 			used.add(epoch)
 			result.Outcome, result.Cause, result.Epoch = Stored, nil, epoch
 			if len(failed) > 0 {

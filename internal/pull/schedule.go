@@ -10,17 +10,22 @@ type schedule struct {
 	phase    int64 // of every slot modulo interval, in ns
 	slot     int64 // start of the present round as planned, in ns since 1970
 	named    int64 // the second that names the present round
+	// due is when the present round was to begin, by the monotonic clock, which
+	// nobody sets.
+	due time.Time
 }
 
 func newSchedule(start time.Time, interval time.Duration) *schedule {
 	n := start.UnixNano()
-	return &schedule{interval: interval, phase: modulo(n, int64(interval)), slot: n}
+	return &schedule{interval: interval, phase: modulo(n, int64(interval)), slot: n, due: start}
 }
 
-// next moves on to the first slot after now and returns the time until then.
-// Slots that have passed are left out.
-func (s *schedule) next(now time.Time) time.Duration {
-	n, interval := now.UnixNano(), int64(s.interval)
+// next moves on to the first slot after now and returns the time until then, and
+// how many slots have passed without a round. A clock that is set makes slots pass,
+// too; these are not counted.
+func (s *schedule) next(now time.Time) (pause time.Duration, missed int) {
+	n, interval, before := now.UnixNano(), int64(s.interval), s.slot
+	late := int64(now.Sub(s.due)) / interval
 	slot := n - modulo(n-s.phase, interval) + interval
 	if slot <= s.slot && s.slot-n < interval {
 		// The clock was set back a little, or the timer ran ahead of it: this
@@ -30,9 +35,14 @@ func (s *schedule) next(now time.Time) time.Duration {
 	if time.Unix(0, slot).Unix() == s.named {
 		// The program was suspended, and its late round took this second.
 		slot += interval
+		if late > 0 {
+			late++
+		}
 	}
-	s.slot = slot
-	return time.Duration(slot - n)
+	pause = time.Duration(slot - n)
+	missed = int(max(0, min((slot-before)/interval-1, late)))
+	s.slot, s.due = slot, now.Add(pause)
+	return pause, missed
 }
 
 // epoch returns the second that names the present round. It is the planned one:

@@ -1,16 +1,24 @@
 package pull
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 func at(seconds float64) time.Time {
 	return time.Unix(1e9, 0).Add(time.Duration(seconds * float64(time.Second)))
+}
+
+// pass returns when the pause that begins now ends.
+func pass(s *schedule, now time.Time) time.Time {
+	pause, _ := s.next(now)
+	return now.Add(pause)
 }
 
 func TestSchedule(t *testing.T) {
@@ -37,7 +45,7 @@ func TestSchedule(t *testing.T) {
 			var pause time.Duration
 			for i := range test.ends {
 				end = at(test.ends[i])
-				pause = s.next(end)
+				pause, _ = s.next(end)
 				if want := time.Duration(test.wantPause[i] * float64(time.Second)); pause != want {
 					t.Errorf("pause %d is %v, %v wanted", i, pause, want)
 				}
@@ -58,7 +66,7 @@ func TestEpochNearSecondsEnd(t *testing.T) {
 		if got := s.epoch(now); got != want {
 			t.Fatalf("epoch %d, %d wanted", got, want)
 		}
-		now = now.Add(s.next(now)).Add(time.Duration(rand.IntN(2e6)))
+		now = pass(s, now).Add(time.Duration(rand.IntN(2e6)))
 	}
 }
 
@@ -66,12 +74,12 @@ func TestEpochNearSecondsEnd(t *testing.T) {
 // slot, whose round would have the name of the late one.
 func TestLateRoundTakesItsSecond(t *testing.T) {
 	s := newSchedule(at(3.75), time.Second)
-	s.next(at(4))
+	_, _ = s.next(at(4))
 	if got := s.epoch(at(6.5)) - 1e9; got != 6 {
 		t.Errorf("the late round is named %d, 6 wanted", got)
 	}
-	if pause := s.next(at(6.625)); pause != 1125*time.Millisecond {
-		t.Errorf("the pause is %v, until 7.75 wanted", pause)
+	if pause, missed := s.next(at(6.625)); pause != 1125*time.Millisecond || missed != 2 {
+		t.Errorf("got a pause of %v and %d missed, want one until 7.75 and 2", pause, missed)
 	}
 	if got := s.epoch(at(7.75)) - 1e9; got != 7 {
 		t.Errorf("the next round is named %d, 7 wanted", got)
@@ -104,7 +112,7 @@ func TestNoTwoSnapshotsOfOneName(t *testing.T) {
 		stage, epoch, err := p.stage(planned, &used)
 		if errors.Is(err, fs.ErrExist) {
 			dropped++
-			now = now.Add(s.next(now))
+			now = pass(s, now)
 			continue
 		}
 		if err != nil {
@@ -143,7 +151,7 @@ func TestNoTwoSnapshotsOfOneName(t *testing.T) {
 		case 2:
 			now = now.Add(-10 * time.Second)
 		}
-		now = now.Add(s.next(now)).Add(time.Duration(rnd.IntN(3e6)))
+		now = pass(s, now).Add(time.Duration(rnd.IntN(3e6)))
 	}
 	if dropped > rounds/1000 {
 		t.Errorf("seed %d: %d of %d rounds found no name", seed, dropped, rounds)
@@ -169,4 +177,88 @@ func TestSecondOfADoneSnapshot(t *testing.T) {
 		}
 		clear(spool.stored)
 	}
+}
+
+// TestMissed counts rounds whose time has passed, and none that a clock which is
+// set has taken.
+func TestMissed(t *testing.T) {
+	now := time.Now() // with a monotonic clock
+	for _, test := range []struct {
+		name  string
+		took  time.Duration // from the slot to the end of its round
+		set   time.Duration // by which the clock is set meanwhile
+		want  int
+		pause time.Duration
+	}{
+		{"soon", time.Second, 0, 0, 9 * time.Second},
+		{"one interval", 10 * time.Second, 0, 1, 10 * time.Second},
+		{"three intervals and a half", 35 * time.Second, 0, 3, 5 * time.Second},
+		{"set forward", time.Second, time.Hour, 0, 9 * time.Second},
+		{"set back", time.Second, -time.Hour, 0, 9 * time.Second},
+		{"late, and set forward", 12 * time.Second, time.Hour, 1, 8 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSchedule(now, 10*time.Second)
+			end := now.Add(test.took)
+			// What the wall clock says is what s has planned by.
+			s.slot -= int64(test.set)
+			s.phase = modulo(s.slot, int64(s.interval))
+			pause, missed := s.next(end)
+			if missed != test.want || pause != test.pause {
+				t.Errorf("got %d missed and a pause of %v, want %d and %v", missed, pause, test.want, test.pause)
+			}
+		})
+	}
+}
+
+// TestMissedRoundsAreTold has a disk that takes two and a half intervals for a while.
+func TestMissedRoundsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logged
+		disk := &slowCommit{memory: new(memory), takes: 25 * time.Second}
+		observer := new(seen)
+		p := &Puller{
+			Spool: disk, Servers: threeServers, Fetcher: fetchFunc(answer), Interval: 10 * time.Second, Log: log.logger(), Observer: observer,
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		time.Sleep(15*time.Minute + time.Second)
+		cancel()
+		<-done
+		total := 0
+		for _, n := range observer.missed {
+			total += n
+		}
+		if want := 2 * len(disk.epochs()); total != want || total < 50 {
+			t.Errorf("got %d missed, want two a snapshot, %d", total, want)
+		}
+		if log.count("level=WARN", "rounds missed, their time has passed", "missed=2 duration=25s", "a round takes longer than pull-interval") != 1 || log.count("rounds missed") != 2 {
+			t.Errorf("want a line at once and one after ten minutes, got\n%s", log.String())
+		}
+		if r := observer.results[0]; r.HandOver != 25*time.Second || r.Duration != 0 {
+			t.Errorf("got %v for the sockets and %v for the hand-over, want 0 and 25s", r.Duration, r.HandOver)
+		}
+	})
+}
+
+// slowCommit is a spool whose disk takes its time.
+type slowCommit struct {
+	*memory
+	takes time.Duration
+}
+
+func (s *slowCommit) Stage(epoch int64) (Stage, error) {
+	stage, err := s.memory.Stage(epoch)
+	return slowCommitStage{stage, s}, err
+}
+
+type slowCommitStage struct {
+	Stage
+	spool *slowCommit
+}
+
+func (s slowCommitStage) Commit(r Round) error {
+	time.Sleep(s.spool.takes)
+	return s.Stage.Commit(r)
 }

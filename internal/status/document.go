@@ -45,6 +45,8 @@ type Pull struct {
 	// Waiting is how many snapshots were in the queue when the last round began.
 	Waiting int    `json:"waiting"`
 	Rounds  Rounds `json:"rounds"`
+	// Missed is when rounds were missed last.
+	Missed Time `json:"missed,omitempty"`
 	// Last is the last round that has ended.
 	Last *Round `json:"last,omitempty"`
 }
@@ -56,6 +58,8 @@ type Rounds struct {
 	Partial int64 `json:"partial"`
 	Dropped int64 `json:"dropped"`
 	Skipped int64 `json:"skipped"`
+	// Missed are those that were not made, because their time had passed.
+	Missed int64 `json:"missed"`
 }
 
 // Round is a round that has ended.
@@ -67,6 +71,8 @@ type Round struct {
 	Ended    Time    `json:"ended"`
 	Duration Seconds `json:"duration"`
 	Skew     Seconds `json:"skew"`
+	// HandOver is how long it took to make the snapshot durable, behind Duration.
+	HandOver Seconds `json:"hand_over"`
 	// Sockets is how many were asked, Failed how many of them have failed.
 	Sockets int `json:"sockets"`
 	Failed  int `json:"failed"`

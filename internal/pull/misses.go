@@ -1,0 +1,33 @@
+package pull
+
+import "time"
+
+// misses counts the rounds that were not made because their time passed: the round
+// before took too long, the disk did, or the program or its machine was stopped.
+type misses struct {
+	untold int       // not yet in the log
+	told   time.Time // when the log was told last
+}
+
+// miss takes down that n rounds have been missed, before or during a round that
+// took so long. The log is told of a burst once, and every ten minutes while rounds
+// go on missing.
+func (p *Puller) miss(n int, took time.Duration) {
+	if n == 0 {
+		return
+	}
+	now := time.Now()
+	if p.Observer != nil {
+		p.Observer.RoundsMissed(now, n)
+	}
+	p.misses.untold += n
+	if !p.misses.told.IsZero() && now.Sub(p.misses.told) < again {
+		return
+	}
+	hint := "the program or its machine was stopped for a while"
+	if took >= p.Interval {
+		hint = "a round takes longer than pull-interval: see whether sockets or the disk are slow"
+	}
+	p.log().Warn("rounds missed, their time has passed", "missed", p.misses.untold, "duration", took, "hint", hint)
+	p.misses = misses{told: now}
+}
