@@ -14,8 +14,8 @@ import (
 	"haproxystats/bench/measure"
 	"haproxystats/bench/workload"
 	"haproxystats/internal/aggregate"
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
-	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/snapshot"
 )
 
@@ -38,7 +38,7 @@ type Set struct {
 	reader     snapshot.Reader
 	aggregator *aggregate.Aggregator
 	batch      *metric.Batch
-	formatter  *graphite.Formatter
+	encoder    *plaintext.Encoder
 	text       []byte // the batch as lines
 
 	buf  []byte
@@ -56,7 +56,7 @@ func Open(dir string, size workload.Size, seed uint64) (*Set, error) {
 	s := &Set{
 		memory:     g.Snapshot(0),
 		aggregator: aggregate.New(aggregate.Options{Classic: true}),
-		formatter:  graphite.NewFormatter(graphite.Paths{Namespace: "loadbalancers"}),
+		encoder:    plaintext.New(plaintext.Paths{Namespace: "loadbalancers"}),
 		buf:        make([]byte, chunk),
 	}
 	if s.dir, err = g.Write(dir, 0); err != nil {
@@ -72,7 +72,7 @@ func Open(dir string, size workload.Size, seed uint64) (*Set, error) {
 		return nil, fmt.Errorf("snapshot of size %s gives no metrics", size.Name)
 	}
 	var lines lineBuffer
-	if _, err := s.formatter.Write(&lines, s.batch); err != nil {
+	if _, err := s.encoder.Encode(&lines, s.batch); err != nil {
 		return nil, err
 	}
 	s.text = lines
@@ -153,7 +153,7 @@ func (s *Set) aggregate() error {
 
 // format makes lines of the metrics and drops them.
 func (s *Set) format() error {
-	_, err := s.formatter.Write(io.Discard, s.batch)
+	_, err := s.encoder.Encode(io.Discard, s.batch)
 	return err
 }
 

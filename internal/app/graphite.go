@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"haproxystats/internal/config"
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/sink/outbox"
 )
@@ -32,14 +33,14 @@ func GraphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphi
 }
 
 // GraphitePaths says where the metrics of a host go in Graphite's tree.
-func GraphitePaths(c *config.Config, hostname string) graphite.Paths {
-	paths := graphite.Paths{
+func GraphitePaths(c *config.Config, hostname string) plaintext.Paths {
+	paths := plaintext.Paths{
 		Namespace:      c.Graphite.Namespace,
 		GroupNamespace: c.Graphite.GroupNamespace,
 		DoubleWrites:   c.Graphite.GroupNamespaceDoubleWrites,
 	}
 	if c.Graphite.PrefixHostname {
-		paths.Hostname = graphite.Hostname(hostname, c.Graphite.FQDN)
+		paths.Hostname = plaintext.Hostname(hostname, c.Graphite.FQDN)
 	}
 	return paths
 }

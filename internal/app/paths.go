@@ -7,9 +7,9 @@ import (
 	"log/slog"
 
 	"haproxystats/internal/config"
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/selfstat"
-	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
 )
@@ -25,9 +25,8 @@ func WritePaths(w io.Writer, c *config.Config, hostname, dir string, log *slog.L
 	if err != nil {
 		return 0, err
 	}
-	formatter := graphite.NewFormatter(GraphitePaths(c, hostname))
-	_, err = formatter.Write(w, batch)
-	return formatter.Skipped(), err
+	result, err := plaintext.New(GraphitePaths(c, hostname)).Encode(w, batch)
+	return result.Skipped, err
 }
 
 // Read makes the batch of the recorded snapshot in dir, without the metrics of

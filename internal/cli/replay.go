@@ -14,6 +14,7 @@ import (
 
 	"haproxystats/internal/app"
 	"haproxystats/internal/config"
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink/graphite"
@@ -55,12 +56,14 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	}
 	skipped := direct.Skipped
 	if o.dryRun {
-		formatter := graphite.NewFormatter(app.GraphitePaths(recipe.config, recipe.hostname))
-		skipped = formatter.Skipped
+		encoder := plaintext.New(app.GraphitePaths(recipe.config, recipe.hostname))
+		var left int64
+		skipped = func() int64 { return left }
 		r.rate = 0
 		r.send = func(_ context.Context, b *metric.Batch) (int, int64, error) {
-			lines, bytes := formatter.Measure(b)
-			return lines, bytes, nil
+			result, bytes := encoder.Measure(b)
+			left += result.Skipped
+			return result.Lines, bytes, nil
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)

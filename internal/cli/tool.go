@@ -14,7 +14,7 @@ import (
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/app"
 	"haproxystats/internal/config"
-	"haproxystats/internal/sink/graphite"
+	"haproxystats/internal/encode/plaintext"
 )
 
 const toolName = "haproxystats"
@@ -140,7 +140,7 @@ func newToolLogger(w io.Writer) *slog.Logger {
 // warnSkipped tells of metrics that were left out.
 func warnSkipped(log *slog.Logger, metrics int64) {
 	if metrics > 0 {
-		log.Warn("metrics with a path too long for Graphite are left out", "max_path_bytes", graphite.MaxPath, "metrics", metrics)
+		log.Warn("metrics with a path too long for Graphite are left out", "max_path_bytes", plaintext.MaxPath, "metrics", metrics)
 	}
 }
 

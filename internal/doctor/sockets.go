@@ -14,9 +14,9 @@ import (
 
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/config"
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/pull"
-	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/snapshot"
 )
 
@@ -183,9 +183,9 @@ func (r *run) volume(ctx context.Context, p, s *config.Config, from *replies) []
 		pairs = append(pairs, Meeting{Scope: c.Scope.String(), First: c.First, Next: c.Next})
 	}
 	found = append(found, Names(pairs)...)
-	lines, size := graphite.NewFormatter(r.wiring.Graphite(s).Paths).Measure(aggregator.Batch(time.Now().Unix()))
+	measured, size := plaintext.New(r.wiring.Graphite(s).Paths).Measure(aggregator.Batch(time.Now().Unix()))
 	return append(found, Amount(Volume{
-		Metrics: int64(lines), MetricBytes: size,
+		Metrics: int64(measured.Lines), MetricBytes: size,
 		Interval:       p.Pull.PullInterval,
 		QueueMetrics:   int64(s.Graphite.QueueSize),
 		QueueBytes:     s.Graphite.QueueMaxBytes,

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"haproxystats/internal/aggregate"
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/process"
 	"haproxystats/internal/sink"
@@ -61,7 +62,7 @@ func (m *model) runProcess(duration time.Duration, crash int, peers, stores []st
 	queue, err := sink.OpenQueue(sink.QueueOptions{Dir: m.queue(), Log: quiet})
 	m.must(err)
 	defer queue.Close()
-	paths := graphite.Paths{Namespace: "ft"}
+	paths := plaintext.Paths{Namespace: "ft"}
 	network := &modelNetwork{m: m, fate: &fate{left: peers}}
 	remote := graphite.New(graphite.Options{
 		Servers: []graphite.Server{{Host: "graphite", Port: 1}}, Paths: paths,

@@ -6,6 +6,9 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"haproxystats/internal/encode/plaintext"
+	"haproxystats/internal/sink/sinktest"
 )
 
 // discard reads connections to their end, as a Graphite server does.
@@ -45,7 +48,7 @@ func BenchmarkDeliverTLS(b *testing.B) { deliver(b, HalfClose, true) }
 func BenchmarkDeliverDrainTLS(b *testing.B) { deliver(b, Drain, true) }
 
 func deliver(b *testing.B, confirm Confirm, encrypted bool) {
-	for name, batch := range sizes() {
+	for name, batch := range sinktest.Sizes() {
 		b.Run(name, func(b *testing.B) {
 			var settings *tls.Config
 			var trust *TLS
@@ -72,14 +75,17 @@ func deliver(b *testing.B, confirm Confirm, encrypted bool) {
 }
 
 func BenchmarkQueue(b *testing.B) {
-	for name, batch := range sizes() {
+	for name, batch := range sinktest.Sizes() {
 		b.Run(name, func(b *testing.B) {
 			q := openQueue(b, b.TempDir(), 0)
-			f := NewFormatter(testPaths)
+			e := plaintext.New(testPaths)
 			b.ReportAllocs()
 			stored := int64(0)
 			for b.Loop() {
-				if err := q.Append(1, func(w io.Writer) (int, error) { return f.Write(w, batch) }); err != nil {
+				if err := q.Append(1, func(w io.Writer) (int, error) {
+					result, err := e.Encode(w, batch)
+					return result.Lines, err
+				}); err != nil {
 					b.Fatal(err)
 				}
 				stored = q.Stats().Bytes

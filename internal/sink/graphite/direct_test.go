@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
+	"haproxystats/internal/sink/sinktest"
 )
 
 func TestDirectWaitsForTheServer(t *testing.T) {
@@ -25,7 +27,7 @@ func TestDirectWaitsForTheServer(t *testing.T) {
 	}
 	d := NewDirect(o, time.Minute)
 	defer d.Close()
-	b := one(metric.Frontend, metric.Entity{Name: "www"}, "scur", 7)
+	b := sinktest.One(metric.Frontend, metric.Entity{Name: "www"}, "scur", 7)
 	lines, bytes, err := d.Send(t.Context(), b)
 	want := content(t, b)
 	if err != nil || lines != strings.Count(want, "\n") || bytes != int64(len(want)) {
@@ -39,7 +41,7 @@ func TestDirectGivesUp(t *testing.T) {
 	r.stop()
 	d := NewDirect(options(t, r.address), 20*time.Millisecond)
 	defer d.Close()
-	b := one(metric.Frontend, metric.Entity{Name: "www"}, "scur", 7)
+	b := sinktest.One(metric.Frontend, metric.Entity{Name: "www"}, "scur", 7)
 	start := time.Now()
 	_, _, err := d.Send(t.Context(), b)
 	if !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "graphite has been down for 20ms") {
@@ -62,7 +64,7 @@ func TestDirectEndsWithItsContext(t *testing.T) {
 	}
 	d := NewDirect(o, 2*time.Hour)
 	defer d.Close()
-	if _, _, err := d.Send(ctx, one(metric.Frontend, metric.Entity{Name: "www"}, "scur", 7)); !errors.Is(err, context.Canceled) {
+	if _, _, err := d.Send(ctx, sinktest.One(metric.Frontend, metric.Entity{Name: "www"}, "scur", 7)); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
@@ -80,7 +82,7 @@ func TestDirectCountsWhatIsLeftOutOnce(t *testing.T) {
 	}
 	d := NewDirect(o, time.Minute)
 	defer d.Close()
-	b := one(metric.Frontend, metric.Entity{Name: strings.Repeat("x", MaxPath)}, "scur", 7)
+	b := sinktest.One(metric.Frontend, metric.Entity{Name: strings.Repeat("x", plaintext.MaxPath)}, "scur", 7)
 	if lines, _, err := d.Send(t.Context(), b); lines != 0 || err != nil || d.Skipped() != 1 {
 		t.Errorf("%d lines, %v, %d left out", lines, err, d.Skipped())
 	}

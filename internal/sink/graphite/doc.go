@@ -1,5 +1,5 @@
 // Package graphite sends batches to a Graphite server as plaintext lines, over
-// TLS where that is asked for, and formats them.
+// TLS where that is asked for.
 //
 // A batch counts as delivered when the server has confirmed it. By default it
 // travels over one connection, which is then half-closed; only the server's own

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/sinktest"
@@ -113,7 +114,7 @@ func TestLeftOutIsCountedOnce(t *testing.T) {
 				for _, host := range stalled {
 					f.set(host, "stalled")
 				}
-				b := one(metric.Frontend, metric.Entity{Name: strings.Repeat("x", MaxPath)}, "scur", 1)
+				b := sinktest.One(metric.Frontend, metric.Entity{Name: strings.Repeat("x", plaintext.MaxPath)}, "scur", 1)
 				if err := s.Deliver(t.Context(), b); err != nil {
 					t.Error(err)
 				}

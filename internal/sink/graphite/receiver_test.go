@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 )
 
@@ -191,12 +192,12 @@ func (r *receiver) strange(contents ...string) (lines []string) {
 	return lines
 }
 
-var testPaths = Paths{Namespace: "loadbalancers", Hostname: "lb1"}
+var testPaths = plaintext.Paths{Namespace: "loadbalancers", Hostname: "lb1"}
 
 func content(t testing.TB, b *metric.Batch) string {
 	t.Helper()
 	var out bytes.Buffer
-	if _, err := NewFormatter(testPaths).Write(&out, b); err != nil {
+	if _, err := plaintext.New(testPaths).Encode(&out, b); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()

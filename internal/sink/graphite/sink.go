@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/outbox"
@@ -18,7 +19,7 @@ type Options struct {
 	// is used until it fails; Delay after the last failure the ones before it
 	// are tried again.
 	Servers []Server
-	Paths   Paths
+	Paths   plaintext.Paths
 	// Confirm is [HalfClose] where it is empty.
 	Confirm Confirm
 	// TLS encrypts connections; nil for none.
@@ -68,7 +69,7 @@ func New(o Options) *Sink {
 		Name:      name,
 		Transport: transport{r},
 		NewEncoder: func() outbox.Encoder {
-			return &encoder{lines: NewFormatter(o.Paths), log: log, warn: &warn}
+			return &encoder{lines: plaintext.New(o.Paths), log: log, warn: &warn}
 		},
 		Pace:  o.Pace,
 		Queue: o.Queue,
@@ -97,31 +98,17 @@ func (t transport) Send(ctx context.Context, size int64, write func(io.Writer) e
 
 // encoder writes batches as plaintext lines.
 type encoder struct {
-	lines *Formatter
+	lines *plaintext.Encoder
 	log   *slog.Logger
 	warn  *sync.Once // of the sink
 }
 
 func (e *encoder) Encode(w io.Writer, b *metric.Batch) (metrics, skipped int64, err error) {
-	before := e.lines.Skipped()
-	lines, err := e.lines.Write(w, b)
-	skipped = e.lines.Skipped() - before
-	if skipped > 0 {
+	result, err := e.lines.Encode(w, b)
+	if result.Skipped > 0 {
 		e.warn.Do(func() {
-			e.log.Warn("metrics with a path too long for Graphite are left out", "max_path_bytes", MaxPath)
+			e.log.Warn("metrics with a path too long for Graphite are left out", "max_path_bytes", plaintext.MaxPath)
 		})
 	}
-	return int64(lines), skipped, err
-}
-
-// counter counts what goes through it.
-type counter struct {
-	w io.Writer
-	n int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
+	return int64(result.Lines), result.Skipped, err
 }

@@ -18,9 +18,9 @@ import (
 	"sync"
 	"syscall"
 
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
-	"haproxystats/internal/sink/graphite"
 )
 
 const (
@@ -33,16 +33,16 @@ type Sink struct {
 	dir  string
 	sync func(*os.File) error // makes a file or a directory durable
 
-	mu        sync.Mutex // one batch is written at a time
-	formatter *graphite.Formatter
+	mu      sync.Mutex // one batch is written at a time
+	encoder *plaintext.Encoder
 
 	counting sync.Mutex
 	status   sink.Status
 }
 
 // New returns a sink that writes below dir, which is made when it is needed.
-func New(dir string, paths graphite.Paths) *Sink {
-	return &Sink{dir: dir, sync: (*os.File).Sync, formatter: graphite.NewFormatter(paths)}
+func New(dir string, paths plaintext.Paths) *Sink {
+	return &Sink{dir: dir, sync: (*os.File).Sync, encoder: plaintext.New(paths)}
 }
 
 // Name returns "local-store".
@@ -127,9 +127,7 @@ func (s *Sink) write(dir *os.Root, b *metric.Batch) (w written, err error) {
 	if err != nil {
 		return w, err
 	}
-	before := s.formatter.Skipped()
-	w.metrics, err = s.formatter.Write(f, b)
-	w.skipped = s.formatter.Skipped() - before
+	w.Result, err = s.encoder.Encode(f, b)
 	if err == nil {
 		w.bytes, err = f.Seek(0, io.SeekCurrent)
 	}

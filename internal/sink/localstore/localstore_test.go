@@ -11,18 +11,18 @@ import (
 	"strings"
 	"testing"
 
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
-	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/sink/sinktest"
 )
 
-var paths = graphite.Paths{Namespace: "loadbalancers", Hostname: "lb1"}
+var paths = plaintext.Paths{Namespace: "loadbalancers", Hostname: "lb1"}
 
 func lines(t testing.TB, b *metric.Batch) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	if _, err := graphite.NewFormatter(paths).Write(&out, b); err != nil {
+	if _, err := plaintext.New(paths).Encode(&out, b); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()

@@ -3,6 +3,7 @@ package localstore
 import (
 	"time"
 
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/sink"
 )
 
@@ -16,8 +17,8 @@ func (s *Sink) Status() sink.Status {
 
 // written is what a batch has made.
 type written struct {
-	metrics        int
-	bytes, skipped int64
+	plaintext.Result
+	bytes int64
 }
 
 // count notes how the writing of a batch has ended.
@@ -34,7 +35,7 @@ func (s *Sink) count(w written, err error) {
 	}
 	s.status.Health = sink.Health{Confirmed: time.Now()}
 	s.status.Batches++
-	s.status.Metrics += int64(w.metrics)
+	s.status.Metrics += int64(w.Lines)
 	s.status.Bytes += w.bytes
-	s.status.Skipped += w.skipped
+	s.status.Skipped += w.Skipped
 }

@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
-	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/sink/sinktest"
 )
 
@@ -87,7 +87,7 @@ func TestHealth(t *testing.T) {
 
 func TestStatsOfSkippedMetrics(t *testing.T) {
 	long := metric.NewBuilder(metric.Frontend, []metric.Column{{Name: "bin"}, {Name: "bout"}})
-	for _, name := range []string{"www", strings.Repeat("w", graphite.MaxPath)} {
+	for _, name := range []string{"www", strings.Repeat("w", plaintext.MaxPath)} {
 		row := long.Row(metric.Entity{Name: name})
 		long.Touch(row)
 		long.Add(row, 0, 1)

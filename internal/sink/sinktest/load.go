@@ -1,11 +1,9 @@
-package graphite
+package sinktest
 
 import (
 	"fmt"
-	"io"
 	"iter"
 	"math/rand/v2"
-	"testing"
 
 	"haproxystats/internal/metric"
 )
@@ -51,7 +49,8 @@ func fill(t *metric.Builder, rng *rand.Rand, processes int) {
 	}
 }
 
-func load(frontends, backends, servers, processes int) *metric.Batch {
+// Load returns a batch as a node of that size gives it.
+func Load(frontends, backends, servers, processes int) *metric.Batch {
 	rng := rand.New(rand.NewPCG(1, 2))
 	f := metric.NewBuilder(metric.Frontend, columns(32))
 	for i := range frontends {
@@ -73,30 +72,20 @@ func load(frontends, backends, servers, processes int) *metric.Batch {
 	return batch
 }
 
-// sizes yields batches as nodes of three sizes give them.
-func sizes() iter.Seq2[string, *metric.Batch] {
+// Sizes yields batches as nodes of three sizes give them.
+func Sizes() iter.Seq2[string, *metric.Batch] {
 	return func(yield func(string, *metric.Batch) bool) {
-		_ = yield("S", load(20, 20, 100, 4)) &&
-			yield("M", load(200, 500, 5000, 4)) &&
-			yield("L", load(500, 1000, 20000, 8))
+		_ = yield("S", Load(20, 20, 100, 4)) &&
+			yield("M", Load(200, 500, 5000, 4)) &&
+			yield("L", Load(500, 1000, 20000, 8))
 	}
 }
 
-func BenchmarkFormatter(b *testing.B) {
-	for name, batch := range sizes() {
-		b.Run(name, func(b *testing.B) {
-			f := NewFormatter(testPaths)
-			lines, err := f.Write(io.Discard, batch)
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := f.Write(io.Discard, batch); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(lines)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mlines/s")
-		})
-	}
+// One returns a batch of a table with one row and one value.
+func One(scope metric.Scope, e metric.Entity, column string, v int64) *metric.Batch {
+	t := metric.NewBuilder(scope, []metric.Column{{Name: column}})
+	row := t.Row(e)
+	t.Touch(row)
+	t.Add(row, 0, v)
+	return &metric.Batch{Epoch: 1795335122, Tables: []*metric.Table{t.Table()}}
 }

@@ -1,4 +1,4 @@
-package graphite
+package plaintext
 
 import (
 	"bytes"
@@ -39,26 +39,23 @@ func checkLine(line string) error {
 	return nil
 }
 
-func format(t testing.TB, f *Formatter, b *metric.Batch) string {
+func format(t testing.TB, e *Encoder, b *metric.Batch) string {
+	t.Helper()
+	out, _ := encode(t, e, b)
+	return out
+}
+
+func encode(t testing.TB, e *Encoder, b *metric.Batch) (string, Result) {
 	t.Helper()
 	var out bytes.Buffer
-	lines, err := f.Write(&out, b)
+	result, err := e.Encode(&out, b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(out.String(), "\n"); n != lines {
-		t.Errorf("%d lines where Write says %d", n, lines)
+	if n := strings.Count(out.String(), "\n"); n != result.Lines {
+		t.Errorf("got %d lines, and %d in the result", n, result.Lines)
 	}
-	return out.String()
-}
-
-// one returns a batch of a table with one row and one value.
-func one(scope metric.Scope, e metric.Entity, column string, v int64) *metric.Batch {
-	t := metric.NewBuilder(scope, []metric.Column{{Name: column}})
-	row := t.Row(e)
-	t.Touch(row)
-	t.Add(row, 0, v)
-	return &metric.Batch{Epoch: 1795335122, Tables: []*metric.Table{t.Table()}}
+	return out.String(), result
 }
 
 func TestPaths(t *testing.T) {
@@ -101,7 +98,7 @@ func TestPaths(t *testing.T) {
 		for _, path := range c.want {
 			want += path + " 12 1795335122\n"
 		}
-		if got := format(t, NewFormatter(c.paths), one(c.scope, c.entity, c.column, 12)); got != want {
+		if got := format(t, New(c.paths), sinktest.One(c.scope, c.entity, c.column, 12)); got != want {
 			t.Errorf("%+v %v %+v: got %q, want %q", c.paths, c.scope, c.entity, got, want)
 		}
 	}
@@ -203,8 +200,8 @@ func FuzzLines(f *testing.F) {
 			table.Set(row, 2, v)
 			b.Tables = append(b.Tables, table.Table())
 		}
-		f := NewFormatter(Paths{Namespace: namespace, Hostname: hostname, GroupNamespace: groups, DoubleWrites: true})
-		out := format(t, f, b)
+		f := New(Paths{Namespace: namespace, Hostname: hostname, GroupNamespace: groups, DoubleWrites: true})
+		out, result := encode(t, f, b)
 		if out != "" && !strings.HasSuffix(out, "\n") {
 			t.Errorf("%q does not end in a newline", out)
 		}
@@ -222,7 +219,7 @@ func FuzzLines(f *testing.F) {
 		if f.group != nil && group != "" {
 			points *= 2
 		}
-		if skipped := int(f.Skipped() / 2); lines+skipped != points {
+		if skipped := int(result.Skipped); lines+skipped != points {
 			t.Errorf("%d lines and %d skipped of %d", lines, skipped, points)
 		}
 	})
@@ -230,17 +227,17 @@ func FuzzLines(f *testing.F) {
 
 // TestChunks: lines are never cut, and chunks are large.
 func TestChunks(t *testing.T) {
-	batch := load(10, 20, 1000, 3)
+	batch := sinktest.Load(10, 20, 1000, 3)
 	var whole bytes.Buffer
 	writes := 0
-	lines, err := NewFormatter(Paths{Namespace: "n"}).Write(writerFunc(func(p []byte) (int, error) {
+	result, err := New(Paths{Namespace: "n"}).Encode(writerFunc(func(p []byte) (int, error) {
 		writes++
 		if !bytes.HasSuffix(p, []byte("\n")) || len(p) > chunkSize {
 			t.Errorf("a chunk of %d bytes ends in %q", len(p), p[len(p)-10:])
 		}
 		return whole.Write(p)
 	}), batch)
-	if err != nil || lines != batch.Points() || bytes.Count(whole.Bytes(), []byte("\n")) != lines {
+	if lines := result.Lines; err != nil || lines != batch.Points() || bytes.Count(whole.Bytes(), []byte("\n")) != lines {
 		t.Errorf("%d lines of %d, %v", lines, batch.Points(), err)
 	}
 	if most := whole.Len()/(chunkSize-maxLine) + 1; writes > most {
@@ -255,36 +252,37 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 func TestWriteStopsAtAnError(t *testing.T) {
 	broken := errors.New("broken")
 	writes := 0
-	_, err := NewFormatter(Paths{}).Write(writerFunc(func([]byte) (int, error) {
+	_, err := New(Paths{}).Encode(writerFunc(func([]byte) (int, error) {
 		writes++
 		return 0, broken
-	}), load(10, 20, 1000, 3))
+	}), sinktest.Load(10, 20, 1000, 3))
 	if !errors.Is(err, broken) || writes != 1 {
 		t.Errorf("%d writes, %v", writes, err)
 	}
 }
 
 func TestLongPathsAreSkipped(t *testing.T) {
-	f := NewFormatter(Paths{})
+	var skipped int64
 	room := MaxPath - len("haproxy.frontend.") - len(".scur")
 	for _, c := range []struct {
 		length int
 		lines  int
 	}{{room, 1}, {room + 1, 0}, {100_000, 0}} {
-		out := format(t, f, one(metric.Frontend, metric.Entity{Name: strings.Repeat("x", c.length)}, "scur", 1))
+		out, result := encode(t, New(Paths{}), sinktest.One(metric.Frontend, metric.Entity{Name: strings.Repeat("x", c.length)}, "scur", 1))
+		skipped += result.Skipped
 		if n := strings.Count(out, "\n"); n != c.lines {
 			t.Errorf("a name of %d bytes gives %d lines", c.length, n)
 		}
 	}
-	if f.Skipped() != 2 {
-		t.Errorf("skipped %d", f.Skipped())
+	if skipped != 2 {
+		t.Errorf("skipped %d values, want 2", skipped)
 	}
 }
 
 // TestPrefixesFollowTheTable: what a formatter remembers of one table never
 // shows in another's lines, and does not outgrow it.
 func TestPrefixesFollowTheTable(t *testing.T) {
-	f := NewFormatter(Paths{Namespace: "n"})
+	f := New(Paths{Namespace: "n"})
 	names := func(from, n int) *metric.Batch {
 		table := metric.NewBuilder(metric.Frontend, []metric.Column{{Name: fmt.Sprint("c", from)}})
 		for i := range n {
@@ -296,7 +294,7 @@ func TestPrefixesFollowTheTable(t *testing.T) {
 	}
 	for round := range 50 {
 		b := names(round*1000, 1+round%3*50)
-		if got, want := format(t, f, b), format(t, NewFormatter(Paths{Namespace: "n"}), b); got != want {
+		if got, want := format(t, f, b), format(t, New(Paths{Namespace: "n"}), b); got != want {
 			t.Fatalf("round %d: got %q, want %q", round, got, want)
 		}
 		if have := len(f.tables[metric.Frontend].rows); have != b.Tables[0].Capacity() {
@@ -306,10 +304,10 @@ func TestPrefixesFollowTheTable(t *testing.T) {
 }
 
 func TestNoAllocationInSteadyState(t *testing.T) {
-	batch := load(10, 20, 500, 3)
-	f := NewFormatter(Paths{Namespace: "n", GroupNamespace: "g", DoubleWrites: true})
+	batch := sinktest.Load(10, 20, 500, 3)
+	f := New(Paths{Namespace: "n", GroupNamespace: "g", DoubleWrites: true})
 	if n := testing.AllocsPerRun(10, func() {
-		if _, err := f.Write(io.Discard, batch); err != nil {
+		if _, err := f.Encode(io.Discard, batch); err != nil {
 			t.Fatal(err)
 		}
 	}); n > 0 {
@@ -319,7 +317,7 @@ func TestNoAllocationInSteadyState(t *testing.T) {
 
 func TestBatchOfEveryScope(t *testing.T) {
 	seen := map[string]bool{}
-	for line := range strings.Lines(format(t, NewFormatter(Paths{Namespace: "n"}), sinktest.Batch(100))) {
+	for line := range strings.Lines(format(t, New(Paths{Namespace: "n"}), sinktest.Batch(100))) {
 		if err := checkLine(strings.TrimSuffix(line, "\n")); err != nil {
 			t.Error(err)
 		}

@@ -1,4 +1,8 @@
-package graphite
+// Package plaintext encodes batches as Graphite's plaintext lines.
+//
+// What Graphite can't have in a path is this package's business, and nobody
+// else's. It writes where it is told to, and knows neither servers nor files.
+package plaintext
 
 import (
 	"io"
@@ -21,7 +25,8 @@ const (
 	maxLine = MaxPath + 1 + maxNumber + suffixSize
 )
 
-// Formatter writes batches as Graphite's plaintext lines:
+// Encoder encodes batches, of which every line has this form, whatever the
+// names are:
 //
 //	line      = path " " number " " time "\n"
 //	path      = component *("." component)      ; at most MaxPath bytes
@@ -30,75 +35,92 @@ const (
 //	number    = ["-"] 1*digit ["." 1*digit]     ; never an exponent
 //	time      = ["-"] 1*digit                   ; seconds since 1970
 //
-// Whatever the names are, every line it writes has that form. Equal batches
-// give equal bytes. A Formatter keeps what it knows of the last batch's
-// entities, and is not safe for concurrent use.
-type Formatter struct {
+// Equal batches give equal bytes. An Encoder keeps the paths of the last batch's
+// entities, which only saves time, and is not safe for concurrent use.
+type Encoder struct {
 	root    []byte // with a dot at its end
 	group   []byte // root and the group namespace, likewise; nil for no groups
 	double  bool
 	tables  [metric.NumScopes]prefixes
 	buf     []byte
 	scratch []byte // for a prefix
-	skipped int64
 
 	suffix    [suffixSize]byte // " <time>\n" of the batch, and what is left of others
 	suffixLen int
 }
 
-// NewFormatter returns a formatter for those paths.
-func NewFormatter(p Paths) *Formatter {
-	f := &Formatter{double: p.DoubleWrites}
-	f.root = append([]byte(p.Root()), '.')
-	if group := appendPath(nil, p.GroupNamespace); len(group) > 0 {
-		f.group = slices.Concat(f.root, group)
-	}
-	return f
+// Result is what became of a batch.
+type Result struct {
+	Lines int
+	// Skipped is the number of values left out because Graphite can't store their
+	// path.
+	Skipped int64
 }
 
-// Skipped returns how many metrics were left out because their path is longer
-// than [MaxPath].
-func (f *Formatter) Skipped() int64 { return f.skipped }
-
-// Write writes the batch to w, in chunks of whole lines, and returns the number
-// of lines written.
-func (f *Formatter) Write(w io.Writer, b *metric.Batch) (lines int, err error) {
-	if f.buf == nil {
-		f.buf = make([]byte, chunkSize)
+// New returns an encoder for those paths.
+func New(p Paths) *Encoder {
+	e := &Encoder{double: p.DoubleWrites}
+	e.root = append([]byte(p.Root()), '.')
+	if group := appendPath(nil, p.GroupNamespace); len(group) > 0 {
+		e.group = slices.Concat(e.root, group)
 	}
-	f.suffixLen = len(append(strconv.AppendInt(append(f.suffix[:0], ' '), b.Epoch, 10), '\n'))
-	out := chunks{w: w, buf: f.buf}
+	return e
+}
+
+// Encode writes the batch to w, in chunks of whole lines.
+func (e *Encoder) Encode(w io.Writer, b *metric.Batch) (Result, error) {
+	if e.buf == nil {
+		e.buf = make([]byte, chunkSize)
+	}
+	e.suffixLen = len(append(strconv.AppendInt(append(e.suffix[:0], ' '), b.Epoch, 10), '\n'))
+	out := chunks{w: w, buf: e.buf}
 	for _, t := range b.Tables {
-		p := &f.tables[t.Scope()]
+		p := &e.tables[t.Scope()]
 		p.use(t)
 		for _, row := range t.Rows() {
 			if out.err != nil {
-				return 0, out.err
+				return Result{}, out.err
 			}
-			first, second := p.row(f, t, row)
-			f.writeRow(&out, t, row, first, p.names)
+			first, second := p.row(e, t, row)
+			e.writeRow(&out, t, row, first, p.names)
 			if len(second) > 0 {
-				f.writeRow(&out, t, row, second, p.names)
+				e.writeRow(&out, t, row, second, p.names)
 			}
 		}
 	}
 	if out.flush(); out.err != nil {
-		return 0, out.err
+		return Result{}, out.err
 	}
-	return out.lines, nil
+	return out.result, nil
+}
+
+// Measure returns what became of the batch, and how many bytes that is.
+func (e *Encoder) Measure(b *metric.Batch) (Result, int64) {
+	var size counter
+	result, _ := e.Encode(&size, b) // which takes everything
+	return result, int64(size)
+}
+
+// counter counts the bytes that are written to it.
+type counter int64
+
+// Write implements [io.Writer].
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 // writeRow writes a line for every value in the row.
-func (f *Formatter) writeRow(out *chunks, t *metric.Table, row int, prefix []byte, names [][]byte) {
+func (e *Encoder) writeRow(out *chunks, t *metric.Table, row int, prefix []byte, names [][]byte) {
 	buf, n, lines := out.buf, out.n, 0
-	suffix := f.suffix
+	suffix := e.suffix
 	for col, name := range names {
 		v, ok := t.At(row, col)
 		if !ok {
 			continue
 		}
 		if len(prefix)+len(name)-1 > MaxPath {
-			f.skipped++
+			out.result.Skipped++
 			continue
 		}
 		if len(buf)-n < maxLine {
@@ -118,20 +140,20 @@ func (f *Formatter) writeRow(out *chunks, t *metric.Table, row int, prefix []byt
 			continue
 		}
 		*(*[suffixSize]byte)(line[i:]) = suffix // longer than what counts of it, but no call
-		n += i + f.suffixLen
+		n += i + e.suffixLen
 		lines++
 	}
 	out.n = n
-	out.lines += lines
+	out.result.Lines += lines
 }
 
 // chunks collects lines in a buffer and writes it when it is full.
 type chunks struct {
-	w     io.Writer
-	buf   []byte
-	n     int
-	lines int
-	err   error // the first one
+	w      io.Writer
+	buf    []byte
+	n      int
+	result Result
+	err    error // the first one
 }
 
 func (c *chunks) flush() {
@@ -174,27 +196,27 @@ func (p *prefixes) use(t *metric.Table) {
 }
 
 // row returns the one or two paths of a row.
-func (p *prefixes) row(f *Formatter, t *metric.Table, row int) (first, second []byte) {
+func (p *prefixes) row(e *Encoder, t *metric.Table, row int) (first, second []byte) {
 	r := &p.rows[row]
-	if e := t.Entity(row); r.paths == nil || r.entity != e {
-		r.entity = e
-		f.scratch, r.split = f.appendPrefixes(f.scratch[:0], t.Scope(), e)
-		r.paths = append(r.paths[:0], f.scratch...)
+	if entity := t.Entity(row); r.paths == nil || r.entity != entity {
+		r.entity = entity
+		e.scratch, r.split = e.appendPrefixes(e.scratch[:0], t.Scope(), entity)
+		r.paths = append(r.paths[:0], e.scratch...)
 	}
 	return r.paths[:r.split], r.paths[r.split:]
 }
 
-func (f *Formatter) appendPrefixes(b []byte, scope metric.Scope, e metric.Entity) (paths []byte, split int) {
-	plain := e.Group == "" || f.group == nil
+func (e *Encoder) appendPrefixes(b []byte, scope metric.Scope, entity metric.Entity) (paths []byte, split int) {
+	plain := entity.Group == "" || e.group == nil
 	if !plain {
-		b = append(b, f.group...)
-		b = appendPath(b, e.Group)
-		b = appendPlace(b, scope, e)
+		b = append(b, e.group...)
+		b = appendPath(b, entity.Group)
+		b = appendPlace(b, scope, entity)
 		split = len(b)
 	}
-	if plain || f.double {
-		b = append(b, f.root...)
-		b = appendPlace(b, scope, e)
+	if plain || e.double {
+		b = append(b, e.root...)
+		b = appendPlace(b, scope, entity)
 	}
 	if plain {
 		split = len(b)
