@@ -33,7 +33,11 @@ type Program struct {
 // for the log, which goes to stderr.
 func (p Program) Run(loaded *config.Loaded, version string, stderr io.Writer) error {
 	level, format := p.Log(&loaded.Config)
-	log := newLogger(stderr, format, level, isJournal(stderr, os.Getenv("JOURNAL_STREAM")))
+	// Without this, a log whose reader dies would end the program.
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
+	log, closeLog := openLog(stderr, format, level, isJournal(stderr, os.Getenv("JOURNAL_STREAM")))
+	defer closeLog()
 	// Once it says that it has started, a signal ends it cleanly.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
@@ -55,9 +59,9 @@ const (
 	// oneWish is how long after the first signal others mean the same: a program
 	// and its group may get one each.
 	oneWish = 500 * time.Millisecond
-	// stopLimit is how long the end may take. Work that is not finished by then
-	// waits on disk for the next start, as after a crash.
-	stopLimit = 4750 * time.Millisecond
+	// stopLimit is how long the end may take, besides flushLimit. Work that is not
+	// finished by then waits on disk for the next start, as after a crash.
+	stopLimit = 4400 * time.Millisecond
 )
 
 // untilSignal runs until a signal asks for the end, and no longer than stopLimit
@@ -81,10 +85,10 @@ func untilSignal(signals <-chan os.Signal, service *Supervisor, log *slog.Logger
 		case s := <-signals:
 			switch {
 			case asked.IsZero():
-				log.Info("ending", "signal", s)
 				asked = time.Now()
 				late = time.After(stopLimit)
 				cancel()
+				log.Info("ending", "signal", s)
 				service.stopping()
 			case time.Since(asked) >= oneWish:
 				log.Warn("ending at once", "signal", s)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,13 +16,31 @@ import (
 	"haproxystats/internal/printable"
 )
 
+// flushLimit bounds the wait for the reader of the log when the program ends.
+const flushLimit = 400 * time.Millisecond
+
+// openLog returns a logger that never waits for the reader of w. Closing it waits
+// for flushLimit at most.
+func openLog(w io.Writer, format config.LogFormat, level slog.Level, journal bool) (log *slog.Logger, closeLog func()) {
+	q := newLogQueue(w, func(lines int) []byte {
+		var line bytes.Buffer
+		newLogger(&line, format, slog.LevelWarn, journal).Warn("log messages were dropped, nobody read the log", "messages", lines)
+		return line.Bytes()
+	})
+	return newLogger(q, format, level, journal), func() { q.Close(flushLimit) }
+}
+
 // newLogger returns a logger that writes a line a message. With journal, each
 // line begins with its priority, as systemd's journal reads it, and has no time,
-// which the journal notes itself.
+// which the journal notes itself. Text has durations with their unit, JSON has
+// them in seconds and the unit in the attribute's name.
 func newLogger(w io.Writer, format config.LogFormat, level slog.Level, journal bool) *slog.Logger {
 	options := &slog.HandlerOptions{
 		Level: level,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if format == config.LogJSON && a.Value.Kind() == slog.KindDuration {
+				return slog.Float64(a.Key+"_seconds", a.Value.Duration().Seconds())
+			}
 			if len(groups) > 0 {
 				return a
 			}

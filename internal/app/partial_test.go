@@ -44,16 +44,23 @@ func (l lines) until(t *testing.T, parts ...string) string {
 // twoSockets serves a.sock, and b.sock that denies every command.
 func twoSockets(t *testing.T, dir string) {
 	t.Helper()
+	serveSockets(t, dir, map[string]haproxysim.Fault{
+		"a.sock": {},
+		"b.sock": {Kind: haproxysim.Text, Text: "Permission denied"},
+	})
+}
+
+// serveSockets serves sockets in dir, each with its fault.
+func serveSockets(t *testing.T, dir string, faults map[string]haproxysim.Fault) {
+	t.Helper()
 	recordings, err := haproxysim.Load(os.DirFS("../../testdata/recordings/3.2.0-zlib-rich/1795337158"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var server haproxysim.Server
-	for _, name := range []string{"a.sock", "b.sock"} {
+	for name, fault := range faults {
 		s := haproxysim.NewSocket(recordings["haproxy.sock"])
-		if name == "b.sock" {
-			s.SetFault(haproxysim.Fault{Kind: haproxysim.Text, Text: "Permission denied"})
-		}
+		s.SetFault(fault)
 		if _, err := server.Listen("unix", filepath.Join(dir, name), s); err != nil {
 			t.Fatal(err)
 		}

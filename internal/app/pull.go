@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"haproxystats/internal/config"
 	"haproxystats/internal/haproxy"
@@ -47,7 +48,7 @@ func runPull(ctx context.Context, c *config.Config, version string, service *Sup
 		QueueSize:   c.Pull.QueueSize,
 		Workers:     c.Pull.Workers,
 		KeepPartial: c.Pull.OnPartial == config.PartialKeep,
-		Observer:    status,
+		Observer:    roundObserver{status, service},
 		Log:         log,
 	}
 	if service != nil {
@@ -57,6 +58,18 @@ func runPull(ctx context.Context, c *config.Config, version string, service *Sup
 	page.running(status.tell)
 	service.ready()
 	return puller.Run(ctx)
+}
+
+// roundObserver notes what becomes of the rounds, and tells systemd after each.
+type roundObserver struct {
+	*pullStatus
+	service *Supervisor
+}
+
+// RoundEnded implements [pull.Observer].
+func (o roundObserver) RoundEnded(now time.Time, r pull.Result) {
+	o.pullStatus.RoundEnded(now, r)
+	o.service.status(o.pullStatus.String())
 }
 
 // Sockets returns the servers of the configuration as pull knows them.

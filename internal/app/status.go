@@ -33,7 +33,7 @@ func openStatus(ctx context.Context, path string, program config.Program, versio
 	}
 	listener, err := status.Listen(path, log)
 	if err != nil {
-		log.Warn("no status can be asked for, the work goes on without", "error", err)
+		log.Warn("status socket not available, continuing without it", "error", err)
 		return nil
 	}
 	p := &statusPage{ctx: ctx, program: program, version: version, started: time.Now()}
@@ -46,7 +46,7 @@ func openStatus(ctx context.Context, path string, program config.Program, versio
 			log.Warn("the status socket has ended early", "error", err)
 		}
 		if err := listener.Close(); err != nil {
-			log.Warn("the status socket can't be taken away", "error", err)
+			log.Warn("the status socket can't be removed", "error", err)
 		}
 	}
 	return p

@@ -56,3 +56,18 @@ func TestPullStatus(t *testing.T) {
 		t.Errorf("%+v, last %+v", got, got.Last)
 	}
 }
+
+// TestStatusAfterTheRound has systemd know of a round as soon as it has ended.
+func TestStatusAfterTheRound(t *testing.T) {
+	var messages []string
+	service, _ := told(0, func(m string) error {
+		messages = append(messages, m)
+		return nil
+	})
+	var o pull.Observer = roundObserver{new(pullStatus), service}
+	o.RoundBegun(time.Unix(1795335122, 0))
+	o.RoundEnded(time.Unix(1795335123, 0), pull.Result{Outcome: pull.Stored, Epoch: 1795335122})
+	if want := []string{"STATUS=last snapshot stored 1795335122, 1 stored, 0 waiting"}; !cmp.Equal(messages, want) {
+		t.Errorf("got %q, want %q", messages, want)
+	}
+}

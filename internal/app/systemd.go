@@ -34,7 +34,7 @@ func newSupervisor(log *slog.Logger) *Supervisor {
 	}
 	watchdog, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		log.Warn("no sign of life will be given: WATCHDOG_USEC or WATCHDOG_PID can't be read", "error", err)
+		log.Warn("no watchdog messages will be sent: WATCHDOG_USEC or WATCHDOG_PID can't be read", "error", err)
 	}
 	return &Supervisor{
 		send: func(message string) error {
@@ -59,8 +59,10 @@ func (s *Supervisor) alive(status string) {
 	s.tell(daemon.SdNotifyWatchdog + "\nSTATUS=" + status)
 }
 
-// interval is how often alive is to be called, which the program would do every
-// d by itself.
+// status says how the work goes on, which is not a sign of life.
+func (s *Supervisor) status(text string) { s.tell("STATUS=" + text) }
+
+// interval returns d, shortened to a third of the watchdog's time-out.
 func (s *Supervisor) interval(d time.Duration) time.Duration {
 	if s == nil || s.watchdog == 0 {
 		return d
@@ -97,6 +99,6 @@ func (s *Supervisor) tell(message string) {
 		err = errNotTaken
 	}
 	if trouble := err != nil; s.trouble.Swap(trouble) != trouble && trouble {
-		s.log.Warn("systemd can't be told how the program fares", "error", err)
+		s.log.Warn("systemd does not take status messages", "error", err)
 	}
 }

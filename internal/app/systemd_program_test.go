@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/haproxysim"
 	"haproxystats/internal/sink"
 	"haproxystats/test/programs"
 )
@@ -28,12 +31,14 @@ func TestPrograms(t *testing.T) {
 	}
 	t.Run("watchdog", func(t *testing.T) { testWatchdog(t, dir) })
 	t.Run("stop", func(t *testing.T) { testStop(t, dir) })
+	t.Run("log", func(t *testing.T) { testLogReader(t, dir) })
 }
 
 // place is where one program works.
 type place struct {
-	t    *testing.T
-	base string
+	t      *testing.T
+	base   string
+	stderr *os.File // of what is started there; nil to keep it
 }
 
 // newPlace makes one, with a path short enough for sockets in it.
@@ -43,7 +48,7 @@ func newPlace(t *testing.T) place {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
-	p := place{t, base}
+	p := place{t: t, base: base}
 	if err := os.Mkdir(p.path("sockets"), 0o750); err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +134,9 @@ port = %s
 	}()
 	r.cmd = exec.Command(program, "-f", conf)
 	r.cmd.Stderr = &r.stderr
+	if p.stderr != nil {
+		r.cmd.Stderr = p.stderr
+	}
 	r.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+notify, "WATCHDOG_PID=")
 	if watchdog > 0 {
 		r.cmd.Env = append(r.cmd.Env, fmt.Sprintf("WATCHDOG_USEC=%d", watchdog.Microseconds()))
@@ -326,6 +334,69 @@ func testStop(t *testing.T, programs string) {
 				state.check(t, p)
 			})
 		}
+	}
+}
+
+// testLogReader runs the programs with a log that nobody reads, and with one whose
+// reader is gone: they work, and end in time with status 0.
+func testLogReader(t *testing.T, programs string) {
+	for _, name := range []string{"haproxystats-pull", "haproxystats-process"} {
+		for _, gone := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/gone=%t", name, gone), func(t *testing.T) {
+				t.Parallel()
+				p := newPlace(t)
+				reader, stderr, err := os.Pipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer reader.Close()
+				defer stderr.Close()
+				if gone {
+					reader.Close()
+				} else {
+					fillPipe(t, stderr)
+				}
+				p.stderr = stderr
+				port := "1"
+				if name == "haproxystats-pull" {
+					serveSockets(t, p.path("sockets"), map[string]haproxysim.Fault{"a.sock": {}})
+				} else {
+					port = receive(t).port
+					p.hand("1795335122")
+				}
+				r := p.start(filepath.Join(programs, name), port, 300*time.Millisecond)
+				r.await("READY=1")
+				r.await("WATCHDOG=1\nSTATUS=last snapshot")
+				start := time.Now()
+				r.signal(syscall.SIGTERM)
+				r.await("STOPPING=1")
+				r.end()
+				if took := time.Since(start); took > 5*time.Second {
+					t.Errorf("took %v, want 5s at most", took)
+				}
+			})
+		}
+	}
+}
+
+// fillPipe leaves no room in a pipe.
+func fillPipe(t *testing.T, w *os.File) {
+	t.Helper()
+	fd := int(w.Fd())
+	if err := unix.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{4096, 1} {
+		for {
+			if _, err := unix.Write(fd, make([]byte, size)); errors.Is(err, unix.EAGAIN) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		t.Fatal(err)
 	}
 }
 

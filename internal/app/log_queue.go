@@ -1,0 +1,111 @@
+package app
+
+import (
+	"io"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxLogBytes bounds the lines that wait for the reader of the log. As many may
+// be on their way to it.
+const maxLogBytes = 1 << 20
+
+// logQueue is the queue in front of the log's writer, so that nothing waits for
+// the reader of the log. Lines beyond maxLogBytes are dropped and counted; the
+// count is written when the reader is back.
+type logQueue struct {
+	w io.Writer
+	// dropped returns the line that says how many lines were dropped.
+	dropped func(lines int) []byte
+
+	wake chan struct{} // tells the writing goroutine that there is something, or no more to come
+	done chan struct{} // closed when the writing goroutine has ended
+
+	mu     sync.Mutex
+	lines  [][]byte
+	bytes  int
+	lost   int // lines that were dropped behind lines
+	closed bool
+}
+
+func newLogQueue(w io.Writer, dropped func(lines int) []byte) *logQueue {
+	q := &logQueue{w: w, dropped: dropped, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go q.run()
+	return q
+}
+
+// Write queues a line. It never waits and never fails.
+func (q *logQueue) Write(line []byte) (int, error) {
+	q.mu.Lock()
+	// A short line must not overtake a long one that was dropped.
+	if q.lost > 0 || q.bytes+len(line) > maxLogBytes {
+		q.lost++
+	} else {
+		q.lines = append(q.lines, slices.Clone(line))
+		q.bytes += len(line)
+	}
+	q.mu.Unlock()
+	q.signal()
+	return len(line), nil
+}
+
+func (q *logQueue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Close waits until all lines are written, but no longer than limit. A reader that
+// hangs keeps the writing goroutine beyond that.
+func (q *logQueue) Close(limit time.Duration) {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.signal()
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-q.done:
+	case <-t.C:
+	}
+}
+
+func (q *logQueue) run() {
+	defer close(q.done)
+	lost := 0 // lines since the last one that was written
+	report := func() {
+		if lost == 0 {
+			return
+		}
+		if _, err := q.w.Write(q.dropped(lost)); err == nil {
+			lost = 0
+		}
+	}
+	for range q.wake {
+		lines, dropped, closed := q.take()
+		for _, line := range lines {
+			report()
+			if lost > 0 {
+				lost++
+			} else if _, err := q.w.Write(line); err != nil {
+				lost++
+			}
+		}
+		lost += dropped
+		report()
+		if closed {
+			return
+		}
+	}
+}
+
+// take empties the queue.
+func (q *logQueue) take() (lines [][]byte, lost int, closed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	lines, lost = q.lines, q.lost
+	q.lines, q.bytes, q.lost = nil, 0, 0
+	return lines, lost, q.closed
+}
