@@ -99,11 +99,11 @@ generated: ## check that go.mod and the generated documents are up to date
 
 .PHONY: unit
 unit: ## all Go tests with the race detector
-	$(GO) test -race -count 1 -timeout 20m ./...
+	$(GO) test -race -count 1 -timeout 60m ./...
 
 .PHONY: containers
 containers: ## the tests of the container image, the Compose file and the examples for Kubernetes
-	$(GO) -C test/container test -count 1 -timeout 10m ./...
+	$(GO) -C test/container test -count 1 -timeout 30m ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (20s)

@@ -82,7 +82,7 @@ func (h house) processes(t *testing.T) []string {
 
 func TestDemoPasses(t *testing.T) {
 	h := newHouse(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := h.command(ctx, 3)
 	var stdout, stderr bytes.Buffer
@@ -115,7 +115,7 @@ func TestDemoEndsBySignal(t *testing.T) {
 		{syscall.SIGKILL, "starting haproxystats-pull"},
 	} {
 		t.Run(fmt.Sprintf("%v after %s", c.signal, c.after), func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			cmd := h.command(ctx, 600)
 			progress, err := cmd.StderrPipe()

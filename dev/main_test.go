@@ -52,7 +52,7 @@ func openShop(t *testing.T, env ...string) *shop {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	s.cmd = exec.CommandContext(ctx, program)
 	s.cmd.Dir = s.tree
@@ -217,7 +217,7 @@ func TestWorkshopIsKilled(t *testing.T) {
 	for s.lines.Scan() { // until the last one has closed the pipe
 	}
 	_ = s.cmd.Wait() // by the signal
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for len(s.processes()) > 0 {
 		if time.Now().After(deadline) {
 			t.Fatalf("left behind: %q", s.processes())

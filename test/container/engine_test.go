@@ -203,7 +203,7 @@ func (c *container) exec(command ...string) (status int, out string) {
 // end with status 0 in time.
 func (c *container) end() {
 	c.t.Helper()
-	late := time.NewTimer(endLimit)
+	late := time.NewTimer(real.Loaded(endLimit))
 	defer late.Stop()
 	must(c.t, c.Signal(syscall.SIGTERM))
 	select {
@@ -217,7 +217,7 @@ func (c *container) end() {
 }
 
 // patience bounds the wait for something that will come where nothing is broken.
-const patience = time.Minute
+const patience = 5 * time.Minute
 
 // until waits for something that only asking tells.
 func until(t *testing.T, what string, c *container, is func() bool) {

@@ -16,7 +16,7 @@ import (
 
 // patience bounds a command on a node: it is reached only where something is
 // broken.
-const patience = 3 * time.Minute
+const patience = 15 * time.Minute
 
 // node is a machine of the test's own.
 type node struct {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"haproxystats/test/faults/harness"
+	"haproxystats/test/real"
 )
 
 const (
@@ -102,7 +103,7 @@ func TestLongQueue(t *testing.T) {
 	start := time.Now()
 	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()[0]))
 	first := time.Since(start)
-	if first > found {
+	if first > real.Loaded(found) {
 		t.Errorf("the first was found after %v, want at most %v", first, found)
 	}
 	for !oracle.Book.Whole(feeder.Epochs()[snapshots/2]) {
@@ -171,7 +172,7 @@ func settleFed(s *harness.Site, oracle *harness.Oracle, feeder *harness.Feeder, 
 	s.T.Helper()
 	start := time.Now()
 	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Next()))
-	if took := time.Since(start); took > harness.FreshLimit {
+	if took := time.Since(start); took > real.Loaded(harness.FreshLimit) {
 		s.T.Errorf("a fresh snapshot took %v to arrive, want at most %v", took, harness.FreshLimit)
 	}
 	return settleAs(s, oracle, process, feeder.Epochs(), feeder.Fed())

@@ -162,7 +162,7 @@ func endAll(signal syscall.Signal, programs ...*program) {
 			p.s.t.Errorf("%v: %v: %s", err, p.Err(), p.Output())
 		}
 	}
-	timer := time.NewTimer(endLimit)
+	timer := time.NewTimer(real.Loaded(endLimit))
 	defer timer.Stop()
 	for _, p := range programs {
 		select {

@@ -202,7 +202,7 @@ func TestNRPERunsThePlugin(t *testing.T) {
 		asked := strings.NewReplacer("$USER1$/check_nrpe", client, "$HOSTADDRESS$", "127.0.0.1", "$ARG1$", mode).Replace(line)
 		return run(t, append(strings.Fields(asked), "-p", fmt.Sprint(port), "-n", "-2"))
 	}
-	ready, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ready, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	for {
 		if status, out := run(t, []string{client, "-H", "127.0.0.1", "-p", fmt.Sprint(port), "-n", "-2"}); status == 0 {

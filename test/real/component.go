@@ -94,7 +94,7 @@ type T interface {
 // not run is a test that nobody misses.
 func Need(t T, name string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	path, err := Find(ctx, name)
 	require(t, err, os.Getenv("CI") == "true")

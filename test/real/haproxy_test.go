@@ -75,7 +75,7 @@ func testHAProxy(t *testing.T, binary string) {
 	if info["Name"] != "HAProxy" || info["Maxconn"] != "123" {
 		t.Errorf("show info: %v", info)
 	}
-	rest, cancel := context.WithTimeout(ctx, 5*time.Second)
+	rest, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := h.Rest(rest); err != nil {
 		t.Fatal(err)

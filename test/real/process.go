@@ -18,7 +18,7 @@ import (
 )
 
 // stopGrace is how long a program may take to end after SIGTERM.
-const stopGrace = 10 * time.Second
+const stopGrace = time.Minute
 
 // Command says what to start.
 type Command struct {

@@ -23,7 +23,7 @@ func start(t *testing.T, command string) (*Process, io.Reader) {
 	}
 	t.Cleanup(func() { r.Close() })
 	defer w.Close()
-	if err := r.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := r.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	p, err := StartProcess(Command{Name: "it", Path: "/bin/sh", Args: []string{"-c", command}, Files: []*os.File{w}})
@@ -105,7 +105,7 @@ func TestChildDiesWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer alive.Close()
-	if err := alive.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := alive.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	parent := exec.CommandContext(t.Context(), os.Args[0])

@@ -12,7 +12,7 @@ import (
 
 // A reply is bounded in time and size.
 const (
-	askTimeout  = 5 * time.Second
+	askTimeout  = time.Minute
 	askMaxReply = 64 << 20
 )
 

@@ -46,7 +46,7 @@ func (r Request) String() string { return requests[r].name }
 
 const (
 	// requestTimeout bounds a request from dial to the end of the answer.
-	requestTimeout = 5 * time.Second
+	requestTimeout = time.Minute
 	// patience is how long the client of [Aborted] waits.
 	patience = 50 * time.Millisecond
 )

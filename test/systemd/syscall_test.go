@@ -129,7 +129,7 @@ func trace(t *testing.T, strace, program, until string) []string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	late := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	late := time.AfterFunc(5*time.Minute, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
@@ -229,7 +229,7 @@ func serveTLS(t *testing.T, dir string) (string, string) {
 				return
 			}
 			connections.Go(func() {
-				_ = c.SetDeadline(time.Now().Add(time.Minute))
+				_ = c.SetDeadline(time.Now().Add(5 * time.Minute))
 				_, _ = io.Copy(io.Discard, c) // what comes is not looked at
 				_ = c.Close()
 			})

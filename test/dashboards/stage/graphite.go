@@ -45,7 +45,7 @@ func (s Series) Values() []float64 {
 
 const (
 	// answerTimeout and answerMax bound an answer of Graphite's.
-	answerTimeout = 30 * time.Second
+	answerTimeout = 3 * time.Minute
 	answerMax     = 32 << 20
 )
 

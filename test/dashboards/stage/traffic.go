@@ -59,7 +59,7 @@ func startTraffic(doors []door) *traffic.Traffic {
 // buyAt returns the work of a client that buys in the shop behind a socket.
 func buyAt(shop string) func(context.Context, *rand.Rand) error {
 	client := &http.Client{
-		Timeout: 5 * time.Second,
+		Timeout: time.Minute,
 		Transport: &http.Transport{
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", shop)

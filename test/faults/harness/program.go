@@ -111,7 +111,7 @@ func (s *Site) Launch(l Launch) *Program {
 // returns what it said.
 func (s *Site) Refused(l Launch) (output string) {
 	s.T.Helper()
-	ctx, cancel := context.WithTimeout(s.Ctx, EndLimit)
+	ctx, cancel := context.WithTimeout(s.Ctx, real.Loaded(EndLimit))
 	defer cancel()
 	args := slices.Concat(l.Prefix, []string{s.Binary(l.Name), "-f", l.Conf})
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
@@ -185,7 +185,7 @@ func (p *Program) End(signal syscall.Signal) time.Duration {
 // WaitEnd wants the program to end in time with status 0.
 func (p *Program) WaitEnd(why string, since time.Time) time.Duration {
 	p.site.T.Helper()
-	timer := time.NewTimer(time.Until(since.Add(EndLimit)))
+	timer := time.NewTimer(time.Until(since.Add(real.Loaded(EndLimit))))
 	defer timer.Stop()
 	select {
 	case <-p.Done():

@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	bootLimit = time.Minute
-	stopLimit = 30 * time.Second
-	lineLimit = time.Minute
+	bootLimit = 5 * time.Minute
+	stopLimit = 2 * time.Minute
+	lineLimit = 5 * time.Minute
 	// commandLimit is for an upgrade, too, which waits for programs to end.
-	commandLimit = 2 * time.Minute
+	commandLimit = 10 * time.Minute
 )
 
 // Machine is a system that systemd has started.

@@ -26,7 +26,7 @@ import (
 const included = "systemd,rpm,openrc"
 
 // makeLimit bounds the making of the root, which fetches a hundred packages.
-const makeLimit = 5 * time.Minute
+const makeLimit = 15 * time.Minute
 
 // Need returns the path of a component's program, as [real.Need] does, and wants
 // root as well.
