@@ -16,7 +16,7 @@ import (
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
-	"haproxystats/internal/snapshot"
+	"haproxystats/internal/reply"
 )
 
 // chunk is the size in bytes of a read or write, that of the programs.
@@ -35,7 +35,7 @@ type Set struct {
 	size   int64  // of the files together
 
 	parse      parser
-	reader     snapshot.Reader
+	reader     reply.Reader
 	aggregator *aggregate.Aggregator
 	batch      *metric.Batch
 	encoder    *plaintext.Encoder

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"haproxystats/internal/snapshot"
 )
 
 // recorded is the snapshot that everything is made of: a build with zlib, so
@@ -30,11 +32,11 @@ func loadRecording() (*recording, error) {
 		return nil, err
 	}
 	dir := os.DirFS(filepath.Join(root, recorded))
-	info, err := fs.ReadFile(dir, "haproxy.sock_info")
+	info, err := fs.ReadFile(dir, "haproxy.sock"+snapshot.InfoSuffix)
 	if err != nil {
 		return nil, err
 	}
-	stat, err := fs.ReadFile(dir, "haproxy.sock_stat")
+	stat, err := fs.ReadFile(dir, "haproxy.sock"+snapshot.StatSuffix)
 	if err != nil {
 		return nil, err
 	}

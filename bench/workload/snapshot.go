@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing/fstest"
 	"time"
+
+	"haproxystats/internal/snapshot"
 )
 
 // File is one file of a snapshot.
@@ -26,8 +28,8 @@ func (g *Generator) Files(round int) []File {
 	for process := range g.size.Processes {
 		socket := fmt.Sprintf("proc%d.sock", process+1)
 		files = append(files,
-			File{socket + "_info", g.AppendInfo(nil, process, round)},
-			File{socket + "_stat", g.AppendStat(make([]byte, 0, room), process, round)})
+			File{socket + snapshot.InfoSuffix, g.AppendInfo(nil, process, round)},
+			File{socket + snapshot.StatSuffix, g.AppendStat(make([]byte, 0, room), process, round)})
 	}
 	return files
 }

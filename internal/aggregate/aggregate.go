@@ -38,7 +38,7 @@ type Options struct {
 }
 
 // Aggregator takes snapshots one after another: Reset, then the replies
-// through [Aggregator.Info] and [Aggregator.Stat] (it is a snapshot.Consumer),
+// through [Aggregator.Info] and [Aggregator.Stat] (it is a reply.Consumer),
 // then Batch. It keeps what it learns of names and columns, so that one
 // snapshot after another of the same HAProxy costs no allocation per row. It is
 // not safe for concurrent use.

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"haproxystats/bench/workload"
-	"haproxystats/internal/snapshot"
+	"haproxystats/internal/reply"
 )
 
 func BenchmarkAggregate(b *testing.B) {
@@ -19,7 +19,7 @@ func BenchmarkAggregate(b *testing.B) {
 				fsys := g.Snapshot(0)
 				b.SetBytes(bytesOf(b, fsys))
 				a := New(Options{Classic: set == "classic"})
-				var r snapshot.Reader
+				var r reply.Reader
 				b.ReportAllocs()
 				for b.Loop() {
 					a.Reset()

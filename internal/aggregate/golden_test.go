@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"haproxystats/internal/metric"
-	"haproxystats/internal/snapshot"
+	"haproxystats/internal/reply"
 )
 
 // aggregateFS is what package process's caller does, without sinks.
@@ -21,7 +21,7 @@ func aggregateFS(t testing.TB, opt Options, fsys fs.FS) *metric.Batch {
 	t.Helper()
 	a := New(opt)
 	a.Reset()
-	var r snapshot.Reader
+	var r reply.Reader
 	report, err := r.Read(fsys, a)
 	if err != nil {
 		t.Fatal(err)

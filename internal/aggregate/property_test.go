@@ -13,7 +13,7 @@ import (
 
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/metric"
-	"haproxystats/internal/snapshot"
+	"haproxystats/internal/reply"
 )
 
 // dump writes a batch out with all that a sink can see, in its order.
@@ -75,7 +75,7 @@ func feed(t *rapid.T, a *Aggregator, parts ...fstest.MapFS) {
 			whole[name] = f
 		}
 	}
-	var r snapshot.Reader
+	var r reply.Reader
 	if _, err := r.Read(whole, a); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestRowsAreCounted(t *testing.T) {
 	a := New(Options{ExcludeBackends: []string{"x"}})
 	for range 2 { // each snapshot begins at 0
 		a.Reset()
-		var r snapshot.Reader
+		var r reply.Reader
 		if _, err := r.Read(fsys, a); err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +186,7 @@ func TestCollisionsAreToldOnce(t *testing.T) {
 	a := New(Options{})
 	for round := range 2 {
 		a.Reset()
-		var r snapshot.Reader
+		var r reply.Reader
 		if _, err := r.Read(fsys, a); err != nil {
 			t.Fatal(err)
 		}
@@ -229,7 +229,7 @@ func TestWhatIsGoneIsForgotten(t *testing.T) {
 			var names, rows, headers int
 			for round := range 300 {
 				a.Reset()
-				var r snapshot.Reader
+				var r reply.Reader
 				if _, err := r.Read(files(map[string]string{"a_stat": test.stat(round)}), a); err != nil {
 					t.Fatal(err)
 				}
@@ -255,7 +255,7 @@ func TestStaleNamesAndColumnsAreForgotten(t *testing.T) {
 			stat += fmt.Sprintf("b,server-%d-%d,2,1,1,\n", round/3, i)
 		}
 		a.Reset()
-		var r snapshot.Reader
+		var r reply.Reader
 		if _, err := r.Read(files(map[string]string{"a_stat": stat}), a); err != nil {
 			t.Fatal(err)
 		}
@@ -290,7 +290,7 @@ func TestColumnsWithoutEnd(t *testing.T) {
 	}
 	a := New(Options{})
 	a.Reset()
-	var r snapshot.Reader
+	var r reply.Reader
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	if _, err := r.Read(files(stats), a); err != nil {
@@ -319,7 +319,7 @@ func TestSteadyStateAllocatesNothingPerRow(t *testing.T) {
 		}
 		fsys := files(map[string]string{"a_stat": stat, "b_stat": stat})
 		a := New(Options{})
-		var r snapshot.Reader
+		var r reply.Reader
 		allocs := testing.AllocsPerRun(10, func() {
 			a.Reset()
 			if _, err := r.Read(fsys, a); err != nil {

@@ -14,7 +14,7 @@ import (
 
 	"haproxystats/internal/config"
 	"haproxystats/internal/haproxysim"
-	"haproxystats/internal/spool"
+	"haproxystats/internal/snapshot"
 )
 
 // lines gives away what is logged, line by line.
@@ -114,24 +114,24 @@ port = %s
 				return
 			}
 			log.until(t, "level=WARN", "stored without the sockets", "sockets=2", "failed=1")
-			snapshot := one(t, incoming)
+			stored := one(t, incoming)
 			var files []string
-			for _, e := range entries(t, snapshot) {
+			for _, e := range entries(t, stored) {
 				files = append(files, e.Name())
 			}
-			if want := []string{spool.ManifestName, "a.sock_info", "a.sock_stat"}; !slices.Equal(files, want) {
+			if want := []string{snapshot.ManifestName, "a.sock_info", "a.sock_stat"}; !slices.Equal(files, want) {
 				t.Errorf("the snapshot holds %q, want %q", files, want)
 			}
-			m, err := spool.ParseManifest(readFile(t, filepath.Join(snapshot, spool.ManifestName)))
-			if err != nil || len(m.Failed) != 1 || m.SocketsFailed != 1 || len(m.Files) != 2 ||
-				m.Failed[0].Socket != filepath.Join(sockets, "b.sock") || !strings.Contains(m.Failed[0].Cause, "Permission denied") {
+			m, err := snapshot.ParseManifest(readFile(t, filepath.Join(stored, snapshot.ManifestName)))
+			if err != nil || len(m.Round.Failures) != 1 || m.Round.SocketsFailed != 1 || len(m.Files) != 2 ||
+				m.Round.Failures[0].Socket != filepath.Join(sockets, "b.sock") || !strings.Contains(m.Round.Failures[0].Cause, "Permission denied") {
 				t.Errorf("manifest %+v, %v", m, err)
 			}
 
 			runOne(t, config.ForProcess, conf, runProcessHere)
 			got := parseLines(t, bytes.NewReader(receiver.next(t)), true)
 			const prefix = "loadbalancers.host.haproxy."
-			if s, ok := got[prefix+"haproxystats.SocketsFailed"]; !ok || s.value != 1 || s.epoch != filepath.Base(snapshot) {
+			if s, ok := got[prefix+"haproxystats.SocketsFailed"]; !ok || s.value != 1 || s.epoch != filepath.Base(stored) {
 				t.Errorf("SocketsFailed is %v, %t", s, ok)
 			}
 			if len(got) < 100 {

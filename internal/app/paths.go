@@ -9,6 +9,7 @@ import (
 	"haproxystats/internal/config"
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
+	"haproxystats/internal/reply"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
@@ -37,7 +38,11 @@ func (p *Pipeline) Read(dir string) (*metric.Batch, error) {
 		return nil, err
 	}
 	defer view.Close()
-	batch, _, err := p.Combine(view.Epoch(), view.FS())
+	s, err := view.Snapshot()
+	if err != nil {
+		return nil, unusable(dir, err)
+	}
+	batch, _, err := p.Combine(s)
 	if err != nil {
 		return nil, unusable(dir, err)
 	}
@@ -48,9 +53,9 @@ func (p *Pipeline) Read(dir string) (*metric.Batch, error) {
 func unusable(dir string, err error) error {
 	hint := ""
 	switch {
-	case errors.Is(err, snapshot.ErrNoReplies):
-		hint = ": a snapshot holds the files SOCKET_info and SOCKET_stat of each socket"
-	case errors.Is(err, spool.ErrDamaged):
+	case errors.Is(err, reply.ErrNoReplies):
+		hint = ": a snapshot holds the files SOCKET" + snapshot.InfoSuffix + " and SOCKET" + snapshot.StatSuffix + " of each socket"
+	case errors.Is(err, snapshot.ErrDamaged):
 		hint = ": it has been changed, or the disk has"
 	}
 	return fmt.Errorf("use snapshot %s: %w%s", dir, err, hint)

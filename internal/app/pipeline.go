@@ -1,8 +1,6 @@
 package app
 
 import (
-	"errors"
-	"io"
 	"io/fs"
 	"log/slog"
 	"time"
@@ -10,15 +8,15 @@ import (
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/metric"
+	"haproxystats/internal/reply"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/snapshot"
-	"haproxystats/internal/spool"
 )
 
 // Pipeline makes the batch of a snapshot for one worker: it reads, combines and
 // measures the work.
 type Pipeline struct {
-	reader     snapshot.Reader
+	reader     reply.Reader
 	aggregator *aggregate.Aggregator
 	meter      *selfstat.Meter
 	log        *slog.Logger
@@ -30,13 +28,12 @@ func NewPipeline(opt aggregate.Options, sources selfstat.Sources, log *slog.Logg
 }
 
 // Aggregate implements process.Aggregator.
-func (p *Pipeline) Aggregate(epoch int64, files fs.FS) (*metric.Batch, error) {
+func (p *Pipeline) Aggregate(s snapshot.Snapshot) (*metric.Batch, error) {
 	start := time.Now()
-	batch, work, err := p.Combine(epoch, files)
+	batch, work, err := p.Combine(s)
 	if err != nil {
 		return nil, err
 	}
-	work.Round = p.round(epoch, files)
 	work.Total = time.Since(start)
 	batch.Tables = append(batch.Tables, p.meter.Table(work, batch))
 	return batch, nil
@@ -44,27 +41,28 @@ func (p *Pipeline) Aggregate(epoch int64, files fs.FS) (*metric.Batch, error) {
 
 // Combine makes the batch without the metrics of haproxystats itself, and
 // measures the work.
-func (p *Pipeline) Combine(epoch int64, files fs.FS) (*metric.Batch, selfstat.Work, error) {
+func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, error) {
 	p.aggregator.Reset()
 	timed := timedConsumer{Consumer: p.aggregator}
-	counted := countedFS{FS: files}
+	counted := countedFS{FS: s.Files}
 	report, err := p.reader.Read(&counted, &timed)
 	if err != nil {
 		return nil, selfstat.Work{}, err
 	}
-	p.tell(epoch, report)
+	p.tell(s.Epoch, report)
 	work := p.share(timed.stat)
 	work.HAProxy = timed.info
 	work.AllStats = timed.info + timed.stat
 	work.Bytes = counted.read
 	work.BadRows = report.BadRows
 	work.BadFiles = len(report.BadFiles)
-	return p.aggregator.Batch(epoch), work, nil
+	work.Round = s.Round
+	return p.aggregator.Batch(s.Epoch), work, nil
 }
 
 // tell logs what could not be used. Where names meet there may be thousands, in
 // every snapshot: one line has the first of them.
-func (p *Pipeline) tell(epoch int64, report snapshot.Report) {
+func (p *Pipeline) tell(epoch int64, report reply.Report) {
 	for _, bad := range report.BadFiles {
 		p.log.Warn("file can't be used in whole", "snapshot", epoch, "file", bad.File, "error", bad.Err)
 	}
@@ -88,39 +86,9 @@ func (p *Pipeline) share(stat time.Duration) selfstat.Work {
 	return selfstat.Work{Frontends: part(frontends), Backends: part(backends), Servers: part(servers)}
 }
 
-// maxManifest is far beyond the manifest of any round.
-const maxManifest = 8 << 20
-
-// round returns what the snapshot says of its round; nil if it says nothing, as
-// those of the original.
-func (p *Pipeline) round(epoch int64, files fs.FS) *selfstat.Round {
-	m, err := manifest(files)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, spool.ErrNewerManifest): // the spool tells of the latter
-		return nil
-	case err != nil:
-		p.log.Warn("manifest can't be used", "snapshot", epoch, "error", err)
-		return nil
-	}
-	return &selfstat.Round{SocketsFailed: m.SocketsFailed, Duration: m.RoundDuration, Skew: m.RoundSkew}
-}
-
-func manifest(files fs.FS) (spool.Manifest, error) {
-	f, err := files.Open(spool.ManifestName)
-	if err != nil {
-		return spool.Manifest{}, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxManifest))
-	if err != nil {
-		return spool.Manifest{}, err
-	}
-	return spool.ParseManifest(text)
-}
-
 // timedConsumer measures how long a consumer takes for either command.
 type timedConsumer struct {
-	snapshot.Consumer
+	reply.Consumer
 	info, stat time.Duration
 }
 

@@ -89,16 +89,5 @@ func (s stagingSpool) Stage(epoch int64) (pull.Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stage{d}, nil
-}
-
-// stage makes a spool.Draft a pull.Stage.
-type stage struct{ *spool.Draft }
-
-func (s stage) Commit(r pull.Round) error {
-	round := spool.Round{Duration: r.Duration, Skew: r.Skew}
-	for _, f := range r.Failed {
-		round.Failed = append(round.Failed, spool.Failure{Socket: f.Socket.Address, Cause: f.Err.Error()})
-	}
-	return s.Draft.Commit(round)
+	return d, nil
 }

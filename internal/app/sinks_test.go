@@ -13,6 +13,7 @@ import (
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/config"
 	"haproxystats/internal/selfstat"
+	"haproxystats/internal/snapshot"
 )
 
 // TestSinksCount delivers snapshots to the sinks as they are configured, and
@@ -77,7 +78,7 @@ func TestSinksCount(t *testing.T) {
 			files, _ := recording(t)
 			for i := range int64(3) {
 				epoch := time.Now().Unix() - 1000 + i
-				batch, err := p.Aggregate(epoch, files)
+				batch, err := p.Aggregate(snapshot.Snapshot{Epoch: epoch, Files: files})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -115,14 +116,14 @@ func TestSinksCount(t *testing.T) {
 				t.Fatal(err)
 			}
 			write(t, store, nil)
-			batch, err := p.Aggregate(time.Now().Unix(), files)
+			batch, err := p.Aggregate(snapshot.Snapshot{Epoch: time.Now().Unix(), Files: files})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := sinks.sinks[1].Deliver(t.Context(), batch); err == nil {
 				t.Error("the local store has stored something")
 			}
-			if batch, err = p.Aggregate(time.Now().Unix(), files); err != nil {
+			if batch, err = p.Aggregate(snapshot.Snapshot{Epoch: time.Now().Unix(), Files: files}); err != nil {
 				t.Fatal(err)
 			}
 			if n := selfMetrics(t, batch)["LocalStoreFailures"]; n != 1 {

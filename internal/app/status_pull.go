@@ -43,7 +43,7 @@ func (p *pullStatus) RoundEnded(now time.Time, r pull.Result) {
 		fallthrough
 	case pull.Stored:
 		p.rounds.Stored++
-		p.stored, p.epoch, p.failed = now, r.Epoch, len(r.Failed)
+		p.stored, p.epoch, p.failed = now, r.Epoch, r.SocketsFailed
 	case pull.Dropped:
 		p.rounds.Dropped++
 	case pull.Skipped:
@@ -52,13 +52,10 @@ func (p *pullStatus) RoundEnded(now time.Time, r pull.Result) {
 	p.last = &status.Round{
 		Outcome: string(r.Outcome), Ended: status.At(now),
 		Duration: status.For(r.Duration), Skew: status.For(r.Skew), HandOver: status.For(r.HandOver),
-		Sockets: r.Sockets, Failed: len(r.Failed),
+		Sockets: r.Sockets, Failed: r.SocketsFailed, Failures: r.Failures,
 	}
 	if r.Cause != nil {
 		p.last.Cause = r.Cause.Error()
-	}
-	for _, f := range r.Failed {
-		p.last.Failures = append(p.last.Failures, status.Failure{Socket: f.Socket.Address, Cause: f.Err.Error()})
 	}
 }
 

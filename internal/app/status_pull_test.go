@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"haproxystats/internal/pull"
+	"haproxystats/internal/snapshot"
 	"haproxystats/internal/status"
 )
 
@@ -29,9 +30,8 @@ func TestPullStatus(t *testing.T) {
 	p.RoundBegun(start.Add(20 * time.Second))
 	p.RoundEnded(start.Add(21*time.Second), pull.Result{
 		Outcome: pull.Partial, Epoch: 1795335142, Waiting: 6, Sockets: 3, HandOver: time.Second / 2,
-		Round: pull.Round{Duration: time.Second, Skew: time.Millisecond, Failed: []pull.Failure{
-			{Socket: pull.Socket{Network: "unix", Address: "/a"}, Err: errors.New("reset")},
-			{Socket: pull.Socket{Network: "tcp", Address: "b:1"}, Err: errors.New("refused")},
+		Round: snapshot.Round{Duration: time.Second, Skew: time.Millisecond, SocketsFailed: 2, Failures: []snapshot.Failure{
+			{Socket: "/a", Cause: "reset"}, {Socket: "b:1", Cause: "refused"},
 		}},
 	})
 	p.RoundsMissed(start.Add(30*time.Second), 2)
@@ -41,7 +41,7 @@ func TestPullStatus(t *testing.T) {
 	p.tell(&d)
 	last := &status.Round{
 		Outcome: "partial", Ended: 1795335143.25, Duration: 1, Skew: 0.001, HandOver: 0.5, Sockets: 3, Failed: 2,
-		Failures: []status.Failure{{Socket: "/a", Cause: "reset"}, {Socket: "b:1", Cause: "refused"}},
+		Failures: []snapshot.Failure{{Socket: "/a", Cause: "reset"}, {Socket: "b:1", Cause: "refused"}},
 	}
 	told := status.Pull{
 		Interval: 10, Begun: 1795335142.25, Stored: 1795335143.25, StoredEpoch: 1795335142, Waiting: 6,

@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 
 	"haproxystats/internal/metric"
 	"haproxystats/internal/process"
+	"haproxystats/internal/snapshot"
 )
 
 // told is a supervisor whose messages are kept.
@@ -119,15 +118,18 @@ func (s oneSnapshot) Claim(ctx context.Context) (process.Claim, error) {
 type noClaim struct{}
 
 func (noClaim) Name() string  { return "1795335122" }
-func (noClaim) Epoch() int64  { return 1795335122 }
-func (noClaim) FS() fs.FS     { return fstest.MapFS{} }
 func (noClaim) Commit() error { return nil }
 func (noClaim) Release(error) {}
 func (noClaim) Postpone()     {}
+func (noClaim) Snapshot() (snapshot.Snapshot, error) {
+	return snapshot.Snapshot{Epoch: 1795335122, Files: snapshot.Memory{}}, nil
+}
 
 type noAggregator struct{}
 
-func (noAggregator) Aggregate(int64, fs.FS) (*metric.Batch, error) { return new(metric.Batch), nil }
+func (noAggregator) Aggregate(snapshot.Snapshot) (*metric.Batch, error) {
+	return new(metric.Batch), nil
+}
 
 // stuckSink holds a batch until it is let go.
 type stuckSink struct{ release chan struct{} }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"haproxystats/internal/nagios"
+	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
 	"haproxystats/internal/status"
 )
@@ -42,9 +43,9 @@ func processing(p *status.Process) status.Document {
 
 // TestJudgements has what a program may say, and what is made of it.
 func TestJudgements(t *testing.T) {
-	failures := func(n int) (f []status.Failure) {
+	failures := func(n int) (f []snapshot.Failure) {
 		for i := range n {
-			f = append(f, status.Failure{Socket: fmt.Sprint("/s", i), Cause: "reset"})
+			f = append(f, snapshot.Failure{Socket: fmt.Sprint("/s", i), Cause: "reset"})
 		}
 		return f
 	}
@@ -194,7 +195,7 @@ func TestByLock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.Commit(spool.Round{}); err != nil {
+		if err := d.Commit(snapshot.Round{}); err != nil {
 			t.Fatal(err)
 		}
 		want("pull", Request{}, s, "; last snapshot stored ")

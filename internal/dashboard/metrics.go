@@ -12,6 +12,7 @@ import (
 	"haproxystats/internal/app"
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/metric"
+	"haproxystats/internal/reply"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/snapshot"
 )
@@ -25,7 +26,7 @@ type Catalogue map[metric.Scope]map[string]metric.Column
 func Metrics() (Catalogue, error) {
 	a := aggregate.New(aggregate.Options{Percentages: true})
 	a.Reset()
-	var r snapshot.Reader
+	var r reply.Reader
 	report, err := r.Read(everything(), a)
 	if err != nil {
 		return nil, fmt.Errorf("read the snapshot with every field: %w", err)

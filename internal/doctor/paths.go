@@ -91,7 +91,7 @@ func (r *run) spool(ctx context.Context, p, s *config.Config, from *replies) []F
 	files := from.wait(ctx)
 	rooms := []Room{{Option: "dst-dir", Path: dst}, {Option: "queue-dir", Path: absolute(s.Graphite.QueueDir), Bytes: uint64(s.Graphite.QueueMaxBytes)}}
 	if len(files) > 0 { // with the manifest, the directory and a mark
-		rooms[0].Bytes = uint64(p.Pull.QueueSize) * uint64(files.size())
+		rooms[0].Bytes = uint64(p.Pull.QueueSize) * uint64(files.Size())
 		rooms[0].Files = uint64(p.Pull.QueueSize) * uint64(len(files)+3)
 	}
 	if s.LocalStore.Enabled {

@@ -17,6 +17,7 @@ import (
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/pull"
+	"haproxystats/internal/reply"
 	"haproxystats/internal/snapshot"
 )
 
@@ -46,20 +47,20 @@ type replies struct {
 	done chan struct{}
 
 	mu    sync.Mutex
-	files memory
+	files snapshot.Memory
 }
 
-func newReplies() *replies { return &replies{done: make(chan struct{}), files: make(memory)} }
+func newReplies() *replies { return &replies{done: make(chan struct{}), files: make(snapshot.Memory)} }
 
 // wait returns the replies, or those there are when ctx ends.
-func (r *replies) wait(ctx context.Context) memory {
+func (r *replies) wait(ctx context.Context) snapshot.Memory {
 	select {
 	case <-r.done:
 	case <-ctx.Done():
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.files.clone()
+	return r.files.Clone()
 }
 
 func (r *replies) add(name string, info, stat []byte) {
@@ -169,7 +170,7 @@ func (r *run) volume(ctx context.Context, p, s *config.Config, from *replies) []
 		return []Finding{{Check: "volume", Verdict: Error, Text: err.Error()}}
 	}
 	aggregator := aggregate.New(options)
-	report, err := new(snapshot.Reader).Read(files, aggregator)
+	report, err := new(reply.Reader).Read(files, aggregator)
 	if err != nil {
 		return []Finding{{Check: "volume", Verdict: Error, Text: "what the sockets answer can't be used: " + err.Error()}}
 	}

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"haproxystats/internal/snapshot"
 )
 
 // Recording holds the raw replies of one socket, each with its final empty line.
@@ -15,22 +17,22 @@ type Recording struct {
 
 // Load reads the recordings of a snapshot, a directory of files named
 // `<socket>_info` and `<socket>_stat`, by socket.
-func Load(snapshot fs.FS) (map[string]Recording, error) {
-	files, err := fs.Glob(snapshot, "*_info")
+func Load(recording fs.FS) (map[string]Recording, error) {
+	files, err := fs.Glob(recording, "*"+snapshot.InfoSuffix)
 	if err != nil {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("load recordings: no file is named *_info: %w", fs.ErrNotExist)
+		return nil, fmt.Errorf("load recordings: no file is named *"+snapshot.InfoSuffix+": %w", fs.ErrNotExist)
 	}
 	recordings := make(map[string]Recording, len(files))
 	for _, file := range files {
-		name := strings.TrimSuffix(file, "_info")
-		info, err := fs.ReadFile(snapshot, file)
+		name := strings.TrimSuffix(file, snapshot.InfoSuffix)
+		info, err := fs.ReadFile(recording, file)
 		if err != nil {
 			return nil, err
 		}
-		stat, err := fs.ReadFile(snapshot, name+"_stat")
+		stat, err := fs.ReadFile(recording, name+snapshot.StatSuffix)
 		if err != nil {
 			return nil, err
 		}

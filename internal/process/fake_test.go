@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"haproxystats/internal/metric"
+	"haproxystats/internal/snapshot"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -135,13 +136,11 @@ func (c *claim) back(s *source) {
 
 func (c *claim) Name() string { return c.name }
 
-func (c *claim) Epoch() int64 {
-	var n int64
-	fmt.Sscan(c.name, &n)
-	return n
+func (c *claim) Snapshot() (snapshot.Snapshot, error) {
+	s := snapshot.Snapshot{Files: c.s.files}
+	_, err := fmt.Sscan(c.name, &s.Epoch)
+	return s, err
 }
-
-func (c *claim) FS() fs.FS { return c.s.files }
 
 func (c *claim) Commit() error {
 	if c.s.commitErr != nil {
@@ -185,7 +184,8 @@ func newAggregator(f func(epoch int64, files fs.FS) error) func() Aggregator {
 	}
 }
 
-func (a *aggregator) Aggregate(epoch int64, files fs.FS) (*metric.Batch, error) {
+func (a *aggregator) Aggregate(s snapshot.Snapshot) (*metric.Batch, error) {
+	epoch, files := s.Epoch, s.Files
 	if a.f != nil {
 		if err := a.f(epoch, files); err != nil {
 			return nil, err

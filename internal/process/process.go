@@ -15,12 +15,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
 
 	"haproxystats/internal/metric"
+	"haproxystats/internal/snapshot"
 )
 
 // Source hands out snapshots, each to one worker.
@@ -36,10 +36,8 @@ type Source interface {
 type Claim interface {
 	// Name tells the snapshot from all others of its source.
 	Name() string
-	// Epoch is its time in seconds since the Unix epoch.
-	Epoch() int64
-	// FS holds its files, until the claim ends.
-	FS() fs.FS
+	// Snapshot returns what was claimed. Its files can be read until the claim ends.
+	Snapshot() (snapshot.Snapshot, error)
 	// Commit takes the snapshot out of the source for good. After an error the
 	// claim goes on; the error satisfies errors.Is(err, fs.ErrNotExist) if the
 	// snapshot has vanished, and fs.ErrClosed if the claim has ended.
@@ -56,7 +54,7 @@ type Aggregator interface {
 	// Aggregate returns what the snapshot says. The batch is valid until the
 	// next call. An error is for a snapshot that can't be used at all, and for
 	// one that can't be read in whole now.
-	Aggregate(epoch int64, snapshot fs.FS) (*metric.Batch, error)
+	Aggregate(s snapshot.Snapshot) (*metric.Batch, error)
 }
 
 // Sink takes batches.

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
 )
 
@@ -59,7 +60,7 @@ func TestSpool(t *testing.T) {
 		fmt.Fprintln(f, epoch)
 		f.Write(recording)
 		f.Close()
-		if err := d.Commit(spool.Round{}); err != nil {
+		if err := d.Commit(snapshot.Round{}); err != nil {
 			t.Error(err)
 		}
 	}

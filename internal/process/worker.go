@@ -114,7 +114,12 @@ func (w *worker) aggregate(c Claim) (*metric.Batch, error) {
 		w.aggregator = w.p.o.NewAggregator()
 	}
 	w.at("aggregating")
-	b, err := w.aggregator.Aggregate(c.Epoch(), watchedFS{c.FS(), &w.progress})
+	s, err := c.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	s.Files = watchedFS{s.Files, &w.progress}
+	b, err := w.aggregator.Aggregate(s)
 	if err == nil {
 		w.at("aggregated")
 	}

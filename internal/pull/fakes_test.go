@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"haproxystats/internal/snapshot"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -20,9 +22,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type memory struct {
 	mu      sync.Mutex
 	stored  map[int64]map[string][]byte
-	last    Round // the latest one that was stored
-	staged  int   // stages that are neither committed nor discarded
-	waiting int   // snapshots of others
+	last    snapshot.Round // the latest one that was stored
+	staged  int            // stages that are neither committed nor discarded
+	waiting int            // snapshots of others
 
 	waitingErr, stageErr, removeErr, commitErr, discardErr error
 	closeErr                                               map[string]error // by a file's name
@@ -93,7 +95,7 @@ func (s *memoryStage) Remove(name string) error {
 	return nil
 }
 
-func (s *memoryStage) Commit(r Round) error {
+func (s *memoryStage) Commit(r snapshot.Round) error {
 	m := s.memory
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -5,12 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
-)
 
-// The replies of a socket are in two files, named by the socket and a suffix.
-const (
-	infoSuffix = "_info"
-	statSuffix = "_stat"
+	"haproxystats/internal/snapshot"
 )
 
 // outcome is what became of one socket in a round.
@@ -73,12 +69,12 @@ func (p *Puller) judge(outcomes []outcome, now time.Time) {
 
 // fetch stores the replies of one socket and returns their size.
 func (p *Puller) fetch(ctx context.Context, files *files, s Socket, name string) (size int64, err error) {
-	info, err := files.create(name + infoSuffix)
+	info, err := files.create(name + snapshot.InfoSuffix)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, info.Close()) }()
-	stat, err := files.create(name + statSuffix)
+	stat, err := files.create(name + snapshot.StatSuffix)
 	if err != nil {
 		return 0, err
 	}
@@ -88,14 +84,14 @@ func (p *Puller) fetch(ctx context.Context, files *files, s Socket, name string)
 }
 
 // failures returns the stats sockets that have failed, and how many there are in all.
-func failures(outcomes []outcome) (failed []Failure, sockets int) {
+func failures(outcomes []outcome) (failed []snapshot.Failure, sockets int) {
 	for _, o := range outcomes {
 		if o.stranger {
 			continue
 		}
 		sockets++
 		if o.err != nil {
-			failed = append(failed, Failure{o.socket, o.err})
+			failed = append(failed, snapshot.Failure{Socket: o.socket.Address, Cause: o.err.Error()})
 		}
 	}
 	return failed, sockets

@@ -67,10 +67,10 @@ func TestPartialRounds(t *testing.T) {
 					t.Errorf("stored %q, want %q; %d left staged", got, want, spool.staged)
 				}
 				var failed []string
-				for _, f := range spool.last.Failed {
-					failed = append(failed, f.Socket.Address)
-					if f.Err.Error() != "reset of "+f.Socket.Address {
-						t.Errorf("%v: %v", f.Socket, f.Err)
+				for _, f := range spool.last.Failures {
+					failed = append(failed, f.Socket)
+					if f.Cause != "reset of "+f.Socket {
+						t.Errorf("%s: got %s, want reset of it", f.Socket, f.Cause)
 					}
 				}
 				if !slices.Equal(failed, test.fail) || spool.last.Duration != 300*time.Millisecond || spool.last.Skew != 7*time.Millisecond {
@@ -171,11 +171,11 @@ func TestPartialRoundOfSimulatedSockets(t *testing.T) {
 			s.SetFault(fault)
 			p.round(t.Context(), 1000, 0, new(epochs))
 			s.SetFault(haproxysim.Fault{})
-			snapshot := spool.stored[1000]
-			if len(snapshot) != len(node.files)-2 || len(spool.last.Failed) != 1 {
-				t.Fatalf("%d files, %+v\n%s", len(snapshot), spool.last, log.String())
+			stored := spool.stored[1000]
+			if len(stored) != len(node.files)-2 || len(spool.last.Failures) != 1 {
+				t.Fatalf("%d files, %+v\n%s", len(stored), spool.last, log.String())
 			}
-			for file, got := range snapshot {
+			for file, got := range stored {
 				if want := node.files[file]; string(got) != string(want) {
 					t.Errorf("%s: %d bytes, %d wanted", file, len(got), len(want))
 				}

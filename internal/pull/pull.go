@@ -5,6 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"haproxystats/internal/snapshot"
 )
 
 // Socket is the address of a stats socket.
@@ -40,25 +42,9 @@ type Stage interface {
 	// error that satisfies errors.Is(err, fs.ErrNotExist).
 	Remove(name string) error
 	// Commit hands the snapshot over. All files are closed by then.
-	Commit(Round) error
+	Commit(snapshot.Round) error
 	// Discard removes everything.
 	Discard() error
-}
-
-// Round says how a snapshot was made.
-type Round struct {
-	// Failed are the sockets that have no files in it.
-	Failed []Failure
-	// Duration is how long the sockets took.
-	Duration time.Duration
-	// Skew is how long after its time the round began.
-	Skew time.Duration
-}
-
-// Failure is a socket that has failed, and why.
-type Failure struct {
-	Socket Socket
-	Err    error
 }
 
 // Puller makes rounds. Its fields must not be changed once it runs.

@@ -3,6 +3,8 @@ package pull
 import (
 	"context"
 	"time"
+
+	"haproxystats/internal/snapshot"
 )
 
 // Outcome is how a round has ended.
@@ -27,7 +29,7 @@ type Result struct {
 	Waiting int
 	// Sockets is how many were asked.
 	Sockets int
-	Round
+	snapshot.Round
 	// HandOver is how long it took to hand the snapshot over, which includes
 	// making it durable.
 	HandOver time.Duration

@@ -69,7 +69,7 @@ func TestObserver(t *testing.T) {
 					t.Fatalf("begun %v, ended %v", observer.begun, observer.ended)
 				}
 				r := observer.results[0]
-				if r.Outcome != test.outcome || !errors.Is(r.Cause, test.cause) || r.Sockets != test.sockets || len(r.Failed) != test.failed {
+				if r.Outcome != test.outcome || !errors.Is(r.Cause, test.cause) || r.Sockets != test.sockets || r.SocketsFailed != test.failed {
 					t.Errorf("%+v", r)
 				}
 				if spool.waitingErr == nil && r.Waiting != 5 {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"time"
+
+	"haproxystats/internal/snapshot"
 )
 
 var (
@@ -59,7 +61,7 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 	failed, sockets := failures(outcomes)
 	result := Result{
 		Outcome: Dropped, Cause: errSocket, Waiting: waiting, Sockets: sockets,
-		Round: Round{Failed: failed, Duration: took, Skew: skew},
+		Round: snapshot.Round{SocketsFailed: len(failed), Failures: failed, Duration: took, Skew: skew},
 	}
 	switch {
 	case sockets == 0:
@@ -137,12 +139,12 @@ func (p *Puller) keeps(ctx context.Context, failed, sockets int) bool {
 }
 
 // handOver commits the stage without what is left of sockets that have failed.
-func handOver(stage Stage, outcomes []outcome, r Round) error {
+func handOver(stage Stage, outcomes []outcome, r snapshot.Round) error {
 	for _, o := range outcomes {
 		if o.err == nil {
 			continue
 		}
-		for _, suffix := range []string{infoSuffix, statSuffix} {
+		for _, suffix := range []string{snapshot.InfoSuffix, snapshot.StatSuffix} {
 			if err := stage.Remove(o.name + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -159,9 +161,9 @@ func (p *Puller) tell(outcomes []outcome, r Result, took time.Duration) {
 			size += o.size
 		}
 	}
-	if len(r.Failed) > 0 {
+	if r.SocketsFailed > 0 {
 		p.log().Warn("snapshot stored without the sockets that have failed", "snapshot", r.Epoch,
-			"sockets", r.Sockets, "failed", len(r.Failed), "bytes", size, "duration", took)
+			"sockets", r.Sockets, "failed", r.SocketsFailed, "bytes", size, "duration", took)
 		return
 	}
 	p.log().Info("snapshot stored", "snapshot", r.Epoch, "sockets", r.Sockets, "bytes", size, "duration", took)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"haproxystats/internal/snapshot"
 )
 
 func at(seconds float64) time.Time {
@@ -135,7 +137,7 @@ func TestNoTwoSnapshotsOfOneName(t *testing.T) {
 		if _, ok := spool.stored[epoch]; ok {
 			t.Fatalf("seed %d, round %d: %d is in the queue already", seed, round, epoch)
 		}
-		if err := stage.Commit(Round{}); err != nil {
+		if err := stage.Commit(snapshot.Round{}); err != nil {
 			t.Fatal(err)
 		}
 		used.add(epoch)
@@ -258,7 +260,7 @@ type slowCommitStage struct {
 	spool *slowCommit
 }
 
-func (s slowCommitStage) Commit(r Round) error {
+func (s slowCommitStage) Commit(r snapshot.Round) error {
 	time.Sleep(s.spool.takes)
 	return s.Stage.Commit(r)
 }

@@ -14,6 +14,7 @@ import (
 
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/haproxysim"
+	"haproxystats/internal/snapshot"
 )
 
 // listen makes a socket file that stays.
@@ -254,11 +255,11 @@ func BenchmarkRound(b *testing.B) {
 // directory is a spool that writes every snapshot to the same files.
 type directory string
 
-func (d directory) Waiting() (int, error)      { return 0, nil }
-func (d directory) Stage(int64) (Stage, error) { return d, nil }
-func (d directory) Commit(Round) error         { return nil }
-func (d directory) Remove(string) error        { return nil }
-func (d directory) Discard() error             { return nil }
+func (d directory) Waiting() (int, error)       { return 0, nil }
+func (d directory) Stage(int64) (Stage, error)  { return d, nil }
+func (d directory) Commit(snapshot.Round) error { return nil }
+func (d directory) Remove(string) error         { return nil }
+func (d directory) Discard() error              { return nil }
 
 func (d directory) Create(name string) (io.WriteCloser, error) {
 	return os.Create(filepath.Join(string(d), name))

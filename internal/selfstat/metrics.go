@@ -5,6 +5,7 @@ import (
 
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
+	"haproxystats/internal/snapshot"
 )
 
 // seconds is the unit of times, which have three decimals.
@@ -29,7 +30,7 @@ func count[N int | int64](n N) number { return number{n: int64(n)} }
 func length(d time.Duration) number { return number{n: d.Round(time.Millisecond).Milliseconds()} }
 
 // ofRound is a number that only some snapshots tell.
-func ofRound(f *facts, n func(*Round) number) number {
+func ofRound(f *facts, n func(*snapshot.Round) number) number {
 	if f.Round == nil {
 		return number{none: true}
 	}
@@ -99,19 +100,19 @@ var ofSnapshot = []snapshotMetric{
 		Name: "RoundDuration", Unit: seconds,
 		Help: "Time that haproxystats-pull took for the replies; only of snapshots with a manifest",
 	}, func(f *facts) number {
-		return ofRound(f, func(r *Round) number { return length(r.Duration) })
+		return ofRound(f, func(r *snapshot.Round) number { return length(r.Duration) })
 	}},
 	{metric.Column{
 		Name: "RoundSkew", Unit: seconds,
 		Help: "Time by which the round began late; only of snapshots with a manifest",
 	}, func(f *facts) number {
-		return ofRound(f, func(r *Round) number { return length(r.Skew) })
+		return ofRound(f, func(r *snapshot.Round) number { return length(r.Skew) })
 	}},
 	{metric.Column{
 		Name: "SocketsFailed", Unit: "sockets",
 		Help: "Sockets that are lacking in the snapshot; only of snapshots with a manifest",
 	}, func(f *facts) number {
-		return ofRound(f, func(r *Round) number { return count(r.SocketsFailed) })
+		return ofRound(f, func(r *snapshot.Round) number { return count(r.SocketsFailed) })
 	}},
 	{metric.Column{
 		Name: "QueueLength", Unit: "snapshots",

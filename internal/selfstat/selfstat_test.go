@@ -9,6 +9,7 @@ import (
 
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
+	"haproxystats/internal/snapshot"
 )
 
 type spool struct{}
@@ -88,7 +89,7 @@ func TestTable(t *testing.T) {
 			Bytes:     1 << 33,
 			BadRows:   4,
 			BadFiles:  5,
-			Round:     &Round{SocketsFailed: 2, Duration: 1234567 * time.Microsecond, Skew: time.Millisecond},
+			Round:     &snapshot.Round{SocketsFailed: 2, Duration: 1234567 * time.Microsecond, Skew: time.Millisecond},
 		}, batch()))
 		want := map[string]float64{
 			"WallClockTimeHAProxy": 0.001, "WallClockTimeFrontends": 0.002, "WallClockTimeBackends": 0.003,
@@ -118,7 +119,7 @@ func TestNext(t *testing.T) {
 	m := New(Sources{Spool: spool{}, Retries: retries, Sinks: []Sink{
 		{Name: "graphite", Queued: true, Status: func() sink.Status { return sink.Status{Queue: &sink.QueueStats{OldestEpoch: oldest}} }},
 	}})
-	m.Table(Work{Total: time.Second, BadRows: 9, Round: &Round{SocketsFailed: 1}}, batch())
+	m.Table(Work{Total: time.Second, BadRows: 9, Round: &snapshot.Round{SocketsFailed: 1}}, batch())
 	oldest = time.Now().Unix() + 3600
 	got := values(t, m.Table(Work{BadRows: 1}, &metric.Batch{}))
 	for _, name := range []string{"RoundDuration", "RoundSkew", "SocketsFailed"} {
@@ -163,7 +164,7 @@ func BenchmarkTable(b *testing.B) {
 	graphite := stored
 	graphite.Name, graphite.Queued = "graphite", true
 	m := New(Sources{Spool: spool{}, Retries: retries, Sinks: []Sink{graphite, stored}})
-	work := Work{Total: 1234567 * time.Microsecond, Round: &Round{Duration: time.Second}}
+	work := Work{Total: 1234567 * time.Microsecond, Round: &snapshot.Round{Duration: time.Second}}
 	snapshot := batch()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -6,6 +6,7 @@ import (
 
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
+	"haproxystats/internal/snapshot"
 )
 
 // Work is what one snapshot took.
@@ -23,17 +24,7 @@ type Work struct {
 	// BadRows and BadFiles count what could not be used.
 	BadRows, BadFiles int
 	// Round says how the snapshot was collected; nil if it doesn't tell.
-	Round *Round
-}
-
-// Round is how a snapshot was collected.
-type Round struct {
-	// SocketsFailed counts the sockets that are lacking.
-	SocketsFailed int
-	// Duration is how long the sockets took.
-	Duration time.Duration
-	// Skew is how long after its time the round began.
-	Skew time.Duration
+	Round *snapshot.Round
 }
 
 // Sources is where the numbers come from that are not of one snapshot. They are

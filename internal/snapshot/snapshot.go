@@ -1,22 +1,82 @@
-// Package snapshot reads one snapshot: a little directory with the raw replies
-// of every HAProxy process to `show info` and `show stat`, as haproxystats-pull
-// (and the original) writes it.
+// Package snapshot is about what one node said in one round: the raw replies of
+// every HAProxy process to `show info` and `show stat`, and how they were
+// collected. It names the files of a snapshot, writes and parses the manifest,
+// keeps a snapshot in memory ([Memory]), and carries one as a stream of bounded
+// records ([Encode], [Decoder]).
 //
-// A snapshot is an [fs.FS], so an entry of the spool, a recording and a record
-// of a message queue are read by the same code. The package does not know what
-// becomes of the rows.
+// A snapshot's files are an [fs.FS], so an entry of the spool, a recording and the
+// records of a message queue are read by the same code. Items of a manifest and
+// files that this version does not know travel unchanged. The package does not
+// know what is in the replies.
+//
+// # Files
+//
+//	SOCKET_info   the reply of a socket to `show info`
+//	SOCKET_stat   its reply to `show stat`
+//	.manifest     how the files were collected, and their checksums
+//
+// # The manifest
+//
+// The manifest is text of one line an item. The last line has a CRC-32C in
+// hexadecimal of all lines before it. Names and causes are quoted as in Go. A reader
+// skips an unknown item, so that only a change of what the known ones mean needs
+// another version; the manifest of a later version verifies nothing.
+//
+//	haproxystats manifest 1
+//	round-duration-ms 87
+//	round-skew-ms 2
+//	sockets-failed 1
+//	failed "/run/haproxy/b.sock" "dial /run/haproxy/b.sock: connection refused"
+//	file "a.sock_info" 1201 5e0e4a3c
+//	file "a.sock_stat" 68124 9bb0d5f1
+//	end 367cf0c0
+//
+// A file's numbers are its length in bytes and its CRC-32C. At most a thousand
+// failures are named, each text with at most 256 bytes; sockets-failed counts all.
+//
+// # Records
+//
+// [Encode] makes records of a snapshot, each no larger than the caller allows, so
+// that one record fits in one value of a message queue. A record is
+//
+//	magic     3 bytes, "hps"
+//	version   1 byte, 1
+//	items     each of them: tag (uvarint), length (uvarint), that many bytes
+//	checksum  4 bytes, CRC-32C of all bytes before, little-endian
+//
+// A uvarint is the variable-length integer of Protocol Buffers, as package
+// encoding/binary of Go implements it; CRC-32C is that of RFC 3720, section 12.1.
+// A reader skips an item whose tag it does not know. These are known:
+//
+//	1  id        16 bytes, the same in all records of the snapshot
+//	2  sequence  uvarint, the number of the record, from 0
+//	3  records   uvarint, how many records the snapshot has
+//	4  bytes     uvarint, how many bytes all its files have
+//	5  node      text, the node that the snapshot is of
+//	6  cluster   text, the cluster of the node; it may be empty
+//	7  epoch     varint (zigzag), seconds since 1970
+//	8  files     uvarint, how many files the snapshot has
+//	9  piece     a part of a file, any number of times
+//
+// Every record has the items 1 to 4, and the first one has 5 to 8. A piece is
+//
+//	length of the name (uvarint), name
+//	size of the file (uvarint)
+//	offset of the data in the file (uvarint)
+//	CRC-32C of the file from its beginning to the end of the data, 4 bytes, little-endian
+//	data: the rest of the item
+//
+// The pieces of a file follow one another, and so do the files; an empty file has
+// one piece. The id is the beginning of a SHA-256 of what the first record says, the
+// names and sizes of the files and the manifest, so that a snapshot that is sent
+// again has the same records.
 package snapshot
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"slices"
 	"strings"
-
-	"haproxystats/internal/haproxy"
+	"time"
 )
 
 // The replies of a socket are in two files, named by the socket and a suffix.
@@ -25,150 +85,58 @@ const (
 	StatSuffix = "_stat"
 )
 
-// ErrNoReplies means that a snapshot holds nothing that can be used.
-var ErrNoReplies = errors.New("no usable reply of HAProxy")
+// ManifestName is the name of the manifest. The dot hides it from programs that
+// take every file of a snapshot.
+const ManifestName = ".manifest"
 
-// Consumer takes what a snapshot says, first every reply to `show info`, then
-// every reply to `show stat`, each in the order of the sockets' names.
-type Consumer interface {
-	// Info reads one reply; the scanner is valid during the call.
-	Info(socket string, s *haproxy.InfoScanner)
-	// Stat reads one reply, whose header has been read; the scanner is valid
-	// during the call.
-	Stat(socket string, s *haproxy.StatScanner)
+// Snapshot is what one node said in one round.
+type Snapshot struct {
+	// Node is the node's name, and Cluster that of its cluster. They are empty in
+	// the node's own spool.
+	Node, Cluster string
+	// Epoch is the time of the round in seconds since 1970.
+	Epoch int64
+	// Round is how the files were collected; nil if the snapshot does not tell.
+	Round *Round
+	// Files are the replies and the manifest.
+	Files fs.FS
 }
 
-// Report says what could not be used.
-type Report struct {
-	// BadFiles names the replies that could not be used, or not in whole, and
-	// why.
-	BadFiles []FileError
-	// BadRows counts the rows and lines that were skipped.
-	BadRows int
+// Round is how the files of a snapshot were collected.
+type Round struct {
+	// SocketsFailed is how many sockets have failed, so that the snapshot has no
+	// files of theirs.
+	SocketsFailed int
+	// Failures names the sockets that have failed: all of them, or the first
+	// thousand if the round was read from a manifest.
+	Failures []Failure
+	// Duration is how long the sockets took.
+	Duration time.Duration
+	// Skew is how long after its time the round began.
+	Skew time.Duration
 }
 
-// FileError says what is wrong with one file of a snapshot.
-type FileError struct {
-	File string
-	Err  error
+// Failure is a socket that has failed, and why.
+type Failure struct {
+	Socket string `json:"socket"`
+	Cause  string `json:"cause"`
 }
 
-// Error returns the file and the cause.
-func (e FileError) Error() string { return e.File + ": " + e.Err.Error() }
+// IsHidden reports whether a name is not that of a file of the snapshot, but is for
+// the programs that keep it. The manifest's is one of them.
+func IsHidden(name string) bool { return strings.HasPrefix(name, ".") }
 
-// Unwrap returns the cause.
-func (e FileError) Unwrap() error { return e.Err }
-
-// Problems with a file that do not hinder the others.
-var (
-	ErrNotRegular = errors.New("not a regular file")
-	ErrName       = errors.New("a name that is not UTF-8: rename the file, and the socket")
-	ErrEmpty      = errors.New("no data in it")
-	ErrCut        = errors.New("the reply ends without HAProxy's end mark, an empty line")
-)
-
-// Reader reads snapshots one after another and reuses its buffers. The zero
-// value is ready for use. It is not safe for concurrent use.
-type Reader struct {
-	info haproxy.InfoScanner
-	stat haproxy.StatScanner
+// IsReply reports whether a name is that of a socket's reply.
+func IsReply(name string) bool {
+	return !IsHidden(name) && (strings.HasSuffix(name, InfoSuffix) || strings.HasSuffix(name, StatSuffix))
 }
 
-// Read feeds a snapshot to c. A reply that can't be used costs only itself and
-// is in the report; the error is for what may succeed at another time, as when
-// the disk fails, and for a snapshot with no usable reply at all ([ErrNoReplies]).
-func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
-	entries, err := fs.ReadDir(fsys, ".")
-	if err != nil {
-		return Report{}, fmt.Errorf("list snapshot: %w", err)
-	}
-	var report Report
-	used := 0
-	for _, suffix := range []string{InfoSuffix, StatSuffix} {
-		for _, e := range bySocket(entries, suffix) {
-			name := e.Name()
-			if !fs.ValidPath(name) {
-				report.BadFiles = append(report.BadFiles, FileError{name, ErrName})
-				continue
-			}
-			if !e.Type().IsRegular() {
-				report.BadFiles = append(report.BadFiles, FileError{name, ErrNotRegular})
-				continue
-			}
-			problem, err := r.readFile(fsys, name, suffix, c, &report)
-			if err != nil {
-				return report, fmt.Errorf("read %s: %w", name, err)
-			}
-			if problem != nil {
-				report.BadFiles = append(report.BadFiles, FileError{name, problem})
-			}
-			if problem == nil || errors.Is(problem, ErrCut) {
-				used++
-			}
-		}
-	}
-	if used == 0 {
-		return report, ErrNoReplies
-	}
-	return report, nil
-}
+var errFileName = errors.New("a file's name must not be empty, start with a dot, or hold a slash or a NUL")
 
-// bySocket returns the entries that have the suffix in the order of their
-// sockets' names, which is not that of the files' own: a before a_b.
-func bySocket(entries []fs.DirEntry, suffix string) []fs.DirEntry {
-	var replies []fs.DirEntry
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), suffix) && !strings.HasPrefix(e.Name(), ".") {
-			replies = append(replies, e)
-		}
-	}
-	slices.SortFunc(replies, func(a, b fs.DirEntry) int {
-		return cmp.Compare(strings.TrimSuffix(a.Name(), suffix), strings.TrimSuffix(b.Name(), suffix))
-	})
-	return replies
-}
-
-// readFile feeds one file to c, and reads on where c stopped. The first result
-// is what is wrong with the file, the second what went wrong with reading it.
-func (r *Reader) readFile(fsys fs.FS, name, suffix string, c Consumer, report *Report) (problem, err error) {
-	socket := strings.TrimSuffix(name, suffix)
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if suffix == InfoSuffix {
-		r.info.Reset(f)
-		c.Info(socket, &r.info)
-		for r.info.Next() {
-		}
-		report.BadRows += r.info.Skipped()
-		return ending(r.info.Pairs() > 0, r.info.Complete()), r.info.Err()
-	}
-	if err := r.stat.Reset(f); err != nil {
-		if !errors.Is(err, haproxy.ErrNoHeader) {
-			return nil, err
-		}
-		// Whoever verifies the file does so at its end.
-		if _, broken := io.Copy(io.Discard, f); broken != nil {
-			return nil, broken
-		}
-		return err, nil
-	}
-	c.Stat(socket, &r.stat)
-	for r.stat.Next() {
-	}
-	report.BadRows += r.stat.Skipped()
-	return ending(true, r.stat.Complete()), r.stat.Err()
-}
-
-// ending says what is wrong with a reply that has been read to its end.
-func ending(any, complete bool) error {
-	switch {
-	case !any:
-		return ErrEmpty
-	case !complete:
-		return ErrCut
+// CheckFileName refuses names that lead out of a snapshot or hide in it.
+func CheckFileName(name string) error {
+	if name == "" || IsHidden(name) || strings.ContainsAny(name, "/\x00") {
+		return errFileName
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
 // BenchmarkHandOver is the whole way of a snapshot into the queue, on the disk
@@ -33,7 +34,7 @@ func BenchmarkHandOver(b *testing.B) {
 					f.Write(data)
 					f.Close()
 				}
-				if err := d.Commit(Round{}); err != nil {
+				if err := d.Commit(snapshot.Round{}); err != nil {
 					b.Fatal(err)
 				}
 			}

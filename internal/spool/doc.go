@@ -39,29 +39,10 @@
 // Files that begin with a dot are the queue's own, and the others' readers
 // don't see them:
 //
-//	.manifest        written last by the writer, see below
+//	.manifest        written last by the writer: see package snapshot
 //	.try1 to .try3   one for each try that the entry has cost
 //	.claim1          while it is claimed, or if the program ended meanwhile: then
 //	                 the next claim makes .claim2
-//
-// # The manifest
-//
-// It is text of one line an item, the last one of which is a CRC-32C in
-// hexadecimal of all lines before it. Names and causes are quoted as in Go. An
-// unknown item is passed over, so that only a change of what the known ones mean
-// needs another version; the manifest of a later version verifies nothing.
-//
-//	haproxystats manifest 1
-//	round-duration-ms 87
-//	round-skew-ms 2
-//	sockets-failed 1
-//	failed "/run/haproxy/b.sock" "dial /run/haproxy/b.sock: connection refused"
-//	file "a.sock_info" 1201 5e0e4a3c
-//	file "a.sock_stat" 68124 9bb0d5f1
-//	end 367cf0c0
-//
-// A file's numbers are its length in bytes and its CRC-32C. At most a thousand
-// failures are named, each text with at most 256 bytes; sockets-failed counts all.
 //
 // The package does not know what the files of an entry mean.
 package spool

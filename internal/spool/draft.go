@@ -3,7 +3,6 @@ package spool
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
 // syncers bounds how many files are synced at once. Those that are share the
@@ -37,14 +37,14 @@ type Draft struct {
 // draftFile notes what is written to a file, so that nothing is read again.
 type draftFile struct {
 	to *os.File
-	File
+	snapshot.File
 }
 
 // Write implements [io.Writer].
 func (f *draftFile) Write(p []byte) (int, error) {
 	n, err := f.to.Write(p)
 	f.Size += int64(n)
-	f.CRC = crc32.Update(f.CRC, castagnoli, p[:n])
+	f.CRC = snapshot.Sum(f.CRC, p[:n])
 	return n, err
 }
 
@@ -71,14 +71,14 @@ func (d *Draft) open() error {
 // Create makes a new file of that name in the directory. The caller closes it
 // before [Draft.Commit].
 func (d *Draft) Create(name string) (io.WriteCloser, error) {
-	if err := checkFileName(name); err != nil {
+	if err := snapshot.CheckFileName(name); err != nil {
 		return nil, fmt.Errorf("create %q in %s: %w", name, d.path, err)
 	}
 	to, err := d.dir.Create(name)
 	if err != nil {
 		return nil, err
 	}
-	f := &draftFile{to: to, File: File{Name: name}}
+	f := &draftFile{to: to, File: snapshot.File{Name: name}}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.files = append(d.files, f)
@@ -104,7 +104,7 @@ func (d *Draft) Remove(name string) error {
 // the directory over by one rename. On an error nothing has been handed over, and the caller
 // discards the draft; the error satisfies errors.Is(err, fs.ErrExist) if the
 // queue holds that name already.
-func (d *Draft) Commit(r Round) error {
+func (d *Draft) Commit(r snapshot.Round) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.done {
@@ -142,16 +142,16 @@ func (d *Draft) Commit(r Round) error {
 }
 
 // describe writes the manifest.
-func (d *Draft) describe(r Round) error {
-	var files []File
+func (d *Draft) describe(r snapshot.Round) error {
+	var files []snapshot.File
 	for _, f := range d.files {
 		files = append(files, f.File)
 	}
-	text := newManifest(r, files).Append(nil)
-	if len(text) > maxManifest {
-		return fmt.Errorf("%d files: their manifest has more than %d bytes", len(files), maxManifest)
+	text, err := snapshot.NewManifest(r, files).Append(nil)
+	if err != nil {
+		return err
 	}
-	f, err := d.dir.Create(ManifestName)
+	f, err := d.dir.Create(snapshot.ManifestName)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (d *Draft) describe(r Round) error {
 func (d *Draft) sync() error {
 	var g errgroup.Group
 	g.SetLimit(syncers)
-	names := []string{ManifestName}
+	names := []string{snapshot.ManifestName}
 	for _, f := range d.files {
 		names = append(names, f.Name)
 	}

@@ -9,13 +9,15 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"haproxystats/internal/snapshot"
 )
 
 // TestDurable: the files are synced, then their directory, and only then is the
 // entry visible; its name is synced after that. What can't be synced before is
 // not handed over.
 func TestDurable(t *testing.T) {
-	for _, failing := range []string{"", ManifestName, "a_info", "b_info", "7", "incoming visible"} {
+	for _, failing := range []string{"", snapshot.ManifestName, "a_info", "b_info", "7", "incoming visible"} {
 		t.Run("failing "+failing, func(t *testing.T) {
 			dir := queue(t)
 			log := new(journal)
@@ -46,9 +48,9 @@ func TestDurable(t *testing.T) {
 				}
 				f.Close()
 			}
-			err = d.Commit(Round{})
+			err = d.Commit(snapshot.Round{})
 
-			want := []string{ManifestName, "a_info", "b_info", "7", "incoming visible"}
+			want := []string{snapshot.ManifestName, "a_info", "b_info", "7", "incoming visible"}
 			handed := failing == "" || failing == want[4]
 			if !handed {
 				want = want[:max(3, slices.Index(want, failing)+1)]

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
 // Entry is a claimed directory. One of Commit, Release and Postpone ends the
@@ -38,8 +39,15 @@ func (e *Entry) Epoch() int64 { return e.a.epoch }
 // With a manifest it holds what was handed over and nothing else, besides hidden
 // files: a file that is missing is an error of listing the directory, and one
 // that has changed is an error at its end; both satisfy errors.Is(err,
-// [ErrDamaged]).
+// [snapshot.ErrDamaged]).
 func (e *Entry) FS() fs.FS { return newEntryFS(e.dir, e.path, e.r.log) }
+
+// Snapshot returns the entry as a snapshot, whose Files are those of FS. It reads
+// the manifest; the error satisfies errors.Is(err, [snapshot.ErrDamaged]) if that
+// is damaged.
+func (e *Entry) Snapshot() (snapshot.Snapshot, error) {
+	return newEntryFS(e.dir, e.path, e.r.log).snapshot(e.a.epoch)
+}
 
 // begin claims the right to end the claim.
 func (e *Entry) begin() bool {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
 // entryFS gives access to the regular files of one directory, by its
@@ -19,15 +20,21 @@ type entryFS struct {
 	dir  *durable.Dir
 	path string
 	log  *slog.Logger
-	// known are the files of the manifest, nil if it has none. It is read when
-	// it is first wanted, so that an error comes where others of the disk do.
-	known func() (map[string]File, error)
+	// described returns what the manifest says. It is read once, when it is first
+	// wanted, so that an error comes where others of the disk do.
+	described func() (contents, error)
 }
 
 func newEntryFS(dir *durable.Dir, path string, log *slog.Logger) *entryFS {
 	f := &entryFS{dir: dir, path: path, log: log}
-	f.known = sync.OnceValues(f.readManifest)
+	f.described = sync.OnceValues(f.readManifest)
 	return f
+}
+
+// snapshot returns the entry as a snapshot of that time.
+func (f *entryFS) snapshot(epoch int64) (snapshot.Snapshot, error) {
+	manifest, err := f.described()
+	return snapshot.Snapshot{Epoch: epoch, Round: manifest.round, Files: f}, err
 }
 
 // Open implements [fs.FS].
@@ -38,15 +45,16 @@ func (f *entryFS) Open(name string) (fs.File, error) {
 	if strings.Contains(name, "/") {
 		return nil, &fs.PathError{Op: "open", Path: f.join(name), Err: fs.ErrNotExist}
 	}
-	known, err := f.known()
+	manifest, err := f.described()
 	if err != nil {
 		return nil, err
 	}
+	known := manifest.files
 	if name == "." {
 		return f.openList(known)
 	}
 	want, ok := known[name]
-	if known != nil && !ok && !hidden(name) {
+	if known != nil && !ok && !snapshot.IsHidden(name) {
 		return nil, &fs.PathError{Op: "open", Path: f.join(name), Err: fmt.Errorf("%w: it was not handed over", fs.ErrNotExist)}
 	}
 	file, err := f.dir.OpenRegular(name)
@@ -56,11 +64,11 @@ func (f *entryFS) Open(name string) (fs.File, error) {
 	case !ok:
 		return file, nil
 	}
-	return &verifiedFile{file: file, got: File{Name: name}, want: want}, nil
+	return &verifiedFile{file: file, got: snapshot.File{Name: name}, want: want}, nil
 }
 
 // openList opens the directory. Files that must be there are looked for first.
-func (f *entryFS) openList(known map[string]File) (fs.File, error) {
+func (f *entryFS) openList(known map[string]snapshot.File) (fs.File, error) {
 	if err := f.checkFiles(known); err != nil {
 		return nil, err
 	}

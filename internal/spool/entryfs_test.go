@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
 func TestEntryFS(t *testing.T) {
@@ -85,7 +86,7 @@ func TestPlanted(t *testing.T) {
 		t.Errorf("good_info: %q, %v", b, err)
 	}
 	entries, err := fs.ReadDir(e.FS(), ".")
-	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return hidden(e.Name()) })
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return snapshot.IsHidden(e.Name()) })
 	if err != nil || len(entries) != len(refused)+1 {
 		t.Errorf("lists %v, %v", entries, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
 func TestHolders(t *testing.T) {
@@ -41,7 +42,7 @@ func TestHolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Commit(Round{}); err != nil {
+	if err := d.Commit(snapshot.Round{}); err != nil {
 		t.Fatal(err)
 	}
 	if h, err := WriterOf(dir); err != nil || h.Newest != 1500000000 {

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"haproxystats/internal/snapshot"
 )
 
 // killedWriterDir is the environment variable that makes the test binary a
@@ -41,7 +43,7 @@ func writeUntilKilled(dir string) int {
 			f.Write(pattern(epoch, i))
 			f.Close()
 		}
-		if d.Commit(Round{}) != nil {
+		if d.Commit(snapshot.Round{}) != nil {
 			return 1
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
 // View is an entry that is looked at, in a queue or anywhere else: it is not
@@ -50,6 +51,11 @@ func (v *View) Epoch() int64 { return v.epoch }
 
 // FS returns the entry's files, as [Entry.FS] does. It can't be used after Close.
 func (v *View) FS() fs.FS { return newEntryFS(v.dir, v.path, v.log) }
+
+// Snapshot returns the entry as a snapshot, as [Entry.Snapshot] does.
+func (v *View) Snapshot() (snapshot.Snapshot, error) {
+	return newEntryFS(v.dir, v.path, v.log).snapshot(v.epoch)
+}
 
 // Close closes the directory.
 func (v *View) Close() error { return v.dir.Close() }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"haproxystats/internal/snapshot"
 )
 
 func TestLookDoesNotTouchTheQueue(t *testing.T) {
@@ -28,7 +30,7 @@ func TestLookDoesNotTouchTheQueue(t *testing.T) {
 	if _, err := f.Write([]byte("Name: HAProxy\n\n")); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(f.Close(), d.Commit(Round{})); err != nil {
+	if err := errors.Join(f.Close(), d.Commit(snapshot.Round{})); err != nil {
 		t.Fatal(err)
 	}
 	r, err := OpenReader(ReaderOptions{Dir: dir}) // who has the queue is not in the way
@@ -61,7 +63,7 @@ func TestLookDoesNotTouchTheQueue(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(places[0].Path, "a.sock_info"), []byte("Name: HAPr0xy\n\n"), 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fs.ReadFile(v.FS(), "a.sock_info"); !errors.Is(err, ErrDamaged) {
+	if _, err := fs.ReadFile(v.FS(), "a.sock_info"); !errors.Is(err, snapshot.ErrDamaged) {
 		t.Errorf("a changed file is read: %v", err)
 	}
 }

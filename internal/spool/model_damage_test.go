@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
 // damage changes an entry as a disk, or somebody else, may.
@@ -18,7 +19,7 @@ func (m *machine) damage(t *rapid.T) {
 	}
 	entry := filepath.Join(m.dir, fmt.Sprint(epoch))
 	path := filepath.Join(entry, fmt.Sprint("f", rapid.IntRange(0, files-1).Draw(t, "file")))
-	if _, err := os.Stat(filepath.Join(entry, ManifestName)); err != nil {
+	if _, err := os.Stat(filepath.Join(entry, snapshot.ManifestName)); err != nil {
 		t.Skip("it has no manifest any more")
 	}
 	switch rapid.SampledFrom([]string{"flip", "cut", "lose", "add", "lose manifest", "cut manifest"}).Draw(t, "damage") {
@@ -38,10 +39,10 @@ func (m *machine) damage(t *rapid.T) {
 		if _, err := os.Stat(filepath.Join(entry, "invented")); err == nil {
 			t.Skip("nothing would tell it from the others")
 		}
-		m.must(os.Remove(filepath.Join(entry, ManifestName)))
+		m.must(os.Remove(filepath.Join(entry, snapshot.ManifestName)))
 		return
 	case "cut manifest":
-		m.must(os.Truncate(filepath.Join(entry, ManifestName), int64(rapid.IntRange(0, 60).Draw(t, "length"))))
+		m.must(os.Truncate(filepath.Join(entry, snapshot.ManifestName), int64(rapid.IntRange(0, 60).Draw(t, "length"))))
 	}
 	m.wrong[epoch] = true
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"haproxystats/internal/snapshot"
 )
 
 // TestAnyOrder runs random sequences of both ends, crashes of them and faults
@@ -156,7 +158,7 @@ func (m *machine) create(t *rapid.T) {
 
 func (m *machine) handOver(t *rapid.T) {
 	epoch, s := pick(t, m.draft)
-	m.must(s.d.Commit(Round{}))
+	m.must(s.d.Commit(snapshot.Round{}))
 	delete(m.draft, epoch)
 	m.in[epoch] = s.files
 	m.r.look()
@@ -257,10 +259,10 @@ func (m *machine) read(e *Entry) {
 			m.t.Fatalf("%s: file %d: other %d bytes", e.Name(), i, len(b))
 		}
 	}
-	if m.wrong[epoch] != errors.Is(err, ErrDamaged) || !m.wrong[epoch] && err != nil {
+	if m.wrong[epoch] != errors.Is(err, snapshot.ErrDamaged) || !m.wrong[epoch] && err != nil {
 		m.t.Fatalf("%s: damaged %t, read: %v", e.Name(), m.wrong[epoch], err)
 	}
-	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return hidden(e.Name()) })
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return snapshot.IsHidden(e.Name()) })
 	if len(entries) != files && !m.wrong[epoch] {
 		m.t.Fatalf("%s has %d files, want %d", e.Name(), len(entries), files)
 	}
@@ -336,7 +338,7 @@ func (m *machine) drain() {
 			time.Sleep(firstRetry)
 		case m.wrong[e.Epoch()]:
 			epoch := e.Epoch()
-			e.Release(ErrDamaged)
+			e.Release(snapshot.ErrDamaged)
 			if m.tries[epoch]++; m.tries[epoch] == maxTries {
 				m.giveUp(epoch)
 			}

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
 func TestMain(m *testing.M) {
@@ -90,7 +91,7 @@ func tryHandOver(w *Writer, epoch int64) error {
 	if _, err := fmt.Fprintf(f, "epoch %d\n", epoch); err != nil {
 		return err
 	}
-	return d.Commit(Round{})
+	return d.Commit(snapshot.Round{})
 }
 
 // plant makes dir and entries in it, as another program would.

@@ -3,75 +3,72 @@ package spool
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
-// readManifest returns the files that the entry's manifest names, or nil if
-// nothing in it can be verified: it has none, as in a spool of another program's,
-// or one that only a later version knows.
-func (f *entryFS) readManifest() (map[string]File, error) {
-	file, err := f.dir.OpenRegular(ManifestName)
+// contents is what the manifest of an entry says. The zero value is of an entry
+// in which nothing can be verified: it has no manifest, as in a spool of another
+// program's, or one that only a later version knows.
+type contents struct {
+	round *snapshot.Round
+	files map[string]snapshot.File
+}
+
+// readManifest reads the manifest, if there is one.
+func (f *entryFS) readManifest() (contents, error) {
+	file, err := f.dir.OpenRegular(snapshot.ManifestName)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return contents{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return contents{}, err
 	}
 	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxManifest+1))
-	if err != nil {
-		return nil, err
-	}
-	m, err := ParseManifest(text)
-	if errors.Is(err, ErrNewerManifest) {
-		f.log.Warn("entry can't be verified, its writer is newer", "entry", f.path, "error", err)
-		return nil, nil
+	m, err := snapshot.ReadManifest(file)
+	if errors.Is(err, snapshot.ErrNewer) {
+		f.log.Warn("snapshot can't be verified, its writer is newer", "snapshot", f.path, "error", err)
+		return contents{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.path, err)
+		return contents{}, fmt.Errorf("read %s: %w", f.path, err)
 	}
-	known := make(map[string]File, len(m.Files))
+	d := contents{round: &m.Round, files: make(map[string]snapshot.File, len(m.Files))}
 	for _, file := range m.Files {
-		known[file.Name] = file
+		d.files[file.Name] = file
 	}
-	return known, nil
+	return d, nil
 }
 
 // checkFiles looks whether all files are there and have their lengths, before
 // any of them is read.
-func (f *entryFS) checkFiles(known map[string]File) error {
+func (f *entryFS) checkFiles(known map[string]snapshot.File) error {
 	for name, want := range known {
 		info, err := f.dir.Stat(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("%s: %w: it is missing", f.join(name), ErrDamaged)
+			return fmt.Errorf("%s: %w: it is missing", f.join(name), snapshot.ErrDamaged)
 		case err != nil:
 			return err
 		case info.Kind != durable.Regular:
-			return fmt.Errorf("%s: %w: %w", f.join(name), ErrDamaged, durable.ErrNotRegular)
+			return fmt.Errorf("%s: %w: %w", f.join(name), snapshot.ErrDamaged, durable.ErrNotRegular)
 		case info.Size != want.Size:
-			return fmt.Errorf("%s: %w: it has %d bytes, not %d", f.join(name), ErrDamaged, info.Size, want.Size)
+			return fmt.Errorf("%s: %w: it has %d bytes, not %d", f.join(name), snapshot.ErrDamaged, info.Size, want.Size)
 		}
 	}
 	return nil
 }
 
-// hidden reports whether a name is none of the entry's files, but our own or for
-// nobody.
-func hidden(name string) bool { return strings.HasPrefix(name, ".") }
-
 // verifiedDir lists an entry without what was not handed over.
 type verifiedDir struct {
 	*os.File
-	known   map[string]File
+	known   map[string]snapshot.File
 	log     *slog.Logger
 	strange []string
 }
@@ -82,7 +79,7 @@ func (d *verifiedDir) ReadDir(n int) ([]fs.DirEntry, error) {
 		entries, err := d.File.ReadDir(n)
 		kept := entries[:0]
 		for _, e := range entries {
-			if _, ok := d.known[e.Name()]; ok || hidden(e.Name()) {
+			if _, ok := d.known[e.Name()]; ok || snapshot.IsHidden(e.Name()) {
 				kept = append(kept, e)
 			} else if len(d.strange) < 10 {
 				d.strange = append(d.strange, e.Name())
@@ -107,7 +104,7 @@ func (d *verifiedDir) Close() error {
 // verifiedFile is a file that must end as its manifest says.
 type verifiedFile struct {
 	file      *os.File
-	got, want File
+	got, want snapshot.File
 }
 
 // Stat implements [fs.File].
@@ -118,10 +115,10 @@ func (f *verifiedFile) Stat() (fs.FileInfo, error) { return f.file.Stat() }
 func (f *verifiedFile) Read(p []byte) (int, error) {
 	n, err := f.file.Read(p)
 	f.got.Size += int64(n)
-	f.got.CRC = crc32.Update(f.got.CRC, castagnoli, p[:n])
+	f.got.CRC = snapshot.Sum(f.got.CRC, p[:n])
 	if f.got.Size > f.want.Size || errors.Is(err, io.EOF) && f.got != f.want {
 		return n, fmt.Errorf("read %s: %w: %d bytes with CRC-32C %08x, not %d with %08x",
-			f.file.Name(), ErrDamaged, f.got.Size, f.got.CRC, f.want.Size, f.want.CRC)
+			f.file.Name(), snapshot.ErrDamaged, f.got.Size, f.got.CRC, f.want.Size, f.want.CRC)
 	}
 	return n, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"haproxystats/bench/workload"
 	"haproxystats/internal/aggregate"
+	"haproxystats/internal/reply"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
 )
@@ -35,7 +36,7 @@ func BenchmarkRead(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer r.Close()
-			var reader snapshot.Reader
+			var reader reply.Reader
 			aggregator := aggregate.New(aggregate.Options{})
 			ctx, cancel := context.WithCancel(context.Background())
 			watched := make(chan error)
@@ -63,11 +64,11 @@ func BenchmarkRead(b *testing.B) {
 					size += n
 					to.Close()
 				}
-				if err := d.Commit(spool.Round{}); err != nil {
+				if err := d.Commit(snapshot.Round{}); err != nil {
 					b.Fatal(err)
 				}
 				if !manifest {
-					if err := os.Remove(filepath.Join(dir, fmt.Sprint(epoch), spool.ManifestName)); err != nil {
+					if err := os.Remove(filepath.Join(dir, fmt.Sprint(epoch), snapshot.ManifestName)); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
 // described hands over an entry with two files and a manifest, and returns its
@@ -39,7 +40,7 @@ func described(t testing.TB, dir string) string {
 		}
 		f.Close()
 	}
-	if err := d.Commit(Round{}); err != nil {
+	if err := d.Commit(snapshot.Round{}); err != nil {
 		t.Fatal(err)
 	}
 	return filepath.Join(dir, "1500000000")
@@ -116,7 +117,11 @@ func TestDamage(t *testing.T) {
 		}, "no end"},
 		{"manifest of another", func(t *testing.T, entry string) {
 			edit(t, entry+"/.manifest", func([]byte) []byte {
-				return Manifest{Files: []File{{"a_info", 15, 1}, {"a_stat", 200001, 1}}}.Append(nil)
+				b, err := snapshot.Manifest{Files: []snapshot.File{{Name: "a_info", Size: 15, CRC: 1}, {Name: "a_stat", Size: 200001, CRC: 1}}}.Append(nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return b
 			})
 		}, "with CRC-32C"},
 		{"endless manifest", func(t *testing.T, entry string) {
@@ -135,7 +140,7 @@ func TestDamage(t *testing.T) {
 				for range maxTries {
 					e := claim(t, r)
 					_, err := readAll(e.FS())
-					if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), tt.want) {
+					if !errors.Is(err, snapshot.ErrDamaged) || !strings.Contains(err.Error(), tt.want) {
 						t.Fatalf("read: %v, want one with %q", err, tt.want)
 					}
 					e.Release(err)
@@ -151,8 +156,8 @@ func TestDamage(t *testing.T) {
 func TestManifestThatIsNoFile(t *testing.T) {
 	dir := queue(t)
 	entry := described(t, dir)
-	os.Remove(filepath.Join(entry, ManifestName))
-	if err := unix.Mkfifo(filepath.Join(entry, ManifestName), 0o600); err != nil {
+	os.Remove(filepath.Join(entry, snapshot.ManifestName))
+	if err := unix.Mkfifo(filepath.Join(entry, snapshot.ManifestName), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	e := claim(t, openReaderAt(t, dir, nil))
@@ -173,7 +178,7 @@ func TestUnverified(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := queue(t)
 			entry := described(t, dir)
-			if err := manifest(filepath.Join(entry, ManifestName)); err != nil {
+			if err := manifest(filepath.Join(entry, snapshot.ManifestName)); err != nil {
 				t.Fatal(err)
 			}
 			edit(t, entry+"/a_stat", func(b []byte) []byte { return b[:7] })
@@ -181,7 +186,7 @@ func TestUnverified(t *testing.T) {
 			var log journal
 			e := claim(t, openReaderAt(t, dir, log.logger()))
 			got, err := readAll(e.FS())
-			got = slices.DeleteFunc(got, hidden)
+			got = slices.DeleteFunc(got, snapshot.IsHidden)
 			if want := []string{"a_info", "a_stat", "b_info"}; err != nil || !slices.Equal(got, want) {
 				t.Errorf("read %q, %v, want %q", got, err, want)
 			}
@@ -204,11 +209,11 @@ func TestStrangeFiles(t *testing.T) {
 	var log journal
 	e := claim(t, openReaderAt(t, dir, log.logger()))
 	files := e.FS()
-	if err := fstest.TestFS(files, "a_info", "a_stat", ManifestName); err != nil {
+	if err := fstest.TestFS(files, "a_info", "a_stat", snapshot.ManifestName); err != nil {
 		t.Error(err)
 	}
 	got, err := readAll(e.FS())
-	if want := []string{".hidden_info", ManifestName, "a_info", "a_stat"}; err != nil || !slices.Equal(got, want) {
+	if want := []string{".hidden_info", snapshot.ManifestName, "a_info", "a_stat"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("read %q, %v, want %q", got, err, want)
 	}
 	if f, err := files.Open("b_info"); !errors.Is(err, fs.ErrNotExist) {
@@ -247,7 +252,7 @@ func TestReadInPieces(t *testing.T) {
 				got = append(got, p[:n]...)
 			}
 			f.Close()
-			if errors.Is(err, io.EOF) == damaged || errors.Is(err, ErrDamaged) != damaged || len(got) != len(want) || bytes.Equal(got, want) == damaged {
+			if errors.Is(err, io.EOF) == damaged || errors.Is(err, snapshot.ErrDamaged) != damaged || len(got) != len(want) || bytes.Equal(got, want) == damaged {
 				t.Errorf("damaged %t, %d bytes at a time: %d bytes, %v", damaged, size, len(got), err)
 			}
 		}
@@ -274,24 +279,24 @@ func TestRemovedFile(t *testing.T) {
 	if err := d.Remove("a_info"); err != nil {
 		t.Error(err)
 	}
-	for _, name := range []string{"a_info", "never", "../1", ManifestName} {
+	for _, name := range []string{"a_info", "never", "../1", snapshot.ManifestName} {
 		if err := d.Remove(name); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("remove %s: %v", name, err)
 		}
 	}
-	if err := d.Commit(Round{Failed: []Failure{{"a", "cut"}}}); err != nil {
+	if err := d.Commit(snapshot.Round{SocketsFailed: 1, Failures: []snapshot.Failure{{Socket: "a", Cause: "cut"}}}); err != nil {
 		t.Fatal(err)
 	}
 	e := claim(t, openReaderAt(t, dir, nil))
 	got, err := readAll(e.FS())
-	if want := []string{ManifestName, "b_info"}; err != nil || !slices.Equal(got, want) {
+	if want := []string{snapshot.ManifestName, "b_info"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("read %q, %v, want %q", got, err, want)
 	}
-	b, err := fs.ReadFile(e.FS(), ManifestName)
+	b, err := fs.ReadFile(e.FS(), snapshot.ManifestName)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err := ParseManifest(b); err != nil || m.SocketsFailed != 1 || len(m.Files) != 1 {
+	if m, err := snapshot.ParseManifest(b); err != nil || m.Round.SocketsFailed != 1 || len(m.Files) != 1 {
 		t.Errorf("manifest %+v, %v", m, err)
 	}
 	commit(t, e)

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"haproxystats/internal/snapshot"
 )
 
 // replace moves a directory away and leads its name to another place.
@@ -58,7 +60,7 @@ func TestLinkInsteadOfDirectory(t *testing.T) {
 			link := dir + c.suffix
 			replace(t, link, target)
 
-			refused(t, first.Commit(Round{}), link, "not a directory: move it away")
+			refused(t, first.Commit(snapshot.Round{}), link, "not a directory: move it away")
 			_, err := w.Stage(4)
 			refused(t, err, link, "not a directory: move it away")
 			if c.waiting {
@@ -80,7 +82,7 @@ func TestLinkInsteadOfDirectory(t *testing.T) {
 			if err := second.Discard(); err != nil {
 				t.Error(err)
 			}
-			if err := stage(4).Commit(Round{}); err != nil {
+			if err := stage(4).Commit(snapshot.Round{}); err != nil {
 				t.Error(err)
 			}
 			if got := fmt.Sprint(names(t, dir), names(t, dir+".tmp")); got != "[4] []" {

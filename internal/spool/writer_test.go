@@ -8,10 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/snapshot"
 )
 
 func TestHandOver(t *testing.T) {
@@ -32,7 +35,7 @@ func TestHandOver(t *testing.T) {
 	if got := names(t, dir); len(got) != 0 {
 		t.Errorf("visible before the commit: %q", got)
 	}
-	if err := d.Commit(Round{}); err != nil {
+	if err := d.Commit(snapshot.Round{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Discard(); err != nil {
@@ -51,7 +54,7 @@ func TestHandOver(t *testing.T) {
 	}
 	for _, name := range names(t, final) {
 		b, err := os.ReadFile(filepath.Join(final, name))
-		if err != nil || string(b) != name && name != ManifestName {
+		if err != nil || string(b) != name && name != snapshot.ManifestName {
 			t.Errorf("%q holds %q, %v", name, b, err)
 		}
 		if info, _ := os.Stat(filepath.Join(final, name)); info.Mode().Perm()&^0o640 != 0 {
@@ -61,7 +64,7 @@ func TestHandOver(t *testing.T) {
 	if n := len(names(t, final)); n != 5 {
 		t.Errorf("%d files, want 4 and the manifest", n)
 	}
-	if err := d.Commit(Round{}); !errors.Is(err, fs.ErrClosed) {
+	if err := d.Commit(snapshot.Round{}); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("second commit: %v", err)
 	}
 	if _, err := d.Create("late"); !errors.Is(err, fs.ErrClosed) {
@@ -101,6 +104,22 @@ func TestCreateRefusesNames(t *testing.T) {
 	}
 }
 
+// TestManifestThatNobodyReads is not handed over.
+func TestManifestThatNobodyReads(t *testing.T) {
+	w := openWriterAt(t, queue(t), nil)
+	d, err := w.Stage(7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Discard()
+	for i := range 4 << 20 / 250 {
+		d.files = append(d.files, &draftFile{File: snapshot.File{Name: fmt.Sprintf("%0250d", i)}})
+	}
+	if err := d.Commit(snapshot.Round{}); err == nil || !strings.Contains(err.Error(), "their manifest has more than") {
+		t.Errorf("commit: %v", err)
+	}
+}
+
 func TestNeverOverwrites(t *testing.T) {
 	dir := queue(t)
 	w := openWriterAt(t, dir, nil)
@@ -112,7 +131,7 @@ func TestNeverOverwrites(t *testing.T) {
 		t.Errorf("staged twice: %v", err)
 	}
 	plant(t, dir, "7") // empty: a plain rename would replace it
-	if err := d.Commit(Round{}); !errors.Is(err, fs.ErrExist) {
+	if err := d.Commit(snapshot.Round{}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("commit over another: %v", err)
 	}
 	if err := d.Discard(); err != nil {
@@ -173,7 +192,7 @@ func TestLeftoversAreCleaned(t *testing.T) {
 	}
 	plant(t, tmp, "7/again")
 	handOver(t, w, 7)
-	if got, want := names(t, filepath.Join(dir, "7")), []string{ManifestName, "a_info"}; !slices.Equal(got, want) {
+	if got, want := names(t, filepath.Join(dir, "7")), []string{snapshot.ManifestName, "a_info"}; !slices.Equal(got, want) {
 		t.Errorf("the entry holds %q, want %q", got, want)
 	}
 }
@@ -203,7 +222,7 @@ func TestRefusedRemovalIsMadeUpFor(t *testing.T) {
 	if got, want := names(t, dir+".tmp"), []string{"8", "9"}; !slices.Equal(got, want) {
 		t.Errorf("tmp holds %q, want %q", got, want)
 	}
-	if err := other.Commit(Round{}); err != nil {
+	if err := other.Commit(snapshot.Round{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -223,7 +242,7 @@ func TestDirectoriesAreMadeAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		os.RemoveAll(dir)
-		if err := d.Commit(Round{}); err != nil {
+		if err := d.Commit(snapshot.Round{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -248,7 +267,7 @@ func TestRemovedDraft(t *testing.T) {
 	if err := os.RemoveAll(dir + ".tmp"); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Commit(Round{}); !errors.Is(err, fs.ErrNotExist) {
+	if err := d.Commit(snapshot.Round{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("commit: %v", err)
 	}
 	if log.count("disappeared") != 0 {
@@ -291,7 +310,7 @@ func TestStagedAtOnce(t *testing.T) {
 				})
 			}
 			files.Wait()
-			if err := d.Commit(Round{}); err != nil {
+			if err := d.Commit(snapshot.Round{}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -1,6 +1,10 @@
 package status
 
-import "time"
+import (
+	"time"
+
+	"haproxystats/internal/snapshot"
+)
 
 // Format is the version of the documents of this package. It changes when
 // those who read an older one would misread it; what is only added does not
@@ -77,13 +81,7 @@ type Round struct {
 	Sockets int `json:"sockets"`
 	Failed  int `json:"failed"`
 	// Failures names those that have failed, but not all if there are many.
-	Failures []Failure `json:"failures,omitempty"`
-}
-
-// Failure is a socket that has failed.
-type Failure struct {
-	Socket string `json:"socket"`
-	Cause  string `json:"cause"`
+	Failures []snapshot.Failure `json:"failures,omitempty"`
 }
 
 // Process is how haproxystats-process fares.

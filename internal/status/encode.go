@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"haproxystats/internal/snapshot"
 )
 
 const (
@@ -29,7 +31,7 @@ func (d Document) Encode(w io.Writer) error {
 		last.Cause = cut(last.Cause)
 		last.Failures = nil
 		for _, f := range d.Pull.Last.Failures[:min(maxFailures, len(d.Pull.Last.Failures))] {
-			last.Failures = append(last.Failures, Failure{cut(f.Socket), cut(f.Cause)})
+			last.Failures = append(last.Failures, snapshot.Failure{Socket: cut(f.Socket), Cause: cut(f.Cause)})
 		}
 		pull.Last = &last
 		d.Pull = &pull

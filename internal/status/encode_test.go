@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"haproxystats/internal/snapshot"
 )
 
 func pullDocument() Document {
@@ -21,7 +23,7 @@ func pullDocument() Document {
 			Rounds: Rounds{Stored: 14, Partial: 1, Dropped: 2, Skipped: 3, Missed: 4}, Missed: 1795335100,
 			Last: &Round{
 				Outcome: "partial", Ended: 1795335142.25, Duration: 0.25, Skew: 0.001, Sockets: 4, Failed: 1,
-				Failures: []Failure{{"/run/haproxy/a.sock", "reset"}},
+				Failures: []snapshot.Failure{{Socket: "/run/haproxy/a.sock", Cause: "reset"}},
 			},
 		},
 	}
@@ -79,7 +81,7 @@ func TestEncodeCuts(t *testing.T) {
 	d.Pull.Last.Cause = strings.Repeat("ä", 1000)
 	d.Pull.Last.Failures = nil
 	for i := range 10000 {
-		d.Pull.Last.Failures = append(d.Pull.Last.Failures, Failure{fmt.Sprint("/s", i), strings.Repeat("x", 1000)})
+		d.Pull.Last.Failures = append(d.Pull.Last.Failures, snapshot.Failure{Socket: fmt.Sprint("/s", i), Cause: strings.Repeat("x", 1000)})
 	}
 	before := len(d.Pull.Last.Failures)
 	var out strings.Builder

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/snapshot"
 )
 
 // served is a listener that answers until the test ends.
@@ -244,7 +246,7 @@ func TestManyAsk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	d := pullDocument()
 	for range maxFailures {
-		d.Pull.Last.Failures = append(d.Pull.Last.Failures, Failure{strings.Repeat("s", maxText), strings.Repeat("c", maxText)})
+		d.Pull.Last.Failures = append(d.Pull.Last.Failures, snapshot.Failure{Socket: strings.Repeat("s", maxText), Cause: strings.Repeat("c", maxText)})
 	}
 	l := served(t, path, nil, func() Document { return d })
 	var silent []net.Conn

@@ -14,6 +14,7 @@ import (
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/process"
+	haproxyreply "haproxystats/internal/reply"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/sink/localstore"
@@ -183,7 +184,7 @@ func (f *fate) next() string {
 // modelAggregator is what the program does with a snapshot, less its self
 // metrics.
 type modelAggregator struct {
-	reader     snapshot.Reader
+	reader     haproxyreply.Reader
 	aggregator *aggregate.Aggregator
 }
 
@@ -194,10 +195,10 @@ func newModelAggregator() *modelAggregator {
 	})}
 }
 
-func (a *modelAggregator) Aggregate(epoch int64, files fs.FS) (*metric.Batch, error) {
+func (a *modelAggregator) Aggregate(s snapshot.Snapshot) (*metric.Batch, error) {
 	a.aggregator.Reset()
-	if _, err := a.reader.Read(files, a.aggregator); err != nil {
+	if _, err := a.reader.Read(s.Files, a.aggregator); err != nil {
 		return nil, err
 	}
-	return a.aggregator.Batch(epoch), nil
+	return a.aggregator.Batch(s.Epoch), nil
 }

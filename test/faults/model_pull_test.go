@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"haproxystats/internal/pull"
+	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
 )
 
@@ -143,11 +144,11 @@ func (d *modelStage) Create(name string) (io.WriteCloser, error) {
 	return d.Draft.Create(name)
 }
 
-func (d *modelStage) Commit(pull.Round) error {
+func (d *modelStage) Commit(snapshot.Round) error {
 	if !d.s.life.act() {
 		return errDead
 	}
-	if err := d.Draft.Commit(spool.Round{}); err != nil {
+	if err := d.Draft.Commit(snapshot.Round{}); err != nil {
 		return err
 	}
 	d.s.m.accepted = append(d.s.m.accepted, d.epoch)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"haproxystats/internal/pull"
+	"haproxystats/internal/snapshot"
 	"haproxystats/test/faults/harness"
 )
 
@@ -100,7 +101,7 @@ func (s *namedStage) Create(string) (io.WriteCloser, error) { return discard{}, 
 func (s *namedStage) Remove(string) error                   { return nil }
 func (s *namedStage) Discard() error                        { return nil }
 
-func (s *namedStage) Commit(pull.Round) error {
+func (s *namedStage) Commit(snapshot.Round) error {
 	q := s.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
 )
 
@@ -55,7 +56,7 @@ func (f *Feeder) FeedEdited(edit func(info, stat []byte) ([]byte, []byte)) (epoc
 	files := make(map[string][]byte)
 	for n, k := range f.src.sockets {
 		name := filepath.Base(k.Path)
-		files[name+"_info"], files[name+"_stat"] = edit(f.src.Shape.Replies(n, round))
+		files[name+snapshot.InfoSuffix], files[name+snapshot.StatSuffix] = edit(f.src.Shape.Replies(n, round))
 	}
 	f.site.Must(f.hand(epoch, files, func() { f.note(epoch, round) }))
 	return epoch
@@ -85,7 +86,7 @@ func (f *Feeder) hand(epoch int64, files map[string][]byte, note func()) error {
 	// Nothing may arrive that was not noted.
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := draft.Commit(spool.Round{}); err != nil {
+	if err := draft.Commit(snapshot.Round{}); err != nil {
 		return errors.Join(err, draft.Discard())
 	}
 	note()

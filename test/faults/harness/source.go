@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"haproxystats/internal/haproxysim"
+	"haproxystats/internal/snapshot"
 )
 
 // Source serves stats sockets whose every value follows from the socket, the
@@ -137,7 +138,7 @@ func (src *Source) Snapshot(round int64) map[string][]byte {
 	for n, k := range src.sockets {
 		info, stat := src.Shape.Replies(n, round)
 		name := filepath.Base(k.Path)
-		files[name+"_info"], files[name+"_stat"] = info, stat
+		files[name+snapshot.InfoSuffix], files[name+snapshot.StatSuffix] = info, stat
 	}
 	return files
 }

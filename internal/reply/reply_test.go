@@ -1,4 +1,4 @@
-package snapshot
+package reply
 
 import (
 	"errors"

@@ -1,20 +1,17 @@
-package spool
+package snapshot
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
-
-// ManifestName is the name of the file in an entry that says what else is in it.
-// The dot hides it from programs that take every file of an entry.
-const ManifestName = ".manifest"
 
 const (
 	manifestVersion = 1
@@ -29,44 +26,23 @@ const (
 )
 
 var (
-	// ErrNewerManifest means that a manifest was written by a later version, so
+	// ErrNewer means that a manifest or a record was written by a later version, so
 	// that what it says is not known.
-	ErrNewerManifest = errors.New("manifest of a newer version")
-	// ErrDamaged means that an entry is not what was handed over.
+	ErrNewer = errors.New("written by a newer version of haproxystats")
+	// ErrDamaged means that a snapshot is not what was handed over.
 	ErrDamaged = errors.New("not what was handed over")
 )
 
 // castagnoli is the CRC that processors have an instruction for.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Round says how the files of an entry were collected.
-type Round struct {
-	// Failed are the sockets that did not answer, so that the entry holds
-	// nothing of theirs.
-	Failed []Failure
-	// Duration is how long the sockets took.
-	Duration time.Duration
-	// Skew is how long after its time the round began.
-	Skew time.Duration
-}
+// Sum returns the CRC-32C of what has the checksum sum, followed by p.
+func Sum(sum uint32, p []byte) uint32 { return crc32.Update(sum, castagnoli, p) }
 
-// Failure is a socket that did not answer.
-type Failure struct {
-	Socket string
-	Cause  string
-}
-
-// Manifest is what the file [ManifestName] of an entry says.
+// Manifest is what the file [ManifestName] of a snapshot says.
 type Manifest struct {
-	// SocketsFailed is how many sockets did not answer.
-	SocketsFailed int
-	// Failed names them: the first thousand, with the beginnings of long texts.
-	Failed []Failure
-	// RoundDuration is how long the sockets took, in whole milliseconds.
-	RoundDuration time.Duration
-	// RoundSkew is how long after its time the round began, in whole
-	// milliseconds.
-	RoundSkew time.Duration
+	// Round is how the files were collected. Durations are in whole milliseconds.
+	Round Round
 	// Files are the files that were handed over, by name.
 	Files []File
 }
@@ -78,15 +54,19 @@ type File struct {
 	CRC  uint32 // CRC-32C
 }
 
-func newManifest(r Round, files []File) Manifest {
+// NewManifest returns the manifest of a snapshot with these files: it names the
+// first thousand failures, with the beginnings of long texts.
+func NewManifest(r Round, files []File) Manifest {
 	m := Manifest{
-		SocketsFailed: len(r.Failed),
-		RoundDuration: max(0, r.Duration).Truncate(time.Millisecond),
-		RoundSkew:     max(0, r.Skew).Truncate(time.Millisecond),
-		Files:         slices.SortedFunc(slices.Values(files), func(a, b File) int { return strings.Compare(a.Name, b.Name) }),
+		Round: Round{
+			SocketsFailed: max(r.SocketsFailed, len(r.Failures)),
+			Duration:      max(0, r.Duration).Truncate(time.Millisecond),
+			Skew:          max(0, r.Skew).Truncate(time.Millisecond),
+		},
+		Files: slices.SortedFunc(slices.Values(files), func(a, b File) int { return strings.Compare(a.Name, b.Name) }),
 	}
-	for _, f := range r.Failed[:min(len(r.Failed), maxFailures)] {
-		m.Failed = append(m.Failed, Failure{beginning(f.Socket), beginning(f.Cause)})
+	for _, f := range r.Failures[:min(len(r.Failures), maxFailures)] {
+		m.Round.Failures = append(m.Round.Failures, Failure{beginning(f.Socket), beginning(f.Cause)})
 	}
 	return m
 }
@@ -99,29 +79,43 @@ func beginning(s string) string {
 	return strings.ToValidUTF8(s[:maxText-3], "") + "..."
 }
 
-// Append appends the text of the manifest to b.
-func (m Manifest) Append(b []byte) []byte {
+// Append appends the text of the manifest to b. The error is for a manifest that
+// is longer than [ReadManifest] accepts.
+func (m Manifest) Append(b []byte) ([]byte, error) {
 	start := len(b)
 	b = fmt.Appendf(b, "%s%d\n", manifestTitle, manifestVersion)
-	b = fmt.Appendf(b, "round-duration-ms %d\n", m.RoundDuration.Milliseconds())
-	b = fmt.Appendf(b, "round-skew-ms %d\n", m.RoundSkew.Milliseconds())
-	b = fmt.Appendf(b, "sockets-failed %d\n", m.SocketsFailed)
-	for _, f := range m.Failed {
+	b = fmt.Appendf(b, "round-duration-ms %d\n", m.Round.Duration.Milliseconds())
+	b = fmt.Appendf(b, "round-skew-ms %d\n", m.Round.Skew.Milliseconds())
+	b = fmt.Appendf(b, "sockets-failed %d\n", m.Round.SocketsFailed)
+	for _, f := range m.Round.Failures {
 		b = fmt.Appendf(b, "failed %q %q\n", f.Socket, f.Cause)
 	}
 	for _, f := range m.Files {
 		b = fmt.Appendf(b, "file %q %d %08x\n", f.Name, f.Size, f.CRC)
 	}
-	return fmt.Appendf(b, "end %08x\n", crc32.Checksum(b[start:], castagnoli))
+	b = fmt.Appendf(b, "end %08x\n", crc32.Checksum(b[start:], castagnoli))
+	if len(b)-start > maxManifest {
+		return nil, fmt.Errorf("%d files: their manifest has more than %d bytes", len(m.Files), maxManifest)
+	}
+	return b, nil
 }
 
-// ParseManifest reads a manifest. The error satisfies errors.Is(err,
-// [ErrNewerManifest]) if only a later version knows what it says, else
-// errors.Is(err, [ErrDamaged]).
+// ReadManifest reads and parses a manifest, as [ParseManifest] does. It reads no
+// more than the longest manifest has.
+func ReadManifest(r io.Reader) (Manifest, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
+	if err != nil {
+		return Manifest{}, err
+	}
+	return ParseManifest(text)
+}
+
+// ParseManifest parses a manifest. The error satisfies errors.Is(err, [ErrNewer])
+// if only a later version knows what it says, else errors.Is(err, [ErrDamaged]).
 func ParseManifest(b []byte) (Manifest, error) {
 	p := manifestParser{seen: make(map[string]bool)}
 	if err := p.parse(b); err != nil {
-		if !errors.Is(err, ErrNewerManifest) {
+		if !errors.Is(err, ErrNewer) {
 			err = fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 		return Manifest{}, fmt.Errorf("%s: line %d: %w", ManifestName, p.line, err)
@@ -174,29 +168,29 @@ func checkTitle(line string) error {
 	case !ok || err != nil || version == 0:
 		return errors.New("no title")
 	case version > manifestVersion:
-		return fmt.Errorf("%w: %d", ErrNewerManifest, version)
+		return fmt.Errorf("%w: %d", ErrNewer, version)
 	}
 	return nil
 }
 
-// field takes one line. One that is not known is passed over, so that what is
-// added needs no new version.
+// field takes one line. A line that is not known is skipped, so that a new item
+// needs no new version.
 func (p *manifestParser) field(word, value string) (err error) {
 	key := word
 	switch word {
 	case "round-duration-ms":
-		p.m.RoundDuration, err = parseMilliseconds(value)
+		p.m.Round.Duration, err = parseMilliseconds(value)
 	case "round-skew-ms":
-		p.m.RoundSkew, err = parseMilliseconds(value)
+		p.m.Round.Skew, err = parseMilliseconds(value)
 	case "sockets-failed":
-		p.m.SocketsFailed, err = strconv.Atoi(value)
-		if p.m.SocketsFailed < 0 {
+		p.m.Round.SocketsFailed, err = strconv.Atoi(value)
+		if p.m.Round.SocketsFailed < 0 {
 			err = errors.New("a negative number")
 		}
 	case "failed":
 		var f Failure
 		f, err = parseFailure(value)
-		p.m.Failed = append(p.m.Failed, f)
+		p.m.Round.Failures = append(p.m.Round.Failures, f)
 		return err
 	case "file":
 		var f File
@@ -236,12 +230,12 @@ func parseFile(text string) (f File, err error) {
 	if f.Name, text, err = parseQuoted(text); err != nil {
 		return f, err
 	}
-	if err := checkFileName(f.Name); err != nil {
+	if err := CheckFileName(f.Name); err != nil {
 		return f, err
 	}
 	size, crc, _ := strings.Cut(text, " ")
 	if f.Size, err = strconv.ParseInt(size, 10, 64); err != nil || f.Size < 0 {
-		return f, fmt.Errorf("%q is no size", size)
+		return f, fmt.Errorf("%q is not a size", size)
 	}
 	sum, err := strconv.ParseUint(crc, 16, 32)
 	f.CRC = uint32(sum)
