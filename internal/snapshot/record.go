@@ -1,0 +1,249 @@
+package snapshot
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+)
+
+// The bounds of what records may say. They are checked before anything is kept.
+const (
+	recordMagic   = "hps"
+	recordVersion = 1
+
+	maxRecords = 1 << 24
+	maxFiles   = 1 << 17 // of 65,536 sockets
+	maxBytes   = 1 << 40
+	maxName    = 255 // of a file, a node or a cluster
+)
+
+// The tags of a record's items.
+const (
+	tagID = iota + 1
+	tagSequence
+	tagRecords
+	tagBytes
+	tagNode
+	tagCluster
+	tagEpoch
+	tagFiles
+	tagPiece
+)
+
+// ID tells the records of one snapshot from those of others.
+type ID [16]byte
+
+// Record is one record of a snapshot. It refers to the bytes that it was parsed of.
+type Record struct {
+	// ID is of the snapshot that the record belongs to.
+	ID ID
+	// Sequence is the number of the record among the Records of the snapshot, from 0.
+	Sequence, Records int
+	// Bytes is how many bytes all files of the snapshot have.
+	Bytes int64
+
+	head   head
+	pieces []piece
+}
+
+// head is what only the first record says.
+type head struct {
+	node, cluster string
+	epoch         int64
+	files         int
+}
+
+// piece is a part of a file.
+type piece struct {
+	name         string
+	size, offset int64
+	sum          uint32 // of the file up to the end of data
+	data         []byte
+}
+
+// ParseRecord parses a record. The error satisfies errors.Is(err, [ErrNewer]) if
+// only a later version knows what it says, else errors.Is(err, [ErrDamaged]).
+func ParseRecord(b []byte) (Record, error) {
+	r, err := parseRecord(b)
+	if err != nil {
+		if !errors.Is(err, ErrNewer) {
+			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		return Record{}, fmt.Errorf("record of a snapshot: %w", err)
+	}
+	return r, nil
+}
+
+func parseRecord(b []byte) (Record, error) {
+	const least = len(recordMagic) + 1 + crc32.Size
+	if len(b) < least || !bytes.HasPrefix(b, []byte(recordMagic)) {
+		return Record{}, errors.New("it does not begin as one")
+	}
+	switch version := b[len(recordMagic)]; {
+	case version > recordVersion: // whose checksum may be another
+		return Record{}, fmt.Errorf("%w: version %d, this program reads %d", ErrNewer, version, recordVersion)
+	case version == 0:
+		return Record{}, errors.New("version 0")
+	}
+	body, sum := b[:len(b)-crc32.Size], b[len(b)-crc32.Size:]
+	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(sum) {
+		return Record{}, errors.New("its checksum differs")
+	}
+	var r Record
+	seen := make(map[uint64]bool)
+	for rest := body[len(recordMagic)+1:]; len(rest) > 0; {
+		f := fields{rest: rest}
+		tag, value := f.uvarint(), f.bytes(f.uvarint())
+		if f.err != nil {
+			return Record{}, fmt.Errorf("item: %w", f.err)
+		}
+		if tag >= tagID && tag < tagPiece && seen[tag] {
+			return Record{}, fmt.Errorf("item %d for the second time", tag)
+		}
+		if tag < tagPiece {
+			seen[tag] = true
+		}
+		if err := r.item(tag, value); err != nil {
+			return Record{}, fmt.Errorf("item %d: %w", tag, err)
+		}
+		rest = f.rest
+	}
+	for tag := uint64(tagID); tag < tagPiece; tag++ {
+		if want := tag <= tagBytes || r.Sequence == 0; want != seen[tag] {
+			return Record{}, fmt.Errorf("record %d: item %d is there: %t, want %t", r.Sequence, tag, seen[tag], want)
+		}
+	}
+	if r.Sequence >= r.Records {
+		return Record{}, fmt.Errorf("record %d of %d", r.Sequence, r.Records)
+	}
+	return r, nil
+}
+
+// item takes one item. One that is not known is skipped.
+func (r *Record) item(tag uint64, value []byte) error {
+	f := fields{rest: value}
+	switch tag {
+	case tagID:
+		if len(value) != len(r.ID) {
+			return fmt.Errorf("%d bytes", len(value))
+		}
+		copy(r.ID[:], f.bytes(uint64(len(r.ID))))
+	case tagSequence:
+		r.Sequence = int(f.number(maxRecords))
+	case tagRecords:
+		r.Records = int(f.number(maxRecords))
+	case tagBytes:
+		r.Bytes = int64(f.number(maxBytes))
+	case tagNode:
+		r.head.node = f.text(uint64(len(value)))
+	case tagCluster:
+		r.head.cluster = f.text(uint64(len(value)))
+	case tagEpoch:
+		r.head.epoch = f.varint()
+	case tagFiles:
+		r.head.files = int(f.number(maxFiles))
+	case tagPiece:
+		p := piece{name: f.text(f.uvarint()), size: int64(f.number(maxBytes)), offset: int64(f.number(maxBytes)), sum: f.sum()}
+		p.data, f.rest = f.rest, nil
+		r.pieces = append(r.pieces, p)
+		if f.err == nil {
+			f.err = p.check()
+		}
+	default:
+		return nil
+	}
+	if f.err == nil && len(f.rest) > 0 {
+		f.err = fmt.Errorf("%d bytes more than it has", len(f.rest))
+	}
+	return f.err
+}
+
+func (p piece) check() error {
+	if !travels(p.name) {
+		return fmt.Errorf("a file's name %q", p.name)
+	}
+	if int64(len(p.data)) > p.size-p.offset || len(p.data) == 0 && p.size > 0 {
+		return fmt.Errorf("%d bytes at %d in a file of %d", len(p.data), p.offset, p.size)
+	}
+	return nil
+}
+
+// travels reports whether a file of that name is carried by records: it is the
+// manifest, or no program's mark, and an [fs.FS] can open it.
+func travels(name string) bool {
+	return fs.ValidPath(name) && (name == ManifestName || CheckFileName(name) == nil)
+}
+
+// fields reads the fields of an item one after another, until the first error.
+type fields struct {
+	rest []byte
+	err  error
+}
+
+var errShort = errors.New("it ends too early")
+
+func (f *fields) fail(err error) {
+	if f.err == nil {
+		f.err = err
+	}
+	f.rest = nil
+}
+
+func (f *fields) uvarint() uint64 {
+	n, size := binary.Uvarint(f.rest)
+	if size <= 0 {
+		f.fail(errShort)
+		return 0
+	}
+	f.rest = f.rest[size:]
+	return n
+}
+
+func (f *fields) varint() int64 {
+	n, size := binary.Varint(f.rest)
+	if size <= 0 {
+		f.fail(errShort)
+		return 0
+	}
+	f.rest = f.rest[size:]
+	return n
+}
+
+// number returns a uvarint that is no more than limit.
+func (f *fields) number(limit uint64) uint64 {
+	n := f.uvarint()
+	if n > limit {
+		f.fail(fmt.Errorf("%d is more than %d", n, limit))
+		return 0
+	}
+	return n
+}
+
+func (f *fields) bytes(n uint64) []byte {
+	if n > uint64(len(f.rest)) {
+		f.fail(errShort)
+		return nil
+	}
+	b := f.rest[:n]
+	f.rest = f.rest[n:]
+	return b
+}
+
+func (f *fields) text(n uint64) string {
+	if n > maxName {
+		f.fail(fmt.Errorf("a name of %d bytes, more than %d", n, maxName))
+		return ""
+	}
+	return string(f.bytes(n))
+}
+
+func (f *fields) sum() uint32 {
+	b := f.bytes(crc32.Size)
+	if len(b) < crc32.Size {
+		return 0
+	}
+	return binary.LittleEndian.Uint32(b)
+}
