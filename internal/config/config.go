@@ -56,14 +56,14 @@ type Default struct {
 	// How messages are written: `text` for people and for journald, `json` (one
 	// object a line) for log collectors.
 	LogFormat LogFormat
-	// Connections tried after the first one failed; -1 for no end. Both [pull]
-	// and [graphite] have a default of their own, which goes before this.
+	// Connections tried after the first one failed; -1 for no end. [pull] and
+	// [graphite] do not use this value: they have their own defaults.
 	Retries int
-	// Time for a connection to be established. Both [pull] and [graphite] have
-	// defaults of their own, which go before this.
+	// Time for a connection to be established. [pull] and [graphite] do not use
+	// this value: they have their own defaults.
 	Timeout time.Duration
-	// Time between two tries to connect. Both [pull] and [graphite] have a
-	// default of their own, which goes before this.
+	// Time between two tries to connect. [pull] and [graphite] do not use this
+	// value: they have their own defaults.
 	Interval time.Duration
 }
 
@@ -80,7 +80,7 @@ type Pull struct {
 	LogLevel slog.Level
 	// As in [DEFAULT], for haproxystats-pull alone.
 	LogFormat LogFormat
-	// A directory with the UNIX sockets of HAProxy. It is listed anew in every
+	// A directory with the UNIX sockets of HAProxy. It is listed in every
 	// round. Files that are not sockets are passed over, and so are, with a
 	// warning, sockets of other programs. May be used together with `servers`.
 	SocketDir string
@@ -106,26 +106,25 @@ type Pull struct {
 	// Memory that may be used for one reply. Replies of any length pass; a low
 	// limit only makes them pass more slowly.
 	BufferLimit int
-	// Where complete rounds are put for haproxystats-process, a directory each.
+	// Where complete snapshots are put for haproxystats-process, a directory each.
 	DstDir string
-	// Where a round is written until it is complete. Must be on the same file
-	// system as `dst-dir`, because a round is handed over by a rename.
+	// Where a snapshot is written until it is complete. Must be on the same file
+	// system as `dst-dir`, because a snapshot is handed over by a rename.
 	TmpDstDir string
 	// Replies that may be written to disk at the same time. More than there are
 	// sockets are of no use.
 	Workers int
-	// Rounds that may wait in `dst-dir`. While there are as many,
-	// haproxystats-pull collects nothing: haproxystats-process has fallen behind or
-	// is not running.
+	// Snapshots that may wait in `dst-dir`. While so many wait, haproxystats-pull
+	// collects nothing: haproxystats-process has fallen behind or is not running.
 	QueueSize int
 	// What becomes of a round in which some of the sockets fail: `discard` drops
-	// it, `keep` keeps what the others have answered. Sums are too low then; the
-	// metric `haproxystats.SocketsFailed` tells when. A round in which all fail is
-	// dropped.
+	// it, `keep` keeps what the others have answered. Sums are too low then, and
+	// the metric `haproxystats.SocketsFailed` counts the sockets that failed. A
+	// round in which all fail is dropped.
 	OnPartial OnPartial
-	// A UNIX socket at which haproxystats-pull says how it fares, to
-	// check_haproxystats and to all whom its group lets in; docs/monitoring.md has
-	// the format. An empty value turns it off.
+	// A UNIX socket at which haproxystats-pull answers with its state, for
+	// check_haproxystats and every user that its group lets in; docs/monitoring.md
+	// has the format. An empty value turns it off.
 	StatusSocket string
 }
 
@@ -135,9 +134,9 @@ type Process struct {
 	LogLevel slog.Level
 	// As in [DEFAULT], for haproxystats-process alone.
 	LogFormat LogFormat
-	// Where rounds are taken from: the `dst-dir` of [pull].
+	// Where snapshots are taken from: the `dst-dir` of [pull].
 	SrcDir string
-	// Rounds that may be processed at the same time. One keeps up with most
+	// Snapshots that may be in hand at the same time. One keeps up with most
 	// installations; more help to catch up after an interruption.
 	Workers int
 	// Which metrics there are when no list of metrics is set: `all` that HAProxy
@@ -167,8 +166,8 @@ type Process struct {
 	// Adds how much of HAProxy's limits is in use: ConnPercentage,
 	// ConnRatePercentage, SslConnPercentage and SslRatePercentage.
 	CalculatePercentages bool
-	// Time between two looks at whether the workers get on. When one does not,
-	// the program ends with an error, so that a supervisor starts it again.
+	// Time between two checks that the workers make progress. When a worker is
+	// stuck, the program ends with an error, so that a supervisor starts it again.
 	LivenessCheckInterval time.Duration
 	// As in [pull], for haproxystats-process. It must be another socket.
 	StatusSocket string
@@ -178,8 +177,8 @@ type Process struct {
 type Graphite struct {
 	// Name or address of the Graphite server or relay, with its port where that
 	// is not `port`: `host`, `host:port`, `[v6]:port`. Several of them, separated
-	// by commas, stand in for one another: the one that works is used; when it
-	// fails the others are tried at once, in the order in which they are written.
+	// by commas, are used for fail-over, one at a time: when the one in use
+	// fails, the others are tried at once, in the order in which they are written.
 	// `delay` after the last failure the first is tried again. Only when all have
 	// failed do metrics wait.
 	Server []Relay

@@ -95,7 +95,7 @@ func parseHost(text string) (string, error) {
 	}
 	if i := strings.IndexFunc(text, notInHost); i >= 0 {
 		if text[i] == ':' {
-			return "", errors.New("the host holds a colon but is no IPv6 address")
+			return "", errors.New("the host holds a colon but is not an IPv6 address")
 		}
 		return "", fmt.Errorf("%q can't be part of a host name", text[i:i+1])
 	}

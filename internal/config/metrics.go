@@ -52,7 +52,7 @@ func checkMetric(name string, scope catalogue.Scopes, plural string) error {
 		}
 		return fmt.Errorf("no HAProxy version has a column %q%s", name, meant(name, known))
 	case !f.IsMetric(f.In):
-		return fmt.Errorf("the column %q is no number", name)
+		return fmt.Errorf("the column %q is not a number", name)
 	case !f.IsMetric(scope):
 		return fmt.Errorf("the column %q is never filled for %s", name, plural)
 	}

@@ -116,7 +116,7 @@ func (u *unknownNames) checkDefault(o ini.Option) {
 	u.add(o.Pos, func() Problem {
 		p := u.problem("DEFAULT", o.Name, "unknown option")
 		if in := sectionsWith(o.Name, func(Option) bool { return true }); in != "" {
-			p.Reason = "no effect here, because a default of its section goes before it; set it in " + in
+			p.Reason = "no effect here, because its section has a default of its own; set it in " + in
 		} else {
 			p.Reason += meant(o.Name, namesIn("DEFAULT"))
 		}

@@ -14,7 +14,7 @@ func backends() board {
 				},
 				{
 					title: "Servers not up", kind: number, alarm: above(1, 5), why: "Down or in maintenance.",
-					lines: []line{back("act", "bck").lackingOf("TotalServers").total("servers")},
+					lines: []line{back("act", "bck").missingOf("TotalServers").total("servers")},
 				},
 				{title: "Queue", kind: number, alarm: above(1, 100), lines: []line{back("qcur").total("requests")}},
 				{title: "Response time", kind: number, why: "Of the slowest backend.", lines: []line{back("rtime").highest("response")}},

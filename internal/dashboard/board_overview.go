@@ -25,7 +25,7 @@ func overview() board {
 				{
 					title: "Servers not up", kind: number, alarm: above(1, 5),
 					why:   "Down or in maintenance, over all backends and hosts.",
-					lines: []line{back("act", "bck").lackingOf("TotalServers").total("servers")},
+					lines: []line{back("act", "bck").missingOf("TotalServers").total("servers")},
 				},
 				{
 					title: "Requests", kind: number,

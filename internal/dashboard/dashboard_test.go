@@ -105,7 +105,7 @@ func TestTargets(t *testing.T) {
 		"alias(maxSeries(groupByNode(R.backend.B.rtime, -2, 'average')), 'slowest')":                                                    back("rtime").highest("slowest"),
 		"aliasByNode(scale(groupByNode(perSecond(R.backend.B.chkdown), -2, 'sum'), 60), 0)":                                             back("chkdown").in(perMinute),
 		"aliasByNode(asPercent(groupByNode(R.backend.B.{act,bck}, -2, 'sum'), groupByNode(R.backend.B.TotalServers, -2, 'sum'), 0), 0)": back("act", "bck").percentOf("TotalServers"),
-		"alias(diffSeries(sumSeries(R.backend.B.TotalServers), sumSeries(R.backend.B.{act,bck})), 'down')":                              back("act", "bck").lackingOf("TotalServers").total("down"),
+		"alias(diffSeries(sumSeries(R.backend.B.TotalServers), sumSeries(R.backend.B.{act,bck})), 'down')":                              back("act", "bck").missingOf("TotalServers").total("down"),
 	} {
 		q, err := c.look(l)
 		if err != nil {

@@ -31,7 +31,7 @@ const (
 	asIs      form = iota // a level as it is, a counter as events a second
 	perMinute             // a counter as events a minute: for rare ones
 	share                 // in percent of another field
-	lacking               // what another field has more
+	missing               // what another field has more
 	reported              // 1 while there is a number, else 0
 	reporters             // how many hosts there are numbers of
 )
@@ -48,7 +48,7 @@ func (l line) total(label string) line { l.by, l.label = all, label; return l }
 
 func (l line) percentOf(field string) line { l.form, l.of = share, field; return l }
 
-func (l line) lackingOf(field string) line { l.form, l.of = lacking, field; return l }
+func (l line) missingOf(field string) line { l.form, l.of = missing, field; return l }
 
 func (l line) averaged(minutes int) line { l.window = minutes; return l }
 

@@ -81,7 +81,7 @@ func rules() []rule {
 		},
 		{
 			name: "sockets", title: "Stats sockets fail",
-			todo: "So many sockets are lacking in each snapshot of the last two minutes. Seen with on-partial = keep; with discard the host " +
+			todo: "So many sockets are missing in each snapshot of the last two minutes. Seen with on-partial = keep; with discard the host " +
 				"becomes silent.",
 			line: program("SocketsFailed"), over: lowest, minutes: 2, levels: above(0.5, 0),
 		},

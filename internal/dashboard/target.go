@@ -105,7 +105,7 @@ func (q query) target(n names) string {
 			t += fmt.Sprintf(", %d", i)
 		}
 		t += ")"
-	case lacking:
+	case missing:
 		t = "diffSeries(" + q.group(n, q.of) + ", " + q.group(n, q.fields...) + ")"
 	case perMinute:
 		t = "scale(" + q.group(n, q.fields...) + ", 60)"
