@@ -24,7 +24,7 @@ type Program struct {
 	// Check refuses what the configuration alone can't know to be wrong.
 	Check config.Check
 	// Work does the work until ctx ends.
-	Work func(ctx context.Context, c *config.Config, service *Supervisor, log *slog.Logger) error
+	Work func(ctx context.Context, l *config.Loaded, service *Supervisor, log *slog.Logger) error
 	// Log returns the level and the format of the program's section.
 	Log func(c *config.Config) (slog.Level, config.LogFormat)
 }
@@ -51,7 +51,7 @@ func (p Program) Run(loaded *config.Loaded, version string, stderr io.Writer) er
 	}
 	service := newSupervisor(log)
 	return untilSignal(signals, service, log, func(ctx context.Context) error {
-		return p.Work(ctx, &loaded.Config, service, log)
+		return p.Work(ctx, loaded, service, log)
 	})
 }
 

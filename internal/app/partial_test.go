@@ -179,11 +179,11 @@ port = %s
 }
 
 func runProcessHere(ctx context.Context, c *config.Config, service *Supervisor, log *slog.Logger) error {
-	return runProcess(ctx, c, "host", "test", service, log)
+	return runProcess(ctx, c, "host", release{version: "test"}, service, log)
 }
 
 func runPullHere(ctx context.Context, c *config.Config, service *Supervisor, log *slog.Logger) error {
-	return runPull(ctx, c, "test", service, log)
+	return runPull(ctx, c, release{version: "test"}, service, log)
 }
 
 // runOne runs a program until the test ends and returns its log.

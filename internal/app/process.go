@@ -26,12 +26,12 @@ func Process(version string) Program {
 		Check: func(c *config.Config) []config.Problem {
 			return append(CheckGroups(c), checkTLS(c)...)
 		},
-		Work: func(ctx context.Context, c *config.Config, service *Supervisor, log *slog.Logger) error {
+		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log *slog.Logger) error {
 			hostname, err := os.Hostname()
 			if err != nil {
 				return fmt.Errorf("find the host's name: %w", err)
 			}
-			return runProcess(ctx, c, hostname, version, service, log)
+			return runProcess(ctx, &l.Config, hostname, release{version, l.SHA256}, service, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
 	}
@@ -44,7 +44,7 @@ const grace = 3 * time.Second
 // runProcess runs what watches the spool, the workers, and what sends the sinks'
 // queues. When ctx ends the queues stop at once, and the workers finish what they
 // have taken; the spool is watched for as long as they do.
-func runProcess(ctx context.Context, c *config.Config, hostname, version string, service *Supervisor, log *slog.Logger) error {
+func runProcess(ctx context.Context, c *config.Config, hostname string, r release, service *Supervisor, log *slog.Logger) error {
 	options, err := AggregateOptions(c)
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname, version string,
 		return err
 	}
 	defer incoming.Close()
-	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, version, log)
+	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, r, log)
 	defer page.close()
 	sinks, err := openConfigured(setup{c, hostname, log})
 	if err != nil {
@@ -93,7 +93,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname, version string,
 			g.Go(func() error { return r.Run(queues) })
 		}
 	}
-	page.running(func(d *status.Document) { tellProcess(d, processor, sources, sinks.sinks) })
+	page.running(func(d *status.Document) { tellProcess(d, processor, sources, incoming.Outage(), sinks.sinks) })
 	service.ready()
 	err = processor.Run(ctx)
 	stop()

@@ -16,7 +16,7 @@ import (
 type statusPage struct {
 	ctx     context.Context // ends when the program is to end
 	program config.Program
-	version string
+	release release
 	started time.Time
 
 	mu   sync.Mutex
@@ -25,9 +25,13 @@ type statusPage struct {
 	stop func()
 }
 
+// release is the version of a program, and the hash of the configuration that it
+// has read.
+type release struct{ version, sha256 string }
+
 // openStatus lets the status socket answer until it is closed. At first it says
 // that the program starts.
-func openStatus(ctx context.Context, path string, program config.Program, version string, log *slog.Logger) *statusPage {
+func openStatus(ctx context.Context, path string, program config.Program, r release, log *slog.Logger) *statusPage {
 	if path == "" {
 		return nil
 	}
@@ -36,7 +40,7 @@ func openStatus(ctx context.Context, path string, program config.Program, versio
 		log.Warn("status socket not available, continuing without it", "error", err)
 		return nil
 	}
-	p := &statusPage{ctx: ctx, program: program, version: version, started: time.Now()}
+	p := &statusPage{ctx: ctx, program: program, release: r, started: time.Now()}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- listener.Run(serving, p.document) }()
@@ -74,7 +78,7 @@ func (p *statusPage) document() status.Document {
 	work := p.work
 	p.mu.Unlock()
 	d := status.Document{
-		Program: string(p.program), Version: p.version, PID: os.Getpid(),
+		Program: string(p.program), Version: p.release.version, ConfigSHA256: p.release.sha256, PID: os.Getpid(),
 		Now: status.At(time.Now()), Started: status.At(p.started), State: status.Starting,
 	}
 	if work != nil {

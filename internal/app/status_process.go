@@ -18,8 +18,9 @@ func processStatus(s process.Stats, waiting int) string {
 	return fmt.Sprintf("last snapshot done %s, %d done, %d waiting", s.Last, s.Done, waiting)
 }
 
-// tellProcess fills in haproxystats-process's part of the document.
-func tellProcess(d *status.Document, p *process.Processor, sources selfstat.Sources, sinks []sink.Sink) {
+// tellProcess fills in haproxystats-process's part of the document. The outage is
+// why the spool can't be read.
+func tellProcess(d *status.Document, p *process.Processor, sources selfstat.Sources, outage error, sinks []sink.Sink) {
 	workers, stats, now := p.Workers(), p.Stats(), time.Now()
 	d.Process = &status.Process{
 		Workers:  status.Workers{Configured: workers.Configured, Alive: workers.Alive, Busy: workers.Busy},
@@ -28,6 +29,9 @@ func tellProcess(d *status.Document, p *process.Processor, sources selfstat.Sour
 		Waiting: sources.Spool.Waiting(),
 		Oldest:  status.For(sources.Spool.Oldest()),
 		Corrupt: sources.Spool.Corrupt(),
+	}
+	if outage != nil {
+		d.Process.SpoolCause = outage.Error()
 	}
 	for _, s := range sinks {
 		d.Process.Sinks = append(d.Process.Sinks, sinkStatus(s, now))

@@ -14,7 +14,7 @@ import (
 func TestStates(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	path := filepath.Join(t.TempDir(), "s")
-	page := openStatus(ctx, path, config.ForPull, "test", slog.New(slog.DiscardHandler))
+	page := openStatus(ctx, path, config.ForPull, release{"test", "abc"}, slog.New(slog.DiscardHandler))
 	defer page.close()
 	work := &pullStatus{}
 	for _, step := range []struct {

@@ -30,6 +30,25 @@ func (i Installation) process() program {
 	return program{"haproxystats-process", "process", i.ProcessSocket, i.SrcDir, spool.ReaderOf}
 }
 
+// unreadable returns the finding of a check that depends on the spool, when
+// haproxystats-process can't read that; else nil.
+func (i Installation) unreadable(a answer) *finding {
+	if !a.answered || a.Process == nil || a.Process.SpoolCause == "" {
+		return nil
+	}
+	return &finding{status: nagios.Unknown, text: fmt.Sprintf(
+		"haproxystats-process can't read %s, so no snapshot is processed: %s", i.SrcDir, a.Process.SpoolCause)}
+}
+
+// clouded adds to a finding that haproxystats-process can't read the spool.
+func (i Installation) clouded(a answer, f finding) finding {
+	if u := i.unreadable(a); u != nil {
+		f.status = nagios.Worst(f.status, u.status)
+		f.text = u.text + "; " + f.text
+	}
+	return f
+}
+
 // answer is what a program says, or why it says nothing.
 type answer struct {
 	status.Document

@@ -25,6 +25,9 @@ type Installation struct {
 	// DstDir is where haproxystats-pull puts snapshots, SrcDir where
 	// haproxystats-process takes them from.
 	DstDir, SrcDir string
+	// PullSHA256 and ProcessSHA256 are the hashes of what the programs would be
+	// told if they started now; empty if that is not known.
+	PullSHA256, ProcessSHA256 string
 	// Interval is the time from round to round.
 	Interval time.Duration
 	// KeepPartial tells that a round is kept in which some sockets have failed.
@@ -88,7 +91,8 @@ func Modes() []Mode {
 		},
 		{
 			"sink", "the sinks take what there is",
-			"seconds of lag: age of what waits, or time it is down if longer", "60 and 600", checkSink,
+			"seconds of lag: age of what waits, or time it is down if longer",
+			"60 and 600; and as those of pull for the time without a confirmation while haproxystats-pull stores snapshots", checkSink,
 		},
 		{
 			"sockets", "the stats sockets of HAProxy answer",
@@ -116,6 +120,20 @@ type finding struct {
 	text    string
 	metrics []nagios.Metric
 	details []string
+}
+
+// stale adds to a finding that the program runs with another configuration than
+// the one of now. Container runtimes restart what is not OK, so [Container] is
+// told and not warned.
+func (i Installation) stale(a answer, sha256 string, r Request, f finding) finding {
+	if a.ConfigSHA256 == "" || sha256 == "" || a.ConfigSHA256 == sha256 {
+		return f
+	}
+	f.text += "; it runs with another configuration than that of now: restart it, or give this check the -f and -d of the program"
+	if i.First == "" && !r.Plain {
+		f.status = nagios.Worst(f.status, nagios.Warning)
+	}
+	return f
 }
 
 // thresholds are what a value is compared with; nil for nothing.

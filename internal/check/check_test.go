@@ -49,6 +49,10 @@ func TestJudgements(t *testing.T) {
 		}
 		return f
 	}
+	unread := processing(&status.Process{
+		Workers: status.Workers{Configured: 4, Alive: 4}, SpoolCause: "permission denied",
+		Sinks: []status.Sink{{Name: "a", Reachable: true}},
+	})
 	for _, c := range []struct {
 		name string
 		mode string
@@ -93,6 +97,12 @@ func TestJudgements(t *testing.T) {
 		{"old", "age", processing(&status.Process{Waiting: 1, Oldest: 121}), Request{}, nagios.Warning, "the oldest of 1 snapshots in "},
 		{"very old", "age", processing(&status.Process{Waiting: 1, Oldest: 601}), Request{}, nagios.Critical, " is 10m1s old"},
 
+		{"the spool can't be read", "workers", unread, Request{}, nagios.Unknown, ": permission denied; 4 of 4 workers are alive"},
+		{"the spool can't be read", "process", unread, Request{}, nagios.Unknown, "haproxystats-process can't read "},
+		{"the spool can't be read", "queue", unread, Request{}, nagios.Unknown, "can't read "},
+		{"the spool can't be read", "age", unread, Request{}, nagios.Unknown, "can't read "},
+		{"the spool can't be read", "sink", unread, Request{}, nagios.Unknown, "can't read "},
+
 		{"no sink", "sink", processing(&status.Process{}), Request{}, nagios.Unknown, "there is no sink"},
 		{"waits", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Queue: &status.Queue{Batches: 7, Age: 70}}}}), Request{}, nagios.Warning, "a is up, 7 batches wait, the oldest of 1m10s ago"},
 		{"down longer than what waits", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 300, Queue: &status.Queue{Batches: 1, Age: 10}}}}), Request{}, nagios.Critical, "a is down for 11m40s"},
@@ -104,6 +114,71 @@ func TestJudgements(t *testing.T) {
 		got := run(c.mode, i, c.r)
 		if got.Status != c.want || !strings.Contains(got.Text, c.text) || got.Name != strings.ToUpper(c.mode) {
 			t.Errorf("%s, %s: %v %v: %s", c.mode, c.name, got.Name, got.Status, got.Text)
+		}
+	}
+}
+
+// TestSinkConfirmsNothing has haproxystats-pull store snapshots of which nothing
+// comes to the sink, as with a src-dir that is not dst-dir.
+func TestSinkConfirmsNothing(t *testing.T) {
+	stores := func(stored status.Time) *status.Pull { return &status.Pull{Interval: 20, Stored: stored} }
+	sink := func(confirmed status.Time) *status.Process {
+		return &status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Confirmed: confirmed}}}
+	}
+	later := func(d status.Document) status.Document {
+		d.Started = 950
+		return d
+	}
+	for _, c := range []struct {
+		name          string
+		pull, process status.Document
+		want          nagios.Status
+		text          string
+	}{
+		{"confirms", pulling(stores(990)), processing(sink(940)), nagios.OK, "last confirmed 1m0s ago"},
+		{"silent for 3 rounds", pulling(stores(990)), processing(sink(939)), nagios.Warning, "but has confirmed nothing for 1m1s, though haproxystats-pull stores snapshots: set dst-dir"},
+		{"silent for 10 rounds", pulling(stores(990)), processing(sink(799)), nagios.Critical, "for 3m21s"},
+		{"silent since its start", pulling(stores(990)), processing(sink(0)), nagios.Critical, "for 10m0s"},
+		{"pull has just started", later(pulling(stores(990))), processing(sink(0)), nagios.OK, "a is up"},
+		{"process has just started", pulling(stores(990)), later(processing(sink(0))), nagios.OK, "a is up"},
+		{"nothing is stored", pulling(stores(900)), processing(sink(0)), nagios.OK, "a is up"},
+		{"pull does not answer", status.Document{}, processing(sink(0)), nagios.OK, "a is up"},
+	} {
+		ask := func(_ context.Context, path string) (status.Document, error) {
+			if path == "pull" {
+				return c.pull, nil
+			}
+			return c.process, nil
+		}
+		i := Installation{PullSocket: "pull", ProcessSocket: "process", Patience: time.Minute, Ask: ask}
+		if got := run("sink", i, Request{}); got.Status != c.want || !strings.Contains(got.Text, c.text) {
+			t.Errorf("%s: got %v %q, want %v with %q", c.name, got.Status, got.Text, c.want, c.text)
+		}
+	}
+}
+
+// TestConfigurationChanged compares what a program has read with what there is.
+func TestConfigurationChanged(t *testing.T) {
+	d := pulling(&status.Pull{Interval: 10, Stored: 995})
+	d.ConfigSHA256 = "aa"
+	for _, c := range []struct {
+		name string
+		i    Installation
+		r    Request
+		mode string
+		want nagios.Status
+		told bool
+	}{
+		{"the same", Installation{PullSHA256: "aa", ProcessSHA256: "bb"}, Request{}, "pull", nagios.OK, false},
+		{"another", Installation{PullSHA256: "bb"}, Request{}, "pull", nagios.Warning, true},
+		{"not known", Installation{}, Request{}, "pull", nagios.OK, false},
+		{"a plugin of 0.5", Installation{PullSHA256: "bb"}, Request{Plain: true}, "pull", nagios.OK, true},
+		{"a container", Installation{PullSHA256: "bb", First: "haproxystats-pull"}, Request{}, "container", nagios.OK, true},
+	} {
+		c.i.PullSocket, c.i.Patience, c.i.Ask = "s", time.Minute, says(d)
+		got := run(c.mode, c.i, c.r)
+		if told := strings.Contains(got.Text, "runs with another configuration"); got.Status != c.want || told != c.told {
+			t.Errorf("%s: got %v %q, want %v and told %v", c.name, got.Status, got.Text, c.want, c.told)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func checkProcess(ctx context.Context, i Installation, r Request) finding {
 		}
 		f.metrics = append(f.metrics, counter("done", d.Done), counter("retries", d.Retries), counter("corrupt", d.Corrupt))
 	}
-	return f
+	return i.stale(a, i.ProcessSHA256, r, i.clouded(a, f))
 }
 
 // running is the finding of a program that answers.
@@ -80,5 +80,5 @@ func checkWorkers(ctx context.Context, i Installation, r Request) finding {
 		f.text += ", last progress " + ago(idle) + " ago"
 		f.metrics = append(f.metrics, gauge("idle", idle, "s"))
 	}
-	return f
+	return i.clouded(a, f)
 }

@@ -47,7 +47,7 @@ func checkPull(ctx context.Context, i Installation, r Request) finding {
 	if l := d.Last; l != nil {
 		f.metrics = append(f.metrics, gauge("duration", l.Duration, "s"), gauge("skew", l.Skew, "s"), gauge("hand_over", l.HandOver, "s"))
 	}
-	return f
+	return i.stale(a, i.PullSHA256, r, f)
 }
 
 // recent is how long ago rounds that were missed are worth a warning, in seconds.

@@ -59,6 +59,9 @@ func (i Installation) queue(ctx context.Context, r Request) (queued, *finding) {
 		return i.list(i.DstDir, "")
 	}
 	a := i.ask(ctx, i.process())
+	if f := i.unreadable(a); f != nil {
+		return queued{}, f
+	}
 	if d := a.Process; a.answered && d != nil {
 		return queued{dir: i.SrcDir, size: d.Waiting + d.Workers.Busy, age: d.Oldest}, nil
 	}

@@ -12,11 +12,14 @@ import (
 // checkSink finds out how far the sinks are behind.
 func checkSink(ctx context.Context, i Installation, r Request) finding {
 	p := i.process()
+	pull := make(chan answer, 1)
+	go func() { pull <- i.ask(ctx, i.pull()) }() // at the same time: each may take all of Patience
 	a := i.ask(ctx, p)
 	if !a.answered || a.Process == nil {
 		return i.unanswered(p, a)
 	}
 	t := r.or(above(60), above(600))
+	stored := <-pull
 	var found finding
 	var names, texts []string
 	for _, s := range a.Process.Sinks {
@@ -25,6 +28,9 @@ func checkSink(ctx context.Context, i Installation, r Request) finding {
 			continue
 		}
 		f := lagging(a.Document, s, t)
+		if s.Reachable {
+			f = silentSink(a.Document, s, stored, f)
+		}
 		found.status = nagios.Worst(found.status, f.status)
 		found.metrics = append(found.metrics, f.metrics...)
 		found.details = append(found.details, f.details...)
@@ -34,7 +40,30 @@ func checkSink(ctx context.Context, i Installation, r Request) finding {
 		return finding{status: nagios.Unknown, text: fmt.Sprintf("there is no sink %q: expected %s", r.Sink, strings.Join(names, ", "))}
 	}
 	found.text = strings.Join(texts, "; ")
-	return found
+	return i.clouded(a, found)
+}
+
+// silentSink judges a sink that works and has confirmed nothing, though
+// haproxystats-pull stores snapshots: then they are not those that
+// haproxystats-process takes, or do not get as far as the sink.
+func silentSink(d status.Document, s status.Sink, pull answer, f finding) finding {
+	if !pull.answered || pull.Pull == nil || pull.Pull.Stored == 0 {
+		return f
+	}
+	warn, crit := silence(pull.Pull.Interval.Duration())
+	if warn.Alerts(float64(pull.Since(pull.Pull.Stored))) {
+		return f // nothing new is stored, which is what the check of haproxystats-pull tells
+	}
+	// Both must have had the time.
+	silent := min(d.Since(max(d.Started, s.Confirmed)), pull.Since(pull.Started))
+	status := thresholds{warn, crit}.judge(float64(silent))
+	if status == nagios.OK {
+		return f
+	}
+	f.status = nagios.Worst(f.status, status)
+	f.text += fmt.Sprintf(", but has confirmed nothing for %s, though haproxystats-pull stores snapshots: "+
+		"set dst-dir of [pull] and src-dir of [process] to one directory, and look at the log of haproxystats-process", ago(silent))
+	return f
 }
 
 // lagging is the finding of one sink.

@@ -234,7 +234,12 @@ func (o *checkOptions) look(ctx context.Context, m check.Mode, limit time.Durati
 			return none
 		}
 	}
+	processSHA256 := ""
+	if processing, err := config.Load(config.ForProcess, files, processProgram().Check); err == nil {
+		processSHA256 = processing.SHA256
+	}
 	return m.Run(ctx, check.Installation{
+		PullSHA256: loaded.SHA256, ProcessSHA256: processSHA256,
 		PullSocket: c.Pull.StatusSocket, ProcessSocket: c.Process.StatusSocket,
 		DstDir: c.Pull.DstDir, SrcDir: c.Process.SrcDir,
 		Interval:    c.Pull.PullInterval,

@@ -15,6 +15,9 @@ type Loaded struct {
 	Warnings []Problem
 	// Notice says that defaults apply because there is no file; or it is empty.
 	Notice string
+	// SHA256 is the hash, in hexadecimal, of what the program was told; empty if it
+	// refuses that. A program that runs tells the one of its start.
+	SHA256 string
 
 	program Program
 	doc     *ini.Document
@@ -67,6 +70,9 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 	}
 	l.checkPaths()
 	l.checkStatusSockets()
+	if len(l.problems) == 0 {
+		l.checkSpool()
+	}
 	for _, check := range checks {
 		for _, p := range check(l.config) {
 			if p.Pos.IsZero() && p.Option != "" {
@@ -83,6 +89,7 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 	if len(l.problems) > 0 {
 		return l.Loaded, Problems(l.problems)
 	}
+	l.SHA256 = l.hash()
 	return l.Loaded, nil
 }
 

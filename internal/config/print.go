@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
@@ -29,6 +31,18 @@ func PrintDefaults(w io.Writer, program Program) error {
 // value whose references can't be replaced is written as it stands.
 func (l *Loaded) Print(w io.Writer) error {
 	return write(w, l.doc, l.program, l.doc.Names)
+}
+
+// hash returns the hash of everything that the program was told: the options of
+// its sections, and the names in the files that these name. Comments, order and
+// the other program's sections do not change it.
+func (l *Loaded) hash() string {
+	h := sha256.New()
+	_ = l.Print(h) // a hash takes everything
+	for _, e := range []Exclusion{l.Config.Process.ExcludeFrontends, l.Config.Process.ExcludeBackends} {
+		fmt.Fprintf(h, "%q\n", e.Names)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // write prints INI as haproxystats 0.5 does: sorted, and all sections but the

@@ -183,6 +183,16 @@ a b = ^a
 			},
 		},
 		{
+			"two spools", ForPull, "[paths]\nbase-dir = /srv\n[process]\nsrc-dir = /srv/in\n[pull]\nworkers = 2\n", nil,
+			[]string{`f:4: [process] src-dir = "/srv/in": src-dir of [process] (/srv/in) is not dst-dir of [pull] (/srv/incoming): haproxystats-process does not take the snapshots that haproxystats-pull stores; set both to one directory, or remove both`},
+		},
+		{
+			"two spools, by dst-dir", ForProcess, "[paths]\nbase-dir = /srv\n[pull]\ndst-dir = /srv/out\n[process]\nworkers = 2\n", nil,
+			[]string{`f:4: [pull] dst-dir = "/srv/out": src-dir of [process] (/srv/incoming) is not dst-dir of [pull] (/srv/out): haproxystats-process does not take the snapshots that haproxystats-pull stores; set both to one directory, or remove both`},
+		},
+		{"files of one program", ForProcess, "[paths]\nbase-dir = /srv\n[process]\nsrc-dir = /srv/in\n", nil, nil},
+		{"one spool, written in two ways", ForProcess, "[pull]\ndst-dir = /srv/in/\n[process]\nsrc-dir = /srv/./in\n", nil, nil},
+		{
 			"words of other programs", ForProcess, "[graphite]\nhost = a\nprefix = b\nzzzz = c\n[pull]\nsockets = d\n", nil,
 			[]string{
 				`f:2: [graphite] host = "a": unknown option; did you mean "server"?`,

@@ -160,6 +160,46 @@ func (l *loader) checkDirectories() {
 	l.refuse("pull", name, "dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete")
 }
 
+// checkSpool warns of snapshots that one program stores and the other never
+// takes. Files that set options of one program only may leave the other to files
+// of its own.
+func (l *loader) checkSpool() {
+	dst, src := l.config.Pull.DstDir, l.config.Process.SrcDir
+	if dst == "" || src == "" || !l.isSet("pull") || !l.isSet("process") || sameDirectory(dst, src) {
+		return
+	}
+	section, name := "process", "src-dir"
+	if o, _ := l.doc.Lookup(section, name); o.Pos.IsZero() {
+		section, name = "pull", "dst-dir"
+	}
+	p := l.problem(section, name, fmt.Sprintf(
+		"src-dir of [process] (%s) is not dst-dir of [pull] (%s): haproxystats-process does not take the snapshots that haproxystats-pull stores; "+
+			"set both to one directory, or remove both", src, dst))
+	if p.Pos.IsZero() { // neither is set: it comes from base-dir
+		return
+	}
+	l.warn(p)
+}
+
+// isSet reports whether the files set an option of the section.
+func (l *loader) isSet(section string) bool {
+	s, ok := l.doc.Section(section)
+	return ok && slices.ContainsFunc(s.Options, func(o ini.Option) bool { return !o.Pos.IsZero() })
+}
+
+// sameDirectory reports whether two paths lead to one directory, links included.
+func sameDirectory(a, b string) bool {
+	if filepath.Clean(a) == filepath.Clean(b) {
+		return true
+	}
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
+}
+
 // checkTimes warns of rounds that may last into the time of the next.
 func (l *loader) checkTimes() {
 	p := l.config.Pull

@@ -25,6 +25,8 @@ type Instance struct {
 	Socket string
 	// Ask asks there.
 	Ask func(ctx context.Context, path string) (status.Document, error)
+	// SHA256 is the hash of the configuration of now; empty if it is not known.
+	SHA256 string
 }
 
 const ownSocket = "set status-socket of each program to a path of its own"
@@ -37,7 +39,7 @@ func Running(ctx context.Context, root fs.FS, i Instance) []Finding {
 		said, err := i.Ask(ctx, i.Socket)
 		switch {
 		case err == nil && said.Program == i.Program:
-			return fares(a, said)
+			return append(fares(a, said), stale(a, said, i)...)
 		case err == nil:
 			other := a.warning(fmt.Sprintf("it can't be asked: at %s answers %.40q", i.Socket, said.Program), ownSocket)
 			return []Finding{other, holds(root, a, i)}
@@ -73,6 +75,15 @@ func holds(root fs.FS, a about, i Instance) Finding {
 		return a.ok("it runs (pid %d)", h.PID)
 	}
 	return a.error(fmt.Sprintf("it can't start: the lock of %s is held by pid %d (%s)", i.Dir, h.PID, name), "stop that process, or use another directory")
+}
+
+// stale judges whether the program has read the configuration of now.
+func stale(a about, said status.Document, i Instance) []Finding {
+	if said.ConfigSHA256 == "" || i.SHA256 == "" || said.ConfigSHA256 == i.SHA256 {
+		return nil
+	}
+	return []Finding{a.warning("it runs with another configuration than the one that doctor has read",
+		"if the files have changed since its start: systemctl restart "+i.Program+"; if it was started with other files: run doctor with its -f and -d")}
 }
 
 // command returns the name of a process, of which the kernel keeps 15 bytes.
@@ -123,6 +134,9 @@ func pulls(a about, text string, d status.Document) Finding {
 func processes(a about, text string, d status.Document) []Finding {
 	p := d.Process
 	var found []Finding
+	if p.SpoolCause != "" {
+		found = append(found, a.error(text+", but can't read the spool: "+p.SpoolCause, "see what is said of src-dir here"))
+	}
 	if p.Workers.Alive < p.Workers.Configured {
 		found = append(found, a.error(fmt.Sprintf("%s, but only %d of %d workers get on", text, p.Workers.Alive, p.Workers.Configured), "look at its log"))
 	}

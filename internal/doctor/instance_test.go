@@ -96,6 +96,7 @@ func TestRunningByItsWord(t *testing.T) {
 		{"a worker is stuck", said(nil, &status.Process{Workers: status.Workers{Configured: 4, Alive: 3}}), nil, Error, "only 3 of 4 workers get on", "its log"},
 		{"a sink is down", said(nil, sinks(status.Sink{Name: "graphite", Down: now - 90, Cause: "refused"})), nil, Error, "delivered nothing for 1m30s: refused", "here"},
 		{"lost metrics", said(nil, sinks(status.Sink{Reachable: true, Queue: &status.Queue{Dropped: 9}})), nil, Warning, "9 metrics lost", "queue-size"},
+		{"can't read the spool", said(nil, &status.Process{SpoolCause: "input/output error"}), nil, Error, "can't read the spool: input/output error", "src-dir"},
 		{"may not ask", status.Document{}, fs.ErrPermission, Skipped, "may not ask it at /var/pull.status", ""},
 		{"hangs", status.Document{}, os.ErrDeadlineExceeded, Error, "does not answer at /var/pull.status", "its log"},
 		{"hangs, by the context", status.Document{}, context.DeadlineExceeded, Error, "does not answer", "its log"},
@@ -118,6 +119,22 @@ func TestRunningByItsWord(t *testing.T) {
 			}
 			check(t, found[0], test.verdict, test.text, test.remedy)
 		})
+	}
+}
+
+// TestRunsWithAnOlderConfiguration compares the hashes of what was read.
+func TestRunsWithAnOlderConfiguration(t *testing.T) {
+	for sha256, n := range map[string]int{"aa": 1, "bb": 2, "": 1} {
+		ask := func(context.Context, string) (status.Document, error) {
+			return status.Document{Program: "haproxystats-pull", PID: 7, ConfigSHA256: "aa", Pull: &status.Pull{}}, nil
+		}
+		found := Running(t.Context(), fstest.MapFS{}, Instance{Program: "haproxystats-pull", Socket: "/s", Ask: ask, SHA256: sha256})
+		if len(found) != n {
+			t.Fatalf("hash %q: got %v, want %d findings", sha256, found, n)
+		}
+		if n == 2 {
+			check(t, found[1], Warning, "another configuration", "systemctl restart haproxystats-pull")
+		}
 	}
 }
 

@@ -60,7 +60,7 @@ func (r *run) pull(ctx context.Context, c *config.Config) []Finding {
 		Writable(r.host, r.user, Directory{Option: "tmp-dst-dir", Path: tmp}),
 		SameDisk(r.host, r.host, "tmp-dst-dir", tmp, "dst-dir", dst))
 	return append(found, Running(ctx, r.root, Instance{
-		Program: string(config.ForPull), Dir: dst, Holder: spool.WriterOf, Socket: c.Pull.StatusSocket, Ask: status.Ask,
+		Program: string(config.ForPull), Dir: dst, Holder: spool.WriterOf, Socket: c.Pull.StatusSocket, Ask: status.Ask, SHA256: r.pullSHA256,
 	})...)
 }
 
@@ -78,7 +78,7 @@ func (r *run) process(ctx context.Context, c *config.Config) []Finding {
 		found = append(found, Writable(r.host, r.user, Directory{Option: "dir of [local-store]", Path: absolute(c.LocalStore.Dir)}))
 	}
 	return append(found, Running(ctx, r.root, Instance{
-		Program: string(config.ForProcess), Dir: absolute(c.Process.SrcDir), Holder: spool.ReaderOf, Socket: c.Process.StatusSocket, Ask: status.Ask,
+		Program: string(config.ForProcess), Dir: absolute(c.Process.SrcDir), Holder: spool.ReaderOf, Socket: c.Process.StatusSocket, Ask: status.Ask, SHA256: r.processSHA256,
 	})...)
 }
 

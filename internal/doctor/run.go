@@ -70,7 +70,9 @@ type run struct {
 	wiring  Wiring
 	user    User
 	root    fs.FS // the host's files
-	host    Host
+	// The hashes of what either program would be told now.
+	pullSHA256, processSHA256 string
+	host                      Host
 }
 
 // localLimit bounds the checks of files, and the questions to programs on this
@@ -89,6 +91,7 @@ func (r *run) all(ctx context.Context) Report {
 		checks = append(checks, Check{Name: name, Limit: limit, Run: run})
 	}
 	p, s := &pulling.Config, &processing.Config
+	r.pullSHA256, r.processSHA256 = pulling.SHA256, processing.SHA256
 	from := newReplies()
 	if pullErr == nil {
 		add("sockets", socketsLimit, func(ctx context.Context) []Finding { return r.sockets(ctx, p, from) })

@@ -150,6 +150,13 @@ func (r *Reader) Waiting() int {
 	return n
 }
 
+// Outage returns why the queue can't be read now; nil if it can.
+func (r *Reader) Outage() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.outage
+}
+
 // Oldest returns the age of the oldest entry in the queue, claimed or not, by
 // the time it is named after; 0 if there is none.
 func (r *Reader) Oldest() time.Duration {

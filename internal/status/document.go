@@ -21,6 +21,9 @@ type Document struct {
 	Now     Time  `json:"now"`
 	Started Time  `json:"started"`
 	State   State `json:"state"`
+	// ConfigSHA256 is the hash of the configuration that the program has read: see
+	// config.Loaded.
+	ConfigSHA256 string `json:"config_sha256,omitempty"`
 	// Pull is of haproxystats-pull, Process of haproxystats-process; a program
 	// that starts has none yet.
 	Pull    *Pull    `json:"pull,omitempty"`
@@ -94,6 +97,9 @@ type Process struct {
 	Last string `json:"last,omitempty"`
 	// Waiting is how many snapshots no worker has begun.
 	Waiting int `json:"waiting"`
+	// SpoolCause says why the spool can't be read; while it can't, Waiting and
+	// Oldest say nothing.
+	SpoolCause string `json:"spool_cause,omitempty"`
 	// Oldest is the age of the oldest snapshot, begun or not; 0 for none.
 	Oldest Seconds `json:"oldest"`
 	// Retries counts the tries that got no snapshot done, Corrupt the snapshots

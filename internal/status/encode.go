@@ -38,6 +38,7 @@ func (d Document) Encode(w io.Writer) error {
 	}
 	if d.Process != nil {
 		process := *d.Process
+		process.SpoolCause = cut(process.SpoolCause)
 		process.Sinks = append([]Sink{}, process.Sinks...)
 		for i := range process.Sinks {
 			process.Sinks[i].Cause = cut(process.Sinks[i].Cause)
