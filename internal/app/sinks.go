@@ -127,6 +127,7 @@ func sinkStatus(s sink.Sink, now time.Time) status.Sink {
 			Batches: q.Batches, Metrics: q.Metrics, Bytes: q.Bytes,
 			Age:    status.For(q.Age(now)),
 			Resent: from.Resent, Dropped: q.DroppedMetrics, Corrupt: q.DamagedBatches,
+			Refused: q.Refused, Unreadable: q.Unreadable,
 		}
 	}
 	return to

@@ -106,6 +106,8 @@ func TestJudgements(t *testing.T) {
 		{"no sink", "sink", processing(&status.Process{}), Request{}, nagios.Unknown, "there is no sink"},
 		{"waits", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Queue: &status.Queue{Batches: 7, Age: 70}}}}), Request{}, nagios.Warning, "a is up, 7 batches wait, the oldest of 1m10s ago"},
 		{"down longer than what waits", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 300, Queue: &status.Queue{Batches: 1, Age: 10}}}}), Request{}, nagios.Critical, "a is down for 11m40s"},
+		{"a refused batch", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Queue: &status.Queue{Batches: 1, Refused: 1}}}}), Request{}, nagios.Warning, "1 batches refused, 0 files unreadable"},
+		{"an unreadable file", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Queue: &status.Queue{Unreadable: 2}}}}), Request{}, nagios.Warning, "0 batches refused, 2 files unreadable"},
 		{"down without a queue", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 900, Cause: "refused"}}}), Request{}, nagios.Warning, "a is down for 1m40s"},
 		{"one of two", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 100}, {Name: "b", Reachable: true}}}), Request{Sink: "b"}, nagios.OK, "b is up"},
 		{"the worse of two", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true}, {Name: "b", Down: 930}}}), Request{}, nagios.Warning, "a is up; b is down for 1m10s"},

@@ -95,6 +95,10 @@ func lagging(d status.Document, s status.Sink, t thresholds) finding {
 		f.metrics = append(f.metrics,
 			gauge(label("batches"), q.Batches, ""), gauge(label("metrics"), q.Metrics, ""), gauge(label("bytes"), q.Bytes, "B"),
 			counter(label("dropped"), q.Dropped))
+		if q.Refused+q.Unreadable > 0 {
+			text += fmt.Sprintf(", %d batches refused, %d files unreadable", q.Refused, q.Unreadable)
+			f.status = nagios.Worst(f.status, nagios.Warning)
+		}
 	}
 	if s.Confirmed != 0 {
 		text += ", last confirmed " + ago(d.Since(s.Confirmed)) + " ago"

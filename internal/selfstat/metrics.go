@@ -177,7 +177,7 @@ var ofQueue = []sinkMetric{
 	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.Bytes) }},
 	{metric.Column{
 		Name: "QueueAge", Unit: seconds,
-		Help: "Age of the oldest snapshot in the sink's queue, 0 when it is empty",
+		Help: "Age of the oldest snapshot in the sink's queue that waits for its turn, 0 for none",
 	}, func(s sink.Status, now time.Time) number { return length(s.Queue.Age(now)) }},
 	{metric.Column{
 		Name: "ResentBatches", Unit: "batches", Kind: metric.Counter,
@@ -191,4 +191,12 @@ var ofQueue = []sinkMetric{
 		Name: "CorruptBatches", Unit: "batches", Kind: metric.Counter,
 		Help: "Files of the sink's queue that were damaged and set aside",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.DamagedBatches) }},
+	{metric.Column{
+		Name: "RefusedBatches", Unit: "batches",
+		Help: "Batches in the sink's queue that the destination refuses while it takes others",
+	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.Refused) }},
+	{metric.Column{
+		Name: "UnreadableFiles", Unit: "files",
+		Help: "Files of the sink's queue that can't be read, for their owner, the disk, or a later version's format",
+	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.Unreadable) }},
 }

@@ -71,7 +71,7 @@ func TestTable(t *testing.T) {
 				return sink.Status{
 					Batches: 11, Metrics: 12, Bytes: 13, Failures: 14, Skipped: 15, Resent: 24,
 					Queue: &sink.QueueStats{
-						Batches: 21, Metrics: 22, Bytes: 23, DroppedMetrics: 25, DamagedBatches: 26,
+						Batches: 21, Metrics: 22, Bytes: 23, DroppedMetrics: 25, DamagedBatches: 26, Refused: 27, Unreadable: 28,
 						OldestEpoch: time.Now().Unix() - 27,
 					},
 				}
@@ -102,6 +102,7 @@ func TestTable(t *testing.T) {
 			"GraphiteFailures": 14, "GraphiteSkippedMetrics": 15,
 			"GraphiteQueueBatches": 21, "GraphiteQueueMetrics": 22, "GraphiteQueueBytes": 23,
 			"GraphiteResentBatches": 24, "GraphiteDroppedMetrics": 25, "GraphiteCorruptBatches": 26,
+			"GraphiteRefusedBatches": 27, "GraphiteUnreadableFiles": 28,
 			"GraphiteQueueAge":           27.25,
 			"LocalStoreConfirmedBatches": 31, "LocalStoreSentMetrics": 32, "LocalStoreSentBytes": 33,
 			"LocalStoreFailures": 34, "LocalStoreSkippedMetrics": 35,

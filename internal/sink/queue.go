@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"haproxystats/internal/durable"
 )
 
 // QueueOptions says where a queue is and how large it may grow.
@@ -18,22 +20,27 @@ type QueueOptions struct {
 	MaxMetrics int64
 	// MaxBytes bounds the bytes on disk; 0 for no bound.
 	MaxBytes int64
-	// Log gets what an operator has to know.
+	// Log gets what an operator has to know; nil for none.
 	Log *slog.Logger
 }
 
-// Queue is a durable first-in first-out queue of encoded batches, a file each.
-// There is no index: the names say the order and each file says what it holds,
-// so a crash leaves nothing to repair.
+// Queue is a durable first-in first-out queue of encoded batches, one file each.
+// There is no index: the names give the order and each file describes itself, so a
+// crash leaves nothing to repair.
 //
-// When the queue is over a bound the oldest batches are dropped and counted.
-// The newest batch always stays, and so does the one being sent. Append is safe
-// for concurrent use; one goroutine at a time takes batches out with First.
+// When the queue is over a bound the oldest batches are dropped and counted. The
+// newest batch always stays, and so does the one being sent. Append is safe for
+// concurrent use; one goroutine at a time takes batches out with First.
+//
+// A file that can't be read, or whose batch the destination refuses, is held: it
+// stays, the others go on, and it is tried again later. Only a file that was read
+// in full and is wrong counts as damaged, and is set aside.
 type Queue struct {
 	opt    QueueOptions
 	create func(directory, string) (file, error)
-	sync   func(directory) error // makes its names durable
-	wake   chan struct{}         // holds a token when batches have come
+	read   func(seq uint64, f readable) readable // of the file of a batch
+	sync   func(directory) error                 // makes its names durable
+	wake   chan struct{}                         // holds a token when batches have come
 
 	appending sync.Mutex // held while a batch is written
 	enc       *zstd.Encoder
@@ -43,12 +50,17 @@ type Queue struct {
 
 	mu      sync.Mutex
 	dir     directory
-	waiting []batch // oldest first
+	litter  *durable.Litter // files that are done with and could not be deleted
+	waiting []*batch        // oldest first
+	held    []*batch        // oldest first; they wait for their time
+	damaged []uint64        // still to be set aside
+	corrupt []uint64        // set aside, oldest first
 	metrics int64
 	bytes   int64
-	sending bool     // waiting[0] is being sent
-	litter  []string // files that are done with and could not be deleted
+	current *batch // is being sent
+	suspect suspect
 	burst   int64
+	told    tellings
 	stats   QueueStats
 }
 
@@ -56,7 +68,9 @@ type Queue struct {
 // opened.
 type QueueStats struct {
 	Batches, Metrics, Bytes        int64 // waiting now
-	OldestEpoch                    int64 // time of the oldest batch waiting; 0 if there is none
+	OldestEpoch                    int64 // time of the oldest batch waiting for its turn; 0 if there is none
+	Refused                        int64 // of Batches, those held because the destination refuses them
+	Unreadable                     int64 // files that can't be read now, or only by a later version
 	DroppedBatches, DroppedMetrics int64 // for the bounds, or because their files vanished
 	DamagedBatches                 int64 // set aside
 }
@@ -72,17 +86,31 @@ func (s QueueStats) Age(now time.Time) time.Duration {
 // batch is a batch in the queue.
 type batch struct {
 	header
-	seq uint64
+	seq     uint64
+	unknown bool // the header could not be read yet
+	tries   int  // that ended because the file could not be read
+	hold    hold
 }
 
 // OpenQueue opens the queue in o.Dir with all that an earlier process left
 // there. The directory is locked until [Queue.Close].
 func OpenQueue(o QueueOptions) (*Queue, error) {
-	q := &Queue{opt: o, wake: make(chan struct{}, 1), create: createFile, sync: directory.sync}
+	q := newQueue(o)
 	if err := q.attach(); err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", o.Dir, err)
 	}
 	return q, nil
+}
+
+// newQueue returns a queue without its directory.
+func newQueue(o QueueOptions) *Queue {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Queue{
+		opt: o, wake: make(chan struct{}, 1), create: createFile, sync: directory.Sync,
+		read: func(_ uint64, f readable) readable { return f },
+	}
 }
 
 // Close gives the directory up. What waits stays there.
@@ -108,49 +136,35 @@ func (q *Queue) attach() error {
 	if len(l.strange) > 0 {
 		q.opt.Log.Warn("queue directory holds what is not the queue's, which is left alone", "dir", q.opt.Dir, "number", len(l.strange), "first", l.strange[0])
 	}
-	for _, seq := range l.temps {
-		// What was being written when the last process died was not accepted.
-		if err := d.root.Remove(fileName(seq, extTemp)); err != nil {
-			return errors.Join(err, d.close())
-		}
-	}
-	headers, damage := make([]header, len(l.batches)), make([]error, len(l.batches))
-	for i, seq := range l.batches {
-		headers[i], damage[i] = d.header(seq)
-		if damage[i] != nil && !errors.Is(damage[i], errDamaged) {
-			return errors.Join(damage[i], d.close())
-		}
-	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.dir = d
+	q.dir, q.litter = d, durable.NewLitter(d.Remove)
 	q.next = max(q.next, l.next)
-	q.waiting, q.metrics, q.bytes, q.litter = nil, 0, 0, nil
-	for i, seq := range l.batches {
-		if damage[i] != nil {
-			q.setAside(seq, damage[i])
-			continue
+	q.waiting, q.held, q.damaged, q.corrupt, q.metrics, q.bytes = nil, nil, nil, l.corrupt, 0, 0
+	for _, seq := range l.temps {
+		// What was being written when the last process died was not accepted.
+		q.discard(fileName(seq, extTemp))
+	}
+	for _, seq := range l.batches {
+		b := &batch{seq: seq, unknown: true}
+		if q.learn(b) {
+			q.push(b)
 		}
-		q.push(batch{header: headers[i], seq: seq})
 	}
 	q.trim()
 	return nil
 }
 
-func (d directory) header(seq uint64) (header, error) {
-	f, size, err := d.open(fileName(seq, extBatch))
-	if err != nil {
-		return header{}, err
-	}
-	defer f.Close()
-	return readHeader(f, size)
-}
-
-// Len returns how many batches wait, and the metrics in them.
+// Len returns how many batches wait for their turn, and the metrics in them. Those
+// that are held are not among them.
 func (q *Queue) Len() (batches int, metrics int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.waiting), q.metrics
+	metrics = q.metrics
+	for _, b := range q.held {
+		metrics -= b.metrics
+	}
+	return len(q.waiting), metrics
 }
 
 // Stats returns the counts.
@@ -161,6 +175,18 @@ func (q *Queue) Stats() QueueStats {
 	s.Batches, s.Metrics, s.Bytes = int64(len(q.waiting)), q.metrics, q.bytes
 	if len(q.waiting) > 0 {
 		s.OldestEpoch = q.waiting[0].epoch
+	}
+	for _, b := range q.held {
+		if b.unknown {
+			s.Unreadable++
+			continue
+		}
+		s.Batches++
+		if b.hold.refused {
+			s.Refused++
+		} else {
+			s.Unreadable++
+		}
 	}
 	return s
 }

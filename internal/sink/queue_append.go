@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"haproxystats/internal/durable"
 )
 
 // Append stores the batch that encode writes, of which encode returns the
@@ -14,10 +16,10 @@ import (
 func (q *Queue) Append(epoch int64, encode func(io.Writer) (metrics int, err error)) error {
 	q.appending.Lock()
 	defer q.appending.Unlock()
-	h, err := q.write(epoch, encode)
+	h, seq, err := q.write(epoch, encode)
 	if errors.Is(err, fs.ErrNotExist) && q.displaced() {
 		if err = q.reattach(); err == nil {
-			h, err = q.write(epoch, encode)
+			h, seq, err = q.write(epoch, encode)
 		}
 	}
 	if err != nil {
@@ -27,41 +29,68 @@ func (q *Queue) Append(epoch int64, encode func(io.Writer) (metrics int, err err
 		return nil
 	}
 	q.mu.Lock()
-	q.push(batch{header: h, seq: q.next - 1})
+	q.metrics += h.metrics
+	q.bytes += h.size()
+	q.push(&batch{header: h, seq: seq})
 	q.trim()
 	q.mu.Unlock()
 	return nil
 }
 
-// write makes the file of a batch and its name, both durable.
-func (q *Queue) write(epoch int64, encode func(io.Writer) (int, error)) (h header, err error) {
+// write makes the file of a batch and its name, both durable, and returns its
+// number.
+func (q *Queue) write(epoch int64, encode func(io.Writer) (int, error)) (h header, seq uint64, err error) {
 	if q.enc == nil {
 		if q.enc, err = newEncoder(); err != nil {
-			return h, err
+			return h, 0, err
 		}
 	}
-	seq := q.next
-	q.next++
-	temp, name := fileName(seq, extTemp), fileName(seq, extBatch)
-	f, err := q.create(q.dir, temp)
+	var f file
+	temp, err := q.number(extTemp, func(name string) error {
+		f, err = q.create(q.dir, name)
+		return err
+	})
 	if err != nil {
-		return h, err
+		return h, 0, err
 	}
 	h, err = writeBatch(f, q.enc, epoch, encode)
 	err = errors.Join(err, f.Close())
 	if err != nil || h.metrics == 0 {
-		q.refuse(temp)
-		return h, err
+		q.refuse(fileName(temp, extTemp))
+		return h, 0, err
 	}
-	if err := q.dir.root.Rename(temp, name); err != nil {
-		q.refuse(temp)
-		return h, err
+	q.next = temp // its own number, unless a file has it by now
+	seq, err = q.number(extBatch, func(name string) error {
+		return q.dir.RenameNoReplace(fileName(temp, extTemp), name)
+	})
+	if err != nil {
+		q.refuse(fileName(temp, extTemp))
+		return h, 0, err
 	}
 	if err := q.sync(q.dir); err != nil {
-		q.refuse(name)
-		return h, err
+		q.refuse(fileName(seq, extBatch))
+		return h, 0, err
 	}
-	return h, nil
+	return h, seq, nil
+}
+
+// maxTaken is how many numbers in a row may be taken by others' files.
+const maxTaken = 1000
+
+// number calls use with the name of the next number, and again as long as that name
+// is somebody's.
+func (q *Queue) number(ext string, use func(name string) error) (seq uint64, err error) {
+	for range maxTaken {
+		if q.next >= maxSeq {
+			return 0, fmt.Errorf("no number is left behind that of the newest file: move %s away", fileName(q.next-1, ".*"))
+		}
+		seq = q.next
+		q.next++
+		if err = use(fileName(seq, ext)); !errors.Is(err, fs.ErrExist) {
+			return seq, err
+		}
+	}
+	return seq, err
 }
 
 // refuse deletes the file of a batch that is not accepted.
@@ -77,15 +106,15 @@ func (q *Queue) displaced() bool {
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist)
 	}
-	own, err := q.dir.self.Stat()
-	return err == nil && !os.SameFile(now, own)
+	own, err := q.dir.Identity()
+	return err == nil && durable.Identify(now) != own
 }
 
 // reattach makes the directory anew; what waited in it is gone. Where that can't
 // be done now, the next Append tries again.
 func (q *Queue) reattach() error {
 	q.mu.Lock()
-	old, batches, metrics := q.dir, len(q.waiting), q.metrics
+	old, batches, metrics := q.dir, len(q.waiting)+len(q.held), q.metrics
 	q.mu.Unlock()
 	if err := q.attach(); err != nil {
 		return err
@@ -98,6 +127,4 @@ func (q *Queue) reattach() error {
 	return old.close()
 }
 
-func createFile(d directory, name string) (file, error) {
-	return d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
-}
+func createFile(d directory, name string) (file, error) { return d.Create(name) }

@@ -1,35 +1,30 @@
 package sink
 
 // push adds b at the end. mu is held.
-func (q *Queue) push(b batch) {
+func (q *Queue) push(b *batch) {
 	q.waiting = append(q.waiting, b)
-	q.metrics += b.metrics
-	q.bytes += b.size()
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
 }
 
-// pull takes b out, if it is still there. mu is held.
-func (q *Queue) pull(b batch) bool {
-	for i, have := range q.waiting[:min(2, len(q.waiting))] {
-		if have.seq != b.seq {
-			continue
-		}
-		if i > 0 { // the first one is being sent
-			q.waiting[1] = q.waiting[0]
-		}
-		q.waiting = q.waiting[1:]
+// remove takes b out, if it is still there. mu is held.
+func (q *Queue) remove(b *batch) bool {
+	switch i, found := q.findHeld(b); {
+	case found && q.held[i] == b:
+		q.held = append(q.held[:i:i], q.held[i+1:]...)
+	case !q.takeWaiting(b):
+		return false
+	}
+	if !b.unknown {
 		q.metrics -= b.metrics
 		q.bytes -= b.size()
-		if len(q.waiting) == 0 {
-			q.waiting = nil
-			q.endBurst()
-		}
-		return true
 	}
-	return false
+	if len(q.waiting) == 0 {
+		q.endBurst()
+	}
+	return true
 }
 
 func (q *Queue) over() bool {
@@ -40,14 +35,10 @@ func (q *Queue) over() bool {
 // trim drops the oldest batches until the bounds hold. mu is held.
 func (q *Queue) trim() {
 	for q.over() {
-		oldest := 0
-		if q.sending {
-			oldest = 1
-		}
-		if oldest >= len(q.waiting)-1 {
+		b := q.oldest()
+		if b == nil {
 			return
 		}
-		b := q.waiting[oldest]
 		if q.burst == 0 {
 			q.opt.Log.Warn("queue is full, oldest metrics dropped", "dir", q.opt.Dir,
 				"metrics", q.metrics, "bytes", q.bytes, "max_metrics", q.opt.MaxMetrics, "max_bytes", q.opt.MaxBytes)
@@ -55,9 +46,27 @@ func (q *Queue) trim() {
 		q.burst += b.metrics
 		q.stats.DroppedBatches++
 		q.stats.DroppedMetrics += b.metrics
-		q.pull(b)
+		q.remove(b)
 		q.discard(fileName(b.seq, extBatch))
 	}
+}
+
+// oldest returns the batch to be dropped next, or nil: neither the newest nor the
+// one that is being sent. mu is held.
+func (q *Queue) oldest() *batch {
+	for _, b := range q.held {
+		if !b.unknown && b != q.current && len(q.waiting) > 0 {
+			return b
+		}
+	}
+	first := 0
+	if len(q.waiting) > 0 && q.waiting[0] == q.current {
+		first = 1
+	}
+	if first >= len(q.waiting)-1 {
+		return nil
+	}
+	return q.waiting[first]
 }
 
 // endBurst says what was dropped since the queue was last empty. mu is held.
@@ -68,11 +77,25 @@ func (q *Queue) endBurst() {
 	}
 }
 
-// setAside keeps a damaged file out of the way. mu is held.
-func (q *Queue) setAside(seq uint64, damage error) {
-	q.stats.DamagedBatches++
-	q.opt.Log.Error("queue file is damaged, it is set aside and its metrics are lost", "dir", q.opt.Dir, "file", fileName(seq, extCorrupt), "error", damage)
-	if err := q.dir.setAside(seq); err != nil {
-		q.opt.Log.Warn("queue file can't be set aside", "dir", q.opt.Dir, "error", err)
+// tidySize is how many damaged files are set aside at a time, between two batches.
+const tidySize = 64
+
+// tidy gives damaged files another name, and keeps the number of such files
+// bounded. mu is held.
+func (q *Queue) tidy() {
+	n := min(len(q.damaged), tidySize)
+	for _, seq := range q.damaged[:n] {
+		if err := q.dir.RenameNoReplace(fileName(seq, extBatch), fileName(seq, extCorrupt)); err != nil {
+			q.opt.Log.Warn("queue file can't be set aside", "dir", q.opt.Dir, "error", err)
+			continue
+		}
+		q.corrupt = append(q.corrupt, seq)
+	}
+	if q.damaged = q.damaged[n:]; len(q.damaged) == 0 {
+		q.damaged = nil
+	}
+	for len(q.corrupt) > maxCorrupt {
+		q.discard(fileName(q.corrupt[0], extCorrupt))
+		q.corrupt = q.corrupt[1:]
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"haproxystats/internal/durable"
 )
 
 // Names in the directory are a sequence number of fixed width and what the
@@ -20,8 +20,13 @@ const (
 	extCorrupt = ".corrupt"
 )
 
-// maxCorrupt is how many damaged files are kept for an operator to look at.
-const maxCorrupt = 8
+const (
+	// maxCorrupt is how many damaged files are kept for an operator to look at.
+	maxCorrupt = 8
+	// maxSeq is above every number that a queue can reach by counting; larger ones
+	// are somebody else's.
+	maxSeq = 1 << 62
+)
 
 func fileName(seq uint64, ext string) string { return fmt.Sprintf("%020d%s", seq, ext) }
 
@@ -33,65 +38,40 @@ func parseName(name string) (seq uint64, ext string, ok bool) {
 	}
 	seq, err := strconv.ParseUint(digits, 10, 64)
 	ext = name[len(digits):]
-	return seq, ext, err == nil && (ext == extBatch || ext == extTemp || ext == extCorrupt)
+	return seq, ext, err == nil && seq < maxSeq && (ext == extBatch || ext == extTemp || ext == extCorrupt)
 }
 
 // directory is the queue's place on disk, locked against other processes.
 type directory struct {
-	root *os.Root
-	self *os.File // the lock, and what is fsynced
+	*durable.Dir
+	lock *durable.Lock
 }
 
 func openDirectory(path string) (directory, error) {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(path, 0o750); err != nil {
+	if info, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := durable.MakeDir(path); err != nil {
 			return directory{}, err
 		}
-		if err := syncPath(filepath.Dir(path)); err != nil {
-			return directory{}, err
-		}
-	}
-	if info, err := os.Lstat(path); err != nil {
+	} else if err != nil {
 		return directory{}, err
 	} else if !info.IsDir() {
 		return directory{}, fmt.Errorf("%s is %v: a queue wants a directory of its own, and follows no link", path, info.Mode())
 	}
-	root, err := os.OpenRoot(path)
+	dir, err := durable.OpenDir(path)
 	if err != nil {
 		return directory{}, err
 	}
-	self, err := root.Open(".")
-	if err != nil {
-		root.Close()
-		return directory{}, err
-	}
-	d := directory{root: root, self: self}
-	err = syscall.Flock(int(self.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = errors.New("another process uses it: stop that one, or give each a directory of its own")
+	lock, err := dir.LockSelf()
+	if errors.Is(err, durable.ErrLocked) {
+		err = fmt.Errorf("lock %s: another process uses it: stop that one, or give each a directory of its own", path)
 	}
 	if err != nil {
-		d.close()
-		return directory{}, fmt.Errorf("lock %s: %w", path, err)
+		return directory{}, errors.Join(err, dir.Close())
 	}
-	return d, nil
+	return directory{dir, lock}, nil
 }
 
-// close ends the lock, too: closing its file would not do while a child process
-// that is being started still holds all descriptors.
-func (d directory) close() error {
-	return errors.Join(syscall.Flock(int(d.self.Fd()), syscall.LOCK_UN), d.self.Close(), d.root.Close())
-}
-
-func (d directory) sync() error { return d.self.Sync() }
-
-func syncPath(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
+func (d directory) close() error { return errors.Join(d.lock.Unlock(), d.Dir.Close()) }
 
 // listing is what a directory holds, in order.
 type listing struct {
@@ -102,17 +82,7 @@ type listing struct {
 
 func (d directory) list() (listing, error) {
 	var l listing
-	// A descriptor of its own, since reading moves the offset of self.
-	f, err := d.root.Open(".")
-	if err != nil {
-		return l, err
-	}
-	defer f.Close()
-	entries, err := f.ReadDir(-1)
-	if err != nil {
-		return l, err
-	}
-	for _, e := range entries {
+	err := d.List(func(e fs.DirEntry) {
 		seq, ext, ok := parseName(e.Name())
 		if ok {
 			l.next = max(l.next, seq)
@@ -127,49 +97,33 @@ func (d directory) list() (listing, error) {
 		case ext == extTemp:
 			l.temps = append(l.temps, seq)
 		}
-	}
+	})
 	l.next++
 	slices.Sort(l.batches)
 	slices.Sort(l.corrupt)
-	return l, nil
+	return l, err
 }
 
-// open opens a file of the queue for reading, if it is a regular one.
-func (d directory) open(name string) (*os.File, int64, error) {
-	before, err := d.root.Lstat(name)
+// open opens a file of the queue for reading.
+func (d directory) open(seq uint64) (*os.File, int64, error) {
+	f, err := d.OpenRegular(fileName(seq, extBatch))
 	if err != nil {
 		return nil, 0, err
 	}
-	if !before.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("%w: %s is no regular file", errDamaged, name)
-	}
-	f, err := d.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, 0, err
-	}
-	after, err := f.Stat()
-	if err == nil && !os.SameFile(before, after) {
-		err = fmt.Errorf("%w: %s was exchanged while it was opened", errDamaged, name)
-	}
+	info, err := f.Stat()
 	if err != nil {
 		f.Close()
 		return nil, 0, err
 	}
-	return f, after.Size(), nil
+	return f, info.Size(), nil
 }
 
-// setAside keeps a damaged file under another name, and the number of such
-// files bounded.
-func (d directory) setAside(seq uint64) error {
-	if err := d.root.Rename(fileName(seq, extBatch), fileName(seq, extCorrupt)); err != nil {
-		return errors.Join(err, d.root.Remove(fileName(seq, extBatch)))
-	}
-	l, err := d.list()
+// header reads the header of a batch's file.
+func (d directory) header(seq uint64) (header, error) {
+	f, size, err := d.open(seq)
 	if err != nil {
-		return err
+		return header{}, err
 	}
-	for _, old := range l.corrupt[:max(0, len(l.corrupt)-maxCorrupt)] {
-		err = errors.Join(err, d.root.Remove(fileName(old, extCorrupt)))
-	}
-	return err
+	defer f.Close()
+	return readHeader(f, size)
 }

@@ -32,7 +32,7 @@ func TestQueueIsDurable(t *testing.T) {
 			f, err := createFile(d, name)
 			return noted{f, func() error { return note("content", f.Sync) }}, err
 		}
-		q.sync = func(d directory) error { return note("name", d.sync) }
+		q.sync = func(d directory) error { return note("name", d.Sync) }
 		err := q.Append(1, text(1, 5))
 		batches, _ := q.Len()
 		if fails > 0 {

@@ -193,8 +193,8 @@ func TestQueueSendsNoBeginningOfADamagedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sent bytes.Buffer
-	if err := q.First(func(_, _ int64, content io.WriterTo) error {
-		_, err := content.WriteTo(&sent)
+	if err := q.First(func(item Item) error {
+		_, err := item.Content.WriteTo(&sent)
 		return err
 	}); err != nil || sent.Len() > 0 || q.Stats().DamagedBatches != 1 {
 		t.Errorf("%d bytes were sent, error %v, stats %+v", sent.Len(), err, q.Stats())
@@ -242,7 +242,7 @@ func TestQueueNamesAnotherFormat(t *testing.T) {
 	// Its checksum is right: it is no damage but a later program's file.
 	data := binary.LittleEndian.AppendUint32(later[:48:48], crc32.Checksum(later[:48], castagnoli))
 	_, err := readHeader(bytes.NewReader(data), int64(len(data)))
-	if !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "format version 2, this program reads 1") {
+	if !errors.Is(err, errLater) || errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "format version 2, this program reads 1") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -339,13 +339,14 @@ func TestQueueFileCanNotBeDeleted(t *testing.T) {
 	dir := t.TempDir()
 	var log bytes.Buffer
 	q := open(t, QueueOptions{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	// A directory with something in it can't be deleted, by root neither.
+	// A directory in a file's place is not the queue's to be deleted.
 	stuck := func(name string) (release func()) {
 		if err := errors.Join(os.Remove(filepath.Join(dir, name)), os.MkdirAll(filepath.Join(dir, name, "x"), 0o700)); err != nil {
 			t.Fatal(err)
 		}
 		return func() {
-			if err := os.Remove(filepath.Join(dir, name, "x")); err != nil {
+			path := filepath.Join(dir, name)
+			if err := errors.Join(os.RemoveAll(path), os.WriteFile(path, nil, 0o600)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -354,8 +355,8 @@ func TestQueueFileCanNotBeDeleted(t *testing.T) {
 	for epoch := range int64(3) {
 		put(t, q, epoch, 5)
 		name := files(t, dir)[len(files(t, dir))-1]
-		if err := q.First(func(_, _ int64, content io.WriterTo) error {
-			_, err := content.WriteTo(io.Discard)
+		if err := q.First(func(item Item) error {
+			_, err := item.Content.WriteTo(io.Discard)
 			releases = append(releases, stuck(name))
 			return err
 		}); err != nil {

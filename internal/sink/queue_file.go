@@ -23,8 +23,15 @@ const (
 	windowSize = 256 << 10
 )
 
-// errDamaged says that a file is not what the queue wrote.
-var errDamaged = errors.New("damaged")
+var (
+	// errDamaged means that a file was read, and is not what the queue wrote.
+	errDamaged = errors.New("damaged")
+	// errLater means that a later version of the program wrote the file.
+	errLater = errors.New("written by a later version")
+)
+
+// maxRatio is the most that zstd compresses: a block of 128 KiB of one byte takes 4.
+const maxRatio = 1 << 15
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -51,12 +58,15 @@ func (h header) bytes() []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-// readHeader reads the header of a file of that size. Every error is an
-// errDamaged.
+// readHeader reads the header of a file of that size. The error is an errDamaged if
+// the header was read and is wrong, an errLater if a later version wrote it, or the
+// reader's.
 func readHeader(r io.Reader, size int64) (header, error) {
 	b := make([]byte, headerSize)
-	if _, err := io.ReadFull(r, b); err != nil {
+	if _, err := io.ReadFull(r, b); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return header{}, fmt.Errorf("%w: header: %w", errDamaged, err)
+	} else if err != nil {
+		return header{}, err
 	}
 	if !bytes.HasPrefix(b, []byte(fileMagic)) {
 		return header{}, fmt.Errorf("%w: not a queue file", errDamaged)
@@ -65,6 +75,9 @@ func readHeader(r io.Reader, size int64) (header, error) {
 		return header{}, fmt.Errorf("%w: header checksum differs", errDamaged)
 	}
 	if v := binary.LittleEndian.Uint32(b[8:]); v != fileVersion {
+		if v > fileVersion {
+			return header{}, fmt.Errorf("%w: format version %d, this program reads %d", errLater, v, fileVersion)
+		}
 		return header{}, fmt.Errorf("%w: format version %d, this program reads %d", errDamaged, v, fileVersion)
 	}
 	h := header{
@@ -74,8 +87,12 @@ func readHeader(r io.Reader, size int64) (header, error) {
 		raw:     int64(binary.LittleEndian.Uint64(b[32:])),
 		frame:   int64(binary.LittleEndian.Uint64(b[40:])),
 	}
-	if h.frame < 0 || h.metrics < 0 || h.raw < 0 || size != h.size() {
-		return header{}, fmt.Errorf("%w: %d bytes long where its header says %d", errDamaged, size, h.size())
+	if h.frame < 0 || h.metrics < 0 || h.raw < 0 || size-headerSize != h.frame {
+		return header{}, fmt.Errorf("%w: frame of %d bytes where its header says %d", errDamaged, size-headerSize, h.frame)
+	}
+	// What can't be would make bounds and time limits overflow.
+	if h.raw/maxRatio > h.frame || h.metrics > h.raw {
+		return header{}, fmt.Errorf("%w: %d metrics of %d bytes in a frame of %d", errDamaged, h.metrics, h.raw, h.frame)
 	}
 	return h, nil
 }
@@ -127,11 +144,19 @@ func writeBatch(f file, enc *zstd.Encoder, epoch int64, encode func(io.Writer) (
 	return h, f.Sync()
 }
 
+// readable is what the queue needs of an [os.File] to read one.
+type readable interface {
+	io.Reader
+	io.Seeker
+}
+
 // verifyFrame reads the frame and compares its checksum.
 func verifyFrame(r io.Reader, h header) error {
 	sum := &summer{w: io.Discard}
-	if _, err := io.CopyN(sum, r, h.frame); err != nil {
+	if _, err := io.CopyN(sum, r, h.frame); errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: %w", errDamaged, err)
+	} else if err != nil {
+		return err
 	}
 	if sum.crc != h.crc {
 		return fmt.Errorf("%w: checksum differs", errDamaged)
@@ -139,11 +164,11 @@ func verifyFrame(r io.Reader, h header) error {
 	return nil
 }
 
-// decodeFrame writes the content of the frame to w. An error of w is returned
-// as it is.
+// decodeFrame writes the content of the frame to w. Errors of w and of r are
+// returned as they are.
 func decodeFrame(w io.Writer, r io.Reader, dec *zstd.Decoder, h header) (int64, error) {
-	out := &keepError{w: w}
-	err := dec.Reset(io.LimitReader(r, h.frame))
+	out, in := &keepError{w: w}, &keepReadError{r: io.LimitReader(r, h.frame)}
+	err := dec.Reset(in)
 	var n int64
 	if err == nil {
 		n, err = dec.WriteTo(out)
@@ -151,6 +176,8 @@ func decodeFrame(w io.Writer, r io.Reader, dec *zstd.Decoder, h header) (int64, 
 	switch {
 	case out.err != nil:
 		return n, out.err
+	case in.err != nil:
+		return n, in.err
 	case err != nil:
 		return n, fmt.Errorf("%w: %w", errDamaged, err)
 	case n != h.raw:
@@ -182,6 +209,20 @@ type keepError struct {
 func (k *keepError) Write(p []byte) (int, error) {
 	n, err := k.w.Write(p)
 	if err != nil {
+		k.err = err
+	}
+	return n, err
+}
+
+// keepReadError remembers the reader's error, which a decoder may wrap or hide.
+type keepReadError struct {
+	r   io.Reader
+	err error
+}
+
+func (k *keepReadError) Read(p []byte) (int, error) {
+	n, err := k.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
 		k.err = err
 	}
 	return n, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -16,22 +15,44 @@ func (q *Queue) Wait(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if batches, _ := q.Len(); batches > 0 {
+		if q.ready() {
 			return nil
 		}
 		q.rest(ctx)
 	}
 }
 
-// First calls send for the oldest batch: with the number of its metrics, its
-// size in bytes as it was encoded, and what writes those bytes. When send
-// returns nil the batch is taken out of the queue. Otherwise it stays first,
-// and First returns the error.
+// ready reports whether First has something to hand out. It sets some damaged files
+// aside on the way.
+func (q *Queue) ready() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.tidy()
+	b, _ := q.due()
+	return b != nil || len(q.waiting) > 0
+}
+
+// Item is a batch that waits.
+type Item struct {
+	Epoch, Metrics int64
+	// Size is the number of bytes, as it was encoded.
+	Size int64
+	// Refused reports that the destination has refused the batch before.
+	Refused bool
+	// Content writes those bytes. If the file can't be used it writes nothing and
+	// returns an error.
+	Content io.WriterTo
+}
+
+// First calls send for the oldest batch. When send returns nil the batch is taken
+// out of the queue. With an error of [Hold] it is held, and with another it stays
+// first; First returns the error.
 //
-// Content writes all of a batch or, if its file has been damaged, nothing and
-// an error; then the file is set aside, and First goes on with the next batch.
-// On an empty queue First returns nil.
-func (q *Queue) First(send func(metrics, size int64, content io.WriterTo) error) error {
+// A file that is damaged, or that can't be read for a reason of its own, is set
+// aside or held, and First goes on with the next batch. When the disk can't read it,
+// First returns the error for a few times before it does so. On an empty queue First
+// returns nil.
+func (q *Queue) First(send func(Item) error) error {
 	if q.dec == nil {
 		var err error
 		if q.dec, err = newDecoder(); err != nil {
@@ -39,77 +60,91 @@ func (q *Queue) First(send func(metrics, size int64, content io.WriterTo) error)
 		}
 	}
 	for {
-		c, ok := q.begin()
-		if !ok {
+		c := q.begin()
+		if c == nil {
 			return nil
 		}
-		err := send(c.batch.metrics, c.batch.raw, c)
-		q.end(c, err)
-		if c.damage == nil {
+		b := c.batch
+		err := send(Item{Epoch: b.epoch, Metrics: b.metrics, Size: b.raw, Refused: b.hold.refused, Content: c})
+		if !q.end(c, err) {
 			return err
 		}
 	}
 }
 
-// begin holds the oldest batch fast.
-func (q *Queue) begin() (*content, bool) {
+// begin holds the oldest batch fast, or returns nil if none waits.
+func (q *Queue) begin() *content {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) == 0 {
-		return nil, false
+	for {
+		b, _ := q.due()
+		switch {
+		case b == nil && len(q.waiting) == 0:
+			return nil
+		case b == nil:
+			b = q.waiting[0]
+		case b.unknown && !q.learn(b):
+			continue // it is held for longer, or gone
+		}
+		q.current = b
+		return &content{queue: q, batch: b, dir: q.dir, dec: q.dec}
 	}
-	q.sending = true
-	return &content{batch: q.waiting[0], dir: q.dir, dec: q.dec}, true
 }
 
-// end lets it go, or takes it out.
-func (q *Queue) end(c *content, err error) {
+// end lets the batch go, or takes it out. It reports whether the next batch is to
+// be sent at once.
+func (q *Queue) end(c *content, err error) (next bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.sending = false
+	b := c.batch
+	q.current = nil
 	switch {
-	case errors.Is(c.damage, fs.ErrNotExist):
-		if q.pull(c.batch) {
-			q.stats.DroppedBatches++
-			q.stats.DroppedMetrics += c.batch.metrics
-			q.opt.Log.Error("queue file has vanished, its metrics are lost", "dir", q.opt.Dir, "metrics", c.batch.metrics, "error", c.damage)
-		}
-	case c.damage != nil:
-		if q.pull(c.batch) {
-			q.setAside(c.batch.seq, c.damage)
-		}
+	case !q.has(b): // the directory was made anew meanwhile
+		next = c.err != nil
+	case isProcessOwn(c.err):
+	case isFilesOwn(c.err):
+		q.unreadable(b, c.err)
+		next = true
+	case c.err != nil:
+		next = q.diskFailed(b, c.err)
 	case err == nil:
-		if q.pull(c.batch) {
-			q.discard(fileName(c.batch.seq, extBatch))
-		}
+		q.remove(b)
+		q.discard(fileName(b.seq, extBatch))
+		q.diskWorks()
+	case errors.As(err, new(HoldError)):
+		q.holdBack(b, true, firstHold)
 	}
 	q.trim()
+	q.tidy()
+	return next
 }
 
-// content writes the bytes of a batch, and remembers what is wrong with its
-// file.
+// content writes the bytes of a batch, and remembers the last error of its file.
 type content struct {
-	batch  batch
-	dir    directory
-	dec    *zstd.Decoder
-	damage error
+	queue *Queue
+	batch *batch
+	dir   directory
+	dec   *zstd.Decoder
+	err   error
 }
 
 func (c *content) WriteTo(w io.Writer) (int64, error) {
-	n, err := c.writeTo(w)
-	if errors.Is(err, errDamaged) || errors.Is(err, fs.ErrNotExist) {
-		c.damage = err
+	out := &keepError{w: w}
+	n, err := c.writeTo(out)
+	c.err = nil
+	if out.err == nil {
+		c.err = err
 	}
 	return n, err
 }
 
-func (c *content) writeTo(w io.Writer) (int64, error) {
-	name := fileName(c.batch.seq, extBatch)
-	f, size, err := c.dir.open(name)
+func (c *content) writeTo(w *keepError) (int64, error) {
+	file, size, err := c.dir.open(c.batch.seq)
 	if err != nil {
 		return 0, err
 	}
-	defer f.Close()
+	defer file.Close()
+	f := c.queue.read(c.batch.seq, file)
 	h, err := readHeader(f, size)
 	if err == nil && h != c.batch.header {
 		err = fmt.Errorf("%w: header has changed", errDamaged)

@@ -2,52 +2,42 @@ package sink
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"time"
 )
 
 // sweepPause is the time between two tries to delete what could not be deleted.
 const sweepPause = 5 * time.Second
 
-// discard deletes a file that the queue has done with. One that can't be deleted
-// now is deleted later, or sent again after a restart, which does no harm. mu is
-// held.
+// discard deletes a file that the queue is done with. If it can't be deleted now, it
+// is deleted later, or sent again after a restart, which does no harm. mu is held.
 func (q *Queue) discard(name string) {
-	if err := q.delete(name); err != nil {
-		if len(q.litter) == 0 {
-			q.opt.Log.Warn("queue file can't be removed, will try again", "dir", q.opt.Dir, "error", err)
-		}
-		q.litter = append(q.litter, name)
-		return
-	}
-	q.sweep()
-}
-
-// sweep deletes what discard could not, until it can't either. mu is held.
-func (q *Queue) sweep() {
-	for len(q.litter) > 0 && q.delete(q.litter[0]) == nil {
-		q.litter = q.litter[1:]
+	switch first, err := q.litter.Remove(name); {
+	case err == nil:
+		q.litter.Sweep()
+	case first:
+		q.opt.Log.Warn("queue file can't be removed, will try again", "dir", q.opt.Dir, "error", err)
 	}
 }
 
-func (q *Queue) delete(name string) error {
-	err := q.dir.root.Remove(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-// rest waits until a batch comes, ctx ends, or it is time to sweep again.
+// rest waits until a batch comes, ctx ends, a hold is over, or it is time to sweep
+// again.
 func (q *Queue) rest(ctx context.Context) {
 	q.mu.Lock()
-	q.sweep()
-	litter := len(q.litter) > 0
-	q.mu.Unlock()
+	q.litter.Sweep()
 	var again <-chan time.Time
-	if litter {
-		timer := time.NewTimer(sweepPause)
+	_, next := q.due()
+	wait := time.Until(next)
+	switch {
+	case len(q.damaged) > 0:
+		wait = 0
+	case q.litter.Len() > 0 && (next.IsZero() || wait > sweepPause):
+		wait = sweepPause
+	case next.IsZero():
+		wait = -1
+	}
+	q.mu.Unlock()
+	if wait >= 0 || !next.IsZero() {
+		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		again = timer.C
 	}

@@ -29,8 +29,8 @@ func TestQueueIsMadeAnewWhileABatchIsSent(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "q")
 	q := open(t, QueueOptions{Dir: dir})
 	put(t, q, 1, 5)
-	if err := q.First(func(_, _ int64, content io.WriterTo) error {
-		_, err := content.WriteTo(io.Discard)
+	if err := q.First(func(item Item) error {
+		_, err := item.Content.WriteTo(io.Discard)
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}

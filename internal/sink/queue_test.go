@@ -55,10 +55,10 @@ func text(epoch int64, metrics int) func(io.Writer) (int, error) {
 func take(t testing.TB, q *Queue) string {
 	t.Helper()
 	var got bytes.Buffer
-	err := q.First(func(_, size int64, content io.WriterTo) error {
-		n, err := content.WriteTo(&got)
-		if err == nil && (n != size || n != int64(got.Len())) {
-			t.Errorf("%d bytes written, %d announced, %d arrived", n, size, got.Len())
+	err := q.First(func(item Item) error {
+		n, err := item.Content.WriteTo(&got)
+		if err == nil && (n != item.Size || n != int64(got.Len())) {
+			t.Errorf("%d bytes written, %d announced, %d arrived", n, item.Size, got.Len())
 		}
 		return err
 	})
@@ -136,8 +136,8 @@ func TestQueueKeepsTheBatchThatCouldNotBeSent(t *testing.T) {
 	put(t, q, 2, 1)
 	refused := errors.New("refused")
 	for range 3 {
-		err := q.First(func(metrics, _ int64, content io.WriterTo) error {
-			if _, err := content.WriteTo(failing{refused}); !errors.Is(err, refused) {
+		err := q.First(func(item Item) error {
+			if _, err := item.Content.WriteTo(failing{refused}); !errors.Is(err, refused) {
 				t.Errorf("the writer's error came back as %v", err)
 			}
 			return refused
@@ -147,7 +147,7 @@ func TestQueueKeepsTheBatchThatCouldNotBeSent(t *testing.T) {
 		}
 	}
 	equal(t, drain(t, q), "1", "2")
-	if err := q.First(func(_, _ int64, _ io.WriterTo) error { panic("called") }); err != nil {
+	if err := q.First(func(Item) error { panic("called") }); err != nil {
 		t.Error(err)
 	}
 }
@@ -214,11 +214,11 @@ func TestQueueKeepsTheBatchBeingSent(t *testing.T) {
 	q := open(t, QueueOptions{Dir: t.TempDir(), MaxMetrics: 20})
 	put(t, q, 0, 10)
 	var got bytes.Buffer
-	if err := q.First(func(_, _ int64, content io.WriterTo) error {
+	if err := q.First(func(item Item) error {
 		for epoch := range int64(4) {
 			put(t, q, epoch+1, 10)
 		}
-		_, err := content.WriteTo(&got)
+		_, err := item.Content.WriteTo(&got)
 		return err
 	}); err != nil || got.String() != strings.Repeat("0\n", 10) {
 		t.Errorf("got %q, %v", &got, err)
@@ -235,7 +235,7 @@ func TestQueueIsTrimmedAfterAFailure(t *testing.T) {
 	q := open(t, QueueOptions{Dir: t.TempDir(), MaxMetrics: 10})
 	put(t, q, 0, 10)
 	down := errors.New("down")
-	if err := q.First(func(int64, int64, io.WriterTo) error {
+	if err := q.First(func(Item) error {
 		put(t, q, 1, 10)
 		return down
 	}); !errors.Is(err, down) {

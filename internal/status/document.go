@@ -154,6 +154,10 @@ type Queue struct {
 	Resent  int64 `json:"resent"`
 	Dropped int64 `json:"dropped"`
 	Corrupt int64 `json:"corrupt"`
+	// Refused counts the batches that are held because the destination refuses them,
+	// Unreadable the files that can't be read now. Neither keeps the others.
+	Refused    int64 `json:"refused"`
+	Unreadable int64 `json:"unreadable"`
 }
 
 // Time is a point of time in seconds since 1970, to the millisecond; 0 stands

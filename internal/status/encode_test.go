@@ -37,7 +37,7 @@ func processDocument() Document {
 			Sinks: []Sink{
 				{
 					Name: "graphite", Down: 1795335100, Cause: "refused", Confirmed: 1795335099, Batches: 1, Metrics: 2, Bytes: 3,
-					Failures: 4, Skipped: 5, Queue: &Queue{1, 2, 3, 44.5, 5, 6, 7},
+					Failures: 4, Skipped: 5, Queue: &Queue{1, 2, 3, 44.5, 5, 6, 7, 8, 9},
 				},
 				{Name: "local-store", Reachable: true, Confirmed: 1795335143},
 			},

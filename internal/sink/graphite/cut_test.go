@@ -3,13 +3,13 @@ package graphite
 import (
 	"crypto/tls"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"haproxystats/internal/metric"
+	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/sink/sinktest"
 )
@@ -163,7 +163,7 @@ type watchedQueue struct {
 	sent chan struct{}
 }
 
-func (q *watchedQueue) First(send func(int64, int64, io.WriterTo) error) error {
+func (q *watchedQueue) First(send func(sink.Item) error) error {
 	err := q.Queue.First(send)
 	if err == nil {
 		q.sent <- struct{}{}

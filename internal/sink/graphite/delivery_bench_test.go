@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"haproxystats/internal/encode/plaintext"
+	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/sinktest"
 )
 
@@ -89,9 +90,9 @@ func BenchmarkQueue(b *testing.B) {
 					b.Fatal(err)
 				}
 				stored = q.Stats().Bytes
-				if err := q.First(func(_, size int64, content io.WriterTo) error {
-					b.SetBytes(size)
-					_, err := content.WriteTo(io.Discard)
+				if err := q.First(func(i sink.Item) error {
+					b.SetBytes(i.Size)
+					_, err := i.Content.WriteTo(io.Discard)
 					return err
 				}); err != nil {
 					b.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/sink/sinktest"
 )
@@ -176,8 +177,11 @@ func TestFaultOfTheContent(t *testing.T) {
 // unreadable is a queue whose batch can't be read.
 type unreadable struct{ outbox.Queue }
 
-func (q unreadable) First(send func(int64, int64, io.WriterTo) error) error {
-	return q.Queue.First(func(metrics, size int64, _ io.WriterTo) error { return send(metrics, size, q) })
+func (q unreadable) First(send func(sink.Item) error) error {
+	return q.Queue.First(func(i sink.Item) error {
+		i.Content = q
+		return send(i)
+	})
 }
 
 func (unreadable) WriteTo(io.Writer) (int64, error) { return 0, syscall.EMFILE }

@@ -96,6 +96,21 @@ func (t transport) Send(ctx context.Context, size int64, write func(io.Writer) e
 	return server.String(), err
 }
 
+// Probe opens a connection to the server that worked last, sends nothing, and waits
+// for the confirmation. A failure counts as a try.
+func (t transport) Probe(ctx context.Context) error {
+	t.mu.Lock()
+	i := t.current
+	t.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, outbox.LiveLimit)
+	defer cancel()
+	err := t.peers[i].probe(ctx).Err
+	if err != nil {
+		t.refused(i, err)
+	}
+	return err
+}
+
 // encoder writes batches as plaintext lines.
 type encoder struct {
 	lines *plaintext.Encoder

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"haproxystats/internal/metric"
@@ -41,9 +44,11 @@ type Queue interface {
 	// Wait returns nil once a batch waits, and ctx's error when it ends.
 	Wait(ctx context.Context) error
 	// First calls send for the oldest batch and takes it out when send returns
-	// nil. Otherwise the batch stays first, and First returns the error. Only
-	// Run calls it.
-	First(send func(metrics, size int64, content io.WriterTo) error) error
+	// nil. With an error of [sink.Hold] others go first from then on; otherwise
+	// the batch stays first. First returns the error. Only Run calls it.
+	First(send func(sink.Item) error) error
+	// Release ends what [sink.Hold] began.
+	Release()
 	// Len returns how many batches wait, and the metrics in them.
 	Len() (batches int, metrics int64)
 	// Stats returns the counts.
@@ -69,6 +74,18 @@ type state struct {
 	since     time.Time // of the first of them
 	cause     error     // of the last of them
 	next      time.Time // nothing is tried before
+
+	queued   int       // failures in a row of the oldest batch in the queue
+	suspect  *suspect  // is held until another batch shows that the destination works
+	causes   []string  // that the log has named since it is down
+	reminded time.Time // when the log said last that it is down
+	theirs   bool      // the destination failed, and not only the queue
+}
+
+// suspect is a batch that was not confirmed by a destination that seems to work.
+type suspect struct {
+	item sink.Item
+	err  error
 }
 
 // New returns an outbox. Nothing is sent before Deliver or Run.
@@ -177,21 +194,59 @@ func (o *Outbox) Run(ctx context.Context) error {
 	defer ending.Wait()
 	defer breakOff()
 	for o.opt.Queue.Wait(ctx) == nil && o.pause(ctx) == nil {
-		err := o.opt.Queue.First(func(metrics, size int64, content io.WriterTo) error {
-			peer, err := o.send(sending, size, func(w io.Writer) error {
-				_, err := content.WriteTo(w)
-				return err
-			})
-			if err == nil {
-				o.sent(peer, metrics, size, true)
-			}
-			return err
-		})
+		works, err := o.works(sending)
+		if err == nil {
+			err = o.opt.Queue.First(func(i sink.Item) error { return o.sendQueued(sending, i, works) })
+		}
 		if err != nil && ctx.Err() == nil {
 			o.failed(err, true)
 		}
 	}
 	return nil
+}
+
+// sendQueued sends a batch from the queue. It holds one that is refused where the
+// destination takes others: because Send says so, because it works, or because it
+// has refused this batch before.
+func (o *Outbox) sendQueued(ctx context.Context, i sink.Item, works bool) error {
+	peer, err := o.send(ctx, i.Size, func(w io.Writer) error {
+		_, err := i.Content.WriteTo(w)
+		return err
+	})
+	var f *fault
+	var item *ItemError
+	switch {
+	case err == nil:
+		o.sent(peer, i.Metrics, i.Size, true)
+	case ctx.Err() != nil || errors.As(err, &f) && f.ours:
+	case works || i.Refused || errors.As(err, &item):
+		o.refused(i, err)
+		return sink.Hold(err)
+	}
+	return err
+}
+
+// probeAfter is how many tries in a row fail before the next one is to ask the
+// destination whether it works, which may show that it refuses one batch.
+const probeAfter = 3
+
+// works reports whether the destination works though it has not confirmed the oldest
+// batch for a few times. An error is that of asking.
+func (o *Outbox) works(ctx context.Context) (bool, error) {
+	p, ok := o.opt.Transport.(Prober)
+	o.mu.Lock()
+	ask := ok && o.state.queued >= probeAfter && o.state.suspect == nil
+	if ask {
+		o.state.queued = 0
+	}
+	o.mu.Unlock()
+	if !ask {
+		return false, nil
+	}
+	if err := p.Probe(ctx); err != nil {
+		return false, &fault{err: err}
+	}
+	return true, nil
 }
 
 // pause waits until the next try is due.
@@ -215,39 +270,116 @@ func (o *Outbox) sent(peer string, metrics, bytes int64, queued bool) {
 	if queued {
 		o.counts.Resent++
 	}
+	if s := o.state.suspect; s != nil && !s.item.Refused {
+		o.log.Warn("destination refuses a batch and takes others, which go on; the batch is tried again later",
+			"snapshot", s.item.Epoch, "metrics", s.item.Metrics, "error", s.err)
+	}
 	if o.state.failures > 0 {
 		batches, metrics := o.opt.Queue.Len()
-		o.log.Info("destination is up again", "server", peer, "down", time.Since(o.state.since).Round(time.Millisecond),
-			"batches_waited", batches, "metrics_waited", metrics)
+		attrs := []any{
+			"server", peer, "down", time.Since(o.state.since).Round(time.Millisecond),
+			"batches_waited", batches, "metrics_waited", metrics,
+		}
+		if o.state.theirs {
+			o.log.Info("destination is up again", attrs...)
+		} else {
+			o.log.Info("metrics in the queue can be sent again", attrs...)
+		}
 	}
 	o.state = state{confirmed: time.Now()}
+}
+
+// refused notes a batch from the queue that is held, because the destination seems
+// to refuse it and to work. Whether it does, the next batch shows.
+func (o *Outbox) refused(i sink.Item, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.counts.Failures++
+	if o.state.suspect == nil {
+		o.state.suspect = &suspect{i, err}
+	}
 }
 
 // failed notes a try that failed. Only tries from the queue are told apart:
 // several workers that fail at once are one failure.
 func (o *Outbox) failed(err error, queued bool) {
+	if errors.As(err, new(sink.HoldError)) {
+		return // refused has noted it
+	}
 	var f *fault
 	theirs := errors.As(err, &f) && !f.ours
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
-	switch {
-	case o.state.failures > 0:
-		o.log.Debug("destination is still down", "error", err)
-	case theirs:
-		o.log.Warn("destination is down, its metrics wait in the queue", "error", err)
-	default:
-		o.log.Warn("metrics in the queue can't be sent, will try again", "error", err)
-	}
 	if o.state.failures == 0 {
 		o.state.since = now
 	}
+	o.tell(err, theirs, now)
 	if queued || o.state.failures == 0 {
 		o.state.failures++
 	}
+	if queued {
+		o.state.queued++
+	}
+	if o.state.suspect != nil {
+		// The destination takes no other batch either: it is down, and the oldest
+		// batch comes first again.
+		o.state.suspect, o.state.queued = nil, 0
+		o.opt.Queue.Release()
+	}
 	o.counts.Failures++
+	o.state.theirs = o.state.theirs || theirs
 	o.state.cause = err
 	o.state.next = now.Add(o.opt.Pace.Wait(o.state.failures))
+}
+
+const (
+	// remindAfter is how often the log says that the destination is still down.
+	remindAfter = 10 * time.Minute
+	// maxCauses bounds how many causes of one outage the log names.
+	maxCauses = 16
+)
+
+// tell logs a failure: the first, each new cause, and a reminder now and then. mu is
+// held.
+func (o *Outbox) tell(err error, theirs bool, now time.Time) {
+	cause := causeOf(err)
+	known := slices.Contains(o.state.causes, cause)
+	if !known && len(o.state.causes) < maxCauses {
+		o.state.causes = append(o.state.causes, cause)
+	}
+	switch {
+	case o.state.failures == 0 && theirs:
+		o.log.Warn("destination is down, its metrics wait in the queue", "error", err)
+	case o.state.failures == 0, theirs != o.state.theirs && !known && !theirs:
+		o.log.Warn("metrics in the queue can't be sent, will try again", "error", err)
+	case now.Sub(o.state.reminded) >= remindAfter:
+		q := o.opt.Queue.Stats()
+		o.log.Warn("destination is still down", "down", now.Sub(o.state.since).Round(time.Second), "batches", q.Batches,
+			"metrics", q.Metrics, "bytes", q.Bytes, "oldest", q.Age(now).Round(time.Second), "error", err)
+	case !known:
+		o.log.Warn("destination is still down, for another reason", "error", err)
+		return // the reminder keeps its time
+	default:
+		o.log.Debug("destination is still down", "error", err)
+		return
+	}
+	o.state.reminded = now
+}
+
+// causeOf returns what tells causes apart: the kernel's word, or the text without
+// numbers, which differ with each connection.
+func causeOf(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno.Error()
+	}
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, err.Error())
 }
 
 // encoder returns an idle encoder; there are as many as deliveries at once.

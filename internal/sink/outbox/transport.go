@@ -36,6 +36,15 @@ type Transport interface {
 	Send(ctx context.Context, size int64, write func(w io.Writer) error) (peer string, err error)
 }
 
+// Prober is a Transport that can ask the destination whether it works without
+// sending a batch. It lets the outbox tell one batch that is refused without a word
+// from a destination that is down.
+type Prober interface {
+	// Probe returns nil if the destination works as far as can be told. It is bounded
+	// as Send is.
+	Probe(ctx context.Context) error
+}
+
 // ItemError is an error of one batch: the destination works and refuses it.
 type ItemError struct{ Err error }
 
@@ -51,11 +60,14 @@ const (
 	// slowest is the rate in bytes a second that a peer has to keep up beyond
 	// LiveLimit when it is sent a batch from the queue.
 	slowest = 256 << 10
+	// maxLimit bounds the time that a size adds, whatever a file says.
+	maxLimit = 30 * time.Minute
 )
 
 // Limit returns how long the delivery of so many bytes may take.
 func Limit(size int64) time.Duration {
-	return LiveLimit + time.Duration(float64(size)/slowest*float64(time.Second))
+	seconds := min(float64(size)/slowest, maxLimit.Seconds())
+	return LiveLimit + time.Duration(seconds*float64(time.Second))
 }
 
 // source is what a batch's bytes come from. It tells errors of the source from

@@ -1,0 +1,352 @@
+package outbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"haproxystats/internal/metric"
+	"haproxystats/internal/sink"
+	"haproxystats/internal/sink/sinktest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// text encodes a batch as its epoch and every value, so that equal batches are equal
+// text.
+type text struct{}
+
+func (text) Encode(w io.Writer, b *metric.Batch) (metrics, skipped int64, err error) {
+	_, err = fmt.Fprintf(w, "%d:%s\n", b.Epoch, encoded(b))
+	return int64(b.Points()), 0, err
+}
+
+func encoded(b *metric.Batch) string {
+	var s strings.Builder
+	for _, t := range b.Tables {
+		for _, row := range t.Rows() {
+			for col := range t.Columns() {
+				if v, ok := t.At(row, col); ok {
+					fmt.Fprintf(&s, " %v", v.Number())
+				}
+			}
+		}
+	}
+	return s.String()
+}
+
+// destination is a Transport in memory.
+type destination struct {
+	mu     sync.Mutex
+	refuse func(text string) error // nil takes everything
+	got    []string
+	more   chan struct{} // a token when something has come
+}
+
+func newDestination() *destination { return &destination{more: make(chan struct{}, 1)} }
+
+func (d *destination) Send(_ context.Context, _ int64, write func(io.Writer) error) (string, error) {
+	var buffer bytes.Buffer
+	if err := write(&buffer); err != nil {
+		return "", err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.refuse != nil {
+		if err := d.refuse(buffer.String()); err != nil {
+			return "", err
+		}
+	}
+	d.got = append(d.got, buffer.String())
+	select {
+	case d.more <- struct{}{}:
+	default:
+	}
+	return "memory", nil
+}
+
+func (d *destination) set(refuse func(string) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refuse = refuse
+}
+
+// epochs returns what has come, in order.
+func (d *destination) epochs() (epochs []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, text := range d.got {
+		epoch, _, _ := strings.Cut(text, ":")
+		epochs = append(epochs, epoch)
+	}
+	return epochs
+}
+
+var errDown = fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+
+func down(string) error { return errDown }
+
+// probed is a destination that can be asked whether it works.
+type probed struct {
+	*destination
+	probe func() error
+}
+
+func (p probed) Probe(context.Context) error { return p.probe() }
+
+func openQueue(t testing.TB, dir string) *sink.Queue {
+	t.Helper()
+	q, err := sink.OpenQueue(sink.QueueOptions{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { q.Close() })
+	return q
+}
+
+// outboxOf returns an outbox to transport, what it logs, and its queue.
+func outboxOf(t testing.TB, transport Transport) (*Outbox, *bytes.Buffer, *sink.Queue) {
+	var log bytes.Buffer
+	q := openQueue(t, t.TempDir())
+	return New(Options{
+		Name: "memory", Transport: transport, NewEncoder: func() Encoder { return text{} },
+		Pace:  Pace{Retries: 3, Interval: time.Second, Backoff: 2, Delay: 10 * time.Second},
+		Queue: q, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo})),
+	}), &log, q
+}
+
+// run runs the outbox for so long.
+func run(t testing.TB, o *Outbox, d time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	if err := o.Run(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func deliver(t testing.TB, o *Outbox, epochs ...int64) {
+	t.Helper()
+	for _, epoch := range epochs {
+		if err := o.Deliver(t.Context(), sinktest.Batch(epoch)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func equal(t testing.TB, what string, got, want any) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func TestContract(t *testing.T) {
+	sinktest.Test(t, func(t *testing.T) sinktest.Target {
+		d := newDestination()
+		dir := filepath.Join(t.TempDir(), "queue")
+		return sinktest.Target{
+			Open: func(t *testing.T) (sink.Sink, func()) {
+				q := openQueue(t, dir)
+				o := New(Options{
+					Name: "memory", Transport: d, NewEncoder: func() Encoder { return text{} },
+					Pace: Pace{Interval: time.Millisecond, Backoff: 1, Delay: time.Millisecond}, Queue: q,
+				})
+				return o, func() { q.Close() }
+			},
+			Break:  func(*testing.T) { d.set(down) },
+			Repair: func(*testing.T) { d.set(nil) },
+			Await: func(ctx context.Context, b *metric.Batch) error {
+				want := fmt.Sprintf("%d:%s\n", b.Epoch, encoded(b))
+				for {
+					d.mu.Lock()
+					there := slices.Contains(d.got, want)
+					d.mu.Unlock()
+					if there {
+						return nil
+					}
+					select {
+					case <-d.more:
+					case <-ctx.Done():
+						return fmt.Errorf("missing %.40q", want)
+					}
+				}
+			},
+		}
+	})
+}
+
+// TestRefusedBatch: the others go on, the log tells it from a destination that is
+// down, and nothing is lost.
+func TestRefusedBatch(t *testing.T) {
+	reset := fmt.Errorf("write: %w", syscall.ECONNRESET)
+	for _, c := range []struct {
+		name      string
+		err       error
+		transport func(*destination) Transport
+	}{
+		{"without a word", reset, func(d *destination) Transport { return probed{d, func() error { return nil }} }},
+		{"with a word", &ItemError{errors.New("400 Bad Request")}, func(d *destination) Transport { return d }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDestination()
+				poison := func(text string) error {
+					if strings.HasPrefix(text, "1001:") {
+						return c.err
+					}
+					return nil
+				}
+				d.set(down)
+				o, log, q := outboxOf(t, c.transport(d))
+				deliver(t, o, 1000, 1001, 1002, 1003)
+				d.set(poison)
+				run(t, o, 50*time.Second)
+				equal(t, "delivered", d.epochs(), []string{"1000", "1002", "1003"})
+				s := o.Status()
+				if s.Queue.Refused != 1 || s.Queue.Batches != 1 || !s.Health.Down.IsZero() {
+					t.Errorf("got status %+v, queue %+v, want one refused batch and no outage", s, s.Queue)
+				}
+				if n := strings.Count(log.String(), "destination refuses a batch and takes others"); n != 1 || !strings.Contains(log.String(), "snapshot=1001") {
+					t.Errorf("got %d messages about the batch, want one: %s", n, log)
+				}
+				// Fresh ones don't wait for it.
+				deliver(t, o, 1004)
+				equal(t, "delivered", d.epochs(), []string{"1000", "1002", "1003", "1004"})
+				before := strings.Count(log.String(), "\n")
+				run(t, o, time.Hour)
+				if got := strings.Count(log.String(), "\n"); got > before+1 { // that the queue holds something
+					t.Errorf("tries later are logged again: %s", log)
+				}
+				d.set(nil)
+				run(t, o, 2*time.Hour)
+				equal(t, "delivered", d.epochs(), []string{"1000", "1002", "1003", "1004", "1001"})
+				if batches := q.Stats().Batches; batches != 0 {
+					t.Errorf("got %d batches that wait, want none", batches)
+				}
+			})
+		})
+	}
+}
+
+// TestOutageIsNotARefusal: a destination that answers when it is asked and confirms
+// nothing is down, and the order stays.
+func TestOutageIsNotARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDestination()
+		d.set(down)
+		o, log, _ := outboxOf(t, probed{d, func() error { return nil }})
+		deliver(t, o, 1000, 1001, 1002)
+		run(t, o, 5*time.Minute)
+		if s := o.Status(); s.Health.Down.IsZero() || !errors.Is(s.Health.Cause, syscall.ECONNREFUSED) {
+			t.Errorf("got health %+v, want down", s.Health)
+		}
+		d.set(nil)
+		run(t, o, time.Minute)
+		equal(t, "delivered", d.epochs(), []string{"1000", "1001", "1002"})
+		if strings.Contains(log.String(), "refuses a batch") {
+			t.Errorf("the outage is said to be a batch's: %s", log)
+		}
+	})
+}
+
+// TestOutageIsReminded every ten minutes, with what waits, and each new cause is told.
+func TestOutageIsReminded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDestination()
+		d.set(down)
+		o, log, _ := outboxOf(t, d)
+		start := time.Now().Unix()
+		deliver(t, o, start, start+10)
+		run(t, o, 25*time.Minute)
+		d.set(func(string) error { return fmt.Errorf("read 127.0.0.1:%d: %w", time.Now().Unix(), syscall.ECONNRESET) })
+		run(t, o, 10*time.Minute)
+		for text, want := range map[string]int{
+			`level=WARN msg="destination is down, its metrics wait in the queue" sink=memory`:                   1,
+			`level=WARN msg="destination is still down" sink=memory down=`:                                      3,
+			`level=WARN msg="destination is still down, for another reason" sink=memory error="read 127.0.0.1:`: 1,
+		} {
+			if got := strings.Count(log.String(), text); got != want {
+				t.Errorf("got %q %d times, want %d: %s", text, got, want, log)
+			}
+		}
+		if !strings.Contains(log.String(), "batches=2 ") || !strings.Contains(log.String(), " oldest=10m") {
+			t.Errorf("the reminder does not say what waits: %s", log)
+		}
+		d.set(nil)
+		run(t, o, time.Minute)
+		if !strings.Contains(log.String(), `level=INFO msg="destination is up again" sink=memory server=memory`) {
+			t.Errorf("the end is not told: %s", log)
+		}
+	})
+}
+
+// brokenQueue is a queue of which nothing can be read for a while.
+type brokenQueue struct {
+	*sink.Queue
+	err error
+}
+
+func (q *brokenQueue) First(send func(sink.Item) error) error {
+	return q.Queue.First(func(i sink.Item) error {
+		if q.err != nil {
+			i.Content = q
+		}
+		return send(i)
+	})
+}
+
+func (q *brokenQueue) WriteTo(io.Writer) (int64, error) { return 0, q.err }
+
+// TestFaultOfTheQueue: neither its begin nor its end is said to be the destination's.
+func TestFaultOfTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDestination()
+		o, log, q := outboxOf(t, d)
+		broken := &brokenQueue{q, syscall.EMFILE}
+		o.opt.Queue = broken
+		if err := q.Append(1000, func(w io.Writer) (int, error) { return text{}.count(w) }); err != nil {
+			t.Fatal(err)
+		}
+		run(t, o, time.Minute)
+		broken.err = nil
+		run(t, o, time.Minute)
+		equal(t, "delivered", d.epochs(), []string{"1000"})
+		if text := log.String(); strings.Contains(text, "is down") || strings.Contains(text, "is up again") ||
+			strings.Count(text, "metrics in the queue can't be sent, will try again") != 1 ||
+			strings.Count(text, "metrics in the queue can be sent again") != 1 {
+			t.Errorf("got log %s, want begin and end of the queue's fault", text)
+		}
+	})
+}
+
+// count encodes a batch as Append wants it.
+func (e text) count(w io.Writer) (int, error) {
+	n, _, err := e.Encode(w, sinktest.Batch(1000))
+	return int(n), err
+}
+
+func TestLimit(t *testing.T) {
+	for size, want := range map[int64]time.Duration{
+		0: LiveLimit, slowest: LiveLimit + time.Second, slowest / 4: LiveLimit + time.Second/4,
+		math.MaxInt64: LiveLimit + maxLimit,
+	} {
+		if got := Limit(size); got != want {
+			t.Errorf("Limit(%d): got %v, want %v", size, got, want)
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package sink
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"haproxystats/internal/durable"
+	"haproxystats/internal/owner"
+)
+
+const (
+	// firstHold and lastHold bound how long a batch is held before it is tried again;
+	// each hold of a batch is twice as long as the one before.
+	firstHold = time.Minute
+	lastHold  = time.Hour
+	// diskHold is the first hold of a file that the disk could not read.
+	diskHold = 5 * time.Second
+	// readTries is how often a file may fail to be read before it is held and the
+	// others go on. Up to then the disk is suspected, and all of them wait.
+	readTries = 3
+)
+
+// hold is why a batch is held, and until when.
+type hold struct {
+	until   time.Time
+	times   int  // how often it has been held
+	refused bool // by the destination; otherwise its file can't be read
+	disk    bool // could not read it
+}
+
+// Hold returns an error for the function that [Queue.First] calls: the destination
+// refuses this batch, so that the others go on and it is tried again later.
+func Hold(err error) error { return HoldError{err} }
+
+// HoldError is an error of [Hold].
+type HoldError struct{ err error }
+
+func (e HoldError) Error() string { return e.err.Error() }
+
+func (e HoldError) Unwrap() error { return e.err }
+
+// Release ends the hold of the batches that the destination has refused: the
+// oldest batch comes first again.
+func (q *Queue) Release() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, b := range q.held {
+		if b.hold.refused {
+			b.hold.until = time.Time{}
+		}
+	}
+}
+
+// holdBack moves b to those that are held. mu is held.
+func (q *Queue) holdBack(b *batch, refused bool, first time.Duration) {
+	wait := min(first<<min(b.hold.times, 16), lastHold)
+	b.hold = hold{until: time.Now().Add(wait), times: b.hold.times + 1, refused: refused}
+	if i, found := q.findHeld(b); !found {
+		q.takeWaiting(b)
+		q.held = slices.Insert(q.held, i, b)
+	}
+}
+
+// findHeld returns where b is among those that are held, or would be.
+func (q *Queue) findHeld(b *batch) (int, bool) {
+	return slices.BinarySearchFunc(q.held, b, func(x, y *batch) int { return cmp.Compare(x.seq, y.seq) })
+}
+
+// takeWaiting takes b from those that wait, and reports whether it was there: it is
+// the first, or the second behind the one that is being sent. mu is held.
+func (q *Queue) takeWaiting(b *batch) bool {
+	for i, have := range q.waiting[:min(2, len(q.waiting))] {
+		if have != b {
+			continue
+		}
+		if i > 0 {
+			q.waiting[1] = q.waiting[0]
+		}
+		q.waiting = q.waiting[1:]
+		if len(q.waiting) == 0 {
+			q.waiting = nil
+		}
+		return true
+	}
+	return false
+}
+
+// has reports whether b is still in the queue. mu is held.
+func (q *Queue) has(b *batch) bool {
+	if i, found := q.findHeld(b); found {
+		return q.held[i] == b
+	}
+	return slices.Contains(q.waiting[:min(2, len(q.waiting))], b)
+}
+
+// due returns the oldest batch whose hold is over, or nil, and when the next hold
+// ends. mu is held.
+func (q *Queue) due() (b *batch, next time.Time) {
+	now := time.Now()
+	for _, b := range q.held {
+		if !b.hold.until.After(now) {
+			return b, time.Time{}
+		}
+		if next.IsZero() || b.hold.until.Before(next) {
+			next = b.hold.until
+		}
+	}
+	return nil, next
+}
+
+// learn reads the header of a batch's file, and reports whether it could. What
+// it could not is held, or to be set aside. mu is held.
+func (q *Queue) learn(b *batch) bool {
+	h, err := q.header(b.seq)
+	if err != nil {
+		q.unreadable(b, err)
+		return false
+	}
+	b.header, b.unknown = h, false
+	q.metrics += h.metrics
+	q.bytes += h.size()
+	return true
+}
+
+func (q *Queue) header(seq uint64) (header, error) {
+	f, size, err := q.dir.open(seq)
+	if err != nil {
+		return header{}, err
+	}
+	defer f.Close()
+	return readHeader(q.read(seq, f), size)
+}
+
+// unreadable decides about a batch whose file could not be read. mu is held.
+func (q *Queue) unreadable(b *batch, err error) {
+	b.tries++
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, durable.ErrNotRegular):
+		q.remove(b)
+		q.stats.DroppedBatches++
+		q.stats.DroppedMetrics += b.metrics
+		q.opt.Log.Error("queue file has vanished, its metrics are lost", "dir", q.opt.Dir, "metrics", b.metrics, "error", err)
+	case errors.Is(err, errDamaged):
+		q.remove(b)
+		q.stats.DamagedBatches++
+		q.damaged = append(q.damaged, b.seq)
+		if q.told.damaged.allow() {
+			q.opt.Log.Error("queue file is damaged, it is set aside and its metrics are lost", "dir", q.opt.Dir, "file", fileName(b.seq, extCorrupt), "error", err)
+		}
+	case errors.Is(err, errLater):
+		q.holdBack(b, false, lastHold)
+		if q.told.later.allow() {
+			q.opt.Log.Warn("queue file is of a later version, it is kept for that version", "dir", q.opt.Dir, "file", fileName(b.seq, extBatch), "error", err)
+		}
+	default:
+		first := diskHold
+		if isFilesOwn(err) {
+			first = firstHold
+		}
+		q.holdBack(b, false, first)
+		b.hold.disk = first == diskHold
+		q.tellUnreadable(b, err)
+	}
+}
+
+func (q *Queue) tellUnreadable(b *batch, err error) {
+	if q.told.unreadable.allow() {
+		q.opt.Log.Warn("queue file can't be read, it stays and the others go on", "dir", q.opt.Dir, "file", fileName(b.seq, extBatch),
+			"error", err, "hint", q.remedy(b.seq, err))
+	}
+}
+
+// diskFailed decides about a batch whose file the disk could not read. It reports
+// whether the next batch is to be tried at once: whether that one can be read tells a
+// bad file from a bad disk. mu is held.
+func (q *Queue) diskFailed(b *batch, err error) (next bool) {
+	b.tries++
+	switch s := q.suspect; {
+	case s.batch != nil && s.batch != b: // no other can be read, either
+		s.batch.hold.until = time.Time{}
+		q.suspect = suspect{}
+	case b.tries >= readTries:
+		q.holdBack(b, false, diskHold)
+		b.hold.disk = true
+		q.suspect = suspect{b, err}
+		return true
+	}
+	return false
+}
+
+// diskWorks notes that a file could be read: one that could not is at fault itself.
+// Those that the disk could not read once are tried again at once. mu is held.
+func (q *Queue) diskWorks() {
+	if s := q.suspect; s.batch != nil && q.has(s.batch) {
+		q.tellUnreadable(s.batch, s.err)
+	}
+	q.suspect = suspect{}
+	for _, b := range q.held {
+		if b.hold.times == 1 && b.hold.disk {
+			b.hold.until = time.Time{}
+		}
+	}
+}
+
+// suspect is a batch whose file the disk could not read several times.
+type suspect struct {
+	batch *batch
+	err   error
+}
+
+// remedy says whose an unreadable file is and what to do, or nothing.
+func (q *Queue) remedy(seq uint64, err error) string {
+	path := filepath.Join(q.opt.Dir, fileName(seq, extBatch))
+	info, statErr := os.Lstat(path)
+	if statErr != nil || !errors.Is(err, fs.ErrPermission) {
+		return "check the disk and the kernel's log"
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	return "it belongs to " + owner.User(int(st.Uid)) + ":" + owner.Group(int(st.Gid)) + " with mode " + info.Mode().Perm().String() +
+		": run chown " + owner.User(os.Geteuid()) + " " + path
+}
+
+// isFilesOwn reports whether an error of reading is of this file and not of the
+// disk or the process.
+func isFilesOwn(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, errDamaged) || errors.Is(err, errLater) ||
+		errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrNotRegular)
+}
+
+// isProcessOwn reports whether an error of reading is of no file.
+func isProcessOwn(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
+}
+
+// tellings say how often each kind of message was told lately.
+type tellings struct{ damaged, later, unreadable telling }
+
+// telling bounds messages of one kind: thousands of files may have the same fault.
+type telling struct {
+	since time.Time
+	n     int
+}
+
+// allow reports whether the message may be told once more.
+func (t *telling) allow() bool {
+	if now := time.Now(); now.Sub(t.since) >= time.Minute {
+		*t = telling{since: now}
+	}
+	t.n++
+	return t.n <= 2*maxCorrupt
+}
