@@ -70,7 +70,9 @@ type Default struct {
 // Paths is the section [paths].
 type Paths struct {
 	// The directory that all other directories are in, unless they are set
-	// themselves: setting this one moves them all.
+	// themselves: setting this one moves them all. The packaged units let the programs
+	// write in `/var/lib/haproxystats` only: another directory needs the drop-in
+	// `spool.conf` of both units, see contrib/systemd.
 	BaseDir string
 }
 
@@ -85,7 +87,8 @@ type Pull struct {
 	// warning, sockets of other programs. May be used together with `servers`.
 	SocketDir string
 	// Stats sockets, separated by commas: `tcp://host:port`, `tcp://[v6]:port` or
-	// `unix:///path/of/socket`.
+	// `unix:///path/of/socket`. The packaged unit opens no network: `tcp://` needs
+	// its drop-in `tcp.conf`, see contrib/systemd.
 	Servers []Server
 	// Connections to a socket tried after the first one failed, within
 	// `pull-timeout`; -1 for no end.
@@ -106,7 +109,8 @@ type Pull struct {
 	// Memory that may be used for one reply. Replies of any length pass; a low
 	// limit only makes them pass more slowly.
 	BufferLimit int
-	// Where complete snapshots are put for haproxystats-process, a directory each.
+	// Where complete snapshots are put for haproxystats-process, a directory each:
+	// the `src-dir` of [process].
 	DstDir string
 	// Where a snapshot is written until it is complete. Must be on the same file
 	// system as `dst-dir`, because a snapshot is handed over by a rename.

@@ -130,6 +130,23 @@ func (d *denial) join(u User) string {
 	return fmt.Sprintf("add the user to the group %s, and restart the programs: usermod -a -G %[1]s %s", owner.Group(int(d.file.GID)), u.Name)
 }
 
+// letIn says how the user, and nobody else, gets through a directory. Those of root
+// stay closed.
+func (d *denial) letIn(u User) string {
+	mode := "x"
+	if d.want&read != 0 {
+		mode = "rx"
+	}
+	switch {
+	case within(d.path, "/root"):
+		return "Use a path outside of /root, which stays closed"
+	case d.file.GID != 0:
+		return fmt.Sprintf("Give the user the access of its group: usermod -a -G %s %s && chmod g+%s %s; then restart the programs",
+			owner.Group(int(d.file.GID)), u.Name, mode, shellQuote(d.path))
+	}
+	return fmt.Sprintf("Give this user the access: setfacl -m u:%s:%s %s", u.Name, mode, shellQuote(d.path))
+}
+
 // finding judges it. What an access control list says is not looked at.
 func (d *denial) finding(a about, u User, remedy string) Finding {
 	switch {
@@ -138,7 +155,7 @@ func (d *denial) finding(a about, u User, remedy string) Finding {
 	case d.group(u):
 		remedy = d.join(u)
 	case d.parent:
-		remedy = fmt.Sprintf("let the group %s pass, or everybody: chmod o+x %s", u.Group, shellQuote(d.path))
+		remedy = d.letIn(u)
 	}
 	return a.error(d.text(u), remedy)
 }

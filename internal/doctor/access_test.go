@@ -24,20 +24,20 @@ func TestSocketAccess(t *testing.T) {
 		{"in the group, which may not", User{"haproxystats", ourUID, []int{haproxyGID}, "haproxystats"}, open, socket(0, haproxyGID, 0o606), Error, "belongs to root:64102 and has mode 0606", "put `mode 660"},
 		{"not in the group", us, open, socket(0, haproxyGID, 0o660), Error, "user haproxystats can't connect to /run/haproxy/a.sock, which belongs to root:64102 and has mode 0660", "usermod -a -G 64102 haproxystats"},
 		{"only root", us, open, socket(0, 0, 0o660), Error, "can't connect", "put `mode 660 group haproxystats` on its `stats socket` line"},
-		{"the directory is closed", us, dir(0, 0, 0o750), socket(0, 0, 0o666), Error, "can't pass the directory /run/haproxy", "chmod o+x /run/haproxy"},
+		{"the directory is closed", us, dir(0, 0, 0o750), socket(0, 0, 0o666), Error, "can't pass the directory /run/haproxy", "setfacl -m u:haproxystats:x /run/haproxy"},
 		{"the directory is the group's", us, dir(0, haproxyGID, 0o750), socket(0, 0, 0o666), Error, "can't pass the directory /run/haproxy", "usermod -a -G 64102 haproxystats"},
 		{"a list may allow it", us, open, File{Mode: socket(0, 0, 0o660).Mode, ACL: true}, Warning, "and an access control list", "getfacl /run/haproxy/a.sock"},
-		{"no socket", us, open, File{Mode: 0o666}, Error, "is no socket", "change [pull]"},
+		{"no socket", us, open, File{Mode: 0o666}, Error, "is not a socket", "Change servers"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := with(map[string]File{"/run/haproxy": test.way, path: test.socket})
-			check(t, SocketAccess(h, test.user, path), test.verdict, test.text, test.remedy)
+			check(t, SocketAccess(h, test.user, path, false), test.verdict, test.text, test.remedy)
 		})
 	}
 	h := with(nil)
-	check(t, SocketAccess(h, us, path), Error, "no such file", "start HAProxy")
+	check(t, SocketAccess(h, us, path, false), Error, "no such file", "start HAProxy")
 	h.closed = map[string]bool{path: true}
-	check(t, SocketAccess(h, us, path), Skipped, "run doctor as root", "")
+	check(t, SocketAccess(h, us, path, false), Skipped, "run doctor as root", "")
 }
 
 func TestAccessFollowsLinks(t *testing.T) {
@@ -46,7 +46,7 @@ func TestAccessFollowsLinks(t *testing.T) {
 		"/closed": dir(0, 0, 0o700), "/closed/b.sock": socket(0, 0, 0o666),
 	})
 	h.real = map[string]string{"/run/haproxy/a.sock": "/closed/b.sock"}
-	check(t, SocketAccess(h, us, "/run/haproxy/a.sock"), Error, "can't pass the directory /closed", "chmod o+x /closed")
+	check(t, SocketAccess(h, us, "/run/haproxy/a.sock", false), Error, "can't pass the directory /closed", "setfacl -m u:haproxystats:x /closed")
 }
 
 func TestSocketDir(t *testing.T) {
@@ -56,8 +56,11 @@ func TestSocketDir(t *testing.T) {
 	check(t, SocketDir(h, us, path, 0), Error, "holds no socket", "start HAProxy")
 	check(t, SocketDir(h, us, path, 2), OK, "2 sockets", "")
 	check(t, SocketDir(with(map[string]File{path: dir(0, haproxyGID, 0o750)}), us, path, 2), Error, "can't use /run/haproxy", "usermod -a -G 64102")
-	check(t, SocketDir(with(map[string]File{path: dir(0, 0, 0o711)}), us, path, 2), Error, "can't use /run/haproxy", "chmod o+rx /run/haproxy")
-	check(t, SocketDir(with(map[string]File{path: {Mode: 0o644}}), us, path, 0), Error, "no directory", "change socket-dir")
+	check(t, SocketDir(with(map[string]File{path: dir(0, 0, 0o711)}), us, path, 2), Error, "can't use /run/haproxy", "setfacl -m u:haproxystats:rx /run/haproxy")
+	check(t, SocketDir(with(map[string]File{path: dir(haproxyUID, haproxyGID, 0o700)}), us, path, 2), Error, "can't use /run/haproxy", "usermod -a -G 64102 haproxystats && chmod g+rx /run/haproxy")
+	check(t, SocketDir(with(map[string]File{"/root": dir(0, 0, 0o700), "/root/s": dir(0, 0, 0o755)}), us, "/root/s", 2), Error, "can't pass the directory /root", "outside of /root")
+	check(t, SocketDir(with(map[string]File{path: socket(0, 0, 0o666)}), us, path, 0), Error, "it is a socket", "Set socket-dir = /run, or servers = unix:///run/haproxy")
+	check(t, SocketDir(with(map[string]File{path: {Mode: 0o644}}), us, path, 0), Error, "not a directory", "Set socket-dir")
 	h.closed = map[string]bool{path: true}
 	check(t, SocketDir(h, us, path, 0), Skipped, "run doctor as root", "")
 }
@@ -74,7 +77,7 @@ func TestReadable(t *testing.T) {
 
 func TestWritable(t *testing.T) {
 	const path = "/var/lib/in"
-	beside := Directory{"dst-dir", path, []string{".writer.lock"}}
+	beside := Directory{Option: "dst-dir", Path: path, Beside: []string{".writer.lock"}}
 	ours := dir(ourUID, ourGID, 0o750)
 	for _, test := range []struct {
 		name         string
@@ -90,7 +93,7 @@ func TestWritable(t *testing.T) {
 		{"open to all, who can't remove what is another's", map[string]File{"/var/lib": ours, path: {Mode: fs.ModeDir | fs.ModeSticky | 0o777, UID: ourUID, GID: ourGID}}, OK, "can use dst-dir", ""},
 		{"missing", map[string]File{"/var/lib": ours}, OK, "does not exist yet, and user haproxystats can make it", ""},
 		{"missing, and can't be made", nil, Error, "does not exist and can't be made: user haproxystats can't use /var, which", "install -d -o haproxystats -g haproxystats -m 0750 /var/lib"},
-		{"a file", map[string]File{"/var/lib": ours, path: {Mode: 0o644}}, Error, "no directory", "move it away"},
+		{"a file", map[string]File{"/var/lib": ours, path: {Mode: 0o644}}, Error, "not a directory", "Move it away"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			check(t, Writable(with(test.files), us, beside), test.verdict, test.text, test.remedy)

@@ -14,6 +14,9 @@ type Directory struct {
 	// Beside are the endings of names of files and directories beside it that
 	// are made when they are missing.
 	Beside []string
+	// Made tells that the unit of the program makes it, or one above it, before the
+	// program starts.
+	Made bool
 }
 
 // Writable judges whether the user can use a directory, and make what is missing.
@@ -28,7 +31,7 @@ func Writable(files Files, u User, d Directory) Finding {
 	case err != nil:
 		return a.error(d.Option+" can't be looked at: "+bare(err), "mend it, or change the option")
 	case !f.Mode.IsDir():
-		return a.error(d.Option+" is no directory", "move it away, or change the option")
+		return a.error(d.Option+" is not a directory", "Move it away, or change the option")
 	}
 	denied, err := u.denied(files, d.Path, read|write|execute)
 	if err != nil {
@@ -57,6 +60,9 @@ func Writable(files Files, u User, d Directory) Finding {
 
 // missing judges whether a directory can be made.
 func missing(files Files, u User, a about, d Directory) Finding {
+	if d.Made {
+		return a.ok("%s does not exist yet, and the unit makes it", d.Option)
+	}
 	above, err := existing(files, d.Path)
 	if errors.Is(err, errDangling) {
 		return a.error(fmt.Sprintf("%s can't be made: %s is a link to what is not there", d.Option, above), "mount or make what it leads to, or change the option: readlink "+shellQuote(above))

@@ -62,7 +62,7 @@ func TestDanglingLinks(t *testing.T) {
 		check(t, Writable(Host{}, u, Directory{Option: "dst-dir", Path: path}), Error, "dst-dir can't be made: "+link+" is a link to what is not there", "mount or make what it leads to")
 		check(t, SameDisk(Host{}, Host{}, "tmp-dst-dir", path, "dst-dir", base), Skipped, "a link to what is not there", "")
 	}
-	check(t, SocketAccess(Host{}, u, link), Error, "there is no such file", "start HAProxy")
+	check(t, SocketAccess(Host{}, u, link, false), Error, "there is no such file", "start HAProxy")
 	if err := os.Mkdir(filepath.Join(base, "disk"), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,24 @@ func (r *run) resolved(path string) string {
 	return absolute(path)
 }
 
+// isMade reports whether the unit makes the directory before its program starts,
+// and has not yet.
+func (r *run) isMade(u Unit, path string) bool {
+	if !u.makesDirectory(path) {
+		return false
+	}
+	for _, made := range u.Made {
+		if within(path, made) {
+			_, err := r.host.Stat(made)
+			return isMissing(err)
+		}
+	}
+	return false
+}
+
+// isMissing reports whether there is nothing at a path.
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
 // needed is a file that a program reads.
 type needed struct{ option, path string }
 
@@ -55,9 +73,26 @@ func (r *run) pull(ctx context.Context, c *config.Config) []Finding {
 		found = append(found, r.readable(needed{"a further file of the configuration", file})...)
 	}
 	dst, tmp := absolute(c.Pull.DstDir), absolute(c.Pull.TmpDstDir)
+	u := r.unit(ctx, string(config.ForPull))
+	needs := []Need{{"dst-dir", dst, true}, {"tmp-dst-dir", tmp, true}}
+	if c.Pull.StatusSocket != "" {
+		needs = append(needs, Need{"status-socket of [pull]", filepath.Dir(absolute(c.Pull.StatusSocket)), true})
+	}
+	if c.Pull.SocketDir != "" {
+		needs = append(needs, Need{"socket-dir", absolute(c.Pull.SocketDir), false})
+	}
+	network := ""
+	for _, s := range c.Pull.Servers {
+		if s.Network == "tcp" {
+			network = "servers = tcp://" + s.Address
+		} else {
+			needs = append(needs, Need{"servers", absolute(s.Address), false})
+		}
+	}
+	found = append(found, UnitAccess(r.host, u, needs, absolute(c.Paths.BaseDir), network)...)
 	found = append(found,
-		Writable(r.host, r.user, Directory{Option: "dst-dir", Path: dst, Beside: []string{".writer.lock"}}),
-		Writable(r.host, r.user, Directory{Option: "tmp-dst-dir", Path: tmp}),
+		Writable(r.host, r.user, Directory{Option: "dst-dir", Path: dst, Beside: []string{".writer.lock"}, Made: r.isMade(u, dst)}),
+		Writable(r.host, r.user, Directory{Option: "tmp-dst-dir", Path: tmp, Made: r.isMade(u, tmp)}),
 		SameDisk(r.host, r.host, "tmp-dst-dir", tmp, "dst-dir", dst))
 	return append(found, Running(ctx, r.root, Instance{
 		Program: string(config.ForPull), Dir: dst, Holder: spool.WriterOf, Socket: c.Pull.StatusSocket, Ask: status.Ask, SHA256: r.pullSHA256,
@@ -71,9 +106,19 @@ func (r *run) process(ctx context.Context, c *config.Config) []Finding {
 	if c.Graphite.TLS {
 		found = append(found, r.readable(needed{"ca-file", c.Graphite.CAFile}, needed{"cert-file", c.Graphite.CertFile}, needed{"key-file", c.Graphite.KeyFile})...)
 	}
+	src, queue := absolute(c.Process.SrcDir), absolute(c.Graphite.QueueDir)
+	u := r.unit(ctx, string(config.ForProcess))
+	needs := []Need{{"src-dir", src, true}, {"queue-dir", queue, true}}
+	if c.Process.StatusSocket != "" {
+		needs = append(needs, Need{"status-socket of [process]", filepath.Dir(absolute(c.Process.StatusSocket)), true})
+	}
+	if c.LocalStore.Enabled {
+		needs = append(needs, Need{"dir of [local-store]", absolute(c.LocalStore.Dir), true})
+	}
+	found = append(found, UnitAccess(r.host, u, needs, absolute(c.Paths.BaseDir), "")...)
 	found = append(found,
-		Writable(r.host, r.user, Directory{Option: "src-dir", Path: absolute(c.Process.SrcDir), Beside: []string{".reader.lock", ".trash", ".corrupt"}}),
-		Writable(r.host, r.user, Directory{Option: "queue-dir", Path: absolute(c.Graphite.QueueDir)}))
+		Writable(r.host, r.user, Directory{Option: "src-dir", Path: src, Beside: []string{".reader.lock", ".trash", ".corrupt"}, Made: r.isMade(u, src)}),
+		Writable(r.host, r.user, Directory{Option: "queue-dir", Path: queue, Made: r.isMade(u, queue)}))
 	if c.LocalStore.Enabled {
 		found = append(found, Writable(r.host, r.user, Directory{Option: "dir of [local-store]", Path: absolute(c.LocalStore.Dir)}))
 	}

@@ -42,6 +42,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return nil, err
 	}
 	r := &run{files: o.Files, offline: o.Offline, wiring: o.Wiring, user: u, root: os.DirFS("/")}
+	r.unit = func(ctx context.Context, program string) Unit { return askUnit(ctx, r.root, program) }
 	return r.all(ctx), nil
 }
 
@@ -69,7 +70,10 @@ type run struct {
 	offline bool
 	wiring  Wiring
 	user    User
-	root    fs.FS // the host's files
+	root    fs.FS           // the host's files
+	masters map[string]bool // the sockets of HAProxy's master processes
+	// unit asks systemd for the unit of a program.
+	unit func(ctx context.Context, program string) Unit
 	// The hashes of what either program would be told now.
 	pullSHA256, processSHA256 string
 	host                      Host

@@ -32,12 +32,12 @@ func TestRemediesOfAwkwardNames(t *testing.T) {
 	f := h.files[path]
 	f.ACL = true
 	h.files[path] = f
-	check(t, SocketAccess(h, us, path), Warning, path, "getfacl "+quoted)
+	check(t, SocketAccess(h, us, path, false), Warning, path, "getfacl "+quoted)
 
 	closed := with(map[string]File{path: dir(0, 0, 0o700), path + "/in": dir(0, 0, 0o755)})
 	check(t, Writable(closed, us, Directory{Option: "dst-dir", Path: path}), Error, path, "chown -R haproxystats:haproxystats "+quoted)
-	check(t, Writable(closed, us, Directory{Option: "dst-dir", Path: path + "/in"}), Error, path, "chmod o+x "+quoted)
-	check(t, SocketDir(closed, us, path, 1), Error, path, "chmod o+rx "+quoted)
+	check(t, Writable(closed, us, Directory{Option: "dst-dir", Path: path + "/in"}), Error, path, "setfacl -m u:haproxystats:x "+quoted)
+	check(t, SocketDir(closed, us, path, 1), Error, path, "setfacl -m u:haproxystats:rx "+quoted)
 	check(t, Writable(with(nil), us, Directory{Option: "dst-dir", Path: path}), Error, "can't be made", "-m 0750 "+quoted)
 	open := with(map[string]File{path: dir(ourUID, ourGID, 0o777)})
 	check(t, Writable(open, us, Directory{Option: "dst-dir", Path: path}), Warning, "everybody", "chmod 0750 "+quoted)

@@ -4,14 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"haproxystats/internal/haproxy"
 )
 
-// SocketAccess judges whether the user may connect to a UNIX socket.
-func SocketAccess(files Files, u User, path string) Finding {
+// SocketAccess judges whether the user may connect to a UNIX socket. That of
+// HAProxy's master process is not to be opened for it.
+func SocketAccess(files Files, u User, path string, master bool) Finding {
 	a := about{"socket-access", path}
+	if master {
+		return a.warning("it belongs to HAProxy's master process (option -S), which has no statistics, and who can use it controls HAProxy", "Leave its permissions as they are, and move it out of socket-dir")
+	}
 	f, err := files.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -21,7 +26,7 @@ func SocketAccess(files Files, u User, path string) Finding {
 	case err != nil:
 		return a.error("it can't be looked at: "+bare(err), "mend it, or change [pull]")
 	case f.Mode.Type() != fs.ModeSocket:
-		return a.error("the file is no socket", "change [pull]")
+		return a.error("the file is not a socket", "Change servers in [pull]")
 	}
 	denied, err := u.denied(files, path, write)
 	if err != nil {
@@ -47,15 +52,17 @@ func SocketDir(files Files, u User, path string, sockets int) Finding {
 		return a.skipped("this user can't look at it: run doctor as root")
 	case err != nil:
 		return a.error("it can't be looked at: "+bare(err), "mend it, or change socket-dir")
+	case f.Mode.Type() == fs.ModeSocket:
+		return a.error("it is a socket, not a directory of sockets", fmt.Sprintf("Set socket-dir = %s, or servers = unix://%s and no socket-dir", filepath.Dir(path), path))
 	case !f.Mode.IsDir():
-		return a.error("it is no directory", "change socket-dir")
+		return a.error("it is not a directory", "Set socket-dir to the directory that has HAProxy's stats sockets")
 	}
 	denied, err := u.denied(files, path, read|execute)
 	switch {
 	case err != nil:
 		return a.skipped("the way to it can't be looked at: %v", err)
 	case denied != nil:
-		return denied.finding(a, u, "chmod o+rx "+shellQuote(denied.path))
+		return denied.finding(a, u, denied.letIn(u))
 	case sockets == 0:
 		return a.error("it holds no socket", "start HAProxy, with a `stats socket` line for a path in it, or change socket-dir")
 	}
@@ -79,7 +86,7 @@ func Level(socket string, level haproxy.Level, err error) Finding {
 		more = "change servers, maps and certificates"
 	}
 	return a.warning(fmt.Sprintf("it grants the level %s: who may connect can %s", level, more),
-		"the level user is enough: give haproxystats a `stats socket` line of its own with `level user`")
+		"The level user is enough: set `level user` on its `stats socket` line. If others need more, write a second line with `level user` for a path in another directory, and set socket-dir to that, so that no process is asked twice")
 }
 
 // socketAdvice parts the remedy from the error.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,6 +32,8 @@ const (
 	// maxReply bounds the memory for one reply; it is more than HAProxy says of
 	// a hundred thousand servers.
 	maxReply = 128 << 20
+	// maxReplies bounds the memory for all replies together.
+	maxReplies = 256 << 20
 )
 
 // socketLimit is how long one socket may take: longer than a round would wait,
@@ -45,12 +48,41 @@ func socketLimit(round time.Duration) time.Duration {
 // replies are what the sockets have answered, once all have been asked.
 type replies struct {
 	done chan struct{}
+	left atomic.Int64 // bytes that may still be kept
 
 	mu    sync.Mutex
 	files snapshot.Memory
 }
 
-func newReplies() *replies { return &replies{done: make(chan struct{}), files: make(snapshot.Memory)} }
+func newReplies() *replies {
+	r := &replies{done: make(chan struct{}), files: make(snapshot.Memory)}
+	r.left.Store(maxReplies)
+	return r
+}
+
+// errMemory ends the reading of a reply for which no memory is left.
+var errMemory = errors.New("no memory is left for it")
+
+// buffer returns a buffer for a reply, which counts towards the bound of all.
+func (r *replies) buffer() *bounded { return &bounded{left: &r.left} }
+
+// bounded is a buffer whose bytes count towards a common bound. It has no ReadFrom,
+// which would go past that.
+type bounded struct {
+	data bytes.Buffer
+	left *atomic.Int64
+}
+
+func (b *bounded) Bytes() []byte { return b.data.Bytes() }
+func (b *bounded) Len() int      { return b.data.Len() }
+
+// Write implements [io.Writer].
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left.Add(-int64(len(p))) < 0 {
+		return 0, errMemory
+	}
+	return b.data.Write(p)
+}
 
 // wait returns the replies, or those there are when ctx ends.
 func (r *replies) wait(ctx context.Context) snapshot.Memory {
@@ -58,6 +90,11 @@ func (r *replies) wait(ctx context.Context) snapshot.Memory {
 	case <-r.done:
 	case <-ctx.Done():
 	}
+	return r.all()
+}
+
+// all returns the replies there are.
+func (r *replies) all() snapshot.Memory {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.files.Clone()
@@ -104,6 +141,7 @@ func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Find
 		Timeout: c.Pull.Timeout, Retries: c.Pull.Retries, Interval: c.Pull.Interval,
 		BufferLimit: c.Pull.BufferLimit, MaxReply: maxReply,
 	}
+	r.masters = masterSockets(r.root)
 	each := make([][]Finding, len(targets))
 	var g errgroup.Group
 	g.SetLimit(atOnce)
@@ -119,33 +157,47 @@ func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Find
 	for _, f := range each {
 		found = append(found, f...)
 	}
-	return found
+	return append(found, Processes(workers(to.all()))...)
 }
 
-// socket looks at one socket and asks it as a round does.
+// socket looks at one socket and asks it as a round does. One that is not a stats
+// socket gets no advice on how to open it.
 func (r *run) socket(ctx context.Context, client *haproxy.Client, t pull.Target, limit time.Duration, to *replies) (found []Finding) {
 	network, address := t.Socket.Network, t.Socket.Address
+	for _, same := range t.Same {
+		found = append(found, about{"socket-reply", same.Address}.warning("it is another name of "+address+", and is not asked", "Name the socket once"))
+	}
 	if network == "unix" {
-		access := SocketAccess(r.host, r.user, absolute(address))
-		found = append(found, access)
+		real := r.resolved(address)
+		if r.masters[real] {
+			return append(found, SocketAccess(r.host, r.user, absolute(address), true))
+		}
+		found = append(found, SocketAccess(r.host, r.user, absolute(address), false))
 		if _, err := r.host.Stat(address); err != nil {
 			return found // nobody can connect
 		}
-		found = append(found, Connections(ctx, r.root, address, r.resolved(address)))
+		found = append(found, Connections(ctx, r.root, address, real))
 	} else if r.offline {
-		return []Finding{{Check: "socket-reply", Subject: address, Verdict: Skipped, Text: "it is asked over the network"}}
+		return append(found, about{"socket-reply", address}.skipped("it is asked over the network"))
 	}
-	var info, stat bytes.Buffer
+	info, stat := to.buffer(), to.buffer()
 	start := time.Now()
-	err := client.Fetch(ctx, network, address, &info, &stat)
+	err := client.Fetch(ctx, network, address, info, stat)
 	took := time.Since(start)
-	skipped := Finding{Check: "socket-reply", Subject: address, Verdict: Skipped}
+	skipped := about{"socket-reply", address}.skipped("")
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		skipped.Text, skipped.Remedy = "this user can't connect", "run doctor as root"
+		skipped.Text, skipped.Remedy = "this user can't connect", "Run doctor as root"
+		return append(found, skipped)
+	case errors.Is(err, haproxy.ErrNotStats):
+		hint, text := socketAdvice(err)
+		return []Finding{about{"socket-reply", address}.warning(text+"; a round passes it over", hint)}
+	case errors.Is(err, errMemory):
+		skipped.Text = "doctor keeps no more than " + size(maxReplies) + " of replies in memory"
+		skipped.Remedy = "See what is so large: echo 'show stat' | socat - " + shellQuote(address) + " | wc -c"
 		return append(found, skipped)
 	case err != nil && ctx.Err() != nil && took < socketLimit(limit)/2:
-		skipped.Text, skipped.Remedy = "no time was left to ask it, because others do not answer", "see what is said of the others here, then run doctor again"
+		skipped.Text, skipped.Remedy = "no time was left to ask it, because others do not answer", "See what is said of the others here, then run doctor again"
 		return append(found, skipped)
 	}
 	found = append(found, Answer(Reply{

@@ -152,6 +152,8 @@ func (s *session) connectError(err error, tries int) error {
 	case unix && errors.Is(err, syscall.EPROTOTYPE):
 		e.Err = fmt.Errorf("%w but one of datagrams or packets: %w", ErrNotStats, bare(err))
 		e.Hint = "another program uses it, such as syslog; move it out of socket-dir, or list the stats sockets in servers"
+	case !unix && (errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EPERM)):
+		e.Hint = "if systemd has started this program: its unit opens no network by itself; install the drop-in tcp.conf (contrib/systemd/haproxystats-pull.service.d), then run systemctl daemon-reload"
 	case unix:
 		e.Hint = unixHint(s.address, err)
 	case errors.Is(err, syscall.ECONNREFUSED):

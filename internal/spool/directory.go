@@ -32,12 +32,19 @@ func openDirectory(dir string) (string, error) {
 	return dir, checkAccess(dir)
 }
 
+// readOnly says what to do about EROFS. The packaged units let their programs write
+// in /var/lib/haproxystats only.
+const readOnly = "if systemd has started this program, name the directory in ReadWritePaths of a drop-in of the unit: " +
+	"see spool.conf in contrib/systemd, and haproxystats doctor; else the disk is mounted read-only"
+
 // makeDirectory makes dir and its parents, durably; one that exists is fine.
 func makeDirectory(dir string) error {
 	err := durable.MakeDir(dir)
 	switch {
 	case errors.Is(err, durable.ErrNotDir):
 		return fmt.Errorf("make spool %s: %w: mount or make what the link leads to, or move the file away", dir, err)
+	case errors.Is(err, unix.EROFS):
+		return fmt.Errorf("make spool %s: %w: %s", dir, err, readOnly)
 	case err != nil:
 		return fmt.Errorf("make spool %s: %w: %s must be able to make it", dir, err, whoami())
 	}
@@ -59,6 +66,9 @@ func checkAccess(dir string) error {
 	err := unix.Faccessat(unix.AT_FDCWD, dir, unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, unix.EROFS) {
+		return fmt.Errorf("open spool %s: %w: %s", dir, err, readOnly)
 	}
 	info, statErr := os.Lstat(dir)
 	if statErr != nil {

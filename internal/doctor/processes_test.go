@@ -1,0 +1,61 @@
+package doctor
+
+import (
+	"fmt"
+	"testing"
+
+	"haproxystats/internal/snapshot"
+)
+
+// info is the reply to `show info` of a process.
+func info(node string, pid, started, nbproc int) []byte {
+	return fmt.Appendf(nil, "Name: HAProxy\nVersion: 2.6.12\nNbproc: %d\nPid: %d\nStart_time_sec: %d\nnode: %s\n\n", nbproc, pid, started, node)
+}
+
+func TestProcesses(t *testing.T) {
+	const stat, other = "# pxname,svname,scur\nweb,FRONTEND,1\n\n", "# pxname,svname,scur\napi,FRONTEND,1\n\n"
+	type behind struct {
+		socket, stat string
+		info         []byte
+	}
+	for _, test := range []struct {
+		name         string
+		sockets      []behind
+		verdict      Verdict
+		text, remedy string
+	}{
+		{"one", []behind{{"a", stat, info("lb", 7, 100, 1)}}, OK, "1 process, each asked once", ""},
+		{"two", []behind{{"a", stat, info("lb", 7, 100, 1)}, {"b", stat, info("lb", 8, 100, 1)}}, OK, "2 processes", ""},
+		{"one by two sockets", []behind{{"a", stat, info("lb", 7, 100, 1)}, {"b", stat, info("lb", 7, 100, 1)}}, Warning, "a and b lead to one process of HAProxy's (pid 7)", "Ask it once"},
+		{"two containers", []behind{{"a", stat, info("lb1", 1, 100, 1)}, {"b", stat, info("lb2", 1, 100, 1)}}, OK, "2 processes", ""},
+		{"two containers of one name", []behind{{"a", stat, info("lb", 1, 100, 1)}, {"b", other, info("lb", 1, 100, 1)}}, OK, "2 processes", ""},
+		{"before and after a reload", []behind{{"a", stat, info("lb", 7, 100, 1)}, {"b", stat, info("lb", 7, 101, 1)}}, OK, "2 processes", ""},
+		{"all of two", []behind{{"a", stat, info("lb", 7, 100, 2)}, {"b", stat, info("lb", 8, 100, 2)}}, OK, "2 processes", ""},
+		{"one of four", []behind{{"a", stat, info("lb", 7, 100, 4)}}, Warning, "3 of 4 processes of HAProxy's (nbproc) have no socket that is asked", "`process N`"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := make(snapshot.Memory)
+			for _, b := range test.sockets {
+				m[b.socket+snapshot.InfoSuffix], m[b.socket+snapshot.StatSuffix] = b.info, []byte(b.stat)
+			}
+			found := Processes(workers(m))
+			if len(found) != 1 {
+				t.Fatalf("got %v, want one finding", found)
+			}
+			check(t, found[0], test.verdict, test.text, test.remedy)
+		})
+	}
+}
+
+// TestRepliesAreBoundedTogether fills the memory of all replies by two.
+func TestRepliesAreBoundedTogether(t *testing.T) {
+	r := newReplies()
+	r.left.Store(10)
+	first, second := r.buffer(), r.buffer()
+	if _, err := first.Write(make([]byte, 6)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Write(make([]byte, 6)); err != errMemory {
+		t.Errorf("got %v, want %v", err, errMemory)
+	}
+}
