@@ -46,6 +46,7 @@ type Aggregator struct {
 	opt     Options
 	daemon  daemon
 	proxies proxies
+	twins   twins
 }
 
 // New returns an aggregator.
@@ -57,6 +58,7 @@ func New(opt Options) *Aggregator {
 func (a *Aggregator) Reset() {
 	a.daemon.reset()
 	a.proxies.reset()
+	a.twins.reset()
 }
 
 // Info adds one process's reply to `show info`.
@@ -64,19 +66,18 @@ func (a *Aggregator) Info(socket string, s *haproxy.InfoScanner) {
 	a.daemon.add(socket, s)
 }
 
-// Stat adds one process's reply to `show stat`.
-func (a *Aggregator) Stat(_ string, s *haproxy.StatScanner) {
-	a.proxies.add(s)
-}
-
-// Merge adds all that another aggregator of the same options holds.
+// Merge adds all that another aggregator of the same options holds. What one has
+// counted is not looked for in the other.
 func (a *Aggregator) Merge(o *Aggregator) {
+	a.settle()
+	o.settle()
 	a.daemon.merge(&o.daemon)
 	a.proxies.merge(&o.proxies)
 }
 
 // Collisions returns the pairs of names that met in one path since the last
-// call, as "a.b" and "a_b" do: their values are combined.
+// call, as "a.b" and "a_b" do: their values are combined. The names are the same
+// where one backend has two servers of a name, as older HAProxy allows.
 func (a *Aggregator) Collisions() []Collision {
 	c := a.proxies.collisions
 	a.proxies.collisions = nil
@@ -95,6 +96,7 @@ func (a *Aggregator) Rows(t haproxy.RowType) int { return a.proxies.rows[t] }
 // Batch returns what has been added since Reset. It and its tables are valid
 // until the next Reset.
 func (a *Aggregator) Batch(epoch int64) *metric.Batch {
+	a.settle()
 	b := &metric.Batch{Epoch: epoch}
 	b.Tables = append(b.Tables, a.daemon.tables(a.opt)...)
 	b.Tables = append(b.Tables, a.proxies.result()...)

@@ -34,7 +34,7 @@ func (s selection) initial() []metric.Column {
 	var columns []metric.Column
 	for _, f := range catalogue.StatFields() {
 		if f.IsClassic(s.scope) && s.wants(f.Name) {
-			columns = append(columns, statColumn(f.Name))
+			columns = append(columns, s.column(f.Name))
 		}
 	}
 	return columns
@@ -50,7 +50,7 @@ func (s selection) with(columns []metric.Column, header []string) []metric.Colum
 		if !s.wants(name) {
 			continue
 		}
-		c := statColumn(name)
+		c := s.column(name)
 		if _, there := place[c.Name]; !there {
 			place[c.Name] = len(all)
 			all = append(all, c)
@@ -82,34 +82,39 @@ func compareColumns(fields []catalogue.Field) func(a, b metric.Column) int {
 	}
 }
 
-func statColumn(name string) metric.Column {
+// column returns the column of a field of `show stat`.
+func (s selection) column(name string) metric.Column {
 	f, ok := catalogue.LookupStat(name)
-	return column(name, f, ok)
+	return column(name, f, ok, s.classic)
 }
 
-func infoColumn(name string) metric.Column {
+func infoColumn(name string, classic bool) metric.Column {
 	f, ok := catalogue.LookupInfo(name)
-	return column(name, f, ok)
+	return column(name, f, ok, classic)
 }
 
 // columnName is the last component of the path of a field.
 func columnName(field string) string { return pathName(field) }
 
-func column(name string, f catalogue.Field, known bool) metric.Column {
+func column(name string, f catalogue.Field, known, classic bool) metric.Column {
 	c := metric.Column{Name: columnName(name)}
 	if !known {
 		c.Help = "Shown by HAProxy, and not known to this version of haproxystats"
 		return c
 	}
-	c.Unit, c.Help = f.Unit, f.Help
+	c.Unit, c.Help, c.Combine = f.Unit, f.Help, combine[f.Rule(classic)]
 	if f.IsCounter() {
 		c.Kind = metric.Counter
 	}
-	switch f.Combine {
-	case catalogue.Mean, catalogue.MeanOfActive:
-		c.Combine = metric.Mean
-	case catalogue.Largest:
-		c.Combine = metric.Max
-	}
 	return c
+}
+
+// combine has what becomes of the catalogue's rules in a table, to which only
+// values come that count.
+var combine = map[catalogue.Combine]metric.Combine{
+	catalogue.Sum:          metric.Sum,
+	catalogue.Mean:         metric.Mean,
+	catalogue.MeanOfActive: metric.Mean,
+	catalogue.MeanOfKnown:  metric.MeanKnown,
+	catalogue.Largest:      metric.Max,
 }

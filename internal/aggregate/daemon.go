@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"cmp"
+	"math"
 	"math/big"
 	"slices"
 
@@ -18,9 +19,16 @@ type daemon struct {
 
 // process is what one HAProxy process says of itself.
 type process struct {
-	socket string
-	number string // Process_num, or empty
-	values []infoValue
+	socket  string
+	number  string // Process_num, or empty
+	version string
+	node    string
+	nbproc  string
+	life    life
+	values  []infoValue
+	// repeated is set if the process has answered through the socket first, too.
+	repeated bool
+	first    string
 }
 
 // infoValue is one number of `show info`.
@@ -30,10 +38,12 @@ type infoValue struct {
 	wide  *big.Rat // set where n can't hold the number
 }
 
-// The fields that metrics are derived from.
+// The fields that are asked for by name.
 const (
-	fieldNumber = "Process_num"
 	fieldIdle   = "Idle_pct"
+	fieldPid    = "Pid"
+	fieldStart  = "Start_time_sec"
+	fieldUptime = "Uptime_sec"
 )
 
 func (d *daemon) reset() { d.processes = d.processes[:0] }
@@ -48,11 +58,9 @@ func (d *daemon) add(socket string, s *haproxy.InfoScanner) {
 		}
 		field := string(s.Key())
 		seen[field] = true
-		if field == fieldNumber {
-			p.number = string(s.Value())
-		}
+		p.learn(field, string(s.Value()))
 		if n, ok := haproxy.Number(s.Value()); ok {
-			p.values = append(p.values, infoValue{field: field, n: n})
+			p.values = append(p.values, infoValue{field: field, n: unsigned(field, n)})
 		} else if wide, ok := haproxy.WideNumber(s.Value()); ok {
 			p.values = append(p.values, infoValue{field: field, wide: wide})
 		}
@@ -62,23 +70,50 @@ func (d *daemon) add(socket string, s *haproxy.InfoScanner) {
 	}
 }
 
+// learn takes in what tells the process from others.
+func (p *process) learn(field, value string) {
+	switch field {
+	case "Process_num":
+		p.number = value
+	case "Version":
+		p.version = value
+	case "node":
+		p.node = value
+	case "Nbproc":
+		p.nbproc = value
+	}
+	p.life.learn(field, value)
+}
+
+// unsigned returns a counter of 32 bits as it is: HAProxy 1.5 shows its upper half
+// as negative numbers.
+func unsigned(field string, n int64) int64 {
+	if n >= 0 || n < math.MinInt32 {
+		return n
+	}
+	if f, _ := catalogue.LookupInfo(field); f.Nature != catalogue.Counter32 {
+		return n
+	}
+	return n + 1<<32
+}
+
 func (d *daemon) merge(o *daemon) { d.processes = append(d.processes, o.processes...) }
 
 // tables returns the node's metrics and, if asked for, those of each process.
 func (d *daemon) tables(opt Options) []*metric.Table {
-	if len(d.processes) == 0 {
+	processes := d.counted()
+	if len(processes) == 0 {
 		return nil
 	}
-	slices.SortFunc(d.processes, func(a, b process) int { return cmp.Compare(a.socket, b.socket) })
-	columns := d.columns(opt)
+	columns := processColumns(processes, opt)
 	place := places(columns)
 	node := metric.NewBuilder(metric.Daemon, columns)
 	row := node.Row(metric.Entity{})
-	for i := range d.processes {
+	for _, p := range processes {
 		node.Touch(row)
-		d.processes[i].fill(node, row, place)
+		p.fill(node, row, place)
 	}
-	d.addDistribution(node, row, place)
+	addDistribution(processes, node, row, place)
 	if opt.Percentages {
 		addPercentages(node, row, place)
 	}
@@ -87,10 +122,10 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 		return out
 	}
 	each := metric.NewBuilder(metric.Process, columns)
-	for i, label := range d.labels() {
+	for i, label := range labels(processes) {
 		row := each.Row(metric.Entity{Name: label})
 		each.Touch(row)
-		d.processes[i].fill(each, row, place)
+		processes[i].fill(each, row, place)
 		if opt.Percentages {
 			addPercentages(each, row, place)
 		}
@@ -98,16 +133,28 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 	return append(out, each.Table())
 }
 
-// columns returns the metrics of the fields that any process shows, in the
+// counted returns the processes in the order of their sockets, each once.
+func (d *daemon) counted() []*process {
+	var processes []*process
+	for i := range d.processes {
+		if p := &d.processes[i]; !p.repeated {
+			processes = append(processes, p)
+		}
+	}
+	slices.SortFunc(processes, func(a, b *process) int { return cmp.Compare(a.socket, b.socket) })
+	return processes
+}
+
+// processColumns returns the metrics of the fields that any process shows, in the
 // order of the catalogue, and behind them the derived ones.
-func (d *daemon) columns(opt Options) []metric.Column {
+func processColumns(processes []*process, opt Options) []metric.Column {
 	var columns []metric.Column
 	seen := make(map[string]bool)
-	for _, p := range d.processes {
+	for _, p := range processes {
 		for _, v := range p.values {
 			if name := columnName(v.field); !seen[name] && catalogue.IsMetric(v.field, catalogue.Daemon, opt.Classic) {
 				seen[name] = true
-				columns = append(columns, infoColumn(v.field))
+				columns = append(columns, infoColumn(v.field, opt.Classic))
 			}
 		}
 	}
@@ -126,18 +173,41 @@ func (p *process) fill(t *metric.Builder, row int, place map[string]int) {
 			}
 		}
 	}
-	if busy, ok := p.cpu(); ok {
-		t.Add(row, place[columnCPU], busy)
+	if busy := p.cpu(); busy != nil {
+		addNumber(t, row, place[columnCPU], busy)
 	}
 }
 
-// cpu returns how busy the process is, in percent.
-func (p *process) cpu() (int64, bool) {
-	for _, v := range p.values {
-		if v.field == fieldIdle && v.wide == nil {
-			busy := 100 - v.n
-			return busy, v.n >= 0 || busy > 0 // an int64 may not hold it
-		}
+// addNumber adds a number that mostly is a whole one.
+func addNumber(t *metric.Builder, row, column int, n *big.Rat) {
+	if n.IsInt() && n.Num().IsInt64() {
+		t.Add(row, column, n.Num().Int64())
+	} else {
+		t.AddRat(row, column, n)
 	}
-	return 0, false
+}
+
+// hundred is the whole of a percentage.
+var hundred = big.NewRat(100, 1)
+
+// cpu returns how busy the process is, in percent, or nil if it doesn't say.
+// HAProxy's own measure is above 100 at times.
+func (p *process) cpu() *big.Rat {
+	for _, v := range p.values {
+		if v.field != fieldIdle {
+			continue
+		}
+		idle := v.wide
+		if idle == nil {
+			idle = new(big.Rat).SetInt64(v.n)
+		}
+		switch {
+		case idle.Sign() < 0:
+			return hundred
+		case idle.Cmp(hundred) > 0:
+			return new(big.Rat)
+		}
+		return new(big.Rat).Sub(hundred, idle)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"math"
+	"math/big"
 	"slices"
 	"strconv"
 
@@ -35,7 +36,7 @@ var percentages = []struct{ column, use, limit string }{
 }
 
 func derivedColumns(opt Options) []metric.Column {
-	columns := []metric.Column{{Name: columnCPU, Combine: metric.Mean, Unit: "percent", Help: "CPU usage: 100 less Idle_pct"}}
+	columns := []metric.Column{{Name: columnCPU, Combine: metric.Mean, Unit: "percent", Help: "CPU usage: 100 less Idle_pct, within 0 and 100"}}
 	for _, p := range percentiles {
 		columns = append(columns, metric.Column{Name: p.column, Unit: "percent", Help: "Percentile of CpuUsagePct over the processes"})
 	}
@@ -50,39 +51,40 @@ func derivedColumns(opt Options) []metric.Column {
 
 // addDistribution adds how the CPU usage spreads over the processes, where
 // there are several.
-func (d *daemon) addDistribution(t *metric.Builder, row int, place map[string]int) {
-	var usage []int64
-	for i := range d.processes {
-		if busy, ok := d.processes[i].cpu(); ok {
+func addDistribution(processes []*process, t *metric.Builder, row int, place map[string]int) {
+	var usage []*big.Rat
+	for _, p := range processes {
+		if busy := p.cpu(); busy != nil {
 			usage = append(usage, busy)
 		}
 	}
 	if len(usage) < 2 {
 		return
 	}
-	slices.Sort(usage)
+	slices.SortFunc(usage, (*big.Rat).Cmp)
 	for _, p := range percentiles {
-		t.Add(row, place[p.column], nearestRank(usage, p.quantile))
+		addNumber(t, row, place[p.column], nearestRank(usage, p.quantile))
 	}
 	t.Set(row, place[columnStd], sampleDeviation(usage))
 }
 
 // nearestRank returns the element at (n-1)*q of sorted values; a half rounds to
 // the even index.
-func nearestRank(sorted []int64, q float64) int64 {
+func nearestRank[T any](sorted []T, q float64) T {
 	return sorted[int(math.RoundToEven(q*float64(len(sorted)-1)))]
 }
 
 // sampleDeviation is the standard deviation with n-1 in the denominator.
-func sampleDeviation(values []int64) float64 {
-	var sum float64 // exact, as percents are
+func sampleDeviation(values []*big.Rat) float64 {
+	sum := new(big.Rat)
 	for _, v := range values {
-		sum += float64(v)
+		sum.Add(sum, v)
 	}
-	mean := sum / float64(len(values))
+	mean, _ := sum.Quo(sum, big.NewRat(int64(len(values)), 1)).Float64()
 	var squares float64
 	for _, v := range values {
-		squares += (float64(v) - mean) * (float64(v) - mean)
+		f, _ := v.Float64()
+		squares += (f - mean) * (f - mean)
 	}
 	return math.Sqrt(squares / float64(len(values)-1))
 }
@@ -112,20 +114,20 @@ func addPercentages(t *metric.Builder, row int, place map[string]int) {
 // labels names the processes: by Process_num, as long as that tells them apart.
 // HAProxy 2.5 and later has one process and always says 1, so several of them
 // are named by their sockets.
-func (d *daemon) labels() []string {
+func labels(processes []*process) []string {
 	shared := make(map[string]int)
-	for _, p := range d.processes {
+	for _, p := range processes {
 		shared[p.number]++
 	}
-	labels := make([]string, len(d.processes))
+	labels := make([]string, len(processes))
 	taken := make(map[string]bool)
-	for i, p := range d.processes {
+	for i, p := range processes {
 		if p.number != "" && shared[p.number] == 1 {
 			labels[i] = pathName(p.number)
 			taken[labels[i]] = true
 		}
 	}
-	for i, p := range d.processes {
+	for i, p := range processes {
 		if labels[i] != "" {
 			continue
 		}

@@ -124,6 +124,12 @@ func (p *proxies) add(s *haproxy.StatScanner) {
 			l.add(p.serverNames, e.nameRow, row, active)
 		}
 	}
+	for _, e := range p.names.repeated {
+		if e.row >= 0 {
+			p.collisions = append(p.collisions, Collision{p.scopes[e.typ].table.Scope(), e.full(), e.full()})
+		}
+	}
+	p.names.repeated = p.names.repeated[:0]
 }
 
 // arrange makes the layouts fit the reply's header.
@@ -226,6 +232,11 @@ func (p *proxies) merge(o *proxies) {
 		sc.table.Merge(o.scopes[t].table.Table())
 	}
 	p.serverNames.Merge(o.serverNames.Table())
+	for t, n := range o.rows {
+		p.rows[t] += n
+	}
+	p.collisions = append(p.collisions, o.collisions...)
+	o.collisions = nil
 }
 
 // result returns the tables that have rows.

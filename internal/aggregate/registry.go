@@ -12,6 +12,9 @@ type registry struct {
 	last   *entry
 	round  uint32
 	used   int // names seen in this round
+	reply  uint32
+	// repeated are the names that one reply has had twice, each told once.
+	repeated []*entry
 }
 
 // name is how HAProxy names a row.
@@ -35,6 +38,8 @@ type entry struct {
 	nameRow int // in the table of server names; -1: none
 	next    *entry
 	round   uint32 // the last in which it was seen
+	reply   uint32 // likewise
+	twice   bool   // a reply has had it twice
 }
 
 func newRegistry() registry { return registry{byName: make(map[name]*entry)} }
@@ -51,7 +56,10 @@ func (r *registry) reset() {
 }
 
 // rewind begins a new reply.
-func (r *registry) rewind() { r.last = &r.first }
+func (r *registry) rewind() {
+	r.last = &r.first
+	r.reply++
+}
 
 // find returns the entry of a row, nil if there is none.
 func (r *registry) find(row *haproxy.Row) *entry {
@@ -82,4 +90,9 @@ func (r *registry) see(e *entry) {
 		e.round = r.round
 		r.used++
 	}
+	if e.reply == r.reply && !e.twice {
+		e.twice = true
+		r.repeated = append(r.repeated, e)
+	}
+	e.reply = r.reply
 }

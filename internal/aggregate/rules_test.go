@@ -57,7 +57,7 @@ func TestProxyRules(t *testing.T) {
 			keep: []string{".scur", ".bin", ".weight", ".rtime", ".eint", ".lastsess", ".qtime_max", ".brand_new", ".status"},
 			want: map[string]float64{
 				"backend.b.server.s1.scur": 3, "backend.b.server.s1.bin": 30, "backend.b.server.s1.weight": 3.5,
-				"backend.b.server.s1.rtime": 150, "backend.b.server.s1.eint": 3, "backend.b.server.s1.lastsess": 1,
+				"backend.b.server.s1.rtime": 150, "backend.b.server.s1.eint": 3, "backend.b.server.s1.lastsess": 3,
 				"backend.b.server.s1.qtime_max": 9, "backend.b.server.s1.brand_new": 2,
 				"backend.b.server.s2.scur": 3, "backend.b.server.s2.bin": 10, "backend.b.server.s2.weight": 4.5,
 			},
@@ -217,10 +217,44 @@ func TestDaemonRules(t *testing.T) {
 			want:  map[string]float64{"daemon.Unstoppable_Jobs": 3, "daemon.New_Thing": -4, "daemon.3_5": 2.5},
 		},
 		{
-			name:  "an idle share that is no whole number tells no CPU usage",
-			opt:   Options{Classic: true},
-			files: map[string]string{"a_info": "Idle_pct: 99.5", "b_info": "Idle_pct: 0.5"},
-			want:  map[string]float64{"daemon.Idle_pct": 50},
+			name:  "an idle share need not be a whole number",
+			opt:   Options{Classic: true, PerProcess: true},
+			files: map[string]string{"a_info": "Idle_pct: 99.7", "b_info": "Idle_pct: 0.5"},
+			want: map[string]float64{
+				"daemon.Idle_pct": 50.1, "daemon.CpuUsagePct": 49.9, "daemon.StdCpuUsagePct": 70.14499269370552,
+				"daemon.25PercentileCpuUsagePct": 0.3, "daemon.50PercentileCpuUsagePct": 0.3,
+				"daemon.75PercentileCpuUsagePct": 99.5, "daemon.95PercentileCpuUsagePct": 99.5, "daemon.99PercentileCpuUsagePct": 99.5,
+				"daemon.process.a.Idle_pct": 99.7, "daemon.process.a.CpuUsagePct": 0.3,
+				"daemon.process.b.Idle_pct": 0.5, "daemon.process.b.CpuUsagePct": 99.5,
+			},
+		},
+		{
+			name:  "CPU usage is a share, whatever HAProxy says of its idle time",
+			opt:   Options{Classic: true, PerProcess: true},
+			files: map[string]string{"a_info": "Idle_pct: 150", "b_info": "Idle_pct: -5", "c_info": "Idle_pct: 101.5", "d_info": "Idle_pct: all"},
+			want: map[string]float64{
+				"daemon.Idle_pct": 82.16666666666667, "daemon.CpuUsagePct": 33.333333333333336, "daemon.StdCpuUsagePct": 57.735026918962575,
+				"daemon.25PercentileCpuUsagePct": 0, "daemon.50PercentileCpuUsagePct": 0,
+				"daemon.75PercentileCpuUsagePct": 100, "daemon.95PercentileCpuUsagePct": 100, "daemon.99PercentileCpuUsagePct": 100,
+				"daemon.process.a.Idle_pct": 150, "daemon.process.a.CpuUsagePct": 0,
+				"daemon.process.b.Idle_pct": -5, "daemon.process.b.CpuUsagePct": 100,
+				"daemon.process.c.Idle_pct": 101.5, "daemon.process.c.CpuUsagePct": 0,
+			},
+		},
+		{
+			name: "a share of SSL sessions is a mean",
+			files: map[string]string{
+				"a_info": "SslFrontendSessionReuse_pct: 100", "b_info": "SslFrontendSessionReuse_pct: 50",
+			},
+			want: map[string]float64{"daemon.SslFrontendSessionReuse_pct": 75},
+		},
+		{
+			name: "and a sum in the classic metric set, as the original has it",
+			opt:  Options{Classic: true},
+			files: map[string]string{
+				"a_info": "SslFrontendSessionReuse_pct: 100", "b_info": "SslFrontendSessionReuse_pct: 50",
+			},
+			want: map[string]float64{"daemon.SslFrontendSessionReuse_pct": 150},
 		},
 		{
 			name: "percentages: sums first, rounded down, 0 without a limit",
@@ -249,10 +283,9 @@ func TestDaemonRules(t *testing.T) {
 			want: map[string]float64{
 				"daemon.Idle_pct": -9223372036854775269, "daemon.CurrConns": 1 << 63, "daemon.Maxconn": 1, "daemon.ConnPercentage": 100 * (1 << 63),
 				"daemon.SslRate": 3, "daemon.SslRateLimit": -2, "daemon.SslRatePercentage": -150,
-				"daemon.CpuUsagePct": 9223372036854775100, "daemon.StdCpuUsagePct": 0,
-				"daemon.25PercentileCpuUsagePct": 9223372036854775100, "daemon.50PercentileCpuUsagePct": 9223372036854775100,
-				"daemon.75PercentileCpuUsagePct": 9223372036854775100, "daemon.95PercentileCpuUsagePct": 9223372036854775100,
-				"daemon.99PercentileCpuUsagePct": 9223372036854775100,
+				"daemon.CpuUsagePct": 100, "daemon.StdCpuUsagePct": 0,
+				"daemon.25PercentileCpuUsagePct": 100, "daemon.50PercentileCpuUsagePct": 100, "daemon.75PercentileCpuUsagePct": 100,
+				"daemon.95PercentileCpuUsagePct": 100, "daemon.99PercentileCpuUsagePct": 100,
 			},
 		},
 		{

@@ -19,12 +19,13 @@ type Pipeline struct {
 	reader     reply.Reader
 	aggregator *aggregate.Aggregator
 	meter      *selfstat.Meter
+	faults     *faults // shared by the workers
 	log        *slog.Logger
 }
 
 // NewPipeline returns a pipeline for one worker.
 func NewPipeline(opt aggregate.Options, sources selfstat.Sources, log *slog.Logger) *Pipeline {
-	return &Pipeline{aggregator: aggregate.New(opt), meter: selfstat.New(sources), log: log}
+	return &Pipeline{aggregator: aggregate.New(opt), meter: selfstat.New(sources), faults: new(faults), log: log}
 }
 
 // Aggregate implements process.Aggregator.
@@ -56,6 +57,10 @@ func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, e
 	work.Bytes = counted.read
 	work.BadRows = report.BadRows
 	work.BadFiles = len(report.BadFiles)
+	work.DuplicateSockets = len(p.aggregator.Duplicates())
+	for _, m := range p.aggregator.Missing() {
+		work.ProcessesMissing += m.Missing
+	}
 	work.Round = s.Round
 	return p.aggregator.Batch(s.Epoch), work, nil
 }
@@ -72,6 +77,7 @@ func (p *Pipeline) tell(epoch int64, report reply.Report) {
 	if met := p.aggregator.Collisions(); len(met) > 0 {
 		p.log.Warn("names meet in one path and are combined", "scope", met[0].Scope, "first", met[0].First, "next", met[0].Next, "pairs", len(met))
 	}
+	p.faults.tell(p.log, epoch, faultsOf(p.aggregator))
 }
 
 // share divides the time for `show stat`, which is read once for all scopes, by

@@ -72,10 +72,15 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, r releas
 		Retries: func() int64 { return processor.Stats().Retries },
 		Sinks:   sinks.stats,
 	}
+	told := new(faults)
 	processor = process.New(process.Options{
-		Source:           claims{incoming},
-		Sinks:            deliverers,
-		NewAggregator:    func() process.Aggregator { return NewPipeline(options, sources, log) },
+		Source: claims{incoming},
+		Sinks:  deliverers,
+		NewAggregator: func() process.Aggregator {
+			p := NewPipeline(options, sources, log)
+			p.faults = told
+			return p
+		},
 		Workers:          c.Process.Workers,
 		LivenessInterval: service.interval(c.Process.LivenessCheckInterval),
 		Grace:            grace,

@@ -55,6 +55,12 @@ const (
 	MeanOfActive
 	// Largest takes the largest value.
 	Largest
+	// MeanOfKnown is the mean of the values that are not negative: a negative one
+	// is a marker, as -1 for "never", and taken only if there is nothing else.
+	MeanOfKnown
+	// MeanUnlessClassic is the mean, but the sum in the classic metric set, as the
+	// original had it.
+	MeanUnlessClassic
 )
 
 // Field describes one field of a reply.
@@ -83,6 +89,18 @@ func InfoFields() []Field { return infoFields }
 // StatFields returns the fields of `show stat` in the order of the catalogue.
 // The caller must not change them.
 func StatFields() []Field { return statFields }
+
+// Rule returns how the values of the field combine, which the classic metric set
+// may have otherwise.
+func (f Field) Rule(classic bool) Combine {
+	switch {
+	case f.Combine != MeanUnlessClassic:
+		return f.Combine
+	case classic:
+		return Sum
+	}
+	return Mean
+}
 
 // IsCounter reports whether the field only grows until the process restarts, a
 // counter of 32 bits until it begins at 0 again.

@@ -61,7 +61,7 @@ func TestClassicFields(t *testing.T) {
 				switch c, ok := want[f.Name]; {
 				case !ok:
 					t.Errorf("%s is not classic here", f.Name)
-				case c != f.Combine:
+				case c != f.Rule(true):
 					t.Errorf("%s: combine %d, want %d", f.Name, f.Combine, c)
 				}
 				delete(want, f.Name)
@@ -130,7 +130,11 @@ func (s *seen) combineOf(nature Nature, unit string) Combine {
 	switch {
 	case nature == Key, nature == Text, tag[0] == 'P':
 		return Never
-	case tag[0] == 'S', tag[2] == 'S', nature == Age, nature == Average, nature == Duration, nature == State:
+	case s.negative:
+		return MeanOfKnown
+	case nature == State:
+		return Largest // a code that a process has sent
+	case tag[0] == 'S', tag[2] == 'S', nature == Age, nature == Average, nature == Duration:
 		return Mean
 	case nature == Maximum && strings.HasSuffix(unit, "seconds"):
 		return Largest
@@ -300,6 +304,23 @@ func TestCatalogueWording(t *testing.T) {
 		if !used[u] {
 			t.Errorf("unit %q is of no use", u)
 		}
+	}
+}
+
+// TestPercentagesAreNotAdded: what is said of a whole is not said of the sum of
+// two wholes. In the classic metric set it stays as it was.
+func TestPercentagesAreNotAdded(t *testing.T) {
+	for _, f := range slices.Concat(InfoFields(), StatFields()) {
+		if f.Unit == "percent" && f.Rule(false) == Sum {
+			t.Errorf("%s is in percent and added", f.Name)
+		}
+		if f.Classic == 0 && f.Combine == MeanUnlessClassic {
+			t.Errorf("%s is not classic, so that its rule can't differ there", f.Name)
+		}
+	}
+	reuse, _ := LookupInfo("SslFrontendSessionReuse_pct")
+	if got := reuse.Rule(true); got != Sum {
+		t.Errorf("SslFrontendSessionReuse_pct in classic: rule %d, want %d", got, Sum)
 	}
 }
 

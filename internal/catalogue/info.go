@@ -83,7 +83,7 @@ var infoFields = []Field{
 	{"MaxSslRate", Maximum, Daemon, Daemon, Sum, "connections per second", "1.6", "Highest value that SslRate has had"},
 	{"SslFrontendKeyRate", Rate, Daemon, Daemon, Sum, "keys per second", "1.6", "SSL keys computed for clients in the last second"},
 	{"SslFrontendMaxKeyRate", Maximum, Daemon, Daemon, Sum, "keys per second", "1.6", "Highest value that SslFrontendKeyRate has had"},
-	{"SslFrontendSessionReuse_pct", Gauge, Daemon, Daemon, Sum, "percent", "1.6", "Share of the clients' SSL handshakes in the last second that reused a session"},
+	{"SslFrontendSessionReuse_pct", Gauge, Daemon, Daemon, MeanUnlessClassic, "percent", "1.6", "Share of the clients' SSL handshakes in the last second that reused a session"},
 	{"SslBackendKeyRate", Rate, Daemon, Daemon, Sum, "keys per second", "1.6", "SSL keys computed for servers in the last second"},
 	{"SslBackendMaxKeyRate", Maximum, Daemon, Daemon, Sum, "keys per second", "1.6", "Highest value that SslBackendKeyRate has had"},
 	{"SslCacheLookups", Counter32, Daemon, Daemon, Sum, "lookups", "1.6", "Look-ups in the cache of SSL sessions"},

@@ -18,7 +18,9 @@ type seen struct {
 	tags []string
 	text bool
 	u32  bool // in any version
-	in   Scopes
+	// negative is whether any version shows a negative number, which is a marker.
+	negative bool
+	in       Scopes
 }
 
 // typedRecordings reads `show info typed` or `show stat typed` of all versions:
@@ -62,6 +64,7 @@ func typedRecordings(t *testing.T, kind string) map[string]*seen {
 			}
 			s.text = s.text || parts[2] == "str"
 			s.u32 = s.u32 || parts[2] == "u32"
+			s.negative = s.negative || parts[2] == "s32" && strings.HasPrefix(parts[3], "-")
 			s.in |= in
 		}
 		if err := lines.Err(); err != nil {

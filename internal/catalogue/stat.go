@@ -46,7 +46,7 @@ var statFields = []Field{
 	{"rate", Rate, onFBS, onFBS, Sum, "sessions per second", "1.6", "Sessions opened in the last second"},
 	{"rate_lim", Limit, Frontend, Frontend, Sum, "sessions per second", "1.6", "Configured limit of new sessions a second, 0 for none"},
 	{"rate_max", Maximum, onFBS, onFBS, Sum, "sessions per second", "1.6", "Highest value that rate has had"},
-	{"lastsess", Age, onBS, 0, Mean, "seconds", "1.6", "Time since a session was last given to a server, -1 if none ever was"},
+	{"lastsess", Age, onBS, 0, MeanOfKnown, "seconds", "1.6", "Time since a session was last given to a server, -1 if none ever was"},
 	{"sess_other", Counter, Frontend, 0, Sum, "sessions", "2.8", "Sessions whose protocol is not HTTP"},
 	{"h1sess", Counter, Frontend, 0, Sum, "sessions", "2.8", "Sessions of HTTP/1"},
 	{"h2sess", Counter, Frontend, 0, Sum, "sessions", "2.8", "Sessions of HTTP/2"},
@@ -133,7 +133,7 @@ var statFields = []Field{
 
 	// Health checks.
 	{"check_status", Text, Server, 0, Never, "", "1.6", "Result of the last health check as a short code, such as L7OK"},
-	{"check_code", State, Server, 0, Mean, "", "1.6", "Status that the last health check got from layer 5 to 7"},
+	{"check_code", State, Server, 0, Largest, "", "1.6", "Status that the last health check got from layer 5 to 7"},
 	{"check_desc", Text, Server, 0, Never, "", "1.7", "Result of the last health check in words"},
 	{"last_chk", Text, Server, 0, Never, "", "1.6", "What the server answered to the last health check"},
 	{"check_duration", Duration, Server, 0, Mean, "milliseconds", "1.6", "Length of the last health check"},
@@ -146,7 +146,7 @@ var statFields = []Field{
 
 	// Agent checks.
 	{"agent_status", Text, Server, 0, Never, "", "1.7", "Result of the last agent check as a short code, such as L7OK"},
-	{"agent_code", State, Server, 0, Mean, "", "1.7", "Number that belongs to the last agent check's result, of no use today"},
+	{"agent_code", State, Server, 0, Largest, "", "1.7", "Number that belongs to the last agent check's result, of no use today"},
 	{"agent_desc", Text, Server, 0, Never, "", "1.7", "Result of the last agent check in words"},
 	{"last_agt", Text, Server, 0, Never, "", "1.6", "What the agent answered to the last check"},
 	{"agent_duration", Duration, Server, 0, Mean, "milliseconds", "1.7", "Length of the last agent check"},

@@ -162,7 +162,7 @@ func (q query) aggregation() aggregation {
 		return sum
 	case q.scope == metric.Self && c.Unit == "seconds", c.Combine == metric.Max:
 		return highest
-	case c.Combine == metric.Mean:
+	case c.Combine.IsMean():
 		return average
 	}
 	return sum

@@ -157,7 +157,7 @@ func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Find
 	for _, f := range each {
 		found = append(found, f...)
 	}
-	return append(found, Processes(workers(to.all()))...)
+	return found
 }
 
 // socket looks at one socket and asks it as a round does. One that is not a stats
@@ -236,6 +236,7 @@ func (r *run) volume(ctx context.Context, p, s *config.Config, from *replies) []
 		pairs = append(pairs, Meeting{Scope: c.Scope.String(), First: c.First, Next: c.Next})
 	}
 	found = append(found, Names(pairs)...)
+	found = append(found, Processes(aggregator.Processes(), aggregator.Duplicates(), aggregator.Missing(), aggregator.Outdated())...)
 	measured, size := plaintext.New(r.wiring.Graphite(s).Paths).Measure(aggregator.Batch(time.Now().Unix()))
 	return append(found, Amount(Volume{
 		Metrics: int64(measured.Lines), MetricBytes: size,

@@ -59,6 +59,10 @@ type Meeting struct{ Scope, First, Next string }
 func Names(meetings []Meeting) (found []Finding) {
 	a := about{check: "names"}
 	for _, m := range meetings {
+		if m.First == m.Next {
+			found = append(found, a.warning(fmt.Sprintf("two %ss are named %s, and their values are combined", m.Scope, m.First), "rename one of them in HAProxy"))
+			continue
+		}
 		found = append(found, a.warning(fmt.Sprintf("the %ss %s and %s meet in one path, and their values are combined", m.Scope, m.First, m.Next), "rename one of them in HAProxy"))
 	}
 	if len(found) == 0 {

@@ -40,6 +40,7 @@ func TestAmount(t *testing.T) {
 func TestNamesAndReplies(t *testing.T) {
 	check(t, Names(nil)[0], OK, "no two names", "")
 	check(t, Names([]Meeting{{"backend", "a.b", "a_b"}})[0], Warning, "the backends a.b and a_b meet in one path", "rename")
+	check(t, Names([]Meeting{{"server", "b/s", "b/s"}})[0], Warning, "two servers are named b/s", "rename")
 	if found := BadReplies(0, nil); len(found) != 0 {
 		t.Error(found)
 	}

@@ -64,6 +64,14 @@ func (s *StatScanner) scanQuoted(from, to int) result {
 	if h.typ >= 0 {
 		typ = fields[h.typ]
 	}
+	if s.hashing {
+		s.hashRow(fields[h.proxy], fields[h.service], typ)
+		for _, number := range []int{h.iid, h.sid} {
+			if number >= 0 && number < len(fields) {
+				s.hashRow(fields[number])
+			}
+		}
+	}
 	if got := s.identify(fields[h.proxy], fields[h.service], typ); got != usable {
 		return got
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"strings"
 )
@@ -68,6 +69,8 @@ type StatScanner struct {
 	values  []int64
 	present []byte
 	skipped int
+	hashing bool
+	hash    uint64
 	fields  fields // of a row without quotes
 	record  record // of any other
 }
@@ -87,6 +90,8 @@ type header struct {
 	service int
 	typ     int // -1: the reply has no such column
 	naming  int // the last of these three
+	iid     int // the numbers of proxy and server; -1 as for typ
+	sid     int
 }
 
 // Reset begins to read another reply and reads its header. The selections stay
@@ -95,6 +100,7 @@ type header struct {
 func (s *StatScanner) Reset(r io.Reader) error {
 	s.lines.reset(r)
 	s.skipped = 0
+	s.hashing, s.hash = false, 0
 	for {
 		from, to, ok := s.lines.next()
 		if !ok {
@@ -135,7 +141,7 @@ func parseHeader(line []byte) (header, error) {
 	text := strings.TrimSuffix(string(line), "\r")
 	// HAProxy before 1.5 has no space behind the mark.
 	h.columns = strings.Split(strings.TrimPrefix(strings.TrimPrefix(text, "#"), " "), ",")
-	h.proxy, h.service, h.typ = -1, -1, -1
+	h.proxy, h.service, h.typ, h.iid, h.sid = -1, -1, -1, -1, -1
 	for i := len(h.columns) - 1; i >= 0; i-- { // the first of a double column counts
 		switch h.columns[i] {
 		case "pxname":
@@ -144,6 +150,10 @@ func parseHeader(line []byte) (header, error) {
 			h.service = i
 		case "type":
 			h.typ = i
+		case "iid":
+			h.iid = i
+		case "sid":
+			h.sid = i
 		}
 	}
 	if h.proxy < 0 || h.service < 0 {
@@ -231,6 +241,14 @@ func (s *StatScanner) scanPlain(from, to int) result {
 	if h.typ >= 0 {
 		typ = f.field(h.typ)
 	}
+	if s.hashing {
+		s.hashRow(f.field(h.proxy), f.field(h.service), typ)
+		for _, number := range []int{h.iid, h.sid} {
+			if number >= 0 && f.reach(number) {
+				s.hashRow(f.field(number))
+			}
+		}
+	}
 	if got := s.identify(f.field(h.proxy), f.field(h.service), typ); got != usable {
 		return got
 	}
@@ -263,6 +281,24 @@ func (s *StatScanner) identify(proxy, service, typ []byte) result {
 	s.row.Values = s.values[:len(w.columns)]
 	s.row.Present = s.present[:len(w.columns)]
 	return usable
+}
+
+// HashRows makes the scanner hash what the rows of the reply stand for, those of
+// types without a selection too. It is called between [StatScanner.Reset] and
+// [StatScanner.Next].
+func (s *StatScanner) HashRows() { s.hashing = true }
+
+// RowHash returns the hash of the rows that were read since [StatScanner.HashRows]:
+// of their types and names, and the numbers of proxies and servers, in their
+// order. It is of use in this process only.
+func (s *StatScanner) RowHash() uint64 { return s.hash }
+
+var hashSeed = maphash.MakeSeed()
+
+func (s *StatScanner) hashRow(fields ...[]byte) {
+	for _, f := range fields {
+		s.hash = s.hash*31 + maphash.Bytes(hashSeed, f)
+	}
 }
 
 // Row returns the current row.

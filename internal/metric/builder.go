@@ -102,7 +102,8 @@ func (b *Builder) Slot(column int) Slot {
 
 // AddRow combines values into the row's cells: sums[i], which stands for
 // counts[i] values, into slots[i]. Where the column's rule is [Max], it is the
-// largest of the values.
+// largest of the values; where it is [MeanKnown], all of them are known or it is
+// a marker.
 func (b *Builder) AddRow(row int, slots []Slot, sums []int64, counts []uint16) {
 	have, haveN := b.cells.row(row)
 	sums = sums[:len(slots)]
@@ -115,7 +116,7 @@ func (b *Builder) AddRow(row int, slots []Slot, sums []int64, counts []uint16) {
 		v, sum, before := sums[i], have[s.column], haveN[s.column]
 		next := sum + v // a cell without values has the sum 0
 		after := uint32(before) + uint32(n)
-		if after >= Wide || before > 0 && (s.rule == Max || (sum^next)&(v^next) < 0) {
+		if after >= Wide || s.rule >= Max && (before > 0 || v < 0) || before > 0 && (sum^next)&(v^next) < 0 {
 			b.cells.combine(row, int(s.column), s.rule, v, int64(n))
 			continue
 		}

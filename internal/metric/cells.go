@@ -65,12 +65,23 @@ func (c *cells) combine(row, col int, rule Combine, v, n int64) {
 	sums, counts := c.row(row)
 	have := int64(counts[col])
 	sum := sums[col]
+	marker := rule == MeanKnown && v < 0
+	if marker {
+		n = 1
+	}
 	switch {
 	case have == Wide:
 		c.combineWide(row, col, rule, new(big.Rat).SetInt64(v), n)
 		return
 	case have == 0:
 		sum = v
+	case marker && sum >= 0:
+		return
+	case marker:
+		sums[col] = max(sum, v)
+		return
+	case rule == MeanKnown && sum < 0:
+		sum, have = v, 0
 	case rule == Max:
 		sum = max(sum, v)
 	default:
@@ -104,9 +115,23 @@ func (c *cells) combineWide(row, col int, rule Combine, v *big.Rat, n int64) {
 		sums[col], counts[col] = 0, Wide
 	}
 	w := c.wide[i]
+	marker := rule == MeanKnown && v.Sign() < 0
+	if marker {
+		n = 1
+	}
 	switch {
 	case w.n == 0:
 		w.sum.Set(v)
+	case marker && w.sum.Sign() >= 0:
+		return
+	case marker:
+		if v.Cmp(w.sum) > 0 {
+			w.sum.Set(v)
+		}
+		return
+	case rule == MeanKnown && w.sum.Sign() < 0:
+		w.sum.Set(v)
+		w.n = 0
 	case rule != Max:
 		w.sum.Add(w.sum, v)
 	case v.Cmp(w.sum) > 0:
@@ -150,7 +175,7 @@ func (c *cells) at(row, col int, rule Combine) (Value, bool) {
 	case n == Wide:
 		w := c.wide[row*c.width+col]
 		return wideValue(w.sum, rule, w.n), true
-	case rule != Mean:
+	case !rule.IsMean():
 		return Value{Int: sums[col], Exact: true}, true
 	default:
 		return mean(sums[col], n), true
@@ -174,7 +199,7 @@ func mean(sum, n int64) Value {
 }
 
 func wideValue(w *big.Rat, rule Combine, n int64) Value {
-	if rule == Mean && n > 1 {
+	if rule.IsMean() && n > 1 {
 		w = new(big.Rat).Quo(w, new(big.Rat).SetInt64(n))
 	}
 	if w.IsInt() && w.Num().IsInt64() {

@@ -67,12 +67,19 @@ const (
 	Sum  Combine = iota // add them
 	Mean                // add them and divide by their number
 	Max                 // take the largest
+	// MeanKnown is the mean of those that are not negative. A negative value is a
+	// marker, as -1 for "never": the largest of them is taken if there is nothing
+	// else.
+	MeanKnown
 )
 
-var combineNames = [...]string{"sum", "mean", "max"}
+var combineNames = [...]string{"sum", "mean", "max", "mean of known"}
 
 // String returns the name used in the documentation.
 func (c Combine) String() string { return combineNames[c] }
+
+// IsMean reports whether sums are divided by the number of values.
+func (c Combine) IsMean() bool { return c == Mean || c == MeanKnown }
 
 // Column describes one metric of a scope.
 type Column struct {

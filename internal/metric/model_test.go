@@ -66,6 +66,9 @@ func (m *model) at(e Entity, col int) string {
 	if len(values) == 0 {
 		return ""
 	}
+	if m.columns[col].Combine == MeanKnown {
+		values = known(values)
+	}
 	result, n := new(big.Rat).Set(values[0].v), values[0].n
 	for _, s := range values[1:] {
 		n += s.n
@@ -75,7 +78,7 @@ func (m *model) at(e Entity, col int) string {
 			result.Set(s.v)
 		}
 	}
-	if m.columns[col].Combine == Mean {
+	if m.columns[col].Combine.IsMean() {
 		result.Quo(result, big.NewRat(n, 1))
 	}
 	if result.IsInt() && result.Num().IsInt64() {
@@ -83,6 +86,17 @@ func (m *model) at(e Entity, col int) string {
 	}
 	f, _ := result.Float64()
 	return fmt.Sprintf("~%b", f)
+}
+
+// known returns the values that are not negative or, if there are none, the
+// largest of the others.
+func known(values []sum) []sum {
+	known := slices.DeleteFunc(slices.Clone(values), func(s sum) bool { return s.v.Sign() < 0 })
+	if len(known) > 0 {
+		return known
+	}
+	marker := slices.MaxFunc(values, func(a, b sum) int { return a.v.Cmp(b.v) })
+	return []sum{{marker.v, 1}}
 }
 
 // text writes down all that shows of a table.
@@ -140,6 +154,7 @@ var testColumns = []Column{
 	{Name: "max", Combine: Max},
 	{Name: "sum2", Kind: Counter},
 	{Name: "mean2", Combine: Mean},
+	{Name: "known", Combine: MeanKnown},
 }
 
 var edges = []int64{

@@ -93,6 +93,14 @@ var ofSnapshot = []snapshotMetric{
 		Help: "Files of the snapshot that could not be used, or not in whole",
 	}, func(f *facts) number { return count(f.BadFiles) }},
 	{metric.Column{
+		Name: "DuplicateSockets", Unit: "sockets",
+		Help: "Sockets whose replies were not counted, because their process had answered through another one",
+	}, func(f *facts) number { return count(f.DuplicateSockets) }},
+	{metric.Column{
+		Name: "ProcessesMissing", Unit: "processes",
+		Help: "Processes that have not answered though `Nbproc` of the others counts them",
+	}, func(f *facts) number { return count(f.ProcessesMissing) }},
+	{metric.Column{
 		Name: "SnapshotBytes", Unit: "bytes",
 		Help: "Size of the replies of the snapshot that were read",
 	}, func(f *facts) number { return count(f.Bytes) }},

@@ -90,12 +90,14 @@ func TestTable(t *testing.T) {
 			BadRows:   4,
 			BadFiles:  5,
 			Round:     &snapshot.Round{SocketsFailed: 2, Duration: 1234567 * time.Microsecond, Skew: time.Millisecond},
+
+			DuplicateSockets: 9, ProcessesMissing: 10,
 		}, batch()))
 		want := map[string]float64{
 			"WallClockTimeHAProxy": 0.001, "WallClockTimeFrontends": 0.002, "WallClockTimeBackends": 0.003,
 			"WallClockTimeServers": 1.5, "WallClockTimeAllStats": 60, "TotalWallClockTime": 3600,
 			"MetricsHAProxy": 1, "MetricsFrontend": 4, "MetricsBackend": 0, "MetricsServer": 2,
-			"BadRows": 4, "BadFiles": 5, "SnapshotBytes": 1 << 33,
+			"BadRows": 4, "BadFiles": 5, "DuplicateSockets": 9, "ProcessesMissing": 10, "SnapshotBytes": 1 << 33,
 			"RoundDuration": 1.235, "RoundSkew": 0.001, "SocketsFailed": 2,
 			"QueueLength": 6, "QueueAge": 12.346, "CorruptSnapshots": 7, "SnapshotRetries": 8,
 			"GraphiteConfirmedBatches": 11, "GraphiteSentMetrics": 12, "GraphiteSentBytes": 13,

@@ -23,6 +23,10 @@ type Work struct {
 	Bytes int64
 	// BadRows and BadFiles count what could not be used.
 	BadRows, BadFiles int
+	// DuplicateSockets counts the sockets of processes that have answered through
+	// another one, ProcessesMissing the processes that HAProxy should have and that
+	// have not answered.
+	DuplicateSockets, ProcessesMissing int
 	// Round says how the snapshot was collected; nil if it doesn't tell.
 	Round *snapshot.Round
 }

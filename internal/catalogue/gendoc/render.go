@@ -19,10 +19,12 @@ var source string
 
 // combineNames are explained in the template.
 var combineNames = map[catalogue.Combine]string{
-	catalogue.Sum:          "sum",
-	catalogue.Mean:         "mean",
-	catalogue.MeanOfActive: "mean of active",
-	catalogue.Largest:      "largest",
+	catalogue.Sum:               "sum",
+	catalogue.Mean:              "mean",
+	catalogue.MeanOfActive:      "mean of active",
+	catalogue.Largest:           "largest",
+	catalogue.MeanOfKnown:       "mean of known",
+	catalogue.MeanUnlessClassic: "mean, in classic sum",
 }
 
 // render returns the document.

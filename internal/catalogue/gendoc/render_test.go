@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,14 @@ func TestEveryFieldIsInItsSections(t *testing.T) {
 		check(f, servers, catalogue.Server)
 		if !f.IsMetric(f.In) && !strings.Contains(servers, "`"+f.Name+"`") {
 			t.Errorf("%s is nowhere", f.Name)
+		}
+	}
+}
+
+func TestEveryRuleHasAName(t *testing.T) {
+	for _, f := range slices.Concat(catalogue.InfoFields(), catalogue.StatFields()) {
+		if f.IsMetric(f.In) && combineNames[f.Combine] == "" {
+			t.Errorf("%s: rule %d has no name", f.Name, f.Combine)
 		}
 	}
 }

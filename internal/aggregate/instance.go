@@ -1,0 +1,275 @@
+package aggregate
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"haproxystats/internal/haproxy"
+)
+
+// Duplicate is a process that has answered through two sockets.
+type Duplicate struct {
+	First, Next string // the sockets; the reply of Next is not counted
+	Pid         string
+}
+
+// Missing is an HAProxy of several processes of which some have not answered.
+type Missing struct {
+	Node     string
+	Nbproc   int // processes of one HAProxy, by its configuration
+	Answered int
+	Missing  int
+	// Numbers are those of the missing processes, counted from 1.
+	Numbers []int
+}
+
+// Outdated is a process whose HAProxy is older than the oldest version that the
+// catalogue knows.
+type Outdated struct{ Socket, Version string }
+
+// life tells one life of a process from every other, as far as its reply to
+// `show info` can.
+type life struct {
+	// facts are fields that don't change while a process lives. The Pid alone
+	// would not do: in containers it is always the same.
+	facts string
+	pid   string
+	// started is set if the facts say when the process was started. Before HAProxy
+	// 2.4 they don't, and the uptime has to tell.
+	started   bool
+	uptime    int64
+	hasUptime bool
+}
+
+// isFact reports whether a field of `show info` keeps its value while a process
+// lives, whoever asks through whichever socket.
+func isFact(field string) bool {
+	switch field {
+	case "Name", "Version", "Release_date", "node", "description", "Nbproc", "Nbthread", "Process_num", fieldPid,
+		fieldStart, "BootTime_ms", "Hard_maxconn", "Ulimit-n", "Maxsock", "Maxpipes":
+		return true
+	}
+	return false
+}
+
+// learn takes in one field.
+func (l *life) learn(field, value string) {
+	if isFact(field) {
+		l.facts += field + ": " + value + "\n"
+	}
+	switch field {
+	case fieldPid:
+		l.pid = value
+	case fieldStart:
+		l.started = true
+	case fieldUptime:
+		n, ok := haproxy.Number([]byte(value))
+		l.uptime, l.hasUptime = n, ok
+	}
+}
+
+// is reports whether both may be one life. The replies of a round are a moment
+// apart, so their uptimes may differ by a second.
+func (l *life) is(o *life) bool {
+	if l.pid == "" || l.facts != o.facts {
+		return false
+	}
+	if l.started {
+		return true
+	}
+	apart := l.uptime - o.uptime
+	return l.hasUptime && o.hasUptime && apart >= -1 && apart <= 1
+}
+
+// twins finds the replies that one process has given through several sockets.
+// The replies to `show info` give a suspicion; the rows of `show stat` must stand
+// for the same proxies and servers, too, since two replicas on one machine may be
+// started in the same second.
+type twins struct {
+	ready bool
+	// suspects has, for each socket of a process that may have answered twice, the
+	// sockets in front of it that it may be one process with.
+	suspects map[string][]string
+	rows     map[string]uint64 // by socket: what the rows stand for
+	spare    *proxies
+}
+
+func (t *twins) reset() { t.ready = false }
+
+// find looks for suspects.
+func (t *twins) find(processes []process) {
+	t.ready = true
+	t.suspects, t.rows = nil, nil
+	byFacts := make(map[string][]*process)
+	for i := range processes {
+		p := &processes[i]
+		for _, before := range byFacts[p.life.facts] {
+			if p.life.is(&before.life) {
+				t.suspect(before.socket)
+				t.suspect(p.socket, before.socket)
+			}
+		}
+		byFacts[p.life.facts] = append(byFacts[p.life.facts], p)
+	}
+}
+
+func (t *twins) suspect(socket string, before ...string) {
+	if t.suspects == nil {
+		t.suspects = make(map[string][]string)
+		t.rows = make(map[string]uint64)
+	}
+	t.suspects[socket] = append(t.suspects[socket], before...)
+}
+
+// Stat adds one process's reply to `show stat`.
+func (a *Aggregator) Stat(socket string, s *haproxy.StatScanner) {
+	t := &a.twins
+	if !t.ready {
+		t.find(a.daemon.processes)
+	}
+	before, suspect := t.suspects[socket]
+	if !suspect {
+		a.proxies.add(s)
+		return
+	}
+	s.HashRows()
+	if !slices.ContainsFunc(before, func(b string) bool { _, counted := t.rows[b]; return counted }) {
+		a.proxies.add(s)
+		t.rows[socket] = s.RowHash()
+		return
+	}
+	// Whether the reply counts shows at its end.
+	if t.spare == nil {
+		p := newProxies(a.opt)
+		t.spare = &p
+	}
+	t.spare.reset()
+	t.spare.add(s)
+	hash := s.RowHash()
+	for _, b := range before {
+		if rows, counted := t.rows[b]; counted && rows == hash {
+			a.daemon.repeats(socket, b)
+			return
+		}
+	}
+	t.rows[socket] = hash
+	a.proxies.merge(t.spare)
+}
+
+// settle decides about the suspects whose rows have not come: there is nothing
+// that speaks against it.
+func (a *Aggregator) settle() {
+	t := &a.twins
+	if !t.ready {
+		t.find(a.daemon.processes)
+	}
+	for socket, before := range t.suspects {
+		if _, counted := t.rows[socket]; !counted && len(before) > 0 {
+			a.daemon.repeats(socket, before[0])
+		}
+	}
+}
+
+// repeats notes that a socket has led to the process that another led to.
+func (d *daemon) repeats(socket, first string) {
+	for i := range d.processes {
+		if p := &d.processes[i]; p.socket == socket && !p.repeated {
+			p.repeated, p.first = true, first
+		}
+	}
+}
+
+// Duplicates returns the sockets whose replies were not counted, because their
+// process had answered through another socket.
+func (a *Aggregator) Duplicates() []Duplicate {
+	a.settle()
+	var found []Duplicate
+	for _, p := range a.daemon.processes {
+		if p.repeated {
+			found = append(found, Duplicate{p.first, p.socket, p.life.pid})
+		}
+	}
+	slices.SortFunc(found, func(a, b Duplicate) int { return cmp.Compare(a.Next, b.Next) })
+	return found
+}
+
+// Processes returns how many processes have answered.
+func (a *Aggregator) Processes() int {
+	a.settle()
+	return len(a.daemon.counted())
+}
+
+// maxNbproc is far beyond the number of processes that an HAProxy can have, 64.
+const maxNbproc = 1024
+
+// Missing returns what is missing of each HAProxy with several processes (nbproc
+// above 1, before HAProxy 2.5), by what the others say. Two HAProxy with as many
+// processes on a node are taken for one.
+func (a *Aggregator) Missing() []Missing {
+	a.settle()
+	type group struct {
+		node   string
+		nbproc int
+	}
+	answered := make(map[group][]int)
+	for _, p := range a.daemon.processes {
+		n, err := strconv.Atoi(p.nbproc)
+		if err != nil || n < 2 || n > maxNbproc || p.repeated {
+			continue
+		}
+		number, _ := strconv.Atoi(p.number)
+		answered[group{p.node, n}] = append(answered[group{p.node, n}], number)
+	}
+	var found []Missing
+	for g, numbers := range answered {
+		// As many HAProxy as have a process of the same number.
+		times := make(map[int]int)
+		instances := (len(numbers) + g.nbproc - 1) / g.nbproc
+		for _, n := range numbers {
+			if n > 0 {
+				times[n]++
+				instances = max(instances, times[n])
+			}
+		}
+		m := Missing{Node: g.node, Nbproc: g.nbproc, Answered: len(numbers), Missing: instances*g.nbproc - len(numbers)}
+		if m.Missing == 0 {
+			continue
+		}
+		for n := 1; n <= g.nbproc; n++ {
+			if times[n] < instances {
+				m.Numbers = append(m.Numbers, n)
+			}
+		}
+		found = append(found, m)
+	}
+	slices.SortFunc(found, func(a, b Missing) int {
+		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Nbproc, b.Nbproc), cmp.Compare(a.Answered, b.Answered))
+	})
+	return found
+}
+
+// The oldest version that the catalogue knows.
+const oldestMajor, oldestMinor = 1, 6
+
+// Outdated returns the processes of versions that are older than HAProxy 1.6, of
+// which what can be read is read.
+func (a *Aggregator) Outdated() []Outdated {
+	var found []Outdated
+	for _, p := range a.daemon.processes {
+		if isOutdated(p.version) {
+			found = append(found, Outdated{p.socket, p.version})
+		}
+	}
+	return found
+}
+
+func isOutdated(version string) bool {
+	majorText, rest, _ := strings.Cut(version, ".")
+	minorText, _, _ := strings.Cut(rest, ".")
+	minorText, _, _ = strings.Cut(minorText, "-")
+	major, err1 := strconv.Atoi(majorText)
+	minor, err2 := strconv.Atoi(minorText)
+	return err1 == nil && err2 == nil && (major < oldestMajor || major == oldestMajor && minor < oldestMinor)
+}

@@ -1,0 +1,83 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+
+	"haproxystats/internal/aggregate"
+)
+
+// faults tells what is wrong with how HAProxy is set up, once as long as it stays:
+// every snapshot shows it again. One is shared by all workers. The zero value is
+// ready for use.
+type faults struct {
+	mu sync.Mutex
+	// told has for how many snapshots a fault has been gone.
+	told map[string]int
+}
+
+// The bounds of what is remembered: a fault that is gone for forgetAfter
+// snapshots is told again when it comes back.
+const (
+	forgetAfter = 100
+	maxFaults   = 1000
+)
+
+// fault is what is wrong, in a line of the log.
+type fault struct {
+	key     string
+	message string
+	attrs   []any
+}
+
+// faultsOf returns what a snapshot shows. Each kind is one fault, named by its
+// first case.
+func faultsOf(a *aggregate.Aggregator) []fault {
+	var found []fault
+	if d := a.Duplicates(); len(d) > 0 {
+		found = append(found, fault{
+			fmt.Sprint("duplicate ", d[0].First, " ", d[0].Next, " ", len(d)),
+			"a process answers through two sockets and is counted once",
+			[]any{"first", d[0].First, "next", d[0].Next, "pid", d[0].Pid, "pairs", len(d)},
+		})
+	}
+	for _, m := range a.Missing() {
+		found = append(found, fault{
+			fmt.Sprint("missing ", m.Nbproc, " ", m.Answered),
+			"processes of HAProxy have not answered, and sums are too low",
+			[]any{"nbproc", m.Nbproc, "answered", m.Answered, "missing", m.Missing, "numbers", m.Numbers},
+		})
+	}
+	if o := a.Outdated(); len(o) > 0 {
+		found = append(found, fault{
+			fmt.Sprint("outdated ", o[0].Socket, " ", o[0].Version, " ", len(o)),
+			"HAProxy is older than 1.6, and not all of it can be read",
+			[]any{"socket", o[0].Socket, "version", o[0].Version, "sockets", len(o)},
+		})
+	}
+	return found
+}
+
+// tell logs what is news.
+func (f *faults) tell(log *slog.Logger, epoch int64, shown []fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for key := range f.told {
+		f.told[key]++
+	}
+	for _, s := range shown {
+		if _, known := f.told[s.key]; !known {
+			if len(f.told) >= maxFaults {
+				continue
+			}
+			log.Warn(s.message, append([]any{"snapshot", epoch}, s.attrs...)...)
+		}
+		if f.told == nil {
+			f.told = make(map[string]int)
+		}
+		f.told[s.key] = 0
+	}
+	maps.DeleteFunc(f.told, func(_ string, gone int) bool { return gone > forgetAfter })
+}

@@ -1,0 +1,85 @@
+package app
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"haproxystats/internal/aggregate"
+	"haproxystats/internal/selfstat"
+	"haproxystats/internal/snapshot"
+)
+
+// faultySnapshot has one process behind two sockets, and one of two processes.
+func faultySnapshot() fstest.MapFS {
+	const one = "Version: 2.6.12\nNbproc: 1\nPid: 8\nStart_time_sec: 100\n\n"
+	const stat = "# pxname,svname,type,iid,sid,stot,\nf,FRONTEND,0,2,0,10,\n\n"
+	return fstest.MapFS{
+		"a_info": {Data: []byte(one)}, "a_stat": {Data: []byte(stat)},
+		"b_info": {Data: []byte(one)}, "b_stat": {Data: []byte(stat)},
+		"c_info": {Data: []byte("Version: 1.5.10\nNbproc: 3\nProcess_num: 2\nPid: 9\n\n")},
+	}
+}
+
+func TestFaultsAreTold(t *testing.T) {
+	var log bytes.Buffer
+	p := NewPipeline(aggregate.Options{}, selfstat.Sources{
+		Spool: emptySpool{}, Retries: func() int64 { return 0 },
+	}, slog.New(slog.NewTextHandler(&log, nil)))
+	files := faultySnapshot()
+	batch, err := p.Aggregate(snapshot.Snapshot{Epoch: 7, Files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := selfMetrics(t, batch)
+	if got["DuplicateSockets"] != 1 || got["ProcessesMissing"] != 2 {
+		t.Errorf("got %v duplicate sockets and %v missing processes, want 1 and 2", got["DuplicateSockets"], got["ProcessesMissing"])
+	}
+	for _, want := range []string{
+		`level=WARN msg="a process answers through two sockets and is counted once" snapshot=7 first=a next=b pid=8 pairs=1`,
+		`level=WARN msg="processes of HAProxy have not answered, and sums are too low" snapshot=7 nbproc=3 answered=1 missing=2 numbers="[1 3]"`,
+		`level=WARN msg="HAProxy is older than 1.6, and not all of it can be read" snapshot=7 socket=c version=1.5.10 sockets=1`,
+	} {
+		if strings.Count(log.String(), want) != 1 {
+			t.Errorf("got the log\n%s\nwant once %s", log.String(), want)
+		}
+	}
+	log.Reset()
+	// It stays, and another process of the same HAProxy is the one that answers.
+	files["c_info"].Data = bytes.Replace(files["c_info"].Data, []byte("num: 2"), []byte("num: 1"), 1)
+	if _, err := p.Aggregate(snapshot.Snapshot{Epoch: 8, Files: files}); err != nil {
+		t.Fatal(err)
+	}
+	if log.Len() > 0 {
+		t.Errorf("got of what is known already\n%s", log.String())
+	}
+}
+
+// TestFaultsAreToldAgain: what was gone for long is news again, and a moment is not
+// long.
+func TestFaultsAreToldAgain(t *testing.T) {
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	shown := []fault{{"k", "wrong", nil}}
+	var f faults
+	f.tell(logger, 1, shown)
+	for range forgetAfter {
+		f.tell(logger, 2, nil)
+	}
+	f.tell(logger, 3, shown)
+	if got := strings.Count(log.String(), "wrong"); got != 1 {
+		t.Errorf("told %d times, want once", got)
+	}
+	for range forgetAfter + 1 {
+		f.tell(logger, 4, nil)
+	}
+	f.tell(logger, 5, shown)
+	if got := strings.Count(log.String(), "wrong"); got != 2 {
+		t.Errorf("told %d times, want twice", got)
+	}
+	if len(f.told) != 1 {
+		t.Errorf("%d faults are remembered, want 1", len(f.told))
+	}
+}
