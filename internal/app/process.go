@@ -117,8 +117,14 @@ func (c claims) Claim(ctx context.Context) (process.Claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e, nil
+	return claim{e}, nil
 }
+
+// claim makes a spool.Entry a process.Claim.
+type claim struct{ *spool.Entry }
+
+// Lane is the same for all: what is in a spool is one node's.
+func (claim) Lane() string { return "" }
 
 // AggregateOptions returns what the configuration asks of aggregation.
 func AggregateOptions(c *config.Config) (aggregate.Options, error) {

@@ -117,10 +117,12 @@ func (s oneSnapshot) Claim(ctx context.Context) (process.Claim, error) {
 
 type noClaim struct{}
 
-func (noClaim) Name() string  { return "1795335122" }
-func (noClaim) Commit() error { return nil }
-func (noClaim) Release(error) {}
-func (noClaim) Postpone()     {}
+func (noClaim) Name() string     { return "1795335122" }
+func (noClaim) Identity() string { return "" }
+func (noClaim) Lane() string     { return "" }
+func (noClaim) Commit() error    { return nil }
+func (noClaim) Release(error)    {}
+func (noClaim) Postpone()        {}
 func (noClaim) Snapshot() (snapshot.Snapshot, error) {
 	return snapshot.Snapshot{Epoch: 1795335122, Files: snapshot.Memory{}}, nil
 }

@@ -140,8 +140,9 @@ type Process struct {
 	LogFormat LogFormat
 	// Where snapshots are taken from: the `dst-dir` of [pull].
 	SrcDir string
-	// Snapshots that may be in hand at the same time. One keeps up with most
-	// installations; more help to catch up after an interruption.
+	// Snapshots that may be in hand at the same time: read, delivered, or waiting
+	// for the one before. They are delivered in order of time. One keeps up with
+	// most installations; more help to catch up after an interruption.
 	Workers int
 	// Which metrics there are when no list of metrics is set: `all` that HAProxy
 	// shows, or `classic` for those that haproxystats 0.5 had.

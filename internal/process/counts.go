@@ -10,8 +10,8 @@ type Stats struct {
 	// Done counts the snapshots that every sink has accepted and that have left
 	// the source.
 	Done int64
-	// Retries counts the tries at snapshots that did not get them done: they
-	// come again, or are given up by the source.
+	// Retries counts the tries after which a snapshot was not done: it comes
+	// again, or the source gives it up.
 	Retries int64
 	// Last is the name of the snapshot that was done last.
 	Last string
@@ -26,16 +26,16 @@ func (p *Processor) Stats() Stats {
 	return s
 }
 
-// Workers says how the workers of a processor fare.
+// Workers is what the workers of a processor do.
 type Workers struct {
 	// Configured is how many there should be, Alive how many run and are not
 	// stuck, Busy how many hold a snapshot.
 	Configured, Alive, Busy int
-	// Progress is when one of them got on last; zero for never.
+	// Progress is when one of them last made a step; zero for never.
 	Progress time.Time
 }
 
-// Workers returns how the workers fare now. It may be called by any goroutine.
+// Workers returns what the workers do now. It may be called by any goroutine.
 func (p *Processor) Workers() Workers {
 	now := time.Now()
 	all := Workers{Configured: len(p.workers)}
@@ -45,7 +45,7 @@ func (p *Processor) Workers() Workers {
 		if busy {
 			all.Busy++
 		}
-		if w.running.Load() && !(busy && now.Sub(moved) >= p.o.StallAfter) {
+		if w.running.Load() && !(busy && now.Sub(moved) >= p.o.StallAfter && !w.queued()) {
 			all.Alive++
 		}
 		if w.steps.Load() > 0 && moved.After(all.Progress) {

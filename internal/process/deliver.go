@@ -19,45 +19,64 @@ func (t *trouble) begin() bool { return t.on.CompareAndSwap(false, true) }
 // end reports whether there was trouble.
 func (t *trouble) end() bool { return t.on.CompareAndSwap(true, false) }
 
-// sink is a sink and how it fares.
+// sink is a sink and whether it accepts snapshots.
 type sink struct {
 	Sink
 	trouble
 }
 
-// deliver gives the batch to all the sinks that have not accepted the snapshot
-// yet, at the same time. A sink's error is not the snapshot's fault; blame is
-// what was.
-func (w *worker) deliver(ctx context.Context, c Claim, b *metric.Batch) (accepted bool, blame error) {
+// give gives the sink a batch. It calls next if the next one may come before it
+// returns.
+func (s *sink) give(ctx context.Context, b *metric.Batch, next func()) error {
+	if p, ok := s.Sink.(Pipeline); ok {
+		return p.DeliverThen(ctx, b, next)
+	}
+	return s.Deliver(ctx, b)
+}
+
+// deliver gives the batch to all sinks that have not accepted the snapshot yet,
+// to each when every earlier snapshot of the lane has passed it. It notes in
+// accepted which sinks have the snapshot then. A sink's error is not the
+// snapshot's fault; blame is what was.
+func (w *worker) deliver(ctx context.Context, s inHand, b *metric.Batch) (all bool, blame error) {
 	errs := make([]error, len(w.p.sinks))
 	panics := make([]error, len(w.p.sinks))
+	w.waitFor(len(w.p.sinks))
 	var wg sync.WaitGroup
-	for i, s := range w.p.sinks {
-		if w.p.accepted.has(c.Name(), i) {
+	for i, to := range w.p.sinks {
+		if s.accepted[i] {
+			w.passed()
+			s.ticket.pass(i)
 			continue
 		}
-		w.sending(s.Name())
 		wg.Go(func() {
-			defer func() {
-				if v := recover(); v != nil {
-					w.panicked(c, v)
-					panics[i] = fmt.Errorf("panic in sink %s: %v", s.Name(), v)
-				}
-				w.sent(s.Name())
-			}()
-			if errs[i] = s.Deliver(ctx, b); errs[i] != nil {
+			defer s.ticket.pass(i)
+			errs[i] = s.ticket.wait(ctx, i)
+			w.passed()
+			if errs[i] != nil {
 				return
 			}
-			w.p.accepted.add(c.Name(), i)
-			if s.end() {
-				w.p.log.Info("sink accepts snapshots again", "sink", s.Name())
+			w.sending(to.Name())
+			defer func() {
+				if v := recover(); v != nil {
+					w.panicked(s, v)
+					panics[i] = fmt.Errorf("panic in sink %s: %v", to.Name(), v)
+				}
+				w.sent(to.Name())
+			}()
+			if errs[i] = to.give(ctx, b, func() { s.ticket.pass(i) }); errs[i] != nil {
+				return
+			}
+			s.accepted[i] = true
+			if to.end() {
+				w.p.log.Info("sink accepts snapshots again", "sink", to.Name())
 			}
 		})
 	}
 	wg.Wait()
-	for i, s := range w.p.sinks {
-		if errs[i] != nil && ctx.Err() == nil && s.begin() {
-			w.p.log.Warn("sink accepts no snapshots, will try again", "sink", s.Name(), "snapshot", c.Name(), "error", errs[i])
+	for i, to := range w.p.sinks {
+		if errs[i] != nil && ctx.Err() == nil && to.begin() {
+			w.p.log.Warn("sink accepts no snapshots, will try again", "sink", to.Name(), "snapshot", s.Name(), "error", errs[i])
 		}
 	}
 	return errors.Join(errs...) == nil, errors.Join(panics...)

@@ -29,11 +29,14 @@ type source struct {
 	// commitErr, if set, decides what Commit returns.
 	commitErr func(name string) error
 	claimErr  func() error
+	// lane, if set, decides whose snapshot one is. Else all are one node's.
+	lane func(name string) string
 
 	mu        sync.Mutex
 	wake      chan struct{}
 	waiting   []*claim
 	held      map[string]*claim
+	most      int // held at once
 	committed []string
 	corrupt   []string
 	postponed map[string]int
@@ -44,6 +47,7 @@ type source struct {
 type claim struct {
 	s     *source
 	name  string
+	id    string
 	due   time.Time
 	ended bool
 }
@@ -73,6 +77,7 @@ func (s *source) Claim(ctx context.Context) (Claim, error) {
 			if !c.due.After(now) {
 				s.waiting = slices.Delete(s.waiting, i, i+1)
 				s.held[c.name] = c
+				s.most = max(s.most, len(s.held))
 				c.ended = false
 				s.mu.Unlock()
 				return c, nil
@@ -131,10 +136,19 @@ func (c *claim) end(f func(s *source)) bool {
 }
 
 func (c *claim) back(s *source) {
-	s.waiting = append(s.waiting, &claim{s: s, name: c.name, due: time.Now().Add(time.Second)})
+	s.waiting = append(s.waiting, &claim{s: s, name: c.name, id: c.id, due: time.Now().Add(time.Second)})
 }
 
 func (c *claim) Name() string { return c.name }
+
+func (c *claim) Identity() string { return c.name + " " + c.id }
+
+func (c *claim) Lane() string {
+	if c.s.lane == nil {
+		return ""
+	}
+	return c.s.lane(c.name)
+}
 
 func (c *claim) Snapshot() (snapshot.Snapshot, error) {
 	s := snapshot.Snapshot{Files: c.s.files}
@@ -171,6 +185,9 @@ func (c *claim) Postpone() {
 		c.back(s)
 	})
 }
+
+// ownLane makes each snapshot another node's.
+func ownLane(name string) string { return name }
 
 // aggregator makes a batch of one point.
 type aggregator struct {

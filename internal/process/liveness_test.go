@@ -124,18 +124,52 @@ func TestSlowIsNotStuck(t *testing.T) {
 			time.Sleep(29 * time.Second)
 			return nil
 		})
-		looks := 0
+		checks := 0
 		_, stop := run(t, Options{
 			Source: s, Sinks: []Sink{slow}, NewAggregator: newAggregator(readAll),
-			LivenessInterval: time.Second, StallAfter: 30 * time.Second, Alive: func() { looks++ },
+			LivenessInterval: time.Second, StallAfter: 30 * time.Second, Alive: func() { checks++ },
 		})
 		pass(24 * time.Hour) // idle most of it
 		if len(s.now().committed) != 2 {
 			t.Errorf("committed %q", s.now().committed)
 		}
-		if looks < 24*3600-1 {
-			t.Errorf("%d looks", looks)
+		if checks < 24*3600-1 {
+			t.Errorf("%d checks", checks)
 		}
 		stopped(t, stop)
 	})
+}
+
+// TestPauseIsNotAStall checks a worker that reads, as the processor does, but with
+// an hour between two checks, in which the whole process was stopped.
+func TestPauseIsNotAStall(t *testing.T) {
+	s := newSource(1)
+	p := New(Options{Source: s, LivenessInterval: 10 * time.Second, StallAfter: time.Minute})
+	now := time.Now()
+	p.checked = now
+	c, err := s.Claim(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.workers[0].begin(c)
+	for _, step := range []struct {
+		after time.Duration
+		stuck bool
+	}{
+		{10 * time.Second, false},
+		{time.Hour, false},
+		{10 * time.Second, false},
+		{20 * time.Second, false}, // a busy machine
+		{20 * time.Second, false},
+		{9 * time.Second, false},
+		{time.Second, true},
+	} {
+		now = now.Add(step.after)
+		if err := p.stalled(now); errors.Is(err, ErrStalled) != step.stuck {
+			t.Fatalf("after %v more: got %v, want stuck %t", step.after, err, step.stuck)
+		}
+	}
+	if got := s.now().released["1500000000"]; got != 1 {
+		t.Errorf("cost the snapshot %d tries, want 1", got)
+	}
 }

@@ -2,6 +2,14 @@
 // what comes out to every sink, and takes the snapshot out of the source when
 // all of them have accepted it.
 //
+// The snapshots of one node are a lane. A sink gets those of a lane one at a time,
+// in the order in which the source hands them out, which is that of time. Reading
+// and delivering overlap: while a sink has one snapshot, others are read and
+// other sinks take theirs. Options.Workers bounds how many are in hand, with
+// their batches. Order is given up for a snapshot that comes again, because it
+// could not be read, a sink did not accept it, or the program ended meanwhile:
+// the ones behind it go on.
+//
 // It promises that a snapshot is committed only after every sink has accepted
 // it, that a sink gets a snapshot again only if it has not accepted it since
 // the program started, that neither a snapshot nor a sink ends the program, and
@@ -25,7 +33,8 @@ import (
 
 // Source hands out snapshots, each to one worker.
 type Source interface {
-	// Claim waits for a snapshot until ctx ends.
+	// Claim waits for a snapshot until ctx ends. Those of a lane come in order of
+	// time, besides those that come again. It is called by one worker at a time.
 	Claim(ctx context.Context) (Claim, error)
 	// Waiting returns how many snapshots nobody has claimed.
 	Waiting() int
@@ -34,8 +43,13 @@ type Source interface {
 // Claim is a snapshot in hand. Commit, Release and Postpone end the claim, and
 // after that do nothing; they may be called by any goroutine.
 type Claim interface {
-	// Name tells the snapshot from all others of its source.
+	// Name tells the snapshot from all others that are in its source now.
 	Name() string
+	// Identity tells it also from others that had its name, or will have it. It
+	// is empty if that can't be found out.
+	Identity() string
+	// Lane names the node of the snapshot.
+	Lane() string
 	// Snapshot returns what was claimed. Its files can be read until the claim ends.
 	Snapshot() (snapshot.Snapshot, error)
 	// Commit takes the snapshot out of the source for good. After an error the
@@ -63,21 +77,32 @@ type Sink interface {
 	Name() string
 	// Deliver returns nil if the sink has accepted the batch: delivered it, or
 	// made it durable in a queue of its own. It is bounded in time, does not
-	// keep or change the batch, and is called by several workers at once.
+	// keep or change the batch. It is called for one snapshot of a lane at a
+	// time, unless the sink is a [Pipeline], and for several lanes at once.
 	Deliver(ctx context.Context, b *metric.Batch) error
+}
+
+// Pipeline is a [Sink] that can take the next snapshot of a lane while it has yet
+// to accept one. Between the two, order is kept: what comes with the second
+// call is sent behind what came with the first.
+type Pipeline interface {
+	Sink
+	// DeliverThen is Deliver, and calls next as soon as the next snapshot may come,
+	// or not at all.
+	DeliverThen(ctx context.Context, b *metric.Batch, next func()) error
 }
 
 // Options says what a [Processor] works with.
 type Options struct {
 	Source Source
-	// Sinks get every batch, all at the same time. There may be none.
+	// Sinks get every batch, each in its own time. There may be none.
 	Sinks []Sink
 	// NewAggregator makes an aggregator for each worker, and another one after a
 	// panic in it.
 	NewAggregator func() Aggregator
-	// Workers is how many snapshots are processed at once; 0 means 1.
+	// Workers is how many snapshots are in hand at once; 0 means 1.
 	Workers int
-	// LivenessInterval is how often the workers are looked at; 0 means 10 s.
+	// LivenessInterval is how often the workers are checked; 0 means 10 s.
 	LivenessInterval time.Duration
 	// StallAfter is how long a worker may hold a snapshot without any progress;
 	// 0 means a minute. It must be longer than any Deliver may take.
@@ -85,7 +110,7 @@ type Options struct {
 	// Grace is how long snapshots in hand may take to be finished after the
 	// context of Run has ended; 0 means 4 s.
 	Grace time.Duration
-	// Alive is called after each look at the workers that found none stuck.
+	// Alive is called after each check of the workers that found none stuck.
 	// It may be nil.
 	Alive func()
 	// Log gets what happens. Nil means nowhere.
@@ -103,7 +128,10 @@ type Processor struct {
 	o        Options
 	log      *slog.Logger
 	sinks    []*sink
-	accepted ledger
+	accepted acceptedBy
+	lanes    lanes
+	claiming chan struct{} // held by the worker that claims
+	checked  time.Time     // when the workers were last checked
 	workers  []*worker
 	commits  trouble
 	counts   counts
@@ -114,10 +142,11 @@ func New(o Options) *Processor {
 	o.LivenessInterval = cmp.Or(o.LivenessInterval, 10*time.Second)
 	o.StallAfter = cmp.Or(o.StallAfter, time.Minute)
 	o.Grace = cmp.Or(o.Grace, 4*time.Second)
-	p := &Processor{o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	p := &Processor{o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), claiming: make(chan struct{}, 1)}
 	for _, s := range o.Sinks {
 		p.sinks = append(p.sinks, &sink{Sink: s})
 	}
+	p.lanes.sinks = len(p.sinks)
 	for i := range max(o.Workers, 1) {
 		p.workers = append(p.workers, &worker{p: p, number: i + 1, progress: progress{born: time.Now()}})
 	}
@@ -148,6 +177,7 @@ func (p *Processor) Run(ctx context.Context) error {
 		close(finished)
 	}()
 
+	p.checked = time.Now()
 	check := time.NewTicker(p.o.LivenessInterval)
 	defer check.Stop()
 	stop := ctx.Done()
@@ -198,9 +228,18 @@ func (p *Processor) abandon(finished <-chan struct{}) {
 	}
 }
 
-// stalled returns an error if a worker is stuck. A snapshot that it is stuck
-// with costs that snapshot a try, unless a sink has the batch.
+// stalled returns an error if a worker is stuck. That costs the snapshot in its
+// hand a try, unless a sink has the batch. A check that comes much later than it
+// should means that the whole process was stopped (SIGSTOP, a frozen cgroup, a
+// paused virtual machine): no worker could work, and counting starts anew.
 func (p *Processor) stalled(now time.Time) error {
+	paused := now.Sub(p.checked) > 2*p.o.LivenessInterval
+	p.checked = now
+	if paused {
+		for _, w := range p.workers {
+			w.seen = watched{}
+		}
+	}
 	for _, w := range p.workers {
 		if err := w.stalled(now, p.o.StallAfter); err != nil {
 			if c := w.held(); c != nil && !w.delivering() {

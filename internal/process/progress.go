@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// progress is what a worker says about itself, for another goroutine to look
-// at.
+// progress is what a worker does, for another goroutine to read.
 type progress struct {
 	steps atomic.Uint64 // grows with everything that is done
 	born  time.Time
@@ -20,6 +19,7 @@ type progress struct {
 	claim Claim // nil: idle
 	doing string
 	sinks []string // that have the batch now
+	turns int      // sinks whose turn in the lane has not come
 }
 
 // The steps behind the reading of a snapshot, in words for the log.
@@ -39,7 +39,7 @@ func (p *progress) begin(c Claim) {
 	p.step()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.claim, p.doing, p.sinks = c, "beginning", nil
+	p.claim, p.doing, p.sinks, p.turns = c, "beginning", nil, 0
 }
 
 // end notes that the worker holds none.
@@ -55,6 +55,29 @@ func (p *progress) at(step string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.doing = step
+}
+
+// waitFor notes that the snapshot waits for its turn at so many sinks.
+func (p *progress) waitFor(sinks int) {
+	p.at(stepDeliver)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.turns = sinks
+}
+
+// passed notes that one of these waits is over.
+func (p *progress) passed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.turns--
+}
+
+// queued reports whether the worker can do nothing before a snapshot ahead in the
+// lane gets on.
+func (p *progress) queued() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.claim != nil && p.turns > 0 && len(p.sinks) == 0
 }
 
 // sending and sent note which sinks have the batch.
@@ -99,17 +122,18 @@ func (p *progress) words() string {
 	return p.doing
 }
 
-// watched is what the last look at a worker found.
+// watched is what the last check of a worker found.
 type watched struct {
 	steps uint64
 	since time.Time // when steps was first that
 }
 
 // stalled returns an error if the worker holds a snapshot and has done nothing
-// for so long.
+// for so long. A worker whose snapshot waits for one ahead of it is not stuck: the
+// worker that holds that one may be.
 func (w *worker) stalled(now time.Time, after time.Duration) error {
 	steps, c := w.steps.Load(), w.held()
-	if c == nil || steps != w.seen.steps || w.seen.since.IsZero() {
+	if c == nil || steps != w.seen.steps || w.seen.since.IsZero() || w.queued() {
 		w.seen = watched{steps, now}
 		return nil
 	}

@@ -26,8 +26,12 @@ func (d directories) Claim(ctx context.Context) (Claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e, nil
+	return entry{e}, nil
 }
+
+type entry struct{ *spool.Entry }
+
+func (entry) Lane() string { return "" }
 
 // TestSpool takes real directories through everything at once: two workers, a
 // sink that fails at times, poison first in the queue, a FIFO, and a program

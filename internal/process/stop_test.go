@@ -32,6 +32,7 @@ func TestStop(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSource(5)
+				s.lane = ownLane // so that two are with the sink
 				release := make(chan struct{})
 				sink := newRecorder("sink", func(ctx context.Context, _ int64) error { return tt.deliver(ctx, release) })
 				log, stop := run(t, Options{Source: s, Sinks: []Sink{sink}, Workers: 2, Grace: grace})

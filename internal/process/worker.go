@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// firstRest is how long a worker does nothing after it failed for a reason
-	// that the next snapshot would meet, too; it doubles each time, to maxRest.
+	// firstRest is the first pause after a failure that would hit any snapshot. It
+	// doubles each time, to maxRest.
 	firstRest = 250 * time.Millisecond
 	maxRest   = 5 * time.Second
 )
@@ -37,12 +37,11 @@ func (w *worker) loop(claiming, working context.Context) {
 	w.running.Store(true)
 	defer w.running.Store(false)
 	for claiming.Err() == nil {
-		c, err := w.p.o.Source.Claim(claiming)
+		s, err := w.p.claim(claiming)
 		switch {
 		case err == nil:
-			c = countedClaim{c, &w.p.counts}
-			w.begin(c)
-			ok := w.process(working, c)
+			w.begin(s.Claim)
+			ok := w.process(working, s)
 			w.end()
 			if ok {
 				w.rests = 0
@@ -55,6 +54,45 @@ func (w *worker) loop(claiming, working context.Context) {
 		}
 		w.rest(claiming)
 	}
+}
+
+// inHand is a snapshot in hand.
+type inHand struct {
+	Claim
+	ticket   *ticket
+	accepted []bool // by sink
+}
+
+// claim waits for a snapshot. Workers claim one after another, so that the order
+// in a lane is that of the source.
+func (p *Processor) claim(ctx context.Context) (inHand, error) {
+	select {
+	case p.claiming <- struct{}{}:
+	case <-ctx.Done():
+		return inHand{}, ctx.Err()
+	}
+	defer func() { <-p.claiming }()
+	c, err := p.o.Source.Claim(ctx)
+	if err != nil {
+		return inHand{}, err
+	}
+	return inHand{
+		Claim:    countedClaim{c, &p.counts},
+		ticket:   p.lanes.enter(c.Lane()),
+		accepted: p.accepted.take(c, len(p.sinks)),
+	}, nil
+}
+
+// release gives the snapshot back because it could not be processed.
+func (w *worker) release(s inHand, cause error) {
+	w.p.accepted.keep(s, s.accepted)
+	s.Release(cause)
+}
+
+// postpone gives the snapshot back for a reason that is not in it.
+func (w *worker) postpone(s inHand) {
+	w.p.accepted.keep(s, s.accepted)
+	s.Postpone()
 }
 
 // rest waits, longer each time, so that an outage doesn't make a busy loop.
@@ -70,46 +108,45 @@ func (w *worker) rest(ctx context.Context) {
 
 // process takes a snapshot through all its steps and ends the claim. It returns
 // false if the next snapshot would meet the same trouble.
-func (w *worker) process(ctx context.Context, c Claim) (ok bool) {
+func (w *worker) process(ctx context.Context, s inHand) (ok bool) {
+	defer s.ticket.leave()
 	defer func() {
 		if v := recover(); v != nil {
 			w.aggregator = nil // whatever state it is in
-			w.panicked(c, v)
-			c.Release(fmt.Errorf("panic: %v", v))
+			w.panicked(s, v)
+			w.release(s, fmt.Errorf("panic: %v", v))
 			ok = true
 		}
 	}()
 	start := time.Now()
-	if w.p.accepted.all(c.Name(), len(w.p.sinks)) {
-		return w.commit(c, start, 0)
+	if len(s.accepted) > 0 && !slices.Contains(s.accepted, false) {
+		return w.commit(s, start, 0)
 	}
-	b, err := w.aggregate(c)
+	b, err := w.aggregate(s)
 	switch {
 	case exhausted(err):
-		w.p.log.Warn("snapshot can't be read now, will try again", "snapshot", c.Name(), "error", err)
-		c.Postpone()
+		w.p.log.Warn("snapshot can't be read now, will try again", "snapshot", s.Name(), "error", err)
+		w.postpone(s)
 		return false
 	case err != nil:
-		c.Release(err)
+		w.release(s, err)
 		return true
 	}
-	// Counting also settles the order of the rows, which sinks may then read at
-	// the same time.
 	points := b.Points()
-	accepted, blame := w.deliver(ctx, c, b)
+	accepted, blame := w.deliver(ctx, s, b)
 	switch {
 	case blame != nil:
-		c.Release(blame)
+		w.release(s, blame)
 		return true
 	case !accepted:
-		c.Postpone()
+		w.postpone(s)
 		return false
 	}
-	return w.commit(c, start, points)
+	return w.commit(s, start, points)
 }
 
 // aggregate reads the snapshot.
-func (w *worker) aggregate(c Claim) (*metric.Batch, error) {
+func (w *worker) aggregate(c inHand) (*metric.Batch, error) {
 	if w.aggregator == nil {
 		w.aggregator = w.p.o.NewAggregator()
 	}
@@ -134,21 +171,19 @@ func exhausted(err error) bool {
 }
 
 // commit takes a snapshot that all sinks have accepted out of the source.
-func (w *worker) commit(c Claim, start time.Time, points int) bool {
+func (w *worker) commit(c inHand, start time.Time, points int) bool {
 	w.at(stepCommit)
 	err := c.Commit()
 	switch {
 	case err == nil:
 		w.p.commits.end()
-		w.p.accepted.forget(c.Name())
 		w.p.log.Info("snapshot processed", "snapshot", c.Name(), "points", points,
 			"duration", time.Since(start).Round(time.Microsecond), "waiting", w.p.o.Source.Waiting())
 		return true
 	case errors.Is(err, fs.ErrClosed):
 		return true // given back meanwhile, because the program ends
 	case errors.Is(err, fs.ErrNotExist):
-		// If one of that name appears, it may be another one.
-		w.p.accepted.forget(c.Name())
+		// What appears under that name is another snapshot: nothing is remembered.
 		w.p.log.Warn("snapshot vanished while it was processed", "snapshot", c.Name(), "error", err)
 		c.Postpone()
 		return true
@@ -156,12 +191,12 @@ func (w *worker) commit(c Claim, start time.Time, points int) bool {
 	if w.p.commits.begin() {
 		w.p.log.Error("snapshot was processed and can't be taken out, will try again", "snapshot", c.Name(), "error", err)
 	}
-	c.Postpone()
+	w.postpone(c)
 	return false
 }
 
 // panicked logs a panic, with the stack of where it happened.
-func (w *worker) panicked(c Claim, v any) {
+func (w *worker) panicked(c inHand, v any) {
 	w.p.log.Error("panic while processing a snapshot", "snapshot", c.Name(), "worker", w.number,
 		"step", w.words(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 }

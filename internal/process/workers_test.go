@@ -20,8 +20,10 @@ func TestWorkers(t *testing.T) {
 			return nil
 		})
 		start := time.Now()
+		s := newSource(2)
+		s.lane = ownLane // so that both are with the sink
 		p := New(Options{
-			Source: newSource(2), Sinks: []Sink{sink}, NewAggregator: newAggregator(nil), Workers: 3,
+			Source: s, Sinks: []Sink{sink}, NewAggregator: newAggregator(nil), Workers: 3,
 			LivenessInterval: 7 * time.Second, StallAfter: 20 * time.Second,
 		})
 		want := func(w Workers) {

@@ -3,8 +3,11 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"haproxystats/internal/durable"
 	"haproxystats/internal/snapshot"
@@ -47,6 +50,40 @@ func (e *Entry) FS() fs.FS { return newEntryFS(e.dir, e.path, e.r.log) }
 // is damaged.
 func (e *Entry) Snapshot() (snapshot.Snapshot, error) {
 	return newEntryFS(e.dir, e.path, e.r.log).snapshot(e.a.epoch)
+}
+
+// maxIdentity is far beyond the manifest of any round.
+const maxIdentity = 8 << 20
+
+// Identity tells the entry from others of its name: by the directory's inode, and
+// by the checksum of its manifest or, without one, by the sizes and times of its
+// files. It is empty if the entry can't be read.
+func (e *Entry) Identity() string {
+	files := e.FS()
+	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	f, err := files.Open(snapshot.ManifestName)
+	switch {
+	case err == nil:
+		_, err = io.Copy(sum, io.LimitReader(f, maxIdentity))
+		f.Close()
+	case errors.Is(err, fs.ErrNotExist):
+		var entries []fs.DirEntry
+		entries, err = fs.ReadDir(files, ".")
+		for _, entry := range entries {
+			if strings.HasPrefix(entry.Name(), ".") {
+				continue // a claim leaves its mark
+			}
+			info, infoErr := entry.Info()
+			if infoErr != nil {
+				return ""
+			}
+			fmt.Fprintf(sum, "%s %d %d\n", entry.Name(), info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%v %08x", e.id, sum.Sum32())
 }
 
 // begin claims the right to end the claim.

@@ -119,6 +119,8 @@ type modelClaim struct {
 	life *mortal
 }
 
+func (c *modelClaim) Lane() string { return "" }
+
 func (c *modelClaim) Commit() error {
 	if !c.life.act() {
 		return fs.ErrClosed

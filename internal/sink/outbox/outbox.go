@@ -113,6 +113,14 @@ func (o *Outbox) Status() sink.Status {
 // Deliver sends the batch, or puts it into the queue when the destination doesn't
 // confirm it, has failed lately, or earlier batches wait.
 func (o *Outbox) Deliver(ctx context.Context, b *metric.Batch) error {
+	return o.DeliverThen(ctx, b, func() {})
+}
+
+// DeliverThen delivers the batch as Deliver does, and calls next when its bytes
+// are with the transport, so that the next batch may follow while this one is
+// confirmed. A batch that is not confirmed goes to the queue, behind those that
+// got there first.
+func (o *Outbox) DeliverThen(ctx context.Context, b *metric.Batch, next func()) error {
 	e := o.encoder()
 	defer o.putBack(e)
 	if o.ready() && ctx.Err() == nil {
@@ -121,6 +129,9 @@ func (o *Outbox) Deliver(ctx context.Context, b *metric.Batch) error {
 			counted := &sentinel{to: w}
 			metrics, skipped, err = e.Encode(counted, b)
 			bytes = counted.n
+			if err == nil {
+				next()
+			}
 			return err
 		})
 		if err == nil {

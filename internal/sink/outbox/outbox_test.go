@@ -350,3 +350,34 @@ func TestLimit(t *testing.T) {
 		}
 	}
 }
+
+// slowToConfirm is a destination that confirms when it is told to.
+type slowToConfirm struct{ confirm chan struct{} }
+
+func (d slowToConfirm) Send(_ context.Context, _ int64, write func(io.Writer) error) (string, error) {
+	if err := write(io.Discard); err != nil {
+		return "", err
+	}
+	<-d.confirm
+	return "memory", nil
+}
+
+// TestNextBeforeTheConfirmation lets the next batch come once this one's bytes are
+// written.
+func TestNextBeforeTheConfirmation(t *testing.T) {
+	d := slowToConfirm{make(chan struct{})}
+	o, _, _ := outboxOf(t, d)
+	next := make(chan struct{})
+	done := make(chan error, 1)
+	go func() { done <- o.DeliverThen(t.Context(), &metric.Batch{Epoch: 1}, func() { close(next) }) }()
+	<-next
+	select {
+	case err := <-done:
+		t.Errorf("delivered before it is confirmed: %v", err)
+	default:
+	}
+	close(d.confirm)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
