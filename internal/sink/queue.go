@@ -89,6 +89,7 @@ type batch struct {
 	seq     uint64
 	unknown bool // the header could not be read yet
 	tries   int  // that ended because the file could not be read
+	retried bool // since the disk could read another file
 	hold    hold
 }
 

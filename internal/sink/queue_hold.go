@@ -20,7 +20,7 @@ const (
 	firstHold = time.Minute
 	lastHold  = time.Hour
 	// diskHold is the first hold of a file that the disk could not read.
-	diskHold = 5 * time.Second
+	diskHold = time.Second
 	// readTries is how often a file may fail to be read before it is held and the
 	// others go on. Up to then the disk is suspected, and all of them wait.
 	readTries = 3
@@ -195,15 +195,16 @@ func (q *Queue) diskFailed(b *batch, err error) (next bool) {
 }
 
 // diskWorks notes that a file could be read: one that could not is at fault itself.
-// Those that the disk could not read once are tried again at once. mu is held.
+// The others that the disk could not read are tried again at once, but only once: then
+// each is at fault itself, too. mu is held.
 func (q *Queue) diskWorks() {
 	if s := q.suspect; s.batch != nil && q.has(s.batch) {
 		q.tellUnreadable(s.batch, s.err)
 	}
 	q.suspect = suspect{}
 	for _, b := range q.held {
-		if b.hold.times == 1 && b.hold.disk {
-			b.hold.until = time.Time{}
+		if b.hold.disk && !b.retried {
+			b.hold.until, b.retried = time.Time{}, true
 		}
 	}
 }

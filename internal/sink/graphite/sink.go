@@ -96,19 +96,22 @@ func (t transport) Send(ctx context.Context, size int64, write func(io.Writer) e
 	return server.String(), err
 }
 
-// Probe opens a connection to the server that worked last, sends nothing, and waits
-// for the confirmation. A failure counts as a try.
+// Probe opens a connection to the server that worked last, and closes it. It does not
+// wait for a confirmation, which some receivers give only to who sends something. A
+// failure counts as a try.
 func (t transport) Probe(ctx context.Context) error {
 	t.mu.Lock()
 	i := t.current
 	t.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, outbox.LiveLimit)
 	defer cancel()
-	err := t.peers[i].probe(ctx).Err
+	l, err := t.peers[i].connect(ctx)
 	if err != nil {
 		t.refused(i, err)
+		return err
 	}
-	return err
+	l.close()
+	return nil
 }
 
 // encoder writes batches as plaintext lines.
