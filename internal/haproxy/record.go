@@ -83,6 +83,9 @@ func (s *StatScanner) scanQuoted(from, to int) result {
 	for i, c := range w.columns {
 		s.readField(i, fields[c])
 	}
+	for i, c := range w.texts {
+		s.texts[i] = fields[c]
+	}
 	return usable
 }
 

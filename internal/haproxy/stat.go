@@ -42,6 +42,9 @@ type Row struct {
 	// Odd are the selected columns that are neither empty nor whole numbers
 	// that fit.
 	Odd []OddValue
+	// Texts are the fields in the columns that [StatScanner.SelectTexts] chose for
+	// the type, unquoted, in the order of that choice.
+	Texts [][]byte
 }
 
 // OddValue is a field that did not fit into [Row.Values].
@@ -68,6 +71,7 @@ type StatScanner struct {
 	row     Row
 	values  []int64
 	present []byte
+	texts   [][]byte
 	skipped int
 	hashing bool
 	hash    uint64
@@ -79,7 +83,8 @@ type StatScanner struct {
 type choice struct {
 	made    bool
 	columns []int // ascending
-	last    int   // of columns, or -1
+	texts   []int
+	last    int // of both, or -1
 }
 
 // header is a parsed header line.
@@ -169,13 +174,27 @@ func (s *StatScanner) Columns() []string { return s.header.columns }
 // Select says which columns of rows of type t are wanted: numbers of columns in
 // ascending order, each once. Rows of a type without a selection are passed over.
 func (s *StatScanner) Select(t RowType, columns []int) {
-	s.wanted[t] = choice{true, columns, -1}
+	s.wanted[t] = choice{made: true, columns: columns, last: -1}
 	if len(columns) > 0 {
 		s.wanted[t].last = columns[len(columns)-1]
 	}
 	if len(columns) > len(s.values) {
 		s.values = make([]int64, len(columns))
 		s.present = make([]byte, len(columns))
+	}
+}
+
+// SelectTexts says which columns of rows of type t are wanted as they are, in any
+// order: states, modes and the like. It is called behind [StatScanner.Select], and
+// costs nothing where it isn't.
+func (s *StatScanner) SelectTexts(t RowType, columns []int) {
+	w := &s.wanted[t]
+	w.texts = columns
+	for _, c := range columns {
+		w.last = max(w.last, c)
+	}
+	if len(columns) > len(s.texts) {
+		s.texts = make([][]byte, len(columns))
 	}
 }
 
@@ -257,6 +276,9 @@ func (s *StatScanner) scanPlain(from, to int) result {
 		return unusable
 	}
 	f.read(s, w.columns)
+	for i, c := range w.texts {
+		s.texts[i] = f.field(c)
+	}
 	return usable
 }
 
@@ -280,6 +302,7 @@ func (s *StatScanner) identify(proxy, service, typ []byte) result {
 	}
 	s.row.Values = s.values[:len(w.columns)]
 	s.row.Present = s.present[:len(w.columns)]
+	s.row.Texts = s.texts[:len(w.texts)]
 	return usable
 }
 
