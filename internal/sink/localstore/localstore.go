@@ -18,6 +18,7 @@ import (
 	"sync"
 	"syscall"
 
+	"haproxystats/internal/durable"
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
@@ -75,55 +76,47 @@ func hinted(err error) error {
 }
 
 func (s *Sink) store(b *metric.Batch) (w written, err error) {
-	if err := os.MkdirAll(s.dir, 0o750); err != nil {
+	if err := durable.MakeDir(s.dir); err != nil {
 		return w, err
 	}
-	root, err := os.OpenRoot(s.dir)
+	// The dot follows a link of the operator's; nothing below it is followed.
+	root, err := durable.OpenDir(s.dir + "/.")
 	if err != nil {
 		return w, err
 	}
 	defer root.Close()
 
 	name := strconv.FormatInt(b.Epoch, 10)
-	made, err := makeDir(root, name)
-	if err != nil {
+	err = root.Mkdir(name)
+	made := err == nil
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return w, err
 	}
-	dir, err := root.OpenRoot(name)
+	dir, err := root.OpenDir(name)
+	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
+		err = fmt.Errorf("%s/%s is %w: move it away", s.dir, name, durable.ErrNotDir)
+	}
 	if err != nil {
 		return w, err
 	}
 	defer dir.Close()
 	if w, err = s.write(dir, b); err != nil {
 		if made {
-			root.Remove(name) // it may hold a file by now, and then it stays
+			_ = root.RemoveDir(name) // it may hold a file by now, and then it stays
 		}
 		return w, err
 	}
 	// Also of a directory that was there: whoever made it may have come no further.
-	return w, s.syncDir(root)
-}
-
-// makeDir makes a directory, or takes one that is there; it follows no link.
-func makeDir(root *os.Root, name string) (made bool, err error) {
-	err = root.Mkdir(name, 0o750)
-	if !errors.Is(err, fs.ErrExist) {
-		return err == nil, err
-	}
-	info, err := root.Lstat(name)
-	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s/%s is %v, no directory: move it away", root.Name(), name, info.Mode())
-	}
-	return false, err
+	return w, s.sync(root.File())
 }
 
 // write makes the file in its directory, both durable.
-func (s *Sink) write(dir *os.Root, b *metric.Batch) (w written, err error) {
-	// What a process left that died while it wrote.
+func (s *Sink) write(dir *durable.Dir, b *metric.Batch) (w written, err error) {
+	// A process that died while it wrote left this.
 	if err := dir.Remove(tempName); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return w, err
 	}
-	f, err := dir.OpenFile(tempName, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	f, err := dir.Create(tempName)
 	if err != nil {
 		return w, err
 	}
@@ -141,13 +134,5 @@ func (s *Sink) write(dir *os.Root, b *metric.Batch) (w written, err error) {
 	if err != nil {
 		return w, errors.Join(err, dir.Remove(tempName))
 	}
-	return w, s.syncDir(dir)
-}
-
-func (s *Sink) syncDir(root *os.Root) error {
-	f, err := root.Open(".")
-	if err != nil {
-		return err
-	}
-	return errors.Join(s.sync(f), f.Close())
+	return w, s.sync(dir.File())
 }
