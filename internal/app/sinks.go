@@ -110,7 +110,7 @@ func (o openSinks) close() error {
 	return all
 }
 
-// sinkStatus returns what the status document says of a sink.
+// sinkStatus returns a sink's part of the status document.
 func sinkStatus(s sink.Sink, now time.Time) status.Sink {
 	from := s.Status()
 	to := status.Sink{

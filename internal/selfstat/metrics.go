@@ -118,7 +118,7 @@ var ofSnapshot = []snapshotMetric{
 	}},
 	{metric.Column{
 		Name: "SocketsFailed", Unit: "sockets",
-		Help: "Sockets that are lacking in the snapshot; only of snapshots with a manifest",
+		Help: "Sockets missing from the snapshot; only of snapshots with a manifest",
 	}, func(f *facts) number {
 		return ofRound(f, func(r *snapshot.Round) number { return count(r.SocketsFailed) })
 	}},

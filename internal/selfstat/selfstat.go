@@ -3,7 +3,7 @@
 // do.
 //
 // The tables of metrics here are the only list of them: what is emitted and
-// what docs/metrics.md says come of them. The package measures nothing itself
+// what docs/metrics.md lists come from them. The package measures nothing itself
 // and keeps no state between snapshots; where the numbers come from, [Sources]
 // says.
 package selfstat

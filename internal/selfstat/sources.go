@@ -27,7 +27,7 @@ type Work struct {
 	// another one, ProcessesMissing the processes that HAProxy should have and that
 	// have not answered.
 	DuplicateSockets, ProcessesMissing int
-	// Round says how the snapshot was collected; nil if it doesn't tell.
+	// Round is how the snapshot was collected; nil if that is not known.
 	Round *snapshot.Round
 }
 
@@ -57,7 +57,7 @@ type Sink struct {
 	// Name is the sink's, in lower case with dashes: the names of its metrics begin
 	// with LocalStore if it is "local-store".
 	Name string
-	// Queued says that the sink has a queue of its own.
+	// Queued reports that the sink has a queue of its own.
 	Queued bool
 	// Status returns what the sink has counted.
 	Status func() sink.Status

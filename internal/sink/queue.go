@@ -12,7 +12,7 @@ import (
 	"haproxystats/internal/durable"
 )
 
-// QueueOptions says where a queue is and how large it may grow.
+// QueueOptions describes where a queue is and how large it may grow.
 type QueueOptions struct {
 	// Dir is the queue's own directory. It is made if it is missing.
 	Dir string

@@ -110,7 +110,7 @@ func (q *Queue) displaced() bool {
 	return err == nil && durable.Identify(now) != own
 }
 
-// reattach makes the directory anew; what waited in it is gone. Where that can't
+// reattach makes the directory again; what waited in it is gone. If that can't
 // be done now, the next Append tries again.
 func (q *Queue) reattach() error {
 	q.mu.Lock()

@@ -69,7 +69,7 @@ func (q *Queue) oldest() *batch {
 	return q.waiting[first]
 }
 
-// endBurst says what was dropped since the queue was last empty. mu is held.
+// endBurst logs what was dropped since the queue was last empty. mu is held.
 func (q *Queue) endBurst() {
 	if q.burst > 0 {
 		q.opt.Log.Warn("queue is empty again, after it had to drop metrics", "dir", q.opt.Dir, "metrics_dropped", q.burst)

@@ -99,7 +99,7 @@ func (q *Queue) end(c *content, err error) (next bool) {
 	b := c.batch
 	q.current = nil
 	switch {
-	case !q.has(b): // the directory was made anew meanwhile
+	case !q.has(b): // the directory was made again meanwhile
 		next = c.err != nil
 	case isProcessOwn(c.err):
 	case isFilesOwn(c.err):

@@ -215,7 +215,7 @@ type suspect struct {
 	err   error
 }
 
-// remedy says whose an unreadable file is and what to do, or nothing.
+// remedy returns what to do about an unreadable file, with its owner if that is why.
 func (q *Queue) remedy(seq uint64, err error) string {
 	path := filepath.Join(q.opt.Dir, fileName(seq, extBatch))
 	info, statErr := os.Lstat(path)

@@ -2,7 +2,7 @@ package sink
 
 import "time"
 
-// Status is what a sink tells of itself: what it has done since it was made, and
+// Status is what a sink reports: what it has done since it was made, and
 // how its destination does.
 type Status struct {
 	// Batches, Metrics and Bytes count what the destination has confirmed.

@@ -13,7 +13,7 @@ import (
 	"haproxystats/internal/sink/outbox"
 )
 
-// Options says where a sink sends and how patient it is.
+// Options describes where a sink sends and how long it waits.
 type Options struct {
 	// Servers are where to send, the preferred ones first. The one that works
 	// is used until it fails; Delay after the last failure the ones before it
@@ -97,7 +97,7 @@ func (t transport) Send(ctx context.Context, size int64, write func(io.Writer) e
 }
 
 // Probe opens a connection to the server that worked last, and closes it. It does not
-// wait for a confirmation, which some receivers give only to who sends something. A
+// wait for a confirmation, which some receivers give only after they got something. A
 // failure counts as a try.
 func (t transport) Probe(ctx context.Context) error {
 	t.mu.Lock()

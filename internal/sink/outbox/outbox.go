@@ -19,7 +19,7 @@ import (
 // lastWord is how long Run goes on with what it is sending when it is to end.
 const lastWord = 2 * time.Second
 
-// Options says what an outbox is made of.
+// Options are the parts of an outbox.
 type Options struct {
 	// Name is the sink's.
 	Name string
@@ -67,7 +67,7 @@ type Outbox struct {
 	counts   sink.Status // but for health and queue
 }
 
-// state says how the destination does.
+// state is how the destination does.
 type state struct {
 	confirmed time.Time // the last time
 	failures  int       // in a row since then; 0 while it is up
@@ -378,7 +378,7 @@ func (o *Outbox) tell(err error, theirs bool, now time.Time) {
 	o.state.reminded = now
 }
 
-// causeOf returns what tells causes apart: the kernel's word, or the text without
+// causeOf returns what distinguishes causes: the kernel's word, or the text without
 // numbers, which differ with each connection.
 func causeOf(err error) string {
 	var errno syscall.Errno

@@ -15,7 +15,7 @@ const (
 
 // Pace shapes the tries while a destination is down: after the first one Retries
 // more, Interval, Interval*Backoff, ... apart. Then nothing is tried for Delay,
-// and it starts anew. Below 0 retries have no end.
+// and the series begins again. Below 0 retries have no end.
 type Pace struct {
 	Retries  int
 	Interval time.Duration

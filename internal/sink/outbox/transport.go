@@ -70,7 +70,7 @@ func Limit(size int64) time.Duration {
 	return LiveLimit + time.Duration(seconds*float64(time.Second))
 }
 
-// source is what a batch's bytes come from. It tells errors of the source from
+// source is what a batch's bytes come from. It separates errors of the source from
 // those of the writer.
 type source struct {
 	write func(io.Writer) error
