@@ -26,7 +26,9 @@ var commented = regexp.MustCompile(`(?m)^#(\S)`)
 
 func TestExampleIsTheDefaults(t *testing.T) {
 	for program := range programFiles {
-		if diff := cmp.Diff(defaultConfig(), load(t, program, readExample(t))); diff != "" {
+		want := defaultConfig()
+		want.Pull.OnPartial = PartialKeep // the example gives the reason
+		if diff := cmp.Diff(want, load(t, program, readExample(t))); diff != "" {
 			t.Errorf("%s (-defaults +example):\n%s", program, diff)
 		}
 	}
@@ -46,6 +48,9 @@ func TestExampleHasEveryOption(t *testing.T) {
 		want := "\n#" + o.Name + " = "
 		if o.HasDefault {
 			want = "\n" + o.Name + " = " + o.Default + "\n"
+		}
+		if o.Section == "pull" && o.Name == "on-partial" {
+			want = "\n" + o.Name + " = keep\n"
 		}
 		if o.Section == "local-store" {
 			want = "\n#" + o.Name + " = " + o.Default + "\n"
