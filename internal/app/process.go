@@ -49,6 +49,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, r releas
 	if err != nil {
 		return err
 	}
+	warnRoot(os.Geteuid(), c.Process.SrcDir, log)
 	incoming, err := spool.OpenReader(spool.ReaderOptions{Dir: c.Process.SrcDir, Log: log})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"os"
 	"time"
 
 	"haproxystats/internal/config"
@@ -24,6 +25,7 @@ func Pull(version string) Program {
 }
 
 func runPull(ctx context.Context, c *config.Config, r release, service *Supervisor, log *slog.Logger) error {
+	warnRoot(os.Geteuid(), c.Pull.DstDir, log)
 	queue, err := spool.OpenWriter(spool.WriterOptions{Dir: c.Pull.DstDir, Tmp: c.Pull.TmpDstDir, Log: log})
 	if err != nil {
 		return err

@@ -80,9 +80,7 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 		cmd.Use = name + " [flags]"
 	}
 	cmd.SetVersionTemplate(checkName + " {{.Version}}\n")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return fmt.Errorf("%w: see -h", err)
-	})
+	cmd.SetFlagErrorFunc(flagError)
 	addFiles(cmd, &o.files)
 	fl := cmd.Flags()
 	if byName {

@@ -82,9 +82,7 @@ func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
 		},
 	}
 	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return fmt.Errorf("%w: see -h", err)
-	})
+	cmd.SetFlagErrorFunc(flagError)
 	fl := cmd.Flags()
 	fl.SortFlags = false
 	fl.StringVarP(&f.file, "file", "f", config.DefaultFile, "configuration `file` with settings")
@@ -114,12 +112,11 @@ func start(p program, f flags, fileNamed bool, stdout, stderr io.Writer) error {
 	}
 	loaded, err := config.Load(p.Name, config.Files{File: f.file, Required: fileNamed, Dir: f.dir}, p.Check)
 	if f.printConfiguration {
+		warn(stderr, string(p.Name), loaded.Warnings)
 		return errors.Join(loaded.Print(stdout), err)
 	}
 	if err != nil {
-		for _, w := range loaded.Warnings {
-			fmt.Fprintf(stderr, "%s: warning: %v\n", p.Name, w)
-		}
+		warn(stderr, string(p.Name), loaded.Warnings)
 		return fmt.Errorf("the configuration is refused:\n%w", err)
 	}
 	return p.Run(loaded, versionLine(), stderr)

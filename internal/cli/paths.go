@@ -5,6 +5,7 @@ import (
 
 	"haproxystats/internal/app"
 	"haproxystats/internal/config"
+	"haproxystats/internal/spool"
 )
 
 type pathsOptions struct {
@@ -14,12 +15,15 @@ type pathsOptions struct {
 
 // printPaths writes what Graphite would get of the snapshot in dir.
 func printPaths(o pathsOptions, dir string, stdout, stderr io.Writer) error {
-	recipe, err := newRecipe(o.files, app.CheckGroups, o.hostname, stderr)
+	replay, err := newReplayConfig(o.files, app.CheckGroups, o.hostname, stderr)
 	if err != nil {
 		return err
 	}
+	if entries, err := spool.List(dir); err == nil && len(entries) > 0 {
+		dir = entries[0].Path // the oldest of a spool
+	}
 	log := newToolLogger(stderr)
-	skipped, err := app.WritePaths(stdout, recipe.config, recipe.hostname, dir, log)
+	skipped, err := app.WritePaths(stdout, replay.config, replay.hostname, dir, log)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	if o.rate < 0 || o.patience < 0 {
 		return errors.New("--rate and --patience take no numbers below 0")
 	}
-	recipe, err := newRecipe(o.files, processProgram().Check, o.hostname, stderr)
+	made, err := newReplayConfig(o.files, processProgram().Check, o.hostname, stderr)
 	if err != nil {
 		return err
 	}
@@ -45,10 +45,10 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	}
 	out := newProgress(stderr, len(places))
 	log := newToolLogger(out)
-	direct := graphite.NewDirect(app.GraphiteOptions(recipe.config, recipe.hostname, log), o.patience)
+	direct := graphite.NewDirect(app.GraphiteOptions(made.config, made.hostname, log), o.patience)
 	defer direct.Close()
 	r := replayer{
-		pipeline: app.NewPipeline(recipe.options, selfstat.Sources{}, log),
+		pipeline: app.NewPipeline(made.options, selfstat.Sources{}, log),
 		send:     direct.Send,
 		rate:     o.rate,
 		progress: out,
@@ -56,7 +56,7 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	}
 	skipped := direct.Skipped
 	if o.dryRun {
-		encoder := plaintext.New(app.GraphitePaths(recipe.config, recipe.hostname))
+		encoder := plaintext.New(app.GraphitePaths(made.config, made.hostname))
 		var left int64
 		skipped = func() int64 { return left }
 		r.rate = 0

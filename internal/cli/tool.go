@@ -45,9 +45,7 @@ func newTool(stdout, stderr io.Writer) *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return fmt.Errorf("%w: see -h", err)
-	})
+	cmd.SetFlagErrorFunc(flagError)
 	cmd.Flags().SortFlags = false
 	cmd.Flags().BoolP("help", "h", false, "show this screen")
 	cmd.Flags().BoolP("version", "v", false, "show version")
@@ -95,23 +93,21 @@ func directories(_ *cobra.Command, args []string, _ string) ([]string, cobra.She
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
-// recipe is what it takes to make metrics of recorded snapshots.
-type recipe struct {
+// replayConfig is what it takes to make metrics of recorded snapshots.
+type replayConfig struct {
 	config   *config.Config
 	hostname string
 	options  aggregate.Options
 }
 
-// newRecipe reads the configuration as haproxystats-process does, and tells of
+// newReplayConfig reads the configuration as haproxystats-process does, and tells of
 // what will surprise. The hostname is empty for that of this host.
-func newRecipe(files config.Files, check config.Check, hostname string, stderr io.Writer) (r recipe, err error) {
+func newReplayConfig(files config.Files, check config.Check, hostname string, stderr io.Writer) (r replayConfig, err error) {
 	loaded, err := config.Load(config.ForProcess, files, check)
 	if loaded.Notice != "" {
 		fmt.Fprintf(stderr, "%s: %s\n", toolName, loaded.Notice)
 	}
-	for _, w := range loaded.Warnings {
-		fmt.Fprintf(stderr, "%s: warning: %v\n", toolName, w)
-	}
+	warn(stderr, toolName, loaded.Warnings)
 	if err != nil {
 		return r, fmt.Errorf("the configuration is refused:\n%w", err)
 	}
@@ -150,8 +146,8 @@ func newPaths(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "paths [flags] SNAPSHOT",
 		Short: "Print what Graphite would get of a snapshot",
 		Long: `Prints every path, value and time that the configuration makes of a snapshot,
-a directory of the spool, as haproxystats-process would send them. Nothing is
-sent, and nothing is changed. The metrics of haproxystats itself, which are about
+a directory of the spool, as haproxystats-process would send them; of a spool it
+takes the oldest snapshot. Nothing is sent, and nothing is changed. The metrics of haproxystats itself, which are about
 the moment and not about the snapshot, are left out.`,
 		Args:              oneArgument("the snapshot's directory"),
 		ValidArgsFunction: directories,

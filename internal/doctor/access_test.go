@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"io/fs"
+	"strings"
 	"testing"
 )
 
@@ -93,12 +94,22 @@ func TestWritable(t *testing.T) {
 		{"open to all, who can't remove what is another's", map[string]File{"/var/lib": ours, path: {Mode: fs.ModeDir | fs.ModeSticky | 0o777, UID: ourUID, GID: ourGID}}, OK, "can use dst-dir", ""},
 		{"missing", map[string]File{"/var/lib": ours}, OK, "does not exist yet, and user haproxystats can make it", ""},
 		{"missing, and can't be made", nil, Error, "does not exist and can't be made: user haproxystats can't use /var, which", "install -d -o haproxystats -g haproxystats -m 0750 /var/lib"},
+		{"root over another's", map[string]File{"/var/lib": ours, path: ours}, Warning, "user root would write in dst-dir", "Run the programs as user 64103"},
 		{"a file", map[string]File{"/var/lib": ours, path: {Mode: 0o644}}, Error, "not a directory", "Move it away"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			check(t, Writable(with(test.files), us, beside), test.verdict, test.text, test.remedy)
+			user := us
+			if strings.HasPrefix(test.name, "root ") {
+				user = User{Name: "root"}
+			}
+			check(t, Writable(with(test.files), user, beside), test.verdict, test.text, test.remedy)
 		})
 	}
+	linked := with(map[string]File{"/var/lib": ours, path: ours, path + ".trash": ours})
+	linked.real = map[string]string{path + ".trash": "/etc"}
+	check(t, Writable(linked, us, Directory{Option: "src-dir", Path: path, Beside: []string{".trash"}}), Error, path+".trash is a link, to /etc, which the program refuses to follow", "Remove the link")
+	linked.real = map[string]string{path + "/graphite": "/etc"}
+	check(t, Writable(linked, us, Directory{Option: "queue-dir", Path: path, NoLinks: []string{path + "/graphite"}}), Error, "/graphite is a link", "Remove the link")
 	h := with(nil)
 	h.closed = map[string]bool{path: true}
 	check(t, Writable(h, us, beside), Skipped, "run doctor as root", "")

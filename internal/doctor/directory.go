@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+
+	"haproxystats/internal/owner"
 )
 
 // Directory is one that a program writes in.
@@ -14,6 +16,9 @@ type Directory struct {
 	// Beside are the endings of names of files and directories beside it that
 	// are made when they are missing.
 	Beside []string
+	// NoLinks are further paths that must not be links; what is beside it must not
+	// be either.
+	NoLinks []string
 	// Made tells that the unit of the program makes it, or one above it, before the
 	// program starts.
 	Made bool
@@ -37,6 +42,12 @@ func Writable(files Files, u User, d Directory) Finding {
 	if err != nil {
 		return a.skipped("%s can't be looked at: %v", d.Option, err)
 	}
+	for _, path := range append(paths(d.Path, d.Beside), d.NoLinks...) {
+		if real, err := files.Real(path); err == nil && real != besideReal(files, path) {
+			return a.error(fmt.Sprintf("%s is a link, to %s, which the program refuses to follow", path, real),
+				"Remove the link, and mount or make a directory in its place: "+shellQuote(path))
+		}
+	}
 	if denied != nil {
 		return denied.finding(a, u, fmt.Sprintf("chown -R %s:%s %s", u.Name, u.Group, shellQuote(denied.path)))
 	}
@@ -55,7 +66,30 @@ func Writable(files Files, u User, d Directory) Finding {
 	if f.Mode.Perm()&write != 0 && f.Mode&fs.ModeSticky == 0 {
 		return a.warning(fmt.Sprintf("everybody can write in %s, which %s", d.Option, f), "chmod 0750 "+shellQuote(d.Path))
 	}
+	if u.UID == 0 && f.UID != 0 {
+		name := owner.User(int(f.UID))
+		return a.warning(fmt.Sprintf("user root would write in %s, which %s: what root makes there, that user can't use later", d.Option, f),
+			fmt.Sprintf("Run the programs as user %s, also by hand; afterwards chown -R %[1]s: %s", name, shellQuote(d.Path)))
+	}
 	return a.ok("user %s can use %s", u.Name, d.Option)
+}
+
+// paths returns dir with each of the endings.
+func paths(dir string, endings []string) []string {
+	var all []string
+	for _, e := range endings {
+		all = append(all, dir+e)
+	}
+	return all
+}
+
+// besideReal returns where the path is if its last part is not a link.
+func besideReal(files Files, path string) string {
+	dir, err := files.Real(filepath.Dir(path))
+	if err != nil {
+		return path
+	}
+	return filepath.Join(dir, filepath.Base(path))
 }
 
 // missing judges whether a directory can be made.

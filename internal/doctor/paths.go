@@ -118,7 +118,7 @@ func (r *run) process(ctx context.Context, c *config.Config) []Finding {
 	found = append(found, UnitAccess(r.host, u, needs, absolute(c.Paths.BaseDir), "")...)
 	found = append(found,
 		Writable(r.host, r.user, Directory{Option: "src-dir", Path: src, Beside: []string{".reader.lock", ".trash", ".corrupt"}, Made: r.isMade(u, src)}),
-		Writable(r.host, r.user, Directory{Option: "queue-dir", Path: queue, Made: r.isMade(u, queue)}))
+		Writable(r.host, r.user, Directory{Option: "queue-dir", Path: queue, NoLinks: []string{filepath.Join(queue, "graphite")}, Made: r.isMade(u, queue)}))
 	if c.LocalStore.Enabled {
 		found = append(found, Writable(r.host, r.user, Directory{Option: "dir of [local-store]", Path: absolute(c.LocalStore.Dir)}))
 	}

@@ -200,11 +200,24 @@ func (p *manifestParser) field(word, value string) (err error) {
 	default:
 		return nil
 	}
+	err = plainNumber(err)
 	if err == nil && p.seen[key] {
 		err = fmt.Errorf("%q for the second time", key)
 	}
 	p.seen[key] = true
 	return err
+}
+
+// plainNumber says what is wrong with a number without the names of Go's functions.
+func plainNumber(err error) error {
+	n, ok := errors.AsType[*strconv.NumError](err)
+	switch {
+	case !ok:
+		return err
+	case errors.Is(n.Err, strconv.ErrRange):
+		return fmt.Errorf("%q is out of range", n.Num)
+	}
+	return fmt.Errorf("%q is not a number", n.Num)
 }
 
 func parseMilliseconds(text string) (time.Duration, error) {

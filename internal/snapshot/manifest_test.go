@@ -89,7 +89,7 @@ func TestParseManifestRefuses(t *testing.T) {
 		"no quotes":         {signed(title, `file a 1 1`), "not quoted"},
 		"negative size":     {signed(title, `file "a" -1 1`), "not a size"},
 		"no size":           {signed(title, `file "a"`), "not a size"},
-		"no crc":            {signed(title, `file "a" 1`), "invalid syntax"},
+		"no crc":            {signed(title, `file "a" 1`), "is not a number"},
 		"long crc":          {signed(title, `file "a" 1 100000000`), "out of range"},
 		"half a failure":    {signed(title, `failed "a"`), "not quoted"},
 		"more than failure": {signed(title, `failed "a" "b" "c"`), "behind the cause"},
