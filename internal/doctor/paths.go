@@ -112,6 +112,12 @@ func (r *run) process(ctx context.Context, c *config.Config) []Finding {
 	if c.Process.StatusSocket != "" {
 		needs = append(needs, Need{"status-socket of [process]", filepath.Dir(absolute(c.Process.StatusSocket)), true})
 	}
+	for _, f := range []Need{{Option: "exclude-frontends", Path: c.Process.ExcludeFrontends.File}, {Option: "exclude-backends", Path: c.Process.ExcludeBackends.File}, {Option: "ca-file", Path: c.Graphite.CAFile}, {Option: "cert-file", Path: c.Graphite.CertFile}, {Option: "key-file", Path: c.Graphite.KeyFile}} {
+		if f.Path != "" {
+			f.Path = absolute(f.Path)
+			needs = append(needs, f)
+		}
+	}
 	if c.LocalStore.Enabled {
 		needs = append(needs, Need{"dir of [local-store]", absolute(c.LocalStore.Dir), true})
 	}

@@ -24,6 +24,8 @@ type Unit struct {
 	// Writable are further directories that the program may write in; one with
 	// Optional need not exist.
 	Writable []WritablePath
+	// Inaccessible are what InaccessiblePaths names.
+	Inaccessible []string
 	// ProtectSystem is no, yes, full or strict; ProtectHome no, yes, read-only or
 	// tmpfs.
 	ProtectSystem, ProtectHome string
@@ -44,7 +46,7 @@ const unitLimit = 3 * time.Second
 // unitProperties are what systemctl is asked for.
 var unitProperties = []string{
 	"LoadState", "StateDirectory", "RuntimeDirectory", "CacheDirectory", "LogsDirectory", "ReadWritePaths", "ProtectSystem",
-	"ProtectHome", "PrivateTmp", "PrivateNetwork", "RestrictAddressFamilies",
+	"ProtectHome", "PrivateTmp", "InaccessiblePaths", "PrivateNetwork", "RestrictAddressFamilies",
 }
 
 // askUnit returns what systemd knows of a unit. It is not loaded where systemd does
@@ -86,6 +88,10 @@ func parseUnit(name string, text []byte) Unit {
 			for _, w := range words {
 				path := strings.TrimLeft(w, "-+")
 				u.Writable = append(u.Writable, WritablePath{filepath.Clean(path), strings.Contains(w[:len(w)-len(path)], "-")})
+			}
+		case "InaccessiblePaths":
+			for _, w := range words {
+				u.Inaccessible = append(u.Inaccessible, filepath.Clean(strings.TrimLeft(w, "-+")))
 			}
 		case "ProtectSystem":
 			u.ProtectSystem = value
@@ -135,6 +141,8 @@ func (u Unit) hides(path string) (setting string, hidden bool) {
 		return "ProtectHome=" + u.ProtectHome, true
 	case withinAny(path, "/tmp", "/var/tmp") && u.PrivateTmp:
 		return "PrivateTmp=yes", true
+	case withinAny(path, u.Inaccessible...):
+		return "InaccessiblePaths=" + strings.Join(u.Inaccessible, " "), true
 	}
 	return "", false
 }
@@ -184,7 +192,7 @@ func UnitAccess(files Files, u Unit, needs []Need, base, network string) []Findi
 	for _, n := range needs {
 		if setting, hidden := u.hides(n.Path); hidden {
 			found = append(found, a.error(fmt.Sprintf("its program can't see %s %s, because of %s", n.Option, n.Path, setting),
-				fmt.Sprintf("Set %s to a path outside of /home, /root, /tmp and /var/tmp", n.Option)))
+				fmt.Sprintf("Set %s to a path that the unit shows, such as in /etc or /srv: not in /home, /root, /tmp, /var/tmp or what InaccessiblePaths names", n.Option)))
 			continue
 		}
 		if !n.Write {

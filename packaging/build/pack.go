@@ -36,7 +36,11 @@ func packageVersion(format, version string) string {
 const details = `
 Asks the stats sockets of HAProxy at short intervals, adds up what the
 processes of a node say, and sends it to Graphite. What Graphite does not
-confirm waits on disk.`
+confirm waits on disk.
+
+The user haproxystats joins the group haproxy if there is one, since stats
+sockets usually belong to it. Where that group may read private keys, so may
+haproxystats outside of its units: gpasswd -d haproxystats haproxy takes it out.`
 
 // packer is nfpm.
 type packer string
