@@ -49,12 +49,12 @@ func (i Installation) clouded(a answer, f finding) finding {
 	return f
 }
 
-// answer is what a program says, or why it says nothing.
+// answer is a program's status document, or the reason why there is none.
 type answer struct {
 	status.Document
 	answered bool
-	hangs    bool   // it listens and says nothing
-	why      string // there is no answer
+	hangs    bool   // it listens and sends nothing
+	why      string // the reason, if it has not answered
 }
 
 // ask asks a program.
@@ -85,12 +85,12 @@ func (i Installation) ask(ctx context.Context, p program) answer {
 	return answer{why: err.Error() + own}
 }
 
-// forbidden says that something may not be looked at, and what to do.
+// forbidden returns the text for a path that the user may not read, with the remedy.
 func (i Installation) forbidden(path string) string {
-	return fmt.Sprintf("%s may not look at %s: add it to the group haproxystats, and start anew what runs the checks", i.User, path)
+	return fmt.Sprintf("%s may not look at %s: add it to the group haproxystats, and restart the monitoring agent", i.User, path)
 }
 
-// unseen is for what could not be looked at.
+// unseen returns the finding for a path that could not be read.
 func (i Installation) unseen(path string, err error) finding {
 	text := err.Error()
 	if errors.Is(err, fs.ErrPermission) {
@@ -99,9 +99,9 @@ func (i Installation) unseen(path string, err error) finding {
 	return finding{status: nagios.Unknown, text: text}
 }
 
-// look reports whether a program runs that does not answer, by the lock that it
-// would hold. The finding is for when it hangs, does not run, or can't be seen.
-func (i Installation) look(p program, a answer) (spool.Holder, *finding) {
+// lockHolder returns who holds the lock of a program that does not answer. The
+// finding is not nil if the program hangs, does not run, or can't be seen.
+func (i Installation) lockHolder(p program, a answer) (spool.Holder, *finding) {
 	if a.hangs {
 		return spool.Holder{}, &finding{status: nagios.Critical, text: a.why}
 	}
@@ -116,20 +116,20 @@ func (i Installation) look(p program, a answer) (spool.Holder, *finding) {
 	return h, nil
 }
 
-// unanswered is the finding of a check that only the program itself can help
-// with.
+// unanswered returns the finding of a check that needs the program's answer, where
+// there is none.
 func (i Installation) unanswered(p program, a answer) finding {
 	if a.answered {
 		return finding{status: nagios.Unknown, text: p.name + " is " + string(a.State) + " and tells nothing yet"}
 	}
-	h, f := i.look(p, a)
+	h, f := i.lockHolder(p, a)
 	if f != nil {
 		return *f
 	}
 	return finding{status: nagios.Unknown, text: fmt.Sprintf("%s runs%s and can't be asked: %s", p.name, byPID(h.PID), a.why)}
 }
 
-// byLock is the text for a program that runs by its lock.
+// byLock returns the text for a program that holds its lock and does not answer.
 func byLock(p program, a answer, h spool.Holder) string {
 	return fmt.Sprintf("%s is running%s, by the lock of %s: %s", p.name, byPID(h.PID), p.dir, a.why)
 }

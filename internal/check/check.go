@@ -1,10 +1,10 @@
-// Package check finds out how the programs fare, for a monitoring plugin: it
-// asks their status sockets, and where nobody answers it looks at the spool and
-// at who holds its locks.
+// Package check checks the state of the programs for a monitoring plugin: it asks
+// their status sockets and, where nobody answers, lists the spool and finds out who
+// holds its locks.
 //
-// It promises to change nothing and to take no lock, so that it can't be in the
-// way of a program, and to say in its result when it had to look by itself. What
-// it may not see is unknown, never good.
+// It promises to change nothing and to take no lock, so that it never hinders a
+// program, and its result tells when the directories were the source. What the user
+// may not see is UNKNOWN, never OK.
 //
 // It does not know where the configuration comes from.
 package check
@@ -30,7 +30,7 @@ type Installation struct {
 	PullSHA256, ProcessSHA256 string
 	// Interval is the time from round to round.
 	Interval time.Duration
-	// KeepPartial tells that a round is kept in which some sockets have failed.
+	// KeepPartial reports whether a round in which some sockets fail is kept.
 	KeepPartial bool
 	// Patience is how long a program may take for an answer.
 	Patience time.Duration
@@ -43,11 +43,11 @@ type Installation struct {
 	Ask func(ctx context.Context, path string) (status.Document, error)
 }
 
-// Request is what is asked of a check besides its mode.
+// Request has the options of one check.
 type Request struct {
 	// Warn and Crit are the thresholds; nil for those of the mode.
 	Warn, Crit *nagios.Range
-	// Plain leaves the thresholds of the mode out.
+	// Plain leaves out the thresholds of the mode.
 	Plain bool
 	// Sink is the only sink to look at; empty for all.
 	Sink string
@@ -114,7 +114,7 @@ func (m Mode) Run(ctx context.Context, i Installation, r Request) nagios.Result 
 	return nagios.Result{Name: strings.ToUpper(m.Name), Status: f.status, Text: f.text, Metrics: f.metrics, Details: f.details}
 }
 
-// finding is what a check has found.
+// finding is the result of a check before it is printed.
 type finding struct {
 	status  nagios.Status
 	text    string
@@ -136,10 +136,10 @@ func (i Installation) stale(a answer, sha256 string, r Request, f finding) findi
 	return f
 }
 
-// thresholds are what a value is compared with; nil for nothing.
+// thresholds are the ranges that a value is compared with; nil for none.
 type thresholds struct{ warn, crit *nagios.Range }
 
-// or returns what was asked for, or else these of the mode.
+// or returns the thresholds of the request, or else these of the mode.
 func (r Request) or(warn, crit *nagios.Range) thresholds {
 	if r.Plain {
 		warn, crit = nil, nil
@@ -177,7 +177,8 @@ func (t thresholds) metric(label string, value float64, unit string) nagios.Metr
 	return nagios.Metric{Label: label, Value: value, Unit: unit, Warn: t.warn, Crit: t.crit, Limited: true}
 }
 
-// gauge returns a value that is told, and not compared; counter one that grows.
+// gauge returns a value that is not compared with thresholds; counter one that only
+// grows.
 func gauge[N int | int64 | float64 | status.Seconds](label string, value N, unit string) nagios.Metric {
 	return nagios.Metric{Label: label, Value: float64(value), Unit: unit, Limited: true}
 }

@@ -47,7 +47,7 @@ func running(p program, a answer, t thresholds, up status.Seconds) finding {
 
 // processByLock looks at the lock, which tells that the program runs and no more.
 func (i Installation) processByLock(p program, a answer, r Request) finding {
-	h, f := i.look(p, a)
+	h, f := i.lockHolder(p, a)
 	if f != nil {
 		return *f
 	}

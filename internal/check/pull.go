@@ -62,7 +62,7 @@ func silence(interval time.Duration) (warn, crit *nagios.Range) {
 
 // pullByLock looks at the lock, and at what was handed over last.
 func (i Installation) pullByLock(p program, a answer, r Request) finding {
-	h, f := i.look(p, a)
+	h, f := i.lockHolder(p, a)
 	if f != nil {
 		return *f
 	}

@@ -22,7 +22,7 @@ import (
 
 const checkName = "check_haproxystats"
 
-// checkOptions are what the command line of the plugin says.
+// checkOptions are the options of the plugin's command line.
 type checkOptions struct {
 	files      config.Files
 	mode       string
@@ -30,7 +30,7 @@ type checkOptions struct {
 	sink       string
 	timeout    float64
 	details    int
-	// absentOK takes it for good that there is no configuration.
+	// absentOK makes a missing configuration OK.
 	absentOK bool
 	request  check.Request
 }
@@ -60,7 +60,7 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 	called, byName := oldName(name)
 	cmd := &cobra.Command{
 		Use:               checkName + " [flags] MODE",
-		Short:             "Checks how haproxystats fares, for Nagios and its like",
+		Short:             "Checks haproxystats for Nagios, Icinga and others",
 		Long:              checkHelp(),
 		Version:           versionLine(),
 		SilenceErrors:     true,
@@ -104,7 +104,7 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 // checkHelp describes the checks.
 func checkHelp() string {
 	var text strings.Builder
-	text.WriteString(`Checks how haproxystats-pull and haproxystats-process fare, and says so in the
+	text.WriteString(`Checks haproxystats-pull and haproxystats-process, and prints the result in the
 form that Nagios, Icinga and others read. The exit status is 0 if all is well, 1
 to warn, 2 if it is critical and 3 if it is not known; the latter also after -h,
 -V and wrong arguments. It asks the programs at their status sockets; where
@@ -132,7 +132,7 @@ func modeNames() []string {
 	return names
 }
 
-// prepare looks at what the command line says.
+// prepare validates the command line and parses its ranges.
 func (o *checkOptions) prepare(called *calledName, args []string) (err error) {
 	if o.mode == "" && len(args) > 0 {
 		o.mode, args = args[0], args[1:]
@@ -163,8 +163,8 @@ func (o *checkOptions) prepare(called *calledName, args []string) (err error) {
 	return nil
 }
 
-// run makes the check within its time. What hangs, as a disk may, is left to the
-// end of the process.
+// run makes the check within its time-out. A check that hangs, as on a dead disk, is
+// abandoned.
 func (o *checkOptions) run() nagios.Result {
 	modes := check.Modes()
 	for _, m := range modes {
@@ -175,7 +175,7 @@ func (o *checkOptions) run() nagios.Result {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		done := make(chan nagios.Result, 1)
-		go func() { done <- o.look(ctx, m, limit) }()
+		go func() { done <- o.execute(ctx, m, limit) }()
 		select {
 		case r := <-done:
 			return r
@@ -196,8 +196,8 @@ func (o *checkOptions) run() nagios.Result {
 	}
 }
 
-// look reads the configuration and makes the check.
-func (o *checkOptions) look(ctx context.Context, m check.Mode, limit time.Duration) nagios.Result {
+// execute reads the configuration and makes the check.
+func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Duration) nagios.Result {
 	none := nagios.Result{Name: strings.ToUpper(m.Name), Status: nagios.Unknown}
 	user := check.UserName()
 	files, first := o.files, ""
@@ -213,7 +213,7 @@ func (o *checkOptions) look(ctx context.Context, m check.Mode, limit time.Durati
 		switch {
 		case path == "":
 		case errors.Is(err, fs.ErrPermission):
-			none.Text = fmt.Sprintf("%s may not read %s: add it to the group haproxystats, and start anew what runs the checks", user, path)
+			none.Text = fmt.Sprintf("%s may not read %s: add it to the group haproxystats, and restart the monitoring agent", user, path)
 			return none
 		case errors.Is(err, fs.ErrNotExist) && o.absentOK && path == files.File && files.Dir == "":
 			none.Status, none.Text = nagios.OK, fmt.Sprintf("haproxystats is not configured here: %s does not exist", path)

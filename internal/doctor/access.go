@@ -9,7 +9,7 @@ import (
 	"haproxystats/internal/owner"
 )
 
-// Files is what is known of files.
+// Files answers questions about files.
 type Files interface {
 	// Stat follows links. Of one that leads nowhere the error is errDangling, as
 	// nothing can be made in its place.
@@ -28,7 +28,7 @@ type File struct {
 	ACL bool
 }
 
-// What a user may want, as in a mode.
+// The kinds of access, as in a mode.
 const (
 	execute = 1 // of a directory: pass
 	write   = 2
@@ -39,7 +39,7 @@ func (f File) String() string {
 	return fmt.Sprintf("belongs to %s:%s and has mode %04o", owner.User(int(f.UID)), owner.Group(int(f.GID)), f.Mode.Perm())
 }
 
-// may tells what the mode allows.
+// may reports whether the mode allows the access.
 func (u User) may(f File, want fs.FileMode) bool {
 	switch {
 	case u.UID == 0:
@@ -69,8 +69,8 @@ type denial struct {
 	parent bool // it is a directory on the way
 }
 
-// denied returns why the user can't have what is wanted of path, which exists;
-// nil if there is no reason.
+// denied returns why the user has no such access to path, which exists; nil if the
+// user has it.
 func (u User) denied(files Files, path string, want fs.FileMode) (*denial, error) {
 	paths := []string{path}
 	if real, err := files.Real(path); err == nil && real != path {
@@ -139,15 +139,15 @@ func (d *denial) letIn(u User) string {
 	}
 	switch {
 	case within(d.path, "/root"):
-		return "Use a path outside of /root, which stays closed"
+		return "use a path outside of /root, which stays closed"
 	case d.file.GID != 0:
-		return fmt.Sprintf("Give the user the access of its group: usermod -a -G %s %s && chmod g+%s %s; then restart the programs",
+		return fmt.Sprintf("give the user the access of its group: usermod -a -G %s %s && chmod g+%s %s; then restart the programs",
 			owner.Group(int(d.file.GID)), u.Name, mode, shellQuote(d.path))
 	}
-	return fmt.Sprintf("Give this user the access: setfacl -m u:%s:%s %s", u.Name, mode, shellQuote(d.path))
+	return fmt.Sprintf("give this user the access: setfacl -m u:%s:%s %s", u.Name, mode, shellQuote(d.path))
 }
 
-// finding judges it. What an access control list says is not looked at.
+// finding returns the finding with its remedy. Access control lists are not read.
 func (d *denial) finding(a about, u User, remedy string) Finding {
 	switch {
 	case d.file.ACL:

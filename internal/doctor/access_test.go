@@ -28,7 +28,7 @@ func TestSocketAccess(t *testing.T) {
 		{"the directory is closed", us, dir(0, 0, 0o750), socket(0, 0, 0o666), Error, "can't pass the directory /run/haproxy", "setfacl -m u:haproxystats:x /run/haproxy"},
 		{"the directory is the group's", us, dir(0, haproxyGID, 0o750), socket(0, 0, 0o666), Error, "can't pass the directory /run/haproxy", "usermod -a -G 64102 haproxystats"},
 		{"a list may allow it", us, open, File{Mode: socket(0, 0, 0o660).Mode, ACL: true}, Warning, "and an access control list", "getfacl /run/haproxy/a.sock"},
-		{"no socket", us, open, File{Mode: 0o666}, Error, "is not a socket", "Change servers"},
+		{"no socket", us, open, File{Mode: 0o666}, Error, "is not a socket", "change servers"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := with(map[string]File{"/run/haproxy": test.way, path: test.socket})
@@ -60,8 +60,8 @@ func TestSocketDir(t *testing.T) {
 	check(t, SocketDir(with(map[string]File{path: dir(0, 0, 0o711)}), us, path, 2), Error, "can't use /run/haproxy", "setfacl -m u:haproxystats:rx /run/haproxy")
 	check(t, SocketDir(with(map[string]File{path: dir(haproxyUID, haproxyGID, 0o700)}), us, path, 2), Error, "can't use /run/haproxy", "usermod -a -G 64102 haproxystats && chmod g+rx /run/haproxy")
 	check(t, SocketDir(with(map[string]File{"/root": dir(0, 0, 0o700), "/root/s": dir(0, 0, 0o755)}), us, "/root/s", 2), Error, "can't pass the directory /root", "outside of /root")
-	check(t, SocketDir(with(map[string]File{path: socket(0, 0, 0o666)}), us, path, 0), Error, "it is a socket", "Set socket-dir = /run, or servers = unix:///run/haproxy")
-	check(t, SocketDir(with(map[string]File{path: {Mode: 0o644}}), us, path, 0), Error, "not a directory", "Set socket-dir")
+	check(t, SocketDir(with(map[string]File{path: socket(0, 0, 0o666)}), us, path, 0), Error, "it is a socket", "set socket-dir = /run, or servers = unix:///run/haproxy")
+	check(t, SocketDir(with(map[string]File{path: {Mode: 0o644}}), us, path, 0), Error, "not a directory", "set socket-dir")
 	h.closed = map[string]bool{path: true}
 	check(t, SocketDir(h, us, path, 0), Skipped, "run doctor as root", "")
 }
@@ -94,8 +94,8 @@ func TestWritable(t *testing.T) {
 		{"open to all, who can't remove what is another's", map[string]File{"/var/lib": ours, path: {Mode: fs.ModeDir | fs.ModeSticky | 0o777, UID: ourUID, GID: ourGID}}, OK, "can use dst-dir", ""},
 		{"missing", map[string]File{"/var/lib": ours}, OK, "does not exist yet, and user haproxystats can make it", ""},
 		{"missing, and can't be made", nil, Error, "does not exist and can't be made: user haproxystats can't use /var, which", "install -d -o haproxystats -g haproxystats -m 0750 /var/lib"},
-		{"root over another's", map[string]File{"/var/lib": ours, path: ours}, Warning, "user root would write in dst-dir", "Run the programs as user 64103"},
-		{"a file", map[string]File{"/var/lib": ours, path: {Mode: 0o644}}, Error, "not a directory", "Move it away"},
+		{"root over another's", map[string]File{"/var/lib": ours, path: ours}, Warning, "user root would write in dst-dir", "run the programs as user 64103"},
+		{"a file", map[string]File{"/var/lib": ours, path: {Mode: 0o644}}, Error, "not a directory", "move it away"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			user := us
@@ -107,9 +107,9 @@ func TestWritable(t *testing.T) {
 	}
 	linked := with(map[string]File{"/var/lib": ours, path: ours, path + ".trash": ours})
 	linked.real = map[string]string{path + ".trash": "/etc"}
-	check(t, Writable(linked, us, Directory{Option: "src-dir", Path: path, Beside: []string{".trash"}}), Error, path+".trash is a link, to /etc, which the program refuses to follow", "Remove the link")
+	check(t, Writable(linked, us, Directory{Option: "src-dir", Path: path, Beside: []string{".trash"}}), Error, path+".trash is a link, to /etc, which the program refuses to follow", "remove the link")
 	linked.real = map[string]string{path + "/graphite": "/etc"}
-	check(t, Writable(linked, us, Directory{Option: "queue-dir", Path: path, NoLinks: []string{path + "/graphite"}}), Error, "/graphite is a link", "Remove the link")
+	check(t, Writable(linked, us, Directory{Option: "queue-dir", Path: path, NoLinks: []string{path + "/graphite"}}), Error, "/graphite is a link", "remove the link")
 	h := with(nil)
 	h.closed = map[string]bool{path: true}
 	check(t, Writable(h, us, beside), Skipped, "run doctor as root", "")

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Clock is what is known of the host's clock.
+// Clock answers questions about the host's clock.
 type Clock interface {
 	// Synchronised reports whether the kernel takes its clock for right.
 	Synchronised() (bool, error)

@@ -34,9 +34,9 @@ func Writable(files Files, u User, d Directory) Finding {
 	case errors.Is(err, fs.ErrPermission):
 		return a.skipped("this user can't look at %s: run doctor as root", d.Option)
 	case err != nil:
-		return a.error(d.Option+" can't be looked at: "+bare(err), "mend it, or change the option")
+		return a.error(d.Option+" can't be looked at: "+bare(err), "correct its permissions or the disk, or change the option")
 	case !f.Mode.IsDir():
-		return a.error(d.Option+" is not a directory", "Move it away, or change the option")
+		return a.error(d.Option+" is not a directory", "move it away, or change the option")
 	}
 	denied, err := u.denied(files, d.Path, read|write|execute)
 	if err != nil {
@@ -45,7 +45,7 @@ func Writable(files Files, u User, d Directory) Finding {
 	for _, path := range append(paths(d.Path, d.Beside), d.NoLinks...) {
 		if real, err := files.Real(path); err == nil && real != besideReal(files, path) {
 			return a.error(fmt.Sprintf("%s is a link, to %s, which the program refuses to follow", path, real),
-				"Remove the link, and mount or make a directory in its place: "+shellQuote(path))
+				"remove the link, and mount or make a directory in its place: "+shellQuote(path))
 		}
 	}
 	if denied != nil {
@@ -69,7 +69,7 @@ func Writable(files Files, u User, d Directory) Finding {
 	if u.UID == 0 && f.UID != 0 {
 		name := owner.User(int(f.UID))
 		return a.warning(fmt.Sprintf("user root would write in %s, which %s: what root makes there, that user can't use later", d.Option, f),
-			fmt.Sprintf("Run the programs as user %s, also by hand; afterwards chown -R %[1]s: %s", name, shellQuote(d.Path)))
+			fmt.Sprintf("run the programs as user %s, also by hand; afterwards chown -R %[1]s: %s", name, shellQuote(d.Path)))
 	}
 	return a.ok("user %s can use %s", u.Name, d.Option)
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Disks is what is known of file systems.
+// Disks answers questions about file systems.
 type Disks interface {
 	// Disk returns the file system of a path that exists.
 	Disk(path string) (Disk, error)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Verdict is how a finding is judged.
+// Verdict is the judgement of a finding.
 type Verdict string
 
 // The verdicts.
@@ -19,7 +19,7 @@ const (
 	Skipped Verdict = "skipped" // could not be looked at
 )
 
-// Finding is what was found out about one thing.
+// Finding is the judgement of one thing, with its remedy.
 type Finding struct {
 	Check   string  `json:"check"`             // the kind of thing, as "socket-level"
 	Subject string  `json:"subject,omitempty"` // which one
@@ -39,7 +39,7 @@ func (a about) skipped(format string, args ...any) Finding {
 	return Finding{a.check, a.subject, Skipped, fmt.Sprintf(format, args...), ""}
 }
 
-// unseen is for what could not be looked at because of err.
+// unseen returns the finding of a thing that could not be examined because of err.
 func (a about) unseen(text string, err error) Finding {
 	f := a.skipped("%s", text)
 	if errors.Is(err, fs.ErrPermission) {

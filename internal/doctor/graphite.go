@@ -16,7 +16,7 @@ type Relay struct {
 	Probe  graphite.Probe
 }
 
-// Relays judges the servers that stand in for one another.
+// Relays judges the servers, of which one is used at a time.
 func Relays(relays []Relay, confirm graphite.Confirm, now time.Time) (found []Finding) {
 	working := 0
 	for _, r := range relays {

@@ -17,13 +17,13 @@ import (
 // Instance is what is known of a program that should run.
 type Instance struct {
 	Program string
-	// Dir is the queue that it holds the lock of while it runs, Holder tells who
-	// does.
+	// Dir is the queue whose lock it holds while it runs; Holder returns who holds
+	// it.
 	Dir    string
 	Holder func(dir string) (spool.Holder, error)
-	// Socket is where it says how it fares; empty if it does not.
+	// Socket is its status socket; empty if it has none.
 	Socket string
-	// Ask asks there.
+	// Ask asks the status socket.
 	Ask func(ctx context.Context, path string) (status.Document, error)
 	// SHA256 is the hash of the configuration of now; empty if it is not known.
 	SHA256 string
@@ -39,7 +39,7 @@ func Running(ctx context.Context, root fs.FS, i Instance) []Finding {
 		said, err := i.Ask(ctx, i.Socket)
 		switch {
 		case err == nil && said.Program == i.Program:
-			return append(fares(a, said), stale(a, said, i)...)
+			return append(judgeStatus(a, said), stale(a, said, i)...)
 		case err == nil:
 			other := a.warning(fmt.Sprintf("it can't be asked: at %s answers %.40q", i.Socket, said.Program), ownSocket)
 			return []Finding{other, holds(root, a, i)}
@@ -95,8 +95,8 @@ func command(root fs.FS, pid int) string {
 	return strings.TrimSpace(string(text))
 }
 
-// fares judges what a program says of itself.
-func fares(a about, d status.Document) []Finding {
+// judgeStatus judges a program by its status document.
+func judgeStatus(a about, d status.Document) []Finding {
 	version, _, _ := strings.Cut(d.Version, " ")
 	text := fmt.Sprintf("it runs (pid %d, version %s)", d.PID, version)
 	switch {

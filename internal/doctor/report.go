@@ -9,10 +9,10 @@ import (
 	"haproxystats/internal/printable"
 )
 
-// Report is all that was found.
+// Report has all findings.
 type Report []Finding
 
-// Number returns how many findings are judged so.
+// Number returns how many findings have the verdict.
 func (r Report) Number(v Verdict) (n int) {
 	for _, f := range r {
 		if f.Verdict == v {
@@ -22,7 +22,7 @@ func (r Report) Number(v Verdict) (n int) {
 	return n
 }
 
-// Verdict is that of the whole: the worst.
+// Verdict returns the worst verdict of all findings.
 func (r Report) Verdict() Verdict {
 	switch {
 	case r.Number(Error) > 0:
@@ -57,7 +57,8 @@ func (r Report) WriteText(w io.Writer) error {
 	return err
 }
 
-// oneLine keeps what others have said from being more than text.
+// oneLine replaces line breaks and control characters, which names and replies may
+// contain.
 func oneLine(text string) string { return printable.Replace(text, ' ') }
 
 // WriteJSON writes one object with the numbers and the findings.

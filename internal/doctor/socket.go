@@ -15,7 +15,7 @@ import (
 func SocketAccess(files Files, u User, path string, master bool) Finding {
 	a := about{"socket-access", path}
 	if master {
-		return a.warning("it belongs to HAProxy's master process (option -S), which has no statistics, and who can use it controls HAProxy", "Leave its permissions as they are, and move it out of socket-dir")
+		return a.warning("it belongs to HAProxy's master process (option -S), which has no statistics, and who can use it controls HAProxy", "leave its permissions as they are, and move it out of socket-dir")
 	}
 	f, err := files.Stat(path)
 	switch {
@@ -24,9 +24,9 @@ func SocketAccess(files Files, u User, path string, master bool) Finding {
 	case errors.Is(err, fs.ErrPermission):
 		return a.skipped("this user can't look at it: run doctor as root")
 	case err != nil:
-		return a.error("it can't be looked at: "+bare(err), "mend it, or change [pull]")
+		return a.error("it can't be looked at: "+bare(err), "correct the path in [pull]")
 	case f.Mode.Type() != fs.ModeSocket:
-		return a.error("the file is not a socket", "Change servers in [pull]")
+		return a.error("the file is not a socket", "change servers in [pull]")
 	}
 	denied, err := u.denied(files, path, write)
 	if err != nil {
@@ -51,11 +51,11 @@ func SocketDir(files Files, u User, path string, sockets int) Finding {
 	case errors.Is(err, fs.ErrPermission):
 		return a.skipped("this user can't look at it: run doctor as root")
 	case err != nil:
-		return a.error("it can't be looked at: "+bare(err), "mend it, or change socket-dir")
+		return a.error("it can't be looked at: "+bare(err), "correct socket-dir")
 	case f.Mode.Type() == fs.ModeSocket:
-		return a.error("it is a socket, not a directory of sockets", fmt.Sprintf("Set socket-dir = %s, or servers = unix://%s and no socket-dir", filepath.Dir(path), path))
+		return a.error("it is a socket, not a directory of sockets", fmt.Sprintf("set socket-dir = %s, or servers = unix://%s and no socket-dir", filepath.Dir(path), path))
 	case !f.Mode.IsDir():
-		return a.error("it is not a directory", "Set socket-dir to the directory that has HAProxy's stats sockets")
+		return a.error("it is not a directory", "set socket-dir to the directory that has HAProxy's stats sockets")
 	}
 	denied, err := u.denied(files, path, read|execute)
 	switch {
@@ -86,7 +86,7 @@ func Level(socket string, level haproxy.Level, err error) Finding {
 		more = "change servers, maps and certificates"
 	}
 	return a.warning(fmt.Sprintf("it grants the level %s: who may connect can %s", level, more),
-		"The level user is enough: set `level user` on its `stats socket` line. If others need more, write a second line with `level user` for a path in another directory, and set socket-dir to that, so that no process is asked twice")
+		"the level user is enough: set `level user` on its `stats socket` line. If others need more, write a second line with `level user` for a path in another directory, and set socket-dir to that, so that no process is asked twice")
 }
 
 // socketAdvice parts the remedy from the error.

@@ -76,9 +76,16 @@ type bounded struct {
 func (b *bounded) Bytes() []byte { return b.data.Bytes() }
 func (b *bounded) Len() int      { return b.data.Len() }
 
+// release gives back what the buffer holds.
+func (b *bounded) release() {
+	b.left.Add(int64(b.data.Len()))
+	b.data = bytes.Buffer{}
+}
+
 // Write implements [io.Writer].
 func (b *bounded) Write(p []byte) (int, error) {
 	if b.left.Add(-int64(len(p))) < 0 {
+		b.left.Add(int64(len(p)))
 		return 0, errMemory
 	}
 	return b.data.Write(p)
@@ -165,7 +172,7 @@ func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Find
 func (r *run) socket(ctx context.Context, client *haproxy.Client, t pull.Target, limit time.Duration, to *replies) (found []Finding) {
 	network, address := t.Socket.Network, t.Socket.Address
 	for _, same := range t.Same {
-		found = append(found, about{"socket-reply", same.Address}.warning("it is another name of "+address+", and is not asked", "Name the socket once"))
+		found = append(found, about{"socket-reply", same.Address}.warning("it is another name of "+address+", and is not asked", "name the socket once"))
 	}
 	if network == "unix" {
 		real := r.resolved(address)
@@ -183,25 +190,29 @@ func (r *run) socket(ctx context.Context, client *haproxy.Client, t pull.Target,
 	info, stat := to.buffer(), to.buffer()
 	start := time.Now()
 	err := client.Fetch(ctx, network, address, info, stat)
-	took := time.Since(start)
+	took, length := time.Since(start), int64(info.Len()+stat.Len())
+	if err != nil {
+		info.release()
+		stat.release()
+	}
 	skipped := about{"socket-reply", address}.skipped("")
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		skipped.Text, skipped.Remedy = "this user can't connect", "Run doctor as root"
+		skipped.Text, skipped.Remedy = "this user can't connect", "run doctor as root"
 		return append(found, skipped)
 	case errors.Is(err, haproxy.ErrNotStats):
 		hint, text := socketAdvice(err)
 		return []Finding{about{"socket-reply", address}.warning(text+"; a round passes it over", hint)}
 	case errors.Is(err, errMemory):
 		skipped.Text = "doctor keeps no more than " + size(maxReplies) + " of replies in memory"
-		skipped.Remedy = "See what is so large: echo 'show stat' | socat - " + shellQuote(address) + " | wc -c"
+		skipped.Remedy = "see what is so large: echo 'show stat' | socat - " + shellQuote(address) + " | wc -c"
 		return append(found, skipped)
 	case err != nil && ctx.Err() != nil && took < socketLimit(limit)/2:
-		skipped.Text, skipped.Remedy = "no time was left to ask it, because others do not answer", "See what is said of the others here, then run doctor again"
+		skipped.Text, skipped.Remedy = "no time was left to ask it, because others do not answer", "see what is said of the others here, then run doctor again"
 		return append(found, skipped)
 	}
 	found = append(found, Answer(Reply{
-		Socket: address, Err: err, Took: took, Limit: limit, Bytes: int64(info.Len() + stat.Len()),
+		Socket: address, Err: err, Took: took, Limit: limit, Bytes: length,
 	}))
 	if err != nil {
 		return found

@@ -183,7 +183,7 @@ func UnitAccess(files Files, u Unit, needs []Need, base, network string) []Findi
 	for _, w := range u.Writable {
 		if _, err := files.Stat(w.Path); !w.Optional && isMissing(err) {
 			found = append(found, a.error(fmt.Sprintf("it does not start: ReadWritePaths names %s, which does not exist", w.Path),
-				"Make the directory: install -d -o haproxystats -g haproxystats -m 0750 "+shellQuote(w.Path)))
+				"make the directory: install -d -o haproxystats -g haproxystats -m 0750 "+shellQuote(w.Path)))
 		}
 	}
 	missing := make(map[string][]string) // options by the path that a drop-in must name
@@ -192,7 +192,7 @@ func UnitAccess(files Files, u Unit, needs []Need, base, network string) []Findi
 	for _, n := range needs {
 		if setting, hidden := u.hides(n.Path); hidden {
 			found = append(found, a.error(fmt.Sprintf("its program can't see %s %s, because of %s", n.Option, n.Path, setting),
-				fmt.Sprintf("Set %s to a path that the unit shows, such as in /etc or /srv: not in /home, /root, /tmp, /var/tmp or what InaccessiblePaths names", n.Option)))
+				fmt.Sprintf("set %s to a path that the unit shows, such as in /etc or /srv: not in /home, /root, /tmp, /var/tmp or what InaccessiblePaths names", n.Option)))
 			continue
 		}
 		if !n.Write {
@@ -227,6 +227,6 @@ func UnitAccess(files Files, u Unit, needs []Need, base, network string) []Findi
 
 // dropIn says which drop-in a unit needs.
 func dropIn(unit, file string, lines ...string) string {
-	return fmt.Sprintf("Write /etc/systemd/system/%s.d/%s with the lines [Service], %s (see contrib/systemd/%[1]s.d/%[2]s), then run: systemctl daemon-reload",
+	return fmt.Sprintf("write /etc/systemd/system/%s.d/%s with the lines [Service], %s (see contrib/systemd/%[1]s.d/%[2]s), then run: systemctl daemon-reload",
 		unit, file, strings.Join(lines, ", "))
 }

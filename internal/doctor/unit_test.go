@@ -49,10 +49,10 @@ func TestUnitAccess(t *testing.T) {
 		{"a drop-in for what is not there", with("ReadWritePaths=/var/lib/haproxystats /none"), write("/var/lib/haproxystats/incoming"), "", "", Error, "it does not start: ReadWritePaths names /none", "install -d"},
 		{"full", with("ProtectSystem=full"), write("/srv/hs"), "", "", OK, "", ""},
 		{"full, in /etc", with("ProtectSystem=full"), write("/etc/hs"), "", "", Error, "ProtectSystem=full", "ReadWritePaths=/etc/hs"},
-		{"in /home", packaged, write("/home/hs/in"), "/home/hs", "", Error, "can't see dst-dir /home/hs/in, because of ProtectHome=yes", "Set dst-dir to a path that the unit shows"},
+		{"in /home", packaged, write("/home/hs/in"), "/home/hs", "", Error, "can't see dst-dir /home/hs/in, because of ProtectHome=yes", "set dst-dir to a path that the unit shows"},
 		{"in /home, read-only", with("ProtectHome=read-only", "ProtectSystem=no"), write("/home/hs/in"), "", "", Error, "because of ProtectHome=read-only", "ReadWritePaths="},
-		{"sockets in /tmp", packaged, []Need{{"socket-dir", "/tmp/haproxy", false}}, "", "", Error, "can't see socket-dir /tmp/haproxy, because of PrivateTmp=yes", "Set socket-dir"},
-		{"names in /etc/haproxy", with("InaccessiblePaths=-/etc/haproxy"), []Need{{"exclude-backends", "/etc/haproxy/names", false}}, "", "", Error, "can't see exclude-backends /etc/haproxy/names, because of InaccessiblePaths=/etc/haproxy", "Set exclude-backends"},
+		{"sockets in /tmp", packaged, []Need{{"socket-dir", "/tmp/haproxy", false}}, "", "", Error, "can't see socket-dir /tmp/haproxy, because of PrivateTmp=yes", "set socket-dir"},
+		{"names in /etc/haproxy", with("InaccessiblePaths=-/etc/haproxy"), []Need{{"exclude-backends", "/etc/haproxy/names", false}}, "", "", Error, "can't see exclude-backends /etc/haproxy/names, because of InaccessiblePaths=/etc/haproxy", "set exclude-backends"},
 		{"sockets elsewhere", packaged, []Need{{"socket-dir", "/srv/haproxy", false}}, "", "", OK, "", ""},
 		{"TCP", packaged, nil, "", "servers = tcp://lb:9000", Error, "has no network, which servers = tcp://lb:9000 needs", "haproxystats-pull.service.d/tcp.conf with the lines [Service], PrivateNetwork=no"},
 		{"TCP, with half of the drop-in", with("PrivateNetwork=no"), nil, "", "servers = tcp://lb:9000", Error, "has no network", "tcp.conf"},
@@ -114,5 +114,5 @@ func TestMasterSockets(t *testing.T) {
 		t.Errorf("got %v, want /run/haproxy/master.sock alone", got)
 	}
 	f := SocketAccess(with(nil), us, "/run/haproxy/master.sock", true)
-	check(t, f, Warning, "HAProxy's master process", "Leave its permissions as they are")
+	check(t, f, Warning, "HAProxy's master process", "leave its permissions as they are")
 }

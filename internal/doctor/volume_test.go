@@ -66,7 +66,7 @@ func TestAnswer(t *testing.T) {
 
 func TestLevelFinding(t *testing.T) {
 	check(t, Level("a", haproxy.LevelUser, nil), OK, "which is enough", "")
-	check(t, Level("a", haproxy.LevelOperator, nil), Warning, "clear counters", "The level user is enough")
+	check(t, Level("a", haproxy.LevelOperator, nil), Warning, "clear counters", "the level user is enough")
 	check(t, Level("a", haproxy.LevelAdmin, nil), Warning, "change servers", "`level user`")
 	check(t, Level("a", "", haproxy.ErrLevel), Skipped, "not known: the socket does not tell", "")
 }

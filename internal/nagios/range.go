@@ -79,7 +79,7 @@ func Above(n float64) Range { return Range{End: n} }
 // AtLeast is the range that alerts below n.
 func AtLeast(n float64) Range { return Range{Start: n, End: math.Inf(1)} }
 
-// Alerts reports whether a value is to be alerted of.
+// Alerts reports whether a value raises an alert.
 func (r Range) Alerts(value float64) bool {
 	return (value >= r.Start && value <= r.End) == r.Inside
 }

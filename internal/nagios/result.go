@@ -14,12 +14,12 @@ const (
 	maxDetails = 64
 )
 
-// Result is what a check has found.
+// Result is the outcome of a check.
 type Result struct {
 	// Name is of the check, in upper case.
 	Name   string
 	Status Status
-	// Text says it in a line.
+	// Text is one line for people.
 	Text string
 	// Metrics are the values behind it.
 	Metrics []Metric

@@ -1,6 +1,6 @@
 package nagios
 
-// Status is what a check comes to. Its number is the plugin's exit status.
+// Status is the outcome of a check; its number is the plugin's exit status.
 type Status int
 
 // The statuses.
@@ -23,8 +23,7 @@ func (s Status) String() string {
 	return "UNKNOWN"
 }
 
-// gravity orders statuses. What is known to be bad weighs more than what is not
-// known.
+// gravity orders statuses: Critical is graver than Unknown.
 func (s Status) gravity() int {
 	switch s {
 	case OK:
