@@ -1,10 +1,15 @@
 package doctor
 
 import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
 // packaged is what `systemctl show` says of the packaged unit of haproxystats-pull.
@@ -96,6 +101,34 @@ func exists(path string) bool {
 func TestNoSystemd(t *testing.T) {
 	if u := askUnit(t.Context(), fstest.MapFS{}, "haproxystats-pull"); u.Loaded {
 		t.Errorf("got %+v, want a unit that is not loaded", u)
+	}
+}
+
+// TestAskUnit has a systemctl that answers, one that fails, and one that hangs.
+func TestAskUnit(t *testing.T) {
+	root := fstest.MapFS{"run/systemd/system": {Mode: fs.ModeDir | 0o755}}
+	bin := t.TempDir()
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	systemctl := func(script string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(bin, "systemctl"), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	systemctl("for last; do :; done; echo Id=$last; cat <<'EOF'\n" + packaged + "EOF")
+	u := askUnit(t.Context(), root, "haproxystats-pull")
+	if u.Name != "haproxystats-pull.service" || !u.Loaded || u.Inet || u.ProtectSystem != "strict" {
+		t.Errorf("got %+v, want the packaged unit", u)
+	}
+	systemctl("exit 1")
+	if u := askUnit(t.Context(), root, "haproxystats-pull"); u.Loaded {
+		t.Errorf("systemctl fails: got %+v, want a unit that is not loaded", u)
+	}
+	systemctl("exec sleep 3600")
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if u := askUnit(ctx, root, "haproxystats-pull"); u.Loaded {
+		t.Errorf("systemctl hangs: got %+v, want a unit that is not loaded", u)
 	}
 }
 
