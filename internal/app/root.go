@@ -1,8 +1,11 @@
 package app
 
 import (
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"haproxystats/internal/owner"
@@ -15,6 +18,10 @@ func warnRoot(euid int, dir string, log *slog.Logger) {
 		return
 	}
 	info, err := os.Stat(dir)
+	for errors.Is(err, fs.ErrNotExist) && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir) // in which the program makes the rest
+		info, err = os.Stat(dir)
+	}
 	if err != nil {
 		return // the program is about to say so
 	}

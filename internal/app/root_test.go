@@ -26,7 +26,8 @@ func TestWarnRoot(t *testing.T) {
 		{"root over another's", 0, theirs, true},
 		{"root over its own", 0, ours, false},
 		{"the user", 65533, theirs, false},
-		{"nothing there yet", 0, theirs + "/none", false},
+		{"in another's, which is to be made", 0, theirs + "/base/incoming", true},
+		{"in its own, which is to be made", 0, ours + "/base/incoming", false},
 	} {
 		var out bytes.Buffer
 		warnRoot(c.euid, c.dir, slog.New(slog.NewTextHandler(&out, nil)))

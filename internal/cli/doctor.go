@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
 
 	"haproxystats/internal/app"
 	"haproxystats/internal/config"
@@ -23,6 +24,8 @@ var errUnwell = fmt.Errorf("errors were found: %w", app.ErrLogged)
 
 // printFindings runs doctor and prints its findings.
 func printFindings(o doctorOptions, stdout io.Writer) error {
+	// The replies of all sockets are held in memory, and given up ones are garbage.
+	debug.SetGCPercent(25)
 	r, err := doctor.Run(context.Background(), doctor.Options{
 		Files: o.files, User: o.user, Offline: o.offline,
 		Wiring: doctor.Wiring{

@@ -95,6 +95,7 @@ func TestWritable(t *testing.T) {
 		{"missing", map[string]File{"/var/lib": ours}, OK, "does not exist yet, and user haproxystats can make it", ""},
 		{"missing, and can't be made", nil, Error, "does not exist and can't be made: user haproxystats can't use /var, which", "install -d -o haproxystats -g haproxystats -m 0750 /var/lib"},
 		{"root over another's", map[string]File{"/var/lib": ours, path: ours}, Warning, "user root would write in dst-dir", "run the programs as user 64103"},
+		{"root makes it in another's", map[string]File{"/var/lib": ours}, Warning, "user root would write in /var/lib for dst-dir", "run the programs as user 64103"},
 		{"a file", map[string]File{"/var/lib": ours, path: {Mode: 0o644}}, Error, "not a directory", "move it away"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -67,9 +67,7 @@ func Writable(files Files, u User, d Directory) Finding {
 		return a.warning(fmt.Sprintf("everybody can write in %s, which %s", d.Option, f), "chmod 0750 "+shellQuote(d.Path))
 	}
 	if u.UID == 0 && f.UID != 0 {
-		name := owner.User(int(f.UID))
-		return a.warning(fmt.Sprintf("user root would write in %s, which %s: what root makes there, that user can't use later", d.Option, f),
-			fmt.Sprintf("run the programs as user %s, also by hand; afterwards chown -R %[1]s: %s", name, shellQuote(d.Path)))
+		return asRoot(a, f, d.Option, d.Path)
 	}
 	return a.ok("user %s can use %s", u.Name, d.Option)
 }
@@ -90,6 +88,12 @@ func besideReal(files Files, path string) string {
 		return path
 	}
 	return filepath.Join(dir, filepath.Base(path))
+}
+
+// asRoot warns of programs that root runs over a directory of another user.
+func asRoot(a about, f File, what, path string) Finding {
+	return a.warning(fmt.Sprintf("user root would write in %s, which %s: that user can't use later what root makes there", what, f),
+		fmt.Sprintf("run the programs as user %s, also by hand; afterwards chown -R %[1]s: %s", owner.User(int(f.UID)), shellQuote(path)))
 }
 
 // missing judges whether a directory can be made.
@@ -113,6 +117,9 @@ func missing(files Files, u User, a about, d Directory) Finding {
 		f := denied.finding(a, u, fmt.Sprintf("install -d -o %s -g %s -m 0750 %s", u.Name, u.Group, shellQuote(filepath.Join(above, next))))
 		f.Text = d.Option + " does not exist and can't be made: " + f.Text
 		return f
+	}
+	if f, err := files.Stat(above); err == nil && u.UID == 0 && f.UID != 0 {
+		return asRoot(a, f, above+" for "+d.Option, above)
 	}
 	return a.ok("%s does not exist yet, and user %s can make it", d.Option, u.Name)
 }
