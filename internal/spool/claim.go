@@ -97,12 +97,12 @@ func (r *Reader) next() (*attempt, waiting, error) {
 	alone := r.suspectInHand()
 	for _, a := range r.taken {
 		switch {
-		case a.claimed, alone && a.unended > 0:
+		case a.claimed, alone && a.suspect:
 		case a.due.After(now):
 			if w.due.IsZero() || a.due.Before(w.due) {
 				w.due = a.due
 			}
-		case a.unended > 0:
+		case a.suspect:
 			if suspect == nil || cmp.Or(cmp.Compare(a.unended, suspect.unended), a.compare(suspect.item)) < 0 {
 				suspect = a
 			}
@@ -131,7 +131,7 @@ func (r *Reader) next() (*attempt, waiting, error) {
 // others are not suspected once more.
 func (r *Reader) suspectInHand() bool {
 	for _, a := range r.taken {
-		if a.claimed && a.unended > 0 {
+		if a.claimed && a.suspect && !a.immovable {
 			return true
 		}
 	}
@@ -159,7 +159,7 @@ func (r *Reader) open(a *attempt) *Entry {
 		r.beginOutage(err)
 		r.unclaim(a)
 	default:
-		r.giveBack(a, path, err, true)
+		r.comeBack(a, path, err)
 	}
 	return nil
 }
@@ -171,12 +171,16 @@ func (r *Reader) hand(e *Entry) *Entry {
 		e.dir.Close()
 		return nil
 	}
-	if r.spent(e.a) != nil {
+	r.mu.Lock()
+	spent := r.spent(e.a)
+	r.mu.Unlock()
+	if spent != nil {
 		e.dir.Close()
 		r.giveBack(e.a, e.path, nil, false)
 		return nil
 	}
 	e.mark()
+	r.checkTime(e.a)
 	return e
 }
 
@@ -192,7 +196,8 @@ func (r *Reader) drop(a *attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.taken, a.name)
-	if a.unended > 0 {
+	r.endUnreadable(a)
+	if a.suspect {
 		r.wakeAll() // the next suspect
 	}
 }
@@ -202,6 +207,16 @@ func (r *Reader) unclaim(a *attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a.claimed = false
+}
+
+// comeBack takes an entry back that could not be processed, for the cause given.
+func (r *Reader) comeBack(a *attempt, path string, cause error) {
+	if isMachines(cause) {
+		r.postponeUnreadable(a, path, cause)
+		return
+	}
+	r.noteRead(a)
+	r.giveBack(a, path, cause, true)
 }
 
 // giveBack returns an entry to the queue, or gives it up if it has been at
@@ -215,15 +230,21 @@ func (r *Reader) giveBack(a *attempt, path string, cause error, blame bool) {
 	tries, spent, closed := a.tries, r.spent(a), r.closed
 	r.mu.Unlock()
 	if blame && spent == nil {
-		r.log.Warn("spool entry could not be processed", "entry", path, "try", tries, "error", cause)
+		r.log.Warn("snapshot could not be processed", "snapshot", a.name, "try", tries, "error", cause)
 	}
 	if spent != nil && !closed && r.giveUp(a, path, spent) {
 		return
 	}
+	r.requeue(a, maxRetry)
+}
+
+// requeue lets the entry be claimed again after a delay that doubles each time, up
+// to limit.
+func (r *Reader) requeue(a *attempt, limit time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	a.claimed = false
-	a.due = time.Now().Add(min(maxRetry, firstRetry<<min(a.returns, 10)))
+	a.claimed = a.immovable
+	a.due = time.Now().Add(min(limit, firstRetry<<min(a.returns, 10)))
 	a.returns++
 	r.wakeAll()
 }

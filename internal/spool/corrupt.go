@@ -5,21 +5,38 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"haproxystats/internal/durable"
 )
 
-// maxCorrupt bounds how many entries that were given up are kept.
+// maxCorrupt bounds how many entries are kept that were read and given up.
 const maxCorrupt = 100
+
+// errUnread is wrapped by the cause for which an entry was given up that was never
+// read to its end, and unreadSuffix follows its number: it is never deleted.
+var errUnread = errors.New("it could not be read")
+
+const unreadSuffix = ".unread"
+
+func wasUnread(name string) bool {
+	_, rest, _ := strings.Cut(name, ".")
+	return strings.HasPrefix("."+rest, unreadSuffix)
+}
 
 // giveUp moves an entry out of the queue, for the operator to look at.
 func (r *Reader) giveUp(a *attempt, path string, cause error) bool {
 	clearMarks(path)
-	to, err := r.moveOut(path, a.name, r.corrupt)
+	name := a.name
+	if errors.Is(cause, errUnread) {
+		name += unreadSuffix
+	}
+	to, err := r.moveOut(path, name, r.corrupt)
 	if errors.Is(err, fs.ErrNotExist) {
 		r.drop(a)
 		return true
@@ -30,46 +47,47 @@ func (r *Reader) giveUp(a *attempt, path string, cause error) bool {
 		r.corrupted++
 	} else {
 		a.stuck = true
+		a.immovable = errors.Is(err, unix.EXDEV)
 	}
 	r.mu.Unlock()
 	switch {
 	case err == nil:
 		r.drop(a)
-		r.log.Error("spool entry given up", "entry", path, "moved", to, "tries", a.tries, "error", cause)
+		r.log.Error("snapshot given up", "snapshot", a.name, "moved", to, "tries", a.tries, "error", cause)
 		r.trimCorrupt()
 	case !known:
-		r.log.Error("spool entry given up can't be moved away", "entry", path, "error", err)
+		r.log.Error("snapshot given up can't be moved away", "snapshot", a.name, "error", err)
 	}
 	return err == nil
 }
 
 // trimCorrupt removes the oldest of the entries that were given up, so that they
-// don't fill the disk. What an operator put there under a name of his own stays.
+// don't fill the disk. What was never read stays, and so does what is not an entry.
 func (r *Reader) trimCorrupt() {
 	var kept []item
 	err := list(r.corrupt, func(e fs.DirEntry) {
-		number, _, _ := strings.Cut(e.Name(), ".")
-		if epoch, ok := parseEpoch(number); ok && e.IsDir() {
+		if epoch, ok := numbered(e.Name()); ok && e.IsDir() && !wasUnread(e.Name()) {
 			kept = append(kept, item{epoch, e.Name()})
 		}
 	})
 	slices.SortFunc(kept, item.compare)
 	for _, i := range kept[:max(0, len(kept)-maxCorrupt)] {
 		path := filepath.Join(r.corrupt, i.name)
-		gone, moveErr := r.moveOut(path, i.name, r.trash)
+		if !isEntry(path) {
+			continue
+		}
+		gone, moveErr := r.moveOut(path, strconv.FormatInt(i.epoch, 10)+doneSuffix, r.trash)
 		if moveErr != nil {
 			if !errors.Is(moveErr, fs.ErrNotExist) { // removed by another worker
 				err = cmp.Or(err, moveErr)
 			}
 			continue
 		}
-		r.log.Warn("oldest of the entries given up is removed", "entry", path, "kept", maxCorrupt)
-		if err := os.RemoveAll(gone); err != nil {
-			r.noteLitter(err)
-		}
+		r.log.Warn("oldest of the snapshots given up is removed", "snapshot", i.name, "dir", r.corrupt, "kept", maxCorrupt)
+		r.discard(gone)
 	}
 	if err != nil {
-		r.log.Warn("entries given up can't be cleaned", "dir", r.corrupt, "error", err)
+		r.log.Warn("snapshots given up can't be cleaned", "dir", r.corrupt, "error", err)
 	}
 }
 
@@ -96,6 +114,8 @@ func (r *Reader) moveOut(path, name, dir string) (string, error) {
 			if err := makeDirectory(dir); err != nil {
 				return "", err
 			}
+		case errors.Is(err, unix.EXDEV):
+			return "", fmt.Errorf("%w: it is in a lower layer of an overlay file system, as the image of a container is: put the spool on a volume, or remove it by hand", err)
 		case errors.Is(err, fs.ErrPermission):
 			return "", fmt.Errorf("%w: the entry and the queue must be writable for %s", err, whoami())
 		default:

@@ -52,12 +52,14 @@ func (f *draftFile) Write(p []byte) (int, error) {
 func (f *draftFile) Close() error { return f.to.Close() }
 
 func (d *Draft) open() error {
-	if err := os.RemoveAll(d.path); err != nil {
-		return err
-	}
 	err := os.Mkdir(d.path, durable.DirMode)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		if err = d.w.remake(d.w.tmp); err == nil {
+			err = os.Mkdir(d.path, durable.DirMode)
+		}
+	case errors.Is(err, fs.ErrExist):
+		if err = d.replaceLeftover(); err == nil {
 			err = os.Mkdir(d.path, durable.DirMode)
 		}
 	}
@@ -65,6 +67,18 @@ func (d *Draft) open() error {
 		return err
 	}
 	d.dir, err = durable.OpenDir(d.path)
+	return err
+}
+
+// replaceLeftover removes a draft of the same name.
+func (d *Draft) replaceLeftover() error {
+	state, err := lookAtDraft(d.path)
+	if err == nil && state != unfinished {
+		err = fmt.Errorf("%w: what is there is not an unfinished snapshot of ours: move it away", fs.ErrExist)
+	}
+	if err == nil {
+		err = removeDraft(d.path)
+	}
 	return err
 }
 
@@ -132,7 +146,7 @@ func (d *Draft) Commit(r snapshot.Round) error {
 	if err != nil {
 		return fmt.Errorf("commit %s: %w", d.path, err)
 	}
-	d.finish(false)
+	d.finish()
 	if err := d.w.syncQueue(); err != nil {
 		// It is handed over and complete; calling that a failure would make
 		// the caller believe that nothing is there.
@@ -161,12 +175,16 @@ func (d *Draft) describe(r snapshot.Round) error {
 
 // sync makes all files and the directory durable.
 func (d *Draft) sync() error {
-	var g errgroup.Group
-	g.SetLimit(syncers)
 	names := []string{snapshot.ManifestName}
 	for _, f := range d.files {
 		names = append(names, f.Name)
 	}
+	return d.syncFiles(names)
+}
+
+func (d *Draft) syncFiles(names []string) error {
+	var g errgroup.Group
+	g.SetLimit(syncers)
 	for _, name := range names {
 		g.Go(func() error {
 			f, err := d.dir.OpenRegular(name)
@@ -190,22 +208,47 @@ func (d *Draft) Discard() error {
 	if d.done {
 		return nil
 	}
+	if d.dir == nil { // what has its name is not the draft
+		d.finish()
+		return nil
+	}
 	err := durable.CheckDir(d.w.tmp)
 	if err == nil {
-		err = os.RemoveAll(d.path)
+		err = d.remove()
 	}
-	d.finish(err != nil)
+	d.finish()
 	if err != nil {
+		// Now that it is not staged any more, the writer may try again.
+		if first, again := d.w.litter.Remove(d.path); first {
+			d.w.log.Warn("unfinished snapshots can't be removed, will try again", "dir", d.w.tmp, "error", again)
+		}
 		return fmt.Errorf("discard %s: %w", d.path, err)
 	}
 	return nil
 }
 
-// finish ends the draft, of which something may be left.
-func (d *Draft) finish(left bool) {
+// remove removes the files of the draft, and its directory. What somebody else put
+// there makes it fail.
+func (d *Draft) remove() error {
+	for _, f := range d.files {
+		if err := d.dir.Remove(f.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := d.dir.Remove(snapshot.ManifestName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := unix.Rmdir(d.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &fs.PathError{Op: "remove", Path: d.path, Err: err}
+	}
+	return nil
+}
+
+// finish ends the draft.
+func (d *Draft) finish() {
 	d.done = true
 	if d.dir != nil {
 		d.dir.Close()
 	}
-	d.w.unstage(d.name, left)
+	d.w.unstage(d.name)
 }

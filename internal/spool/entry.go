@@ -8,6 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 
 	"haproxystats/internal/durable"
 	"haproxystats/internal/snapshot"
@@ -24,6 +27,9 @@ type Entry struct {
 	id   durable.Identity
 	// claimMark is the file that says so in the entry.
 	claimMark string
+	// reading counts the calls of the kernel for the entry's files that have not
+	// returned.
+	reading atomic.Int32
 
 	// Guarded by r.mu.
 	ending, ended bool
@@ -43,13 +49,19 @@ func (e *Entry) Epoch() int64 { return e.a.epoch }
 // files: a file that is missing is an error of listing the directory, and one
 // that has changed is an error at its end; both satisfy errors.Is(err,
 // [snapshot.ErrDamaged]).
-func (e *Entry) FS() fs.FS { return newEntryFS(e.dir, e.path, e.r.log) }
+func (e *Entry) FS() fs.FS { return e.files() }
+
+func (e *Entry) files() *entryFS {
+	f := newEntryFS(e.dir, e.path, e.r.log)
+	f.reading = &e.reading
+	return f
+}
 
 // Snapshot returns the entry as a snapshot, whose Files are those of FS. It reads
 // the manifest; the error satisfies errors.Is(err, [snapshot.ErrDamaged]) if that
 // is damaged.
 func (e *Entry) Snapshot() (snapshot.Snapshot, error) {
-	return newEntryFS(e.dir, e.path, e.r.log).snapshot(e.a.epoch)
+	return e.files().snapshot(e.a.epoch)
 }
 
 // maxIdentity is far beyond the manifest of any round.
@@ -116,16 +128,32 @@ func (e *Entry) Commit() error {
 		return fmt.Errorf("commit %s: %w", e.path, fs.ErrClosed)
 	}
 	gone, err := e.leave()
+	if errors.Is(err, unix.EXDEV) {
+		e.stay(err)
+		return nil
+	}
 	if err != nil {
 		e.end(false)
 		return fmt.Errorf("commit %s: %w", e.path, err)
 	}
 	e.end(true)
+	e.r.noteRead(e.a)
 	e.r.drop(e.a)
-	if err := os.RemoveAll(gone); err != nil {
-		e.r.noteLitter(err)
-	}
+	e.r.discard(gone)
 	return nil
+}
+
+// stay ends the claim of a processed entry that its file system can't move. It is
+// not handed out again until the next start.
+func (e *Entry) stay(err error) {
+	e.r.log.Error("snapshot was processed and can't be taken out, it will be processed again after a restart",
+		"snapshot", e.a.name, "error", err)
+	e.unmark(false)
+	e.end(true)
+	e.r.noteRead(e.a)
+	e.r.mu.Lock()
+	e.a.immovable = true
+	e.r.mu.Unlock()
 }
 
 // leave moves the entry to the trash and returns where it is there.
@@ -143,28 +171,42 @@ func (e *Entry) leave() (string, error) {
 	if durable.Identify(info) != e.id {
 		return "", fmt.Errorf("%w: another one has taken its place", fs.ErrNotExist)
 	}
-	return e.r.moveOut(e.path, e.a.name, e.r.trash)
+	return e.r.moveOut(e.path, e.a.name+doneSuffix, e.r.trash)
 }
 
 // Release gives the entry back because it could not be processed, for the cause
 // given. It can be claimed again after a short delay that grows each time. The
-// third time it is moved out of the queue instead.
+// third time it is moved out of the queue instead. A cause that is an error of the
+// machine, as when the disk fails, is not held against the entry, and neither is a
+// read that has not returned.
 func (e *Entry) Release(cause error) {
 	if cause == nil {
 		cause = errors.New("no cause given")
 	}
-	e.giveBack(cause, true)
+	e.giveBack(cause)
 }
 
 // Postpone gives the entry back because of something that is not its fault: it
 // can be claimed again after a short delay that grows each time.
-func (e *Entry) Postpone() { e.giveBack(nil, false) }
+func (e *Entry) Postpone() { e.giveBack(nil) }
 
-func (e *Entry) giveBack(cause error, blame bool) {
+// giveBack ends the claim; nil for the cause means that nothing is wrong with the
+// entry.
+func (e *Entry) giveBack(cause error) {
 	if !e.begin() {
 		return
 	}
-	e.unmark(blame)
+	if e.reading.Load() > 0 {
+		// The disk hangs, and so would a change of the marks. The mark of the claim
+		// stays, as if the program had ended.
+		e.end(true)
+		return
+	}
+	e.unmark(cause != nil && !isMachines(cause))
 	e.end(true)
-	e.r.giveBack(e.a, e.path, cause, blame)
+	if cause == nil {
+		e.r.giveBack(e.a, e.path, nil, false)
+		return
+	}
+	e.r.comeBack(e.a, e.path, cause)
 }

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -23,16 +25,20 @@ type entryFS struct {
 	// described returns what the manifest says. It is read once, when it is first
 	// wanted, so that an error comes where others of the disk do.
 	described func() (contents, error)
+	// reading counts the calls that have not returned.
+	reading *atomic.Int32
 }
 
 func newEntryFS(dir *durable.Dir, path string, log *slog.Logger) *entryFS {
-	f := &entryFS{dir: dir, path: path, log: log}
+	f := &entryFS{dir: dir, path: path, log: log, reading: new(atomic.Int32)}
 	f.described = sync.OnceValues(f.readManifest)
 	return f
 }
 
 // snapshot returns the entry as a snapshot of that time.
 func (f *entryFS) snapshot(epoch int64) (snapshot.Snapshot, error) {
+	f.reading.Add(1)
+	defer f.reading.Add(-1)
 	manifest, err := f.described()
 	return snapshot.Snapshot{Epoch: epoch, Round: manifest.round, Files: f}, err
 }
@@ -42,6 +48,8 @@ func (f *entryFS) Open(name string) (fs.File, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
+	f.reading.Add(1)
+	defer f.reading.Add(-1)
 	if strings.Contains(name, "/") {
 		return nil, &fs.PathError{Op: "open", Path: f.join(name), Err: fs.ErrNotExist}
 	}
@@ -62,9 +70,9 @@ func (f *entryFS) Open(name string) (fs.File, error) {
 	case err != nil:
 		return nil, err
 	case !ok:
-		return file, nil
+		return &countedFile{file, f.reading}, nil
 	}
-	return &verifiedFile{file: file, got: snapshot.File{Name: name}, want: want}, nil
+	return &verifiedFile{file: countedFile{file, f.reading}, got: snapshot.File{Name: name}, want: want}, nil
 }
 
 // openList opens the directory. Files that must be there are looked for first.
@@ -77,9 +85,29 @@ func (f *entryFS) openList(known map[string]snapshot.File) (fs.File, error) {
 	case err != nil:
 		return nil, err
 	case known == nil:
-		return dir, nil
+		return &countedFile{dir, f.reading}, nil
 	}
-	return &verifiedDir{File: dir, known: known, log: f.log}, nil
+	return &verifiedDir{countedFile: countedFile{dir, f.reading}, known: known, log: f.log}, nil
 }
 
 func (f *entryFS) join(name string) string { return filepath.Join(f.path, name) }
+
+// countedFile is a file or directory whose reads are counted while they last.
+type countedFile struct {
+	*os.File
+	reading *atomic.Int32
+}
+
+// Read implements [fs.File].
+func (f *countedFile) Read(p []byte) (int, error) {
+	f.reading.Add(1)
+	defer f.reading.Add(-1)
+	return f.File.Read(p)
+}
+
+// ReadDir implements [fs.ReadDirFile].
+func (f *countedFile) ReadDir(n int) ([]fs.DirEntry, error) {
+	f.reading.Add(1)
+	defer f.reading.Add(-1)
+	return f.File.ReadDir(n)
+}

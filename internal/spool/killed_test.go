@@ -36,7 +36,7 @@ func writeUntilKilled(dir string) int {
 			return 1
 		}
 		for i := range killedFiles {
-			f, err := d.Create(fmt.Sprint("f", i))
+			f, err := d.Create(fmt.Sprintf("f%d_stat", i))
 			if err != nil {
 				return 1
 			}
@@ -92,7 +92,7 @@ func TestKilledWriter(t *testing.T) {
 		for range waiting {
 			e := claim(t, r)
 			for i := range killedFiles {
-				b, err := fs.ReadFile(e.FS(), fmt.Sprint("f", i))
+				b, err := fs.ReadFile(e.FS(), fmt.Sprintf("f%d_stat", i))
 				if err != nil || !bytes.Equal(b, pattern(e.Epoch(), i)) {
 					t.Errorf("%s: file %d: %d bytes, %v", e.Name(), i, len(b), err)
 				}

@@ -25,7 +25,7 @@ const maxUnended = 10
 
 var (
 	errTried   = errors.New("it could not be processed before the program started either")
-	errUnended = errors.New("the program ended each time while it was processed")
+	errUnended = fmt.Errorf("%w to its end: the program ended each time while it was processed", errUnread)
 )
 
 func markName(kind string, n int) string { return fmt.Sprint(kind, n) }
@@ -49,14 +49,15 @@ func (r *Reader) remember(a *attempt, dir *durable.Dir) bool {
 		return true
 	}
 	tries, unended := marks(dir, tryMark, maxTries), marks(dir, claimMark, r.maxUnended)
+	_, uncounted := dir.Stat(markName(claimMark, 0))
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	a.known, a.tries, a.unended = true, tries, unended
-	if unended == 0 || r.spent(a) != nil {
+	a.known, a.tries, a.unended, a.suspect = true, tries, unended, unended > 0 || uncounted == nil
+	if !a.suspect || r.spent(a) != nil {
 		return true
 	}
 	a.claimed = false
-	a.due = time.Now().Add(min(maxRetry, firstRetry<<(unended-1)))
+	a.due = time.Now().Add(min(maxRetry, firstRetry<<max(0, unended-1)))
 	r.wakeAll()
 	return false
 }
@@ -72,10 +73,18 @@ func (r *Reader) spent(a *attempt) error {
 	return nil
 }
 
-// mark notes the claim in the entry. Where that can't be done, as on a full disk,
+// mark notes the claim in the entry. The claim counts only if it must be the entry's
+// fault should the program end: while nothing else has been read since the start, a
+// disk that hangs is as likely. Where that can't be done, as on a full disk,
 // only the memory knows of it.
 func (e *Entry) mark() {
-	e.claimMark = markName(claimMark, e.a.unended+1)
+	e.r.mu.Lock()
+	counted := e.r.othersRead()
+	e.r.mu.Unlock()
+	e.claimMark = markName(claimMark, 0)
+	if counted {
+		e.claimMark = markName(claimMark, e.a.unended+1)
+	}
 	if f, err := e.dir.Create(e.claimMark); err == nil {
 		f.Close()
 	}
@@ -98,8 +107,8 @@ func clearMarks(path string) {
 	}
 	defer dir.Close()
 	for kind, limit := range map[string]int{tryMark: maxTries, claimMark: maxUnended} {
-		for n := range limit {
-			_ = dir.Remove(markName(kind, n+1))
+		for n := range limit + 1 {
+			_ = dir.Remove(markName(kind, n))
 		}
 	}
 }

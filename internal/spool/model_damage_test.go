@@ -18,7 +18,7 @@ func (m *machine) damage(t *rapid.T) {
 		t.Skip("held, empty, or damaged already")
 	}
 	entry := filepath.Join(m.dir, fmt.Sprint(epoch))
-	path := filepath.Join(entry, fmt.Sprint("f", rapid.IntRange(0, files-1).Draw(t, "file")))
+	path := filepath.Join(entry, fmt.Sprintf("f%d_stat", rapid.IntRange(0, files-1).Draw(t, "file")))
 	if _, err := os.Stat(filepath.Join(entry, snapshot.ManifestName)); err != nil {
 		t.Skip("it has no manifest any more")
 	}

@@ -71,19 +71,20 @@ const modelUnended = 2
 
 // machine is the model: what the queue must hold.
 type machine struct {
-	t     *rapid.T
-	base  string
-	dir   string
-	w     *Writer
-	r     *Reader
-	next  int64
-	draft map[int64]*staged
-	in    map[int64]int // handed over and not committed: its number of files
-	held  map[int64]*Entry
-	tries map[int64]int
-	ended map[int64]int  // claims that ended with the reader
-	given map[int64]int  // given up
-	wrong map[int64]bool // damaged, so that reading it is an error
+	t               *rapid.T
+	base            string
+	dir             string
+	w               *Writer
+	r               *Reader
+	next            int64
+	draft           map[int64]*staged
+	in              map[int64]int // handed over and not committed: its number of files
+	held            map[int64]*Entry
+	tries           map[int64]int
+	ended           map[int64]int  // claims that ended with the reader, and counted
+	counts, suspect map[int64]bool // whether the claim counts then, and any has ended so
+	given           map[int64]int  // given up
+	wrong           map[int64]bool // damaged, so that reading it is an error
 }
 
 func newMachine(t *rapid.T) *machine {
@@ -94,7 +95,7 @@ func newMachine(t *rapid.T) *machine {
 	m := &machine{
 		t: t, base: base, dir: filepath.Join(base, "incoming"), next: 1500000000,
 		draft: map[int64]*staged{}, in: map[int64]int{}, held: map[int64]*Entry{},
-		tries: map[int64]int{}, ended: map[int64]int{}, given: map[int64]int{}, wrong: map[int64]bool{},
+		tries: map[int64]int{}, ended: map[int64]int{}, counts: map[int64]bool{}, suspect: map[int64]bool{}, given: map[int64]int{}, wrong: map[int64]bool{},
 	}
 	m.openWriter()
 	m.openReader()
@@ -149,7 +150,7 @@ func (m *machine) stage(t *rapid.T) {
 
 func (m *machine) create(t *rapid.T) {
 	epoch, s := pick(t, m.draft)
-	f, err := s.d.Create(fmt.Sprint("f", s.files))
+	f, err := s.d.Create(fmt.Sprintf("f%d_stat", s.files))
 	m.must(err)
 	f.Write(pattern(epoch, s.files))
 	f.Close()
@@ -184,7 +185,10 @@ func (m *machine) readerCrashes(*rapid.T) {
 	for epoch, e := range m.held {
 		e.dir.Close()
 		delete(m.held, epoch)
-		m.ended[epoch]++
+		m.suspect[epoch] = true
+		if m.counts[epoch] {
+			m.ended[epoch]++
+		}
 	}
 	m.r.Close()
 	m.openReader()
@@ -212,11 +216,15 @@ func (m *machine) tryClaim() *Entry {
 			return nil
 		}
 		first := !a.known
+		m.r.mu.Lock()
+		sure := m.r.othersRead()
+		m.r.mu.Unlock()
 		e := m.r.open(a)
 		if e == nil {
 			m.notNow(a, first)
 			continue
 		}
+		m.counts[a.epoch] = sure
 		m.read(e)
 		return e
 	}
@@ -225,7 +233,7 @@ func (m *machine) tryClaim() *Entry {
 // notNow checks that there was a reason to hand out nothing.
 func (m *machine) notNow(a *attempt, first bool) {
 	switch {
-	case !first || m.ended[a.epoch] == 0:
+	case !first || !m.suspect[a.epoch]:
 		m.t.Fatalf("%s could not be opened", a.name)
 	case m.ended[a.epoch] >= modelUnended:
 		m.giveUp(a.epoch)
@@ -245,7 +253,7 @@ func (m *machine) read(e *Entry) {
 		m.t.Fatalf("%s claimed, but it is not in the queue or is held", e.Name())
 	}
 	for other := range m.held {
-		if m.ended[epoch] > 0 && m.ended[other] > 0 {
+		if m.suspect[epoch] && m.suspect[other] {
 			m.t.Fatalf("%s and %d are suspects and claimed at once", e.Name(), other)
 		}
 	}
@@ -253,7 +261,7 @@ func (m *machine) read(e *Entry) {
 	for i := range files {
 		var b []byte
 		if err == nil {
-			b, err = fs.ReadFile(e.FS(), fmt.Sprint("f", i))
+			b, err = fs.ReadFile(e.FS(), fmt.Sprintf("f%d_stat", i))
 		}
 		if err == nil && !bytes.Equal(b, pattern(epoch, i)) {
 			m.t.Fatalf("%s: file %d: other %d bytes", e.Name(), i, len(b))
@@ -304,7 +312,7 @@ func (m *machine) check(*rapid.T) {
 		entries, err := os.ReadDir(dir)
 		m.must(err)
 		for _, e := range entries {
-			if epoch, ok := parseEpoch(e.Name()); !ok {
+			if epoch, ok := numbered(e.Name()); !ok {
 				m.t.Fatalf("%s holds %s", dir, e.Name())
 			} else if _, ok := want[epoch]; !ok {
 				m.t.Fatalf("%s holds %s, which should have left", dir, e.Name())

@@ -3,14 +3,13 @@ package spool
 import (
 	"cmp"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
 const (
@@ -51,9 +50,10 @@ type Reader struct {
 	log                 *slog.Logger
 	lock                *durable.Lock
 	notify              func(dir string) (*notifier, error)
+	litter              *durable.Litter // what could not be deleted of the trash
 
-	listing sync.Mutex // serialises listings; taken before mu
-	foreign foreign    // guarded by listing
+	listing sync.Mutex   // serialises listings; taken before mu
+	foreign foreignNames // guarded by listing
 
 	mu        sync.Mutex
 	closed    bool
@@ -65,10 +65,10 @@ type Reader struct {
 	outage    error     // why the directory could not be read last time
 	pause     time.Time // nothing is tried before this time
 	wake      chan struct{}
-	sequence  int  // makes names in trash unique
-	litter    bool // there may be something in the trash
-	littered  bool // and that was logged
+	sequence  int // makes names in trash unique
 	corrupted int64
+	unreadable
+	timeTold time.Time // when the log was told of an implausible time
 }
 
 // attempt is what is known of an entry that has been claimed at least once and
@@ -78,11 +78,16 @@ type attempt struct {
 	claimed bool
 	known   bool      // its marks have been read
 	tries   int       // how often it was at fault
-	unended int       // how many claims of it ended with the program
+	unended int       // how many claims of it ended with the program, others being readable
+	suspect bool      // it was claimed when an earlier program ended
 	cause   error     // why it was at fault the last time
 	returns int       // how often it came back
 	due     time.Time // when it may be claimed again
 	stuck   bool      // it could not be moved out of the way, and that was logged
+
+	unreadable time.Time // since when the machine can't read it; zero: it can
+	tried      time.Time // when it was last found unreadable
+	immovable  bool      // its file system can't move it, so that it is left alone
 }
 
 // OpenReader makes the directory if it is missing, becomes its only reader and
@@ -119,7 +124,7 @@ func OpenReader(o ReaderOptions) (*Reader, error) {
 	if r.lock, err = lock(dir, "reader"); err != nil {
 		return nil, err
 	}
-	r.litter = true
+	r.litter = durable.NewLitter(os.RemoveAll)
 	r.emptyTrash()
 	return r, nil
 }
@@ -158,23 +163,23 @@ func (r *Reader) Outage() error {
 }
 
 // Oldest returns the age of the oldest entry in the queue, claimed or not, by
-// the time it is named after; 0 if there is none.
+// the time it is named after; 0 if there is none. An entry whose time is not
+// plausible has no age.
 func (r *Reader) Oldest() time.Duration {
+	now := time.Now()
+	oldest := time.Duration(0)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	epoch, found := int64(0), false
-	if len(r.ready) > 0 {
-		epoch, found = r.ready[0].epoch, true
-	}
-	for _, a := range r.taken {
-		if !found || a.epoch < epoch {
-			epoch, found = a.epoch, true
+	for _, i := range r.ready {
+		if snapshot.IsPlausible(i.epoch, now) {
+			oldest = snapshot.Age(i.epoch, now)
+			break
 		}
 	}
-	if !found {
-		return 0
+	for _, a := range r.taken {
+		oldest = max(oldest, snapshot.Age(a.epoch, now))
 	}
-	return max(0, time.Since(time.Unix(epoch, 0)))
+	return oldest
 }
 
 // Corrupt returns how many entries have been given up since the reader opened.
@@ -188,30 +193,4 @@ func (r *Reader) Corrupt() int64 {
 func (r *Reader) wakeAll() {
 	close(r.wake)
 	r.wake = make(chan struct{})
-}
-
-// emptyTrash deletes what a crash, or a deletion that was refused, left there.
-func (r *Reader) emptyTrash() {
-	r.mu.Lock()
-	litter := r.litter
-	r.mu.Unlock()
-	if !litter {
-		return
-	}
-	var removeErr error
-	err := list(r.trash, func(e fs.DirEntry) {
-		removeErr = cmp.Or(os.RemoveAll(filepath.Join(r.trash, e.Name())), removeErr)
-	})
-	r.noteLitter(cmp.Or(err, removeErr))
-}
-
-// noteLitter notes whether something is left in the trash, and why.
-func (r *Reader) noteLitter(err error) {
-	r.mu.Lock()
-	warn := err != nil && !r.littered
-	r.litter, r.littered = err != nil, err != nil
-	r.mu.Unlock()
-	if warn {
-		r.log.Warn("done entries can't be deleted, will try again", "dir", r.trash, "error", err)
-	}
 }

@@ -261,26 +261,35 @@ func TestClaimIsEndedOnce(t *testing.T) {
 	}
 }
 
+// TestTrash is emptied of what the reader put there, and of nothing else.
 func TestTrash(t *testing.T) {
 	dir := queue(t)
+	trash := dir + ".trash"
 	plant(t, dir, "1", "2")
-	plant(t, dir+".trash", "1/half", "77", "anything")
-	os.WriteFile(filepath.Join(dir+".trash", "1", "x"), nil, 0o600)
+	plant(t, trash, "1.done/half", "77.done.3", "78", "79.2", "80/sub", "81", "2024.done.d", "anything")
+	for _, name := range []string{"1.done/x", "78/a_info", "78/.manifest", "79.2/.claim1", "81/letter.txt", "2024.done.d/x.txt"} {
+		os.WriteFile(filepath.Join(trash, name), nil, 0o600)
+	}
 	target := filepath.Join(t.TempDir(), "target")
 	plant(t, target, "inside")
-	os.Symlink(target, filepath.Join(dir+".trash", "link"))
-	r := openReaderAt(t, dir, nil)
-	if got := names(t, dir+".trash"); len(got) != 0 {
-		t.Errorf("trash holds %q after the start", got)
+	os.Symlink(target, filepath.Join(trash, "82.done"))
+	var log journal
+	r := openReaderAt(t, dir, log.logger())
+	foreign := []string{"2024.done.d", "80", "81", "82.done", "anything"}
+	if got := names(t, trash); !slices.Equal(got, foreign) {
+		t.Errorf("trash holds %q after the start, want %q", got, foreign)
+	}
+	if n := log.count("leaving it alone"); n != 1 || log.count("count=5") != 1 {
+		t.Errorf("%d messages, want 1:\n%s", n, &log)
 	}
 	if got := names(t, target); len(got) != 1 {
 		t.Error("a symbolic link in the trash was followed")
 	}
-	plant(t, dir+".trash", "1") // in the way
+	plant(t, trash, "1.done") // in the way
 	commit(t, claim(t, r))
-	os.RemoveAll(dir + ".trash")
+	os.RemoveAll(trash)
 	commit(t, claim(t, r))
-	if got := append(names(t, dir+".trash"), names(t, dir)...); len(got) != 0 {
+	if got := append(names(t, trash), names(t, dir)...); len(got) != 0 {
 		t.Errorf("left: %q", got)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"maps"
 	"time"
+
+	"haproxystats/internal/snapshot"
 )
 
 // scan lists the directory and notes the oldest entries. Only one listing is
@@ -65,8 +67,9 @@ func (r *Reader) scan(wanted func() bool) {
 		r.ready = append(r.ready, i)
 	}
 	for name, was := range gone {
-		if a := r.taken[name]; a == was && !a.claimed {
+		if a := r.taken[name]; a == was && (!a.claimed || a.immovable) {
 			delete(r.taken, name)
+			r.endUnreadable(a)
 		}
 	}
 	if len(r.ready) > 0 {
@@ -98,21 +101,42 @@ func (r *Reader) endOutage() {
 	}
 }
 
+// timeReminder is the time between two messages about implausible times.
+const timeReminder = 10 * time.Minute
+
+// checkTime warns of an entry whose time is in the future or long past.
+func (r *Reader) checkTime(a *attempt) {
+	now := time.Now()
+	if snapshot.IsPlausible(a.epoch, now) {
+		return
+	}
+	r.mu.Lock()
+	tell := r.timeTold.IsZero() || now.Sub(r.timeTold) >= timeReminder
+	if tell {
+		r.timeTold = now
+	}
+	r.mu.Unlock()
+	if tell {
+		r.log.Warn("snapshot has a time in the future, or one long past", "snapshot", a.name,
+			"time", time.Unix(a.epoch, 0).UTC().Format(time.RFC3339), "hint", "check the clock of the host that made it")
+	}
+}
+
 // maxForeign bounds how many names are remembered as warned of.
 const maxForeign = 1024
 
-// foreign are the names in a queue that are no entries. Each is warned of once.
-type foreign struct {
+// foreignNames are the names in a queue that are no entries. Each is warned of once.
+type foreignNames struct {
 	warned map[string]bool
 	fresh  []string
 	total  int
 }
 
-func (f *foreign) begin() {
+func (f *foreignNames) begin() {
 	f.fresh, f.total = f.fresh[:0], 0
 }
 
-func (f *foreign) add(name string) {
+func (f *foreignNames) add(name string) {
 	f.total++
 	if !f.warned[name] && len(f.warned) < maxForeign {
 		if f.warned == nil {
@@ -124,7 +148,7 @@ func (f *foreign) add(name string) {
 }
 
 // report warns of the names that were not there before.
-func (f *foreign) report(log *slog.Logger, dir string) {
+func (f *foreignNames) report(log *slog.Logger, dir string) {
 	if len(f.fresh) == 0 {
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"slices"
 
 	"haproxystats/internal/durable"
@@ -67,7 +66,7 @@ func (f *entryFS) checkFiles(known map[string]snapshot.File) error {
 
 // verifiedDir lists an entry without what was not handed over.
 type verifiedDir struct {
-	*os.File
+	countedFile
 	known   map[string]snapshot.File
 	log     *slog.Logger
 	strange []string
@@ -76,7 +75,7 @@ type verifiedDir struct {
 // ReadDir implements [fs.ReadDirFile].
 func (d *verifiedDir) ReadDir(n int) ([]fs.DirEntry, error) {
 	for {
-		entries, err := d.File.ReadDir(n)
+		entries, err := d.countedFile.ReadDir(n)
 		kept := entries[:0]
 		for _, e := range entries {
 			if _, ok := d.known[e.Name()]; ok || snapshot.IsHidden(e.Name()) {
@@ -103,7 +102,7 @@ func (d *verifiedDir) Close() error {
 
 // verifiedFile is a file that must end as its manifest says.
 type verifiedFile struct {
-	file      *os.File
+	file      countedFile
 	got, want snapshot.File
 }
 

@@ -93,7 +93,7 @@ func (r *Reader) follow(ctx context.Context, n *notifier, id durable.Identity) {
 			if now, err := r.current(); err != nil || now != id {
 				return
 			}
-			r.emptyTrash()
+			r.litter.Sweep()
 			r.scan(func() bool { return true })
 		}
 	}

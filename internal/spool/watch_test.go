@@ -224,8 +224,16 @@ func TestLooksAnyway(t *testing.T) {
 		synctest.Wait()
 		nothing(t, r)
 		plant(t, dir, "1")
-		plant(t, dir+".trash", "0/refused")
-		r.noteLitter(errors.New("some cause"))
+		plant(t, dir+".trash", "0.done/refused")
+		refused := true
+		r.litter = durable.NewLitter(func(path string) error {
+			if refused {
+				refused = false
+				return errors.New("some cause")
+			}
+			return os.RemoveAll(path)
+		})
+		r.discard(filepath.Join(dir+".trash", "0.done"))
 		start := time.Now()
 		commit(t, claim(t, r))
 		if took := time.Since(start); took > rescanEvery {

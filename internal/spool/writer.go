@@ -33,13 +33,15 @@ type Writer struct {
 	newest   string // handed over by the writer before this one
 	sync     func(*os.File) error
 
+	litter *durable.Litter // drafts that could not be removed
+
 	mu     sync.Mutex
 	staged map[string]bool // names being staged
-	litter bool            // there may be drafts that could not be removed
 }
 
 // OpenWriter makes both directories where they are missing, becomes their only
-// writer and removes what a crash left in Tmp.
+// writer, removes the drafts that a crash left in Tmp, and hands over one that was
+// finished. It refuses a Tmp that is, or was, a queue.
 func OpenWriter(o WriterOptions) (*Writer, error) {
 	dir, err := openDirectory(o.Dir)
 	if err != nil {
@@ -60,7 +62,10 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 		log:    cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
 		sync:   (*os.File).Sync,
 		staged: make(map[string]bool),
-		litter: true,
+	}
+	w.litter = durable.NewLitter(w.removeDraft)
+	if err := checkNoQueue(tmp); err != nil {
+		return nil, err
 	}
 	for _, d := range []string{dir, tmp} {
 		l, err := lock(d, "writer")
@@ -74,7 +79,9 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 	if n, err := readNote(lockPath(dir, "writer")); err == nil {
 		w.newest = n.newest
 	}
-	w.clean()
+	if err := w.recover(); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
 	return w, nil
 }
 
@@ -86,34 +93,6 @@ func (w *Writer) Close() error {
 		err = errors.Join(err, l.Unlock())
 	}
 	w.locks = nil
-	return err
-}
-
-// clean removes the drafts that nobody stages: those that a crash left behind,
-// and those whose removal was refused.
-func (w *Writer) clean() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.litter {
-		return
-	}
-	err := durable.CheckDir(w.tmp)
-	if err == nil {
-		err = w.removeDrafts()
-	}
-	if err != nil {
-		w.log.Warn("leftovers remain, will try again", "dir", w.tmp, "error", err)
-	}
-	w.litter = err != nil
-}
-
-func (w *Writer) removeDrafts() error {
-	entries, err := os.ReadDir(w.tmp)
-	for _, e := range entries {
-		if _, ok := parseEpoch(e.Name()); ok && e.IsDir() && !w.staged[e.Name()] {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(w.tmp, e.Name())))
-		}
-	}
 	return err
 }
 
@@ -159,10 +138,10 @@ func (w *Writer) remake(dir string) error {
 	return makeBeside(dir)
 }
 
-// Stage begins a directory that will be named by epoch; a leftover of that name
-// is emptied. The error satisfies errors.Is(err, fs.ErrExist) if that name
-// already waits in the queue, is being staged, or was the newest one of the writer
-// before this one.
+// Stage begins a directory that will be named by epoch. A draft of that name that a
+// crash left is removed first. The error satisfies errors.Is(err, fs.ErrExist) if
+// that name already waits in the queue, is being staged, was the newest one of the
+// writer before this one, or is that of something else in Tmp.
 func (w *Writer) Stage(epoch int64) (*Draft, error) {
 	name := strconv.FormatInt(epoch, 10)
 	if epoch < 0 {
@@ -185,7 +164,7 @@ func (w *Writer) Stage(epoch int64) (*Draft, error) {
 	if busy {
 		return nil, fmt.Errorf("stage %s: %w: it is being staged", final, fs.ErrExist)
 	}
-	w.clean()
+	w.litter.Sweep()
 	d := &Draft{w: w, name: name, path: filepath.Join(w.tmp, name), final: final}
 	if err := d.open(); err != nil {
 		_ = d.Discard() // what it can't remove, the error already names
@@ -194,11 +173,9 @@ func (w *Writer) Stage(epoch int64) (*Draft, error) {
 	return d, nil
 }
 
-// unstage lets the name be staged again, and notes whether something is left of
-// the draft.
-func (w *Writer) unstage(name string, left bool) {
+// unstage lets the name be staged again.
+func (w *Writer) unstage(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.staged, name)
-	w.litter = w.litter || left
 }

@@ -69,8 +69,8 @@ func TestLinkInsteadOfDirectory(t *testing.T) {
 			} else {
 				refused(t, second.Discard(), link, "not a directory: move it away")
 			}
-			w.litter = true
-			w.clean()
+			w.litter.Remove(filepath.Join(w.tmp, "3"))
+			w.litter.Sweep()
 			if got := fmt.Sprint(names(t, target), names(t, filepath.Join(target, "2"))); got != "[2 3] [a_info]" {
 				t.Errorf("where the link leads there is %s", got)
 			}

@@ -180,20 +180,127 @@ func TestStageRefusesNegative(t *testing.T) {
 	handOver(t, w, math.MaxInt64)
 }
 
+// TestLeftoversAreCleaned removes drafts, and nothing that may be somebody's.
 func TestLeftoversAreCleaned(t *testing.T) {
 	dir := queue(t)
 	tmp := dir + ".tmp"
-	plant(t, tmp, "7/sub", "8", "keep")
-	os.WriteFile(filepath.Join(tmp, "7", "old_info"), nil, 0o600)
-	os.WriteFile(filepath.Join(tmp, "9"), nil, 0o600)
-	w := openWriterAt(t, dir, nil)
-	if got, want := names(t, tmp), []string{"9", "keep"}; !slices.Equal(got, want) {
+	plant(t, tmp, "7/sub", "8", "10", "11", "2023", "keep")
+	for _, name := range []string{"7/old_info", "9", "10/a.sock_info", "10/a.sock_stat", "11/.manifest", "2023/photo.jpg"} {
+		if err := os.WriteFile(filepath.Join(tmp, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.Symlink("2023", filepath.Join(tmp, "12"))
+	var log journal
+	w := openWriterAt(t, dir, log.logger())
+	if got, want := names(t, tmp), []string{"12", "2023", "7", "9", "keep"}; !slices.Equal(got, want) {
 		t.Errorf("tmp holds %q, want %q", got, want)
 	}
-	plant(t, tmp, "7/again")
-	handOver(t, w, 7)
-	if got, want := names(t, filepath.Join(dir, "7")), []string{snapshot.ManifestName, "a_info"}; !slices.Equal(got, want) {
+	if n := log.count("unfinished snapshot of an earlier run is removed"); n != 3 {
+		t.Errorf("%d removals are told, want 3:\n%s", n, &log)
+	}
+	if n := log.count("leaving them alone"); n != 1 || log.count("2023") != 1 {
+		t.Errorf("%d messages about the others, want 1:\n%s", n, &log)
+	}
+	for _, taken := range []int64{7, 2023, 9, 12} {
+		if _, err := w.Stage(taken); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("stage %d: got %v, want %v", taken, err, fs.ErrExist)
+		}
+	}
+	plant(t, tmp, "13")
+	os.WriteFile(filepath.Join(tmp, "13", "b_stat"), nil, 0o600)
+	handOver(t, w, 13)
+	if got, want := names(t, filepath.Join(dir, "13")), []string{snapshot.ManifestName, "a_info"}; !slices.Equal(got, want) {
 		t.Errorf("the entry holds %q, want %q", got, want)
+	}
+}
+
+// finish moves a snapshot out of the queue into another directory, as if its
+// writer had died before the rename.
+func finish(t *testing.T, dir, to string, epochs ...int64) {
+	t.Helper()
+	w := openWriterAt(t, dir, nil)
+	plant(t, to)
+	for _, epoch := range epochs {
+		handOver(t, w, epoch)
+		name := fmt.Sprint(epoch)
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(to, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Close()
+}
+
+// TestFinishedDraftIsHandedOver: its writer died between the manifest and the
+// rename.
+func TestFinishedDraftIsHandedOver(t *testing.T) {
+	dir := queue(t)
+	tmp := dir + ".tmp"
+	finish(t, dir, tmp, 7)
+	var log journal
+	w := openWriterAt(t, dir, log.logger())
+	if got, want := fmt.Sprint(names(t, dir), names(t, tmp)), "[7] []"; got != want {
+		t.Errorf("queue and tmp hold %s, want %s", got, want)
+	}
+	if n := log.count("finished snapshot of an earlier run is handed over"); n != 1 {
+		t.Errorf("%d messages, want 1:\n%s", n, &log)
+	}
+	w.Close()
+	if got := content(t, claim(t, openReaderAt(t, dir, nil))); got != "epoch 7\n" {
+		t.Errorf("it holds %q", got)
+	}
+
+	// One that the queue has already stays, and its name is not used.
+	finish(t, dir+"2", tmp, 7)
+	w = openWriterAt(t, dir, log.logger())
+	if got, want := fmt.Sprint(names(t, dir), names(t, tmp)), "[7] [7]"; got != want {
+		t.Errorf("queue and tmp hold %s, want %s", got, want)
+	}
+	if n := log.count("can't be handed over, leaving it"); n != 1 {
+		t.Errorf("%d messages, want 1:\n%s", n, &log)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "7")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Stage(7); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("stage: got %v, want %v", err, fs.ErrExist)
+	}
+}
+
+// TestTmpIsAQueue refuses a place for drafts that is, or was, a queue, and touches
+// nothing in it.
+func TestTmpIsAQueue(t *testing.T) {
+	for name, make := range map[string]func(tmp string){
+		"of finished snapshots": func(tmp string) { finish(t, tmp+".queue", tmp, 7, 8) },
+		"with a reader": func(tmp string) {
+			finish(t, tmp+".queue", tmp, 7)
+			openReaderAt(t, tmp, nil)
+		},
+		"with a trash":   func(tmp string) { plant(t, tmp, "7"); plant(t, tmp+".trash") },
+		"with a corrupt": func(tmp string) { plant(t, tmp, "7"); plant(t, tmp+".corrupt") },
+		"of claimed snapshots": func(tmp string) {
+			plant(t, tmp, "7", "8")
+			for _, name := range []string{"7/.claim1", "8/.try2"} {
+				os.WriteFile(filepath.Join(tmp, name), nil, 0o600)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := queue(t)
+			tmp := dir + ".tmp"
+			make(tmp)
+			before := tree(t, tmp)
+			w, err := OpenWriter(WriterOptions{Dir: dir, Tmp: tmp})
+			if err == nil {
+				w.Close()
+			}
+			refused(t, err, tmp, "set tmp-dst-dir to another directory")
+			if after := tree(t, tmp); !slices.Equal(before, after) {
+				t.Errorf("it holds\n%q, before\n%q", after, before)
+			}
+			// The refusal holds no lock.
+			openWriterAt(t, dir+"3", nil)
+		})
 	}
 }
 
@@ -201,7 +308,8 @@ func TestLeftoversAreCleaned(t *testing.T) {
 // next one is staged, and those being staged stay.
 func TestRefusedRemovalIsMadeUpFor(t *testing.T) {
 	dir := queue(t)
-	w := openWriterAt(t, dir, nil)
+	var log journal
+	w := openWriterAt(t, dir, log.logger())
 	stage := func(epoch int64) *Draft {
 		t.Helper()
 		d, err := w.Stage(epoch)
@@ -211,12 +319,18 @@ func TestRefusedRemovalIsMadeUpFor(t *testing.T) {
 		return d
 	}
 	left, other := stage(7), stage(8)
-	left.path += "\x00" // which can't be removed
+	plant(t, dir+".tmp", "7/in the way")
 	if err := left.Discard(); err == nil {
 		t.Fatal("discarded what can't be")
 	}
+	if n := log.count("will try again"); n != 1 {
+		t.Errorf("%d messages, want 1:\n%s", n, &log)
+	}
 	if got, want := names(t, dir+".tmp"), []string{"7", "8"}; !slices.Equal(got, want) {
 		t.Errorf("tmp holds %q, want %q", got, want)
+	}
+	if err := os.Remove(filepath.Join(dir+".tmp", "7", "in the way")); err != nil {
+		t.Fatal(err)
 	}
 	stage(9)
 	if got, want := names(t, dir+".tmp"), []string{"8", "9"}; !slices.Equal(got, want) {

@@ -1,0 +1,25 @@
+package snapshot
+
+import "time"
+
+// The bounds of a plausible time of a snapshot: a clock may be a little ahead, and
+// what waits may be old, but not by years.
+const (
+	maxAhead = 5 * time.Minute
+	maxAge   = 365 * 24 * time.Hour
+)
+
+// IsPlausible reports whether a snapshot of that epoch may be from a host whose
+// clock is right: it is neither from the future nor older than a year.
+func IsPlausible(epoch int64, now time.Time) bool {
+	return epoch <= now.Add(maxAhead).Unix() && epoch >= now.Add(-maxAge).Unix()
+}
+
+// Age returns the age of a snapshot of that epoch; 0 if the epoch is not plausible,
+// so that no sum or graph is made of nonsense.
+func Age(epoch int64, now time.Time) time.Duration {
+	if !IsPlausible(epoch, now) {
+		return 0
+	}
+	return max(0, now.Sub(time.Unix(epoch, 0)))
+}

@@ -1,0 +1,194 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
+)
+
+// checkNoQueue refuses a directory for drafts beside which a reader has put what it
+// needs: the directory is, or was, a queue.
+func checkNoQueue(tmp string) error {
+	for _, suffix := range []string{".reader.lock", ".trash", ".corrupt"} {
+		if _, err := os.Lstat(tmp + suffix); err == nil {
+			return fmt.Errorf("open spool: %s stands beside %s, which therefore is a queue that haproxystats-process empties: "+
+				"set tmp-dst-dir to another directory, or remove what stands beside it if it is no longer a queue", filepath.Base(tmp+suffix), tmp)
+		}
+	}
+	return nil
+}
+
+// draftState is what a directory in Tmp is.
+type draftState int
+
+const (
+	foreign    draftState = iota // it holds what this program does not put there
+	unfinished                   // a draft that its writer has not finished
+	finished                     // a whole snapshot, with its manifest
+)
+
+// lookAtDraft finds out what a directory in Tmp is. An error says that it can't be
+// found out now.
+func lookAtDraft(path string) (draftState, error) {
+	dir, err := durable.OpenDir(path)
+	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+		return foreign, nil
+	}
+	if err != nil {
+		return foreign, err
+	}
+	defer dir.Close()
+	names, ours, err := contentOf(dir)
+	if err != nil || !ours {
+		return foreign, err
+	}
+	for _, name := range names {
+		if isMark(name) { // which a reader makes, in a queue
+			return finished, nil
+		}
+	}
+	f, err := dir.OpenRegular(snapshot.ManifestName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return unfinished, nil
+	}
+	if err != nil {
+		return foreign, err
+	}
+	defer f.Close()
+	m, err := snapshot.ReadManifest(f)
+	switch {
+	case errors.Is(err, snapshot.ErrNewer):
+		return finished, nil
+	case errors.Is(err, snapshot.ErrDamaged):
+		return unfinished, nil
+	case err != nil:
+		return foreign, err
+	}
+	for _, file := range m.Files {
+		info, err := dir.Stat(file.Name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return foreign, err
+		}
+		if err != nil || info.Size != file.Size {
+			return unfinished, nil
+		}
+	}
+	return finished, nil
+}
+
+// recover removes the drafts that nobody stages any more, and hands over one that
+// was finished. What is not a draft stays. Nothing is touched in a directory with
+// several finished snapshots: it is a queue.
+func (w *Writer) recover() error {
+	var whole, drafts, others []string
+	err := list(w.tmp, func(e fs.DirEntry) {
+		if _, ok := parseEpoch(e.Name()); !ok {
+			return
+		}
+		state, err := lookAtDraft(filepath.Join(w.tmp, e.Name()))
+		switch {
+		case err != nil || state == foreign:
+			others = append(others, e.Name())
+		case state == finished:
+			whole = append(whole, e.Name())
+		default:
+			drafts = append(drafts, e.Name())
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("open spool: %w", err)
+	}
+	if len(whole) > 1 {
+		return fmt.Errorf("open spool: %s holds %d finished snapshots, as %s: a queue can't be the place for unfinished ones: "+
+			"set tmp-dst-dir to another directory, or move the snapshots to %s", w.tmp, len(whole), whole[0], w.dir)
+	}
+	if len(others) > 0 {
+		w.log.Warn("tmp-dst-dir contains directories that are not unfinished snapshots, leaving them alone",
+			"dir", w.tmp, "names", others[:min(len(others), 10)], "count", len(others))
+	}
+	for _, name := range drafts {
+		if first, err := w.litter.Remove(filepath.Join(w.tmp, name)); err == nil {
+			w.log.Info("unfinished snapshot of an earlier run is removed", "snapshot", name, "dir", w.tmp)
+		} else if first {
+			w.log.Warn("unfinished snapshots can't be removed, will try again", "dir", w.tmp, "error", err)
+		}
+	}
+	for _, name := range whole {
+		if err := w.handOverFinished(name); err != nil {
+			w.log.Warn("finished snapshot of an earlier run can't be handed over, leaving it", "snapshot", name, "dir", w.tmp, "error", err)
+			continue
+		}
+		w.log.Info("finished snapshot of an earlier run is handed over", "snapshot", name)
+	}
+	return nil
+}
+
+// handOverFinished does what was left to do when the writer of the draft died.
+func (w *Writer) handOverFinished(name string) error {
+	path := filepath.Join(w.tmp, name)
+	dir, err := durable.OpenDir(path)
+	if err != nil {
+		return err
+	}
+	d := &Draft{w: w, name: name, path: path, final: filepath.Join(w.dir, name), dir: dir}
+	defer dir.Close()
+	names, _, err := contentOf(dir)
+	if err != nil {
+		return err
+	}
+	if err := d.syncFiles(names); err != nil {
+		return err
+	}
+	if err := durable.RenameNoReplace(d.path, d.final); err != nil {
+		return err
+	}
+	return w.syncQueue()
+}
+
+// removeDraft removes a draft that is not being staged again.
+func (w *Writer) removeDraft(path string) error {
+	w.mu.Lock()
+	staged := w.staged[filepath.Base(path)]
+	w.mu.Unlock()
+	if staged {
+		return nil
+	}
+	if err := durable.CheckDir(w.tmp); err != nil {
+		return err
+	}
+	return removeDraft(path)
+}
+
+// removeDraft removes a directory if it holds nothing but what belongs to a draft.
+// It removes no directory in it, and follows no link.
+func removeDraft(path string) error {
+	dir, err := durable.OpenDir(path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	names, ours, err := contentOf(dir)
+	if err != nil {
+		return err
+	}
+	if !ours {
+		return fmt.Errorf("%s holds what is not a snapshot's: %s", path, strings.Join(names[:min(len(names), 10)], ", "))
+	}
+	for _, name := range names {
+		if err := dir.Remove(name); err != nil {
+			return err
+		}
+	}
+	if err := unix.Rmdir(path); err != nil {
+		return &fs.PathError{Op: "remove", Path: path, Err: err}
+	}
+	return nil
+}
