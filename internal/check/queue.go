@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"haproxystats/internal/nagios"
+	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
 	"haproxystats/internal/status"
 )
@@ -86,7 +87,15 @@ func (i Installation) list(dir, why string) (queued, *finding) {
 		q.how = ", counted by listing it: " + why
 	}
 	if len(places) > 0 {
-		q.age = status.For(max(0, time.Since(time.Unix(places[0].Epoch, 0))))
+		q.age = status.For(oldest(places, time.Now()))
 	}
 	return q, nil
+}
+
+// oldest returns the age of the oldest snapshot whose time is plausible; 0 for none.
+func oldest(places []spool.Place, now time.Time) (age time.Duration) {
+	for _, p := range places {
+		age = max(age, snapshot.Age(p.Epoch, now))
+	}
+	return age
 }

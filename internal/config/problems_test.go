@@ -304,6 +304,16 @@ a b = ^a
 			nil,
 		},
 		{
+			"unfinished rounds where others are read", ForPull, "[pull]\ntmp-dst-dir = /a/in\n[process]\nsrc-dir = /a/x/../in\n",
+			[]string{`f:2: [pull] tmp-dst-dir = "/a/in": tmp-dst-dir is src-dir of [process]: rounds would be processed before they are complete; set src-dir to dst-dir`},
+			nil,
+		},
+		{
+			"others are read where unfinished rounds are", ForPull, "[process]\nsrc-dir = /var/lib/haproxystats/incoming.tmp\n",
+			[]string{`f:2: [process] src-dir = "/var/lib/haproxystats/incoming.tmp": tmp-dst-dir is src-dir of [process]: rounds would be processed before they are complete; set src-dir to dst-dir`},
+			nil,
+		},
+		{
 			"status sockets", ForPull, "[pull]\nstatus-socket = /run/" + strings.Repeat("s", maxSocketName+1) + "\n[process]\nstatus-socket = /run/\n",
 			[]string{`f:2: [pull] status-socket = "/run/` + strings.Repeat("s", maxSocketName+1) + `": the name behind the last ` + "`/`" + ` has more than 80 bytes; allowed: the path of a UNIX socket, or nothing to have none`},
 			[]string{`f:4: [process] status-socket = "/run/": haproxystats-process will refuse this: names a directory; allowed: the path of a UNIX socket, or nothing to have none`},

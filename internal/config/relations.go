@@ -150,14 +150,18 @@ func (l *loader) checkGroups() {
 // checkDirectories refuses one directory for both states of a round.
 func (l *loader) checkDirectories() {
 	p := l.config.Pull
-	if p.DstDir == "" || filepath.Clean(p.DstDir) != filepath.Clean(p.TmpDstDir) {
-		return
+	o, _ := l.doc.Lookup("pull", "tmp-dst-dir")
+	section, name, other := "pull", "tmp-dst-dir", "tmp-dst-dir"
+	if o.Pos.IsZero() {
+		section, name, other = "process", "src-dir", "dst-dir"
 	}
-	name := "tmp-dst-dir"
-	if o, _ := l.doc.Lookup("pull", name); o.Pos.IsZero() {
-		name = "dst-dir"
+	same := func(dir string) bool { return dir != "" && filepath.Clean(dir) == filepath.Clean(p.TmpDstDir) }
+	switch {
+	case same(p.DstDir):
+		l.refuse("pull", other, "dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete")
+	case same(l.config.Process.SrcDir):
+		l.refuse(section, name, "tmp-dst-dir is src-dir of [process]: rounds would be processed before they are complete; set src-dir to dst-dir")
 	}
-	l.refuse("pull", name, "dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete")
 }
 
 // checkSpool warns of snapshots that one program stores and the other never

@@ -3,14 +3,14 @@ package snapshot
 import "time"
 
 // The bounds of a plausible time of a snapshot: a clock may be a little ahead, and
-// what waits may be old, but not by years.
+// what waits may be old, but not by many years.
 const (
 	maxAhead = 5 * time.Minute
-	maxAge   = 365 * 24 * time.Hour
+	maxAge   = 10 * 365 * 24 * time.Hour
 )
 
 // IsPlausible reports whether a snapshot of that epoch may be from a host whose
-// clock is right: it is neither from the future nor older than a year.
+// clock is right: it is neither from the future nor older than ten years.
 func IsPlausible(epoch int64, now time.Time) bool {
 	return epoch <= now.Add(maxAhead).Unix() && epoch >= now.Add(-maxAge).Unix()
 }

@@ -17,7 +17,7 @@ func TestAge(t *testing.T) {
 		{1795335022, true, 100 * time.Second},
 		{1795335132, true, 0}, // a clock that is a little ahead
 		{1795335122 + 3600, false, 0},
-		{1795335122 - 30*86400, true, 30 * 24 * time.Hour},
+		{1795335122 - 3000*86400, true, 3000 * 24 * time.Hour},
 		{1000000000, false, 0},
 		{0, false, 0},
 		{math.MaxInt64, false, 0},

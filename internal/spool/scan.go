@@ -152,6 +152,6 @@ func (f *foreignNames) report(log *slog.Logger, dir string) {
 	if len(f.fresh) == 0 {
 		return
 	}
-	log.Warn("spool holds something that is no directory named by digits, ignoring it",
+	log.Warn("the spool contains a file or directory that is not a snapshot, ignoring it",
 		"dir", dir, "names", f.fresh[:min(len(f.fresh), 10)], "count", f.total)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"path/filepath"
 	"slices"
 
 	"haproxystats/internal/durable"
@@ -32,7 +33,7 @@ func (f *entryFS) readManifest() (contents, error) {
 	defer file.Close()
 	m, err := snapshot.ReadManifest(file)
 	if errors.Is(err, snapshot.ErrNewer) {
-		f.log.Warn("snapshot can't be verified, its writer is newer", "snapshot", f.path, "error", err)
+		f.log.Warn("snapshot can't be verified, its writer is newer", "snapshot", filepath.Base(f.path), "error", err)
 		return contents{}, nil
 	}
 	if err != nil {
@@ -94,7 +95,7 @@ func (d *verifiedDir) ReadDir(n int) ([]fs.DirEntry, error) {
 func (d *verifiedDir) Close() error {
 	if len(d.strange) > 0 {
 		slices.Sort(d.strange)
-		d.log.Warn("entry holds what was not handed over, ignoring it", "entry", d.Name(), "names", d.strange)
+		d.log.Warn("snapshot contains files that were not handed over, ignoring them", "snapshot", filepath.Base(d.Name()), "names", d.strange)
 		d.strange = nil
 	}
 	return d.File.Close()

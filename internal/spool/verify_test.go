@@ -220,7 +220,7 @@ func TestStrangeFiles(t *testing.T) {
 		t.Errorf("open of what was not handed over: %v, %v", f, err)
 	}
 	log.buf.Reset()
-	if _, err := readAll(e.FS()); err != nil || log.count("not handed over") != 1 || log.count("b_info b_stat sub") != 1 {
+	if _, err := readAll(e.FS()); err != nil || log.count("were not handed over") != 1 || log.count("b_info b_stat sub") != 1 {
 		t.Errorf("%v, log:\n%s", err, &log)
 	}
 	commit(t, e)
