@@ -21,8 +21,10 @@ type Options struct {
 	// Frontend, Backend and Server, where not nil, name the only metrics of
 	// their scope.
 	Frontend, Backend, Server []string
-	// ExcludeFrontends and ExcludeBackends are names as they are in paths:
-	// with "_" in the place of dots.
+	// Spell turns a name of HAProxy's into the one that exclusions and groups
+	// know; nil for the name itself.
+	Spell func(name string) string
+	// ExcludeFrontends and ExcludeBackends are the names that are left out.
 	ExcludeFrontends, ExcludeBackends []string
 	// ServerNames adds the totals of a server name over all backends, also
 	// the excluded ones.
@@ -51,6 +53,9 @@ type Aggregator struct {
 
 // New returns an aggregator.
 func New(opt Options) *Aggregator {
+	if opt.Spell == nil {
+		opt.Spell = func(name string) string { return name }
+	}
 	return &Aggregator{opt: opt, proxies: newProxies(opt)}
 }
 
@@ -75,19 +80,18 @@ func (a *Aggregator) Merge(o *Aggregator) {
 	a.proxies.merge(&o.proxies)
 }
 
-// Collisions returns the pairs of names that met in one path since the last
-// call, as "a.b" and "a_b" do: their values are combined. The names are the same
-// where one backend has two servers of a name, as older HAProxy allows.
-func (a *Aggregator) Collisions() []Collision {
-	c := a.proxies.collisions
-	a.proxies.collisions = nil
-	return c
+// Repeated returns the names that one reply has had twice, as two servers of a
+// backend that older HAProxy allows: their values are combined. Each is told once.
+func (a *Aggregator) Repeated() []Repeated {
+	r := a.proxies.repeated
+	a.proxies.repeated = nil
+	return r
 }
 
-// Collision is two names of HAProxy's that are one in the paths.
-type Collision struct {
-	Scope       metric.Scope
-	First, Next string
+// Repeated is a name of two rows.
+type Repeated struct {
+	Scope metric.Scope
+	Name  string
 }
 
 // Rows returns how many rows of a type have been added since Reset.

@@ -23,12 +23,6 @@ func (s selection) wants(name string) bool {
 	return catalogue.IsMetric(name, s.scope, s.classic)
 }
 
-// isClassic reports whether a missing value of the field counts as 0.
-func (s selection) isClassic(name string) bool {
-	f, ok := catalogue.LookupStat(name)
-	return ok && f.IsClassic(s.scope)
-}
-
 // initial returns the columns that are there whatever HAProxy shows.
 func (s selection) initial() []metric.Column {
 	var columns []metric.Column
@@ -50,10 +44,9 @@ func (s selection) with(columns []metric.Column, header []string) []metric.Colum
 		if !s.wants(name) {
 			continue
 		}
-		c := s.column(name)
-		if _, there := place[c.Name]; !there {
-			place[c.Name] = len(all)
-			all = append(all, c)
+		if _, there := place[name]; !there {
+			place[name] = len(all)
+			all = append(all, s.column(name))
 		}
 	}
 	if len(all) > len(columns) {
@@ -75,7 +68,7 @@ func places(columns []metric.Column) map[string]int {
 func compareColumns(fields []catalogue.Field) func(a, b metric.Column) int {
 	place := make(map[string]int, len(fields))
 	for i, f := range fields {
-		place[columnName(f.Name)] = i - len(fields) // before 0, that of the unknown
+		place[f.Name] = i - len(fields) // before 0, that of the unknown
 	}
 	return func(a, b metric.Column) int {
 		return cmp.Or(cmp.Compare(place[a.Name], place[b.Name]), cmp.Compare(a.Name, b.Name))
@@ -85,7 +78,9 @@ func compareColumns(fields []catalogue.Field) func(a, b metric.Column) int {
 // column returns the column of a field of `show stat`.
 func (s selection) column(name string) metric.Column {
 	f, ok := catalogue.LookupStat(name)
-	return column(name, f, ok, s.classic)
+	c := column(name, f, ok, s.classic)
+	c.EmptyIsZero = ok && f.IsClassic(s.scope)
+	return c
 }
 
 func infoColumn(name string, classic bool) metric.Column {
@@ -93,28 +88,36 @@ func infoColumn(name string, classic bool) metric.Column {
 	return column(name, f, ok, classic)
 }
 
-// columnName is the last component of the path of a field.
-func columnName(field string) string { return pathName(field) }
-
 func column(name string, f catalogue.Field, known, classic bool) metric.Column {
-	c := metric.Column{Name: columnName(name)}
+	c := metric.Column{Name: name}
 	if !known {
 		c.Help = "Shown by HAProxy, and not known to this version of haproxystats"
 		return c
 	}
-	c.Unit, c.Help, c.Combine = f.Unit, f.Help, combine[f.Rule(classic)]
-	if f.IsCounter() {
-		c.Kind = metric.Counter
-	}
+	c.Combine, c.Nature, c.Unit, c.Scale, c.Help = combine[f.Rule(classic)], natures[f.Nature], f.Unit, f.Scale(), f.Help
 	return c
 }
 
-// combine has what becomes of the catalogue's rules in a table, to which only
-// values come that count.
+// combine has the catalogue's rules as a table knows them.
 var combine = map[catalogue.Combine]metric.Combine{
 	catalogue.Sum:          metric.Sum,
 	catalogue.Mean:         metric.Mean,
-	catalogue.MeanOfActive: metric.Mean,
+	catalogue.MeanOfActive: metric.MeanOfActive,
 	catalogue.MeanOfKnown:  metric.MeanKnown,
 	catalogue.Largest:      metric.Max,
+}
+
+// natures has those of the fields that are metrics.
+var natures = map[catalogue.Nature]metric.Nature{
+	catalogue.Gauge:     metric.Gauge,
+	catalogue.Counter:   metric.Counter,
+	catalogue.Counter32: metric.Counter32,
+	catalogue.Limit:     metric.Limit,
+	catalogue.Maximum:   metric.Maximum,
+	catalogue.Minimum:   metric.Minimum,
+	catalogue.Rate:      metric.Rate,
+	catalogue.Age:       metric.Age,
+	catalogue.Average:   metric.Average,
+	catalogue.Duration:  metric.Duration,
+	catalogue.State:     metric.State,
 }

@@ -152,7 +152,7 @@ func processColumns(processes []*process, opt Options) []metric.Column {
 	seen := make(map[string]bool)
 	for _, p := range processes {
 		for _, v := range p.values {
-			if name := columnName(v.field); !seen[name] && catalogue.IsMetric(v.field, catalogue.Daemon, opt.Classic) {
+			if name := v.field; !seen[name] && catalogue.IsMetric(v.field, catalogue.Daemon, opt.Classic) {
 				seen[name] = true
 				columns = append(columns, infoColumn(v.field, opt.Classic))
 			}
@@ -165,7 +165,7 @@ func processColumns(processes []*process, opt Options) []metric.Column {
 // fill adds the process's numbers to a row.
 func (p *process) fill(t *metric.Builder, row int, place map[string]int) {
 	for _, v := range p.values {
-		if column, ok := place[columnName(v.field)]; ok {
+		if column, ok := place[v.field]; ok {
 			if v.wide != nil {
 				t.AddRat(row, column, v.wide)
 			} else {

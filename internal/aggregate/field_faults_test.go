@@ -269,8 +269,8 @@ func TestOnlyCountersWrap(t *testing.T) {
 
 func TestRepeatedNamesAreTold(t *testing.T) {
 	a, _ := readCase(t, Options{}, "same-server-twice/1795890966")
-	want := []Collision{{metric.Server, "app/s1", "app/s1"}}
-	if d := cmp.Diff(want, a.Collisions()); d != "" {
+	want := []Repeated{{metric.Server, "app/s1"}}
+	if d := cmp.Diff(want, a.Repeated()); d != "" {
 		t.Errorf("want -, got +\n%s", d)
 	}
 	// Processes and sockets may say a name as often as they like.
@@ -285,7 +285,7 @@ func TestRepeatedNamesAreTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := twice.Collisions(); len(got) > 0 {
+	if got := twice.Repeated(); len(got) > 0 {
 		t.Errorf("got %v, want none", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/reply"
 )
@@ -32,26 +33,22 @@ func aggregateFS(t testing.TB, opt Options, fsys fs.FS) *metric.Batch {
 	return a.Batch(0)
 }
 
-// paths returns every value of a batch by its path below the root.
+// paths returns every value of a batch by its path below the root, as Graphite
+// gets it.
 func paths(b *metric.Batch) map[string]float64 {
+	var out strings.Builder
+	if _, err := plaintext.New(plaintext.Paths{}).Encode(&out, b); err != nil {
+		panic(err) // a builder takes everything
+	}
 	m := make(map[string]float64)
-	for _, t := range b.Tables {
-		for _, row := range t.Rows() {
-			e := t.Entity(row)
-			prefix := map[metric.Scope]string{
-				metric.Daemon:     "daemon.",
-				metric.Process:    "daemon.process." + e.Name + ".",
-				metric.Frontend:   "frontend." + e.Name + ".",
-				metric.Backend:    "backend." + e.Name + ".",
-				metric.Server:     "backend." + e.Parent + ".server." + e.Name + ".",
-				metric.ServerName: "server." + e.Name + ".",
-			}[t.Scope()]
-			for col, c := range t.Columns() {
-				if v, ok := t.At(row, col); ok {
-					m[prefix+c.Name] = v.Number()
-				}
-			}
+	for line := range strings.Lines(out.String()) {
+		path, rest, _ := strings.Cut(strings.TrimPrefix(line, "haproxy."), " ")
+		number, _, _ := strings.Cut(rest, " ")
+		v, err := strconv.ParseFloat(number, 64)
+		if err != nil {
+			panic(err)
 		}
+		m[path] = v
 	}
 	return m
 }

@@ -13,17 +13,13 @@ import (
 type layout struct {
 	fields []int         // columns of the header, ascending
 	slots  []metric.Slot // of the table, a field each
-	always []bool        // whether a missing value counts as 0, a field each
-	counts []uint16      // of the row in hand: how many values each field has
 	target []int         // columns of the table, a field each; -1: no metric
+	counts []uint16      // of the row in hand: how many values each field has
 	// means are the positions in fields that count only where the row has
 	// taken connections.
 	means []int
 	// lbtot is the position of the field that tells so, -1 if there is none.
 	lbtot int
-	// absent and absentMeans are the table's columns that the header lacks and
-	// that count as 0.
-	absent, absentMeans []int
 }
 
 // activity is the field that tells whether a row has taken connections.
@@ -50,36 +46,17 @@ func newLayout(s selection, t *metric.Builder, header []string) layout {
 		if !wanted {
 			l.target = append(l.target, -1)
 			l.slots = append(l.slots, metric.Slot{})
-			l.always = append(l.always, false)
 			continue
 		}
-		column := place[columnName(name)]
-		active := ofActive(name)
-		if active {
+		column := place[name]
+		if t.Columns()[column].Combine == metric.MeanOfActive {
 			l.means = append(l.means, at)
 		}
 		l.target = append(l.target, column)
 		l.slots = append(l.slots, t.Slot(column))
-		l.always = append(l.always, s.isClassic(name) && !active)
 	}
 	l.counts = make([]uint16, len(l.fields))
-	for i, c := range t.Columns() {
-		f, known := catalogue.LookupStat(c.Name)
-		switch {
-		case !known || slices.Contains(l.target, i) || !s.isClassic(f.Name):
-		case ofActive(f.Name):
-			l.absentMeans = append(l.absentMeans, i)
-		default:
-			l.absent = append(l.absent, i)
-		}
-	}
 	return l
-}
-
-// ofActive reports whether the field is a mean over rows with connections.
-func ofActive(name string) bool {
-	f, _ := catalogue.LookupStat(name)
-	return f.Combine == catalogue.MeanOfActive
 }
 
 // prepare counts the values of the row's fields, and reports whether the row has
@@ -88,19 +65,10 @@ func (l *layout) prepare(row *haproxy.Row) (active bool) {
 	active = l.active(row)
 	for i, p := range row.Present {
 		l.counts[i] = uint16(p)
-		if l.always[i] {
-			l.counts[i] = 1
-		}
 	}
-	for _, i := range l.means {
-		l.counts[i] = 0
-		if active {
-			l.counts[i] = 1 // an empty field is 0
-		}
-	}
-	for _, o := range row.Odd {
-		if _, ok := haproxy.WideNumber(o.Raw); ok {
-			l.counts[o.Index] = 0 // left to add
+	if !active {
+		for _, i := range l.means {
+			l.counts[i] = 0
 		}
 	}
 	if l.lbtot >= 0 && l.target[l.lbtot] < 0 {
@@ -125,16 +93,12 @@ func (l *layout) active(row *haproxy.Row) bool {
 
 // add puts a prepared row into the table.
 func (l *layout) add(t *metric.Builder, at int, row *haproxy.Row, active bool) {
-	t.Touch(at)
-	t.AddRow(at, l.slots, row.Values, l.counts)
-	for _, c := range l.absent {
-		t.Add(at, c, 0)
-	}
 	if active {
-		for _, c := range l.absentMeans {
-			t.Add(at, c, 0)
-		}
+		t.TouchActive(at)
+	} else {
+		t.Touch(at)
 	}
+	t.AddRow(at, l.slots, row.Values, l.counts)
 	for _, o := range row.Odd {
 		c := l.target[o.Index]
 		if c < 0 || !active && slices.Contains(l.means, o.Index) {

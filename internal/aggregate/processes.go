@@ -123,7 +123,7 @@ func labels(processes []*process) []string {
 	taken := make(map[string]bool)
 	for i, p := range processes {
 		if p.number != "" && shared[p.number] == 1 {
-			labels[i] = pathName(p.number)
+			labels[i] = p.number
 			taken[labels[i]] = true
 		}
 	}
@@ -131,9 +131,9 @@ func labels(processes []*process) []string {
 		if labels[i] != "" {
 			continue
 		}
-		label := pathName(p.socket)
-		for n := 2; label == "" || taken[label]; n++ { // sockets that differ in what a path can't show
-			label = pathName(p.socket) + "_" + strconv.Itoa(n)
+		label := p.socket
+		for n := 2; label == "" || taken[label]; n++ { // a socket named as a process is numbered
+			label = p.socket + "_" + strconv.Itoa(n)
 		}
 		labels[i] = label
 		taken[label] = true

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/reply"
@@ -22,7 +23,7 @@ func dump(b *metric.Batch) string {
 	for _, t := range b.Tables {
 		for _, row := range t.Rows() {
 			for col, c := range t.Columns() {
-				if v, ok := t.At(row, col); ok {
+				if v, ok := t.Filled(row, col); ok {
 					fmt.Fprintln(&out, t.Scope(), t.Entity(row), c.Name, v)
 				}
 			}
@@ -178,31 +179,6 @@ func TestRowsAreCounted(t *testing.T) {
 	}
 }
 
-func TestCollisionsAreToldOnce(t *testing.T) {
-	fsys := files(map[string]string{
-		"a_stat": "# pxname,svname,type,scur,\na.b,FRONTEND,0,1,\na_b,FRONTEND,0,2,\nx,s.1,2,1,\nx,s_1,2,1,\ny,FRONTEND,0,1,\ny,other,0,1,",
-		"b_stat": "# pxname,svname,type,scur,\na_b,FRONTEND,0,4,",
-	})
-	a := New(Options{})
-	for round := range 2 {
-		a.Reset()
-		var r reply.Reader
-		if _, err := r.Read(fsys, a); err != nil {
-			t.Fatal(err)
-		}
-		if got := paths(a.Batch(1))["frontend.a_b.scur"]; got != 7 {
-			t.Errorf("scur = %v, want 7", got)
-		}
-		want := []Collision{{metric.Frontend, "a.b", "a_b"}, {metric.Server, "x/s.1", "x/s_1"}}
-		if round > 0 {
-			want = nil
-		}
-		if d := cmp.Diff(want, a.Collisions()); d != "" {
-			t.Errorf("round %d: want -, got +\n%s", round, d)
-		}
-	}
-}
-
 func TestWhatIsGoneIsForgotten(t *testing.T) {
 	fields := []string{"scur", "smax", "stot", "bin", "bout", "rate"}
 	for _, test := range []struct {
@@ -345,6 +321,7 @@ func TestGroups(t *testing.T) {
 		b.1,s.1,2,1,
 		b.2,s.1,2,1,`})
 	b := aggregateFS(t, Options{
+		Spell:          plaintext.Component,
 		ServerNames:    true,
 		FrontendGroups: []Group{in("first", "f_1"), in("second", "f_1", "f_2")},
 		BackendGroups:  []Group{in("backs", "b_1")},
@@ -358,9 +335,9 @@ func TestGroups(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"frontend stot  f_1": "first", "frontend stot  f_2": "second", "backend stot  b_1": "backs",
-		"backend TotalServers  b_1": "backs", "backend TotalServers  b_2": "",
-		"server stot b_1 s_1": "backs", "server stot b_2 s_1": "", "server-name stot  s_1": "servs",
+		"frontend stot  f.1": "first", "frontend stot  f.2": "second", "backend stot  b.1": "backs",
+		"backend TotalServers  b.1": "backs", "backend TotalServers  b.2": "",
+		"server stot b.1 s.1": "backs", "server stot b.2 s.1": "", "server-name stot  s.1": "servs",
 	}
 	first := func(m map[string]string) map[string]string { // whatever the first column is
 		out := map[string]string{}

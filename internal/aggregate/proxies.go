@@ -17,14 +17,13 @@ type proxies struct {
 	serverNames *metric.Builder
 	totals      *metric.Builder
 
-	names      registry
-	owners     [3]map[int]name    // by row type and row: the name it was made for
-	excluded   [3]map[string]bool // proxies, by row type
-	layouts    map[string]*layouts
-	current    *layouts
-	widenings  int // how often the tables have got columns
-	rows       [4]int
-	collisions []Collision
+	names     registry
+	excluded  [3]map[string]bool // proxies, by row type
+	layouts   map[string]*layouts
+	current   *layouts
+	widenings int // how often the tables have got columns
+	rows      [4]int
+	repeated  []Repeated
 }
 
 // scope is one of frontends, backends and servers.
@@ -66,11 +65,10 @@ func set(names []string) map[string]bool {
 func (p *proxies) forget() {
 	for t, s := range []metric.Scope{metric.Frontend, metric.Backend, metric.Server} {
 		p.scopes[t].table = metric.NewBuilder(s, p.scopes[t].selection.initial())
-		p.owners[t] = make(map[int]name)
 	}
 	p.serverNames = metric.NewBuilder(metric.ServerName, p.scopes[haproxy.ServerRow].table.Columns())
 	p.totals = metric.NewBuilder(metric.Backend, []metric.Column{{
-		Name: "TotalServers", Unit: "servers", Help: "Number of different servers in the backend",
+		Name: "TotalServers", Combine: metric.Distinct, Unit: "servers", Help: "Number of different servers in the backend",
 	}})
 	p.names = newRegistry()
 	p.layouts = make(map[string]*layouts)
@@ -126,7 +124,7 @@ func (p *proxies) add(s *haproxy.StatScanner) {
 	}
 	for _, e := range p.names.repeated {
 		if e.row >= 0 {
-			p.collisions = append(p.collisions, Collision{p.scopes[e.typ].table.Scope(), e.full(), e.full()})
+			p.repeated = append(p.repeated, Repeated{p.scopes[e.typ].table.Scope(), e.full()})
 		}
 	}
 	p.names.repeated = p.names.repeated[:0]
@@ -177,45 +175,25 @@ func (p *proxies) setColumns(t haproxy.RowType, columns []metric.Column) {
 // admit finds the rows of the tables for an entity that is seen first.
 func (p *proxies) admit(row *haproxy.Row) (at, nameAt int) {
 	at, nameAt = -1, -1
-	proxy, service := string(row.Proxy), string(row.Service)
-	e := metric.Entity{Name: pathName(proxy)}
+	e := metric.Entity{Name: string(row.Proxy)}
+	proxy := p.opt.Spell(e.Name)
 	switch row.Type {
 	case haproxy.FrontendRow:
-		e.Group = group(p.opt.FrontendGroups, e.Name)
+		e.Group = group(p.opt.FrontendGroups, proxy)
 	case haproxy.BackendRow:
-		e.Group = group(p.opt.BackendGroups, e.Name)
+		e.Group = group(p.opt.BackendGroups, proxy)
 	case haproxy.ServerRow:
-		e.Parent, e.Name = e.Name, pathName(service)
-		e.Group = group(p.opt.BackendGroups, e.Parent)
+		e.Parent, e.Name = e.Name, string(row.Service)
+		e.Group = group(p.opt.BackendGroups, proxy)
 		if p.opt.ServerNames {
-			total := metric.Entity{Name: e.Name, Group: group(p.opt.ServerGroups, e.Name)}
+			total := metric.Entity{Name: e.Name, Group: group(p.opt.ServerGroups, p.opt.Spell(e.Name))}
 			nameAt = p.serverNames.Row(total)
 		}
 	}
-	container := e.Name
-	if row.Type == haproxy.ServerRow {
-		container = e.Parent
+	if !p.excluded[row.Type][proxy] {
+		at = p.scopes[row.Type].table.Row(e)
 	}
-	if p.excluded[row.Type][container] {
-		return at, nameAt
-	}
-	at = p.scopes[row.Type].table.Row(e)
-	p.own(at, name{row.Type, proxy, service})
 	return at, nameAt
-}
-
-// own notes which name of HAProxy's a row is for, and whether another has it
-// already.
-func (p *proxies) own(at int, n name) {
-	owners := p.owners[n.typ]
-	first, taken := owners[at]
-	if !taken {
-		owners[at] = n
-		return
-	}
-	if first.full() != n.full() {
-		p.collisions = append(p.collisions, Collision{p.scopes[n.typ].table.Scope(), first.full(), n.full()})
-	}
 }
 
 // merge adds what o holds.
@@ -235,8 +213,8 @@ func (p *proxies) merge(o *proxies) {
 	for t, n := range o.rows {
 		p.rows[t] += n
 	}
-	p.collisions = append(p.collisions, o.collisions...)
-	o.collisions = nil
+	p.repeated = append(p.repeated, o.repeated...)
+	o.repeated = nil
 }
 
 // result returns the tables that have rows.

@@ -8,6 +8,8 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"haproxystats/internal/encode/plaintext"
 )
 
 // files makes a snapshot of texts by file name. Each line's indentation is
@@ -156,7 +158,7 @@ func TestProxyRules(t *testing.T) {
 		},
 		{
 			name: "exclusion reaches servers, but not the totals of their names",
-			opt:  Options{ExcludeFrontends: []string{"f_x"}, ExcludeBackends: []string{"b_x"}, ServerNames: true},
+			opt:  Options{Spell: plaintext.Component, ExcludeFrontends: []string{"f_x"}, ExcludeBackends: []string{"b_x"}, ServerNames: true},
 			files: map[string]string{"a_stat": header + `
 				f.x,FRONTEND,0,1,,,,,,,,,,
 				f.y,FRONTEND,0,1,,,,,,,,,,

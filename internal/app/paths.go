@@ -15,19 +15,20 @@ import (
 	"haproxystats/internal/spool"
 )
 
-// WritePaths writes what Graphite would get of the snapshot in dir, and returns
-// how many metrics it left out.
-func WritePaths(w io.Writer, c *config.Config, hostname, dir string, log *slog.Logger) (skipped int64, err error) {
+// WritePaths writes what Graphite would get of the snapshot in dir, and logs what
+// an operator should know of its names.
+func WritePaths(w io.Writer, c *config.Config, hostname, dir string, log *slog.Logger) error {
 	options, err := AggregateOptions(c)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	batch, err := NewPipeline(options, selfstat.Sources{}, log).Read(dir)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	result, err := plaintext.New(GraphitePaths(c, hostname)).Encode(w, batch)
-	return result.Skipped, err
+	plaintext.NewNotices(log).Note(result)
+	return err
 }
 
 // Read makes the batch of the recorded snapshot in dir, without the metrics of

@@ -65,8 +65,7 @@ func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, e
 	return p.aggregator.Batch(s.Epoch), work, nil
 }
 
-// tell logs what could not be used. Where names meet there may be thousands, in
-// every snapshot: one line has the first of them.
+// tell logs what could not be used.
 func (p *Pipeline) tell(epoch int64, report reply.Report) {
 	for _, bad := range report.BadFiles {
 		p.log.Warn("file can't be used in whole", "snapshot", epoch, "file", bad.File, "error", bad.Err)
@@ -74,8 +73,8 @@ func (p *Pipeline) tell(epoch int64, report reply.Report) {
 	if report.BadRows > 0 {
 		p.log.Warn("rows can't be used and are left out", "snapshot", epoch, "rows", report.BadRows)
 	}
-	if met := p.aggregator.Collisions(); len(met) > 0 {
-		p.log.Warn("names meet in one path and are combined", "scope", met[0].Scope, "first", met[0].First, "next", met[0].Next, "pairs", len(met))
+	if names := p.aggregator.Repeated(); len(names) > 0 {
+		p.log.Warn("two rows of one name are combined", "snapshot", epoch, "scope", names[0].Scope, "name", names[0].Name, "names", len(names))
 	}
 	p.faults.tell(p.log, epoch, faultsOf(p.aggregator))
 }

@@ -11,6 +11,7 @@ import (
 
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/config"
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/pattern"
 	"haproxystats/internal/process"
 	"haproxystats/internal/selfstat"
@@ -130,6 +131,7 @@ func (claim) Lane() string { return "" }
 // AggregateOptions returns what the configuration asks of aggregation.
 func AggregateOptions(c *config.Config) (aggregate.Options, error) {
 	o := aggregate.Options{
+		Spell:            plaintext.Component, // as the original's options do
 		Classic:          c.Process.MetricSet == config.MetricsClassic,
 		Frontend:         c.Process.FrontendMetrics,
 		Backend:          c.Process.BackendMetrics,

@@ -108,7 +108,7 @@ func TestDoctorOnRealHAProxy(t *testing.T) {
 			want(t, found, "socket-level c.sock", doctor.Warning, "the level admin")
 			want(t, found, "socket-access a.sock", doctor.OK, "may connect")
 			want(t, found, "socket-reply c.sock", doctor.OK, "it has answered")
-			want(t, found, "names", doctor.Warning, "the backends app.one and app_one meet in one path")
+			want(t, found, "names", doctor.Warning, "the servers app.one/s and app_one/s map to one path")
 			want(t, found, "volume", doctor.OK, "metrics and")
 
 			found = diagnose(t, dir, "--user", "nobody")

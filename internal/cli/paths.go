@@ -23,10 +23,5 @@ func printPaths(o pathsOptions, dir string, stdout, stderr io.Writer) error {
 		dir = entries[0].Path // the oldest of a spool
 	}
 	log := newToolLogger(stderr)
-	skipped, err := app.WritePaths(stdout, replay.config, replay.hostname, dir, log)
-	if err != nil {
-		return err
-	}
-	warnSkipped(log, skipped)
-	return nil
+	return app.WritePaths(stdout, replay.config, replay.hostname, dir, log)
 }

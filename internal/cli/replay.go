@@ -56,6 +56,7 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	}
 	skipped := direct.Skipped
 	if o.dryRun {
+		notices := plaintext.NewNotices(log)
 		encoder := plaintext.New(app.GraphitePaths(made.config, made.hostname))
 		var left int64
 		skipped = func() int64 { return left }
@@ -63,6 +64,7 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 		r.send = func(_ context.Context, b *metric.Batch) (int, int64, error) {
 			result, bytes := encoder.Measure(b)
 			left += result.Skipped
+			notices.Note(plaintext.Result{Met: result.Met})
 			return result.Lines, bytes, nil
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"haproxystats/internal/metric"
 )
 
 // board is one dashboard.
@@ -157,7 +155,7 @@ func (q query) unit() unit {
 	case perMinute:
 		return unit{c.Unit + " per minute", "cpm"}
 	}
-	if c.Kind == metric.Counter {
+	if c.Nature.IsCounter() {
 		return rate(c.Unit)
 	}
 	if per, ok := strings.CutSuffix(c.Unit, " per second"); ok {

@@ -36,7 +36,7 @@ func TestMetricsHasEveryField(t *testing.T) {
 	for _, want := range []struct {
 		scope metric.Scope
 		name  string
-		kind  metric.Kind
+		kind  metric.Nature
 	}{
 		{metric.Daemon, "Unstoppable_Jobs", metric.Gauge}, // as it is in paths
 		{metric.Daemon, "CpuUsagePct", metric.Gauge},
@@ -46,7 +46,7 @@ func TestMetricsHasEveryField(t *testing.T) {
 		{metric.Self, "GraphiteDroppedMetrics", metric.Counter},
 	} {
 		got, err := c.Lookup(want.scope, want.name)
-		if err != nil || got.Kind != want.kind || got.Help == "" {
+		if err != nil || got.Nature != want.kind || got.Help == "" {
 			t.Errorf("%s metric %s: %+v, %v", want.scope, want.name, got, err)
 		}
 	}
@@ -141,7 +141,7 @@ func TestCountersAreRates(t *testing.T) {
 	counters := make(map[string]bool)
 	for _, columns := range c {
 		for name, column := range columns {
-			counters[name] = column.Kind == metric.Counter
+			counters[name] = column.Nature.IsCounter()
 		}
 	}
 	path := regexp.MustCompile(`(perSecond\()?[^\s(,"']+\.haproxy\.[\w.*$-]*\.(\w+)[,)]`)

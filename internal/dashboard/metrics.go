@@ -11,6 +11,7 @@ import (
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/app"
 	"haproxystats/internal/catalogue"
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/reply"
 	"haproxystats/internal/selfstat"
@@ -55,7 +56,7 @@ func (c Catalogue) add(s metric.Scope, column metric.Column) {
 	if c[s] == nil {
 		c[s] = make(map[string]metric.Column)
 	}
-	c[s][column.Name] = column
+	c[s][plaintext.Component(column.Name)] = column
 }
 
 // Lookup finds a metric by its name in the paths.

@@ -73,7 +73,7 @@ func (c Catalogue) look(l line) (query, error) {
 		q.columns = append(q.columns, column)
 	}
 	for _, column := range q.columns {
-		if column.Kind != q.columns[0].Kind || column.Unit != q.columns[0].Unit {
+		if column.Nature.IsCounter() != q.columns[0].Nature.IsCounter() || column.Unit != q.columns[0].Unit {
 			return query{}, fmt.Errorf("%s and %s are not of a kind", q.columns[0].Name, column.Name)
 		}
 	}
@@ -82,12 +82,12 @@ func (c Catalogue) look(l line) (query, error) {
 		if err != nil {
 			return query{}, err
 		}
-		if limit.Kind != q.columns[0].Kind {
+		if limit.Nature.IsCounter() != q.columns[0].Nature.IsCounter() {
 			return query{}, fmt.Errorf("%s is no limit of %s", l.of, q.columns[0].Name)
 		}
 		q.limit = limit
 	}
-	if l.form == perMinute && q.columns[0].Kind != metric.Counter {
+	if l.form == perMinute && !q.columns[0].Nature.IsCounter() {
 		return query{}, fmt.Errorf("%s is no counter", q.columns[0].Name)
 	}
 	return q, nil
@@ -135,7 +135,7 @@ func (q query) group(n names, fields ...string) string {
 	switch {
 	case q.form == reported:
 		t = "isNonNull(" + t + ")"
-	case q.columns[0].Kind == metric.Counter:
+	case q.columns[0].Nature.IsCounter():
 		t = "perSecond(" + t + ")"
 	}
 	if q.by == all {

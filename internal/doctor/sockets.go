@@ -242,13 +242,10 @@ func (r *run) volume(ctx context.Context, p, s *config.Config, from *replies) []
 		bad = append(bad, f.Error())
 	}
 	found := BadReplies(report.BadRows, bad)
-	var pairs []Meeting
-	for _, c := range aggregator.Collisions() {
-		pairs = append(pairs, Meeting{Scope: c.Scope.String(), First: c.First, Next: c.Next})
-	}
-	found = append(found, Names(pairs)...)
+	found = append(found, Repeated(aggregator.Repeated())...)
 	found = append(found, Processes(aggregator.Processes(), aggregator.Duplicates(), aggregator.Missing(), aggregator.Outdated())...)
 	measured, size := plaintext.New(r.wiring.Graphite(s).Paths).Measure(aggregator.Batch(time.Now().Unix()))
+	found = append(found, Names(measured)...)
 	return append(found, Amount(Volume{
 		Metrics: int64(measured.Lines), MetricBytes: size,
 		Interval:       p.Pull.PullInterval,

@@ -3,6 +3,9 @@ package doctor
 import (
 	"fmt"
 	"time"
+
+	"haproxystats/internal/aggregate"
+	"haproxystats/internal/encode/plaintext"
 )
 
 // Volume is what a snapshot of now would come to.
@@ -52,21 +55,29 @@ func Amount(v Volume) []Finding {
 	return found
 }
 
-// Meeting is two names of HAProxy's that are one in the paths of metrics.
-type Meeting struct{ Scope, First, Next string }
-
-// Names judges whether names meet in one path.
-func Names(meetings []Meeting) (found []Finding) {
+// Names judges whether Graphite can tell and store the names of HAProxy's.
+func Names(r plaintext.Result) (found []Finding) {
 	a := about{check: "names"}
-	for _, m := range meetings {
-		if m.First == m.Next {
-			found = append(found, a.warning(fmt.Sprintf("two %ss are named %s, and their values are combined", m.Scope, m.First), "rename one of them in HAProxy"))
-			continue
+	for _, m := range r.Met {
+		found = append(found, a.warning(fmt.Sprintf("the %ss %s and %s map to one path, and their values are combined", m.Scope, m.First, m.Next), "rename one of them in HAProxy"))
+	}
+	if r.Skipped > 0 {
+		text := fmt.Sprintf("%d metrics have a path that Graphite can't store and are left out", r.Skipped)
+		if r.Longest != "" {
+			text += fmt.Sprintf(": the longest name has %d bytes, %d is the most, and is %.60q...", len(r.Longest), plaintext.MaxComponent, r.Longest)
 		}
-		found = append(found, a.warning(fmt.Sprintf("the %ss %s and %s meet in one path, and their values are combined", m.Scope, m.First, m.Next), "rename one of them in HAProxy"))
+		found = append(found, a.warning(text, "shorten the names in HAProxy"))
 	}
 	if len(found) == 0 {
-		found = append(found, a.ok("no two names meet in one path"))
+		found = append(found, a.ok("no two names map to one path"))
+	}
+	return found
+}
+
+// Repeated judges names that one reply has twice.
+func Repeated(names []aggregate.Repeated) (found []Finding) {
+	for _, n := range names {
+		found = append(found, about{check: "names"}.warning(fmt.Sprintf("two %ss are named %s, and their values are combined", n.Scope, n.Name), "rename one of them in HAProxy"))
 	}
 	return found
 }

@@ -2,10 +2,14 @@ package doctor
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"haproxystats/internal/aggregate"
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/haproxy"
+	"haproxystats/internal/metric"
 )
 
 func TestAmount(t *testing.T) {
@@ -38,9 +42,12 @@ func TestAmount(t *testing.T) {
 }
 
 func TestNamesAndReplies(t *testing.T) {
-	check(t, Names(nil)[0], OK, "no two names", "")
-	check(t, Names([]Meeting{{"backend", "a.b", "a_b"}})[0], Warning, "the backends a.b and a_b meet in one path", "rename")
-	check(t, Names([]Meeting{{"server", "b/s", "b/s"}})[0], Warning, "two servers are named b/s", "rename")
+	check(t, Names(plaintext.Result{})[0], OK, "no two names", "")
+	met := plaintext.Result{Met: []plaintext.Meeting{{Scope: metric.Backend, First: "a.b", Next: "a_b"}}}
+	check(t, Names(met)[0], Warning, "the backends a.b and a_b map to one path", "rename")
+	check(t, Repeated([]aggregate.Repeated{{Scope: metric.Server, Name: "b/s"}})[0], Warning, "two servers are named b/s", "rename")
+	long := plaintext.Result{Skipped: 7, Longest: strings.Repeat("x", 256)}
+	check(t, Names(long)[0], Warning, "7 metrics have a path that Graphite can't store and are left out: the longest name has 256 bytes", "shorten")
 	if found := BadReplies(0, nil); len(found) != 0 {
 		t.Error(found)
 	}

@@ -16,6 +16,7 @@ type Builder struct {
 	entities []Entity
 	index    map[key]int
 	seen     []uint32 // per row: how often it was touched since the last Reset
+	active   []uint32 // per row: how often by an entity that was active
 	cells    cells
 	order    []int // rows by parent and name
 	sorted   int   // how many of order are sorted
@@ -49,6 +50,7 @@ func (b *Builder) Row(e Entity) int {
 	b.index[k] = row
 	b.entities = append(b.entities, e)
 	b.seen = append(b.seen, 0)
+	b.active = append(b.active, 0)
 	b.order = append(b.order, row)
 	b.cells.grow(len(b.entities))
 	return row
@@ -61,11 +63,18 @@ func (b *Builder) Capacity() int { return len(b.entities) }
 // now on.
 func (b *Builder) Reset() {
 	clear(b.seen)
+	clear(b.active)
 	b.cells.reset()
 }
 
 // Touch notes that the row's entity has been seen, with or without a value.
 func (b *Builder) Touch(row int) { b.seen[row]++ }
+
+// TouchActive is [Builder.Touch] for an entity that has taken connections.
+func (b *Builder) TouchActive(row int) {
+	b.seen[row]++
+	b.active[row]++
+}
 
 // Add combines v into one cell.
 func (b *Builder) Add(row, col int, v int64) {
@@ -116,7 +125,7 @@ func (b *Builder) AddRow(row int, slots []Slot, sums []int64, counts []uint16) {
 		v, sum, before := sums[i], have[s.column], haveN[s.column]
 		next := sum + v // a cell without values has the sum 0
 		after := uint32(before) + uint32(n)
-		if after >= Wide || s.rule >= Max && (before > 0 || v < 0) || before > 0 && (sum^next)&(v^next) < 0 {
+		if after >= Wide || (s.rule.isMax() || s.rule == MeanKnown) && (before > 0 || v < 0) || before > 0 && (sum^next)&(v^next) < 0 {
 			b.cells.combine(row, int(s.column), s.rule, v, int64(n))
 			continue
 		}
@@ -163,12 +172,18 @@ func columnPairs(from, to []Column) []int {
 func (b *Builder) Merge(t *Table) {
 	columns := columnPairs(t.columns, b.columns)
 	for _, from := range t.rows {
-		to := b.Row(t.entities[from])
-		b.seen[to] += t.seen[from]
-		for oc, col := range columns {
-			if col >= 0 {
-				b.cells.combineFrom(to, col, b.columns[col].Combine, &t.cells, from, oc)
-			}
+		b.MergeRow(b.Row(t.entities[from]), t, from, columns)
+	}
+}
+
+// MergeRow combines a row of t into one of the builder's. columns has the number
+// of the builder's column for each of t's, -1 for one that is left out.
+func (b *Builder) MergeRow(to int, t *Table, from int, columns []int) {
+	b.seen[to] += t.seen[from]
+	b.active[to] += t.active[from]
+	for oc, col := range columns {
+		if col >= 0 {
+			b.cells.combineFrom(to, col, b.columns[col].Combine, &t.cells, from, oc)
 		}
 	}
 }
@@ -189,6 +204,6 @@ func (b *Builder) Table() *Table {
 			b.live = append(b.live, row)
 		}
 	}
-	b.table = Table{scope: b.scope, columns: b.columns, entities: b.entities, seen: b.seen, rows: b.live, cells: b.cells}
+	b.table = Table{scope: b.scope, columns: b.columns, entities: b.entities, seen: b.seen, active: b.active, rows: b.live, cells: b.cells}
 	return &b.table
 }

@@ -82,7 +82,7 @@ func (c *cells) combine(row, col int, rule Combine, v, n int64) {
 		return
 	case rule == MeanKnown && sum < 0:
 		sum, have = v, 0
-	case rule == Max:
+	case rule.isMax():
 		sum = max(sum, v)
 	default:
 		next := sum + v
@@ -132,7 +132,7 @@ func (c *cells) combineWide(row, col int, rule Combine, v *big.Rat, n int64) {
 	case rule == MeanKnown && w.sum.Sign() < 0:
 		w.sum.Set(v)
 		w.n = 0
-	case rule != Max:
+	case !rule.isMax():
 		w.sum.Add(w.sum, v)
 	case v.Cmp(w.sum) > 0:
 		w.sum.Set(v)

@@ -50,14 +50,26 @@ func (s Scope) String() string {
 	return scopeNames[s]
 }
 
-// Kind is the nature of a value, for sinks that type their metrics.
-type Kind uint8
+// Nature is what kind of number a value is, for encoders that type their metrics.
+type Nature uint8
 
-// The kinds.
+// The natures.
 const (
-	Gauge   Kind = iota // goes up and down
-	Counter             // only grows, until its process restarts
+	Gauge     Nature = iota // a level now
+	Counter                 // grows until its process restarts
+	Counter32               // the same, 32 bits wide: after 4294967295 it begins at 0 again
+	Limit                   // a configured maximum
+	Maximum                 // the largest value seen
+	Minimum                 // the smallest value seen
+	Rate                    // events a second
+	Age                     // time since an event
+	Average                 // an average over the last events
+	Duration                // a length of time
+	State                   // a status or a code
 )
+
+// IsCounter reports whether the value only grows until its process restarts.
+func (n Nature) IsCounter() bool { return n == Counter || n == Counter32 }
 
 // Combine says how the values of several processes make one.
 type Combine uint8
@@ -71,27 +83,43 @@ const (
 	// marker, as -1 for "never": the largest of them is taken if there is nothing
 	// else.
 	MeanKnown
+	// MeanOfActive is the mean over the rows of HAProxy's that have taken
+	// connections.
+	MeanOfActive
+	// Distinct is a count of different things that the batch has rows for. Of
+	// several counts the largest is taken, and whoever combines the things counts
+	// them anew.
+	Distinct
 )
 
-var combineNames = [...]string{"sum", "mean", "max", "mean of known"}
+var combineNames = [...]string{"sum", "mean", "max", "mean of known", "mean of the active", "number of different"}
+
+// isMax reports whether the largest value is taken.
+func (c Combine) isMax() bool { return c == Max || c == Distinct }
 
 // String returns the name used in the documentation.
 func (c Combine) String() string { return combineNames[c] }
 
 // IsMean reports whether sums are divided by the number of values.
-func (c Combine) IsMean() bool { return c == Mean || c == MeanKnown }
+func (c Combine) IsMean() bool { return c == Mean || c == MeanKnown || c == MeanOfActive }
 
 // Column describes one metric of a scope.
 type Column struct {
 	Name    string  // as HAProxy or haproxystats spells it
-	Combine Combine // how rows that meet are combined
-	Kind    Kind
+	Combine Combine // how the values of several processes are combined
+	Nature  Nature
 	Unit    string // "bytes", "seconds", ...; "" for a plain number
-	Help    string // one sentence
+	// Scale is what a value is multiplied with to be in the base unit of its kind,
+	// as 0.001 for milliseconds; 0 is the same as 1.
+	Scale float64
+	Help  string // one sentence
+	// EmptyIsZero marks a field of which the original haproxystats counted a
+	// missing value as 0. Only [Table.Filled] does so.
+	EmptyIsZero bool
 }
 
-// Entity names what a row stands for. Name and Parent are single path
-// components: they hold no dot, no white space, no control character.
+// Entity names what a row stands for, as HAProxy spells it: Name and Parent may
+// hold any bytes.
 type Entity struct {
 	// Parent is the backend of a [Server]; empty in other scopes.
 	Parent string

@@ -152,7 +152,7 @@ var testColumns = []Column{
 	{Name: "sum"},
 	{Name: "mean", Combine: Mean},
 	{Name: "max", Combine: Max},
-	{Name: "sum2", Kind: Counter},
+	{Name: "sum2", Nature: Counter},
 	{Name: "mean2", Combine: Mean},
 	{Name: "known", Combine: MeanKnown},
 }

@@ -131,11 +131,11 @@ var ofSnapshot = []snapshotMetric{
 		Help: "Age of the oldest snapshot in `src-dir`, this one included",
 	}, func(f *facts) number { return length(f.Spool.Oldest()) }},
 	{metric.Column{
-		Name: "SnapshotRetries", Unit: "tries", Kind: metric.Counter,
+		Name: "SnapshotRetries", Unit: "tries", Nature: metric.Counter,
 		Help: "Tries at snapshots that did not get them done, whatever the cause",
 	}, func(f *facts) number { return count(f.Retries()) }},
 	{metric.Column{
-		Name: "CorruptSnapshots", Unit: "snapshots", Kind: metric.Counter,
+		Name: "CorruptSnapshots", Unit: "snapshots", Nature: metric.Counter,
 		Help: "Snapshots that were given up and moved to the directory beside `src-dir` that ends in `.corrupt`",
 	}, func(f *facts) number { return count(f.Spool.Corrupt()) }},
 }
@@ -148,24 +148,24 @@ type sinkMetric struct {
 
 var ofSink = []sinkMetric{
 	{metric.Column{
-		Name: "SentMetrics", Unit: "metrics", Kind: metric.Counter,
+		Name: "SentMetrics", Unit: "metrics", Nature: metric.Counter,
 		Help: "Metrics that the destination has confirmed",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Metrics) }},
 	{metric.Column{
-		Name: "SentBytes", Unit: "bytes", Kind: metric.Counter,
+		Name: "SentBytes", Unit: "bytes", Nature: metric.Counter,
 		Help: "Size of these metrics",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Bytes) }},
 	{metric.Column{
-		Name: "ConfirmedBatches", Unit: "batches", Kind: metric.Counter,
+		Name: "ConfirmedBatches", Unit: "batches", Nature: metric.Counter,
 		Help: "Batches, of one snapshot each, that the destination has confirmed",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Batches) }},
 	{metric.Column{
-		Name: "Failures", Unit: "tries", Kind: metric.Counter,
+		Name: "Failures", Unit: "tries", Nature: metric.Counter,
 		Help: "Tries to deliver a batch that were not confirmed",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Failures) }},
 	{metric.Column{
-		Name: "SkippedMetrics", Unit: "metrics", Kind: metric.Counter,
-		Help: "Metrics that were left out because their path is too long",
+		Name: "SkippedMetrics", Unit: "metrics", Nature: metric.Counter,
+		Help: "Metrics that were left out because carbon can't store their path: over 4096 bytes, or over 255 in a component",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Skipped) }},
 }
 
@@ -188,15 +188,15 @@ var ofQueue = []sinkMetric{
 		Help: "Age of the oldest snapshot in the sink's queue that waits for its turn, 0 for none",
 	}, func(s sink.Status, now time.Time) number { return length(s.Queue.Age(now)) }},
 	{metric.Column{
-		Name: "ResentBatches", Unit: "batches", Kind: metric.Counter,
+		Name: "ResentBatches", Unit: "batches", Nature: metric.Counter,
 		Help: "Batches of those confirmed that came out of the sink's queue",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Resent) }},
 	{metric.Column{
-		Name: "DroppedMetrics", Unit: "metrics", Kind: metric.Counter,
+		Name: "DroppedMetrics", Unit: "metrics", Nature: metric.Counter,
 		Help: "Metrics that the sink's queue has lost, because it was full or its files vanished",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.DroppedMetrics) }},
 	{metric.Column{
-		Name: "CorruptBatches", Unit: "batches", Kind: metric.Counter,
+		Name: "CorruptBatches", Unit: "batches", Nature: metric.Counter,
 		Help: "Files of the sink's queue that were damaged and set aside",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.DamagedBatches) }},
 	{metric.Column{

@@ -153,7 +153,7 @@ func TestColumns(t *testing.T) {
 		if c.Unit == "" || c.Help == "" {
 			t.Errorf("%s has unit %q and help %q", c.Name, c.Unit, c.Help)
 		}
-		if counter := c.Kind == metric.Counter; counter != counters[c.Name] {
+		if counter := c.Nature.IsCounter(); counter != counters[c.Name] {
 			t.Errorf("%s is a counter: %v", c.Name, counter)
 		}
 		delete(counters, c.Name)

@@ -77,13 +77,13 @@ func others(fields []catalogue.Field) string {
 }
 
 // kinds are the words for what a self metric is.
-var kinds = map[metric.Kind]string{metric.Gauge: "gauge", metric.Counter: "counter"}
+var kinds = map[metric.Nature]string{metric.Gauge: "gauge", metric.Counter: "counter"}
 
 // self lists what haproxystats says of a snapshot and of its queue.
 func self() string {
 	var lines []string
 	for _, c := range selfstat.Columns() {
-		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s |", c.Name, kinds[c.Kind], c.Unit, c.Help))
+		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s |", c.Name, kinds[c.Nature], c.Unit, c.Help))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -117,7 +117,7 @@ func sinks() string {
 			}
 			line.WriteString("| " + name + " ")
 		}
-		lines = append(lines, fmt.Sprintf("%s| %s | %s | %s |", line.String(), kinds[c.Kind], c.Unit, c.Help))
+		lines = append(lines, fmt.Sprintf("%s| %s | %s | %s |", line.String(), kinds[c.Nature], c.Unit, c.Help))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -1,7 +1,8 @@
 // Package plaintext encodes batches as Graphite's plaintext lines.
 //
 // What Graphite can't have in a path is this package's business, and nobody
-// else's. It writes where it is told to, and knows neither servers nor files.
+// else's: it maps names to paths, and combines rows whose names map to one. It
+// writes where it is told to, and knows neither servers nor files.
 package plaintext
 
 import (
@@ -19,6 +20,11 @@ const (
 	// the connection (carbon-cache at 16 KiB, carbon-c-relay at 8 KiB), which
 	// would keep all later metrics waiting for ever.
 	MaxPath = 4096
+	// MaxComponent is the longest component of a path in bytes: carbon keeps each
+	// as a directory, and no file system takes a longer name.
+	MaxComponent = 255
+	// maxLast is the longest last component, whose file has the suffix ".wsp".
+	maxLast = MaxComponent - 4
 	// suffixSize has room for a space, the longest time and a newline.
 	suffixSize = 24
 	// maxLine bounds the room that a line needs.
@@ -30,7 +36,7 @@ const (
 //
 //	line      = path " " number " " time "\n"
 //	path      = component *("." component)      ; at most MaxPath bytes
-//	component = 1*character                     ; of UTF-8
+//	component = 1*character                     ; of UTF-8, at most MaxComponent bytes
 //	character = any but "." ";" "/", white space and control characters
 //	number    = ["-"] 1*digit ["." 1*digit]     ; never an exponent
 //	time      = ["-"] 1*digit                   ; seconds since 1970
@@ -41,7 +47,8 @@ type Encoder struct {
 	root    []byte // with a dot at its end
 	group   []byte // root and the group namespace, likewise; nil for no groups
 	double  bool
-	tables  [metric.NumScopes]prefixes
+	paths   []*paths // of the last batch's tables, in their order
+	tables  []named  // of the batch
 	buf     []byte
 	scratch []byte // for a prefix
 
@@ -53,8 +60,19 @@ type Encoder struct {
 type Result struct {
 	Lines int
 	// Skipped is the number of values left out because Graphite can't store their
-	// path.
+	// path, and Longest the longest of HAProxy's names that are too long for a
+	// component; empty if it is the operator's path that is.
 	Skipped int64
+	Longest string
+	// Met are pairs of names that map to one path and are combined, as "a.b" and
+	// "a_b". The encoder returns a pair once, as long as both names stay.
+	Met []Meeting
+}
+
+// Meeting is two names that map to one path.
+type Meeting struct {
+	Scope       metric.Scope
+	First, Next string
 }
 
 // New returns an encoder for those paths.
@@ -74,18 +92,19 @@ func (e *Encoder) Encode(w io.Writer, b *metric.Batch) (Result, error) {
 	}
 	e.suffixLen = len(append(strconv.AppendInt(append(e.suffix[:0], ' '), b.Epoch, 10), '\n'))
 	out := chunks{w: w, buf: e.buf}
-	for _, t := range b.Tables {
-		p := &e.tables[t.Scope()]
-		p.use(t)
+	for _, t := range e.prepare(b, &out.result) {
 		for _, row := range t.Rows() {
 			if out.err != nil {
 				return Result{}, out.err
 			}
-			first, second := p.row(e, t, row)
-			e.writeRow(&out, t, row, first, p.names)
-			if len(second) > 0 {
-				e.writeRow(&out, t, row, second, p.names)
+			from, at := t.Table, row
+			if t.meets != nil {
+				var first bool
+				if from, at, first = t.combined(row); !first {
+					continue
+				}
 			}
+			e.writeRow(&out, t.paths, from, at, row)
 		}
 	}
 	if out.flush(); out.err != nil {
@@ -110,17 +129,73 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// writeRow writes a line for every value in the row.
-func (e *Encoder) writeRow(out *chunks, t *metric.Table, row int, prefix []byte, names [][]byte) {
+// named is a table with the paths of its rows.
+type named struct {
+	*metric.Table
+	*paths
+}
+
+// prepare finds the paths of the batch's rows.
+func (e *Encoder) prepare(b *metric.Batch, result *Result) []named {
+	for len(e.paths) < len(b.Tables) {
+		e.paths = append(e.paths, new(paths))
+	}
+	e.paths = e.paths[:len(b.Tables)]
+	e.tables = e.tables[:0]
+	for i, t := range b.Tables {
+		p := e.paths[i]
+		t = p.fold(t)
+		p.use(e, t, result)
+		e.tables = append(e.tables, named{t, p})
+	}
+	for i, t := range e.tables {
+		if t.counts >= 0 {
+			e.tables[i].Table = t.recount(e.tables)
+		}
+	}
+	return e.tables
+}
+
+// writeRow writes a line for every value in row at of t, once for each path of
+// the row that they are named by.
+func (e *Encoder) writeRow(out *chunks, p *paths, t *metric.Table, at, row int) {
+	r := &p.rows[row]
+	e.writeLines(out, p, t, at, r.paths[:r.split], r.long)
+	if r.split < len(r.paths) {
+		e.writeLines(out, p, t, at, r.paths[r.split:], r.long)
+	}
+	if r.long {
+		for _, name := range []string{r.entity.Parent, r.entity.Name} {
+			if len(name) > len(out.result.Longest) && len(Component(name)) > MaxComponent {
+				out.result.Longest = name
+			}
+		}
+	}
+}
+
+// writeLines writes a line for every value in a row. If it is long, they are only
+// counted.
+func (e *Encoder) writeLines(out *chunks, p *paths, t *metric.Table, row int, prefix []byte, long bool) {
 	buf, n, lines := out.buf, out.n, 0
 	suffix := e.suffix
-	for col, name := range names {
-		v, ok := t.At(row, col)
-		if !ok {
+	sums, counts := t.Cells(row)
+	sums = sums[:len(p.names)]
+	counts = counts[:len(p.names)]
+	for col, name := range p.names {
+		v := metric.Value{Int: sums[col], Exact: true}
+		if how, count := p.how[col], counts[col]; how == filled || count == metric.Wide {
+			var ok bool
+			if v, ok = t.Filled(row, col); !ok {
+				continue
+			}
+		} else if count == 0 && how != always {
 			continue
 		}
-		if len(prefix)+len(name)-1 > MaxPath {
+		if long || len(prefix)+len(name)-1 > MaxPath || len(name)-1 > maxLast {
 			out.result.Skipped++
+			if !long && len(name) > len(out.result.Longest) {
+				out.result.Longest = p.columns[col].Name
+			}
 			continue
 		}
 		if len(buf)-n < maxLine {
@@ -161,65 +236,4 @@ func (c *chunks) flush() {
 		_, c.err = c.w.Write(c.buf[:c.n])
 	}
 	c.n = 0
-}
-
-// prefixes holds what stands before and after the dot of a path, for the table
-// of one scope. It knows the rows by their numbers, which tables keep from
-// one batch to the next, so its size is that of the table last written.
-type prefixes struct {
-	columns []metric.Column
-	names   [][]byte // of the columns, with a space at the end
-	rows    []rowPrefix
-}
-
-// rowPrefix holds the paths of a row's entity, with a dot at their end.
-type rowPrefix struct {
-	entity metric.Entity
-	paths  []byte // one after the other
-	split  int    // where the second begins; len(paths) if there is none
-}
-
-// use prepares for a table.
-func (p *prefixes) use(t *metric.Table) {
-	if columns := t.Columns(); !slices.Equal(columns, p.columns) {
-		p.columns = columns
-		p.names = make([][]byte, len(columns))
-		for i, c := range columns {
-			p.names[i] = append(appendComponent(nil, c.Name), ' ')
-		}
-	}
-	if n := t.Capacity(); n < len(p.rows) {
-		p.rows = slices.Clone(p.rows[:n])
-	} else {
-		p.rows = append(p.rows, make([]rowPrefix, n-len(p.rows))...)
-	}
-}
-
-// row returns the one or two paths of a row.
-func (p *prefixes) row(e *Encoder, t *metric.Table, row int) (first, second []byte) {
-	r := &p.rows[row]
-	if entity := t.Entity(row); r.paths == nil || r.entity != entity {
-		r.entity = entity
-		e.scratch, r.split = e.appendPrefixes(e.scratch[:0], t.Scope(), entity)
-		r.paths = append(r.paths[:0], e.scratch...)
-	}
-	return r.paths[:r.split], r.paths[r.split:]
-}
-
-func (e *Encoder) appendPrefixes(b []byte, scope metric.Scope, entity metric.Entity) (paths []byte, split int) {
-	plain := entity.Group == "" || e.group == nil
-	if !plain {
-		b = append(b, e.group...)
-		b = appendPath(b, entity.Group)
-		b = appendPlace(b, scope, entity)
-		split = len(b)
-	}
-	if plain || e.double {
-		b = append(b, e.root...)
-		b = appendPlace(b, scope, entity)
-	}
-	if plain {
-		split = len(b)
-	}
-	return b, split
 }

@@ -31,6 +31,12 @@ func checkLine(line string) error {
 	case !utf8.ValidString(line):
 		return fmt.Errorf("%q is not UTF-8", line)
 	}
+	parts := strings.Split(m[1], ".")
+	for i, part := range parts {
+		if most := MaxComponent; len(part) > most || i == len(parts)-1 && len(part) > most-len(".wsp") {
+			return fmt.Errorf("a component of %d bytes", len(part))
+		}
+	}
 	for _, r := range m[1] {
 		if unicode.IsSpace(r) || unicode.IsControl(r) {
 			return fmt.Errorf("%q holds %q", line, r)
@@ -187,6 +193,7 @@ func FuzzLines(f *testing.F) {
 	f.Add("loadbalancers", "lb-01_example_com", "grp", "www", "parent", "name", "scur", int64(12), 0.5)
 	f.Add("a..b", "", "", "", "", "../../etc", "Unstoppable Jobs", int64(-1), math.NaN())
 	f.Add("\n", " ", ";", "/", "\x00", "a b\nc.d 1 2\n", "\xff\xfe", int64(math.MinInt64), math.Inf(1))
+	f.Add("n", "", "g", "a.b", strings.Repeat("p", 256), strings.Repeat("n", 255), strings.Repeat("c", 252), int64(1), 1.)
 	f.Add("é", "\u2028", "\u0085", "\ufeff", "x", "...", "-", int64(1), 1e300)
 	f.Fuzz(func(t *testing.T, namespace, hostname, groups, group, parent, name, column string, i int64, v float64) {
 		b := &metric.Batch{Epoch: 1795335122}
@@ -263,15 +270,18 @@ func TestWriteStopsAtAnError(t *testing.T) {
 
 func TestLongPathsAreSkipped(t *testing.T) {
 	var skipped int64
-	room := MaxPath - len("haproxy.frontend.") - len(".scur")
+	// A group is a path, so that it may be long without a long component.
+	room := MaxPath - len("haproxy.g.frontend.www.scur")
 	for _, c := range []struct {
 		length int
 		lines  int
 	}{{room, 1}, {room + 1, 0}, {100_000, 0}} {
-		out, result := encode(t, New(Paths{}), sinktest.One(metric.Frontend, metric.Entity{Name: strings.Repeat("x", c.length)}, "scur", 1))
+		group := strings.Repeat("x.", c.length/2-1) + strings.Repeat("x", 1+c.length%2) + "."
+		entity := metric.Entity{Name: "www", Group: group}
+		out, result := encode(t, New(Paths{GroupNamespace: "g"}), sinktest.One(metric.Frontend, entity, "scur", 1))
 		skipped += result.Skipped
 		if n := strings.Count(out, "\n"); n != c.lines {
-			t.Errorf("a name of %d bytes gives %d lines", c.length, n)
+			t.Errorf("a group of %d bytes gives %d lines, want %d", c.length, n, c.lines)
 		}
 	}
 	if skipped != 2 {
@@ -297,7 +307,7 @@ func TestPrefixesFollowTheTable(t *testing.T) {
 		if got, want := format(t, f, b), format(t, New(Paths{Namespace: "n"}), b); got != want {
 			t.Fatalf("round %d: got %q, want %q", round, got, want)
 		}
-		if have := len(f.tables[metric.Frontend].rows); have != b.Tables[0].Capacity() {
+		if have := len(f.paths[0].rows); have != b.Tables[0].Capacity() {
 			t.Fatalf("round %d: %d prefixes for %d rows", round, have, b.Tables[0].Capacity())
 		}
 	}

@@ -30,7 +30,7 @@ func Hostname(name string, fqdn bool) string {
 	if name == "" {
 		return ""
 	}
-	return string(appendComponent(nil, name))
+	return Component(name)
 }
 
 // Root returns the path that all metrics are below, without a dot at its end.
@@ -40,6 +40,19 @@ func (p Paths) Root() string {
 		b = append(appendComponent(b, p.Hostname), '.')
 	}
 	return string(append(b, "haproxy"...))
+}
+
+// Component returns what a name is in a path: one component.
+func Component(name string) string {
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || c == '.' || c == ';' || c == '/' {
+			return string(appendComponent(nil, name))
+		}
+	}
+	if name == "" {
+		return "_"
+	}
+	return name
 }
 
 // appendPlace appends what is between the root and the metric's name, with a

@@ -146,11 +146,11 @@ func cutsOfALargeBatch(t *testing.T, confirm Confirm, encrypted bool) {
 	t.Logf("%d cut points", points)
 }
 
-// longLines returns a batch of lines of some 2000 bytes each.
+// longLines returns a batch of some 2000 bytes for each of n, in lines of 500.
 func longLines(n int) *metric.Batch {
-	table := metric.NewBuilder(metric.Frontend, []metric.Column{{Name: "scur"}})
-	for i := range int64(n) {
-		row := table.Row(metric.Entity{Name: strings.Repeat("x", 2000) + fmt.Sprint(i)})
+	table := metric.NewBuilder(metric.Server, []metric.Column{{Name: "scur"}})
+	for i := range int64(4 * n) {
+		row := table.Row(metric.Entity{Parent: strings.Repeat("b", 220), Name: strings.Repeat("x", 220) + fmt.Sprint(i)})
 		table.Touch(row)
 		table.Add(row, 0, i)
 	}

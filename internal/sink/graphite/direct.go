@@ -20,6 +20,7 @@ type Direct struct {
 	pace     outbox.Pace
 	patience time.Duration
 	encoder  *plaintext.Encoder
+	notices  *plaintext.Notices
 	skipped  int64
 }
 
@@ -27,14 +28,14 @@ type Direct struct {
 // is not used. Patience is how long the server may be down.
 func NewDirect(o Options, patience time.Duration) *Direct {
 	log := o.logger()
-	return &Direct{log: log, relays: newRelays(o, log), pace: o.Pace, patience: patience, encoder: plaintext.New(o.Paths)}
+	return &Direct{log: log, relays: newRelays(o, log), pace: o.Pace, patience: patience, encoder: plaintext.New(o.Paths), notices: plaintext.NewNotices(log)}
 }
 
 // Close closes the connections that are kept.
 func (d *Direct) Close() { d.relays.close() }
 
-// Skipped returns how many metrics were left out because their path is longer
-// than [plaintext.MaxPath].
+// Skipped returns how many metrics were left out because their path has no
+// place in Graphite.
 func (d *Direct) Skipped() int64 { return d.skipped }
 
 // Send sends the batch and returns the lines and bytes that the server has
@@ -44,6 +45,7 @@ func (d *Direct) Skipped() int64 { return d.skipped }
 func (d *Direct) Send(ctx context.Context, b *metric.Batch) (lines int, bytes int64, err error) {
 	result, bytes := d.encoder.Measure(b)
 	d.skipped += result.Skipped
+	d.notices.Note(plaintext.Result{Met: result.Met})
 	var down time.Time // since when
 	for failures := 0; ; {
 		server, err := d.relays.send(ctx, outbox.Limit(bytes), func(w io.Writer) error {

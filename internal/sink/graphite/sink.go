@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
 	"haproxystats/internal/encode/plaintext"
@@ -64,12 +63,12 @@ type Sink struct {
 func New(o Options) *Sink {
 	log := o.logger()
 	r := newRelays(o, log)
-	var warn sync.Once
+	notices := plaintext.NewNotices(log)
 	return &Sink{relays: r, Outbox: outbox.New(outbox.Options{
 		Name:      name,
 		Transport: transport{r},
 		NewEncoder: func() outbox.Encoder {
-			return &encoder{lines: plaintext.New(o.Paths), log: log, warn: &warn}
+			return &encoder{plaintext.New(o.Paths), notices}
 		},
 		Pace:  o.Pace,
 		Queue: o.Queue,
@@ -116,17 +115,12 @@ func (t transport) Probe(ctx context.Context) error {
 
 // encoder writes batches as plaintext lines.
 type encoder struct {
-	lines *plaintext.Encoder
-	log   *slog.Logger
-	warn  *sync.Once // of the sink
+	lines   *plaintext.Encoder
+	notices *plaintext.Notices // of the sink
 }
 
 func (e *encoder) Encode(w io.Writer, b *metric.Batch) (metrics, skipped int64, err error) {
 	result, err := e.lines.Encode(w, b)
-	if result.Skipped > 0 {
-		e.warn.Do(func() {
-			e.log.Warn("metrics with a path too long for Graphite are left out", "max_path_bytes", plaintext.MaxPath)
-		})
-	}
+	e.notices.Note(result)
 	return int64(result.Lines), result.Skipped, err
 }

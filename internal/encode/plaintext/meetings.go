@@ -1,0 +1,162 @@
+package plaintext
+
+import (
+	"strconv"
+
+	"haproxystats/internal/metric"
+)
+
+// meetings are the rows of a table that map to one path.
+type meetings struct {
+	of    []int   // per row: the number of its meeting, or -1
+	rows  [][]int // per meeting: its rows, in the table's order
+	pairs map[pair]bool
+
+	merged *metric.Builder // a row per meeting
+	result *metric.Table   // of merged; nil until the batch is merged
+	same   []int           // the number of each column
+}
+
+// pair is two entities that meet.
+type pair struct{ first, next metric.Entity }
+
+// place is where an entity is in Graphite's tree.
+type place struct{ parent, name string }
+
+func placeOf(e metric.Entity) place { return place{Component(e.Parent), Component(e.Name)} }
+
+// meet finds the rows that meet. Of the pairs those are told that before has not.
+// Processes don't meet: their metrics would make no sense together, so the later
+// ones get a number.
+func (p *paths) meet(e *Encoder, t *metric.Table, before *meetings, result *Result) {
+	byPlace := make(map[place]int) // the first row
+	m := &meetings{of: make([]int, len(p.rows)), pairs: make(map[pair]bool)}
+	for i := range m.of {
+		m.of[i] = -1
+	}
+	for i := range p.rows {
+		p.rows[i].known = false
+	}
+	tells := t.Scope() != metric.ServerName && p.counts < 0 // which have the names of others
+	for _, row := range t.Rows() {
+		r := &p.rows[row]
+		r.known = true
+		at := placeOf(r.entity)
+		first, taken := byPlace[at]
+		if t.Scope() == metric.Process {
+			entity := r.entity
+			for n := 2; taken; n++ {
+				entity.Name = at.name + "_" + strconv.Itoa(n)
+				_, taken = byPlace[placeOf(entity)]
+			}
+			at = placeOf(entity)
+			e.scratch, r.split = e.appendPrefixes(e.scratch[:0], t.Scope(), entity)
+			r.paths = append(r.paths[:0], e.scratch...)
+		}
+		if !taken {
+			byPlace[at] = row
+			continue
+		}
+		if m.of[first] < 0 {
+			m.of[first] = len(m.rows)
+			m.rows = append(m.rows, []int{first})
+		}
+		m.of[row] = m.of[first]
+		m.rows[m.of[first]] = append(m.rows[m.of[first]], row)
+		now := pair{p.rows[first].entity, r.entity}
+		m.pairs[now] = true
+		if tells && (before == nil || !before.pairs[now]) {
+			result.Met = append(result.Met, Meeting{t.Scope(), full(now.first), full(now.next)})
+		}
+	}
+	if len(m.rows) > 0 {
+		p.meets = m
+	}
+}
+
+// full returns the name that tells an entity from the others of its scope.
+func full(e metric.Entity) string {
+	if e.Parent == "" {
+		return e.Name
+	}
+	return e.Parent + "/" + e.Name
+}
+
+// combined returns the table and the row that hold the values of a row and of
+// those that it meets, and whether the row is the first of these.
+func (t named) combined(row int) (from *metric.Table, at int, first bool) {
+	m := t.meets
+	meeting := m.of[row]
+	if meeting < 0 {
+		return t.Table, row, true
+	}
+	if m.result == nil {
+		m.merge(t.Table)
+	}
+	for _, r := range m.rows[meeting] {
+		if t.Seen(r) > 0 {
+			return m.result, meeting, r == row
+		}
+	}
+	return nil, 0, false
+}
+
+// merge combines the rows of each meeting.
+func (m *meetings) merge(t *metric.Table) {
+	if m.merged == nil {
+		m.merged = metric.NewBuilder(t.Scope(), t.Columns())
+		for i := range t.Columns() {
+			m.same = append(m.same, i)
+		}
+		for i := range m.rows {
+			m.merged.Row(metric.Entity{Name: strconv.Itoa(i)})
+		}
+	}
+	m.merged.Reset()
+	for i, rows := range m.rows {
+		for _, row := range rows {
+			m.merged.MergeRow(i, t, row, m.same)
+		}
+	}
+	m.result = m.merged.Table()
+}
+
+// recount returns the table with the number of servers of each backend counted
+// anew where rows meet: what two backends count is not the sum if servers of
+// theirs have the same name.
+func (t named) recount(tables []named) *metric.Table {
+	meets := t.meets != nil
+	below := make(map[string]int64)
+	seen := make(map[place]bool)
+	for _, servers := range tables {
+		if servers.Scope() != metric.Server {
+			continue
+		}
+		if meets = meets || servers.meets != nil; !meets {
+			return t.Table
+		}
+		for _, row := range servers.Rows() {
+			if at := placeOf(servers.Entity(row)); !seen[at] {
+				seen[at] = true
+				below[at.parent]++
+			}
+		}
+	}
+	if !meets {
+		return t.Table
+	}
+	b := metric.NewBuilder(t.Scope(), t.Columns())
+	for row := range t.Capacity() {
+		b.Row(t.Entity(row)) // so that the rows keep their numbers
+	}
+	columns := make([]int, len(t.Columns()))
+	for i := range columns {
+		columns[i] = i
+	}
+	columns[t.counts] = -1
+	for _, row := range t.Rows() {
+		b.MergeRow(row, t.Table, row, columns)
+		b.Add(row, t.counts, below[Component(t.Entity(row).Name)])
+	}
+	return b.Table()
+}

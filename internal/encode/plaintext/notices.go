@@ -1,0 +1,58 @@
+package plaintext
+
+import (
+	"log/slog"
+	"sync"
+)
+
+// Notices tells an operator of names that Graphite can't have, each once. It is
+// shared by all that encode the same batches. A nil *Notices tells nothing.
+type Notices struct {
+	log *slog.Logger
+
+	mu   sync.Mutex
+	long bool
+	met  map[Meeting]bool
+}
+
+// maxMet bounds the pairs that are remembered: names of time may change for ever.
+const maxMet = 1 << 14
+
+// maxShown bounds a name in a message.
+const maxShown = 300
+
+// NewNotices returns notices for that log.
+func NewNotices(log *slog.Logger) *Notices {
+	return &Notices{log: log, met: make(map[Meeting]bool)}
+}
+
+// Note tells what is new in the result of a batch.
+func (n *Notices) Note(r Result) {
+	if n == nil || r.Skipped == 0 && len(r.Met) == 0 {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if r.Skipped > 0 && !n.long {
+		n.long = true
+		n.log.Warn("metrics with a path too long for Graphite are left out", "max_path_bytes", MaxPath, "metrics", r.Skipped,
+			"max_component_bytes", MaxComponent, "longest_name", r.Longest[:min(len(r.Longest), maxShown)])
+	}
+	if len(n.met) > maxMet {
+		clear(n.met)
+	}
+	var first Meeting
+	pairs := 0
+	for _, m := range r.Met {
+		if n.met[m] {
+			continue
+		}
+		if n.met[m] = true; pairs == 0 {
+			first = m
+		}
+		pairs++
+	}
+	if pairs > 0 { // there may be thousands: one line has the first of them
+		n.log.Warn("two names map to one path and are combined", "scope", first.Scope, "first", first.First, "next", first.Next, "pairs", pairs)
+	}
+}

@@ -1,0 +1,180 @@
+package plaintext
+
+import (
+	"slices"
+
+	"haproxystats/internal/metric"
+)
+
+// paths holds what stands before and after the last dot of a path, for one
+// table. It knows the rows by their numbers, which a builder keeps from one
+// batch to the next, so its size is that of the table last written.
+type paths struct {
+	scope   metric.Scope
+	columns []metric.Column
+	names   [][]byte // of the columns, with a space at the end
+	how     []how    // the columns' values are written
+	rows    []rowPaths
+	altered int // how many of rows have a name that a path can't show
+	counts  int // the column that counts different things; -1 for none
+
+	meets *meetings // nil for none
+	// target and folded serve a table of which columns map to one name: target
+	// has the column of folded for each of the table's.
+	target []int
+	folded *metric.Builder
+}
+
+// how says how a column's values are written.
+type how uint8
+
+const (
+	plain  how = iota // the sum, where there are values
+	always            // the sum, which is 0 where there are none
+	filled            // by metric.Table.Filled
+)
+
+// rowPaths holds the paths of a row's entity, with a dot at their end.
+type rowPaths struct {
+	entity  metric.Entity
+	paths   []byte // one after the other
+	split   int    // where the second begins; len(paths) if there is none
+	altered bool   // a name of the entity is not as it is in the path
+	long    bool   // a component is too long
+	known   bool   // the row was there when the meetings were looked for
+}
+
+// fold returns the table, with columns combined of which the names map to one.
+func (p *paths) fold(t *metric.Table) *metric.Table {
+	if t.Scope() != p.scope || !slices.Equal(t.Columns(), p.columns) {
+		p.useColumns(t.Scope(), t.Columns())
+	}
+	if p.folded == nil {
+		return t
+	}
+	p.folded.Reset()
+	for _, row := range t.Rows() {
+		p.folded.MergeRow(p.folded.Row(t.Entity(row)), t, row, p.target)
+	}
+	if p.folded.Capacity() > 2*len(t.Rows())+1024 { // what is gone is forgotten
+		p.columns = nil
+	}
+	return p.folded.Table()
+}
+
+func (p *paths) useColumns(scope metric.Scope, columns []metric.Column) {
+	*p = paths{scope: scope, columns: columns, names: make([][]byte, 0, len(columns)), target: make([]int, len(columns)), counts: -1}
+	place := make(map[string]int, len(columns))
+	var different []metric.Column
+	for i, c := range columns {
+		name := appendComponent(nil, c.Name)
+		at, taken := place[string(name)]
+		if !taken {
+			at = len(different)
+			place[string(name)] = at
+			different = append(different, c)
+			p.names = append(p.names, append(name, ' '))
+			p.how = append(p.how, howOf(c))
+			if c.Combine == metric.Distinct {
+				p.counts = at
+			}
+		}
+		p.target[i] = at
+	}
+	if len(different) < len(columns) {
+		p.folded = metric.NewBuilder(scope, different)
+	}
+}
+
+func howOf(c metric.Column) how {
+	switch {
+	case c.Combine == metric.Sum && c.EmptyIsZero:
+		return always
+	case c.Combine == metric.Sum, c.Combine == metric.Distinct, c.Combine == metric.Max && !c.EmptyIsZero:
+		return plain
+	}
+	return filled
+}
+
+// use finds the paths of a table's rows, and which rows meet in one.
+func (p *paths) use(e *Encoder, t *metric.Table, result *Result) {
+	// Processes are named anew each time, and there are few.
+	changed := t.Scope() == metric.Process
+	if n := t.Capacity(); n < len(p.rows) {
+		for _, r := range p.rows[n:] {
+			p.count(r, -1)
+		}
+		p.rows = slices.Clone(p.rows[:n])
+		changed = true
+	} else {
+		p.rows = append(p.rows, make([]rowPaths, n-len(p.rows))...)
+	}
+	for _, row := range t.Rows() {
+		r := &p.rows[row]
+		entity := t.Entity(row)
+		if r.paths != nil && r.entity == entity {
+			changed = changed || !r.known
+			continue
+		}
+		p.count(*r, -1)
+		e.scratch, r.split = e.appendPrefixes(e.scratch[:0], t.Scope(), entity)
+		r.entity = entity
+		r.paths = append(r.paths[:0], e.scratch...)
+		r.altered = isAltered(entity.Name) || isAltered(entity.Parent)
+		r.long = hasLong(r.paths)
+		p.count(*r, 1)
+		changed = true
+	}
+	if changed {
+		before := p.meets
+		p.meets = nil
+		if p.altered > 0 { // names that paths show as they are don't meet
+			p.meet(e, t, before, result)
+		}
+	}
+	if p.meets != nil {
+		p.meets.result = nil // of an earlier batch
+	}
+}
+
+// isAltered reports whether a name is another one in a path.
+func isAltered(name string) bool { return name != "" && Component(name) != name }
+
+func (p *paths) count(r rowPaths, n int) {
+	if r.altered {
+		p.altered += n
+	}
+}
+
+// appendPrefixes appends the one or two paths of an entity.
+func (e *Encoder) appendPrefixes(b []byte, scope metric.Scope, entity metric.Entity) (paths []byte, split int) {
+	plain := entity.Group == "" || e.group == nil
+	if !plain {
+		b = append(b, e.group...)
+		b = appendPath(b, entity.Group)
+		b = appendPlace(b, scope, entity)
+		split = len(b)
+	}
+	if plain || e.double {
+		b = append(b, e.root...)
+		b = appendPlace(b, scope, entity)
+	}
+	if plain {
+		split = len(b)
+	}
+	return b, split
+}
+
+// hasLong reports whether a component of paths is too long.
+func hasLong(paths []byte) bool {
+	n := 0
+	for _, c := range paths {
+		if n++; c == '.' {
+			n = 0
+		}
+		if n > MaxComponent {
+			return true
+		}
+	}
+	return false
+}
