@@ -22,6 +22,7 @@ func GraphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphi
 		TLS:            GraphiteTLS(c),
 		ConnectTimeout: c.Graphite.ConnectTimeout,
 		WriteTimeout:   c.Graphite.WriteTimeout,
+		Hold:           c.Graphite.ConfirmHold,
 		Pace: outbox.Pace{
 			Retries:  c.Graphite.Retries,
 			Interval: c.Graphite.Interval,

@@ -102,6 +102,7 @@ on-partial = %s
 [graphite]
 server = 127.0.0.1
 port = %s
+confirm-hold = 0.05
 `, base, sockets, onPartial, receiver.port))
 			incoming := filepath.Join(base, "incoming")
 
@@ -160,6 +161,7 @@ pull-interval = 3600
 [graphite]
 server = 127.0.0.1
 port = %s
+confirm-hold = 0.05
 `, base, sockets, receiver.port))
 	runOne(t, config.ForPull, conf, runPullHere).until(t, "level=INFO", "snapshot stored")
 	snapshot := one(t, filepath.Join(base, "incoming"))

@@ -60,7 +60,7 @@ func TestSinksCount(t *testing.T) {
 			base := t.TempDir()
 			conf := filepath.Join(base, "haproxystats.conf")
 			write(t, conf, fmt.Appendf(nil,
-				"[paths]\nbase-dir = %s\n[graphite]\nserver = 127.0.0.1\nport = %s\n%s\n[local-store]\n", base, port, test.queue))
+				"[paths]\nbase-dir = %s\n[graphite]\nserver = 127.0.0.1\nport = %s\nconfirm-hold = 0\n%s\n[local-store]\n", base, port, test.queue))
 			loaded, err := config.Load(config.ForProcess, config.Files{File: conf, Required: true}, CheckGroups)
 			if err != nil {
 				t.Fatal(err)

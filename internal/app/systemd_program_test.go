@@ -109,6 +109,7 @@ pull-timeout = 50
 [graphite]
 server = 127.0.0.1
 port = %s
+confirm-hold = 0.05
 `, p.base, p.path("sockets"), port))
 	notify, err := os.MkdirTemp(p.base, "")
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -59,6 +60,15 @@ func (g *graphite) take(c net.Conn) {
 // ignore neither reads a connection nor closes it before the server is down.
 func (g *graphite) ignore(net.Conn) { <-g.closing }
 
+// serverless ends a connection as a proxy does whose server is down: it has read
+// up to n bytes, and then waits for our end for half a second at most.
+func (g *graphite) serverless(n int64) func(net.Conn) {
+	return func(c net.Conn) {
+		c.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+		io.CopyN(io.Discard, c, n)
+	}
+}
+
 func (g *graphite) down() {
 	if g.listener == nil {
 		return
@@ -80,7 +90,7 @@ func stopListening(l net.Listener) {
 
 func cmdGraphite(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 || len(args) > 2 {
-		ts.Fatalf("usage: graphite up|silent|tls dir|down|accepted n")
+		ts.Fatalf("usage: graphite up|silent|serverless n|tls dir|down|accepted n")
 	}
 	g := onStage(ts).graphite
 	switch args[0] {
@@ -88,6 +98,8 @@ func cmdGraphite(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(g.up(g.take))
 	case "silent":
 		ts.Check(g.up(g.ignore))
+	case "serverless":
+		ts.Check(g.up(g.serverless(int64(number(ts, args[1])))))
 	case "tls":
 		settings := serverTLS(ts, ts.MkAbs(args[1]))
 		ts.Check(g.up(func(c net.Conn) {

@@ -194,9 +194,23 @@ type Graphite struct {
 	// must close it in turn: it has read everything. With `drain` connections are
 	// kept, and the kernel at their other end must have acknowledged everything.
 	// That says less, because what has not been read when Graphite dies is lost;
-	// it is for a TCP proxy in between that does not pass on the end of one
-	// direction.
+	// it is for a receiver that can't handle a half-closed connection. Neither is
+	// an answer of Graphite's own: a TCP proxy in between may confirm for a
+	// Graphite that is down. `confirm-hold` finds that out where the proxy closes
+	// early; name the Graphite servers themselves in `server` where you can.
 	Confirm Confirm
+	// Time for which a connection is held open after all has been written, before
+	// metrics count as delivered. A TCP proxy whose server is down takes
+	// everything, and closes the connection when it gives up; a Graphite server
+	// keeps it open. By default HAProxy gives up after 3 seconds where its server
+	// refuses connections, and after `timeout connect`, mostly 5 seconds, where
+	// all slots of its servers are in use. Make it longer than your proxy takes. The first
+	// connection after a start, a failure or a pause of half a second is held, and
+	// one a minute while metrics follow one another closely. A proxy that takes
+	// longer, and a Graphite that dies in between, are not found out. Several
+	// servers share 36 seconds. At 0 no connection is held. Set it to 0 for a
+	// receiver that closes idle connections at once.
+	ConfirmHold time.Duration
 	// Encrypts the connections, by TLS 1.2 or later, and checks the certificate
 	// of the server.
 	TLS bool

@@ -41,7 +41,7 @@ func defaultConfig() Config {
 			StatusSocket: "/var/lib/haproxystats/process.status",
 		},
 		Graphite: Graphite{
-			Server: []Relay{{"127.0.0.1", 3002}}, Port: 3002, Confirm: ConfirmHalfClose, Retries: 3, Interval: 1800 * time.Millisecond,
+			Server: []Relay{{"127.0.0.1", 3002}}, Port: 3002, Confirm: ConfirmHalfClose, ConfirmHold: 6 * time.Second, Retries: 3, Interval: 1800 * time.Millisecond,
 			Timeout: time.Second, ConnectTimeout: time.Second, WriteTimeout: time.Second,
 			Delay: 10 * time.Second, Backoff: 2, Namespace: "loadbalancers", PrefixHostname: true, FQDN: true,
 			QueueSize: 1_000_000, QueueDir: "/var/lib/haproxystats/queue/graphite", QueueMaxBytes: 1 << 30,
@@ -122,6 +122,7 @@ write-timeout = 4
 delay = 0
 backoff = 1.5
 confirm = Drain
+confirm-hold = 2.5
 tls = on
 ca-file = /t/ca
 cert-file = /t/cert
@@ -162,7 +163,7 @@ dir = /l
 			LivenessCheckInterval: time.Second / 10,
 		},
 		Graphite: Graphite{
-			Server: []Relay{{"::1", 65535}, {"b", 1}}, Port: 65535, Confirm: ConfirmDrain,
+			Server: []Relay{{"::1", 65535}, {"b", 1}}, Port: 65535, Confirm: ConfirmDrain, ConfirmHold: 2500 * time.Millisecond,
 			TLS: true, CAFile: "/t/ca", CertFile: "/t/cert", KeyFile: "/t/key", ServerName: "g",
 			Timeout: time.Second / 2, ConnectTimeout: 3 * time.Second, WriteTimeout: 4 * time.Second,
 			Backoff: 1.5, Namespace: "prod.lb", QueueSize: 1, QueueDir: "/q", QueueMaxBytes: 1000,
@@ -170,10 +171,10 @@ dir = /l
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 68}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 69}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 69}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 70}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 71}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 72}}},
 	}
 	for _, groups := range [][]Group{got.FrontendGroups, got.ServerGroups} {
 		for i := range groups {

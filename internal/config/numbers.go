@@ -97,6 +97,9 @@ var tenthOfASecond = seconds("0.1 or more", func(f float64) bool { return f >= 0
 // anySeconds takes 0 too.
 var anySeconds = seconds("0 or more", func(f float64) bool { return f >= 0 })
 
+// holdSeconds keeps a held connection shorter than what a delivery may take.
+var holdSeconds = seconds("0 to 30", func(f float64) bool { return f >= 0 && f <= 30 })
+
 func seconds(allowed string, ok func(float64) bool) kind[time.Duration] {
 	return kind[time.Duration]{"seconds", allowed, func(text string) (time.Duration, error) {
 		f, err := parseFloat(text)

@@ -388,6 +388,19 @@ x = y
 			},
 		},
 		{
+			"ports of carbon's other protocols", ForProcess, "[graphite]\nserver = a, b:2004, b:2004, c:2003\nport = 7002\nconfirm-hold = 0\n",
+			nil,
+			[]string{
+				`f:2: [graphite] server = "a, b:2004, b:2004, c:2003": port 2004 is carbon-cache's port for pickles by default; carbon takes the plaintext protocol on 2003, carbon-relay on 2013, carbon-aggregator on 2023`,
+				`f:3: [graphite] port = "7002": port 7002 is carbon-cache's port for queries by default; carbon takes the plaintext protocol on 2003, carbon-relay on 2013, carbon-aggregator on 2023`,
+			},
+		},
+		{
+			"a connection held for too long", ForProcess, "[graphite]\nconfirm-hold = 31\n",
+			[]string{`f:2: [graphite] confirm-hold = "31": out of range; allowed: 0 to 30`},
+			nil,
+		},
+		{
 			"groups with names of defaults", ForProcess, "[DEFAULT]\nmine = 1\n[graphite]\ngroup-namespace = g\ngroup-namespace-double-writes = no\n[frontend-groups]\ntimeout = ^t\nlog-format = ^l\nmine = ^m\nx = ${mine}\n",
 			nil,
 			[]string{

@@ -36,13 +36,26 @@ func (l *loader) fallBack() {
 	}
 }
 
+// otherPorts are carbon's ports of other protocols than plaintext, as in its own
+// example of a configuration. It closes a connection there without a word.
+var otherPorts = map[int]string{
+	2004: "carbon-cache's port for pickles",
+	2014: "carbon-relay's port for pickles",
+	2024: "carbon-aggregator's port for pickles",
+	7002: "carbon-cache's port for queries",
+}
+
 // setPorts gives [graphite] port to the servers that are written without one. A
 // server given twice is one.
 func (l *loader) setPorts() {
 	var relays []Relay
 	for _, r := range l.config.Graphite.Server {
+		option := "server"
 		if r.Port == 0 {
-			r.Port = l.config.Graphite.Port
+			r.Port, option = l.config.Graphite.Port, "port"
+		}
+		if use, ok := otherPorts[r.Port]; ok && !slices.Contains(relays, r) {
+			l.warn(l.problem("graphite", option, fmt.Sprintf("port %d is %s by default; carbon takes the plaintext protocol on 2003, carbon-relay on 2013, carbon-aggregator on 2023", r.Port, use)))
 		}
 		if !slices.Contains(relays, r) {
 			relays = append(relays, r)

@@ -36,9 +36,10 @@ func Relays(relays []Relay, confirm graphite.Confirm, now time.Time) (found []Fi
 			continue
 		}
 		text := fmt.Sprintf("it takes connections after %v", milliseconds(r.Probe.Connect))
-		if confirm == graphite.Drain {
-			text += ", and keeps them"
-		} else {
+		if r.Probe.Held > 0 {
+			text += fmt.Sprintf(", keeps them open for %v at least", r.Probe.Held)
+		}
+		if confirm != graphite.Drain {
 			text += fmt.Sprintf(", and confirms by closing after %v", milliseconds(r.Probe.Confirm))
 		}
 		found = append(found, a.ok("%s", text))

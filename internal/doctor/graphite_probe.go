@@ -12,10 +12,10 @@ import (
 // maxGraphiteLimit bounds the probe of Graphite, however long its time-outs are.
 const maxGraphiteLimit = 30 * time.Second
 
-// graphiteLimit returns the time for a connection and its confirmation, which may
-// take five seconds even where write-timeout is shorter.
+// graphiteLimit returns the time for two connections, of which one is held, and the
+// confirmation, which may take five seconds even where write-timeout is shorter.
 func graphiteLimit(c *config.Config) time.Duration {
-	return min(c.Graphite.ConnectTimeout+max(c.Graphite.WriteTimeout, 5*time.Second)+time.Second, maxGraphiteLimit)
+	return min(2*c.Graphite.ConnectTimeout+max(c.Graphite.WriteTimeout, 5*time.Second)+2*time.Second, maxGraphiteLimit) + c.Graphite.ConfirmHold
 }
 
 // graphite probes every server, and sends no metric.

@@ -11,12 +11,12 @@ import (
 
 func TestRelays(t *testing.T) {
 	now := time.Unix(1700000000, 0)
-	good := graphite.Probe{Connect: 300 * time.Microsecond, Confirm: 12 * time.Millisecond}
+	good := graphite.Probe{Connect: 300 * time.Microsecond, Held: 6 * time.Second, Confirm: 12 * time.Millisecond}
 	bad := graphite.Probe{Err: errors.New("connect: refused")}
 	relay := func(host string, p graphite.Probe) Relay { return Relay{graphite.Server{Host: host, Port: 2003}, p} }
 
 	found := Relays([]Relay{relay("a", good), relay("b", bad)}, graphite.HalfClose, now)
-	check(t, found[0], OK, "takes connections after 1ms, and confirms by closing after 12ms", "")
+	check(t, found[0], OK, "takes connections after 1ms, keeps them open for 6s at least, and confirms by closing after 12ms", "")
 	check(t, found[1], Warning, "connect: refused", "") // the other works
 	if found[1].Subject != "b:2003" {
 		t.Error(found[1].Subject)
@@ -25,7 +25,7 @@ func TestRelays(t *testing.T) {
 	check(t, found[0], Error, "refused", "")
 	check(t, found[1], Error, "refused", "")
 	found = Relays([]Relay{relay("a", good)}, graphite.Drain, now)
-	check(t, found[0], OK, "and keeps them", "")
+	check(t, found[0], OK, "takes connections after 1ms, keeps them open for 6s at least", "")
 
 	secure := good
 	secure.Expires = now.Add(400 * 24 * time.Hour)
@@ -42,7 +42,7 @@ func TestRelaysKeepTheAdvice(t *testing.T) {
 		TLS: &graphite.TLS{CAFile: "/does/not/exist"}, ConnectTimeout: time.Second,
 	}, graphite.Server{Host: "127.0.0.1", Port: 1})
 	found := Relays([]Relay{{graphite.Server{Host: "127.0.0.1", Port: 1}, probe}}, graphite.HalfClose, time.Now())
-	check(t, found[0], Error, "ca-file /does/not/exist: no such file or directory", "mend the file")
+	check(t, found[0], Error, "ca-file /does/not/exist: no such file or directory", "correct the file")
 	var unknown x509.UnknownAuthorityError
 	if errors.As(probe.Err, &unknown) {
 		t.Error("no file is no unknown authority")

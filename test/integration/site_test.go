@@ -88,7 +88,7 @@ func pullSection(f *fleet, interval time.Duration) string {
 // graphiteSection is the configuration of a Graphite that is tried often.
 func graphiteSection(port int) string {
 	return fmt.Sprintf("[graphite]\nport = %d\nnamespace = it\nprefix-hostname = false\n"+
-		"retries = 1\ninterval = 0.1\ndelay = 0.2\nconnect-timeout = 5\nwrite-timeout = 5\n", port)
+		"retries = 1\ninterval = 0.1\ndelay = 0.2\nconnect-timeout = 5\nwrite-timeout = 5\nconfirm-hold = 0.2\n", port)
 }
 
 // root begins every path.

@@ -26,6 +26,7 @@ func (m *Missing) Error() string {
 // programs are the programs of the components that are packages with one.
 var programs = map[string]string{
 	"haproxy":           "haproxy",
+	"socat":             "socat",
 	"graphite-carbon":   "carbon-cache",
 	"carbon-c-relay":    "carbon-c-relay",
 	"strace":            "strace",

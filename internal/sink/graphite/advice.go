@@ -48,13 +48,15 @@ func advice(err error) string {
 	case errors.Is(err, ErrStalled), errors.Is(err, ErrTooSlow):
 		return "check its load and the network, or set a longer write-timeout"
 	case errors.Is(err, errInTLS):
-		return "set tls = true"
+		return "Set tls = true in [graphite]"
+	case errors.Is(err, errProtocol):
+		return "Set port in [graphite] to the one for the plaintext protocol, which is 2003 in carbon; 2004 takes pickles and 7002 queries"
 	case errors.Is(err, errUnread):
 		return "check its load and the network"
 	case errors.Is(err, errEarly):
-		return "check its log and its limits"
+		return "check its log and its limits; a TCP proxy whose server is down does this, and so does a port for TLS, pickles or queries; a receiver that closes idle connections needs a shorter confirm-hold"
 	case errors.Is(err, ErrUnconfirmed):
-		return "check its log, and that nothing between here and there drops half-closed connections, or set confirm = drain"
+		return "check its log, and that nothing between here and there drops half-closed connections; if something does, set confirm = drain in [graphite]"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ENOTCONN):
 		return "it closed the connection before it had read everything: check its log and its limits"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
@@ -73,7 +75,7 @@ func adviceOnTLS(err error) string {
 	)
 	switch {
 	case errors.As(err, &file):
-		return "mend the file"
+		return "correct the file"
 	case errors.As(err, &authority):
 		return "set ca-file to the authority that has signed the server's certificate"
 	case errors.As(err, &name):
@@ -81,7 +83,9 @@ func adviceOnTLS(err error) string {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "renew the server's certificate, and check the clocks of both hosts"
 	case errors.As(err, &header):
-		return "check that it speaks TLS on that port, or set tls = false"
+		return "check that it speaks TLS on that port; if it does not, set tls = false in [graphite]"
+	case errors.Is(err, errHandshake) && !isAlert(err):
+		return "check that it speaks TLS on that port; if it does not, set tls = false in [graphite]"
 	case !isAlert(err):
 		return ""
 	case strings.Contains(err.Error(), "certificate"):

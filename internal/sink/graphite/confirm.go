@@ -13,6 +13,8 @@ var (
 	// ErrUnconfirmed says that the peer didn't confirm what it was sent.
 	ErrUnconfirmed = errors.New("the peer has not confirmed the metrics")
 	errEarly       = fmt.Errorf("%w: it closed the connection early", ErrUnconfirmed)
+	errHandshake   = errors.New("the handshake failed")
+	errProtocol    = errors.New("it does not take lines of text")
 	errUnread      = fmt.Errorf("%w: its host has not acknowledged all of them", ErrUnconfirmed)
 	errInTLS       = fmt.Errorf("%w: it answers in TLS", ErrUnconfirmed)
 )
@@ -21,9 +23,38 @@ var (
 // speak TLS.
 const alertRecord = 0x15
 
+// hold returns an error if the peer ends the connection or says something within
+// d.
+func (l *link) hold(ctx context.Context, d time.Duration) error {
+	for end := time.Now().Add(d); ; {
+		if err := l.look(); err != nil {
+			return err
+		}
+		left := time.Until(end)
+		if left <= 0 {
+			return nil
+		}
+		l.raw.SetReadDeadline(end)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := awaitReadable(ctx, l.raw.halfCloser, left)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		}
+	}
+}
+
 // halfClose closes the connection for writing and waits for the peer to end it
 // in turn, which it does when it has read everything.
 func (l *link) halfClose(ctx context.Context, limit time.Duration) error {
+	// An end of the peer's that came before ours says nothing of what it has read.
+	if err := l.look(); err != nil {
+		return err
+	}
 	if l.secure == nil {
 		if err := l.raw.CloseWrite(); err != nil {
 			return err
@@ -116,7 +147,7 @@ func (l *link) drain(ctx context.Context, limit, settle time.Duration) error {
 		}
 		// It says something as soon as it has taken the certificate; most do. Who is
 		// silent for so long has not refused it.
-		if err := awaitReadable(l.raw.halfCloser); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := awaitReadable(ctx, l.raw.halfCloser, settle); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
 		if err := ctx.Err(); err != nil {

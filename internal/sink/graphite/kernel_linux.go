@@ -110,11 +110,12 @@ func peek(conn net.Conn) (first byte, n int, err error) {
 }
 
 // awaitReadable waits until the peer says something or ends the connection, or
-// the read deadline is over.
-func awaitReadable(conn net.Conn) error {
+// the read deadline is over, which is d from now. A connection in memory can't be
+// watched.
+func awaitReadable(ctx context.Context, conn net.Conn, d time.Duration) error {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
-		return nil
+		return sleep(ctx, d)
 	}
 	raw, err := c.SyscallConn()
 	if err != nil {

@@ -29,6 +29,8 @@ type link struct {
 	secure *tls.Conn // over raw; nil without TLS
 	// unsettled tells that the peer may still refuse our certificate.
 	unsettled bool
+	// proven tells that the peer has kept it open for the time of [trust.hold].
+	proven bool
 	// retire closes it when it has been idle for long.
 	retire *time.Timer
 }

@@ -45,6 +45,7 @@ type peer struct {
 	confirm        Confirm
 	connectTimeout time.Duration
 	writeTimeout   time.Duration
+	trust          trust
 
 	mu     sync.Mutex
 	idle   []*link // kept for the next batches, the latest at the end
@@ -73,10 +74,18 @@ func (p *peer) send(ctx context.Context, content func(io.Writer) error) error {
 		l.abort()
 		return err
 	}
-	if err := p.settle(ctx, l); err != nil {
+	// A kept connection that has stood once is known to have a server at its end.
+	held := !l.proven && (p.confirm == Drain || p.trust.due())
+	hold := time.Duration(0)
+	if held {
+		hold = p.trust.hold
+	}
+	if err := p.settle(ctx, l, hold); err != nil {
 		return err
 	}
+	p.trust.confirmed(held || l.proven)
 	if p.confirm == Drain && stop() {
+		l.proven = true
 		p.keep(l)
 	} else {
 		l.close()
@@ -85,12 +94,16 @@ func (p *peer) send(ctx context.Context, content func(io.Writer) error) error {
 }
 
 // settle waits until the peer has confirmed all that was sent over l, which it
-// aborts where that fails.
-func (p *peer) settle(ctx context.Context, l *link) error {
+// aborts where that fails. The peer must keep the connection open for hold.
+func (p *peer) settle(ctx context.Context, l *link, hold time.Duration) error {
 	var err error
 	if p.confirm == Drain {
 		err = l.drain(ctx, p.patience(), p.connectTimeout)
-	} else {
+	}
+	if err == nil {
+		err = l.hold(ctx, hold)
+	}
+	if err == nil && p.confirm != Drain {
 		err = l.halfClose(ctx, p.patience())
 	}
 	if err != nil {
@@ -144,7 +157,7 @@ func (p *peer) connect(ctx context.Context) (*link, error) {
 	}
 	if err := l.encrypt(limited, settings); err != nil {
 		l.abort()
-		return nil, p.explain("start TLS with", cause(ctx, err))
+		return nil, p.explain("start TLS with", fmt.Errorf("%w: %w", errHandshake, cause(ctx, err)))
 	}
 	return l, nil
 }
@@ -188,8 +201,9 @@ func (e *peerError) Error() string {
 
 func (e *peerError) Unwrap() error { return e.err }
 
-// isPeers reports whether another server may do better.
-func isPeers(err error) bool {
+// isPeerError reports whether err came from the peer, so that another server is
+// worth trying.
+func isPeerError(err error) bool {
 	var fault *peerError
 	return errors.As(err, &fault)
 }

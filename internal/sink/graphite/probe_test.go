@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-func TestProbeSendsNothing(t *testing.T) {
+func TestProbeSendsNoLine(t *testing.T) {
 	for _, confirm := range confirmations {
 		t.Run(string(confirm), func(t *testing.T) {
 			r := newReceiver(t)
@@ -24,8 +24,8 @@ func TestProbeSendsNothing(t *testing.T) {
 			}
 			r.stop() // when all connections have been served
 			defer r.start()
-			if lines := r.strange(); len(lines) > 0 || confirm == HalfClose && r.connections() != 1 {
-				t.Errorf("%d connections brought %q", r.connections(), lines)
+			if lines := r.strange(); len(lines) > 0 || r.connections() != 2 {
+				t.Errorf("got %q over %d connections, want none over 2", lines, r.connections())
 			}
 		})
 	}
@@ -69,6 +69,40 @@ func TestProbeFindsFaults(t *testing.T) {
 				t.Errorf("bare is %v", bare)
 			}
 		})
+	}
+}
+
+// TestProbeFindsProxyWithoutServer: it takes connections, and closes them by itself.
+func TestProbeFindsProxyWithoutServer(t *testing.T) {
+	for _, confirm := range confirmations {
+		o := options(t, serverless(t, nil, 0))
+		o.Confirm, o.Hold = confirm, 25*time.Second
+		found := ProbeServer(t.Context(), o, o.Servers[0])
+		hint, bare := Advice(found.Err)
+		if !errors.Is(found.Err, errEarly) || !strings.Contains(hint, "a TCP proxy whose server is down does this") || !strings.Contains(bare.Error(), "over which nothing was sent") {
+			t.Errorf("confirm = %s: got %v, want %v", confirm, found.Err, errEarly)
+		}
+	}
+}
+
+// TestProbeFindsOtherProtocols at ports that hold connections open, and confirm,
+// until something comes that is not theirs.
+func TestProbeFindsOtherProtocols(t *testing.T) {
+	a := newAuthority(t, "a")
+	secure := newTLSReceiver(t, &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}})
+	for _, test := range []struct {
+		name, address string
+		want          error
+		hint          string
+	}{
+		{"TLS", secure.address, errInTLS, "Set tls = true in [graphite]"},
+		{"pickles", serverless(t, nil, 4), errProtocol, "Set port in [graphite] to the one for the plaintext protocol"},
+	} {
+		o := options(t, test.address)
+		err := newRelays(o, quiet).peers[0].probeProtocol(t.Context())
+		if hint, _ := Advice(err); !errors.Is(err, test.want) || !strings.HasPrefix(hint, test.hint) {
+			t.Errorf("%s: got %v with hint %q, want %v with %q", test.name, err, hint, test.want, test.hint)
+		}
 	}
 }
 

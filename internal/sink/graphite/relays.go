@@ -46,27 +46,34 @@ func newRelays(o Options, log *slog.Logger) *relays {
 			confirm:        o.Confirm,
 			connectTimeout: o.ConnectTimeout,
 			writeTimeout:   o.WriteTimeout,
+			trust:          trust{hold: min(o.Hold, maxHolds/time.Duration(len(o.Servers)))},
 		})
 	}
 	return r
 }
 
 // send sends to the servers, one after the other, until one confirms, and
-// returns it. All of that takes at most limit, of which each has its share. An
-// error of content's own is returned as it is.
+// returns it. All of that takes at most limit, of which each has its share, and
+// the time for which each server's connection may be held. An error of content's
+// own is returned as it is.
 func (r *relays) send(ctx context.Context, limit time.Duration, content func(io.Writer) error) (Server, error) {
 	end := time.Now().Add(limit)
 	first := r.first()
 	var faults error
 	for k := range r.peers {
 		i := inOrder(first, k)
-		err := r.try(ctx, time.Until(end)/time.Duration(len(r.peers)-k), r.peers[i], content)
+		hold := r.peers[i].trust.hold
+		err := r.try(ctx, time.Until(end)/time.Duration(len(r.peers)-k)+hold, r.peers[i], content)
+		end = end.Add(hold)
 		if err == nil {
 			r.confirmed(i)
 			return r.peers[i].server, nil
 		}
-		if ctx.Err() != nil || !isPeers(err) {
+		if ctx.Err() != nil || !isPeerError(err) {
 			return Server{}, err
+		}
+		if n := r.peers[i].trust.failed(); n > 0 && errors.Is(err, errEarly) {
+			r.log.Warn("graphite server closed a connection early, batches before may be lost", "server", r.peers[i].server.String(), "batches", n, "error", err)
 		}
 		r.refused(i, err)
 		if faults == nil {

@@ -29,6 +29,9 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// WriteTimeout is how long the peer may take nothing.
 	WriteTimeout time.Duration
+	// Hold is how long a connection is held open after the last write, to find out
+	// a proxy that has no server; 0 for not at all.
+	Hold time.Duration
 
 	// Pace shapes the tries while the server is down.
 	outbox.Pace

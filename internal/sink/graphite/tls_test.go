@@ -138,7 +138,7 @@ func TestPlainToTLS(t *testing.T) {
 	}
 	l.Close()
 	<-done
-	if !strings.Contains(log.String(), "set tls = true") {
+	if !strings.Contains(log.String(), "Set tls = true in [graphite]") {
 		t.Errorf("log %s", &log)
 	}
 }

@@ -134,7 +134,8 @@ func (s *Site) Base() string { return s.Path("base") }
 func (s *Site) Incoming() string { return s.Path("base", "incoming") }
 
 // Configure writes a configuration and returns its path. Both programs share
-// it. A Graphite that is away is tried ten times a second.
+// it. A Graphite that is away is tried ten times a second. Connections are held
+// for a moment only, except where a test sets another time.
 func (s *Site) Configure(c Config) (conf string) {
 	s.T.Helper()
 	if c.Base == "" {
@@ -149,6 +150,7 @@ func (s *Site) Configure(c Config) (conf string) {
 		},
 		"graphite": {
 			"namespace": "ft", "prefix-hostname": "no", "retries": "1", "interval": "0.1", "backoff": "1", "delay": "0.1",
+			"confirm-hold": "0.2",
 		},
 	}
 	if c.Port != 0 {

@@ -51,6 +51,7 @@ type Haproxystats::Configuration = Struct[{
     Optional['server'] => Haproxystats::List,
     Optional['port'] => Integer,
     Optional['confirm'] => Enum['half-close', 'drain'],
+    Optional['confirm-hold'] => Numeric,
     Optional['tls'] => Boolean,
     Optional['ca-file'] => Haproxystats::Path,
     Optional['cert-file'] => Haproxystats::Path,

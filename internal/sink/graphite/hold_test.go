@@ -1,0 +1,247 @@
+package graphite
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"haproxystats/internal/sink/sinktest"
+)
+
+// serverless is a proxy that can't reach its server: it takes bytes bytes, or none
+// of them, and ends the connection politely.
+func serverless(t *testing.T, settings *tls.Config, bytes int64) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if settings != nil {
+				conn = tls.Server(conn, settings)
+				conn.(*tls.Conn).Handshake()
+			}
+			io.CopyN(io.Discard, conn, bytes)
+			conn.Close()
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return l.Addr().String()
+}
+
+// TestProxyWithoutServer: what a proxy has taken and nobody has read is not
+// confirmed, whatever its size.
+func TestProxyWithoutServer(t *testing.T) {
+	a := newAuthority(t, "a")
+	for _, confirm := range confirmations {
+		for _, encrypted := range []bool{false, true} {
+			for _, lines := range []int{1, 100, 5000, 60_000} {
+				for _, reads := range []bool{true, false} {
+					name := fmt.Sprintf("%s/%d lines/TLS %t/reads %t", confirm, lines, encrypted, reads)
+					t.Run(name, func(t *testing.T) {
+						text := strings.Repeat("a.b 1 1795335122\n", lines)
+						var settings *tls.Config
+						var client *TLS
+						if encrypted {
+							settings = &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}}
+							client = &TLS{CAFile: newPEMFiles(t).authority(a)}
+						}
+						taken := int64(0)
+						if reads {
+							taken = int64(len(text))
+						}
+						o := options(t, serverless(t, settings, taken))
+						o.Confirm, o.TLS, o.Hold = confirm, client, 25*time.Second
+						r := newRelays(o, quiet)
+						begun := time.Now()
+						_, err := r.send(t.Context(), time.Minute, func(w io.Writer) error {
+							_, err := io.WriteString(w, text)
+							return err
+						})
+						if !isPeerError(err) {
+							t.Errorf("got error %v, want one of the peer", err)
+						}
+						if reads && !errors.Is(err, errEarly) {
+							t.Errorf("got error %v, want %v", err, errEarly)
+						}
+						if took := time.Since(begun); took >= o.Hold {
+							t.Errorf("the end was found out after %v, want less than the hold of %v", took, o.Hold)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestEndBeforeOurs: a peer that ends its own direction first has confirmed
+// nothing, also where no connection is held.
+func TestEndBeforeOurs(t *testing.T) {
+	for _, encrypted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("TLS %t", encrypted), func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			o := options(t, l.Addr().String())
+			var settings *tls.Config
+			if encrypted {
+				a := newAuthority(t, "a")
+				settings = &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}}
+				o.TLS = &TLS{CAFile: newPEMFiles(t).authority(a)}
+			}
+			ended, done := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(done)
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				defer conn.Close()
+				raw := conn.(halfCloser)
+				half := raw
+				if settings != nil {
+					secure := tls.Server(conn, settings)
+					secure.Handshake()
+					half = secure
+				}
+				half.CloseWrite()
+				if settings != nil {
+					raw.CloseWrite()
+				}
+				close(ended)
+				io.Copy(io.Discard, half)
+			}()
+			_, err = newRelays(o, quiet).send(t.Context(), time.Minute, func(w io.Writer) error {
+				<-ended
+				_, err := io.WriteString(w, strings.Repeat("a.b 1 1795335122\n", 400))
+				return err
+			})
+			if !errors.Is(err, errEarly) {
+				t.Errorf("got error %v, want %v", err, errEarly)
+			}
+			<-done
+		})
+	}
+}
+
+// TestHeldConnections are the first after the start, a failure or a pause, and one
+// a minute of the others.
+func TestHeldConnections(t *testing.T) {
+	const hold = 6 * time.Second
+	for _, confirm := range confirmations {
+		t.Run(string(confirm), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, s, _ := newFleet(t)
+				p := s.relays.peers[0]
+				s.relays.peers, p.confirm, p.trust.hold = s.relays.peers[:1], confirm, hold
+				deliver := func(wait, halfClose, drain time.Duration) {
+					t.Helper()
+					time.Sleep(wait)
+					want := halfClose
+					if confirm == Drain {
+						want = drain
+					}
+					begun := time.Now()
+					if err := s.Deliver(t.Context(), sinktest.Batch(1000)); err != nil {
+						t.Fatal(err)
+					}
+					if took := time.Since(begun); took != want {
+						t.Errorf("Deliver took %v, want %v", took, want)
+					}
+				}
+				deliver(0, hold, hold) // the first
+				deliver(0, 0, 0)
+				deliver(quietTime, 0, 0)
+				deliver(quietTime+1, hold, 0) // a kept connection has stood once
+				for range (sampleInterval-hold)/quietTime - 1 {
+					deliver(quietTime, 0, 0)
+				}
+				deliver(quietTime, hold, 0)
+				deliver(0, 0, 0)
+				p.trust.failed()
+				deliver(0, hold, 0)
+				p.close()
+				deliver(0, 0, hold) // a connection of its own
+				s.Close()
+				f.wg.Wait()
+			})
+		})
+	}
+}
+
+// TestHoldIsBounded: however long a connection is to be held, the end of the
+// program ends that, and the batch is in the queue.
+func TestHoldIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s, log := newFleet(t)
+		s.relays.peers[0].trust.hold = time.Hour
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Deliver(ctx, sinktest.Batch(1000)) }()
+		synctest.Wait()
+		begun := time.Now()
+		cancel()
+		if err := <-done; err != nil || time.Since(begun) != 0 {
+			t.Errorf("Deliver ended with %v, %v after the program, want at once", err, time.Since(begun))
+		}
+		if n := s.Status().Queue.Batches; n != 1 {
+			t.Errorf("got %d batches in the queue, want 1", n)
+		}
+		if text := log.String(); text != "" {
+			t.Errorf("got log %q, want none", text)
+		}
+		f.wg.Wait()
+	})
+}
+
+// TestServersShareTheHold, so that a delivery to all of them is not taken for
+// stuck.
+func TestServersShareTheHold(t *testing.T) {
+	o := options(t, "127.0.0.1:1")
+	o.Hold = 30 * time.Second
+	for range 5 {
+		o.Servers = append(o.Servers, o.Servers[0])
+	}
+	if got := newRelays(o, quiet).peers[0].trust.hold; got != 6*time.Second {
+		t.Errorf("got a hold of %v for each of 6 servers, want 6s", got)
+	}
+}
+
+// TestBatchesInDoubt: an early end tells how many batches were confirmed without a
+// held connection.
+func TestBatchesInDoubt(t *testing.T) {
+	var log journal
+	o := options(t, serverless(t, nil, 17))
+	o.Hold = 25 * time.Second
+	r := newRelays(o, log.logger())
+	for range 3 {
+		r.peers[0].trust.confirmed(false)
+	}
+	for range 2 {
+		if _, err := r.send(t.Context(), time.Minute, func(w io.Writer) error {
+			_, err := io.WriteString(w, "a.b 1 1795335122\n")
+			return err
+		}); !errors.Is(err, errEarly) {
+			t.Errorf("got error %v, want %v", err, errEarly)
+		}
+	}
+	if got := strings.Count(log.String(), "batches before may be lost"); got != 1 || !strings.Contains(log.String(), "batches=3") {
+		t.Errorf("got %d times the message, want it once, of 3 batches: %s", got, &log)
+	}
+}
