@@ -4,12 +4,12 @@ package dashboard
 func backends() board {
 	return board{
 		name: "backend", title: "HAProxy: backends",
-		about: "Farms of servers: who is up, how long they take, what fails. Backends of the same name are combined over the hosts.",
+		about: "Backends: servers up, times and errors. Backends with the same name are combined over the hosts.",
 		vars:  []variable{varBackend},
 		rows: []row{
 			{"Now", []panel{
 				{
-					title: "Servers up", kind: number, alarm: below(99.9, 50), why: "Of the backend that lacks most, in percent of its servers.",
+					title: "Servers up", kind: number, alarm: below(99.9, 50), why: "The lowest of all backends, in percent of its servers.",
 					lines: []line{back("act", "bck").percentOf("TotalServers").lowest("up")},
 				},
 				{
@@ -17,7 +17,7 @@ func backends() board {
 					lines: []line{back("act", "bck").missingOf("TotalServers").total("servers")},
 				},
 				{title: "Queue", kind: number, alarm: above(1, 100), lines: []line{back("qcur").total("requests")}},
-				{title: "Response time", kind: number, why: "Of the slowest backend.", lines: []line{back("rtime").highest("response")}},
+				{title: "Response time", kind: number, why: "The slowest backend.", lines: []line{back("rtime").highest("response")}},
 				{
 					title: "5xx", kind: number, alarm: above(1, 5), why: "Share of requests that ended in a status of 500 to 599.",
 					lines: []line{back("hrsp_5xx").percentOf("req_tot").total("5xx")},
@@ -30,15 +30,15 @@ func backends() board {
 					why:   "In percent of a backend's servers, active and backup. Servers in maintenance are not up.",
 					lines: []line{back("act", "bck").percentOf("TotalServers")},
 				},
-				{title: "Changes to down", lines: []line{back("chkdown").in(perMinute)}},
+				{title: "Down transitions", lines: []line{back("chkdown").in(perMinute)}},
 				{title: "Sessions", lines: []line{back("scur")}},
 				{title: "Queue", lines: []line{back("qcur")}},
 			}},
 			{"Times", []panel{
-				{title: "In the queue", lines: []line{back("qtime")}},
-				{title: "To connect", lines: []line{back("ctime")}},
-				{title: "To the response", lines: []line{back("rtime")}},
-				{title: "In all", lines: []line{back("ttime")}},
+				{title: "Queue time", lines: []line{back("qtime")}},
+				{title: "Connect time", lines: []line{back("ctime")}},
+				{title: "Response time", lines: []line{back("rtime")}},
+				{title: "Total time", lines: []line{back("ttime")}},
 			}},
 			{"Requests and errors", []panel{
 				{title: "New sessions", lines: []line{back("stot")}},
@@ -47,7 +47,7 @@ func backends() board {
 				{title: "No connection", lines: []line{back("econ")}},
 				{title: "Bad responses", lines: []line{back("eresp")}},
 				{
-					title: "Transfers cut short", colors: []string{blue, red},
+					title: "Aborted transfers", colors: []string{blue, red},
 					lines: []line{back("cli_abrt").total("by clients"), back("srv_abrt").total("by servers")},
 				},
 			}},

@@ -4,14 +4,14 @@ package dashboard
 func frontends() board {
 	return board{
 		name: "frontend", title: "HAProxy: frontends",
-		about: "What clients do, and what they get. Frontends of the same name are added up over the hosts.",
+		about: "What clients do, and what they get. Frontends with the same name are added up over the hosts.",
 		vars:  []variable{varFrontend},
 		rows: []row{
 			{"Now", []panel{
 				{title: "Requests", kind: number, lines: []line{front("req_tot").total("requests")}},
 				{title: "Sessions", kind: number, lines: []line{front("scur").total("sessions")}},
 				{
-					title: "Sessions of the limit", kind: number, alarm: above(70, 90), why: "Of the fullest frontend.",
+					title: "Sessions of the limit", kind: number, alarm: above(70, 90), why: "The frontend nearest to its limit.",
 					lines: []line{front("scur").percentOf("slim").highest("of the limit")},
 				},
 				{
@@ -29,10 +29,10 @@ func frontends() board {
 				{title: "Responses by status", stacked: true, lines: byStatus(front), colors: statusColors},
 				{title: "Share of 4xx", alarm: above(10, 30), lines: []line{front("hrsp_4xx").percentOf("req_tot")}},
 				{title: "Share of 5xx", alarm: above(1, 5), lines: []line{front("hrsp_5xx").percentOf("req_tot")}},
-				{title: "Bad requests", why: "Many of them: a client that is broken, or a time-out that is too short.", lines: []line{front("ereq")}},
+				{title: "Bad requests", why: "A high rate means a broken client, or a time-out that is too short.", lines: []line{front("ereq")}},
 				{
 					title: "Requests without a server", colors: []string{blue, red},
-					why: "What HAProxy answers itself, and what its rules refuse.",
+					why: "Requests that HAProxy answers itself, and those that its rules refuse.",
 					lines: []line{
 						front("intercepted").total("answered by HAProxy"), front("dreq").total("refused by rules"),
 					},
@@ -54,7 +54,7 @@ func frontends() board {
 				{
 					title: "Compression", colors: []string{blue, green, gray},
 					lines: []line{
-						front("comp_in").total("given"), front("comp_out").total("made of it"), front("comp_byp").total("bypassed"),
+						front("comp_in").total("before"), front("comp_out").total("after"), front("comp_byp").total("bypassed"),
 					},
 				},
 			}},

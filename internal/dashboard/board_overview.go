@@ -15,7 +15,7 @@ const (
 func overview() board {
 	return board{
 		name: "overview", title: "HAProxy: overview",
-		about: "All load balancers at a glance. Begin here; the menu at the top leads to frontends, backends and servers.",
+		about: "All load balancers at a glance. Start here; the menu at the top leads to frontends, backends and servers.",
 		rows: []row{
 			{"Now", []panel{
 				{
@@ -36,11 +36,11 @@ func overview() board {
 					lines: []line{front("hrsp_5xx").percentOf("req_tot").total("5xx")},
 				},
 				{
-					title: "Connections", kind: number, alarm: above(70, 90), why: "Client connections in percent of the limit, on the fullest host.",
+					title: "Connections", kind: number, alarm: above(70, 90), why: "Client connections in percent of the limit, on the host nearest to it.",
 					lines: []line{daemon("CurrConns").percentOf("Maxconn").highest("of the limit")},
 				},
 				{
-					title: "Idle", kind: number, alarm: below(30, 10), why: "Of the busiest host.",
+					title: "Idle", kind: number, alarm: below(30, 10), why: "The busiest host.",
 					lines: []line{daemon("Idle_pct").lowest("idle")},
 				},
 				{
@@ -48,7 +48,7 @@ func overview() board {
 					lines: []line{back("qcur").total("requests")},
 				},
 				{
-					title: "Age of data", kind: number, alarm: above(60, 300), why: "How far haproxystats is behind, on the slowest host.",
+					title: "Age of data", kind: number, alarm: above(60, 300), why: "How far haproxystats is behind, on the host that is furthest behind.",
 					lines: []line{program("QueueAge").highest("age")},
 				},
 			}},

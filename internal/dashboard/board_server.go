@@ -4,13 +4,13 @@ package dashboard
 func servers() board {
 	return board{
 		name: "server", title: "HAProxy: servers",
-		about: "The servers of a backend, one by one, to find the one that differs. A server is combined over the hosts that use it.",
+		about: "The servers of a backend, to find the one that differs. A server is combined over the hosts that use it.",
 		vars:  []variable{varBackend, varServer},
 		rows: []row{
 			{"Now", []panel{
 				{title: "Sessions", kind: number, lines: []line{server("scur").total("sessions")}},
 				{title: "Queue", kind: number, alarm: above(1, 100), lines: []line{server("qcur").total("requests")}},
-				{title: "Response time", kind: number, why: "Of the slowest server.", lines: []line{server("rtime").highest("response")}},
+				{title: "Response time", kind: number, why: "The slowest server.", lines: []line{server("rtime").highest("response")}},
 				{
 					title: "5xx", kind: number, alarm: above(1, 5), why: "Share of sessions that ended in a status of 500 to 599.",
 					lines: []line{server("hrsp_5xx").percentOf("stot").total("5xx")},
@@ -19,9 +19,9 @@ func servers() board {
 				{title: "Failed checks", kind: number, alarm: above(1, 10), lines: []line{server("chkfail").total("failed checks").in(perMinute)}},
 			}},
 			{"Health", []panel{
-				{title: "Changes to down", lines: []line{server("chkdown").in(perMinute)}},
+				{title: "Down transitions", lines: []line{server("chkdown").in(perMinute)}},
 				{title: "Failed checks", lines: []line{server("chkfail").in(perMinute)}},
-				{title: "Length of a check", lines: []line{server("check_duration")}},
+				{title: "Check duration", lines: []line{server("check_duration")}},
 				{title: "Weight", why: "0 while a server is drained.", lines: []line{server("weight")}},
 			}},
 			{"Load", []panel{
@@ -31,9 +31,9 @@ func servers() board {
 				{title: "To clients", lines: []line{server("bout")}},
 			}},
 			{"Times", []panel{
-				{title: "To connect", lines: []line{server("ctime")}},
-				{title: "To the response", lines: []line{server("rtime")}},
-				{title: "In all", lines: []line{server("ttime")}},
+				{title: "Connect time", lines: []line{server("ctime")}},
+				{title: "Response time", lines: []line{server("rtime")}},
+				{title: "Total time", lines: []line{server("ttime")}},
 			}},
 			{"Errors", []panel{
 				{title: "Share of 5xx", alarm: above(1, 5), lines: []line{server("hrsp_5xx").percentOf("stot")}},

@@ -26,20 +26,20 @@ func rules() []rule {
 	return []rule{
 		{
 			name: "silent", title: "haproxystats is silent", silence: true,
-			todo: "No metrics of this host have come for five minutes. See whether both programs run and what they log; with " +
-				"on-partial = discard one socket that fails is enough.",
+			todo: "This host has sent no metrics for five minutes. Check that both programs run, and read their logs. With " +
+				"on-partial = discard, one failed socket is enough to cause this.",
 			line: program("SnapshotBytes").in(reported), over: highest, minutes: 5, levels: below(0, 0.5),
 		},
 		{
 			name: "servers", title: "Servers of a backend are not up",
-			todo: "Less than all servers of the backend are up, active and backup, for two minutes. Servers in maintenance are " +
+			todo: "For two minutes, some active or backup servers of the backend have not been up. Servers in maintenance are " +
 				"not up. See the dashboard of backends, then that of servers.",
 			line: back("act", "bck").percentOf("TotalServers"), over: highest, minutes: 2, levels: below(99.9, 50),
 		},
 		{
 			name: "errors", title: "Clients get errors",
 			todo: "Percent of the frontend's requests that ended in a status of 500 to 599, over five minutes. See the dashboard of " +
-				"backends for which of them fails.",
+				"backends to find the one that fails.",
 			line: front("hrsp_5xx").percentOf("req_tot").averaged(5), over: latest, minutes: 2, levels: above(1, 5),
 		},
 		{
@@ -50,45 +50,45 @@ func rules() []rule {
 		},
 		{
 			name: "queue", title: "Requests queue for servers",
-			todo: "So many requests have waited at any time of the last two minutes. The servers are too slow, too few, or their maxconn is too low.",
+			todo: "Queued requests, the lowest value of the last two minutes. The servers are too slow or too few, or their maxconn is too low.",
 			line: back("qcur"), over: lowest, minutes: 2, levels: above(0.5, 50),
 		},
 		{
 			name: "connections", title: "Client connections near the limit",
-			todo: "Percent of the maxconn of the HAProxy processes of this host, over five minutes. At 100 new clients wait.",
+			todo: "Client connections in percent of the maxconn of the HAProxy processes of this host, over five minutes. At 100, new clients wait.",
 			line: daemon("CurrConns").percentOf("Maxconn"), over: average, minutes: 5, levels: above(80, 90),
 		},
 		{
 			name: "sessions", title: "Sessions of a frontend near the limit",
-			todo: "Percent of the frontend's maxconn, over five minutes. At 100 new clients wait.",
+			todo: "Sessions in percent of the frontend's maxconn, over five minutes. At 100, new clients wait.",
 			line: front("scur").percentOf("slim"), over: average, minutes: 5, levels: above(80, 90),
 		},
 		{
 			name: "idle", title: "HAProxy is busy",
-			todo: "Percent of the time in which HAProxy had nothing to do, over five minutes. Near 0 everything becomes slow.",
+			todo: "Percent of the time in which HAProxy was idle, over five minutes. Near 0, everything becomes slow.",
 			line: daemon("Idle_pct"), over: average, minutes: 5, levels: below(20, 5),
 		},
 		{
-			name: "age", title: "Snapshots wait for long",
-			todo: "Seconds that the oldest snapshot has waited, at any time of the last two minutes: haproxystats-process is behind. See the " +
+			name: "age", title: "Snapshots wait too long",
+			todo: "Seconds that the oldest snapshot has waited, the lowest value of the last two minutes. haproxystats-process is behind: see the " +
 				"dashboard of haproxystats.",
 			line: program("QueueAge"), over: lowest, minutes: 2, levels: above(60, 300),
 		},
 		{
 			name: "lag", title: "Delivery to Graphite lags",
-			todo: "Seconds that the oldest metrics have waited on disk, at any time of the last two minutes: Graphite is away or slow.",
+			todo: "Seconds that the oldest metrics have waited on disk, the lowest value of the last two minutes. Graphite is unreachable or slow.",
 			line: program("GraphiteQueueAge"), over: lowest, minutes: 2, levels: above(60, 300),
 		},
 		{
 			name: "sockets", title: "Stats sockets fail",
-			todo: "So many sockets are missing in each snapshot of the last two minutes. Seen with on-partial = keep; with discard the host " +
+			todo: "Failed sockets of a round, the lowest value of the last two minutes. Only with on-partial = keep; with discard, the host " +
 				"becomes silent.",
 			line: program("SocketsFailed"), over: lowest, minutes: 2, levels: above(0.5, 0),
 		},
 		{
 			name: "lost", title: "Metrics are lost",
-			todo: "Metrics a minute that Graphite's queue has dropped, the highest of ten minutes. Make queue-max-bytes larger, or see " +
-				"why Graphite is away for so long.",
+			todo: "Metrics per minute that Graphite's queue dropped, the highest value of ten minutes. Increase queue-max-bytes, or find out " +
+				"why Graphite is unreachable for so long.",
 			line: program("GraphiteDroppedMetrics").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
 		},
 	}

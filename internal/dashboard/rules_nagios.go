@@ -8,11 +8,11 @@ import (
 )
 
 var nagiosRules = template.Must(template.New("nagios.cfg").Parse(
-	`# Services for Nagios: what HAProxy and haproxystats say to Graphite, looked at by
+	`# Services for Nagios: metrics of HAProxy and haproxystats in Graphite, checked by
 # check_graphite of Debian's package monitoring-plugins-contrib.
-# What runs on the host itself is checked by check_haproxystats.
+# check_haproxystats checks the programs on the host itself.
 #
-# Put hosts into the group, and tell each the start of its metrics' paths:
+# Add the hosts to the group, and set the start of the metric paths of each host:
 #
 #   define host {
 #     host_name     lb1.example.com
@@ -29,7 +29,7 @@ define hostgroup {
 
 define command {
   command_name haproxystats_graphite
-  # The address is Graphite's.
+  # Set the address of Graphite here.
   command_line $USER1$/check_graphite --graphite-url=http://graphite.example.com --from=-2min --target='$ARG1$' -W $ARG2$ -C $ARG3$ $ARG4$
 }
 
@@ -53,11 +53,11 @@ define service {
 {{end}}`))
 
 var icingaRules = template.Must(template.New("icinga2.conf").Parse(
-	`// Services for Icinga 2: what HAProxy and haproxystats say to Graphite, looked at
+	`// Services for Icinga 2: metrics of HAProxy and haproxystats in Graphite, checked
 // by check_graphite of Debian's package monitoring-plugins-contrib.
-// What runs on the host itself is checked by check_haproxystats.
+// check_haproxystats checks the programs on the host itself.
 //
-// Tell each host the start of its metrics' paths:
+// Set the start of the metric paths of each host:
 //
 //   object Host "lb1.example.com" {
 //     vars.haproxystats = "loadbalancers.lb1_example_com"
@@ -77,7 +77,7 @@ object CheckCommand "haproxystats-graphite" {
     "--under" = { set_if = "$haproxystats_under$" }
     "--empty-ok" = { set_if = "$haproxystats_empty_ok$" }
   }
-  // The address of Graphite.
+  // Set the address of Graphite here.
   vars.haproxystats_graphite = "http://graphite.example.com"
   vars.haproxystats_under = false
   vars.haproxystats_empty_ok = true
