@@ -150,7 +150,7 @@ func (l *Listener) Close() error {
 
 // Run answers everybody with what document returns, which must come soon, until
 // ctx ends. It returns nil when all who are being answered have got it or have
-// run out of time.
+// run out of time. A process that asks too often gets its connection closed.
 func (l *Listener) Run(ctx context.Context, document func() Document) error {
 	defer context.AfterFunc(ctx, func() {
 		_ = l.socket.SetDeadline(time.Unix(1, 0)) // it ends Accept
@@ -158,6 +158,7 @@ func (l *Listener) Run(ctx context.Context, document func() Document) error {
 	var answers sync.WaitGroup
 	defer answers.Wait()
 	turns := make(chan struct{}, maxAsking)
+	var limits limits
 	for refused := false; ; {
 		select {
 		case turns <- struct{}{}:
@@ -183,6 +184,11 @@ func (l *Listener) Run(ctx context.Context, document func() Document) error {
 			continue
 		}
 		refused = false
+		if !limits.admits(c, time.Now()) {
+			c.Close()
+			<-turns
+			continue
+		}
 		answers.Go(func() {
 			defer func() { <-turns }()
 			answer(c, document())

@@ -1,0 +1,64 @@
+package status
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestLimits: a process that floods the socket gets so many answers a second, and
+// takes none from others.
+func TestLimits(t *testing.T) {
+	var l limits
+	now := time.Unix(1e9, 0)
+	flood, check := asker{7, 1000}, asker{8, 1000}
+	for n := 1; n <= 3*perSecond; n++ {
+		if got := l.count(flood, now); got != n {
+			t.Fatalf("got %d, want %d", got, n)
+		}
+	}
+	if got := l.count(check, now); got != 1 {
+		t.Errorf("got %d for another process, want 1", got)
+	}
+	if got := l.count(flood, now.Add(time.Second)); got != 1 {
+		t.Errorf("got %d in the next second, want 1", got)
+	}
+	for pid := range 10 * maxAskers {
+		l.count(asker{pid, 0}, now)
+	}
+	if len(l.asked) > maxAskers {
+		t.Errorf("got %d processes remembered, want at most %d", len(l.asked), maxAskers)
+	}
+}
+
+// TestFlood asks more often than is answered, within one second.
+func TestFlood(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var l limits
+	now := time.Unix(1e9, 0)
+	for n := range 2 * perSecond {
+		here, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there, err := listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := askerOf(there); a != (asker{os.Getpid(), os.Getuid()}) {
+			t.Fatalf("got %v, want this process", a)
+		}
+		if got, want := l.admits(there, now), n < perSecond; got != want {
+			t.Errorf("connection %d: got %v, want %v", n, got, want)
+		}
+		here.Close()
+		there.Close()
+	}
+}
