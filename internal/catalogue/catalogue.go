@@ -44,7 +44,7 @@ type Combine uint8
 
 // The ways to combine.
 const (
-	// Never is for fields that are no metrics.
+	// Never is for fields without metrics.
 	Never Combine = iota
 	// Sum adds the values.
 	Sum

@@ -271,10 +271,10 @@ func TestCatalogueIsComplete(t *testing.T) {
 }
 
 func TestCatalogueWording(t *testing.T) {
-	units := strings.Split("|allocations|bytes|bytes per second|changes|checks|commands|connections|connections per second|"+
+	units := strings.Split("|allocations|bytes|bytes per second|checks|commands|connections|connections per second|"+
 		"datagrams|descriptors|errors|frames|groups|handshakes|jobs|keys per second|listeners|lookups|megabytes|messages|milliseconds|"+
 		"packets|patterns|peers|percent|pipes|processes|requests|requests per second|resolutions|responses|retries|rewrites|seconds|"+
-		"servers|sessions|sessions per second|streams|tasks|threads|transfers|warnings", "|")
+		"servers|sessions|sessions per second|streams|tasks|threads|transfers|transitions|warnings", "|")
 	used := make(map[string]bool)
 	for _, fields := range [][]Field{InfoFields(), StatFields()} {
 		names := make(map[string]bool)

@@ -21,17 +21,17 @@ var infoFields = []Field{
 	{"Uptime_sec", Duration, Daemon, Daemon, Mean, "seconds", "1.6", "Time since the process started"},
 	{"Start_time_sec", Duration, Daemon, 0, Mean, "seconds", "2.4", "When the process started, counted from the Unix epoch"},
 	{"BootTime_ms", Duration, Daemon, 0, Mean, "milliseconds", "2.8", "Time that the process took to start, from reading its configuration to being ready"},
-	{"Stopping", Gauge, Daemon, 0, Sum, "processes", "2.0", "1 while the process finishes its last connections before it ends, else 0"},
-	{"Tainted", Text, Daemon, 0, Never, "", "2.4", "Flags that tell of unusual features in use, in hexadecimal"},
+	{"Stopping", Gauge, Daemon, 0, Sum, "processes", "2.0", "1 while the process finishes its last connections before it exits, else 0"},
+	{"Tainted", Text, Daemon, 0, Never, "", "2.4", "Flags of unusual features in use, in hexadecimal"},
 
 	// Work: jobs, tasks and processor time.
-	{"Jobs", Gauge, Daemon, 0, Sum, "jobs", "2.0", "What keeps the process alive: client connections, listeners and the like"},
-	{"Unstoppable Jobs", Gauge, Daemon, 0, Sum, "jobs", "2.0", "Jobs that do not hold up the end of the process, such as its stats sockets"},
+	{"Jobs", Gauge, Daemon, 0, Sum, "jobs", "2.0", "Jobs that keep the process alive, such as client connections and listeners"},
+	{"Unstoppable Jobs", Gauge, Daemon, 0, Sum, "jobs", "2.0", "Jobs that do not delay the end of the process, such as its stats sockets"},
 	{"Listeners", Gauge, Daemon, 0, Sum, "listeners", "2.0", "Listening sockets that are active"},
 	{"Tasks", Gauge, Daemon, Daemon, Sum, "tasks", "1.6", "Tasks that exist, whether they run or wait"},
 	{"Niced_tasks", Gauge, Daemon, 0, Sum, "tasks", "3.0", "Tasks waiting to run whose priority was lowered or raised"},
 	{"Run_queue", Gauge, Daemon, Daemon, Sum, "tasks", "1.6", "Tasks and tasklets that wait for processor time"},
-	{"Idle_pct", Average, Daemon, Daemon, Mean, "percent", "1.6", "Share of the time that the process spent waiting for something to do"},
+	{"Idle_pct", Average, Daemon, Daemon, Mean, "percent", "1.6", "Share of the time in which the process was idle"},
 	{"BusyPolling", Gauge, Daemon, 0, Sum, "processes", "2.0", "1 if the process polls without ever sleeping, else 0"},
 
 	// Memory.
@@ -90,20 +90,20 @@ var infoFields = []Field{
 	{"SslCacheMisses", Counter32, Daemon, Daemon, Sum, "lookups", "1.6", "Look-ups in the cache of SSL sessions that found nothing"},
 
 	// Compression.
-	{"CompressBpsIn", Rate, Daemon, Daemon, Sum, "bytes per second", "1.6", "Bytes given to HTTP compression in the last second"},
-	{"CompressBpsOut", Rate, Daemon, Daemon, Sum, "bytes per second", "1.6", "Bytes that HTTP compression gave back in the last second"},
+	{"CompressBpsIn", Rate, Daemon, Daemon, Sum, "bytes per second", "1.6", "Bytes before HTTP compression in the last second"},
+	{"CompressBpsOut", Rate, Daemon, Daemon, Sum, "bytes per second", "1.6", "Bytes after HTTP compression in the last second"},
 	{"CompressBpsRateLim", Limit, Daemon, Daemon, Sum, "bytes per second", "1.6", "Configured limit of CompressBpsIn, above which compression pauses, 0 for none"},
 	{"ZlibMemUsage", Gauge, Daemon, Daemon, Sum, "bytes", "1.6", "Memory used by zlib, known only in builds that use it"},
 	{"MaxZlibMemUsage", Limit, Daemon, Daemon, Sum, "bytes", "1.6", "Configured limit of ZlibMemUsage, 0 for none"},
 
 	// Peers, resolvers, logs, warnings.
-	{"ActivePeers", Gauge, Daemon, 0, Sum, "peers", "2.0", "Connections to peers that are wanted and being tried or up"},
+	{"ActivePeers", Gauge, Daemon, 0, Sum, "peers", "2.0", "Configured connections to peers, whether up or being tried"},
 	{"ConnectedPeers", Gauge, Daemon, 0, Sum, "peers", "2.0", "Connections to peers that are up"},
 	{"FailedResolutions", Counter32, Daemon, 0, Sum, "resolutions", "2.0", "Name resolutions that ended in an error"},
 	{"DroppedLogs", Counter32, Daemon, 0, Sum, "messages", "2.0", "Log messages that could not be sent"},
 	{"CumRecvLogs", Counter32, Daemon, 0, Sum, "messages", "2.4", "Log messages received by log-forward sections"},
 	{"TotalWarnings", Counter32, Daemon, 0, Sum, "warnings", "2.8", "Warnings written since the start"},
-	{"BlockedTrafficWarnings", Counter32, Daemon, 0, Sum, "warnings", "3.2", "Warnings that a task kept traffic waiting for too long"},
+	{"BlockedTrafficWarnings", Counter32, Daemon, 0, Sum, "warnings", "3.2", "Warnings about a task that blocked traffic for too long"},
 	{"DebugCommandsIssued", Counter32, Daemon, 0, Sum, "commands", "2.1", "Debugging commands given over the stats socket"},
 	{"PatternsAdded", Counter, Daemon, 0, Sum, "patterns", "3.3", "Patterns added to ACLs and maps"},
 	{"PatternsFreed", Counter, Daemon, 0, Sum, "patterns", "3.3", "Patterns removed from ACLs and maps"},

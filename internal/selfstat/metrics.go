@@ -54,19 +54,19 @@ var ofSnapshot = []snapshotMetric{
 	}, func(f *facts) number { return length(f.Frontends) }},
 	{metric.Column{
 		Name: "WallClockTimeBackends", Unit: seconds,
-		Help: "Share of backends in that time",
+		Help: "Share of backends, by their rows, in the time to read and combine the replies to `show stat`",
 	}, func(f *facts) number { return length(f.Backends) }},
 	{metric.Column{
 		Name: "WallClockTimeServers", Unit: seconds,
-		Help: "Share of servers in that time",
+		Help: "Share of servers, by their rows, in the time to read and combine the replies to `show stat`",
 	}, func(f *facts) number { return length(f.Servers) }},
 	{metric.Column{
 		Name: "WallClockTimeAllStats", Unit: seconds,
-		Help: "Time to read and combine both kinds of replies",
+		Help: "Time to read and combine the replies to `show info` and `show stat`",
 	}, func(f *facts) number { return length(f.AllStats) }},
 	{metric.Column{
 		Name: "TotalWallClockTime", Unit: seconds,
-		Help: "Time from taking the snapshot to handing its metrics to the sinks",
+		Help: "Time from claiming the snapshot to handing its metrics to the sinks",
 	}, func(f *facts) number { return length(f.Total) }},
 	{metric.Column{
 		Name: "MetricsHAProxy", Unit: "metrics",
@@ -86,39 +86,39 @@ var ofSnapshot = []snapshotMetric{
 	}, func(f *facts) number { return count(f.points[metric.Server] + f.points[metric.ServerName]) }},
 	{metric.Column{
 		Name: "BadRows", Unit: "rows",
-		Help: "Rows and lines of the snapshot that could not be used",
+		Help: "Bad rows and lines of the snapshot, which were skipped",
 	}, func(f *facts) number { return count(f.BadRows) }},
 	{metric.Column{
 		Name: "BadFiles", Unit: "files",
-		Help: "Files of the snapshot that could not be used, or not in whole",
+		Help: "Files of the snapshot that could not be used in full",
 	}, func(f *facts) number { return count(f.BadFiles) }},
 	{metric.Column{
 		Name: "DuplicateSockets", Unit: "sockets",
-		Help: "Sockets whose replies were not counted, because their process had answered through another one",
+		Help: "Sockets whose replies were not counted, because their process also answered through another socket",
 	}, func(f *facts) number { return count(f.DuplicateSockets) }},
 	{metric.Column{
 		Name: "ProcessesMissing", Unit: "processes",
-		Help: "Processes that have not answered though `Nbproc` of the others counts them",
+		Help: "Processes that did not answer although `Nbproc` of the others counts them",
 	}, func(f *facts) number { return count(f.ProcessesMissing) }},
 	{metric.Column{
 		Name: "SnapshotBytes", Unit: "bytes",
-		Help: "Size of the replies of the snapshot that were read",
+		Help: "Size of the snapshot's replies that were read",
 	}, func(f *facts) number { return count(f.Bytes) }},
 	{metric.Column{
 		Name: "RoundDuration", Unit: seconds,
-		Help: "Time that haproxystats-pull took for the replies; only of snapshots with a manifest",
+		Help: "Round duration: time that haproxystats-pull needed for all replies; only for snapshots with a manifest",
 	}, func(f *facts) number {
 		return ofRound(f, func(r *snapshot.Round) number { return length(r.Duration) })
 	}},
 	{metric.Column{
 		Name: "RoundSkew", Unit: seconds,
-		Help: "Time by which the round began late; only of snapshots with a manifest",
+		Help: "Round skew: delay between the planned and the real start of the round; only for snapshots with a manifest",
 	}, func(f *facts) number {
 		return ofRound(f, func(r *snapshot.Round) number { return length(r.Skew) })
 	}},
 	{metric.Column{
 		Name: "SocketsFailed", Unit: "sockets",
-		Help: "Sockets missing from the snapshot; only of snapshots with a manifest",
+		Help: "Failed sockets, whose replies are missing from the snapshot; only for snapshots with a manifest",
 	}, func(f *facts) number {
 		return ofRound(f, func(r *snapshot.Round) number { return count(r.SocketsFailed) })
 	}},
@@ -132,7 +132,7 @@ var ofSnapshot = []snapshotMetric{
 	}, func(f *facts) number { return length(f.Spool.Oldest()) }},
 	{metric.Column{
 		Name: "SnapshotRetries", Unit: "tries", Nature: metric.Counter,
-		Help: "Tries at snapshots that did not get them done, whatever the cause",
+		Help: "Failed attempts to process a snapshot, whatever the cause",
 	}, func(f *facts) number { return count(f.Retries()) }},
 	{metric.Column{
 		Name: "CorruptSnapshots", Unit: "snapshots", Nature: metric.Counter,
@@ -149,19 +149,19 @@ type sinkMetric struct {
 var ofSink = []sinkMetric{
 	{metric.Column{
 		Name: "SentMetrics", Unit: "metrics", Nature: metric.Counter,
-		Help: "Metrics that the destination has confirmed",
+		Help: "Metrics that the destination confirmed",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Metrics) }},
 	{metric.Column{
 		Name: "SentBytes", Unit: "bytes", Nature: metric.Counter,
-		Help: "Size of these metrics",
+		Help: "Size of the metrics that the destination confirmed",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Bytes) }},
 	{metric.Column{
 		Name: "ConfirmedBatches", Unit: "batches", Nature: metric.Counter,
-		Help: "Batches, of one snapshot each, that the destination has confirmed",
+		Help: "Batches, one for each snapshot, that the destination confirmed",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Batches) }},
 	{metric.Column{
 		Name: "Failures", Unit: "tries", Nature: metric.Counter,
-		Help: "Tries to deliver a batch that were not confirmed",
+		Help: "Failed deliveries: attempts to deliver a batch that were not confirmed",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Failures) }},
 	{metric.Column{
 		Name: "SkippedMetrics", Unit: "metrics", Nature: metric.Counter,
@@ -185,15 +185,15 @@ var ofQueue = []sinkMetric{
 	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.Bytes) }},
 	{metric.Column{
 		Name: "QueueAge", Unit: seconds,
-		Help: "Age of the oldest snapshot in the sink's queue that waits for its turn, 0 for none",
+		Help: "Age of the oldest snapshot that waits for its turn in the sink's queue, 0 for none",
 	}, func(s sink.Status, now time.Time) number { return length(s.Queue.Age(now)) }},
 	{metric.Column{
 		Name: "ResentBatches", Unit: "batches", Nature: metric.Counter,
-		Help: "Batches of those confirmed that came out of the sink's queue",
+		Help: "Confirmed batches that came out of the sink's queue",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Resent) }},
 	{metric.Column{
 		Name: "DroppedMetrics", Unit: "metrics", Nature: metric.Counter,
-		Help: "Metrics that the sink's queue has lost, because it was full or its files vanished",
+		Help: "Metrics that the sink's queue lost, because it was full or its files vanished",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.DroppedMetrics) }},
 	{metric.Column{
 		Name: "CorruptBatches", Unit: "batches", Nature: metric.Counter,
@@ -205,6 +205,6 @@ var ofQueue = []sinkMetric{
 	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.Refused) }},
 	{metric.Column{
 		Name: "UnreadableFiles", Unit: "files",
-		Help: "Files of the sink's queue that can't be read, for their owner, the disk, or a later version's format",
+		Help: "Files of the sink's queue that can't be read, because of their owner, the disk, or a later version's format",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.Unreadable) }},
 }

@@ -134,7 +134,7 @@ func TestFailed(t *testing.T) {
 			commands: func(_ *site, c *commands) { c.build = []string{"true"} },
 		},
 		{
-			name: "the build makes a link", want: "link is no regular file",
+			name: "the build makes a link", want: "link is not a regular file",
 			commands: func(_ *site, c *commands) {
 				c.build = []string{"sh", "-c", "mkdir dist && ln -s /etc/passwd dist/link"}
 			},

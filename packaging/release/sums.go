@@ -44,7 +44,7 @@ func eachFile(dir string, visit func(name string, f *os.File, size int64) error)
 			return err
 		}
 		if !e.Type().IsRegular() {
-			return fmt.Errorf("%s is no regular file", name)
+			return fmt.Errorf("%s is not a regular file", name)
 		}
 		f, err := os.Open(path)
 		if err != nil {

@@ -65,7 +65,7 @@ func table(fields []catalogue.Field, scope catalogue.Scopes) string {
 	return b.String()
 }
 
-// others names the fields that are no metrics.
+// others names the fields without metrics.
 func others(fields []catalogue.Field) string {
 	var names []string
 	for _, f := range fields {
