@@ -18,7 +18,7 @@ import (
 // WritePaths writes what Graphite would get of the snapshot in dir, and logs what
 // an operator should know of its names.
 func WritePaths(w io.Writer, c *config.Config, hostname, dir string, log *slog.Logger) error {
-	options, err := AggregateOptions(c)
+	options, err := AggregateOptions(c, log)
 	if err != nil {
 		return err
 	}

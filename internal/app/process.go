@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -46,7 +47,7 @@ const grace = 3 * time.Second
 // queues. When ctx ends the queues stop at once, and the workers finish what they
 // have taken; the spool is watched for as long as they do.
 func runProcess(ctx context.Context, c *config.Config, hostname string, r release, service *Supervisor, log *slog.Logger) error {
-	options, err := AggregateOptions(c)
+	options, err := AggregateOptions(c, log)
 	if err != nil {
 		return err
 	}
@@ -128,8 +129,10 @@ type claim struct{ *spool.Entry }
 // Lane is the same for all: what is in a spool is one node's.
 func (claim) Lane() string { return "" }
 
-// AggregateOptions returns what the configuration asks of aggregation.
-func AggregateOptions(c *config.Config) (aggregate.Options, error) {
+// AggregateOptions returns what the configuration asks of aggregation. The log gets
+// patterns that are too slow; nil means nowhere.
+func AggregateOptions(c *config.Config, log *slog.Logger) (aggregate.Options, error) {
+	log = cmp.Or(log, slog.New(slog.DiscardHandler))
 	o := aggregate.Options{
 		Spell:            plaintext.Component, // as the original's options do
 		Classic:          c.Process.MetricSet == config.MetricsClassic,
@@ -154,6 +157,12 @@ func AggregateOptions(c *config.Config) (aggregate.Options, error) {
 			p, err := pattern.Compile(g.Pattern)
 			if err != nil {
 				return o, err
+			}
+			p.Slow = func(name string, off bool) {
+				log.Warn("pattern of a group takes too long, the name is not in the group", "group", g.Name, "pattern", g.Pattern, "name", name)
+				if off {
+					log.Error("pattern of a group takes too long too often and is switched off", "group", g.Name, "pattern", g.Pattern)
+				}
 			}
 			*section.to = append(*section.to, aggregate.Group{Name: g.Name, Match: p.Match})
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 
+	"haproxystats/internal/aggregate"
 	"haproxystats/internal/app"
 	"haproxystats/internal/config"
 	"haproxystats/internal/doctor"
@@ -33,7 +34,7 @@ func printFindings(o doctorOptions, stdout io.Writer) error {
 			Graphite: func(c *config.Config) graphite.Options {
 				return app.GraphiteOptions(c, "host", slog.New(slog.DiscardHandler))
 			},
-			Aggregate: app.AggregateOptions,
+			Aggregate: func(c *config.Config) (aggregate.Options, error) { return app.AggregateOptions(c, nil) },
 		},
 	})
 	if err != nil {

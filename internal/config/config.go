@@ -35,7 +35,9 @@ type Config struct {
 	// `group-namespace`. Names of groups are read in lower case. Patterns with
 	// look-around, references to groups, conditionals or atomic parts are searched
 	// by backtracking. A search that takes longer than some tenths of a second is
-	// given up, and the name does not match. `\N{...}` is not supported. An option
+	// given up, and the name does not match. The program remembers that. A pattern
+	// that is too slow for five names matches nothing until the next start, and the
+	// log says so. `\N{...}` is not supported. An option
 	// with the name of one in [DEFAULT] is not a group.
 	FrontendGroups []Group
 	// Groups of backends, as in [frontend-groups]. The servers of a backend move

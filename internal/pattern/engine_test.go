@@ -46,6 +46,43 @@ func TestSearchWithoutEndIsGivenUp(t *testing.T) {
 	}
 }
 
+// TestSlowNamesAreRemembered searches the same name for each of many servers, and
+// names that are all too slow: the pattern's time is bounded in all.
+func TestSlowNamesAreRemembered(t *testing.T) {
+	p, err := Compile(`^(?!api)([a-z]+-?)+$`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	p.Slow = func(name string, off bool) { told = append(told, fmt.Sprintf("%c %t", name[0], off)) }
+	name := strings.Repeat("checkout-service-production-frankfurt", 2) + "_2"
+	start := time.Now()
+	for range 1000 {
+		if p.Match(name) {
+			t.Fatal("matches")
+		}
+	}
+	if !p.Match("web") {
+		t.Error("does not match another name any more")
+	}
+	for _, first := range "abcdefghijklmnopqrst" {
+		for range 100 {
+			if p.Match(string(first) + name) {
+				t.Fatal("matches")
+			}
+		}
+	}
+	if p.Match("web") {
+		t.Error("matches after it was switched off")
+	}
+	if took := time.Since(start); took > 10*tooLong {
+		t.Errorf("took %v, want a few seconds", took)
+	}
+	if got, want := strings.Join(told, ", "), "c false, a false, b false, c false, d true"; got != want {
+		t.Errorf("told %s, want %s", got, want)
+	}
+}
+
 func TestPatternEngine(t *testing.T) {
 	for pattern, linear := range map[string]bool{
 		`^(?P<n>web|api)\b[\w-]+(?i:x){2,3}?$`: true,

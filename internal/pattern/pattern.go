@@ -9,6 +9,8 @@ package pattern
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -17,9 +19,14 @@ import (
 
 // timeout ends a search by backtracking, which for some patterns takes
 // twice as long with every character of the name. Other searches take
-// microseconds, so that it hardly depends on the machine which are given up.
+// microseconds: the limit is far above those, so that results do not depend on the
+// machine's speed.
 // The engine's clock ticks as slowly again: a search ends within twice that.
 const timeout = 100 * time.Millisecond
+
+// maxSlow is how many names a pattern may be too slow for before it is switched
+// off, which bounds the time that it can take in all.
+const maxSlow = 5
 
 // Error says where and why a text is not a regular expression of
 // Python 3.
@@ -40,11 +47,21 @@ func (e *Error) Error() string {
 // read alike: sets are spelled out, flags are resolved, and only groups that
 // something refers to capture.
 //
+// A pattern that is too slow for a name does not match it, and is not tried on it
+// again. One that is too slow for maxSlow names matches nothing any more.
+//
 // A name holds no line ends, so `$` is the end of the name, `.` is any
 // character, and the flags m and s change nothing.
 type Pattern struct {
 	linear       *regexp.Regexp // for names in ASCII; nil where RE2 can't express the pattern
 	backtracking *regexp2.Regexp
+
+	// Slow, unless nil, is called for each name that the pattern is too slow for;
+	// off is true for the last one. It must be set before the first Match.
+	Slow func(name string, off bool)
+
+	mu   sync.Mutex
+	slow []string // names that the pattern is too slow for
 }
 
 // Compile reads a regular expression. An error is an [*Error].
@@ -74,13 +91,42 @@ func (p *Pattern) Match(name string) bool {
 	if p.linear != nil && inASCII(name) {
 		return p.linear.MatchString(name)
 	}
+	if p.tooSlow(name) {
+		return false
+	}
 	found, err := p.backtracking.MatchString(name)
 	if err != nil {
 		// Time passes while other programs have the processor, too: a search
 		// without end is one that runs out of time twice.
 		found, err = p.backtracking.MatchString(name)
 	}
-	return err == nil && found
+	if err != nil {
+		p.giveUp(name)
+		return false
+	}
+	return found
+}
+
+// tooSlow reports whether a search would be a waste of time.
+func (p *Pattern) tooSlow(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.slow) >= maxSlow || slices.Contains(p.slow, name)
+}
+
+// giveUp notes that the pattern is too slow for a name.
+func (p *Pattern) giveUp(name string) {
+	p.mu.Lock()
+	if len(p.slow) >= maxSlow || slices.Contains(p.slow, name) {
+		p.mu.Unlock()
+		return // another goroutine was faster
+	}
+	p.slow = append(p.slow, name)
+	off := len(p.slow) == maxSlow
+	p.mu.Unlock()
+	if p.Slow != nil {
+		p.Slow(name, off)
+	}
 }
 
 func inASCII(s string) bool {
