@@ -40,6 +40,9 @@ func (t *Table) Capacity() int { return len(t.entities) }
 // Seen returns how many rows of HAProxy's are combined in the row.
 func (t *Table) Seen(row int) int { return int(t.seen[row]) }
 
+// Active returns how many of these have taken connections.
+func (t *Table) Active(row int) int { return int(t.active[row]) }
+
 // Points returns the number of values, those that only [Table.Filled] has
 // included.
 func (t *Table) Points() int {

@@ -7,6 +7,7 @@ package plaintext
 
 import (
 	"io"
+	"math/bits"
 	"slices"
 	"strconv"
 
@@ -41,8 +42,8 @@ const (
 //	number    = ["-"] 1*digit ["." 1*digit]     ; never an exponent
 //	time      = ["-"] 1*digit                   ; seconds since 1970
 //
-// Equal batches give equal bytes. An Encoder keeps the paths of the last batch's
-// entities, which only saves time, and is not safe for concurrent use.
+// Equal batches give equal bytes. An Encoder remembers the entities of the
+// last batch, which only saves time, and is not safe for concurrent use.
 type Encoder struct {
 	root    []byte // with a dot at its end
 	group   []byte // root and the group namespace, likewise; nil for no groups
@@ -51,6 +52,7 @@ type Encoder struct {
 	tables  []named  // of the batch
 	buf     []byte
 	scratch []byte // for a prefix
+	below   below
 
 	suffix    [suffixSize]byte // " <time>\n" of the batch, and what is left of others
 	suffixLen int
@@ -160,9 +162,17 @@ func (e *Encoder) prepare(b *metric.Batch, result *Result) []named {
 // the row that they are named by.
 func (e *Encoder) writeRow(out *chunks, p *paths, t *metric.Table, at, row int) {
 	r := &p.rows[row]
-	e.writeLines(out, p, t, at, r.paths[:r.split], r.long)
-	if r.split < len(r.paths) {
-		e.writeLines(out, p, t, at, r.paths[r.split:], r.long)
+	prefix, split := e.prefixes(p, row)
+	if !r.long && p.short && len(prefix) <= maxCopied {
+		e.writeShort(out, p, t, at, prefix[:split])
+		if split < len(prefix) {
+			e.writeShort(out, p, t, at, prefix[split:])
+		}
+		return
+	}
+	e.writeLines(out, p, t, at, prefix[:split], r.long)
+	if split < len(prefix) {
+		e.writeLines(out, p, t, at, prefix[split:], r.long)
 	}
 	if r.long {
 		for _, name := range []string{r.entity.Parent, r.entity.Name} {
@@ -173,22 +183,105 @@ func (e *Encoder) writeRow(out *chunks, p *paths, t *metric.Table, at, row int) 
 	}
 }
 
+// maxCopied is the length up to which prefixes are copied without a look at their
+// length: four moves of registers take less time than a call.
+const maxCopied = 128
+
+// writeShort is writeLines for a prefix of at most maxCopied bytes, which has as
+// many bytes of capacity, where the names of columns are short.
+func (e *Encoder) writeShort(out *chunks, p *paths, t *metric.Table, row int, prefix []byte) {
+	buf, n, lines := out.buf, out.n, 0
+	last := len(buf) - maxLine
+	length := len(prefix)
+	var copied [maxCopied]byte
+	copy(copied[:], prefix)
+	half := [maxCopied / 2]byte(copied[:])
+	suffix, suffixLen := e.suffix, e.suffixLen
+	sums, counts := t.Cells(row)
+	seen, active := t.Seen(row), t.Active(row)
+	sums = sums[:len(p.fixed)]
+	counts = counts[:len(p.fixed)]
+	for col := range p.fixed {
+		name := &p.fixed[col]
+		v, count := sums[col], int(counts[col])
+		eighth := int64(0)
+		exact := count != metric.Wide
+		switch name.how {
+		case plain:
+			if count == 0 {
+				continue
+			}
+		case mean:
+			of := count
+			if name.filled {
+				if name.active {
+					of = max(of, active)
+				} else {
+					of = max(of, seen)
+				}
+			}
+			if of == 0 {
+				continue
+			}
+			// Means over 1, 2, 4 or 8 processes are eighths.
+			if exact = exact && of <= 8 && of&(of-1) == 0 && uint64(v) < 1<<40; exact {
+				v = v << 3 >> bits.TrailingZeros8(uint8(of))
+				v, eighth = v>>3, v&7
+			}
+		case filled:
+			exact = false
+		}
+		var value metric.Value
+		if !exact {
+			var ok bool
+			if value, ok = t.Filled(row, col); !ok {
+				continue
+			}
+		}
+		if n > last {
+			out.n = n
+			out.flush()
+			n = 0
+		}
+		line := buf[n : n+maxLine : n+maxLine]
+		if length <= len(half) {
+			*(*[len(half)]byte)(line) = half
+		} else {
+			*(*[maxCopied]byte)(line) = copied
+		}
+		i := length
+		*(*[maxFixed]byte)(line[i:]) = name.text
+		i += name.length
+		switch {
+		case !exact:
+			d := putNumber(line[i:], value)
+			if d == 0 {
+				continue
+			}
+			i += d
+		case uint64(v) < 10: // most are 0
+			line[i] = byte('0' + v)
+			i++
+		default:
+			i += putInt(line[i:], v)
+		}
+		if eighth != 0 {
+			i += copy(line[i:], eighths[eighth])
+		}
+		*(*[suffixSize]byte)(line[i:]) = suffix // longer than what counts of it, but no call
+		n += i + suffixLen
+		lines++
+	}
+	out.n = n
+	out.result.Lines += lines
+}
+
 // writeLines writes a line for every value in a row. If it is long, they are only
 // counted.
 func (e *Encoder) writeLines(out *chunks, p *paths, t *metric.Table, row int, prefix []byte, long bool) {
-	buf, n, lines := out.buf, out.n, 0
-	suffix := e.suffix
-	sums, counts := t.Cells(row)
-	sums = sums[:len(p.names)]
-	counts = counts[:len(p.names)]
 	for col, name := range p.names {
-		v := metric.Value{Int: sums[col], Exact: true}
-		if how, count := p.how[col], counts[col]; how == filled || count == metric.Wide {
-			var ok bool
-			if v, ok = t.Filled(row, col); !ok {
-				continue
-			}
-		} else if count == 0 && how != always {
+		v, ok := p.value(t, row, col)
+		if !ok {
 			continue
 		}
 		if long || len(prefix)+len(name)-1 > MaxPath || len(name)-1 > maxLast {
@@ -198,28 +291,21 @@ func (e *Encoder) writeLines(out *chunks, p *paths, t *metric.Table, row int, pr
 			}
 			continue
 		}
-		if len(buf)-n < maxLine {
-			out.n = n
+		if len(out.buf)-out.n < maxLine {
 			out.flush()
-			n = 0
 		}
-		line := buf[n:]
+		line := out.buf[out.n:]
 		i := copy(line, prefix)
 		i += copy(line[i:], name)
-		if v.Exact && uint64(v.Int) < 10 { // most are 0
-			line[i] = byte('0' + v.Int)
-			i++
-		} else if d := putNumber(line[i:], v); d > 0 {
-			i += d
-		} else {
+		d := putNumber(line[i:], v)
+		if d == 0 {
 			continue
 		}
-		*(*[suffixSize]byte)(line[i:]) = suffix // longer than what counts of it, but no call
-		n += i + e.suffixLen
-		lines++
+		i += d
+		i += copy(line[i:], e.suffix[:e.suffixLen])
+		out.n += i
+		out.result.Lines++
 	}
-	out.n = n
-	out.result.Lines += lines
 }
 
 // chunks collects lines in a buffer and writes it when it is full.

@@ -28,7 +28,7 @@ func placeOf(e metric.Entity) place { return place{Component(e.Parent), Componen
 // meet finds the rows that meet. Of the pairs those are told that before has not.
 // Processes don't meet: their metrics would make no sense together, so the later
 // ones get a number.
-func (p *paths) meet(e *Encoder, t *metric.Table, before *meetings, result *Result) {
+func (p *paths) meet(t *metric.Table, before *meetings, result *Result) {
 	byPlace := make(map[place]int) // the first row
 	m := &meetings{of: make([]int, len(p.rows)), pairs: make(map[pair]bool)}
 	for i := range m.of {
@@ -50,8 +50,10 @@ func (p *paths) meet(e *Encoder, t *metric.Table, before *meetings, result *Resu
 				_, taken = byPlace[placeOf(entity)]
 			}
 			at = placeOf(entity)
-			e.scratch, r.split = e.appendPrefixes(e.scratch[:0], t.Scope(), entity)
-			r.paths = append(r.paths[:0], e.scratch...)
+			if p.renamed == nil {
+				p.renamed = make(map[int]metric.Entity)
+			}
+			p.renamed[row] = entity
 		}
 		if !taken {
 			byPlace[at] = row

@@ -70,13 +70,18 @@ func appendPlace(b []byte, scope metric.Scope, e metric.Entity) []byte {
 	case metric.Backend:
 		b = append(b, "backend."...)
 	case metric.Server:
-		b = append(b, "backend."...)
-		b = appendComponent(b, e.Parent)
-		b = append(b, ".server."...)
+		b = appendServers(b, e.Parent)
 	case metric.ServerName:
 		b = append(b, "server."...)
 	}
 	return append(appendComponent(b, e.Name), '.')
+}
+
+// appendServers appends what is between the root and the name of a backend's server.
+func appendServers(b []byte, backend string) []byte {
+	b = append(b, "backend."...)
+	b = appendComponent(b, backend)
+	return append(b, ".server."...)
 }
 
 // appendComponent appends name as one component of a path: what would break a

@@ -1,6 +1,7 @@
 package plaintext
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 	"strconv"
@@ -15,12 +16,8 @@ const maxNumber = 344
 // eighths holds the decimals of n/8.
 var eighths = [8]string{"", ".125", ".25", ".375", ".5", ".625", ".75", ".875"}
 
-const twoDigits = "00010203040506070809101112131415161718192021222324252627282930313233343536373839" +
-	"4041424344454647484950515253545556575859606162636465666768697071727374757677787980818283848586878889" +
-	"90919293949596979899"
-
-// putInt writes v at the start of b, which has room, and returns its length.
-// It is strconv.AppendInt without what makes that one general, and it takes
+// putInt writes v at the start of b, which has room for 24 bytes, and returns its
+// length. It is strconv.AppendInt without what makes that one general, and it takes
 // half the time.
 func putInt(b []byte, v int64) int {
 	u := uint64(v)
@@ -30,38 +27,48 @@ func putInt(b []byte, v int64) int {
 		n = 1
 		u = -u
 	}
-	if u < 10 {
-		b[n] = byte('0' + u)
-		return n + 1
+	if u < 1e8 {
+		return n + putShort(b[n:], u)
 	}
-	n += decimals(u)
-	i := n
-	for u >= 100 {
-		q := u / 100
-		r := 2 * (u - 100*q)
-		u = q
-		i -= 2
-		b[i+1], b[i] = twoDigits[r+1], twoDigits[r]
-	}
-	if u >= 10 {
-		b[i-1], b[i-2] = twoDigits[2*u+1], twoDigits[2*u]
+	upper := u / 1e8
+	u -= upper * 1e8
+	if upper < 1e8 {
+		n += putShort(b[n:], upper)
 	} else {
-		b[i-1] = byte('0' + u)
+		top := upper / 1e8
+		n += putShort(b[n:], top)
+		binary.LittleEndian.PutUint64(b[n:], eightDigits(upper-top*1e8)|zeros)
+		n += 8
 	}
-	return n
+	binary.LittleEndian.PutUint64(b[n:], eightDigits(u)|zeros)
+	return n + 8
 }
 
-// decimals returns the number of digits of u, which is not 0.
-func decimals(u uint64) int {
-	// 1233/4096 is the logarithm of 2 to the base of 10, near enough.
-	n := bits.Len64(u) * 1233 >> 12
-	if u >= powers[n] {
-		n++
+// zeros are eight digits.
+const zeros = 0x3030303030303030
+
+// putShort is putInt for a number below 100,000,000.
+func putShort(b []byte, u uint64) int {
+	if u < 10 {
+		b[0] = byte('0' + u)
+		return 1
 	}
-	return n
+	d := eightDigits(u)
+	leading := bits.TrailingZeros64(d) / 8
+	binary.LittleEndian.PutUint64(b, (d|zeros)>>(8*leading))
+	return 8 - leading
 }
 
-var powers = [20]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
+// eightDigits returns the decimals of u, which is below 100,000,000, a byte each,
+// the first in the lowest. Each step halves two, four and eight numbers at once.
+func eightDigits(u uint64) uint64 {
+	upper := u / 10000
+	w := upper | (u-10000*upper)<<32
+	hundreds := w * 10486 >> 20 & 0x0000007f0000007f // 10486>>20 is 1/100 for what is below 10,000
+	w = hundreds | (w-100*hundreds)<<16
+	tens := w * 103 >> 10 & 0x000f000f000f000f // 103>>10 is 1/10 for what is below 100
+	return tens | (w-10*tens)<<8
+}
 
 // putFloat writes v at the start of b, which has room for maxNumber bytes, in
 // plain decimals that read back as v, and returns its length: 0 for what is no

@@ -6,19 +6,22 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// paths holds what stands before and after the last dot of a path, for one
-// table. It knows the rows by their numbers, which a builder keeps from one
+// paths knows what stands before and after the last dot of a path, for one table. It knows the rows by their numbers, which a builder keeps from one
 // batch to the next, so its size is that of the table last written.
 type paths struct {
 	scope   metric.Scope
 	columns []metric.Column
 	names   [][]byte // of the columns, with a space at the end
 	how     []how    // the columns' values are written
+	fixed   []fixed  // the columns, if short
+	short   bool     // all names fit into fixed
 	rows    []rowPaths
 	altered int // how many of rows have a name that a path can't show
 	counts  int // the column that counts different things; -1 for none
 
 	meets *meetings // nil for none
+	// renamed has the processes whose label another one has in its path.
+	renamed map[int]metric.Entity
 	// target and folded serve a table of which columns map to one name: target
 	// has the column of folded for each of the table's.
 	target []int
@@ -31,17 +34,31 @@ type how uint8
 const (
 	plain  how = iota // the sum, where there are values
 	always            // the sum, which is 0 where there are none
+	mean              // the sum divided by the number of values
 	filled            // by metric.Table.Filled
 )
 
-// rowPaths holds the paths of a row's entity, with a dot at their end.
+// maxFixed is the length of a name, with its space, up to which it is copied
+// without a look at the length.
+const maxFixed = 32
+
+// fixed is a column whose name is short.
+type fixed struct {
+	text   [maxFixed]byte // with a space at the end
+	length int
+	how    how
+	// filled is set if a value that is missing counts as 0, active if it does so only
+	// in rows that have taken connections.
+	filled, active bool
+}
+
+// rowPaths is what is known of the paths of a row's entity.
 type rowPaths struct {
 	entity  metric.Entity
-	paths   []byte // one after the other
-	split   int    // where the second begins; len(paths) if there is none
-	altered bool   // a name of the entity is not as it is in the path
-	long    bool   // a component is too long
-	known   bool   // the row was there when the meetings were looked for
+	made    bool // the other fields are valid
+	altered bool // a name of the entity is not as it is in the path
+	long    bool // a component is too long
+	known   bool // the row was there when the meetings were looked for
 }
 
 // fold returns the table, with columns combined of which the names map to one.
@@ -63,7 +80,7 @@ func (p *paths) fold(t *metric.Table) *metric.Table {
 }
 
 func (p *paths) useColumns(scope metric.Scope, columns []metric.Column) {
-	*p = paths{scope: scope, columns: columns, names: make([][]byte, 0, len(columns)), target: make([]int, len(columns)), counts: -1}
+	*p = paths{scope: scope, columns: columns, names: make([][]byte, 0, len(columns)), target: make([]int, len(columns)), counts: -1, short: true}
 	place := make(map[string]int, len(columns))
 	var different []metric.Column
 	for i, c := range columns {
@@ -75,6 +92,11 @@ func (p *paths) useColumns(scope metric.Scope, columns []metric.Column) {
 			different = append(different, c)
 			p.names = append(p.names, append(name, ' '))
 			p.how = append(p.how, howOf(c))
+			f := fixed{length: len(name) + 1, how: howOf(c), filled: c.EmptyIsZero, active: c.Combine == metric.MeanOfActive}
+			if copy(f.text[:], p.names[at]) < f.length {
+				p.short = false
+			}
+			p.fixed = append(p.fixed, f)
 			if c.Combine == metric.Distinct {
 				p.counts = at
 			}
@@ -92,8 +114,22 @@ func howOf(c metric.Column) how {
 		return always
 	case c.Combine == metric.Sum, c.Combine == metric.Distinct, c.Combine == metric.Max && !c.EmptyIsZero:
 		return plain
+	case c.Combine.IsMean():
+		return mean
 	}
 	return filled
+}
+
+// value returns the value of a cell, and false if there is none to write.
+func (p *paths) value(t *metric.Table, row, col int) (metric.Value, bool) {
+	if h := p.how[col]; h == mean || h == filled {
+		return t.Filled(row, col)
+	}
+	v, ok := t.At(row, col)
+	if !ok && p.how[col] == always {
+		return metric.Value{Exact: true}, true
+	}
+	return v, ok
 }
 
 // use finds the paths of a table's rows, and which rows meet in one.
@@ -112,24 +148,24 @@ func (p *paths) use(e *Encoder, t *metric.Table, result *Result) {
 	for _, row := range t.Rows() {
 		r := &p.rows[row]
 		entity := t.Entity(row)
-		if r.paths != nil && r.entity == entity {
+		if r.made && r.entity == entity {
 			changed = changed || !r.known
 			continue
 		}
 		p.count(*r, -1)
-		e.scratch, r.split = e.appendPrefixes(e.scratch[:0], t.Scope(), entity)
-		r.entity = entity
-		r.paths = append(r.paths[:0], e.scratch...)
+		e.scratch, _ = e.appendPrefixes(e.scratch[:0], t.Scope(), entity)
+		r.entity, r.made = entity, true
 		r.altered = isAltered(entity.Name) || isAltered(entity.Parent)
-		r.long = hasLong(r.paths)
+		r.long = hasLong(e.scratch)
 		p.count(*r, 1)
 		changed = true
 	}
 	if changed {
 		before := p.meets
 		p.meets = nil
+		clear(p.renamed)
 		if p.altered > 0 { // names that paths show as they are don't meet
-			p.meet(e, t, before, result)
+			p.meet(t, before, result)
 		}
 	}
 	if p.meets != nil {
@@ -163,6 +199,35 @@ func (e *Encoder) appendPrefixes(b []byte, scope metric.Scope, entity metric.Ent
 		split = len(b)
 	}
 	return b, split
+}
+
+// below is the path below which the servers of a backend are.
+type below struct {
+	parent string
+	path   []byte // nil for none
+}
+
+// prefixes returns the one or two paths of a row's entity, with maxCopied bytes of
+// room from the begin of each. They are valid until the next call. Most entities
+// have one, of names that it shows as they are.
+func (e *Encoder) prefixes(p *paths, row int) (prefix []byte, split int) {
+	r := &p.rows[row]
+	entity, renamed := p.renamed[row]
+	if !renamed {
+		entity = r.entity
+	}
+	if p.scope == metric.Server && !r.altered && entity.Name != "" && (entity.Group == "" || e.group == nil) {
+		if e.below.path == nil || e.below.parent != entity.Parent {
+			e.below.parent = entity.Parent
+			e.below.path = appendServers(append(e.below.path[:0], e.root...), entity.Parent)
+		}
+		prefix = append(append(append(e.scratch[:0], e.below.path...), entity.Name...), '.')
+		split = len(prefix)
+	} else {
+		prefix, split = e.appendPrefixes(e.scratch[:0], p.scope, entity)
+	}
+	e.scratch = slices.Grow(prefix, maxCopied)
+	return e.scratch, split
 }
 
 // hasLong reports whether a component of paths is too long.
