@@ -137,7 +137,7 @@ func TestReplyIsAwkward(t *testing.T) {
 			t.Errorf("%s has not arrived", path)
 		}
 	}
-	row.Result("%d names that are no names", len(odd))
+	row.Result("%d names that are not valid", len(odd))
 	row.Result("%v", s.Settle(harness.Settlement{
 		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
 	}))

@@ -89,7 +89,7 @@ func TestBalancerWithoutServer(t *testing.T) {
 			}
 			t.Run(kind+", "+confirm, func(t *testing.T) {
 				t.Parallel()
-				row := harness.Begin(t, "a proxy confirms for Graphite: "+kind+", confirm = "+confirm, "0 lost; told")
+				row := harness.Begin(t, "a proxy confirms for Graphite: "+kind+", confirm = "+confirm, "0 lost; logged")
 				for _, servers := range some {
 					row.Result("%v", withoutServer(t, row, kind, confirm, servers))
 				}

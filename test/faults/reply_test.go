@@ -20,7 +20,7 @@ import (
 // sockets a round and each at another byte; what one says in whole is kept.
 func TestReplyIsCut(t *testing.T) {
 	t.Parallel()
-	row := harness.Begin(t, "reply cut or reset at any byte", "100 % detected")
+	row := harness.Begin(t, "reply truncated or reset at any byte", "100 % detected")
 	const sockets = 60 // the first is well
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Sockets: sockets})

@@ -15,7 +15,7 @@ import (
 	"haproxystats/test/faults/harness"
 )
 
-// detected is how soon a dead peer has to be found out.
+// detected bounds the time to detect a dead peer.
 const detected = 15 * time.Second
 
 // network is a network namespace of its own, which has loopback only.
@@ -87,7 +87,7 @@ func TestGraphiteVanishes(t *testing.T) {
 		}
 		t.Run(c.confirm+", "+c.name, func(t *testing.T) {
 			t.Parallel()
-			row := harness.Begin(t, "Graphite vanishes from the network "+c.name+", confirm = "+c.confirm, "found out within 15 s, 0 lost")
+			row := harness.Begin(t, "Graphite vanishes from the network "+c.name+", confirm = "+c.confirm, "detected within 15 s, 0 lost")
 			need(t, "iproute2", "iptables")
 			s := harness.NewSite(t)
 			src := s.Source(harness.Shape{Servers: 24})
@@ -141,7 +141,7 @@ func TestGraphiteVanishes(t *testing.T) {
 			if c.confirm == "drain" && process.Says("or set confirm = drain") {
 				t.Error("the log advises what is set already")
 			}
-			row.Result("found out after %.1f s at most", slowest.Seconds())
+			row.Result("detected after %.1f s at most", slowest.Seconds())
 			row.Result("%v", s.Settle(harness.Settlement{
 				Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
 				Repeats: 3 * cuts, LocalStore: true, // a restart, the cut, and what is left of it

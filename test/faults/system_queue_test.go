@@ -127,7 +127,7 @@ func TestLongQueue(t *testing.T) {
 // away and back with snapshots in it.
 func TestQueueIsReplaced(t *testing.T) {
 	t.Parallel()
-	row := harness.Begin(t, "incoming removed, made anew, moved away and back", "0 missed, found within 30 s")
+	row := harness.Begin(t, "incoming removed, created again, moved away and back", "0 missed, found within 30 s")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
 	oracle := s.Oracle(src)
