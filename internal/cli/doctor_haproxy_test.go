@@ -150,7 +150,7 @@ func TestDoctorNamesTheGroupToJoin(t *testing.T) {
 		" stats socket @a.sock mode 660 group daemon level user\n stats socket @b.sock mode 660 group nogroup level user\n")
 	found := diagnose(t, dir, "--user", "nobody")
 	want(t, found, "socket-access a.sock", doctor.Error, "belongs to root:daemon and has mode 0660")
-	if f := found["socket-access a.sock"]; f.Remedy != "add the user to the group daemon, and restart the programs: usermod -a -G daemon nobody" {
+	if f := found["socket-access a.sock"]; f.Remedy != "Add the user nobody to the group daemon, then restart the programs. Run: usermod -a -G daemon nobody" {
 		t.Error(f.Remedy)
 	}
 	want(t, found, "socket-access b.sock", doctor.OK, "user nobody may connect to it")
@@ -172,8 +172,8 @@ func TestDoctorOnRealGraphite(t *testing.T) {
 	}
 	defer front.Stop()
 	found := examine(t, dir, fmt.Sprintf("[pull]\nservers = tcp://127.0.0.1:1\nretries = 0\n[graphite]\nserver = %s, %s\nconnect-timeout = 10\nwrite-timeout = 10\n", carbon.Addr, front.Addr))
-	want(t, found, "graphite "+carbon.Addr, doctor.OK, "and confirms by closing after")
-	want(t, found, "graphite "+front.Addr, doctor.OK, "and confirms by closing after")
+	want(t, found, "graphite "+carbon.Addr, doctor.OK, "and confirms by closing it within")
+	want(t, found, "graphite "+front.Addr, doctor.OK, "and confirms by closing it within")
 	if logged := carbon.Process.Output() + front.Process.Output(); strings.Contains(logged, "invalid") {
 		t.Error(logged)
 	}

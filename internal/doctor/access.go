@@ -11,26 +11,27 @@ import (
 
 // Files answers questions about files.
 type Files interface {
-	// Stat follows links. Of one that leads nowhere the error is errDangling, as
-	// nothing can be made in its place.
+	// Stat follows links. For a link whose target does not exist it returns errDangling:
+	// nothing can be made at such a path.
 	Stat(path string) (File, error)
 	// Real returns the path without links.
 	Real(path string) (string, error)
 }
 
-var errDangling = fmt.Errorf("it is a link to what is not there: %w", fs.ErrNotExist)
+var errDangling = fmt.Errorf("it is a link whose target does not exist: %w", fs.ErrNotExist)
 
 // File is a file, directory or socket.
 type File struct {
 	Mode     fs.FileMode
 	UID, GID uint32
-	// ACL tells of an access control list, which may allow more than the mode.
+	// ACL reports whether the file has an access control list, which may allow more than
+	// the mode.
 	ACL bool
 }
 
-// The kinds of access, as in a mode.
+// The kinds of access, with the values they have in a mode.
 const (
-	execute = 1 // of a directory: pass
+	execute = 1 // for a directory: pass through
 	write   = 2
 	read    = 4
 )
@@ -61,16 +62,16 @@ func (u User) in(gid uint32) bool {
 	return false
 }
 
-// denial is why a user can't have something.
+// denial is the reason why a user can't access a path.
 type denial struct {
-	path   string // of what is closed
+	path   string // the closed file or directory
 	file   File
 	want   fs.FileMode
-	parent bool // it is a directory on the way
+	parent bool // path is a directory on the way
 }
 
-// denied returns why the user has no such access to path, which exists; nil if the
-// user has it.
+// denied returns why the user can't access path, which exists, or nil if the user
+// can.
 func (u User) denied(files Files, path string, want fs.FileMode) (*denial, error) {
 	paths := []string{path}
 	if real, err := files.Real(path); err == nil && real != path {
@@ -88,8 +89,8 @@ func (u User) denied(files Files, path string, want fs.FileMode) (*denial, error
 	return &denial{path: path, file: f, want: want}, nil
 }
 
-// blocked returns the first directory on the way to and with dir that the user
-// can't pass.
+// blocked returns the first directory, from the root down to dir, that the user
+// can't pass through.
 func (u User) blocked(files Files, dir string) (*denial, error) {
 	if parent := filepath.Dir(dir); parent != dir {
 		if d, err := u.blocked(files, parent); d != nil || err != nil {
@@ -107,7 +108,7 @@ func (d *denial) text(u User) string {
 	verb := "use"
 	switch {
 	case d.parent:
-		verb = "pass the directory"
+		verb = "pass through the directory"
 	case d.want == read:
 		verb = "read"
 	case d.want == write:
@@ -120,18 +121,18 @@ func (d *denial) text(u User) string {
 	return text
 }
 
-// group reports whether being in the file's group would help.
+// group reports whether the user would have access as a member of the file's group.
 func (d *denial) group(u User) bool {
 	return d.file.GID != 0 && !u.in(d.file.GID) && int(d.file.UID) != u.UID && d.file.Mode>>3&d.want == d.want
 }
 
-// join says how to get into the group of the file.
+// join returns the remedy that puts the user into the group of the file.
 func (d *denial) join(u User) string {
-	return fmt.Sprintf("add the user to the group %s, and restart the programs: usermod -a -G %[1]s %s", owner.Group(int(d.file.GID)), u.Name)
+	return fmt.Sprintf("Add the user %s to the group %s, then restart the programs. Run: usermod -a -G %[2]s %[1]s", u.Name, owner.Group(int(d.file.GID)))
 }
 
-// letIn says how the user, and nobody else, gets through a directory. Those of root
-// stay closed.
+// letIn returns the remedy that lets this user, and nobody else, pass through a
+// directory. The directories of root stay closed.
 func (d *denial) letIn(u User) string {
 	mode := "x"
 	if d.want&read != 0 {
@@ -139,19 +140,20 @@ func (d *denial) letIn(u User) string {
 	}
 	switch {
 	case within(d.path, "/root"):
-		return "use a path outside of /root, which stays closed"
+		return "Use a path outside /root: other users can't enter it"
 	case d.file.GID != 0:
-		return fmt.Sprintf("give the user the access of its group: usermod -a -G %s %s && chmod g+%s %s; then restart the programs",
+		return fmt.Sprintf("Let the user in through the group of the directory, then restart the programs. Run: usermod -a -G %s %s && chmod g+%s %s",
 			owner.Group(int(d.file.GID)), u.Name, mode, shellQuote(d.path))
 	}
-	return fmt.Sprintf("give this user the access: setfacl -m u:%s:%s %s", u.Name, mode, shellQuote(d.path))
+	return fmt.Sprintf("Let this user in. Run: setfacl -m u:%s:%s %s", u.Name, mode, shellQuote(d.path))
 }
 
-// finding returns the finding with its remedy. Access control lists are not read.
+// finding returns the finding with its remedy. Doctor does not read access control
+// lists: where there is one, it only warns.
 func (d *denial) finding(a about, u User, remedy string) Finding {
 	switch {
 	case d.file.ACL:
-		return a.warning(d.text(u), fmt.Sprintf("see whether the list allows it: getfacl %s", shellQuote(d.path)))
+		return a.warning(d.text(u), fmt.Sprintf("See whether the list allows it. Run: getfacl %s", shellQuote(d.path)))
 	case d.group(u):
 		remedy = d.join(u)
 	case d.parent:
@@ -166,16 +168,16 @@ func Readable(files Files, u User, option, path string) Finding {
 	d, err := u.denied(files, path, read)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return a.skipped("this user can't look at it, being %s: run doctor as root", option)
+		return a.closed("this user can't look at it (%s)", option)
 	case err != nil:
-		return a.error(option+" can't be looked at: "+bare(err), "make it, or change the option")
+		return a.error(option+" can't be examined: "+bare(err), "Create it, or change the option")
 	case d != nil:
-		return d.finding(a, u, fmt.Sprintf("chgrp %s %s && chmod g+r %[2]s", u.Group, shellQuote(path)))
+		return d.finding(a, u, fmt.Sprintf("Run: chgrp %s %s && chmod g+r %[2]s", u.Group, shellQuote(path)))
 	}
-	return a.ok("user %s can read it, being %s", u.Name, option)
+	return a.ok("user %s can read it (%s)", u.Name, option)
 }
 
-// bare returns what is wrong without the operation and the path.
+// bare returns the cause of err, without the operation and the path.
 func bare(err error) string {
 	var p *fs.PathError
 	if errors.As(err, &p) {

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Check looks at one thing, or some of a kind.
+// Check examines one thing, or all things of a kind.
 type Check struct {
 	Name string
-	// Limit is the time that it may take. It is told by its context; if it hangs
-	// all the same, as on a file system whose server is gone, it is left behind.
+	// Limit bounds the time of the check, whose context ends with it. If the check hangs
+	// all the same, as on a file system whose server is gone, doctor goes on without it.
 	Limit time.Duration
 	Run   func(ctx context.Context) []Finding
 }
@@ -44,7 +44,7 @@ func (c Check) bounded(ctx context.Context) []Finding {
 		return f
 	case <-late.C:
 		return []Finding{about{check: c.Name}.error(
-			"it hangs, and nothing is known after "+(c.Limit+overdue).String(),
-			"look for a disk or a network file system that does not answer: df, dmesg")}
+			"the check hangs: no result after "+(c.Limit+overdue).String(),
+			"Look for a disk or a network file system that does not answer, with df and dmesg")}
 	}
 }

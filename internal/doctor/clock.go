@@ -7,7 +7,7 @@ import (
 
 // Clock answers questions about the host's clock.
 type Clock interface {
-	// Synchronised reports whether the kernel takes its clock for right.
+	// Synchronised reports whether the kernel considers its clock synchronised.
 	Synchronised() (bool, error)
 }
 
@@ -17,10 +17,10 @@ func KernelClock(c Clock) Finding {
 	synchronised, err := c.Synchronised()
 	switch {
 	case err != nil:
-		return a.skipped("the kernel does not tell whether its clock is right: %v", err)
+		return a.skipped("the state of the kernel's clock can't be read: %v", err)
 	case !synchronised:
-		return a.warning("the kernel does not know whether its clock is right, and snapshots are named by it",
-			"run chrony, or timedatectl set-ntp true; daemons that do not tell the kernel, as openntpd, are all right")
+		return a.warning("the kernel's clock is not synchronised, and it gives snapshots their names",
+			"Run chrony, or: timedatectl set-ntp true. Ignore this if a daemon such as openntpd runs, which keeps the time without telling the kernel")
 	}
 	return a.ok("the kernel's clock is synchronised")
 }
@@ -31,14 +31,14 @@ type Waiting struct {
 	Changed time.Time // the last change of its directory
 }
 
-// The bounds of what is taken for a clock in order.
+// The bounds within which times are taken for normal.
 const (
 	futureSlack = 2 * time.Second
 	stepSlack   = time.Minute
 )
 
-// SpoolTimes judges the names of the snapshots that wait, the oldest first, by
-// the time of now. Interval and timeout are those of rounds.
+// SpoolTimes judges the names of the waiting snapshots, the oldest first, by their
+// times and by now. Interval and timeout are those of rounds.
 func SpoolTimes(dir string, waiting []Waiting, now time.Time, interval, timeout time.Duration) []Finding {
 	a := about{"spool-times", dir}
 	if len(waiting) == 0 {
@@ -57,18 +57,18 @@ func SpoolTimes(dir string, waiting []Waiting, now time.Time, interval, timeout 
 	}
 	if future > 0 {
 		newest := time.Unix(waiting[len(waiting)-1].Epoch, 0).Sub(now)
-		found = append(found, a.error(fmt.Sprintf("%s from the future, by up to %s: the clock was set back", count(future, "snapshot"), lasting(newest)),
-			"synchronise the clock, then move them away: Graphite would show them at the wrong time"))
+		found = append(found, a.error(fmt.Sprintf("%s named by a time in the future, by up to %s: the clock was set back", count(future, "snapshot"), lasting(newest)),
+			"Synchronise the clock, then move these snapshots away: Graphite would show them at the wrong time"))
 	}
 	if stepped > 0 {
-		found = append(found, a.warning(fmt.Sprintf("%s not written at the time of the name: the clock has stepped, or the spool was copied", count(stepped, "snapshot")),
-			"synchronise the clock by slewing it"))
+		found = append(found, a.warning(fmt.Sprintf("%s not written at the time in the name: the clock has stepped, or the spool was copied", count(stepped, "snapshot")),
+			"Synchronise the clock with a daemon that slews it, such as chrony"))
 	}
 	oldest := now.Sub(time.Unix(waiting[0].Epoch, 0))
 	text := fmt.Sprintf("%s, the oldest for %s", waits(len(waiting)), lasting(oldest))
 	switch {
 	case oldest > 10*interval:
-		found = append(found, a.warning(text, "see whether haproxystats-process runs, and whether it gets on: its log"))
+		found = append(found, a.warning(text, "See in the log of haproxystats-process whether it runs and makes progress"))
 	case len(found) == 0:
 		found = append(found, a.ok("%s", text))
 	}
@@ -82,12 +82,12 @@ func waits(n int) string {
 	return fmt.Sprintf("%d snapshots wait", n)
 }
 
-// GivenUp judges how many snapshots could not be processed.
+// GivenUp judges the number of snapshots that were given up.
 func GivenUp(dir string, n int) Finding {
 	a := about{"given-up", dir}
 	if n == 0 {
 		return a.ok("no snapshot was given up")
 	}
-	return a.warning(fmt.Sprintf("%s given up", count(n, "snapshot")),
-		"see what is wrong with one: haproxystats paths "+shellQuote(dir)+"/EPOCH; then remove them")
+	return a.warning(fmt.Sprintf("%s moved away after repeated failures", count(n, "snapshot")),
+		"See what is wrong with one of them, then remove them. Run: haproxystats paths "+shellQuote(dir)+"/EPOCH")
 }

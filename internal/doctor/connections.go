@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// connectionLimit is how many connections HAProxy allows to its stats
-	// sockets, unless `stats maxconn` says otherwise.
+	// connectionLimit is the number of connections that HAProxy allows to its stats
+	// sockets by default; `stats maxconn` changes it.
 	connectionLimit = 10
-	// connectionMany leaves a reserve for one round, which may take two.
+	// connectionMany leaves a reserve for one round, which may use two connections.
 	connectionMany = connectionLimit - 2
 )
 
@@ -23,13 +23,13 @@ const (
 	stateAccepted = "03"
 )
 
-// secondLook is when a connection is looked for again that waited to be
-// accepted: most do so for less than a millisecond.
+// secondLook is the pause before connections that wait to be accepted are counted
+// again: most wait for less than a millisecond.
 const secondLook = 100 * time.Millisecond
 
-// Connections judges how many connections there are to a UNIX socket, of which
-// ours is none. Real is the path without links. What it sees is that of the
-// network's namespace. Root is the root of the host's files.
+// Connections judges how many connections there are to a UNIX socket, while doctor
+// has none to it. Real is the path without links. The kernel lists only the sockets
+// of this network namespace. Root is the root of the host's files.
 func Connections(ctx context.Context, root fs.FS, path, real string) Finding {
 	a := about{"socket-connections", path}
 	to, err := connections(root, path, real)
@@ -43,7 +43,7 @@ func Connections(ctx context.Context, root fs.FS, path, real string) Finding {
 		to, err = connections(root, path, real)
 	}
 	limit := fmt.Sprintf("HAProxy allows %d to all its stats sockets together, unless `stats maxconn` says otherwise", connectionLimit)
-	remedy := "see who holds them: ss -xp | grep " + shellQuote(path) + "; and set `stats maxconn` in HAProxy's section global"
+	remedy := "Set `stats maxconn` in HAProxy's section global. To see which programs hold the connections, run: ss -xp | grep " + shellQuote(path)
 	switch {
 	case err != nil:
 		return a.skipped("connections can't be counted: %s", bare(err))
@@ -57,7 +57,7 @@ func Connections(ctx context.Context, root fs.FS, path, real string) Finding {
 	return a.ok("%s in use", count(to.accepted, "connection"))
 }
 
-// traffic is what the kernel knows of a socket.
+// traffic has what the kernel lists about a socket.
 type traffic struct {
 	listens           bool
 	accepted, waiting int // connections
@@ -87,8 +87,9 @@ func connections(root fs.FS, path, real string) (to traffic, err error) {
 	return to, lines.Err()
 }
 
-// ofSocket reports whether a name in the kernel's list is that of the socket.
-// HAProxy binds it by another one, path.<pid>.tmp, and renames the file.
+// ofSocket reports whether a name in the kernel's list belongs to the socket.
+// HAProxy binds it as path.<pid>.tmp and renames the file, so the kernel may list
+// either.
 func ofSocket(name, path string) bool {
 	rest, ok := strings.CutPrefix(name, path)
 	if !ok || rest == "" {

@@ -41,8 +41,8 @@ func TestConnections(t *testing.T) {
 	}{
 		{"none", path, 0, 0, OK, "0 connections in use", ""},
 		{"by the name that HAProxy binds", path + ".4976.tmp", 1, 0, OK, "1 connection in use", ""},
-		{"many", path, 8, 0, Warning, "8 connections in use: HAProxy allows 10", "set `stats maxconn`"},
-		{"all", path + ".4976.tmp", 10, 2, Error, "10 connections in use, and 2 wait to be accepted", "ss -xp | grep /run/haproxy/a.sock;"},
+		{"many", path, 8, 0, Warning, "8 connections in use: HAProxy allows 10", "Set `stats maxconn`"},
+		{"all", path + ".4976.tmp", 10, 2, Error, "10 connections in use, and 2 wait to be accepted", "run: ss -xp | grep /run/haproxy/a.sock"},
 		{"by the path without links", "/real/a.sock.1.tmp", 2, 0, OK, "2 connections in use", ""},
 		{"elsewhere", "", 0, 0, Skipped, "in another namespace", ""},
 	} {

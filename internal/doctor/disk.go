@@ -14,13 +14,13 @@ type Disks interface {
 	Disk(path string) (Disk, error)
 }
 
-// Disk is a file system where it is mounted.
+// Disk is a file system at one mount point.
 type Disk struct {
-	ID       string // tells it from others, and from other mounts of it
-	Type     string // "tmpfs", "nfs" and so on; empty for what is on a disk
+	ID       string // unique for each mount
+	Type     string // "tmpfs", "nfs" and so on; empty for a local disk
 	ReadOnly bool
-	// Free is in bytes, for users other than root. FreeFiles is how many more
-	// files there may be, if HasFiles says that this is bounded.
+	// Free is the number of bytes free for users other than root. FreeFiles is the
+	// number of files that can still be made, valid only with HasFiles.
 	Free, FreeFiles uint64
 	HasFiles        bool
 }
@@ -54,33 +54,33 @@ func SameDisk(files Files, disks Disks, fromOption, from, toOption, to string) F
 		ids = append(ids, d.ID)
 	}
 	if ids[0] != ids[1] {
-		return a.error(fmt.Sprintf("%s is not on the file system of %s %s, so that no snapshot can be handed over", fromOption, toOption, to),
-			"put both on one file system, as one mount")
+		return a.error(fmt.Sprintf("%s is not on the file system of %s %s, so haproxystats-pull can't hand over snapshots", fromOption, toOption, to),
+			"Put both on one file system and one mount")
 	}
 	return a.ok("%s is on the file system of %s", fromOption, toOption)
 }
 
-// SameSpool judges whether one program takes what the other hands over.
+// SameSpool judges whether haproxystats-process reads the directory that
+// haproxystats-pull writes.
 func SameSpool(dst, src string) Finding {
 	a := about{"spool", dst}
 	if dst != src {
-		return a.error("haproxystats-process takes snapshots elsewhere, from "+src, "set dst-dir in [pull] and src-dir in [process] to one directory, or none of them")
+		return a.error("haproxystats-process takes snapshots elsewhere, from "+src, "Set dst-dir in [pull] and src-dir in [process] to the same directory, or leave both out")
 	}
 	return a.ok("haproxystats-process takes snapshots where haproxystats-pull puts them")
 }
 
-// Room is a directory that fills.
+// Room is a directory whose content grows.
 type Room struct {
 	Option, Path string
-	// Bytes and Files are what it holds at its bounds; 0 where that is not known.
+	// Bytes and Files are its size and number of files when it is full; 0 if not known.
 	Bytes, Files uint64
-	// Unbounded tells that nothing cleans it up.
+	// Unbounded reports whether nothing cleans it up.
 	Unbounded bool
 }
 
 const (
-	// fullBytes and fullFiles are what is left on a file system that is full, or
-	// will be in a moment.
+	// A file system with less than this left is full, or soon will be.
 	fullBytes = 16 << 20
 	fullFiles = 500
 )
@@ -97,7 +97,7 @@ func Space(files Files, disks Disks, rooms []Room) (found []Finding) {
 			d, err = disks.Disk(there)
 		}
 		if err != nil {
-			found = append(found, about{"space", r.Path}.unseen(fmt.Sprintf("can't be looked at: %v", err), err))
+			found = append(found, about{"space", r.Path}.unseen(fmt.Sprintf("can't be examined: %v", err), err))
 			continue
 		}
 		if known[d.ID] == (Disk{}) {
@@ -113,18 +113,18 @@ func Space(files Files, disks Disks, rooms []Room) (found []Finding) {
 	return found
 }
 
-// nature judges what kind of file system a directory is on.
+// nature judges the type of the file system that a directory is on.
 func nature(a about, r Room, d Disk) []Finding {
 	switch d.Type {
 	case "tmpfs", "ramfs":
-		return []Finding{a.warning(fmt.Sprintf("%s is on %s: what waits there is lost with a reboot, and takes memory", r.Option, d.Type), "put it on a disk")}
+		return []Finding{a.warning(fmt.Sprintf("%s is on %s: the snapshots that wait there take memory and are lost at a reboot", r.Option, d.Type), "Put it on a disk")}
 	case "nfs", "cifs", "fuse":
-		return []Finding{a.warning(fmt.Sprintf("%s is on %s, which may hang, and may not keep what it has said to be on the disk", r.Option, d.Type), "put it on a local disk")}
+		return []Finding{a.warning(fmt.Sprintf("%s is on %s, which may hang, and may lose data after it has confirmed a write", r.Option, d.Type), "Put it on a local disk")}
 	}
 	return nil
 }
 
-// space judges a file system with what may come to be on it.
+// space judges a file system, given what the rooms on it may grow to.
 func space(d Disk, rooms []Room) (found []Finding) {
 	var options, bounded []string
 	var bytes, inodes uint64
@@ -142,19 +142,19 @@ func space(d Disk, rooms []Room) (found []Finding) {
 		left += fmt.Sprintf(" and %d inodes", d.FreeFiles)
 	}
 	names := strings.Join(options, ", ")
-	need := fmt.Sprintf("what waits in %s may come to %s", strings.Join(bounded, ", "), size(bytes))
+	need := fmt.Sprintf("%s may grow to %s", strings.Join(bounded, ", "), size(bytes))
 	if inodes > 0 {
 		need += " and " + count(inodes, "file")
 	}
 	switch {
 	case d.ReadOnly:
-		found = append(found, a.error("the file system of "+names+" is mounted read-only", "mount it for writing; dmesg says whether the kernel did it after an error"))
+		found = append(found, a.error("the file system of "+names+" is mounted read-only", "Mount it for writing. See in dmesg whether the kernel made it read-only after an error"))
 	case d.Free < fullBytes || d.HasFiles && d.FreeFiles < fullFiles:
-		found = append(found, a.error("the file system is full: "+left, "free some space: df -h, df -i"))
+		found = append(found, a.error("the file system is full: "+left, "Free some space; df -h and df -i show what is used"))
 	case d.Free < bytes:
-		found = append(found, a.warning(left+"; "+need, "enlarge it, or lower queue-size in [pull] or queue-max-bytes in [graphite]"))
+		found = append(found, a.warning(left+"; "+need, "Enlarge it, or lower queue-size in [pull] or queue-max-bytes in [graphite]"))
 	case d.HasFiles && d.FreeFiles < inodes:
-		found = append(found, a.warning(left+"; "+need, "enlarge it, or lower queue-size in [pull]"))
+		found = append(found, a.warning(left+"; "+need, "Enlarge it, or lower queue-size in [pull]"))
 	case bytes == 0:
 		found = append(found, a.ok("%s for %s", left, names))
 	default:
@@ -163,7 +163,7 @@ func space(d Disk, rooms []Room) (found []Finding) {
 	for _, r := range rooms {
 		if r.Unbounded {
 			found = append(found, about{"space", r.Path}.warning(r.Option+" grows without bound: nothing removes files there",
-				"remove the section [local-store] when it is no longer needed, or delete old directories by a timer"))
+				"Remove the section [local-store] if nothing needs it, or delete old directories with a timer"))
 		}
 	}
 	return found

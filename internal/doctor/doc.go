@@ -1,9 +1,9 @@
-// Package doctor examines an installation: it looks at the configuration, the
-// sockets, the directories, the host and Graphite, and says of each whether it is
-// in order and what to do if it is not.
+// Package doctor examines an installation: the configuration, the sockets, the
+// directories, the host and Graphite. Each finding reports whether one thing is in
+// order, and what to do if it is not.
 //
-// It promises to change nothing, to send no metric, and to end in time whatever
-// hangs. What it sees of the host comes through small interfaces, so that tests
-// can make up a host with any fault. Every check owns its looking, its judging
-// and its remedy; the caller prints the report.
+// Doctor changes nothing, sends no metric, and ends in bounded time whatever hangs.
+// It sees the host through small interfaces, so that tests can simulate any fault.
+// Each check gathers its own facts, judges them and gives the remedy; the caller
+// prints the report.
 package doctor

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 // host is a made-up host.
@@ -68,11 +70,14 @@ func with(files map[string]File) host {
 	return host{files: all}
 }
 
-// check compares a finding, whose text and remedy hold what is wanted.
+// check compares a finding with parts of its text and remedy.
 func check(t *testing.T, got Finding, verdict Verdict, text, remedy string) {
 	t.Helper()
 	if got.Verdict != verdict || !strings.Contains(got.Text, text) || !strings.Contains(got.Remedy, remedy) || (remedy == "") != (got.Remedy == "") {
 		t.Errorf("got %s\nwant %s: ...%s... remedy ...%s...", show(got), verdict, text, remedy)
+	}
+	if first, _ := utf8.DecodeRuneInString(got.Remedy); unicode.IsLower(first) {
+		t.Errorf("got the remedy %q, want a sentence", got.Remedy)
 	}
 }
 

@@ -14,18 +14,18 @@ type Verdict string
 // The verdicts.
 const (
 	OK      Verdict = "ok"
-	Warning Verdict = "warning" // works, but not as well as it could, or not for long
+	Warning Verdict = "warning" // works, but impaired, or not for long
 	Error   Verdict = "error"   // does not work
-	Skipped Verdict = "skipped" // could not be looked at
+	Skipped Verdict = "skipped" // could not be examined
 )
 
 // Finding is the judgement of one thing, with its remedy.
 type Finding struct {
 	Check   string  `json:"check"`             // the kind of thing, as "socket-level"
-	Subject string  `json:"subject,omitempty"` // which one
+	Subject string  `json:"subject,omitempty"` // for example the path of a socket
 	Verdict Verdict `json:"verdict"`
 	Text    string  `json:"text"`
-	Remedy  string  `json:"remedy,omitempty"` // what to do
+	Remedy  string  `json:"remedy,omitempty"` // a sentence that starts with a verb: what to do
 }
 
 // about makes findings of one thing.
@@ -39,11 +39,21 @@ func (a about) skipped(format string, args ...any) Finding {
 	return Finding{a.check, a.subject, Skipped, fmt.Sprintf(format, args...), ""}
 }
 
-// unseen returns the finding of a thing that could not be examined because of err.
+// asRootRemedy is the remedy where the user of doctor lacks permission.
+const asRootRemedy = "Run doctor as root"
+
+// closed returns the finding for a thing that the user of doctor may not see.
+func (a about) closed(format string, args ...any) Finding {
+	f := a.skipped(format, args...)
+	f.Remedy = asRootRemedy
+	return f
+}
+
+// unseen returns the finding for a thing that could not be examined because of err.
 func (a about) unseen(text string, err error) Finding {
 	f := a.skipped("%s", text)
 	if errors.Is(err, fs.ErrPermission) {
-		f.Remedy = "run doctor as root"
+		f.Remedy = asRootRemedy
 	}
 	return f
 }
@@ -56,7 +66,7 @@ func (a about) error(text, remedy string) Finding {
 	return Finding{a.check, a.subject, Error, text, remedy}
 }
 
-// size writes a number of bytes for people.
+// size formats a number of bytes for people.
 func size(n uint64) string {
 	const unit = 1024
 	if n < unit {
@@ -72,7 +82,7 @@ func size(n uint64) string {
 
 const prefixes = "KMGTPE"
 
-// count writes a number and what is counted, whose plural ends in s.
+// count formats a number with its noun, whose plural ends in s.
 func count[N ~int | ~int64 | ~uint64](n N, what string) string {
 	if n != 1 {
 		what += "s"
@@ -80,7 +90,7 @@ func count[N ~int | ~int64 | ~uint64](n N, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-// lasting writes a time for people: without the zeros at its end.
+// lasting formats a duration for people, without zeros at the end.
 func lasting(d time.Duration) string {
 	text := d.Round(time.Second).String()
 	if strings.HasSuffix(text, "m0s") {

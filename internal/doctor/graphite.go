@@ -7,16 +7,16 @@ import (
 	"haproxystats/internal/sink/graphite"
 )
 
-// expirySoon is how long before its end a certificate is to be renewed.
+// expirySoon is the time before expiry from which a certificate should be renewed.
 const expirySoon = 30 * 24 * time.Hour
 
-// Relay is a Graphite server and what it has shown.
+// Relay is a Graphite server with the result of its probe.
 type Relay struct {
 	Server graphite.Server
 	Probe  graphite.Probe
 }
 
-// Relays judges the servers, of which one is used at a time.
+// Relays judges the servers, of which the sink uses one at a time.
 func Relays(relays []Relay, confirm graphite.Confirm, now time.Time) (found []Finding) {
 	working := 0
 	for _, r := range relays {
@@ -35,22 +35,22 @@ func Relays(relays []Relay, confirm graphite.Confirm, now time.Time) (found []Fi
 			found = append(found, f)
 			continue
 		}
-		text := fmt.Sprintf("it takes connections after %v", milliseconds(r.Probe.Connect))
+		text := fmt.Sprintf("it accepts a connection within %v", milliseconds(r.Probe.Connect))
 		if r.Probe.Held > 0 {
-			text += fmt.Sprintf(", keeps them open for %v at least", r.Probe.Held)
+			text += fmt.Sprintf(", keeps it open for at least %v", r.Probe.Held)
 		}
 		if confirm != graphite.Drain {
-			text += fmt.Sprintf(", and confirms by closing after %v", milliseconds(r.Probe.Confirm))
+			text += fmt.Sprintf(", and confirms by closing it within %v", milliseconds(r.Probe.Confirm))
 		}
 		found = append(found, a.ok("%s", text))
 		if !r.Probe.Expires.IsZero() {
-			found = append(found, expiry(about{"certificate", r.Server.String()}, "the first of the certificates that the server is trusted by", r.Probe.Expires, now))
+			found = append(found, expiry(about{"certificate", r.Server.String()}, "the server's certificate chain", r.Probe.Expires, now))
 		}
 	}
 	return found
 }
 
-// OwnCertificate judges the certificate that servers are shown.
+// OwnCertificate judges the certificate that the sink presents to servers.
 func OwnCertificate(file string, expires, now time.Time) Finding {
 	return expiry(about{"certificate", file}, "our certificate", expires, now)
 }
@@ -60,9 +60,9 @@ func expiry(a about, whose string, at, now time.Time) Finding {
 	left := at.Sub(now)
 	switch {
 	case left <= 0:
-		return a.error(fmt.Sprintf("%s has expired on %s", whose, date), "renew it")
+		return a.error(fmt.Sprintf("%s expired on %s", whose, date), "Renew it")
 	case left < expirySoon:
-		return a.warning(fmt.Sprintf("%s expires in %s, on %s", whose, days(left), date), "renew it; a file is read again when it has changed")
+		return a.warning(fmt.Sprintf("%s expires in %s, on %s", whose, days(left), date), "Renew it. The programs read a changed file again without a restart")
 	}
 	return a.ok("%s expires in %s", whose, days(left))
 }

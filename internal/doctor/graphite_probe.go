@@ -9,16 +9,17 @@ import (
 	"haproxystats/internal/sink/graphite"
 )
 
-// maxGraphiteLimit bounds the probe of Graphite, however long its time-outs are.
+// maxGraphiteLimit bounds the probe of Graphite, whatever the configured time-outs.
 const maxGraphiteLimit = 30 * time.Second
 
-// graphiteLimit returns the time for two connections, of which one is held, and the
-// confirmation, which may take five seconds even where write-timeout is shorter.
+// graphiteLimit returns the time for two connections, of which one is held open, and
+// for the confirmation, which may take five seconds even if write-timeout is
+// shorter.
 func graphiteLimit(c *config.Config) time.Duration {
 	return min(2*c.Graphite.ConnectTimeout+max(c.Graphite.WriteTimeout, 5*time.Second)+2*time.Second, maxGraphiteLimit) + c.Graphite.ConfirmHold
 }
 
-// graphite probes every server, and sends no metric.
+// graphite probes every server without sending a metric.
 func (r *run) graphite(ctx context.Context, c *config.Config) []Finding {
 	now := time.Now()
 	var found []Finding
@@ -36,7 +37,7 @@ func (r *run) graphite(ctx context.Context, c *config.Config) []Finding {
 	for i, server := range options.Servers {
 		relays[i].Server = server
 		if r.offline {
-			found = append(found, Finding{Check: "graphite", Subject: server.String(), Verdict: Skipped, Text: "it is reached over the network"})
+			found = append(found, Finding{Check: "graphite", Subject: server.String(), Verdict: Skipped, Text: "not probed: --offline leaves out the network"})
 			continue
 		}
 		asked.Go(func() { relays[i].Probe = graphite.ProbeServer(ctx, options, server) })

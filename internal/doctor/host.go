@@ -43,7 +43,8 @@ func (Host) Real(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// fileSystems are those whose nature matters here, by their numbers.
+// fileSystems names the file systems that doctor warns about, by their magic
+// numbers.
 var fileSystems = map[int64]string{
 	unix.TMPFS_MAGIC:     "tmpfs",
 	unix.RAMFS_MAGIC:     "ramfs",
@@ -77,8 +78,8 @@ func (Host) Disk(path string) (Disk, error) {
 	}, nil
 }
 
-// Synchronised implements [Clock]. It asks for the state of the kernel's clock
-// and sets nothing.
+// Synchronised implements [Clock]. It reads the state of the kernel's clock and sets
+// nothing.
 func (Host) Synchronised() (bool, error) {
 	var t unix.Timex
 	state, err := unix.Adjtimex(&t)

@@ -59,10 +59,10 @@ func TestDanglingLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{link, link + "/incoming", link + "/queue/graphite"} {
-		check(t, Writable(Host{}, u, Directory{Option: "dst-dir", Path: path}), Error, "dst-dir can't be made: "+link+" is a link to what is not there", "mount or make what it leads to")
-		check(t, SameDisk(Host{}, Host{}, "tmp-dst-dir", path, "dst-dir", base), Skipped, "a link to what is not there", "")
+		check(t, Writable(Host{}, u, Directory{Option: "dst-dir", Path: path}), Error, "dst-dir can't be made: "+link+" is a link whose target does not exist", "Mount or make the target")
+		check(t, SameDisk(Host{}, Host{}, "tmp-dst-dir", path, "dst-dir", base), Skipped, "a link whose target does not exist", "")
 	}
-	check(t, SocketAccess(Host{}, u, link, false), Error, "there is no such file", "start HAProxy")
+	check(t, SocketAccess(Host{}, u, link, false), Error, "there is no such file", "Start HAProxy")
 	if err := os.Mkdir(filepath.Join(base, "disk"), 0o700); err != nil {
 		t.Fatal(err)
 	}

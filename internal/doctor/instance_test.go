@@ -33,11 +33,11 @@ func TestRunningByItsLock(t *testing.T) {
 		text, remedy string
 	}{
 		{"ours", comm("haproxystats-pu"), held, nil, OK, "it runs (pid 712)", ""},
-		{"the other one", comm("haproxystats-pr"), held, nil, Error, "the lock of /var/in is held by pid 712 (haproxystats-pr)", "stop that process"},
+		{"the other one", comm("haproxystats-pr"), held, nil, Error, "the lock of /var/in is held by pid 712 (haproxystats-pr)", "Stop that process"},
 		{"nobody", comm("haproxystats-pu"), spool.Holder{PID: 712}, nil, Warning, "it does not run", "systemctl start haproxystats-pull"},
-		{"a process that is gone, or hidden", fstest.MapFS{}, held, nil, Skipped, "pid 712 has the lock of /var/in", "run doctor as root"},
-		{"a closed directory", comm("haproxystats-pu"), spool.Holder{}, fs.ErrPermission, Skipped, "may not look for the lock of /var/in: run doctor as root", ""},
-		{"a broken disk", comm("haproxystats-pu"), spool.Holder{}, syscall.EIO, Skipped, "can't be told: look: input/output error", ""},
+		{"a process that is gone, or hidden", fstest.MapFS{}, held, nil, Skipped, "pid 712 has the lock of /var/in", "Run doctor as root"},
+		{"a closed directory", comm("haproxystats-pu"), spool.Holder{}, fs.ErrPermission, Skipped, "may not look at the lock of /var/in", "Run doctor as root"},
+		{"a broken disk", comm("haproxystats-pu"), spool.Holder{}, syscall.EIO, Skipped, "holder of the lock is not known: look: input/output error", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			look := func(dir string) (spool.Holder, error) {
@@ -87,17 +87,17 @@ func TestRunningByItsWord(t *testing.T) {
 			d := said(&status.Pull{Interval: 1}, nil)
 			d.Started--
 			return d
-		}(), nil, Error, "has stored no snapshot for 1m41s", "a round does not end: set pull-timeout"},
+		}(), nil, Error, "has stored no snapshot for 1m41s", "Set pull-timeout if it is 0, because a round does not end"},
 		{"silent for ten rounds", said(&status.Pull{Interval: 1, Stored: now - 100, Last: &status.Round{Outcome: "stored"}}, nil), nil, OK, "stored 1m40s ago", ""},
 		{"silent for ten long rounds", said(&status.Pull{Interval: 60, Stored: now - 99, Last: &status.Round{Outcome: "stored"}}, nil), nil, OK, "stored 1m39s ago", ""},
-		{"in part", said(round("partial"), nil), nil, Warning, "1 of 3 sockets have failed", "sockets"},
+		{"in part", said(round("partial"), nil), nil, Warning, "1 of 3 sockets failed", "sockets"},
 		{"dropped", said(round("dropped"), nil), nil, Error, "the last round was dropped: no socket", "sockets"},
 		{"works", said(nil, sinks(status.Sink{Reachable: true, Queue: &status.Queue{}})), nil, OK, "5 snapshots done, 2 waiting", ""},
-		{"a worker is stuck", said(nil, &status.Process{Workers: status.Workers{Configured: 4, Alive: 3}}), nil, Error, "only 3 of 4 workers get on", "its log"},
-		{"a sink is down", said(nil, sinks(status.Sink{Name: "graphite", Down: now - 90, Cause: "refused"})), nil, Error, "delivered nothing for 1m30s: refused", "here"},
+		{"a worker is stuck", said(nil, &status.Process{Workers: status.Workers{Configured: 4, Alive: 3}}), nil, Error, "only 3 of 4 workers make progress", "its log"},
+		{"a sink is down", said(nil, sinks(status.Sink{Name: "graphite", Down: now - 90, Cause: "refused"})), nil, Error, "delivered nothing for 1m30s: refused", "in this report"},
 		{"lost metrics", said(nil, sinks(status.Sink{Reachable: true, Queue: &status.Queue{Dropped: 9}})), nil, Warning, "9 metrics lost", "queue-size"},
 		{"can't read the spool", said(nil, &status.Process{SpoolCause: "input/output error"}), nil, Error, "can't read the spool: input/output error", "src-dir"},
-		{"may not ask", status.Document{}, fs.ErrPermission, Skipped, "may not ask it at /var/pull.status", ""},
+		{"may not ask", status.Document{}, fs.ErrPermission, Skipped, "may not connect to /var/pull.status", "Run doctor as root"},
 		{"hangs", status.Document{}, os.ErrDeadlineExceeded, Error, "does not answer at /var/pull.status", "its log"},
 		{"hangs, by the context", status.Document{}, context.DeadlineExceeded, Error, "does not answer", "its log"},
 		{"hangs, and many ask", status.Document{}, syscall.EAGAIN, Error, "does not answer", "its log"},
@@ -133,7 +133,7 @@ func TestRunsWithAnOlderConfiguration(t *testing.T) {
 			t.Fatalf("hash %q: got %v, want %d findings", sha256, found, n)
 		}
 		if n == 2 {
-			check(t, found[1], Warning, "another configuration", "systemctl restart haproxystats-pull")
+			check(t, found[1], Warning, "configuration other than", "systemctl restart haproxystats-pull")
 		}
 	}
 }
@@ -148,7 +148,7 @@ func TestAnotherAnswers(t *testing.T) {
 	if len(found) != 2 {
 		t.Fatal(found)
 	}
-	check(t, found[0], Warning, `can't be asked: at /var/a.status answers "haproxystats-pull"`, "a path of its own")
+	check(t, found[0], Warning, `/var/a.status belongs to another program, "haproxystats-pull"`, "a path of its own")
 	check(t, found[1], Warning, "it does not run", "systemctl start haproxystats-process")
 }
 
@@ -167,7 +167,7 @@ func TestNoStatusAnswers(t *testing.T) {
 		if len(found) != 2 {
 			t.Fatal(found)
 		}
-		check(t, found[0], Warning, "it can't be asked: ask: "+err.Error(), remedy)
+		check(t, found[0], Warning, "its status can't be read: ask: "+err.Error(), remedy)
 		check(t, found[1], Warning, "it does not run", "systemctl start haproxystats-pull")
 	}
 }

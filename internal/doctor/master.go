@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// masterSockets returns the paths of the sockets of HAProxy's master processes, by
-// the command lines of the host: option -S. Who may use one controls HAProxy, so
-// doctor does not advise to open it. Root is the root of the host's files.
+// masterSockets returns the paths of the sockets of HAProxy's master processes,
+// which it finds as option -S in the command lines of the host. A user of such a
+// socket controls HAProxy, so doctor never advises to open it. Root is the root of
+// the host's files.
 func masterSockets(root fs.FS) map[string]bool {
 	found := make(map[string]bool)
 	lines, err := fs.Glob(root, "proc/[0-9]*/cmdline")

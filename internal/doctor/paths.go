@@ -14,7 +14,8 @@ import (
 	"haproxystats/internal/status"
 )
 
-// absolute returns the path from the root: remedies are run in other directories.
+// absolute returns the path from the root, because the user may run remedies in
+// another directory.
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
@@ -22,7 +23,7 @@ func absolute(path string) string {
 	return path
 }
 
-// resolved returns a path without links, where it exists.
+// resolved returns the path without links, or the path itself if it does not exist.
 func (r *run) resolved(path string) string {
 	if real, err := r.host.Real(path); err == nil {
 		return real
@@ -30,8 +31,8 @@ func (r *run) resolved(path string) string {
 	return absolute(path)
 }
 
-// isMade reports whether the unit makes the directory before its program starts,
-// and has not yet.
+// isMade reports whether the path does not exist yet and the unit makes it before
+// the program starts.
 func (r *run) isMade(u Unit, path string) bool {
 	if !u.makesDirectory(path) {
 		return false
@@ -60,15 +61,14 @@ func (r *run) readable(files ...needed) (found []Finding) {
 	return found
 }
 
-// pull looks at the files and directories of haproxystats-pull, and whether it
-// runs.
+// pull examines the files and directories of haproxystats-pull, and whether it runs.
 func (r *run) pull(ctx context.Context, c *config.Config) []Finding {
 	var found []Finding
 	if _, err := os.Stat(r.files.File); !errors.Is(err, fs.ErrNotExist) {
 		found = r.readable(needed{"the configuration", r.files.File})
 	}
 	found = append(found, r.readable(needed{"the directory of -d", r.files.Dir})...)
-	further, _ := r.files.Further() // if it can't be listed, the configuration has been refused
+	further, _ := r.files.Further() // an error here has already refused the configuration
 	for _, file := range further {
 		found = append(found, r.readable(needed{"a further file of the configuration", file})...)
 	}
@@ -99,8 +99,8 @@ func (r *run) pull(ctx context.Context, c *config.Config) []Finding {
 	})...)
 }
 
-// process looks at the files and directories of haproxystats-process, and whether
-// it runs.
+// process examines the files and directories of haproxystats-process, and whether it
+// runs.
 func (r *run) process(ctx context.Context, c *config.Config) []Finding {
 	found := r.readable(needed{"exclude-frontends", c.Process.ExcludeFrontends.File}, needed{"exclude-backends", c.Process.ExcludeBackends.File})
 	if c.Graphite.TLS {
@@ -133,7 +133,7 @@ func (r *run) process(ctx context.Context, c *config.Config) []Finding {
 	})...)
 }
 
-// spool looks at the snapshots that wait, and at the disk space for more.
+// spool examines the waiting snapshots and the disk space for more.
 func (r *run) spool(ctx context.Context, p, s *config.Config, from *replies) []Finding {
 	dst, src := absolute(p.Pull.DstDir), absolute(s.Process.SrcDir)
 	found := []Finding{SameSpool(r.resolved(dst), r.resolved(src))}
@@ -141,7 +141,7 @@ func (r *run) spool(ctx context.Context, p, s *config.Config, from *replies) []F
 
 	files := from.wait(ctx)
 	rooms := []Room{{Option: "dst-dir", Path: dst}, {Option: "queue-dir", Path: absolute(s.Graphite.QueueDir), Bytes: uint64(s.Graphite.QueueMaxBytes)}}
-	if len(files) > 0 { // with the manifest, the directory and a mark
+	if len(files) > 0 { // the manifest, the directory and the record of attempts count too
 		rooms[0].Bytes = uint64(p.Pull.QueueSize) * uint64(files.Size())
 		rooms[0].Files = uint64(p.Pull.QueueSize) * uint64(len(files)+3)
 	}
@@ -151,12 +151,12 @@ func (r *run) spool(ctx context.Context, p, s *config.Config, from *replies) []F
 	return append(found, Space(r.host, r.host, rooms)...)
 }
 
-// waiting counts the snapshots in the spool, and those that were given up.
+// waiting counts the snapshots that wait, and those that were given up.
 func waiting(dir string, p *config.Config) []Finding {
 	skipped := func(check, dir string, err error) Finding {
 		f := Finding{Check: check, Subject: dir, Verdict: Skipped, Text: err.Error()}
 		if errors.Is(err, fs.ErrPermission) {
-			f.Remedy = "run doctor as root"
+			f.Remedy = asRootRemedy
 		}
 		return f
 	}
@@ -167,7 +167,7 @@ func waiting(dir string, p *config.Config) []Finding {
 	} else {
 		var w []Waiting
 		for _, entry := range entries {
-			if info, err := os.Lstat(entry.Path); err == nil { // else it has just been done
+			if info, err := os.Lstat(entry.Path); err == nil { // otherwise the snapshot has just been processed
 				w = append(w, Waiting{Epoch: entry.Epoch, Changed: info.ModTime()})
 			}
 		}

@@ -28,13 +28,13 @@ func TestProcesses(t *testing.T) {
 	}{
 		{"one", []behind{{"a", stat, info("lb", 7, 100, 1)}}, OK, "1 process, each asked once", ""},
 		{"two", []behind{{"a", stat, info("lb", 7, 100, 1)}, {"b", stat, info("lb", 8, 100, 1)}}, OK, "2 processes", ""},
-		{"one by two sockets", []behind{{"a", stat, info("lb", 7, 100, 1)}, {"b", stat, info("lb", 7, 100, 1)}}, Warning, "a and b lead to one process of HAProxy (pid 7)", "Ask it once"},
+		{"one by two sockets", []behind{{"a", stat, info("lb", 7, 100, 1)}, {"b", stat, info("lb", 7, 100, 1)}}, Warning, "a and b are sockets of one process of HAProxy (pid 7)", "Remove one of the two"},
 		{"two containers", []behind{{"a", stat, info("lb1", 1, 100, 1)}, {"b", stat, info("lb2", 1, 100, 1)}}, OK, "2 processes", ""},
 		{"two containers of one name", []behind{{"a", stat, info("lb", 1, 100, 1)}, {"b", other, info("lb", 1, 100, 1)}}, OK, "2 processes", ""},
 		{"before and after a reload", []behind{{"a", stat, info("lb", 7, 100, 1)}, {"b", stat, info("lb", 7, 101, 1)}}, OK, "2 processes", ""},
 		{"all of two", []behind{{"a", stat, info("lb", 7, 100, 2)}, {"b", stat, info("lb", 8, 100, 2)}}, OK, "2 processes", ""},
-		{"an old version", []behind{{"a", stat, []byte("Version: 1.5.10\nPid: 1\n\n")}}, Warning, "has version 1.5.10, which is older than 1.6", "Upgrade"},
-		{"one of four", []behind{{"a", stat, info("lb", 7, 100, 4)}}, Warning, "3 of 4 processes of HAProxy (nbproc = 4) have no socket that is asked", "`process N`"},
+		{"an old version", []behind{{"a", stat, []byte("Version: 1.5.10\nPid: 1\n\n")}}, Warning, "has version 1.5.10, older than 1.6", "Upgrade"},
+		{"one of four", []behind{{"a", stat, info("lb", 7, 100, 4)}}, Warning, "3 of 4 processes of HAProxy (nbproc = 4) are not asked", "`process N`"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := make(snapshot.Memory)

@@ -33,8 +33,8 @@ func (r Report) Verdict() Verdict {
 	return OK
 }
 
-// WriteText writes a line a finding, its remedy below it, and the numbers at the
-// end.
+// WriteText writes one line for each finding, its remedy below it, and a summary at
+// the end.
 func (r Report) WriteText(w io.Writer) error {
 	width := 0
 	for _, f := range r {
@@ -61,7 +61,7 @@ func (r Report) WriteText(w io.Writer) error {
 // contain.
 func oneLine(text string) string { return printable.Replace(text, ' ') }
 
-// WriteJSON writes one object with the numbers and the findings.
+// WriteJSON writes one object with the summary and the findings.
 func (r Report) WriteJSON(w io.Writer) error {
 	e := json.NewEncoder(printable.JSON(w))
 	e.SetIndent("", "  ")

@@ -13,29 +13,29 @@ import (
 	"haproxystats/internal/sink/graphite"
 )
 
-// Options are what a run of doctor is told.
+// Options are the options of a run of doctor.
 type Options struct {
-	// Files are the configuration's.
+	// Files names the configuration files.
 	Files config.Files
 	// User is the user that the programs run as; empty for the user of this
 	// process or, if that is root, for haproxystats.
 	User string
-	// Offline leaves out what needs the network.
+	// Offline leaves out the checks that use the network.
 	Offline bool
 	Wiring  Wiring
 }
 
-// Wiring is how the programs use their configuration.
+// Wiring returns how the programs use their configuration.
 type Wiring struct {
-	// CheckPull and CheckProcess check what config can't.
+	// CheckPull and CheckProcess make the checks that package config can't.
 	CheckPull, CheckProcess config.Check
-	// Graphite returns the options of the sink.
+	// Graphite returns the options of the Graphite sink.
 	Graphite func(*config.Config) graphite.Options
 	// Aggregate returns the options of aggregation.
 	Aggregate func(*config.Config) (aggregate.Options, error)
 }
 
-// Run looks at an installation and returns its findings.
+// Run examines an installation and returns its findings.
 func Run(ctx context.Context, o Options) (Report, error) {
 	u, err := programUser(o.User)
 	if err != nil {
@@ -46,8 +46,8 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	return r.all(ctx), nil
 }
 
-// programUser returns the user that the programs run as: the named one, or the
-// user of this process, or haproxystats where that is root.
+// programUser returns the named user, else the user of this process, or haproxystats
+// if that is root.
 func programUser(name string) (User, error) {
 	if name != "" {
 		u, err := LookupUser(name)
@@ -64,7 +64,7 @@ func programUser(name string) (User, error) {
 	return CurrentUser()
 }
 
-// run is one run of
+// run is one run of doctor.
 type run struct {
 	files   config.Files
 	offline bool
@@ -74,17 +74,16 @@ type run struct {
 	masters map[string]bool // the sockets of HAProxy's master processes
 	// unit asks systemd for the unit of a program.
 	unit func(ctx context.Context, program string) Unit
-	// The hashes of what either program would be told now.
+	// The hashes that each program would have if it started now.
 	pullSHA256, processSHA256 string
 	host                      Host
 }
 
-// localLimit bounds the checks of files, and the questions to programs on this
-// host.
+// localLimit bounds the checks of files, and the requests to programs on this host.
 const localLimit = 5 * time.Second
 
-// all runs all checks. If a program refuses the configuration, the checks that
-// need it are left out.
+// all runs all checks. If a program refuses the configuration, all leaves out the
+// checks that need it.
 func (r *run) all(ctx context.Context) Report {
 	pulling, pullErr := config.Load(config.ForPull, r.files, r.wiring.CheckPull)
 	processing, processErr := config.Load(config.ForProcess, r.files, r.wiring.CheckProcess)
@@ -139,7 +138,7 @@ func judgeConfiguration(file string, pullErr, processErr error, warnings []confi
 		}
 	}
 	for _, w := range warnings {
-		// What stops one program is a warning of the other.
+		// A problem that stops one program is a warning for the other: tell it once.
 		if !told[w] && !refused[optionRef{w.Pos.String(), w.Section, w.Option}] {
 			r = append(r, Finding{Check: "configuration", Verdict: Warning, Text: w.Error()})
 		}
@@ -148,7 +147,7 @@ func judgeConfiguration(file string, pullErr, processErr error, warnings []confi
 	if len(r) > 0 {
 		return r
 	}
-	text := "both programs take " + file
+	text := "both programs accept " + file
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		text = file + " does not exist: defaults apply"
 	}

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// auditTail is how much of the end of the audit log is read.
+	// auditTail is the size of the part of the audit log that is read, at its end.
 	auditTail = 8 << 20
-	// auditAge is how long ago a denial may be to matter.
+	// auditAge is the age after which a denial no longer matters.
 	auditAge = 24 * time.Hour
 )
 
@@ -25,8 +25,8 @@ var (
 	auditPath = regexp.MustCompile(` (?:path|name)="([^"]*)"`)
 )
 
-// SELinux judges whether SELinux has kept the programs from their work. Root is
-// the root of the host's files.
+// SELinux judges whether SELinux has denied the programs anything. Root is the root
+// of the host's files.
 func SELinux(root fs.FS, now time.Time) Finding {
 	a := about{check: "selinux"}
 	mode, err := fs.ReadFile(root, "sys/fs/selinux/enforce")
@@ -36,22 +36,22 @@ func SELinux(root fs.FS, now time.Time) Finding {
 	case err != nil:
 		return a.skipped("its state can't be read: %s", bare(err))
 	case strings.TrimSpace(string(mode)) != "1":
-		return a.ok("denies nothing: permissive")
+		return a.ok("permissive mode: nothing is denied")
 	}
 	last, n, err := denials(root, now)
 	switch {
 	case err != nil:
-		f := a.skipped("it is enforcing, and what it has denied can't be read: %s", bare(err))
-		f.Remedy = "run doctor as root, or look yourself: ausearch -m avc -ts recent | grep haproxystats"
+		f := a.skipped("enforcing mode, and the audit log can't be read: %s", bare(err))
+		f.Remedy = "Run doctor as root, or search the audit log yourself: ausearch -m avc -ts recent | grep haproxystats"
 		return f
 	case n > 0:
-		return a.error(fmt.Sprintf("it has denied haproxystats something %d times in a day, last %s", n, last),
-			"make a policy of it: ausearch -m avc -ts recent | grep haproxystats | audit2allow -M haproxystats && semodule -i haproxystats.pp")
+		return a.error(fmt.Sprintf("denied %d accesses of haproxystats within a day, last: %s", n, last),
+			"Make a policy from the denials. Run: ausearch -m avc -ts recent | grep haproxystats | audit2allow -M haproxystats && semodule -i haproxystats.pp")
 	}
-	return a.ok("enforcing, and has denied haproxystats nothing in a day")
+	return a.ok("enforcing mode, no access of haproxystats was denied within a day")
 }
 
-// denials returns what was denied last, and how often something was.
+// denials returns the last denial, and the number of denials.
 func denials(root fs.FS, now time.Time) (last string, n int, err error) {
 	f, err := root.Open("var/log/audit/audit.log")
 	if err != nil {

@@ -28,17 +28,17 @@ func TestSELinux(t *testing.T) {
 	}{
 		{"none", fstest.MapFS{}, OK, "not in use", ""},
 		{"permissive", fstest.MapFS{"sys/fs/selinux/enforce": {Data: []byte("0")}}, OK, "permissive", ""},
-		{"enforcing", enforcing("type=LOGIN\n"), OK, "has denied haproxystats nothing", ""},
-		{"others are denied", enforcing(denial64(recent, "nginx", "connectto", "/run/haproxy/a.sock")), OK, "nothing", ""},
-		{"long ago", enforcing(denial64(old, "haproxystats-pu", "connectto", "/run/haproxy/a.sock")), OK, "nothing", ""},
+		{"enforcing", enforcing("type=LOGIN\n"), OK, "no access of haproxystats was denied", ""},
+		{"others are denied", enforcing(denial64(recent, "nginx", "connectto", "/run/haproxy/a.sock")), OK, "no access of haproxystats was denied", ""},
+		{"long ago", enforcing(denial64(old, "haproxystats-pu", "connectto", "/run/haproxy/a.sock")), OK, "no access of haproxystats was denied", ""},
 		{
 			"denied", enforcing(denial64(old, "haproxystats-pu", "write", "/a") + denial64(recent, "haproxystats-pu", "write", "/b") + denial64(recent, "haproxystats-pu", "connectto", "/run/haproxy/a.sock")), Error,
-			"denied haproxystats something 2 times in a day, last connectto on /run/haproxy/a.sock", "audit2allow -M haproxystats",
+			"denied 2 accesses of haproxystats within a day, last: connectto on /run/haproxy/a.sock", "audit2allow -M haproxystats",
 		},
-		{"not told what", enforcing(fmt.Sprintf("type=AVC msg=audit(%d.1:2): denied comm=\"haproxystats-pr\"\n", recent.Unix())), Error, "1 times in a day, last an access", "semodule -i"},
-		{"only the end of a long log", enforcing(denial64(recent, "haproxystats-pu", "write", "/b") + strings.Repeat("type=LOGIN msg=audit\n", auditTail/20)), OK, "nothing", ""},
-		{"the end of a long log", enforcing(strings.Repeat("type=LOGIN msg=audit\n", auditTail/20) + denial64(recent, "haproxystats-pu", "write", "/b")), Error, "1 times in a day, last write on /b", "semodule -i"},
-		{"no log to be read", fstest.MapFS{"sys/fs/selinux/enforce": {Data: []byte("1\n")}}, Skipped, "what it has denied can't be read: file does not exist", "ausearch"},
+		{"not told what", enforcing(fmt.Sprintf("type=AVC msg=audit(%d.1:2): denied comm=\"haproxystats-pr\"\n", recent.Unix())), Error, "1 accesses of haproxystats within a day, last: an access", "semodule -i"},
+		{"only the end of a long log", enforcing(denial64(recent, "haproxystats-pu", "write", "/b") + strings.Repeat("type=LOGIN msg=audit\n", auditTail/20)), OK, "no access of haproxystats was denied", ""},
+		{"the end of a long log", enforcing(strings.Repeat("type=LOGIN msg=audit\n", auditTail/20) + denial64(recent, "haproxystats-pu", "write", "/b")), Error, "1 accesses of haproxystats within a day, last: write on /b", "semodule -i"},
+		{"no log to be read", fstest.MapFS{"sys/fs/selinux/enforce": {Data: []byte("1\n")}}, Skipped, "the audit log can't be read: file does not exist", "ausearch"},
 	} {
 		t.Run(test.name, func(t *testing.T) { check(t, SELinux(test.root, now), test.verdict, test.text, test.remedy) })
 	}

@@ -2,11 +2,11 @@ package doctor
 
 import "strings"
 
-// plain are the characters that a shell takes as they are.
+// plain has the characters that are not special in a shell.
 const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,="
 
-// shellQuote returns the path as one word of a shell command. Remedies are run by
-// root, and a socket may have any name.
+// shellQuote returns the path as one word of a shell command. Root runs remedies,
+// and a socket may have any name.
 func shellQuote(path string) string {
 	if path != "" && strings.Trim(path, plain) == "" {
 		return path

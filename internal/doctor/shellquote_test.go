@@ -46,6 +46,6 @@ func TestRemediesOfAwkwardNames(t *testing.T) {
 	check(t, Writable(beside, us, locked), Error, "can't be made beside", "chown haproxystats:haproxystats "+quoted)
 	check(t, Readable(with(map[string]File{path: {}}), us, "ca-file", path), Error, path, "chgrp haproxystats "+quoted+" && chmod g+r "+quoted)
 	const busy = "/run/a;reboot"
-	check(t, Connections(t.Context(), unixSockets(busy, 9, 0), busy, busy), Warning, "9 connections in use", "grep '/run/a;reboot'; and set")
+	check(t, Connections(t.Context(), unixSockets(busy, 9, 0), busy, busy), Warning, "9 connections in use", "run: ss -xp | grep '/run/a;reboot'")
 	check(t, GivenUp(path, 1), Warning, "1 snapshot", "paths "+quoted+"/EPOCH")
 }

@@ -23,21 +23,20 @@ import (
 )
 
 const (
-	// socketsLimit bounds the questions to all sockets, maxSocketLimit those to
-	// one.
+	// socketsLimit bounds the time for all sockets, maxSocketLimit that for one.
 	socketsLimit   = 20 * time.Second
 	maxSocketLimit = 10 * time.Second
-	// atOnce is how many sockets are asked at the same time.
+	// atOnce is the number of sockets that are asked at the same time.
 	atOnce = 16
-	// maxReply bounds the memory for one reply; it is more than HAProxy says of
-	// a hundred thousand servers.
+	// maxReply bounds the memory for one reply; HAProxy with a hundred thousand servers
+	// stays below it.
 	maxReply = 128 << 20
 	// maxReplies bounds the memory for all replies together.
 	maxReplies = 256 << 20
 )
 
-// socketLimit is how long one socket may take: longer than a round would wait,
-// so that it shows how much longer it takes.
+// socketLimit returns the time for one socket: longer than a round would wait, to
+// measure how much too slow the socket is.
 func socketLimit(round time.Duration) time.Duration {
 	if round == 0 {
 		return maxSocketLimit
@@ -45,10 +44,10 @@ func socketLimit(round time.Duration) time.Duration {
 	return min(max(2*round, time.Second), maxSocketLimit)
 }
 
-// replies are what the sockets have answered, once all have been asked.
+// replies collects the replies of the sockets.
 type replies struct {
 	done chan struct{}
-	left atomic.Int64 // bytes that may still be kept
+	left atomic.Int64 // bytes that may still be stored
 
 	mu    sync.Mutex
 	files snapshot.Memory
@@ -60,14 +59,15 @@ func newReplies() *replies {
 	return r
 }
 
-// errMemory ends the reading of a reply for which no memory is left.
+// errMemory ends the reading of a reply when no memory is left.
 var errMemory = errors.New("no memory is left for it")
 
-// buffer returns a buffer for a reply, which counts towards the bound of all.
+// buffer returns a buffer for a reply, whose bytes count towards the bound of all
+// replies.
 func (r *replies) buffer() *bounded { return &bounded{left: &r.left} }
 
 // bounded is a buffer whose bytes count towards a common bound. It has no ReadFrom,
-// which would go past that.
+// which would ignore the bound.
 type bounded struct {
 	data bytes.Buffer
 	left *atomic.Int64
@@ -76,7 +76,7 @@ type bounded struct {
 func (b *bounded) Bytes() []byte { return b.data.Bytes() }
 func (b *bounded) Len() int      { return b.data.Len() }
 
-// release gives back what the buffer holds.
+// release returns the bytes of the buffer to the common bound.
 func (b *bounded) release() {
 	b.left.Add(int64(b.data.Len()))
 	b.data = bytes.Buffer{}
@@ -91,7 +91,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.data.Write(p)
 }
 
-// wait returns the replies, or those there are when ctx ends.
+// wait returns the replies when all have arrived, or those that have when ctx ends.
 func (r *replies) wait(ctx context.Context) snapshot.Memory {
 	select {
 	case <-r.done:
@@ -100,7 +100,7 @@ func (r *replies) wait(ctx context.Context) snapshot.Memory {
 	return r.all()
 }
 
-// all returns the replies there are.
+// all returns the replies that have arrived.
 func (r *replies) all() snapshot.Memory {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -114,7 +114,7 @@ func (r *replies) add(name string, info, stat []byte) {
 	r.files[name+snapshot.StatSuffix] = stat
 }
 
-// sockets looks at the sockets that a round would ask.
+// sockets examines the sockets that a round would ask.
 func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Finding {
 	defer close(to.done)
 	quiet := slog.New(slog.DiscardHandler)
@@ -126,8 +126,8 @@ func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Find
 	var found []Finding
 	if c.Pull.SocketDir == "" && len(c.Pull.Servers) == 0 {
 		found = append(found, Finding{
-			Check: "socket-dir", Verdict: Error, Text: "neither socket-dir nor servers is set in [pull], so that no HAProxy is asked",
-			Remedy: "set socket-dir to the directory of HAProxy's stats sockets, or servers to the sockets themselves",
+			Check: "socket-dir", Verdict: Error, Text: "neither socket-dir nor servers is set in [pull], so no HAProxy is asked",
+			Remedy: "Set socket-dir to the directory of HAProxy's stats sockets, or servers to the sockets themselves",
 		})
 	}
 	if c.Pull.SocketDir != "" {
@@ -141,7 +141,7 @@ func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Find
 	}
 	if err != nil {
 		return append(found, Finding{
-			Check: "socket-dir", Subject: c.Pull.SocketDir, Verdict: Skipped, Text: "it can't be listed: " + err.Error(), Remedy: "run doctor as root",
+			Check: "socket-dir", Subject: c.Pull.SocketDir, Verdict: Skipped, Text: "it can't be listed: " + err.Error(), Remedy: asRootRemedy,
 		})
 	}
 	client := &haproxy.Client{
@@ -160,19 +160,19 @@ func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Find
 			return nil
 		})
 	}
-	_ = g.Wait() // what went wrong is in the findings
+	_ = g.Wait() // errors are in the findings
 	for _, f := range each {
 		found = append(found, f...)
 	}
 	return found
 }
 
-// socket looks at one socket and asks it as a round does. One that is not a stats
-// socket gets no advice on how to open it.
+// socket examines one socket and asks it as a round does. A socket that is not a
+// stats socket gets no advice on how to open it.
 func (r *run) socket(ctx context.Context, client *haproxy.Client, t pull.Target, limit time.Duration, to *replies) (found []Finding) {
 	network, address := t.Socket.Network, t.Socket.Address
 	for _, same := range t.Same {
-		found = append(found, about{"socket-reply", same.Address}.warning("it is another name of "+address+", and is not asked", "name the socket once"))
+		found = append(found, about{"socket-reply", same.Address}.warning("it is another name of "+address+", and is not asked", "Name the socket once"))
 	}
 	if network == "unix" {
 		real := r.resolved(address)
@@ -181,11 +181,11 @@ func (r *run) socket(ctx context.Context, client *haproxy.Client, t pull.Target,
 		}
 		found = append(found, SocketAccess(r.host, r.user, absolute(address), false))
 		if _, err := r.host.Stat(address); err != nil {
-			return found // nobody can connect
+			return found // no user can connect
 		}
 		found = append(found, Connections(ctx, r.root, address, real))
 	} else if r.offline {
-		return append(found, about{"socket-reply", address}.skipped("it is asked over the network"))
+		return append(found, about{"socket-reply", address}.skipped("not asked: --offline leaves out the network"))
 	}
 	info, stat := to.buffer(), to.buffer()
 	start := time.Now()
@@ -198,17 +198,17 @@ func (r *run) socket(ctx context.Context, client *haproxy.Client, t pull.Target,
 	skipped := about{"socket-reply", address}.skipped("")
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		skipped.Text, skipped.Remedy = "this user can't connect", "run doctor as root"
+		skipped.Text, skipped.Remedy = "this user can't connect", asRootRemedy
 		return append(found, skipped)
 	case errors.Is(err, haproxy.ErrNotStats):
 		hint, text := socketAdvice(err)
-		return []Finding{about{"socket-reply", address}.warning(text+"; a round passes it over", hint)}
+		return []Finding{about{"socket-reply", address}.warning(text+"; rounds ignore it", hint)}
 	case errors.Is(err, errMemory):
-		skipped.Text = "doctor keeps no more than " + size(maxReplies) + " of replies in memory"
-		skipped.Remedy = "see what is so large: echo 'show stat' | socat - " + shellQuote(address) + " | wc -c"
+		skipped.Text = "its reply is not kept: doctor keeps at most " + size(maxReplies) + " of replies"
+		skipped.Remedy = "See how large the reply is. Run: echo 'show stat' | socat - " + shellQuote(address) + " | wc -c"
 		return append(found, skipped)
 	case err != nil && ctx.Err() != nil && took < socketLimit(limit)/2:
-		skipped.Text, skipped.Remedy = "no time was left to ask it, because others do not answer", "see what is said of the others here, then run doctor again"
+		skipped.Text, skipped.Remedy = "not asked in time, because other sockets do not answer", "Repair the sockets that do not answer, then run doctor again"
 		return append(found, skipped)
 	}
 	found = append(found, Answer(Reply{
@@ -222,11 +222,11 @@ func (r *run) socket(ctx context.Context, client *haproxy.Client, t pull.Target,
 	return append(found, Level(address, level, err))
 }
 
-// volume makes metrics of what the sockets have said, and judges them.
+// volume aggregates the replies and judges the metrics.
 func (r *run) volume(ctx context.Context, p, s *config.Config, from *replies) []Finding {
 	files := from.wait(ctx)
 	if len(files) == 0 {
-		return []Finding{{Check: "volume", Verdict: Skipped, Text: "no socket has answered, so that the metrics can't be counted"}}
+		return []Finding{{Check: "volume", Verdict: Skipped, Text: "no socket has answered, so there are no metrics to count"}}
 	}
 	options, err := r.wiring.Aggregate(s)
 	if err != nil {
@@ -235,7 +235,7 @@ func (r *run) volume(ctx context.Context, p, s *config.Config, from *replies) []
 	aggregator := aggregate.New(options)
 	report, err := new(reply.Reader).Read(files, aggregator)
 	if err != nil {
-		return []Finding{{Check: "volume", Verdict: Error, Text: "what the sockets answer can't be used: " + err.Error()}}
+		return []Finding{{Check: "volume", Verdict: Error, Text: "the replies can't be used: " + err.Error()}}
 	}
 	var bad []string
 	for _, f := range report.BadFiles {

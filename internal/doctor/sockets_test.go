@@ -33,8 +33,8 @@ func TestSocketsThatNobodyAsked(t *testing.T) {
 		verdict Verdict
 		text    string
 	}{
-		{"no time", 0, 0, Skipped, "no time was left to ask it"},
-		{"too little time", 100 * time.Millisecond, 0, Skipped, "no time was left to ask it"},
+		{"no time", 0, 0, Skipped, "not asked in time"},
+		{"too little time", 100 * time.Millisecond, 0, Skipped, "not asked in time"},
 		{"its own time", time.Minute, time.Millisecond, Error, "time-out"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestSocketsThatNobodyAsked(t *testing.T) {
 				}
 			}
 			if got.Verdict != test.verdict || !strings.Contains(got.Text, test.text) || got.Remedy == "" {
-				t.Errorf("%+v", got)
+				t.Errorf("got %+v, want %s and %q with a remedy", got, test.verdict, test.text)
 			}
 		})
 	}

@@ -13,44 +13,44 @@ import (
 	"time"
 )
 
-// Unit is a service of systemd, and what it lets its program reach.
+// Unit is a service of systemd, with the paths that its program can reach.
 type Unit struct {
 	Name string
-	// Loaded tells that systemd knows the unit.
+	// Loaded reports whether systemd knows the unit.
 	Loaded bool
-	// Made are the directories that systemd makes before the start, for the
-	// program's user.
+	// Made lists the directories that systemd makes for the program's user before the
+	// start.
 	Made []string
-	// Writable are further directories that the program may write in; one with
+	// Writable lists further directories that the program may write in; those with
 	// Optional need not exist.
 	Writable []WritablePath
-	// Inaccessible are what InaccessiblePaths names.
+	// Inaccessible lists the paths of InaccessiblePaths.
 	Inaccessible []string
 	// ProtectSystem is no, yes, full or strict; ProtectHome no, yes, read-only or
 	// tmpfs.
 	ProtectSystem, ProtectHome string
 	PrivateTmp, PrivateNetwork bool
-	// Inet tells that the program may make sockets for IP.
+	// Inet reports whether the program may open sockets for IP.
 	Inet bool
 }
 
-// WritablePath is a path of ReadWritePaths.
+// WritablePath is an entry of ReadWritePaths.
 type WritablePath struct {
 	Path     string
 	Optional bool
 }
 
-// unitLimit bounds the question to systemd.
+// unitLimit bounds the time for systemctl.
 const unitLimit = 3 * time.Second
 
-// unitProperties are what systemctl is asked for.
+// unitProperties are the properties that systemctl is asked for.
 var unitProperties = []string{
 	"LoadState", "StateDirectory", "RuntimeDirectory", "CacheDirectory", "LogsDirectory", "ReadWritePaths", "ProtectSystem",
 	"ProtectHome", "PrivateTmp", "InaccessiblePaths", "PrivateNetwork", "RestrictAddressFamilies",
 }
 
-// askUnit returns what systemd knows of a unit. It is not loaded where systemd does
-// not run, or does not answer in time. Root is the root of the host's files.
+// askUnit asks systemd for a unit. The unit is not loaded if systemd does not run or
+// does not answer in time. Root is the root of the host's files.
 func askUnit(ctx context.Context, root fs.FS, program string) Unit {
 	u := Unit{Name: program + ".service"}
 	if info, err := fs.Stat(root, "run/systemd/system"); err != nil || !info.IsDir() {
@@ -67,7 +67,7 @@ func askUnit(ctx context.Context, root fs.FS, program string) Unit {
 	return parseUnit(u.Name, text)
 }
 
-// parseUnit reads the properties of a unit, a line each.
+// parseUnit reads the properties of a unit, one in each line.
 func parseUnit(name string, text []byte) Unit {
 	u := Unit{Name: name, Inet: true, ProtectSystem: "no", ProtectHome: "no"}
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
@@ -103,7 +103,7 @@ func parseUnit(name string, text []byte) Unit {
 			u.PrivateNetwork = value == "yes"
 		case "RestrictAddressFamilies":
 			if len(words) > 0 {
-				// With ~ the list is of what is forbidden.
+				// With ~ the list has the forbidden families.
 				forbids := strings.HasPrefix(words[0], "~")
 				words[0] = strings.TrimPrefix(words[0], "~")
 				u.Inet = forbids != (slices.Contains(words, "AF_INET") || slices.Contains(words, "AF_INET6"))
@@ -133,8 +133,8 @@ func withinAny(path string, dirs ...string) bool {
 // which its program may make the rest.
 func (u Unit) makesDirectory(path string) bool { return u.Loaded && withinAny(path, u.Made...) }
 
-// hides reports whether the program sees something else at the path than others
-// do, and by which setting.
+// hides reports whether a setting of the unit hides the path from the program, and
+// which one.
 func (u Unit) hides(path string) (setting string, hidden bool) {
 	switch {
 	case withinAny(path, "/home", "/root", "/run/user") && (u.ProtectHome == "yes" || u.ProtectHome == "tmpfs"):
@@ -147,7 +147,8 @@ func (u Unit) hides(path string) (setting string, hidden bool) {
 	return "", false
 }
 
-// forbids reports whether the program can't write at the path, and by which setting.
+// forbids reports whether a setting of the unit forbids the program to write at the
+// path, and which one.
 func (u Unit) forbids(path string) (setting string, forbidden bool) {
 	if withinAny(path, u.Made...) || slices.ContainsFunc(u.Writable, func(w WritablePath) bool { return within(path, w.Path) }) {
 		return "", false
@@ -171,9 +172,9 @@ type Need struct {
 	Write        bool
 }
 
-// UnitAccess judges whether the unit lets its program use what the configuration
-// names. Base is the directory that most are in; network is an option that needs
-// the network, or empty.
+// UnitAccess judges whether the unit lets its program use the paths of the
+// configuration. Base is the directory that most of them are in; network is an
+// option that needs the network, or empty.
 func UnitAccess(files Files, u Unit, needs []Need, base, network string) []Finding {
 	a := about{"unit", u.Name}
 	if !u.Loaded {
@@ -182,17 +183,17 @@ func UnitAccess(files Files, u Unit, needs []Need, base, network string) []Findi
 	var found []Finding
 	for _, w := range u.Writable {
 		if _, err := files.Stat(w.Path); !w.Optional && isMissing(err) {
-			found = append(found, a.error(fmt.Sprintf("it does not start: ReadWritePaths names %s, which does not exist", w.Path),
-				"make the directory: install -d -o haproxystats -g haproxystats -m 0750 "+shellQuote(w.Path)))
+			found = append(found, a.error(fmt.Sprintf("the unit does not start: ReadWritePaths names %s, which does not exist", w.Path),
+				"Make the directory. Run: install -d -o haproxystats -g haproxystats -m 0750 "+shellQuote(w.Path)))
 		}
 	}
-	missing := make(map[string][]string) // options by the path that a drop-in must name
+	missing := make(map[string][]string) // options by the path that a drop-in must list
 	var order []string
 	settings := make(map[string]string)
 	for _, n := range needs {
 		if setting, hidden := u.hides(n.Path); hidden {
-			found = append(found, a.error(fmt.Sprintf("its program can't see %s %s, because of %s", n.Option, n.Path, setting),
-				fmt.Sprintf("set %s to a path that the unit shows, such as in /etc or /srv: not in /home, /root, /tmp, /var/tmp or what InaccessiblePaths names", n.Option)))
+			found = append(found, a.error(fmt.Sprintf("the program can't see %s %s, because of %s", n.Option, n.Path, setting),
+				fmt.Sprintf("Set %s to a path that the unit does not hide, for example below /etc or /srv. Paths below /home, /root, /tmp, /var/tmp and those in InaccessiblePaths are hidden", n.Option)))
 			continue
 		}
 		if !n.Write {
@@ -212,21 +213,21 @@ func UnitAccess(files Files, u Unit, needs []Need, base, network string) []Findi
 	}
 	for _, path := range order {
 		found = append(found, a.error(
-			fmt.Sprintf("its program can't write in %s for %s: the file system is read-only for it, because of %s", path, strings.Join(missing[path], ", "), settings[path]),
+			fmt.Sprintf("the program can't write in %s for %s: it sees a read-only file system, because of %s", path, strings.Join(missing[path], ", "), settings[path]),
 			dropIn(u.Name, "spool.conf", "ReadWritePaths="+path)))
 	}
 	if network != "" && (u.PrivateNetwork || !u.Inet) {
-		found = append(found, a.error(fmt.Sprintf("its program has no network, which %s needs: every connection fails with \"address family not supported by protocol\" or \"network is unreachable\"", network),
+		found = append(found, a.error(fmt.Sprintf("the program has no network, which %s needs: every connection fails with \"address family not supported by protocol\" or \"network is unreachable\"", network),
 			dropIn(u.Name, "tcp.conf", "PrivateNetwork=no", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6", "IPAddressDeny=")))
 	}
 	if len(found) == 0 {
-		found = append(found, a.ok("it lets its program use what the configuration names"))
+		found = append(found, a.ok("the program can use all paths of the configuration"))
 	}
 	return found
 }
 
-// dropIn says which drop-in a unit needs.
+// dropIn returns the remedy that adds a drop-in to a unit.
 func dropIn(unit, file string, lines ...string) string {
-	return fmt.Sprintf("write /etc/systemd/system/%s.d/%s with the lines [Service], %s (see contrib/systemd/%[1]s.d/%[2]s), then run: systemctl daemon-reload",
+	return fmt.Sprintf("Write /etc/systemd/system/%s.d/%s with the lines [Service], %s (see contrib/systemd/%[1]s.d/%[2]s), then run: systemctl daemon-reload",
 		unit, file, strings.Join(lines, ", "))
 }

@@ -46,18 +46,18 @@ func TestUnitAccess(t *testing.T) {
 		verdict       Verdict
 		text, remedy  string
 	}{
-		{"the defaults", packaged, write("/var/lib/haproxystats/incoming"), "/var/lib/haproxystats", "", OK, "lets its program use", ""},
-		{"elsewhere", packaged, write("/srv/hs/incoming"), "/srv/hs", "", Error, "can't write in /srv/hs for dst-dir: the file system is read-only for it, because of ProtectSystem=strict", "haproxystats-pull.service.d/spool.conf with the lines [Service], ReadWritePaths=/srv/hs"},
+		{"the defaults", packaged, write("/var/lib/haproxystats/incoming"), "/var/lib/haproxystats", "", OK, "program can use all paths", ""},
+		{"elsewhere", packaged, write("/srv/hs/incoming"), "/srv/hs", "", Error, "can't write in /srv/hs for dst-dir: it sees a read-only file system, because of ProtectSystem=strict", "haproxystats-pull.service.d/spool.conf with the lines [Service], ReadWritePaths=/srv/hs"},
 		{"elsewhere than the rest", packaged, write("/data/in"), "/srv/hs", "", Error, "can't write in /data/in for dst-dir", "ReadWritePaths=/data/in"},
 		{"elsewhere, with the drop-in", with("ReadWritePaths=-/srv/hs"), write("/srv/hs/incoming"), "/srv/hs", "", OK, "", ""},
 		{"a drop-in for a neighbour", with("ReadWritePaths=-/srv/h"), write("/srv/hs/incoming"), "/srv/hs", "", Error, "can't write in /srv/hs", "ReadWritePaths=/srv/hs"},
 		{"a drop-in for what is not there", with("ReadWritePaths=/var/lib/haproxystats /none"), write("/var/lib/haproxystats/incoming"), "", "", Error, "it does not start: ReadWritePaths names /none", "install -d"},
 		{"full", with("ProtectSystem=full"), write("/srv/hs"), "", "", OK, "", ""},
 		{"full, in /etc", with("ProtectSystem=full"), write("/etc/hs"), "", "", Error, "ProtectSystem=full", "ReadWritePaths=/etc/hs"},
-		{"in /home", packaged, write("/home/hs/in"), "/home/hs", "", Error, "can't see dst-dir /home/hs/in, because of ProtectHome=yes", "set dst-dir to a path that the unit shows"},
+		{"in /home", packaged, write("/home/hs/in"), "/home/hs", "", Error, "can't see dst-dir /home/hs/in, because of ProtectHome=yes", "Set dst-dir to a path that the unit does not hide"},
 		{"in /home, read-only", with("ProtectHome=read-only", "ProtectSystem=no"), write("/home/hs/in"), "", "", Error, "because of ProtectHome=read-only", "ReadWritePaths="},
-		{"sockets in /tmp", packaged, []Need{{"socket-dir", "/tmp/haproxy", false}}, "", "", Error, "can't see socket-dir /tmp/haproxy, because of PrivateTmp=yes", "set socket-dir"},
-		{"names in /etc/haproxy", with("InaccessiblePaths=-/etc/haproxy"), []Need{{"exclude-backends", "/etc/haproxy/names", false}}, "", "", Error, "can't see exclude-backends /etc/haproxy/names, because of InaccessiblePaths=/etc/haproxy", "set exclude-backends"},
+		{"sockets in /tmp", packaged, []Need{{"socket-dir", "/tmp/haproxy", false}}, "", "", Error, "can't see socket-dir /tmp/haproxy, because of PrivateTmp=yes", "Set socket-dir"},
+		{"names in /etc/haproxy", with("InaccessiblePaths=-/etc/haproxy"), []Need{{"exclude-backends", "/etc/haproxy/names", false}}, "", "", Error, "can't see exclude-backends /etc/haproxy/names, because of InaccessiblePaths=/etc/haproxy", "Set exclude-backends"},
 		{"sockets elsewhere", packaged, []Need{{"socket-dir", "/srv/haproxy", false}}, "", "", OK, "", ""},
 		{"TCP", packaged, nil, "", "servers = tcp://lb:9000", Error, "has no network, which servers = tcp://lb:9000 needs", "haproxystats-pull.service.d/tcp.conf with the lines [Service], PrivateNetwork=no"},
 		{"TCP, with half of the drop-in", with("PrivateNetwork=no"), nil, "", "servers = tcp://lb:9000", Error, "has no network", "tcp.conf"},
@@ -147,5 +147,5 @@ func TestMasterSockets(t *testing.T) {
 		t.Errorf("got %v, want /run/haproxy/master.sock alone", got)
 	}
 	f := SocketAccess(with(nil), us, "/run/haproxy/master.sock", true)
-	check(t, f, Warning, "HAProxy's master process", "leave its permissions as they are")
+	check(t, f, Warning, "HAProxy's master process", "Leave its permissions as they are")
 }

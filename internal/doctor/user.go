@@ -10,7 +10,7 @@ import (
 	"haproxystats/internal/owner"
 )
 
-// User is who the programs run as.
+// User is the user that the programs run as.
 type User struct {
 	Name  string
 	UID   int
@@ -18,7 +18,7 @@ type User struct {
 	Group string
 }
 
-// LookupUser returns a user with all groups that the host knows of.
+// LookupUser returns a user with all its groups on this host.
 func LookupUser(name string) (User, error) {
 	u, err := user.Lookup(name)
 	if err != nil {

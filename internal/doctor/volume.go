@@ -8,26 +8,27 @@ import (
 	"haproxystats/internal/encode/plaintext"
 )
 
-// Volume is what a snapshot of now would come to.
+// Volume is the size of a snapshot taken now, and the room for more.
 type Volume struct {
 	Metrics, MetricBytes int64 // for Graphite
 	Interval             time.Duration
-	// QueueMetrics and QueueBytes are the bounds of the queue for Graphite, 0 for
-	// none; QueueSnapshots is that of the spool.
+	// QueueMetrics and QueueBytes are the bounds of the queue for Graphite,
+	// QueueSnapshots that of the spool; 0 for none.
 	QueueMetrics, QueueBytes int64
 	QueueSnapshots           int
 }
 
-// shortest is how long an outage should be bridged: a restart of a server.
+// shortest is the outage that a queue should outlast at least: a restart of a
+// server.
 const shortest = 10 * time.Minute
 
-// Amount judges how much is sent, and for how long it can wait.
+// Amount judges how much is sent, and how long the queues can hold it.
 func Amount(v Volume) []Finding {
 	a := about{check: "volume"}
 	if v.Metrics == 0 {
-		return []Finding{a.error("a snapshot of now has no metric", "see what is said of the sockets; frontend-metrics, exclude-frontends and the like may leave everything out")}
+		return []Finding{a.error("a snapshot taken now has no metric", "See the findings about sockets in this report, and whether options such as frontend-metrics and exclude-frontends leave out everything")}
 	}
-	found := []Finding{a.ok("a snapshot of now has %s and %s for Graphite, besides those of haproxystats itself, every %s", count(v.Metrics, "metric"), size(uint64(v.MetricBytes)), lasting(v.Interval))}
+	found := []Finding{a.ok("a snapshot taken now gives Graphite %s and %s, besides those of haproxystats itself, every %s", count(v.Metrics, "metric"), size(uint64(v.MetricBytes)), lasting(v.Interval))}
 	batches, bound := int64(-1), ""
 	if v.QueueMetrics > 0 {
 		batches, bound = v.QueueMetrics/v.Metrics, fmt.Sprintf("queue-size = %d", v.QueueMetrics)
@@ -40,33 +41,34 @@ func Amount(v Volume) []Finding {
 	case batches < 0:
 		found = append(found, outage.ok("the queue has no bound but the disk"))
 	case batches < 1:
-		found = append(found, outage.error(fmt.Sprintf("the queue has no room for one snapshot: %s", bound), "raise it: what Graphite does not take at once is lost"))
+		found = append(found, outage.error(fmt.Sprintf("the queue has no room for one snapshot: %s", bound), "Raise it: metrics that Graphite does not accept at once are lost"))
 	case bridged < shortest:
-		found = append(found, outage.warning(fmt.Sprintf("the queue bridges an outage of %s only (%s)", lasting(bridged), bound), "raise it"))
+		found = append(found, outage.warning(fmt.Sprintf("the queue covers an outage of only %s (%s)", lasting(bridged), bound), "Raise it"))
 	default:
-		found = append(found, outage.ok("the queue bridges an outage of %s (%s)", lasting(bridged), bound))
+		found = append(found, outage.ok("the queue covers an outage of %s (%s)", lasting(bridged), bound))
 	}
 	process := about{"outage", "haproxystats-process"}
 	if bridged := time.Duration(v.QueueSnapshots) * v.Interval; bridged < shortest {
-		found = append(found, process.warning(fmt.Sprintf("the spool bridges %s only while it does not run (queue-size = %d in [pull])", lasting(bridged), v.QueueSnapshots), "raise it"))
+		found = append(found, process.warning(fmt.Sprintf("the spool covers only %s while it does not run (queue-size = %d in [pull])", lasting(bridged), v.QueueSnapshots), "Raise it"))
 	} else {
-		found = append(found, process.ok("the spool bridges %s while it does not run (queue-size = %d in [pull])", lasting(bridged), v.QueueSnapshots))
+		found = append(found, process.ok("the spool covers %s while it does not run (queue-size = %d in [pull])", lasting(bridged), v.QueueSnapshots))
 	}
 	return found
 }
 
-// Names judges whether Graphite can tell and store the names of HAProxy's.
+// Names judges whether HAProxy's names map to distinct paths that Graphite can
+// store.
 func Names(r plaintext.Result) (found []Finding) {
 	a := about{check: "names"}
 	for _, m := range r.Met {
-		found = append(found, a.warning(fmt.Sprintf("the %ss %s and %s map to one path, and their values are combined", m.Scope, m.First, m.Next), "rename one of them in HAProxy"))
+		found = append(found, a.warning(fmt.Sprintf("the %ss %s and %s map to one path, and their values are combined", m.Scope, m.First, m.Next), "Rename one of them in HAProxy"))
 	}
 	if r.Skipped > 0 {
-		text := fmt.Sprintf("%d metrics have a path that Graphite can't store and are left out", r.Skipped)
+		text := fmt.Sprintf("%d metrics are left out, because Graphite can't store their paths", r.Skipped)
 		if r.Longest != "" {
-			text += fmt.Sprintf(": the longest name has %d bytes, %d is the most, and is %.60q...", len(r.Longest), plaintext.MaxComponent, r.Longest)
+			text += fmt.Sprintf(": the longest name has %d bytes, the limit is %d, and it begins with %.60q", len(r.Longest), plaintext.MaxComponent, r.Longest)
 		}
-		found = append(found, a.warning(text, "shorten the names in HAProxy"))
+		found = append(found, a.warning(text, "Shorten the names in HAProxy"))
 	}
 	if len(found) == 0 {
 		found = append(found, a.ok("no two names map to one path"))
@@ -74,10 +76,10 @@ func Names(r plaintext.Result) (found []Finding) {
 	return found
 }
 
-// Repeated judges names that one reply has twice.
+// Repeated judges names that occur twice in one reply.
 func Repeated(names []aggregate.Repeated) (found []Finding) {
 	for _, n := range names {
-		found = append(found, about{check: "names"}.warning(fmt.Sprintf("two %ss are named %s, and their values are combined", n.Scope, n.Name), "rename one of them in HAProxy"))
+		found = append(found, about{check: "names"}.warning(fmt.Sprintf("two %ss are named %s, and their values are combined", n.Scope, n.Name), "Rename one of them in HAProxy"))
 	}
 	return found
 }
@@ -87,10 +89,10 @@ func BadReplies(badRows int, badFiles []string) []Finding {
 	a := about{check: "replies"}
 	var found []Finding
 	for _, f := range badFiles {
-		found = append(found, a.warning("a reply can't be used in whole: "+f, "see what the socket answers: echo 'show stat' | socat - PATH"))
+		found = append(found, a.warning("a part of a reply can't be used: "+f, "See the reply of the socket. Run: echo 'show stat' | socat - PATH"))
 	}
 	if badRows > 0 {
-		found = append(found, a.warning(fmt.Sprintf("%d rows can't be used and are left out", badRows), "report it, with what the socket answers"))
+		found = append(found, a.warning(fmt.Sprintf("%d rows can't be used and are left out", badRows), "Report it, with the reply of the socket"))
 	}
 	return found
 }

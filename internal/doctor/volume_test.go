@@ -24,56 +24,56 @@ func TestAmount(t *testing.T) {
 		{"by bytes", func(v *Volume) { v.QueueBytes = 7_000_000 }, OK, "an outage of 16m40s (queue-max-bytes = 7000000)", ""},
 		{"no bounds", func(v *Volume) { v.QueueBytes, v.QueueMetrics = 0, 0 }, OK, "no bound but the disk", ""},
 		{"bytes alone", func(v *Volume) { v.QueueMetrics = 0 }, OK, "(queue-max-bytes = 1073741824)", ""},
-		{"short", func(v *Volume) { v.QueueMetrics = 10_000 }, Warning, "an outage of 1m40s only (queue-size = 10000)", "raise it"},
-		{"not one", func(v *Volume) { v.QueueMetrics = 999 }, Error, "no room for one snapshot: queue-size = 999", "raise it"},
+		{"short", func(v *Volume) { v.QueueMetrics = 10_000 }, Warning, "an outage of only 1m40s (queue-size = 10000)", "Raise it"},
+		{"not one", func(v *Volume) { v.QueueMetrics = 999 }, Error, "no room for one snapshot: queue-size = 999", "Raise it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v := base
 			test.change(&v)
 			found := Amount(v)
-			check(t, found[0], OK, "1000 metrics and 68.4 KiB for Graphite, besides those of haproxystats itself, every 10s", "")
+			check(t, found[0], OK, "Graphite 1000 metrics and 68.4 KiB, besides those of haproxystats itself, every 10s", "")
 			check(t, found[1], test.verdict, test.text, test.remedy)
-			check(t, found[2], OK, "the spool bridges 1h while it does not run", "")
+			check(t, found[2], OK, "the spool covers 1h while it does not run", "")
 		})
 	}
 	base.QueueSnapshots = 6
-	check(t, Amount(base)[2], Warning, "bridges 1m only", "raise it")
+	check(t, Amount(base)[2], Warning, "covers only 1m", "Raise it")
 	check(t, Amount(Volume{})[0], Error, "no metric", "exclude-frontends")
 }
 
 func TestNamesAndReplies(t *testing.T) {
 	check(t, Names(plaintext.Result{})[0], OK, "no two names", "")
 	met := plaintext.Result{Met: []plaintext.Meeting{{Scope: metric.Backend, First: "a.b", Next: "a_b"}}}
-	check(t, Names(met)[0], Warning, "the backends a.b and a_b map to one path", "rename")
-	check(t, Repeated([]aggregate.Repeated{{Scope: metric.Server, Name: "b/s"}})[0], Warning, "two servers are named b/s", "rename")
+	check(t, Names(met)[0], Warning, "the backends a.b and a_b map to one path", "Rename")
+	check(t, Repeated([]aggregate.Repeated{{Scope: metric.Server, Name: "b/s"}})[0], Warning, "two servers are named b/s", "Rename")
 	long := plaintext.Result{Skipped: 7, Longest: strings.Repeat("x", 256)}
-	check(t, Names(long)[0], Warning, "7 metrics have a path that Graphite can't store and are left out: the longest name has 256 bytes", "shorten")
+	check(t, Names(long)[0], Warning, "7 metrics are left out, because Graphite can't store their paths: the longest name has 256 bytes", "Shorten")
 	if found := BadReplies(0, nil); len(found) != 0 {
 		t.Error(found)
 	}
 	found := BadReplies(3, []string{"a_stat: no data in it"})
 	check(t, found[0], Warning, "a_stat: no data in it", "socat")
-	check(t, found[1], Warning, "3 rows can't be used", "report it")
+	check(t, found[1], Warning, "3 rows can't be used", "Report it")
 }
 
 func TestAnswer(t *testing.T) {
 	r := Reply{Socket: "a.sock", Took: 40 * time.Millisecond, Limit: 2 * time.Second, Bytes: 3 << 20}
 	check(t, Answer(r), OK, "it has answered 3 MiB in 40ms", "")
 	r.Took = 1500 * time.Millisecond
-	check(t, Answer(r), Warning, "more than half of pull-timeout, 2s", "raise pull-timeout")
+	check(t, Answer(r), Warning, "more than half of pull-timeout, 2s", "Raise pull-timeout")
 	r.Took = 3 * time.Second
-	check(t, Answer(r), Error, "longer than pull-timeout, 2s", "raise pull-timeout, and pull-interval")
+	check(t, Answer(r), Error, "longer than pull-timeout, 2s", "Raise pull-timeout, and pull-interval")
 	r.Limit = 0
 	check(t, Answer(r), OK, "in 3s", "")
 	r.Err = &haproxy.SocketError{Op: "read show info from", Socket: "a.sock", Err: haproxy.ErrTimeout, Hint: "0 bytes have come"}
 	check(t, Answer(r), Error, "read show info: time-out", "stats maxconn")
-	r.Err = &haproxy.SocketError{Op: "connect", Socket: "a.sock", Err: errors.New("connection refused"), Hint: "is HAProxy running?"}
-	check(t, Answer(r), Error, "connect: connection refused", "is HAProxy running?")
+	r.Err = &haproxy.SocketError{Op: "connect", Socket: "a.sock", Err: errors.New("connection refused"), Hint: "Check that HAProxy runs"}
+	check(t, Answer(r), Error, "connect: connection refused", "Check that HAProxy runs")
 }
 
 func TestLevelFinding(t *testing.T) {
 	check(t, Level("a", haproxy.LevelUser, nil), OK, "which is enough", "")
-	check(t, Level("a", haproxy.LevelOperator, nil), Warning, "clear counters", "the level user is enough")
+	check(t, Level("a", haproxy.LevelOperator, nil), Warning, "clear counters", "Set `level user`")
 	check(t, Level("a", haproxy.LevelAdmin, nil), Warning, "change servers", "`level user`")
 	check(t, Level("a", "", haproxy.ErrLevel), Skipped, "not known: the socket does not tell", "")
 }

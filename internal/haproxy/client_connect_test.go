@@ -116,7 +116,7 @@ func TestFetchTimeouts(t *testing.T) {
 		}
 		start := time.Now()
 		err := client.Fetch(t.Context(), "unix", "/run/a", io.Discard, io.Discard)
-		want := "connect /run/a: time-out: HAProxy does not accept connections; is it stopped?"
+		want := "connect /run/a: time-out (Check whether HAProxy is stopped: it does not accept connections)"
 		if err == nil || err.Error() != want || time.Since(start) != 100*time.Millisecond {
 			t.Errorf("connect: after %v: %v", time.Since(start), err)
 		}
@@ -129,7 +129,7 @@ func TestFetchTimeouts(t *testing.T) {
 		},
 	}
 	err := early.Fetch(t.Context(), "tcp", "lb:1", io.Discard, io.Discard)
-	if want := "connect lb:1: time-out: is the host up, and does a firewall drop the connection?"; err == nil || err.Error() != want {
+	if want := "connect lb:1: time-out (Check that the host is up and that no firewall drops the connection)"; err == nil || err.Error() != want {
 		t.Errorf("connect: %v, %s wanted", err, want)
 	}
 	for _, at := range []int{0, 100, len(rich(t).Info), len(rich(t).Info) + 20} {
@@ -220,11 +220,11 @@ func TestConnectErrors(t *testing.T) {
 		want                   error
 		message                string
 	}{
-		{"missing", "unix", filepath.Join(dir, "none"), fs.ErrNotExist, "no such file or directory: is HAProxy running, with this path on a `stats socket` line?"},
-		{"stale", "unix", stale, syscall.ECONNREFUSED, "connection refused: no process listens on the socket file; "},
-		{"no socket", "unix", file, syscall.ECONNREFUSED, "connection refused: the file is not a socket"},
-		{"long path", "unix", filepath.Join(dir, strings.Repeat("x", 120)), nil, "invalid argument: the path of a UNIX socket has at most 107 bytes"},
-		{"no listener", "tcp", free.Addr().String(), syscall.ECONNREFUSED, "connection refused: no process listens there; "},
+		{"missing", "unix", filepath.Join(dir, "none"), fs.ErrNotExist, "no such file or directory (tried 2 times) (Check that HAProxy runs with this path on a `stats socket` line)"},
+		{"stale", "unix", stale, syscall.ECONNREFUSED, "connection refused (tried 2 times) (Check that HAProxy runs: no process listens on the socket. "},
+		{"no socket", "unix", file, syscall.ECONNREFUSED, "connection refused (tried 2 times) (Set servers to the path of a socket: this file is not one)"},
+		{"long path", "unix", filepath.Join(dir, strings.Repeat("x", 120)), nil, "invalid argument (tried 2 times) (Use a path of at most 107 bytes"},
+		{"no listener", "tcp", free.Addr().String(), syscall.ECONNREFUSED, "connection refused (tried 2 times) (Check that HAProxy runs with this address on a `stats socket` line: no process listens there)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			client := &haproxy.Client{Retries: 1}
@@ -238,7 +238,7 @@ func TestConnectErrors(t *testing.T) {
 			if want := "connect " + test.address + ": " + test.message; !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("error: %v\nwanted: %s", err, want)
 			}
-			if !strings.HasSuffix(err.Error(), "(tried 2 times)") {
+			if !strings.Contains(err.Error(), " (tried 2 times) (") {
 				t.Errorf("error does not tell the number of tries: %v", err)
 			}
 		})
@@ -265,14 +265,14 @@ func TestPermissionError(t *testing.T) {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.EACCES)}
 	}}
 	for address, want := range map[string]string{
-		path:                       "permission denied: the socket belongs to user ",
-		filepath.Join(dir, "none"): "permission denied: the directory " + dir + " belongs to user ",
+		path:                       "or run this program in that group: the socket belongs to user ",
+		filepath.Join(dir, "none"): "permission denied (Let this program pass through the directory (mode x): the directory " + dir + " belongs to user ",
 	} {
 		err := client.Fetch(t.Context(), "unix", address, io.Discard, io.Discard)
 		if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), want) {
 			t.Errorf("error: %v\nwanted: %s", err, want)
 		}
-		for _, part := range []string{", group ", " has mode 0", "; this program runs as user "} {
+		for _, part := range []string{", group ", " has mode 0", ", and this program runs as user "} {
 			if !strings.Contains(err.Error(), part) {
 				t.Errorf("error lacks %q: %v", part, err)
 			}
@@ -285,7 +285,7 @@ func TestTooManyFiles(t *testing.T) {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("socket", syscall.EMFILE)}
 	}}
 	err := client.Fetch(t.Context(), "unix", "/run/a", io.Discard, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "too many open files: raise the number of files") {
+	if err == nil || !strings.Contains(err.Error(), "too many open files (Raise the number of files") {
 		t.Error(err)
 	}
 }

@@ -65,32 +65,31 @@ func (e *TextError) Is(target error) bool {
 	return target == ErrNotStats && (e.Master || !strings.HasPrefix(e.Text, unknownCommand) && !strings.HasPrefix(e.Text, denied))
 }
 
-// hint says what to do about the socket.
+// hint returns what to do about the socket.
 func (e *TextError) hint() string {
 	switch {
 	case e.Master:
-		return "this is the command line of HAProxy's master process (option -S), which has no statistics; " +
-			"leave its permissions as they are, and move it out of socket-dir or list the stats sockets in servers"
+		return "Move it out of socket-dir, or list the stats sockets in servers: this is the command line of HAProxy's master process (option -S), which has no statistics. " +
+			"Leave its permissions as they are"
 	case errors.Is(e, ErrNotStats):
-		return "another program listens there, or HAProxy with a `bind` line; " +
-			"move it out of socket-dir, or list the stats sockets in servers"
+		return "Move it out of socket-dir, or list the stats sockets in servers: another program listens there, or HAProxy with a `bind` line"
 	}
-	return "is this the stats socket of a HAProxy, and may it be asked for statistics?"
+	return "Check that this is a stats socket of HAProxy, and that its level allows to ask for statistics"
 }
 
-// SocketError says what is wrong with one socket and what to look at.
+// SocketError is a failure of one socket, with what to do about it.
 type SocketError struct {
-	Op     string // what was tried: "connect", "read show stat from", "store show info of"
+	Op     string // what failed: "connect", "read show stat from", "store show info of"
 	Socket string // path or host:port
 	Err    error  // the cause
-	Hint   string // what to check; may be empty
+	Hint   string // what to do, as a sentence; may be empty
 }
 
 // Error returns operation, socket, cause and hint in one line.
 func (e *SocketError) Error() string {
 	s := e.Op + " " + e.Socket + ": " + e.Err.Error()
 	if e.Hint != "" {
-		s += ": " + e.Hint
+		s += " (" + e.Hint + ")"
 	}
 	return s
 }
@@ -98,8 +97,8 @@ func (e *SocketError) Error() string {
 // Unwrap returns the cause.
 func (e *SocketError) Unwrap() error { return e.Err }
 
-// NotStats reports whether the socket is not a stats socket, by its type or by what
-// it answers.
+// NotStats reports whether the type or the answer of the socket shows that it is not
+// a stats socket.
 func (e *SocketError) NotStats() bool { return errors.Is(e.Err, ErrNotStats) }
 
 // Silent reports whether the socket has closed the connection without a byte.
@@ -109,35 +108,43 @@ func (s *session) canceled(ctx context.Context, op string) error {
 	return &SocketError{Op: op, Socket: s.address, Err: ctx.Err()}
 }
 
-func (s *session) replyError(r *reply, err error, hint string) error {
+// replyError returns the failure of the reply r, of which detail tells more unless it
+// is empty.
+func (s *session) replyError(r *reply, err error, detail, hint string) error {
+	if detail != "" {
+		err = fmt.Errorf("%w: %s", err, detail)
+	}
 	return &SocketError{Op: "read " + r.name + " from", Socket: s.address, Err: err, Hint: hint}
 }
 
-// readError says why the reply r did not come, or not to its end.
+// stopping is the hint where HAProxy has closed the connection.
+const stopping = "Check whether HAProxy is being stopped or reloaded"
+
+// readError returns why the reply r did not come, or did not come to its end.
 func (s *session) readError(ctx context.Context, r *reply, err error) error {
 	var cause string
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return s.canceled(ctx, "read "+r.name+" from")
 	case ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded):
-		return s.replyError(r, ErrTimeout, fmt.Sprintf("%d bytes have come; HAProxy is stopped or too busy, "+
-			"or all connections that its stats socket allows (10, see `stats maxconn`) are in use", r.size))
+		return s.replyError(r, ErrTimeout, fmt.Sprintf("%d bytes have come", r.size), "Check whether HAProxy is stopped, is too busy, "+
+			"or has all connections to its stats sockets in use: it allows 10, unless `stats maxconn` says otherwise")
 	case errors.Is(err, io.EOF):
 		cause = "the socket has closed the connection"
 	default:
 		cause = bare(err).Error()
 	}
 	if r.size == 0 {
-		return s.replyError(r, ErrEmptyReply, cause+"; is HAProxy being stopped or reloaded?")
+		return s.replyError(r, ErrEmptyReply, cause, stopping)
 	}
 	where := fmt.Sprintf("%s after %d bytes", cause, r.size)
 	if r.mark.quoted {
 		where += ", inside a quoted field"
 	}
-	return s.replyError(r, ErrCutReply, where+"; is HAProxy being stopped or reloaded?")
+	return s.replyError(r, ErrCutReply, where, stopping)
 }
 
-// connectError says why the connection did not come about.
+// connectError returns why the connection failed.
 func (s *session) connectError(err error, tries int) error {
 	e := &SocketError{Op: "connect", Socket: s.address, Err: bare(err)}
 	unix := strings.HasPrefix(s.network, "unix")
@@ -145,27 +152,27 @@ func (s *session) connectError(err error, tries int) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Err = ErrTimeout
-		e.Hint = "is the host up, and does a firewall drop the connection?"
+		e.Hint = "Check that the host is up and that no firewall drops the connection"
 		if unix {
-			e.Hint = "HAProxy does not accept connections; is it stopped?"
+			e.Hint = "Check whether HAProxy is stopped: it does not accept connections"
 		}
 	case unix && errors.Is(err, syscall.EPROTOTYPE):
 		e.Err = fmt.Errorf("%w but one of datagrams or packets: %w", ErrNotStats, bare(err))
-		e.Hint = "another program uses it, such as syslog; move it out of socket-dir, or list the stats sockets in servers"
+		e.Hint = "Move it out of socket-dir, or list the stats sockets in servers: another program uses it, such as syslog"
 	case !unix && (errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EPERM)):
-		e.Hint = "if systemd has started this program: its unit opens no network by itself; install the drop-in tcp.conf (contrib/systemd/haproxystats-pull.service.d), then run systemctl daemon-reload"
+		e.Hint = "If systemd has started this program, install the drop-in tcp.conf (contrib/systemd/haproxystats-pull.service.d), which opens the network, then run: systemctl daemon-reload"
 	case unix:
 		e.Hint = unixHint(s.address, err)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		e.Hint = "no process listens there; is HAProxy running, with this address on a `stats socket` line?"
+		e.Hint = "Check that HAProxy runs with this address on a `stats socket` line: no process listens there"
 	case errors.As(err, &dns):
-		e.Err, e.Hint = err, "check the host's name"
+		e.Err, e.Hint = err, "Check the host's name"
 	}
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		e.Hint = "raise the number of files that this program may open (LimitNOFILE, ulimit -n)"
+		e.Hint = "Raise the number of files that this program may open (LimitNOFILE, ulimit -n)"
 	}
 	if tries > 1 {
-		e.Hint = strings.TrimPrefix(fmt.Sprintf("%s (tried %d times)", e.Hint, tries), " ")
+		e.Err = fmt.Errorf("%w (tried %d times)", e.Err, tries)
 	}
 	return e
 }

@@ -39,10 +39,10 @@ func TestFetchFromWhatIsNotAStatsSocket(t *testing.T) {
 		{"docker", "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\r\n", true, "another program listens there"},
 		{"mysql", "J\x00\x00\x00\n5.7.33\x00", true, "another program listens there"},
 		{"our status socket", "{\n  \"format\": 1\n", true, "another program listens there"},
-		{"master", master, true, "HAProxy's master process (option -S), which has no statistics; leave its permissions as they are"},
-		{"denied", "Permission denied\n\n", false, "may it be asked for statistics?"},
-		{"denied, severity-output", "[3]: Permission denied\n\n", false, "may it be asked for statistics?"},
-		{"restricted", unknown24, false, "may it be asked for statistics?"},
+		{"master", master, true, "HAProxy's master process (option -S), which has no statistics. Leave its permissions as they are"},
+		{"denied", "Permission denied\n\n", false, "its level allows to ask for statistics"},
+		{"denied, severity-output", "[3]: Permission denied\n\n", false, "its level allows to ask for statistics"},
+		{"restricted", unknown24, false, "its level allows to ask for statistics"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			socket, asked := answering(t, []string{test.answer, test.answer})
@@ -106,7 +106,7 @@ func TestFetchFromDatagramSocket(t *testing.T) {
 				}
 			}
 			err = (&haproxy.Client{Retries: 3}).Fetch(t.Context(), "unix", path, io.Discard, io.Discard)
-			want := "connect " + path + ": not a stats socket but one of datagrams or packets: protocol wrong type for socket: another program uses it, such as syslog; "
+			want := "connect " + path + ": not a stats socket but one of datagrams or packets: protocol wrong type for socket (Move it out of socket-dir, or list the stats sockets in servers: another program uses it, such as syslog)"
 			if !errors.Is(err, haproxy.ErrNotStats) || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "tried") {
 				t.Errorf("got  %v\nwant %s", err, want)
 			}

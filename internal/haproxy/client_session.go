@@ -161,7 +161,7 @@ func (x *exchange) take(p []byte) error {
 		}
 		n, early := x.info.take(p)
 		if x.info.size > min(maxInfo, x.client.maxReply()) {
-			return x.replyError(&x.info.reply, ErrLongReply, fmt.Sprintf("no end after %d bytes", x.info.size))
+			return x.replyError(&x.info.reply, ErrLongReply, fmt.Sprintf("no end after %d bytes", x.info.size), "")
 		}
 		p = p[n:]
 		if x.info.whole {
@@ -193,7 +193,7 @@ func (x *exchange) takeStat(p []byte) error {
 	}
 	r := x.stat
 	if r == nil {
-		return x.replyError(&x.info.reply, ErrLongReply, "the reply to another command follows it")
+		return x.replyError(&x.info.reply, ErrLongReply, "the reply to another command follows it", "")
 	}
 	if !r.whole {
 		if !r.fits(p) {
@@ -204,12 +204,12 @@ func (x *exchange) takeStat(p []byte) error {
 			return x.storeError(&r.reply, err)
 		}
 		if r.size > x.client.maxReply() {
-			return x.replyError(&r.reply, ErrLongReply, fmt.Sprintf("no end after %d bytes", r.size))
+			return x.replyError(&r.reply, ErrLongReply, fmt.Sprintf("no end after %d bytes", r.size), "")
 		}
 		p = p[n:]
 	}
 	if len(p) > 0 {
-		return x.replyError(&r.reply, ErrLongReply, "more bytes follow the empty line that ends it")
+		return x.replyError(&r.reply, ErrLongReply, "more bytes follow the empty line that ends it", "")
 	}
 	return nil
 }
@@ -253,7 +253,7 @@ func (x *exchange) refused(r *reply, p []byte) error {
 		return x.canceled(x.ctx, "read "+r.name+" from")
 	}
 	answer := newTextError(text)
-	return x.replyError(r, answer, answer.hint())
+	return x.replyError(r, answer, "", answer.hint())
 }
 
 // isText reports whether enough has come of a text that is not a reply: its first

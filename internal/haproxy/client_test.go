@@ -184,17 +184,17 @@ func TestFetchFaults(t *testing.T) {
 		want    error
 		message string
 	}{
-		{"nothing", fault{Kind: haproxysim.Cut}, haproxy.ErrEmptyReply, "read show info from SOCKET: empty reply: the socket has closed the connection; is HAProxy"},
+		{"nothing", fault{Kind: haproxysim.Cut}, haproxy.ErrEmptyReply, "read show info from SOCKET: empty reply: the socket has closed the connection (Check whether HAProxy"},
 		{"dropped", fault{Kind: haproxysim.Drop}, haproxy.ErrEmptyReply, "SOCKET: empty reply: "},
 		{"cut in the first word", fault{Kind: haproxysim.Cut, At: 3}, haproxy.ErrCutReply, "read show info from SOCKET: cut reply: the socket has closed the connection after 3 bytes"},
 		{"cut info", fault{Kind: haproxysim.Cut, At: info - 1}, haproxy.ErrCutReply, "read show info from SOCKET: cut reply"},
 		{"cut stat", fault{Kind: haproxysim.Cut, At: info + stat - 1}, haproxy.ErrCutReply, "read show stat from SOCKET: cut reply"},
 		{"reset at once", fault{Kind: haproxysim.Reset}, haproxy.ErrEmptyReply, "SOCKET: empty reply: connection reset by peer"},
 		{"reset later", fault{Kind: haproxysim.Reset, At: info + 500}, haproxy.ErrCutReply, "read show stat from SOCKET: cut reply: connection reset by peer after 500 bytes"},
-		{"denied", fault{Kind: haproxysim.Text, Text: "Permission denied"}, nil, `read show info from SOCKET: the socket answers "Permission denied": is this the stats socket of a HAProxy`},
-		{"text that begins as a reply does", fault{Kind: haproxysim.Text, Text: "Nam\xff\x1b"}, nil, `the socket answers "Nam\xff\x1b": `},
-		{"long text", fault{Kind: haproxysim.Text, Text: strings.Repeat("x", 1<<20)}, nil, `answers "` + strings.Repeat("x", 200) + `": `},
-		{"a web server", fault{Kind: haproxysim.Text, Text: "HTTP/1.1 400 Bad request\r\nConnection: close\r"}, nil, `answers "HTTP/1.1 400 Bad request": `},
+		{"denied", fault{Kind: haproxysim.Text, Text: "Permission denied"}, nil, `read show info from SOCKET: the socket answers "Permission denied" (Check that this is a stats socket of HAProxy`},
+		{"text that begins as a reply does", fault{Kind: haproxysim.Text, Text: "Nam\xff\x1b"}, nil, `the socket answers "Nam\xff\x1b" (`},
+		{"long text", fault{Kind: haproxysim.Text, Text: strings.Repeat("x", 1<<20)}, nil, `answers "` + strings.Repeat("x", 200) + `" (`},
+		{"a web server", fault{Kind: haproxysim.Text, Text: "HTTP/1.1 400 Bad request\r\nConnection: close\r"}, nil, `answers "HTTP/1.1 400 Bad request" (`},
 		{"typed info", fault{Kind: haproxysim.Text, Text: "0.Name.1:POS:str:HAProxy"}, nil, `answers "0.Name.1:POS:str:HAProxy"`},
 		{"endless", fault{Kind: haproxysim.Endless}, haproxy.ErrLongReply, "read show stat from SOCKET: reply without end: no end after "},
 	} {

@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// explain says what was tried, what came of it, and where to look.
+// explain returns the error of an operation, with what to do about it.
 func (p *peer) explain(operation string, err error) error {
 	return &peerError{err: fmt.Errorf("%s graphite server %s: %w", operation, p.server, err), hint: advice(err)}
 }
@@ -34,33 +34,33 @@ func advice(err error) string {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns):
-		return "check the name in option server, and the resolver"
+		return "Check the name in option server, and the resolver"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "check that it runs and listens on that port for the plaintext protocol"
+		return "Check that it runs and listens on that port for the plaintext protocol"
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return "check the route to it"
+		return "Check the route to it"
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return "check the firewall of this host"
+		return "Check the firewall of this host"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return "check the limit of open files"
+		return "Check the limit of open files"
 	case errors.Is(err, syscall.ETIMEDOUT):
-		return "check that its host is up, and the network"
+		return "Check that its host is up, and the network"
 	case errors.Is(err, ErrStalled), errors.Is(err, ErrTooSlow):
-		return "check its load and the network, or set a longer write-timeout"
+		return "Check its load and the network, or set a longer write-timeout"
 	case errors.Is(err, errInTLS):
 		return "Set tls = true in [graphite]"
 	case errors.Is(err, errProtocol):
 		return "Set port in [graphite] to the one for the plaintext protocol, which is 2003 in carbon; 2004 takes pickles and 7002 queries"
 	case errors.Is(err, errUnread):
-		return "check its load and the network"
+		return "Check its load and the network"
 	case errors.Is(err, errEarly):
-		return "check its log and its limits; a TCP proxy whose server is down does this, and so does a port for TLS, pickles or queries; a receiver that closes idle connections needs a shorter confirm-hold"
+		return "Check its log and its limits. A TCP proxy whose server is down does this, and so does a port for TLS, pickles or queries. For a receiver that closes idle connections, set a shorter confirm-hold"
 	case errors.Is(err, ErrUnconfirmed):
-		return "check its log, and that nothing between here and there drops half-closed connections; if something does, set confirm = drain in [graphite]"
+		return "Check its log. If a device on the way drops half-closed connections, set confirm = drain in [graphite]"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ENOTCONN):
-		return "it closed the connection before it had read everything: check its log and its limits"
+		return "Check its log and its limits: it closed the connection before it had read everything"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return "check the address and the firewalls, or set a longer connect-timeout"
+		return "Check the address and the firewalls, or set a longer connect-timeout"
 	}
 	return ""
 }
@@ -75,23 +75,23 @@ func adviceOnTLS(err error) string {
 	)
 	switch {
 	case errors.As(err, &file):
-		return "correct the file"
+		return "Correct the file"
 	case errors.As(err, &authority):
-		return "set ca-file to the authority that has signed the server's certificate"
+		return "Set ca-file to the authority that has signed the server's certificate"
 	case errors.As(err, &name):
-		return "set server-name to a name in the server's certificate, or check that this is the right server"
+		return "Set server-name to a name in the server's certificate, or check that this is the right server"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "renew the server's certificate, and check the clocks of both hosts"
+		return "Renew the server's certificate, and check the clocks of both hosts"
 	case errors.As(err, &header):
-		return "check that it speaks TLS on that port; if it does not, set tls = false in [graphite]"
+		return "Check that it speaks TLS on that port. If it does not, set tls = false in [graphite]"
 	case errors.Is(err, errHandshake) && !isAlert(err):
-		return "check that it speaks TLS on that port; if it does not, set tls = false in [graphite]"
+		return "Check that it speaks TLS on that port. If it does not, set tls = false in [graphite]"
 	case !isAlert(err):
 		return ""
 	case strings.Contains(err.Error(), "certificate"):
-		return "it wants a client certificate that it trusts: check cert-file and key-file, and its log"
+		return "Check cert-file and key-file, and its log: it wants a client certificate that it trusts"
 	}
-	return "its versions and ciphers may be too old, or it wants a client certificate: check its log"
+	return "Check its log: its versions and ciphers may be too old, or it wants a client certificate"
 }
 
 // isAlert reports whether the peer has ended TLS with a reason.

@@ -48,9 +48,9 @@ func TestProbeFindsFaults(t *testing.T) {
 		want          error
 		hint          string
 	}{
-		{"closed", closed.address, syscall.ECONNREFUSED, "check that it runs and listens on that port for the plaintext protocol"},
-		{"silent", mute.Addr().String(), context.DeadlineExceeded, "check the address and the firewalls, or set a longer connect-timeout"},
-		{"reset", resetting.address, syscall.ECONNRESET, "it closed the connection before it had read everything: check its log and its limits"},
+		{"closed", closed.address, syscall.ECONNREFUSED, "Check that it runs and listens on that port for the plaintext protocol"},
+		{"silent", mute.Addr().String(), context.DeadlineExceeded, "Check the address and the firewalls, or set a longer connect-timeout"},
+		{"reset", resetting.address, syscall.ECONNRESET, "Check its log and its limits: it closed the connection before it had read everything"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := options(t, test.address)
@@ -79,7 +79,7 @@ func TestProbeFindsProxyWithoutServer(t *testing.T) {
 		o.Confirm, o.Hold = confirm, 25*time.Second
 		found := ProbeServer(t.Context(), o, o.Servers[0])
 		hint, bare := Advice(found.Err)
-		if !errors.Is(found.Err, errEarly) || !strings.Contains(hint, "a TCP proxy whose server is down does this") || !strings.Contains(bare.Error(), "over which nothing was sent") {
+		if !errors.Is(found.Err, errEarly) || !strings.Contains(hint, "A TCP proxy whose server is down does this") || !strings.Contains(bare.Error(), "over which nothing was sent") {
 			t.Errorf("confirm = %s: got %v, want %v", confirm, found.Err, errEarly)
 		}
 	}

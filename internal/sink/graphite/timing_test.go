@@ -168,7 +168,7 @@ func TestDialIsBounded(t *testing.T) {
 		if err := New(o).Deliver(t.Context(), sinktest.Batch(1000)); err != nil || time.Since(begun) != time.Second {
 			t.Errorf("Deliver took %v, %v", time.Since(begun), err)
 		}
-		if !strings.Contains(log.String(), "check the address and the firewalls") {
+		if !strings.Contains(log.String(), "Check the address and the firewalls") {
 			t.Errorf("log %q", log)
 		}
 	})

@@ -55,11 +55,11 @@ func TestTLS(t *testing.T) {
 		says   string
 	}{
 		{"in order", server(ours.sign("127.0.0.1", time.Hour)), nil, ""},
-		{"another name", server(ours.sign("graphite.example.com", time.Hour)), nil, "set server-name to a name in the server's certificate"},
+		{"another name", server(ours.sign("graphite.example.com", time.Hour)), nil, "Set server-name to a name in the server's certificate"},
 		{"the name that is set", server(ours.sign("graphite.example.com", time.Hour)), func(o *TLS, _ pemFiles) { o.ServerName = "graphite.example.com" }, ""},
-		{"unknown authority", server(theirs.sign("127.0.0.1", time.Hour)), nil, "set ca-file to the authority that has signed"},
-		{"the system's authorities", server(ours.sign("127.0.0.1", time.Hour)), func(o *TLS, _ pemFiles) { o.CAFile = "" }, "set ca-file to the authority that has signed"},
-		{"expired", server(ours.sign("127.0.0.1", -time.Hour)), nil, "renew the server's certificate, and check the clocks"},
+		{"unknown authority", server(theirs.sign("127.0.0.1", time.Hour)), nil, "Set ca-file to the authority that has signed"},
+		{"the system's authorities", server(ours.sign("127.0.0.1", time.Hour)), func(o *TLS, _ pemFiles) { o.CAFile = "" }, "Set ca-file to the authority that has signed"},
+		{"expired", server(ours.sign("127.0.0.1", -time.Hour)), nil, "Renew the server's certificate, and check the clocks"},
 		{"too old", old, nil, "its versions and ciphers may be too old"},
 		{"no TLS", nil, nil, "start TLS with"},
 		{"client certificate, 1.2", asking(tls.VersionTLS12), func(o *TLS, f pemFiles) { o.CertFile, o.KeyFile = f.pair(ours.sign("us", time.Hour)) }, ""},
