@@ -18,8 +18,8 @@ import (
 var (
 	// ErrEmptyReply is a connection that was closed without a byte.
 	ErrEmptyReply = errors.New("empty reply")
-	// ErrCutReply is a reply that ends before the empty line that ends it.
-	ErrCutReply = errors.New("cut reply")
+	// ErrTruncated is a reply that ends before the empty line that ends it.
+	ErrTruncated = errors.New("truncated reply")
 	// ErrLongReply is a reply that does not end where it should.
 	ErrLongReply = errors.New("reply without end")
 	// ErrTimeout is a connection or a reply that took too long.
@@ -141,7 +141,7 @@ func (s *session) readError(ctx context.Context, r *reply, err error) error {
 	if r.mark.quoted {
 		where += ", inside a quoted field"
 	}
-	return s.replyError(r, ErrCutReply, where, stopping)
+	return s.replyError(r, ErrTruncated, where, stopping)
 }
 
 // connectError returns why the connection failed.

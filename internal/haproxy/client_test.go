@@ -186,11 +186,11 @@ func TestFetchFaults(t *testing.T) {
 	}{
 		{"nothing", fault{Kind: haproxysim.Cut}, haproxy.ErrEmptyReply, "read show info from SOCKET: empty reply: the socket has closed the connection (Check whether HAProxy"},
 		{"dropped", fault{Kind: haproxysim.Drop}, haproxy.ErrEmptyReply, "SOCKET: empty reply: "},
-		{"cut in the first word", fault{Kind: haproxysim.Cut, At: 3}, haproxy.ErrCutReply, "read show info from SOCKET: cut reply: the socket has closed the connection after 3 bytes"},
-		{"cut info", fault{Kind: haproxysim.Cut, At: info - 1}, haproxy.ErrCutReply, "read show info from SOCKET: cut reply"},
-		{"cut stat", fault{Kind: haproxysim.Cut, At: info + stat - 1}, haproxy.ErrCutReply, "read show stat from SOCKET: cut reply"},
+		{"cut in the first word", fault{Kind: haproxysim.Cut, At: 3}, haproxy.ErrTruncated, "read show info from SOCKET: truncated reply: the socket has closed the connection after 3 bytes"},
+		{"cut info", fault{Kind: haproxysim.Cut, At: info - 1}, haproxy.ErrTruncated, "read show info from SOCKET: truncated reply"},
+		{"cut stat", fault{Kind: haproxysim.Cut, At: info + stat - 1}, haproxy.ErrTruncated, "read show stat from SOCKET: truncated reply"},
 		{"reset at once", fault{Kind: haproxysim.Reset}, haproxy.ErrEmptyReply, "SOCKET: empty reply: connection reset by peer"},
-		{"reset later", fault{Kind: haproxysim.Reset, At: info + 500}, haproxy.ErrCutReply, "read show stat from SOCKET: cut reply: connection reset by peer after 500 bytes"},
+		{"reset later", fault{Kind: haproxysim.Reset, At: info + 500}, haproxy.ErrTruncated, "read show stat from SOCKET: truncated reply: connection reset by peer after 500 bytes"},
 		{"denied", fault{Kind: haproxysim.Text, Text: "Permission denied"}, nil, `read show info from SOCKET: the socket answers "Permission denied" (Check that this is a stats socket of HAProxy`},
 		{"text that begins as a reply does", fault{Kind: haproxysim.Text, Text: "Nam\xff\x1b"}, nil, `the socket answers "Nam\xff\x1b" (`},
 		{"long text", fault{Kind: haproxysim.Text, Text: strings.Repeat("x", 1<<20)}, nil, `answers "` + strings.Repeat("x", 200) + `" (`},
@@ -290,7 +290,7 @@ func TestFetchCutAtEveryByte(t *testing.T) {
 	for at := range len(r.Info) + len(r.Stat) {
 		s.SetFault(haproxysim.Fault{Kind: haproxysim.Cut, At: at})
 		err := client.Fetch(t.Context(), "unix", "a", io.Discard, io.Discard)
-		if !errors.Is(err, haproxy.ErrCutReply) && !(at == 0 && errors.Is(err, haproxy.ErrEmptyReply)) {
+		if !errors.Is(err, haproxy.ErrTruncated) && !(at == 0 && errors.Is(err, haproxy.ErrEmptyReply)) {
 			t.Fatalf("cut after %d bytes: %v", at, err)
 		}
 	}

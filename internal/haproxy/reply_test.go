@@ -133,7 +133,7 @@ func FuzzEndMark(f *testing.F) {
 			t.Errorf("end after %d bytes in pieces of %d, %d wanted", got, n, want)
 		}
 		if want >= 0 && scanIn(p[:want-1], n) >= 0 {
-			t.Error("a cut reply passes for whole")
+			t.Error("a truncated reply passes for whole")
 		}
 	})
 }

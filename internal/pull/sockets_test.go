@@ -170,7 +170,7 @@ func TestOneBadSocketDropsTheRound(t *testing.T) {
 	dir := t.TempDir()
 	node, server := simulate(t, dir)
 	faults := map[string]haproxysim.Fault{
-		"cut reply":        {Kind: haproxysim.Cut, At: 3000},
+		"truncated reply":  {Kind: haproxysim.Cut, At: 3000},
 		"empty reply":      {Kind: haproxysim.Drop},
 		"connection reset": {Kind: haproxysim.Reset, At: 10},
 		"time-out":         {Kind: haproxysim.Stall, At: 2000},

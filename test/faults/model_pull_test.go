@@ -101,7 +101,7 @@ func (s *modelSockets) Fetch(ctx context.Context, _, address string, info, stat 
 		return ctx.Err()
 	case "cut":
 		_, err := info.Write(first[:len(first)/2])
-		return errors.Join(err, errors.New("cut reply"))
+		return errors.Join(err, errors.New("truncated reply"))
 	}
 	if !s.life.act() {
 		return errDead

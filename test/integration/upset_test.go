@@ -136,9 +136,9 @@ func TestRepliesThatFail(t *testing.T) {
 		fault haproxysim.Fault
 		says  string
 	}{
-		{"cut in show info", haproxysim.Fault{Kind: haproxysim.Cut, At: 300}, "cut reply"},
-		{"cut in show stat", haproxysim.Fault{Kind: haproxysim.Cut, At: 3000}, "cut reply"},
-		{"cut at the last byte", haproxysim.Fault{Kind: haproxysim.Cut, At: len(answer.Info) + len(answer.Stat) - 1}, "cut reply"},
+		{"cut in show info", haproxysim.Fault{Kind: haproxysim.Cut, At: 300}, "truncated reply"},
+		{"cut in show stat", haproxysim.Fault{Kind: haproxysim.Cut, At: 3000}, "truncated reply"},
+		{"cut at the last byte", haproxysim.Fault{Kind: haproxysim.Cut, At: len(answer.Info) + len(answer.Stat) - 1}, "truncated reply"},
 		{"nothing", haproxysim.Fault{Kind: haproxysim.Drop}, "empty reply"},
 		{"reset", haproxysim.Fault{Kind: haproxysim.Reset, At: 2000}, "connection reset"},
 		{"refusal", haproxysim.Fault{Kind: haproxysim.Text, Text: "Permission denied"}, "Permission denied"},
