@@ -33,7 +33,7 @@ func (r *reply) fits(p []byte) bool {
 	if r.first == nil && r.size > 0 {
 		return true
 	}
-	begun := append(slices.Clip(r.first), p...)
+	begun := append(slices.Clip(r.first), p[:min(len(p), headerSize)]...) // the rest decides nothing
 	for _, b := range r.begins {
 		n := min(len(begun), len(b))
 		if string(begun[:n]) != b[:n] {
@@ -79,15 +79,27 @@ func newInfoReply(to io.Writer) *infoReply {
 	return &infoReply{reply: reply{command: showInfo, to: to}}
 }
 
-// statHeader is what follows the last empty line of `show info`.
-var statHeader = regexp.MustCompile("\n\n# ?pxname")
-
-// headerSize is the length of the longest match of statHeader.
+// headerSize is the length of the longest header of `show stat` behind an empty line.
 const headerSize = len("\n\n# pxname")
+
+// beforeHeader returns the number of bytes in front of the header of `show stat`, the
+// empty line included, or -1.
+func beforeHeader(text []byte) int {
+	for from := 0; ; {
+		i := bytes.Index(text[from:], []byte("\n\n#"))
+		if i < 0 {
+			return -1
+		}
+		from += i + len(emptyLineMark)
+		if bytes.HasPrefix(bytes.TrimPrefix(text[from+1:], []byte(" ")), []byte("pxname")) {
+			return from
+		}
+	}
+}
 
 // infoStep is how many bytes are added at once: a reply has a few KB, and much of
 // `show stat` may have come with it.
-const infoStep = 4 << 10
+const infoStep = 1 << 10
 
 // take adds p to the reply and returns how many of its bytes belong to it: all,
 // until the end is seen. Bytes that have come earlier may turn out to be the
@@ -98,8 +110,8 @@ func (r *infoReply) take(p []byte) (n int, early []byte) {
 		step := p[n:min(len(p), n+infoStep)]
 		r.text = append(r.text, step...)
 		n += len(step)
-		if at := statHeader.FindIndex(r.text[from:]); at != nil {
-			end := from + at[0] + len(emptyLineMark)
+		if at := beforeHeader(r.text[from:]); at >= 0 {
+			end := from + at
 			early = r.text[end:max(end, before)]
 			r.end(end)
 			return max(0, end-before), early
