@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"haproxystats/internal/dial"
 )
 
 // maxBuffer bounds what is allocated for reading one socket. With 16 KiB a round
@@ -27,7 +29,8 @@ const maxRemembered = 1024
 // Client asks stats sockets for their statistics. Its fields must not be
 // changed once it is in use; it may be used by many goroutines at once.
 type Client struct {
-	// Dial opens a connection to a socket. Nil means a [net.Dialer].
+	// Dial opens a connection to a socket. Nil means a [dial.Dialer], which shares
+	// the time-out among the addresses of a name.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout bounds each try to connect. 0 means no bound but the context's.
 	Timeout time.Duration
@@ -45,7 +48,8 @@ type Client struct {
 	// Log is told of tries that are repeated. Nil means no log.
 	Log *slog.Logger
 
-	buffers sync.Pool // of *[]byte
+	buffers   sync.Pool   // of *[]byte
+	addresses dial.Dialer // stands in for Dial
 
 	mu  sync.Mutex
 	one map[string]struct{} // sockets that answer one command a connection

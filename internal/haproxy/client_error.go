@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"haproxystats/internal/dial"
 )
 
 // What can be wrong with a reply.
@@ -152,6 +154,9 @@ func (s *session) connectError(err error, tries int) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Err = ErrTimeout
+		if errors.As(err, new(*dial.Error)) {
+			e.Err = fmt.Errorf("%w: %w", ErrTimeout, err)
+		}
 		e.Hint = "Check that the host is up and that no firewall drops the connection"
 		if unix {
 			e.Hint = "Check whether HAProxy is stopped: it does not accept connections"
@@ -180,6 +185,9 @@ func (s *session) connectError(err error, tries int) error {
 // bare takes the wrapping of package net off, which repeats the operation and
 // the address.
 func bare(err error) error {
+	if errors.As(err, new(*dial.Error)) {
+		return err // has several
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err
 	}

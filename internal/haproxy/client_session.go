@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"haproxystats/internal/dial"
 )
 
 // session is one fetch from one socket.
@@ -99,11 +101,14 @@ func (s *session) dial(ctx context.Context) (net.Conn, error) {
 		ctx, cancel = context.WithTimeout(ctx, s.client.Timeout)
 		defer cancel()
 	}
-	dial := s.client.Dial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
+	connect := s.client.Dial
+	if connect == nil {
+		connect = s.client.addresses.Dial
 	}
-	conn, err := dial(ctx, s.network, s.address)
+	conn, err := connect(ctx, s.network, s.address)
+	if errors.As(err, new(*dial.Error)) {
+		return nil, err // it says what came of each address
+	}
 	if err != nil && (errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)) {
 		// Dialers differ in what they say of a deadline, and may see it before
 		// the context does.

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"haproxystats/internal/dial"
 )
 
 // ErrTooSlow says that the time for one batch was over.
@@ -30,9 +32,9 @@ type relays struct {
 
 func newRelays(o Options, log *slog.Logger) *relays {
 	r := &relays{delay: o.Delay, log: log}
-	dial := o.Dial
-	if dial == nil {
-		dial = newDialer(o.WriteTimeout).DialContext
+	connect := o.Dial
+	if connect == nil {
+		connect = (&dial.Dialer{Connect: newDialer(o.WriteTimeout).DialContext, Lookup: o.Lookup}).Dial
 	}
 	var c *credentials
 	if o.TLS != nil {
@@ -41,7 +43,7 @@ func newRelays(o Options, log *slog.Logger) *relays {
 	for _, server := range o.Servers {
 		r.peers = append(r.peers, &peer{
 			server:         server,
-			dial:           dial,
+			dial:           connect,
 			credentials:    c,
 			confirm:        o.Confirm,
 			connectTimeout: o.ConnectTimeout,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"haproxystats/internal/encode/plaintext"
@@ -39,8 +40,10 @@ type Options struct {
 	// Queue holds what waits.
 	Queue outbox.Queue
 	Log   *slog.Logger
-	// Dial opens connections; nil for the network's own. They must have a
-	// CloseWrite method.
+	// Lookup returns the addresses of a server's name; nil for the host's resolver.
+	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)
+	// Dial opens connections; nil for the network's own, which share ConnectTimeout
+	// among the addresses of a name. They must have a CloseWrite method.
 	Dial DialFunc
 }
 
