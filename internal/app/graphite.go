@@ -41,7 +41,7 @@ func GraphitePaths(c *config.Config, hostname string) plaintext.Paths {
 		DoubleWrites:   c.Graphite.GroupNamespaceDoubleWrites,
 	}
 	if c.Graphite.PrefixHostname {
-		paths.Hostname = plaintext.Hostname(hostname, c.Graphite.FQDN)
+		paths.Hostname, paths.FQDN = plaintext.Hostname(hostname, c.Graphite.FQDN), c.Graphite.FQDN
 	}
 	return paths
 }

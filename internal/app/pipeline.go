@@ -19,7 +19,8 @@ type Pipeline struct {
 	reader     reply.Reader
 	aggregator *aggregate.Aggregator
 	meter      *selfstat.Meter
-	faults     *faults // shared by the workers
+	faults     *faults       // shared by the workers
+	node       func() string // returns the host's name; nil where the batch shall not tell
 	log        *slog.Logger
 }
 
@@ -34,6 +35,9 @@ func (p *Pipeline) Aggregate(s snapshot.Snapshot) (*metric.Batch, error) {
 	batch, work, err := p.Combine(s)
 	if err != nil {
 		return nil, err
+	}
+	if p.node != nil {
+		batch.Node = p.node()
 	}
 	work.Total = time.Since(start)
 	batch.Tables = append(batch.Tables, p.meter.Table(work, batch))

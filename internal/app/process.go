@@ -29,11 +29,11 @@ func Process(version string) Program {
 			return append(CheckGroups(c), checkTLS(c)...)
 		},
 		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log *slog.Logger) error {
-			hostname, err := os.Hostname()
+			here, err := newHost(log)
 			if err != nil {
 				return fmt.Errorf("find the host's name: %w", err)
 			}
-			return runProcess(ctx, &l.Config, hostname, release{version, l.SHA256}, service, log)
+			return runProcess(ctx, &l.Config, here, release{version, l.SHA256}, service, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
 	}
@@ -46,7 +46,7 @@ const grace = 3 * time.Second
 // runProcess runs what watches the spool, the workers, and what sends the sinks'
 // queues. When ctx ends the queues stop at once, and the workers finish what they
 // have taken; the spool is watched for as long as they do.
-func runProcess(ctx context.Context, c *config.Config, hostname string, r release, service *Supervisor, log *slog.Logger) error {
+func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, log *slog.Logger) error {
 	options, err := AggregateOptions(c, log)
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, r releas
 	defer incoming.Close()
 	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, r, log)
 	defer page.close()
-	sinks, err := openConfigured(setup{c, hostname, log})
+	sinks, err := openConfigured(setup{c, here.current(), log})
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, r releas
 		Sinks:  deliverers,
 		NewAggregator: func() process.Aggregator {
 			p := NewPipeline(options, sources, log)
-			p.faults = told
+			p.faults, p.node = told, here.current
 			return p
 		},
 		Workers:          c.Process.Workers,
@@ -103,6 +103,9 @@ func runProcess(ctx context.Context, c *config.Config, hostname string, r releas
 	}
 	page.running(func(d *status.Document) { tellProcess(d, processor, sources, incoming.Outage(), sinks.sinks) })
 	service.ready()
+	if c.Graphite.PrefixHostname {
+		here.await(ctx, nameWait())
+	}
 	err = processor.Run(ctx)
 	stop()
 	stopQueues()

@@ -256,7 +256,9 @@ type Graphite struct {
 	// dots separate.
 	Namespace string
 	// Puts the name of the host after the namespace:
-	// `<namespace>.<hostname>.haproxy`.
+	// `<namespace>.<hostname>.haproxy`. Metrics follow a name that changes while the
+	// program runs. A program that starts with the host waits up to 30 seconds for a
+	// name other than localhost.
 	PrefixHostname bool
 	// Uses the full name of the host, with `_` for dots, instead of its first part
 	// only.

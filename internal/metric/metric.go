@@ -133,6 +133,9 @@ type Entity struct {
 // Batch is what one snapshot says. It is read-only for sinks, and valid until
 // the aggregator that made it is used again.
 type Batch struct {
+	// Node is the name of the host that the batch is about, as the host gives it;
+	// empty if it is not told.
+	Node string
 	// Epoch is the time of the snapshot in seconds since the Unix epoch.
 	Epoch int64
 	// Tables come in a fixed order, so equal snapshots give equal output.

@@ -45,6 +45,8 @@ const (
 // Equal batches give equal bytes. An Encoder remembers the entities of the
 // last batch, which only saves time, and is not safe for concurrent use.
 type Encoder struct {
+	where   Paths
+	node    string // whose root it is
 	root    []byte // with a dot at its end
 	group   []byte // root and the group namespace, likewise; nil for no groups
 	double  bool
@@ -79,18 +81,27 @@ type Meeting struct {
 
 // New returns an encoder for those paths.
 func New(p Paths) *Encoder {
-	e := &Encoder{double: p.DoubleWrites}
-	e.root = append([]byte(p.Root()), '.')
-	if group := appendPath(nil, p.GroupNamespace); len(group) > 0 {
+	e := &Encoder{where: p, double: p.DoubleWrites}
+	e.setNode("")
+	return e
+}
+
+// setNode has the paths begin with a node's name from now on.
+func (e *Encoder) setNode(node string) {
+	e.node, e.root, e.group = node, e.where.root(node), nil
+	if group := appendPath(nil, e.where.GroupNamespace); len(group) > 0 {
 		e.group = slices.Concat(e.root, group)
 	}
-	return e
+	e.paths, e.below = nil, below{} // they begin with the old one
 }
 
 // Encode writes the batch to w, in chunks of whole lines.
 func (e *Encoder) Encode(w io.Writer, b *metric.Batch) (Result, error) {
 	if e.buf == nil {
 		e.buf = make([]byte, chunkSize)
+	}
+	if b.Node != e.node {
+		e.setNode(b.Node)
 	}
 	e.suffixLen = len(append(strconv.AppendInt(append(e.suffix[:0], ' '), b.Epoch, 10), '\n'))
 	out := chunks{w: w, buf: e.buf}

@@ -12,8 +12,11 @@ import (
 type Paths struct {
 	// Namespace is the first part of every path; its dots separate.
 	Namespace string
-	// Hostname is one path component after it, see [Hostname]; empty for none.
+	// Hostname is one path component after it, see [Hostname]; empty for none. A
+	// batch that names its node has that in place of it.
 	Hostname string
+	// FQDN takes all of a node's name for the component; else its first label only.
+	FQDN bool
 	// GroupNamespace goes before the group of an entity that has one. Without
 	// it groups are left out of account.
 	GroupNamespace string
@@ -33,13 +36,17 @@ func Hostname(name string, fqdn bool) string {
 	return Component(name)
 }
 
-// Root returns the path that all metrics are below, without a dot at its end.
-func (p Paths) Root() string {
+// root returns the path that all metrics of a node are below, with a dot at its
+// end.
+func (p Paths) root(node string) []byte {
 	b := appendPath(nil, p.Namespace)
-	if p.Hostname != "" {
-		b = append(appendComponent(b, p.Hostname), '.')
+	if host := p.Hostname; host != "" {
+		if node != "" {
+			host = Hostname(node, p.FQDN)
+		}
+		b = append(appendComponent(b, host), '.')
 	}
-	return string(append(b, "haproxy"...))
+	return append(b, "haproxy."...)
 }
 
 // Component returns what a name is in a path: one component.
