@@ -10,95 +10,103 @@ import (
 // where: how long a field is can't be predicted, and a wrong guess costs more
 // than the work.
 type fields struct {
-	buf      []byte
-	at, to   int     // buf[at:to] has not been looked at; eight more bytes can be read
-	bounds   []int32 // field i is buf[bounds[i]+1 : bounds[i+1]]
-	n        int     // how many fields are known
-	complete bool    // all of the row's are
+	row  []byte // the row, and padding behind it
+	size int    // without the padding
+	n    int    // how many fields are known
+	// bounds has numbers of 16 bits: field i ends before number i+1, and begins
+	// behind number i.
+	bounds [boundsMask + 1 + 2*perWord]byte
 }
 
-// perWord is how many commas eight bytes can have.
-const perWord = 8
+const (
+	// perWord is how many commas eight bytes can have.
+	perWord = 8
+	// boundsMask tells the compiler that an index into bounds is in it.
+	boundsMask = 2*bits16 - 1
+	bits16     = 2 * maxColumns
+	// maxPlain is the length of a row that fields can take, whose bounds have 16 bits.
+	maxPlain = 1<<16 - 2*perWord
+)
 
-// reset begins the row buf[from:to], of which fields up to number last will be
-// asked for.
-func (f *fields) reset(buf []byte, from, to, last int) {
-	f.buf, f.at, f.to = buf, from, to
-	if len(f.bounds) < last+2+perWord {
-		f.bounds = make([]int32, last+2+perWord)
-	}
-	f.bounds[0] = int32(from - 1)
-	f.n = 0
-	f.complete = false
-}
-
-// reach makes the bounds of field number i known; it is false if the row has
-// fewer fields.
-func (f *fields) reach(i int) bool {
-	n, at := f.n, f.at
-	for n <= i && at < f.to {
-		m := commas(binary.LittleEndian.Uint64(f.buf[at:]))
-		out := (*[perWord]int32)(f.bounds[n+1:])
-		n += bits.OnesCount64(m)
-		// The first four are written whether they are there or not.
-		out[0], m = place(at, m)
-		out[1], m = place(at, m)
-		out[2], m = place(at, m)
-		out[3], m = place(at, m)
-		if m != 0 {
-			out[4], m = place(at, m)
-			out[5], m = place(at, m)
-			out[6], m = place(at, m)
-			out[7], _ = place(at, m)
-		}
+// find finds the fields of the row buf[from:to], of which those up to number last
+// will be asked for. Eight more bytes can be read behind it.
+func (f *fields) find(buf []byte, from, to, last int) {
+	row, size := buf[from:to+padding], to-from
+	f.row, f.size = row, size
+	binary.LittleEndian.PutUint16(f.bounds[:], 0xffff)
+	n, at := 0, 0
+	for n <= last && at < size {
+		c := &commaTable[commaMask(binary.LittleEndian.Uint64(row[at:]))]
+		out := f.bounds[2*(n+1)&boundsMask:][:2*perWord]
+		offset := uint64(at) * (1<<48 + 1<<32 + 1<<16 + 1)
+		binary.LittleEndian.PutUint64(out, c.first+offset)
+		binary.LittleEndian.PutUint64(out[8:], c.next+offset)
+		n += c.n
 		at += 8
 	}
-	f.n, f.at = n, at
-	if f.at >= f.to && !f.complete {
-		for f.n > 0 && int(f.bounds[f.n]) >= f.to { // commas behind the row
-			f.n--
+	if at >= size {
+		for n > 0 && f.bound(n) >= size { // commas behind the row
+			n--
 		}
-		f.n++
-		f.bounds[f.n] = int32(f.to) // the last field has no comma
-		f.complete = true
+		n++
+		binary.LittleEndian.PutUint16(f.bounds[2*n&boundsMask:], uint16(size)) // the last field has no comma
 	}
-	return f.n > i
+	f.n = n
 }
 
-// place returns where the first comma of a word that begins at index at is, and
-// the others.
-func place(at int, commas uint64) (int32, uint64) {
-	return int32(at + bits.TrailingZeros64(commas)/8), commas & (commas - 1)
+// bound returns number i of the bounds.
+func (f *fields) bound(i int) int {
+	return int(binary.LittleEndian.Uint16(f.bounds[2*i&boundsMask:]))
 }
 
-// field returns a field that has been reached.
-func (f *fields) field(i int) []byte { return f.buf[f.bounds[i]+1 : f.bounds[i+1]] }
+// field returns a field, which the row must have.
+func (f *fields) field(i int) []byte {
+	return f.row[uint16(f.bound(i)+1):f.bound(i+1)]
+}
 
-// read reads the numbers in the columns, which have been reached, into s.
-func (f *fields) read(s *StatScanner, columns []int) {
-	values, present := s.values[:len(columns)], s.present[:len(columns)]
-	s.row.Odd = s.row.Odd[:0]
+// numbers reads the numbers in the columns, which the row must have. It is false
+// if one of them is neither empty nor a short number, or if they begin too near to
+// the begin of the row.
+func (f *fields) numbers(columns []int, values []int64, present []byte) bool {
+	if len(columns) == 0 {
+		return true
+	}
+	if f.bound(columns[0]+1) < 8 {
+		return false
+	}
+	values, present = values[:len(columns)], present[:len(columns)]
+	row, bad := f.row, uint64(0)
 	for i, c := range columns {
-		start, end := int(f.bounds[c]+1), int(f.bounds[c+1])
-		n := end - start
-		var v uint64
-		ok := false
-		switch {
-		case n <= 8:
-			v, ok = shortNumber(binary.LittleEndian.Uint64(f.buf[start:]), n)
-		case n <= 16:
-			upper, ok1 := shortNumber(binary.LittleEndian.Uint64(f.buf[start:]), n-8)
-			lower, ok2 := shortNumber(binary.LittleEndian.Uint64(f.buf[end-8:]), 8)
-			v, ok = upper*1e8+lower, ok1 && ok2
-		}
-		if !ok {
-			s.readField(i, f.buf[start:end])
+		bounds := binary.LittleEndian.Uint32(f.bounds[2*c&boundsMask:])
+		end := int(bounds >> 16)
+		n := end - int(uint16(bounds+1))
+		present[i] = byte(uint(n+15) >> 4) // 1 but for n = 0, if it is at most 16
+		lower := (binary.LittleEndian.Uint64(row[end-8:]) ^ eightZeros)
+		if n <= 8 {
+			lower &= lastBytes[n&15]
+			values[i] = int64(eightDigits(lower))
+			bad |= (lower + notDigits) | lower
 			continue
 		}
-		values[i] = int64(v)
-		present[i] = 0
-		if n > 0 {
-			present[i] = 1
+		if n > 16 || end < 16 {
+			return false
+		}
+		upper := (binary.LittleEndian.Uint64(row[end-16:]) ^ eightZeros) & lastBytes[(n-8)&15]
+		values[i] = int64(eightDigits(upper)*1e8 + eightDigits(lower))
+		bad |= (lower + notDigits) | lower | (upper + notDigits) | upper
+	}
+	return bad&highBits == 0
+}
+
+// read reads the numbers in the columns, which have been found, into s.
+func (f *fields) read(s *StatScanner, columns []int) {
+	s.row.Odd = s.row.Odd[:0]
+	if f.numbers(columns, s.values, s.present) {
+		return
+	}
+	for i, c := range columns {
+		if !f.numbers(columns[i:i+1], s.values[i:], s.present[i:]) {
+			s.readField(i, f.field(c))
 		}
 	}
 }
@@ -120,25 +128,53 @@ const (
 	eightCommas = 0x2c2c2c2c2c2c2c2c
 	eightZeros  = 0x3030303030303030 // digits
 	lowBits     = 0x7f7f7f7f7f7f7f7f
-	upperHalves = 0xf0f0f0f0f0f0f0f0
+	highBits    = 0x8080808080808080
+	notDigits   = 0x7676767676767676 // carries what is above 9 into the high bit
 )
 
-// commas returns a word with the high bit set of each byte of w that is a
-// comma: exact, without carries.
-func commas(w uint64) uint64 {
+// commaMask returns a bit for each byte of w that is a comma: exact, without
+// carries.
+func commaMask(w uint64) uint8 {
 	w ^= eightCommas
-	return ^(((w & lowBits) + lowBits) | w | lowBits)
+	w = ^(((w & lowBits) + lowBits) | w | lowBits)
+	return uint8(w >> 7 * 0x0102040810204080 >> 56) // gathers the bits
 }
 
-// shortNumber returns the number that the first n bytes of w are the digits of,
-// 0 if n is 0; n is at most 8. It is false if they are no digits.
-func shortNumber(w uint64, n int) (uint64, bool) {
-	w = w<<(64-8*n) | eightZeros>>(8*n) // leading zeros
-	if w&upperHalves != eightZeros || (w+0x0606060606060606)&upperHalves != eightZeros {
-		return 0, false
+// commaTable has, for each result of commaMask, the places of the commas in the
+// word, in numbers of 16 bits, and how many they are.
+var commaTable = func() (table [256]struct {
+	first, next uint64
+	n           int
+},
+) {
+	for m := range table {
+		c := &table[m]
+		for left := uint8(m); left != 0; left &= left - 1 {
+			place := uint64(bits.TrailingZeros8(left))
+			if c.n < 4 {
+				c.first |= place << (16 * c.n)
+			} else {
+				c.next |= place << (16 * (c.n - 4))
+			}
+			c.n++
+		}
 	}
+	return table
+}()
+
+// lastBytes are masks of the last n bytes of a word, up to 8.
+var lastBytes = func() (masks [16]uint64) {
+	for n := 1; n <= 8; n++ {
+		masks[n] = ^uint64(0) << (64 - 8*n)
+	}
+	return masks
+}()
+
+// eightDigits returns the number whose decimals are the bytes of w, the first in
+// the lowest.
+func eightDigits(w uint64) uint64 {
 	// Two digits, four, eight: each step adds neighbours up.
-	w = (w & 0x0f0f0f0f0f0f0f0f) * (10<<8 + 1) >> 8
+	w = w * (10<<8 + 1) >> 8
 	w = (w & 0x00ff00ff00ff00ff) * (100<<16 + 1) >> 16
-	return (w & 0x0000ffff0000ffff) * (10000<<32 + 1) >> 32, true
+	return (w & 0x0000ffff0000ffff) * (10000<<32 + 1) >> 32
 }

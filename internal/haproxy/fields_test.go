@@ -2,16 +2,14 @@ package haproxy
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
-	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
 )
 
 // TestFields compares with a split at commas, with anything behind the end of
-// the row, commas too, and whatever fields are asked for first.
+// the row, commas too.
 func TestFields(t *testing.T) {
 	var f fields
 	rapid.Check(t, func(r *rapid.T) {
@@ -22,26 +20,53 @@ func TestFields(t *testing.T) {
 		want := bytes.Split(row, []byte(","))
 		last := rapid.IntRange(0, 70).Draw(r, "last")
 		buf := slices.Concat(before, row, behind)
-		f.reset(buf, len(before), len(before)+len(row), last)
-		for _, i := range rapid.SliceOfN(rapid.IntRange(0, last), 1, 5).Draw(r, "asked") {
-			if got := f.reach(i); got != (i < len(want)) {
-				r.Fatalf("reach(%d) of %q = %v", i, row, got)
+		f.find(buf, len(before), len(before)+len(row), last)
+		for i := range last + 1 {
+			if got := i < f.n; got != (i < len(want)) {
+				r.Fatalf("field %d of %q is found: got %v", i, row, got)
 			}
 			if i < len(want) && !bytes.Equal(f.field(i), want[i]) {
-				r.Fatalf("field %d of %q = %q, want %q", i, row, f.field(i), want[i])
+				r.Fatalf("field %d of %q: got %q, want %q", i, row, f.field(i), want[i])
 			}
 		}
 	})
 }
 
-func TestShortNumber(t *testing.T) {
+// TestNumbers compares numbers that are read eight digits at a time with those
+// that are read one at a time.
+func TestNumbers(t *testing.T) {
+	digits := rapid.SliceOfN(rapid.SampledFrom([]byte("0123456789")), 0, 18)
+	others := rapid.SliceOfN(rapid.SampledFrom([]byte("0123456789:/-\x00\xb0 ")), 0, 18)
 	rapid.Check(t, func(r *rapid.T) {
-		text := rapid.SliceOfN(rapid.SampledFrom([]byte("0123456789:/,\x00\xb0 ")), 8, 8).Draw(r, "text")
-		n := rapid.IntRange(0, 8).Draw(r, "n")
-		want, err := strconv.ParseUint("0"+string(text[:n]), 10, 64)
-		got, ok := shortNumber(binary.LittleEndian.Uint64(text), n)
-		if ok != (err == nil) || ok && got != want {
-			r.Fatalf("shortNumber(%q, %d) = %d, %v, want %d, %v", text, n, got, ok, want, err)
+		var row []byte
+		for range rapid.IntRange(1, 6).Draw(r, "fields") {
+			row = append(append(row, rapid.OneOf(digits, digits, others).Draw(r, "field")...), ',')
+		}
+		row = row[:len(row)-1]
+		want := bytes.Split(row, []byte(","))
+		from := rapid.IntRange(0, len(want)-1).Draw(r, "first")
+		columns := make([]int, 0, len(want))
+		for i := range want[from:] {
+			columns = append(columns, from+i)
+		}
+		s := StatScanner{values: make([]int64, len(columns)), present: make([]byte, len(columns))}
+		s.fields.find(append(slices.Clone(row), ",9,9,9,9"...), 0, len(row), len(want)-1)
+		s.fields.read(&s, columns)
+		odd := 0
+		for i, c := range columns {
+			v, ok := Number(want[c])
+			if got := s.present[i] == 1; got != ok || s.values[i] != v {
+				r.Fatalf("field %d of %q: got %d, %v, want %d, %v", c, row, s.values[i], got, v, ok)
+			}
+			if !ok && len(want[c]) > 0 {
+				if odd == len(s.row.Odd) || s.row.Odd[odd].Index != i || !bytes.Equal(s.row.Odd[odd].Raw, want[c]) {
+					r.Fatalf("field %d of %q is not among the odd ones: %v", c, row, s.row.Odd)
+				}
+				odd++
+			}
+		}
+		if odd != len(s.row.Odd) {
+			r.Fatalf("got %d odd fields in %q, want %d", len(s.row.Odd), row, odd)
 		}
 	})
 }

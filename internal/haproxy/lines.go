@@ -20,6 +20,7 @@ type lines struct {
 	r          io.Reader
 	buf        []byte // len(buf)-padding is usable
 	start, end int    // buf[start:end] is read and not yet handed out
+	quote      int    // where buf[:end] has the next quote, or end; 0 if that is not known
 	eof        bool
 	err        error
 	long       int  // lines over maxLine, skipped
@@ -49,6 +50,18 @@ func (l *lines) next() (from, to int, ok bool) {
 	l.start = to + 1
 	l.blank = from == to
 	return from, to, true
+}
+
+// hasQuote reports whether the line buf[from:to] has a quote. Lines are asked for in
+// their order: most have none, and one search does for many.
+func (l *lines) hasQuote(from, to int) bool {
+	if l.quote < from || l.quote == 0 {
+		l.quote = l.end
+		if i := bytes.IndexByte(l.buf[from:l.end], '"'); i >= 0 {
+			l.quote = from + i
+		}
+	}
+	return l.quote < to
 }
 
 // extend makes the line that next returned last, of n bytes, longer by the line
@@ -90,6 +103,7 @@ func (l *lines) more() bool {
 	if l.eof {
 		return false
 	}
+	l.quote = 0
 	if l.start > 0 {
 		copy(l.buf, l.buf[l.start:l.end])
 		l.end -= l.start
@@ -134,6 +148,7 @@ func (l *lines) fill() bool {
 func (l *lines) dropLine() bool {
 	l.long++
 	l.blank = false
+	l.quote = 0
 	for {
 		l.start, l.end = 0, 0
 		if !l.fill() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,7 +95,7 @@ func refer(reply string, sel selection) scan {
 	if len(lines) == 0 {
 		return scan{Err: ErrNoHeader}
 	}
-	columns := strings.Split(strings.TrimPrefix(strings.TrimSuffix(lines[0], "\r"), "# "), ",")
+	columns := strings.Split(regexp.MustCompile("^# ?").ReplaceAllString(strings.TrimSuffix(lines[0], "\r"), ""), ",")
 	byName := make(map[string]int)
 	for i, name := range columns {
 		if _, double := byName[name]; !double {

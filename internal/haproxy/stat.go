@@ -68,6 +68,7 @@ type StatScanner struct {
 	lines   lines
 	header  header
 	wanted  [rowTypes]choice
+	last    int // column of the header and of all choices
 	row     Row
 	values  []int64
 	present []byte
@@ -104,6 +105,9 @@ type header struct {
 // returns the very same slice then; else nothing is selected.
 func (s *StatScanner) Reset(r io.Reader) error {
 	s.lines.reset(r)
+	if cap(s.record.text) > 4*readSize { // nor must one huge row
+		s.record = record{}
+	}
 	s.skipped = 0
 	s.hashing, s.hash = false, 0
 	for {
@@ -130,6 +134,7 @@ func (s *StatScanner) Reset(r io.Reader) error {
 		}
 		s.header = h
 		s.wanted = [rowTypes]choice{}
+		s.last = h.naming
 		return nil
 	}
 }
@@ -144,8 +149,11 @@ func parseHeader(line []byte) (header, error) {
 	}
 	h := header{line: bytes.Clone(line)}
 	text := strings.TrimSuffix(string(line), "\r")
-	// HAProxy before 1.5 has no space behind the mark.
-	h.columns = strings.Split(strings.TrimPrefix(strings.TrimPrefix(text, "#"), " "), ",")
+	names, marked := strings.CutPrefix(text, "#")
+	if marked { // HAProxy before 1.5 has no space behind the mark
+		names = strings.TrimPrefix(names, " ")
+	}
+	h.columns = strings.Split(names, ",")
 	h.proxy, h.service, h.typ, h.iid, h.sid = -1, -1, -1, -1, -1
 	for i := len(h.columns) - 1; i >= 0; i-- { // the first of a double column counts
 		switch h.columns[i] {
@@ -177,6 +185,7 @@ func (s *StatScanner) Select(t RowType, columns []int) {
 	s.wanted[t] = choice{made: true, columns: columns, last: -1}
 	if len(columns) > 0 {
 		s.wanted[t].last = columns[len(columns)-1]
+		s.last = max(s.last, s.wanted[t].last)
 	}
 	if len(columns) > len(s.values) {
 		s.values = make([]int64, len(columns))
@@ -193,6 +202,7 @@ func (s *StatScanner) SelectTexts(t RowType, columns []int) {
 	for _, c := range columns {
 		w.last = max(w.last, c)
 	}
+	s.last = max(s.last, w.last)
 	if len(columns) > len(s.texts) {
 		s.texts = make([][]byte, len(columns))
 	}
@@ -224,9 +234,8 @@ func (s *StatScanner) Next() bool {
 		if from == to {
 			continue
 		}
-		line := s.lines.buf[from:to]
 		var got result
-		if bytes.IndexByte(line, '"') < 0 {
+		if to-from <= maxPlain && !s.lines.hasQuote(from, to) {
 			got = s.scanPlain(from, to)
 		} else {
 			got = s.scanQuoted(from, to)
@@ -252,8 +261,12 @@ const (
 // scanPlain reads a row without quotes where it stands.
 func (s *StatScanner) scanPlain(from, to int) result {
 	f, h := &s.fields, &s.header
-	f.reset(s.lines.buf, from, to, len(h.columns)-1)
-	if !f.reach(h.naming) {
+	last := s.last
+	if s.hashing {
+		last = max(last, h.iid, h.sid)
+	}
+	f.find(s.lines.buf, from, to, last)
+	if h.naming >= f.n {
 		return unusable
 	}
 	var typ []byte
@@ -263,7 +276,7 @@ func (s *StatScanner) scanPlain(from, to int) result {
 	if s.hashing {
 		s.hashRow(f.field(h.proxy), f.field(h.service), typ)
 		for _, number := range []int{h.iid, h.sid} {
-			if number >= 0 && f.reach(number) {
+			if number >= 0 && number < f.n {
 				s.hashRow(f.field(number))
 			}
 		}
@@ -272,7 +285,7 @@ func (s *StatScanner) scanPlain(from, to int) result {
 		return got
 	}
 	w := &s.wanted[s.row.Type]
-	if !f.reach(w.last) {
+	if w.last >= f.n {
 		return unusable
 	}
 	f.read(s, w.columns)

@@ -22,6 +22,8 @@ func FuzzStat(f *testing.F) {
 		f.Add(test.reply, all, uint8(i), uint8(3))
 		f.Add(test.reply, all<<2, uint8(0), uint8(i))
 	}
+	f.Add(" pxname,svname\n0", all, uint8('V'), uint8(0)) // a space, and no mark before it
+	f.Add("#pxname,svname\nw,FRONTEND\n", all, uint8(0), uint8(0))
 	// In CSV the header goes on to the last line, with as many columns.
 	f.Add("# pxname,svname,\"a,b\nw,FRONTEND,1,2\n\",d\n", all, uint8(0), uint8(0))
 	f.Add("# pxname,svname"+strings.Repeat(",c", maxColumns)+"\nw,FRONTEND"+strings.Repeat(",1", maxColumns)+"\n", all, uint8(0), uint8(0))
