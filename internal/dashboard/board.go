@@ -57,7 +57,7 @@ func boards() []board {
 }
 
 // mostPanels is what fits into one look and a bit of scrolling.
-const mostPanels = 20
+const mostPanels = 24
 
 // drawn is a panel with all that the catalogue says of it.
 type drawn struct {

@@ -26,6 +26,11 @@ func self() board {
 				{title: "Round duration", lines: []line{program("RoundDuration")}},
 				{title: "Round skew", lines: []line{program("RoundSkew")}},
 				{title: "Failed sockets", lines: []line{program("SocketsFailed")}},
+				{
+					title: "Processes without an answer", alarm: above(1, 5), why: "While there are any, the sums are too low.",
+					lines: []line{program("ProcessesMissing")},
+				},
+				{title: "Sockets of processes that answer twice", lines: []line{program("DuplicateSockets")}},
 				{title: "Snapshot size", lines: []line{program("SnapshotBytes")}},
 			}},
 			{"Processing", []panel{
@@ -47,6 +52,8 @@ func self() board {
 				{title: "Failed deliveries", lines: []line{program("GraphiteFailures").in(perMinute)}},
 				{title: "Metrics that wait", lines: []line{program("GraphiteQueueMetrics")}},
 				{title: "Age of the oldest queued metrics", alarm: above(60, 300), lines: []line{program("GraphiteQueueAge")}},
+				{title: "Refused batches", alarm: above(1, 100), lines: []line{program("GraphiteRefusedBatches")}},
+				{title: "Unreadable files of the queue", alarm: above(1, 100), lines: []line{program("GraphiteUnreadableFiles")}},
 				{
 					title: "Lost metrics", colors: []string{red, orange},
 					why: "Dropped: the queue was full. Too long: a metric with such a path is never sent.",

@@ -86,10 +86,51 @@ func rules() []rule {
 			line: program("SocketsFailed"), over: lowest, minutes: 2, levels: above(0.5, 0),
 		},
 		{
+			name: "processes", title: "Processes of HAProxy don't answer",
+			todo: "Processes that did not answer although Nbproc counts them, the lowest value of the last two minutes. All sums of the host are " +
+				"too low. Give each process its own stats socket.",
+			line: program("ProcessesMissing"), over: lowest, minutes: 2, levels: above(0.5, 0),
+		},
+		{
+			name: "rows", title: "Rows of replies are left out",
+			todo: "Bad rows of a snapshot, the lowest value of the last two minutes. Their metrics are missing. See the log of haproxystats-process.",
+			line: program("BadRows"), over: lowest, minutes: 2, levels: above(0.5, 0),
+		},
+		{
+			name: "given-up", title: "Snapshots are given up",
+			todo: "Snapshots per minute that could not be processed, the highest value of ten minutes. They are kept in the directory " +
+				"incoming.corrupt. The log of haproxystats-process has the reason.",
+			line: program("CorruptSnapshots").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+		},
+		{
 			name: "lost", title: "Metrics are lost",
 			todo: "Metrics per minute that Graphite's queue dropped, the highest value of ten minutes. Increase queue-max-bytes, or find out " +
 				"why Graphite is unreachable for so long.",
 			line: program("GraphiteDroppedMetrics").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+		},
+		{
+			name: "damaged", title: "Queued metrics are damaged",
+			todo: "Batches per minute that were found damaged in Graphite's queue, the highest value of ten minutes. Their metrics are lost. " +
+				"Check the disk.",
+			line: program("GraphiteCorruptBatches").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+		},
+		{
+			name: "too-long", title: "Metrics have paths that are too long",
+			todo: "Metrics per minute that were left out because carbon can't store their path, the highest value of ten minutes. Shorten the " +
+				"names of proxies and servers, or the namespace.",
+			line: program("GraphiteSkippedMetrics").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+		},
+		{
+			name: "refused", title: "Graphite refuses metrics",
+			todo: "Batches that Graphite refuses while it takes others, the lowest value of the last two minutes. They stay in the queue. The log " +
+				"of haproxystats-process has Graphite's answer.",
+			line: program("GraphiteRefusedBatches"), over: lowest, minutes: 2, levels: above(0.5, 0),
+		},
+		{
+			name: "unreadable", title: "Files of the queue can't be read",
+			todo: "Files of Graphite's queue that can't be read, the lowest value of the last two minutes. Their metrics are late. The log of " +
+				"haproxystats-process has the owner of the file, or the error of the disk.",
+			line: program("GraphiteUnreadableFiles"), over: lowest, minutes: 2, levels: above(0.5, 0),
 		},
 	}
 }

@@ -110,8 +110,36 @@ var examples = []example{
 		calm: map[string]numbers{"haproxystats.SocketsFailed": spikes(3)}, fires: map[string]numbers{"haproxystats.SocketsFailed": at(1)},
 	},
 	{
+		rule: "processes", only: "warning",
+		calm: map[string]numbers{"haproxystats.ProcessesMissing": spikes(3)}, fires: map[string]numbers{"haproxystats.ProcessesMissing": at(1)},
+	},
+	{
+		rule: "rows", only: "warning",
+		calm: map[string]numbers{"haproxystats.BadRows": spikes(3)}, fires: map[string]numbers{"haproxystats.BadRows": at(1)},
+	},
+	{
+		rule: "given-up", only: "warning",
+		calm: map[string]numbers{"haproxystats.CorruptSnapshots": at(7)}, fires: map[string]numbers{"haproxystats.CorruptSnapshots": by(1)},
+	},
+	{
 		rule: "lost", only: "warning",
 		calm: map[string]numbers{"haproxystats.GraphiteDroppedMetrics": at(5000)}, fires: map[string]numbers{"haproxystats.GraphiteDroppedMetrics": by(1)},
+	},
+	{
+		rule: "damaged", only: "warning",
+		calm: map[string]numbers{"haproxystats.GraphiteCorruptBatches": at(7)}, fires: map[string]numbers{"haproxystats.GraphiteCorruptBatches": by(1)},
+	},
+	{
+		rule: "too-long", only: "warning",
+		calm: map[string]numbers{"haproxystats.GraphiteSkippedMetrics": at(5000)}, fires: map[string]numbers{"haproxystats.GraphiteSkippedMetrics": by(1)},
+	},
+	{
+		rule: "refused", only: "warning",
+		calm: map[string]numbers{"haproxystats.GraphiteRefusedBatches": spikes(3)}, fires: map[string]numbers{"haproxystats.GraphiteRefusedBatches": at(1)},
+	},
+	{
+		rule: "unreadable", only: "warning",
+		calm: map[string]numbers{"haproxystats.GraphiteUnreadableFiles": spikes(3)}, fires: map[string]numbers{"haproxystats.GraphiteUnreadableFiles": at(1)},
 	},
 }
 
