@@ -104,7 +104,7 @@ func TestBoardComputesRates(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(view{}, proxyRow{}, processRow{}, timing{})); diff != "" {
 		t.Errorf("view (-want +got):\n%s", diff)
 	}
-	// An instance that starts anew counts from 0; nothing is negative.
+	// A restarted instance counts from 0; nothing is negative.
 	b.take(snap(104, map[string]float64{"frontend.web.scur": 0, "frontend.web.req_tot": 6}))
 	if p := b.view().proxies[0]; p.requests != 3 || p.bytes < 0 || p.errors < 0 {
 		t.Errorf("after a restart: %+v", p)

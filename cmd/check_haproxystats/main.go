@@ -1,5 +1,5 @@
-// Check_haproxystats is a monitoring plugin that says how haproxystats-pull and
-// haproxystats-process fare.
+// Check_haproxystats is a monitoring plugin that reports the state of haproxystats-pull
+// and haproxystats-process.
 package main
 
 import (

@@ -22,7 +22,7 @@ type layout struct {
 	lbtot int
 }
 
-// activity is the field that tells whether a row has taken connections.
+// activity is the field that is above 0 if a row has taken connections.
 const activity = "lbtot"
 
 func newLayout(s selection, t *metric.Builder, header []string) layout {

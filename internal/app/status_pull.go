@@ -18,7 +18,7 @@ type pullStatus struct {
 	begun  time.Time // of the last round
 	stored time.Time // when the last snapshot was
 	epoch  int64     // its name
-	failed int       // sockets that are lacking in it
+	failed int       // sockets that are missing from it
 	before int       // snapshots that waited when the last round began
 	rounds status.Rounds
 	missed time.Time // when rounds were

@@ -16,8 +16,8 @@ const patience = 500 * time.Millisecond
 
 var errNotTaken = fmt.Errorf("not taken within %v", patience)
 
-// Supervisor tells systemd how the program fares: see sd_notify(3). One that is
-// nil tells nobody.
+// Supervisor reports the state of the program to systemd: see sd_notify(3). A nil
+// Supervisor reports nothing.
 type Supervisor struct {
 	send     func(message string) error
 	watchdog time.Duration // the program is killed without a sign of life for so long; 0: never
@@ -70,8 +70,8 @@ func (s *Supervisor) interval(d time.Duration) time.Duration {
 	return min(d, s.watchdog/3)
 }
 
-// statusInterval is how often haproxystats-pull says how it fares, if systemd
-// wants no signs of life.
+// statusInterval is the time between two status lines of haproxystats-pull, if
+// systemd wants no signs of life.
 const statusInterval = 10 * time.Second
 
 // tell sends a message, or gives it up after a moment.

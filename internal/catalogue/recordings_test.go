@@ -133,7 +133,7 @@ func recordedFields(t *testing.T) []recordedField {
 		}
 		version, build, _ := strings.Cut(cols[0], "-")
 		r := recordedField{version, build, cols[1], cols[3]}
-		// The separators, and a defect of 2.8, are no fields.
+		// Separators, and a defect of 2.8, don't count as fields.
 		if slices.Contains([]string{"info", "stat"}, r.kind) && !slices.Contains([]string{"", "-", "(null)"}, r.name) {
 			out = append(out, r)
 		}

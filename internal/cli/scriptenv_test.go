@@ -208,7 +208,7 @@ func (w *watched[T]) get() T {
 	return w.value
 }
 
-// wait waits until the value is as wanted, and tells whether it is.
+// wait waits until the value is as wanted, and reports whether it is.
 func (w *watched[T]) wait(wanted func(T) bool) (T, bool) {
 	late := time.NewTimer(patience)
 	defer late.Stop()

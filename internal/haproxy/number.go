@@ -40,7 +40,7 @@ func Number(b []byte) (int64, bool) {
 }
 
 // WideNumber reads a field as a number of any size, or with a decimal point,
-// exactly. It is false if the field is no number.
+// exactly. It is false if the field is not a number.
 func WideNumber(b []byte) (*big.Rat, bool) {
 	if len(b) == 0 || len(b) > maxNumber {
 		return nil, false

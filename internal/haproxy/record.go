@@ -112,9 +112,9 @@ func (s *StatScanner) splitLonger(from, to int) bool {
 	return false
 }
 
-// strictQuotes looks at one line of a row, which begins within a quoted field if
-// open, and tells whether it ends in one. It is false if a quote stands within
-// an unquoted field or behind a quoted one.
+// strictQuotes reports whether a line of a row ends within a quoted field; open is
+// whether it begins in one. ok is false if a quote stands within an unquoted field
+// or behind a quoted one.
 func strictQuotes(line []byte, open bool) (stillOpen, ok bool) {
 	for {
 		i := bytes.IndexByte(line, '"')

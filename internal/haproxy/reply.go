@@ -201,7 +201,7 @@ func (m *endMark) scan(p []byte) int {
 }
 
 // emptyLine returns the number of bytes of p up to and with the first empty
-// line, or -1; newline says whether a newline is in front of p.
+// line, or -1; newline is whether a newline is in front of p.
 func emptyLine(newline bool, p []byte) int {
 	if newline && p[0] == '\n' {
 		return 1

@@ -266,7 +266,7 @@ func selectAll(columns []string) (s [rowTypes][]int) {
 	return s
 }
 
-// selectAllFields wants all but the names, which are no metrics.
+// selectAllFields selects all fields but the names, which have no metrics.
 func selectAllFields(columns []string) (s [rowTypes][]int) {
 	for t, all := range selectAll(columns) {
 		s[t] = all[2:]

@@ -102,7 +102,7 @@ func (p *parser) named(start int, flags reFlags, depth int) (reNode, error) {
 		case err != nil:
 			return nil, err
 		case !isIdentifier(name):
-			return nil, p.errorAt(at, "%q is no name of a group: use letters, digits and _", name)
+			return nil, p.errorAt(at, "%q is not a name of a group: use letters, digits and _", name)
 		case p.names[name] != nil:
 			return nil, p.errorAt(at, "a group before has the name %q too", name)
 		}

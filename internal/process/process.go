@@ -231,7 +231,7 @@ func (p *Processor) abandon(finished <-chan struct{}) {
 // stalled returns an error if a worker is stuck. That costs the snapshot in its
 // hand a try, unless a sink has the batch. A check that comes much later than it
 // should means that the whole process was stopped (SIGSTOP, a frozen cgroup, a
-// paused virtual machine): no worker could work, and counting starts anew.
+// paused virtual machine): no worker could work, and the count begins again.
 func (p *Processor) stalled(now time.Time) error {
 	paused := now.Sub(p.checked) > 2*p.o.LivenessInterval
 	p.checked = now

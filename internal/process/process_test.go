@@ -193,7 +193,7 @@ func TestPanicInSink(t *testing.T) {
 	})
 }
 
-// TestExhausted blames nobody for a want of descriptors.
+// TestExhausted blames no snapshot for a lack of descriptors.
 func TestExhausted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(3)

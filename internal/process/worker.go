@@ -163,8 +163,8 @@ func (w *worker) aggregate(c inHand) (*metric.Batch, error) {
 	return b, err
 }
 
-// exhausted reports whether err is for want of a resource of the process or the
-// machine, so that no snapshot is to blame.
+// exhausted reports whether err comes from a lack of a resource of the process or
+// the machine, so that no snapshot is to blame.
 func exhausted(err error) bool {
 	return slices.ContainsFunc([]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM},
 		func(e error) bool { return errors.Is(err, e) })

@@ -184,8 +184,8 @@ func (r *Reader) hand(e *Entry) *Entry {
 	return e
 }
 
-// exhausted reports whether err is for want of a resource of the process or the
-// machine, so that no entry is to blame.
+// exhausted reports whether err comes from a lack of a resource of the process or
+// the machine, so that no entry is to blame.
 func exhausted(err error) bool {
 	return slices.ContainsFunc([]error{unix.EMFILE, unix.ENFILE, unix.ENOMEM},
 		func(e error) bool { return errors.Is(err, e) })

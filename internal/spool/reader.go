@@ -17,8 +17,8 @@ const (
 	windowSize = 1024
 	// rescanEvery is the interval of the listings that are made without any event.
 	rescanEvery = 5 * time.Second
-	// outagePause is how long nothing is tried after the directory could not be
-	// read, for want of the directory, of descriptors or of a healthy disk.
+	// outagePause is the pause after the directory could not be read: it is missing,
+	// descriptors are used up, or the disk fails.
 	outagePause = time.Second
 	// firstRetry is the delay of an entry that came back once; it doubles each
 	// time, to maxRetry.

@@ -440,7 +440,7 @@ func TestStagedAtOnce(t *testing.T) {
 	}
 }
 
-// TestRecoversFromFullDisk shows that a hand-off that fails for want of space,
+// TestRecoversFromFullDisk shows that a hand-off that fails for lack of space,
 // or on a read-only file system, leaves nothing and works once there is some.
 func TestRecoversFromFullDisk(t *testing.T) {
 	dir := queue(t)

@@ -40,7 +40,7 @@ const (
 	Ending   State = "ending" // has been told to end
 )
 
-// Pull is how haproxystats-pull fares.
+// Pull is the state of haproxystats-pull.
 type Pull struct {
 	// Interval is the time from round to round.
 	Interval Seconds `json:"interval"`
@@ -87,7 +87,7 @@ type Round struct {
 	Failures []snapshot.Failure `json:"failures,omitempty"`
 }
 
-// Process is how haproxystats-process fares.
+// Process is the state of haproxystats-process.
 type Process struct {
 	Workers Workers `json:"workers"`
 	// Progress is when a worker got on last.
@@ -118,7 +118,7 @@ type Workers struct {
 	Busy int `json:"busy"`
 }
 
-// Sink is how a sink fares.
+// Sink is the state of a sink.
 type Sink struct {
 	Name string `json:"name"`
 	// Reachable tells that the last try to deliver was confirmed, or that there

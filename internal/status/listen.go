@@ -24,15 +24,15 @@ const (
 	maxAsking = 8
 	// maxAnswer is how long an answer may take: somebody may ask and not read.
 	maxAnswer = 2 * time.Second
-	// rest is for when nobody can be let in, for want of descriptors.
+	// rest is the pause after no client could be accepted, for lack of descriptors.
 	rest = time.Second
 )
 
 var (
 	// ErrInUse says that another program has the socket.
 	ErrInUse = errors.New("the status socket is in use")
-	// ErrNoSocket says that something else has the name of the socket.
-	ErrNoSocket = errors.New("it is no socket")
+	// ErrNoSocket means that the path has something other than a socket.
+	ErrNoSocket = errors.New("it is not a socket")
 )
 
 // Listener is a status socket that is there for others to connect to.
@@ -47,7 +47,7 @@ type Listener struct {
 // Listen makes the socket, readable and writable for its owner and group, and
 // its directory if that is missing. What a dead program left there is replaced.
 // The error satisfies errors.Is(err, [ErrInUse]) if a program that lives has it,
-// and errors.Is(err, [ErrNoSocket]) if it is no socket.
+// and errors.Is(err, [ErrNoSocket]) if the path is not a socket.
 func Listen(path string, log *slog.Logger) (*Listener, error) {
 	l := &Listener{log: cmp.Or(log, slog.New(slog.DiscardHandler))}
 	if err := l.listen(path); err != nil {

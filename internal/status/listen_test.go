@@ -139,7 +139,7 @@ func TestListenReplacesNone(t *testing.T) {
 		err   error
 		says  string
 	}{
-		{"file", func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) }, ErrNoSocket, "no socket but a file: move it away"},
+		{"file", func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) }, ErrNoSocket, "not a socket but a file: move it away"},
 		{"directory", func(_ *testing.T, path string) error { return os.Mkdir(path, 0o700) }, ErrNoSocket, "a directory"},
 		{"FIFO", func(_ *testing.T, path string) error { return unix.Mkfifo(path, 0o600) }, ErrNoSocket, "a FIFO"},
 		{"dangling link", func(_ *testing.T, path string) error { return os.Symlink("nowhere", path) }, ErrNoSocket, "a symbolic link"},
@@ -162,7 +162,7 @@ func TestListenReplacesNone(t *testing.T) {
 			return err
 		}, ErrInUse, "move it away"},
 		{"lock is a link", func(t *testing.T, path string) error { return os.Symlink("elsewhere", path+".lock") }, syscall.ELOOP, "lock"},
-		{"lock is a FIFO", func(t *testing.T, path string) error { return unix.Mkfifo(path+".lock", 0o600) }, nil, "lock is no regular file: move it away"},
+		{"lock is a FIFO", func(t *testing.T, path string) error { return unix.Mkfifo(path+".lock", 0o600) }, nil, "lock is not a regular file: move it away"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir, err := os.MkdirTemp("", "status") // short, for others' sockets

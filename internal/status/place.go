@@ -88,7 +88,7 @@ func (p place) lock() (*os.File, error) {
 	f := os.NewFile(uintptr(fd), p.path+".lock")
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		f.Close()
-		return nil, fmt.Errorf("%s.lock is no regular file: move it away", p.path)
+		return nil, fmt.Errorf("%s.lock is not a regular file: move it away", p.path)
 	}
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()

@@ -131,7 +131,7 @@ func answers(ctx context.Context, g *stage.Graphite, target string) ([]stage.Ser
 var aPath = regexp.MustCompile(`[^\s(,]+\.haproxy\.(?:[\w*.-]|\{[^}]*\})+`)
 
 // whole returns an error unless every metric that a target names has numbers:
-// what is lacking in a sum does not show in it.
+// a value that is missing from a sum does not show in it.
 func whole(ctx context.Context, g *stage.Graphite, target string) error {
 	paths := aPath.FindAllString(target, -1)
 	if len(paths) == 0 {

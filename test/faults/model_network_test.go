@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// modelNetwork leads to a Graphite in memory, whose connections fare as drawn.
+// modelNetwork leads to a Graphite in memory, whose connections end as drawn.
 type modelNetwork struct {
 	m       *model
 	fate    *fate

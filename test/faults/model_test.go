@@ -21,7 +21,7 @@ import (
 // failures of sockets and sinks, in this process and on real directories, and
 // holds the contract after every step. Time is a bubble's, so that nothing is
 // waited for. A step is what a sequence or one of its parts chose: to run a
-// program, how a socket or a Graphite fares, when a crash comes.
+// program, the state of a socket or a Graphite, when a crash comes.
 func TestAnySequence(t *testing.T) {
 	t.Parallel()
 	row := harness.Begin(t, "random sequences of pull, process, crash and sink failure (steps)", "0 violations")

@@ -71,8 +71,8 @@ func eightDigits(u uint64) uint64 {
 }
 
 // putFloat writes v at the start of b, which has room for maxNumber bytes, in
-// plain decimals that read back as v, and returns its length: 0 for what is no
-// number.
+// plain decimals that read back as v, and returns its length: 0 for NaN and
+// infinities.
 func putFloat(b []byte, v float64) int {
 	// Means over 1, 2, 4 or 8 processes are eighths, and exact.
 	if v > -1<<50 && v < 1<<50 {

@@ -118,7 +118,7 @@ func (l *link) close() {
 }
 
 // patientConn writes with a deadline for progress: each time the peer takes
-// something, the time-out starts anew. ctx bounds the whole. It is below TLS,
+// something, the time-out begins again. ctx bounds the whole. It is below TLS,
 // because a TLS connection does not survive a write that has timed out.
 type patientConn struct {
 	halfCloser

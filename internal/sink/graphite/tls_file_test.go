@@ -69,7 +69,7 @@ func said(o TLS) string {
 	return strings.Join(found, "; ")
 }
 
-// TestStrangeFiles: what is no file is refused at once.
+// TestStrangeFiles: a path of anything but a regular file is refused at once.
 func TestStrangeFiles(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")

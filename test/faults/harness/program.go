@@ -244,7 +244,7 @@ func (p *Program) Memory() (now, peak int64) {
 	return now, peak
 }
 
-// ResetPeak makes Memory's peak start anew.
+// ResetPeak resets the peak of Memory.
 func (p *Program) ResetPeak() {
 	p.site.T.Helper()
 	p.site.Must(os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.Pid()), []byte("5"), 0))
