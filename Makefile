@@ -84,12 +84,14 @@ setup: ## install what the tests run: haproxy, carbon, a relay, the tools of ope
 	sh test/real/setup.sh
 
 .PHONY: lint
-lint: ## vet, staticcheck, gofumpt
+lint: ## vet, staticcheck, gofumpt, spelling, words that must not come back
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
 	@for m in $(MODULES); do \
 		$(GO) -C $$m vet ./... && $(GO) -C $$m tool -modfile=$(CURDIR)/tools.mod staticcheck ./... || exit; done
 	@unformatted=$$($(TOOL) gofumpt -l .); test -z "$$unformatted" || { echo "gofumpt -w these: $$unformatted"; exit 1; }
+	git ls-files -z '*.md' '*.go' '*.conf' ':!*_test.go' | xargs -0 $(TOOL) misspell -error
+	$(GO) run ./test/style
 
 .PHONY: generated
 generated: ## check that go.mod and the generated documents are up to date

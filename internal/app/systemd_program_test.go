@@ -465,7 +465,7 @@ func (p place) queue(epochs ...int64) {
 	}
 }
 
-// checkNothingSpooled wants no trace of a round that was cut short.
+// checkNothingSpooled wants no trace of a round that was interrupted.
 func checkNothingSpooled(t *testing.T, p place) {
 	if left := append(p.names("incoming"), p.names("incoming.tmp")...); len(left) > 0 {
 		t.Errorf("left behind: %q", left)

@@ -62,8 +62,8 @@ func TestSupervisorsInterval(t *testing.T) {
 	}
 }
 
-// TestSystemdHangs takes no message for a while: nobody waits long for it, and
-// it is told of again.
+// TestSystemdHangs accepts no message for a while: the program does not wait long,
+// and reports to systemd again afterwards.
 func TestSystemdHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got []string

@@ -19,7 +19,7 @@ type queued struct {
 	dir  string
 	size int
 	age  status.Seconds // of the oldest
-	how  string         // it was found out, unless the program has told
+	how  string         // where size and age come from, unless the program reported them
 }
 
 // checkQueue finds out how long the queue is.

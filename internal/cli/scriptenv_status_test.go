@@ -42,7 +42,7 @@ func cmdMute(ts *testscript.TestScript, neg bool, args []string) {
 	onStage(ts).cleanup = append(onStage(ts).cleanup, func() { l.Close() })
 }
 
-// cmdSay makes a socket at which the first who asks gets a file.
+// cmdSay makes a socket on which the first client gets a file.
 func cmdSay(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: say path file")

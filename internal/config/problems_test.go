@@ -466,8 +466,8 @@ func TestRelativePaths(t *testing.T) {
 	}
 }
 
-// TestManyUnknownNames: a file of something else is told of in time, and not
-// line by line.
+// TestManyUnknownNames: a file of another program is reported within a time limit,
+// and not line by line.
 func TestManyUnknownNames(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("[graphite]\n")

@@ -149,7 +149,7 @@ func (r rule) steps() []level {
 // anywhere are patterns: a rule looks at every host of every namespace.
 var anywhere = names{root: "*.*.haproxy", frontend: "*", backend: "*", server: "*"}
 
-// query returns what is looked at, one series for each thing on each host.
+// query returns the rule's series, one for each thing on each host.
 func (r rule) query(c Catalogue) (query, error) {
 	if len(r.steps()) == 0 || r.levels.low && r.levels.crit == 0 {
 		return query{}, fmt.Errorf("rule %s: it has no level that the plugin can take", r.name)

@@ -71,7 +71,7 @@ func (d *Dir) Open(name string, flags int) (*os.File, error) {
 // OpenRegular opens a file for reading. The error satisfies errors.Is(err,
 // [ErrNotRegular]) if the name is something else's.
 func (d *Dir) OpenRegular(name string) (*os.File, error) {
-	// The name is looked at first, because opening a device can make it act.
+	// Stat comes first, because opening a device can make it act.
 	info, err := d.Stat(name)
 	if err != nil {
 		return nil, err

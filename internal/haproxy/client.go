@@ -45,7 +45,7 @@ type Client struct {
 	// MaxReply is the size in bytes at which a reply is refused as endless.
 	// 0 means 1 GiB.
 	MaxReply int64
-	// Log is told of tries that are repeated. Nil means no log.
+	// Log gets a message for each repeated attempt. Nil means no log.
 	Log *slog.Logger
 
 	buffers   sync.Pool   // of *[]byte

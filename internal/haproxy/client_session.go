@@ -61,7 +61,7 @@ func (s *session) connect(ctx context.Context) (net.Conn, error) {
 			return nil, s.canceled(ctx, "connect")
 		}
 		if over(ctx) && earlier != nil {
-			// This try was cut short, so that the one before says more.
+			// The end of ctx interrupted this attempt, so the error before says more.
 			return nil, earlier
 		}
 		if over(ctx) || errors.Is(err, ErrNotStats) || s.client.Retries >= 0 && try > s.client.Retries {

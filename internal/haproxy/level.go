@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Level is what a stats socket lets who connects to it do.
+// Level is the permission that a stats socket gives to its clients.
 type Level string
 
 // The levels, from the least on.

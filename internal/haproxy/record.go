@@ -3,7 +3,7 @@ package haproxy
 import "bytes"
 
 // maxRecord bounds a row that goes over several lines, because every row with a
-// stray quote is looked at as one.
+// stray quote may be such a row.
 const maxRecord = 64 << 10
 
 // record splits a row that may have quoted fields (RFC 4180: a quote within is

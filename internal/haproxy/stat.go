@@ -60,7 +60,7 @@ var ErrNoHeader = errors.New("no header with the columns pxname and svname")
 // rows in CSV, ended by an empty line. The zero value is ready for Reset, and
 // is meant to be used for one reply after another.
 //
-// Only selected columns are looked at. A row that lacks one of them, or a name,
+// Only selected columns are read. A row without one of them, or a name,
 // or has an unknown type, is skipped and counted.
 //
 // Source: HAProxy's management guide, "CSV format".
@@ -180,7 +180,7 @@ func parseHeader(line []byte) (header, error) {
 func (s *StatScanner) Columns() []string { return s.header.columns }
 
 // Select says which columns of rows of type t are wanted: numbers of columns in
-// ascending order, each once. Rows of a type without a selection are passed over.
+// ascending order, each once. Rows of a type without a selection are skipped.
 func (s *StatScanner) Select(t RowType, columns []int) {
 	s.wanted[t] = choice{made: true, columns: columns, last: -1}
 	if len(columns) > 0 {

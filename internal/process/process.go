@@ -46,7 +46,7 @@ type Claim interface {
 	// Name tells the snapshot from all others that are in its source now.
 	Name() string
 	// Identity tells it also from others that had its name, or will have it. It
-	// is empty if that can't be found out.
+	// is empty if it is not known.
 	Identity() string
 	// Lane names the node of the snapshot.
 	Lane() string

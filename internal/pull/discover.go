@@ -89,7 +89,7 @@ func (p *Puller) discover() ([]Socket, error) {
 	for _, e := range entries {
 		path := filepath.Join(p.SocketDir, e.Name())
 		if why := passOver(path, e); why != "" {
-			p.log().Debug("file in socket-dir passed over", "path", path, "reason", why)
+			p.log().Debug("file in socket-dir ignored", "path", path, "reason", why)
 			continue
 		}
 		sockets = append(sockets, Socket{Network: "unix", Address: path})

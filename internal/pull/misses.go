@@ -9,9 +9,8 @@ type misses struct {
 	told   time.Time // when the log was told last
 }
 
-// miss takes down that n rounds have been missed, before or during a round that
-// took so long. The log is told of a burst once, and every ten minutes while rounds
-// go on missing.
+// miss records n missed rounds, before or during a round that took so long. It logs
+// a burst once, and again every ten minutes while rounds are missed.
 func (p *Puller) miss(n int, took time.Duration) {
 	if n == 0 {
 		return

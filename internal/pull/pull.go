@@ -76,9 +76,9 @@ type Puller struct {
 	// takes no more than a minute longer than Timeout. It may be nil.
 	Alive         func()
 	AliveInterval time.Duration
-	// Observer is told of every round. It may be nil.
+	// Observer gets every round. It may be nil.
 	Observer Observer
-	// Log is told of every round. Nil means no log.
+	// Log gets a message for every round. Nil means no log.
 	Log *slog.Logger
 	// Now is the clock that names snapshots. Nil means [time.Now].
 	Now func() time.Time

@@ -42,7 +42,7 @@ type Observer interface {
 	// RoundEnded is told what came of it, unless the end of the program has cut
 	// it short.
 	RoundEnded(now time.Time, r Result)
-	// RoundsMissed is told of rounds that were not made, because their time had
+	// RoundsMissed gets the number of rounds that were not made, because their time had
 	// passed.
 	RoundsMissed(now time.Time, n int)
 }

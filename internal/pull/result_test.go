@@ -101,8 +101,8 @@ func failing(p *Puller, addresses ...string) {
 	})
 }
 
-// TestObserverOfAnEnd is not told of a round that the end of the program has cut
-// short.
+// TestObserverOfAnEnd shows that the observer does not get a round that the end of
+// the program interrupted.
 func TestObserverOfAnEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		observer := new(seen)

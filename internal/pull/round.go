@@ -132,7 +132,7 @@ func skipped(why, err error, waiting int) Result {
 }
 
 // keeps reports whether a round in which so many sockets have failed is handed over.
-// One that was cut short by the end of the program is not: most of its sockets
+// A round that the end of the program interrupted is not: most of its sockets
 // have not failed.
 func (p *Puller) keeps(ctx context.Context, failed, sockets int) bool {
 	return failed == 0 || p.KeepPartial && failed < sockets && ctx.Err() == nil

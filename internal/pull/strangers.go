@@ -20,7 +20,7 @@ type acquaintance struct {
 	stats  bool      // it has answered as a stats socket does
 	silent int       // rounds in a row in which it did not say a byte
 	until  time.Time // it is not asked before
-	told   bool      // that it is passed over
+	told   bool      // the log has said that it is ignored
 }
 
 // without returns the targets without strangers, and forgets sockets that are gone.

@@ -308,7 +308,7 @@ func (m *inMemory) Sync() error { return nil }
 
 func (m *inMemory) Close() error { return nil }
 
-// FuzzQueueDamage: a file changed at any place is found out, or is as good as
+// FuzzQueueDamage: a change of any byte of a file is detected, or the file is as good as
 // before.
 func FuzzQueueDamage(f *testing.F) {
 	good := stored(f, 200)

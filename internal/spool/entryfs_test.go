@@ -68,7 +68,7 @@ func TestPlanted(t *testing.T) {
 			t.Errorf("open %s: %v, %v", name, f, err)
 		}
 	}
-	// If the file is swapped for a link after it was looked at.
+	// If the file is swapped for a link after Stat.
 	if f, err := e.dir.Open("link_info", unix.O_RDONLY); !errors.Is(err, unix.ELOOP) {
 		t.Errorf("open of a link: %v, %v", f, err)
 	}

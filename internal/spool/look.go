@@ -13,7 +13,7 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// View is an entry that is looked at, in a queue or anywhere else: it is not
+// View is an entry open for inspection, in a queue or anywhere else: it is not
 // claimed, locked or marked, and a reader may take it out meanwhile.
 type View struct {
 	dir   *durable.Dir

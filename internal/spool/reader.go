@@ -68,7 +68,7 @@ type Reader struct {
 	sequence  int // makes names in trash unique
 	corrupted int64
 	unreadable
-	timeTold time.Time // when the log was told of an implausible time
+	timeTold time.Time // of the last message about an implausible time
 }
 
 // attempt is what is known of an entry that has been claimed at least once and

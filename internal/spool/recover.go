@@ -35,8 +35,8 @@ const (
 	finished                     // a whole snapshot, with its manifest
 )
 
-// lookAtDraft finds out what a directory in Tmp is. An error says that it can't be
-// found out now.
+// lookAtDraft returns the state of a directory in Tmp, or an error if the state
+// can't be read now.
 func lookAtDraft(path string) (draftState, error) {
 	dir, err := durable.OpenDir(path)
 	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {

@@ -28,7 +28,7 @@ const (
 type unreadable struct {
 	count int       // of entries
 	row   int       // how many since one could be read
-	told  time.Time // when the log was told of them
+	told  time.Time // of the last message about them
 	read  time.Time // when an entry could be read
 	reads int       // how many could be read since the reader opened
 }

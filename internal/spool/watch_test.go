@@ -210,7 +210,7 @@ func TestOverflowIsALook(t *testing.T) {
 	nothing(t, r)
 }
 
-// TestLooksAnyway finds at the next tick what no event told of, and deletes what
+// TestLooksAnyway finds entries without an event at the next tick, and deletes what
 // could not be deleted before.
 func TestLooksAnyway(t *testing.T) {
 	dir := queue(t)

@@ -61,8 +61,8 @@ func cut(text string) string {
 	return strings.ToValidUTF8(text[:maxText], "") + "..."
 }
 
-// Decode reads one document to the end of r. What it doesn't know in it is
-// passed over. The error satisfies errors.Is(err, [ErrFormat]) if all of it is
+// Decode reads one document to the end of r. It ignores unknown
+// fields. The error satisfies errors.Is(err, [ErrFormat]) if all of it is
 // of another format.
 func Decode(r io.Reader) (Document, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))

@@ -15,7 +15,7 @@ const (
 	maxAskers = 1024
 )
 
-// limits counts who asks how often.
+// limits counts the answers of a second, for each client.
 type limits struct {
 	second int64
 	asked  map[asker]int

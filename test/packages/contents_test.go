@@ -144,7 +144,7 @@ func TestContents(t *testing.T) {
 				if f.link != "" || f.mode != 0o755 || strings.HasPrefix(name, "/etc/") || f.dir {
 					continue
 				}
-				// Those of a deb are looked at; those of the others must be the same.
+				// The programs of a deb are checked; those of the others must be equal.
 				if p.format == "deb" {
 					program(t, name, f.content, p.machine)
 					programs[p.arch][filepath.Base(name)] = f.sum

@@ -7,8 +7,8 @@ import (
 
 // A TCP proxy whose server is down takes a connection and what is sent over it,
 // and closes it some time later as a Graphite server does that has read
-// everything. It gives itself away by closing before our end of the connection,
-// if that is held back for long enough. Not every connection is: while batches
+// everything. Such a proxy closes before our end of the connection, if the
+// sink holds that back for long enough. Not every connection is held: while batches
 // follow one another closely, one is held each sampleInterval.
 const (
 	// quietTime without a batch is a pause, after which the next one is held.

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// port returns an address of loopback on a free port, and keeps the port from
-// being given to anybody who asks for a free one, until the test ends: what is
-// meant for a receiver that is down must not go to one of another test.
+// port returns an address of loopback on a free port, and reserves the port until
+// the test ends: data for a receiver that is down must not go to a receiver of
+// another test.
 func (s *Site) port() (addr string) {
 	s.T.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

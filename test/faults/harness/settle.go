@@ -124,7 +124,7 @@ func (b *Book) ReadStored(dir string) error {
 	for _, e := range entries {
 		text, fault := os.ReadFile(filepath.Join(dir, e.Name(), "stats"))
 		if errors.Is(fault, fs.ErrNotExist) {
-			continue // its delivery was cut short
+			continue // its delivery was interrupted
 		}
 		if left := b.Add(text); left > 0 {
 			fault = fmt.Errorf("%s/%s/stats ends in %d bytes that are no line", dir, e.Name(), left)
