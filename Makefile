@@ -30,16 +30,20 @@ $(PROGRAMS): bin/%:
 version: ## print the version
 	@echo $(VERSION)
 
+# Whoever installs as root, by sudo, may have no go in the path: only what has not
+# been built is.
 .PHONY: install
-install: build ## install programs, manual pages, completion, units and, where there is none, the configuration (PREFIX, DESTDIR)
+install: $(filter-out $(wildcard $(PROGRAMS)),$(PROGRAMS)) ## install what was built, or else build it: programs, manual pages, completion, units and, where there is none, the configuration (PREFIX, DESTDIR)
 	install -d $(addprefix $(DESTDIR),/etc $(PREFIX)/bin $(PREFIX)/lib/nagios/plugins $(PREFIX)/lib/systemd/system) \
-		$(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 man/man5 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+		$(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 man/man5 doc/haproxystats/docs bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	install -m 0755 $(filter-out $(PLUGIN),$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 $(PLUGIN) $(DESTDIR)$(PREFIX)/lib/nagios/plugins
 	for name in process.sh pull.sh process_number_of_procs.sh queue_size.py; do \
 		ln -sf check_haproxystats $(DESTDIR)$(PREFIX)/lib/nagios/plugins/check_haproxystats_$$name || exit; done
 	install -m 0644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 0644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 0644 README.md CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/haproxystats
+	install -m 0644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/haproxystats/docs
 	install -m 0644 contrib/completion/bash/* $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 0644 contrib/completion/zsh/* $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	install -m 0644 contrib/completion/fish/* $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d

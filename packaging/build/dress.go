@@ -38,6 +38,8 @@ func dress(o order, root string, modules []module) error {
 		{pattern: "packaging/apk/*", to: "apk"},
 		{pattern: "packaging/openrc/*", to: "openrc"},
 		{pattern: "packaging/deb/copyright", to: "doc"},
+		{pattern: "README.md", to: "doc"},
+		{pattern: "docs/*.md", to: "pages"},
 		{pattern: "haproxystats.conf", to: "."},
 		{pattern: "packaging/nfpm.yaml", to: "."},
 	} {

@@ -20,13 +20,15 @@ func TestByHand(t *testing.T) {
 	if err := copySource(source); err != nil {
 		t.Fatal(err)
 	}
-	install := func() {
+	install := func(path string) {
 		t.Helper()
-		if out, err := exec.Command("make", "-C", source, "install", "DESTDIR="+root).CombinedOutput(); err != nil {
-			t.Fatalf("make install: %v\n%s", err, out)
+		cmd := exec.Command("make", "-C", source, "install", "DESTDIR="+root)
+		cmd.Env = append(os.Environ(), "PATH="+path)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("make install with PATH=%s: %v\n%s", path, err, out)
 		}
 	}
-	install()
+	install(os.Getenv("PATH"))
 	m := machine.Boot(t, root)
 	for _, command := range byHand(t) {
 		m.Run("sh", "-ec", command)
@@ -46,6 +48,7 @@ func TestByHand(t *testing.T) {
 	for _, name := range []string{
 		"bin/haproxystats", "lib/nagios/plugins/check_haproxystats", "lib/nagios/plugins/check_haproxystats_queue_size.py",
 		"share/man/man1/haproxystats-pull.1", "share/man/man5/haproxystats.conf.5",
+		"share/doc/haproxystats/README.md", "share/doc/haproxystats/docs/configuration.md",
 		"share/bash-completion/completions/haproxystats", "share/zsh/site-functions/_haproxystats", "share/fish/vendor_completions.d/haproxystats.fish",
 	} {
 		m.Run("test", "-s", "/usr/local/"+name)
@@ -53,7 +56,7 @@ func TestByHand(t *testing.T) {
 	if out, err := m.Try("/usr/local/lib/nagios/plugins/check_haproxystats_process.sh"); err != nil {
 		t.Errorf("the check of the process: %v: %s", err, out)
 	}
-	install()
+	install("/usr/sbin:/usr/bin:/sbin:/bin") // as sudo does, without go
 	if got := m.Run("cat", "/etc/haproxystats.conf"); !strings.Contains(got, changed) {
 		t.Errorf("the configuration after another installation:\n%s", got)
 	}

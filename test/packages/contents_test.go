@@ -83,10 +83,11 @@ func expected(t *testing.T, format string) map[string]file {
 	for _, old := range []string{"process.sh", "pull.sh", "process_number_of_procs.sh", "queue_size.py"} {
 		files[plugins+"check_haproxystats_"+old] = file{link: "check_haproxystats"}
 	}
-	for _, doc := range []string{"changelog.gz", "copyright", "licenses.gz"} {
+	for _, doc := range []string{"README.md", "changelog.gz", "copyright", "licenses.gz"} {
 		add(0o644, "/usr/share/doc/haproxystats/"+doc)
 	}
 	for pattern, to := range map[string]string{
+		"docs/*.md":                  "/usr/share/doc/haproxystats/docs/*",
 		"docs/man/*.1":               "/usr/share/man/man1/*.gz",
 		"docs/man/*.5":               "/usr/share/man/man5/*.gz",
 		"contrib/completion/bash/*":  "/usr/share/bash-completion/completions/*",
