@@ -28,9 +28,9 @@ func (f fault) NotStats() bool { return f.notStats }
 func (f fault) Silent() bool   { return f.silent }
 
 var (
-	foreign = fmt.Errorf("wrapped: %w", fault{notStats: true})
-	silent  = fmt.Errorf("wrapped: %w", fault{silent: true})
-	refused = errors.New("connection refused")
+	errForeign = fmt.Errorf("wrapped: %w", fault{notStats: true})
+	errSilent  = fmt.Errorf("wrapped: %w", fault{silent: true})
+	errRefused = errors.New("connection refused")
 )
 
 // socketDir is a directory with these sockets, and a puller that asks them once a
@@ -57,7 +57,7 @@ func socketDir(t *testing.T, log *logged, answers map[string]error, names ...str
 func TestStrangers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logged
-		answers := map[string]error{"b": foreign}
+		answers := map[string]error{"b": errForeign}
 		p, spool := socketDir(t, &log, answers, "a", "b")
 		asked := 0
 		fetch := p.Fetcher
@@ -79,7 +79,7 @@ func TestStrangers(t *testing.T) {
 		if len(spool.stored) != 10 || spool.staged != 0 || asked != 1 {
 			t.Errorf("got %d snapshots, %d staged, %d times asked; want 10, 0, 1", len(spool.stored), spool.staged, asked)
 		}
-		if log.count("level=WARN", "socket is not a stats socket, passing it over", "/b", foreign.Error()) != 1 || log.count("level=ERROR") != 0 {
+		if log.count("level=WARN", "socket is not a stats socket, passing it over", "/b", errForeign.Error()) != 1 || log.count("level=ERROR") != 0 {
 			t.Errorf("want one warning and no error, got\n%s", log.String())
 		}
 
@@ -97,7 +97,7 @@ func TestStrangers(t *testing.T) {
 		}
 
 		// A socket that was a stats socket fails, whatever it answers.
-		answers["b"] = foreign
+		answers["b"] = errForeign
 		round()
 		if log.count("level=ERROR", "socket failed", "/b") != 1 || log.count("round dropped") != 1 {
 			t.Errorf("want a failure of b, got\n%s", log.String())
@@ -121,11 +121,11 @@ func TestSilentSocket(t *testing.T) {
 		answers []error // of b, a round
 		failed  []int   // rounds that are dropped
 	}{
-		{"a stranger", []error{silent, silent, silent, silent, silent}, []int{0, 1}},
-		{"HAProxy that reloads", []error{nil, silent, silent, silent, silent}, []int{1, 2, 3, 4}},
-		{"HAProxy that starts", []error{silent, silent, nil, silent, silent}, []int{0, 1, 3, 4}},
-		{"not in a row", []error{silent, refused, silent, refused, silent}, []int{0, 1, 2, 3, 4}},
-		{"dead", []error{refused, refused, refused, refused, refused}, []int{0, 1, 2, 3, 4}},
+		{"a stranger", []error{errSilent, errSilent, errSilent, errSilent, errSilent}, []int{0, 1}},
+		{"HAProxy that reloads", []error{nil, errSilent, errSilent, errSilent, errSilent}, []int{1, 2, 3, 4}},
+		{"HAProxy that starts", []error{errSilent, errSilent, nil, errSilent, errSilent}, []int{0, 1, 3, 4}},
+		{"not in a row", []error{errSilent, errRefused, errSilent, errRefused, errSilent}, []int{0, 1, 2, 3, 4}},
+		{"dead", []error{errRefused, errRefused, errRefused, errRefused, errRefused}, []int{0, 1, 2, 3, 4}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var log logged
@@ -148,7 +148,7 @@ func TestSilentSocket(t *testing.T) {
 // TestListedSocketIsNoStranger: what the operator has listed must answer.
 func TestListedSocketIsNoStranger(t *testing.T) {
 	var log logged
-	p, spool := socketDir(t, &log, map[string]error{"b": foreign}, "a", "b")
+	p, spool := socketDir(t, &log, map[string]error{"b": errForeign}, "a", "b")
 	p.Servers = []Socket{{"unix", filepath.Join(p.SocketDir, "b")}}
 	p.round(t.Context(), 1000, 0, new(epochs))
 	wantDropped(t, spool, &log)
@@ -159,7 +159,7 @@ func TestListedSocketIsNoStranger(t *testing.T) {
 
 func TestOnlyStrangers(t *testing.T) {
 	var log logged
-	p, spool := socketDir(t, &log, map[string]error{"a": foreign}, "a")
+	p, spool := socketDir(t, &log, map[string]error{"a": errForeign}, "a")
 	observer := new(seen)
 	p.Observer = observer
 	for range 2 { // it is asked in the first one

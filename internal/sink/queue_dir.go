@@ -117,13 +117,3 @@ func (d directory) open(seq uint64) (*os.File, int64, error) {
 	}
 	return f, info.Size(), nil
 }
-
-// header reads the header of a batch's file.
-func (d directory) header(seq uint64) (header, error) {
-	f, size, err := d.open(seq)
-	if err != nil {
-		return header{}, err
-	}
-	defer f.Close()
-	return readHeader(f, size)
-}

@@ -40,7 +40,8 @@ confirm waits on disk.
 
 The user haproxystats joins the group haproxy if there is one, since stats
 sockets usually belong to it. Where that group may read private keys, so may
-haproxystats outside of its units: gpasswd -d haproxystats haproxy takes it out.`
+haproxystats outside of its units. To remove it from the group, run
+gpasswd -d haproxystats haproxy.`
 
 // packer is nfpm.
 type packer string

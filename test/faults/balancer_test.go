@@ -16,7 +16,6 @@ import (
 type balancer struct {
 	s       *harness.Site
 	port    int
-	name    string
 	process *real.Process
 }
 
