@@ -34,7 +34,7 @@ func run(stdout *os.File, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	verdict, err := perform(ctx, stdout, stderr, length, live)
+	verdict, err := watch(ctx, stdout, stderr, length, live)
 	if err != nil {
 		fmt.Fprintln(stderr, "demo:", err)
 		return 1
@@ -61,24 +61,24 @@ func length(seconds string, live bool) (time.Duration, error) {
 	return time.Duration(n) * time.Second, nil
 }
 
-// perform sets the stage, plays until the length is over or ctx ends, and
-// clears the stage. It returns an error for what kept it from a verdict.
-func perform(ctx context.Context, stdout *os.File, stderr io.Writer, length time.Duration, live bool) (v verdict, err error) {
+// watch starts everything, runs until the length is over or ctx ends, and stops
+// everything. It returns an error if there is no verdict.
+func watch(ctx context.Context, stdout *os.File, stderr io.Writer, length time.Duration, live bool) (v verdict, err error) {
 	var store store
-	s, err := openStage(ctx, stderr, &store)
+	env, err := openEnvironment(ctx, stderr, &store)
 	if err != nil {
 		return verdict{}, err
 	}
 	defer func() {
-		if e := s.close(); err == nil {
+		if e := env.close(); err == nil {
 			err = e
 		}
 	}()
-	show := &show{stage: s, store: &store, start: time.Now(), length: length}
+	loop := &loop{env: env, store: &store, start: time.Now(), length: length}
 	if live {
 		screen := openScreen(stdout)
 		defer screen.close()
-		show.screen = screen
+		loop.screen = screen
 	}
-	return show.play(ctx)
+	return loop.run(ctx)
 }

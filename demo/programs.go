@@ -38,33 +38,33 @@ prefix-hostname = false
 `))
 
 // openPrograms starts both programs, and has pull stopped before process.
-func (s *stage) openPrograms() error {
+func (e *environment) openPrograms() error {
 	var text bytes.Buffer
 	err := configTemplate.Execute(&text, map[string]any{
-		"Dir": s.dir, "Sockets": s.sockets(), "Interval": interval.Seconds(),
-		"Port": s.receiver.Port, "Namespace": namespace,
+		"Dir": e.dir, "Sockets": e.sockets(), "Interval": interval.Seconds(),
+		"Port": e.receiver.Port, "Namespace": namespace,
 	})
 	if err != nil {
 		return err
 	}
-	config := filepath.Join(s.dir, "haproxystats.conf")
+	config := filepath.Join(e.dir, "haproxystats.conf")
 	if err := os.WriteFile(config, text.Bytes(), 0o640); err != nil {
 		return err
 	}
 	for _, dir := range []string{"incoming", "incoming.tmp"} {
-		if err := os.MkdirAll(filepath.Join(s.dir, "spool", dir), 0o750); err != nil {
+		if err := os.MkdirAll(filepath.Join(e.dir, "spool", dir), 0o750); err != nil {
 			return err
 		}
 	}
 	for _, name := range []string{"haproxystats-process", "haproxystats-pull"} {
 		p, err := real.StartProcess(real.Command{
-			Name: name, Path: filepath.Join(s.dir, name), Args: []string{"-f", config}, Dir: s.dir,
+			Name: name, Path: filepath.Join(e.dir, name), Args: []string{"-f", config}, Dir: e.dir,
 		})
 		if err != nil {
 			return err
 		}
-		s.programs = append(s.programs, p)
-		s.undo = append(s.undo, func() error { return stopProgram(name, p) })
+		e.programs = append(e.programs, p)
+		e.undo = append(e.undo, func() error { return stopProgram(name, p) })
 	}
 	return nil
 }
@@ -81,9 +81,9 @@ func stopProgram(name string, p *real.Process) error {
 }
 
 // logs returns the last lines of both programs.
-func (s *stage) logs() string {
+func (e *environment) logs() string {
 	var last []string
-	for _, p := range s.programs {
+	for _, p := range e.programs {
 		lines := strings.Split(strings.TrimSpace(p.Output()), "\n")
 		last = append(last, lines[max(0, len(lines)-logLines):]...)
 	}

@@ -85,7 +85,7 @@ func build(ctx context.Context, o order, stage string) error {
 	packing.SetLimit(runtime.NumCPU())
 	for _, arch := range o.arches {
 		root := stagePath(stage, arch)
-		if err := dress(o, root, modules); err != nil {
+		if err := addFiles(o, root, modules); err != nil {
 			return errors.Join(err, packing.Wait())
 		}
 		for _, format := range formats {

@@ -98,9 +98,9 @@ func TestReplyIsAwkward(t *testing.T) {
 	row := harness.Begin(t, "awkward replies and names", "0 crashes; known columns right; nothing invented")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
+	watch := s.WatchQueue(s.Incoming())
 	feeder := s.Feeder(src, s.Incoming())
 	process := s.Start(harness.Process, conf)
 
@@ -116,7 +116,7 @@ func TestReplyIsAwkward(t *testing.T) {
 		allowed[harness.Root+"backend."+name+".TotalServers"] = 1
 	}
 	seen := make(map[string]bool)
-	oracle.Book.Allow(func(path string, value float64) bool {
+	graphite.Received.Allow(func(path string, value float64) bool {
 		want, ok := allowed[path]
 		seen[path] = true
 		return ok && value == want
@@ -125,13 +125,13 @@ func TestReplyIsAwkward(t *testing.T) {
 		for name, change := range awkward {
 			feeder.FeedEdited(func(info, stat []byte) ([]byte, []byte) { return info, reply(change(rows(stat))) })
 			row.Inject(1)
-			s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()...))
+			s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Epochs()...))
 			if process.Says("panic") {
 				t.Errorf("%s: a worker panicked", name)
 			}
 		}
 	}
-	oracle.Book.Allow(nil)
+	graphite.Received.Allow(nil)
 	for path := range allowed {
 		if !seen[path] {
 			t.Errorf("%s has not arrived", path)
@@ -139,7 +139,7 @@ func TestReplyIsAwkward(t *testing.T) {
 	}
 	row.Result("%d names that are not valid", len(odd))
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process},
 	}))
 }
 
@@ -165,14 +165,14 @@ func TestNamesAreHostile(t *testing.T) {
 	row := harness.Begin(t, "hostile names of proxies and servers", "every line matches the grammar; what else is said arrives")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true, Set: harness.Options{
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true, Set: harness.Options{
 		"process": {"aggr-server-metrics": "yes", "metric-set": "all"},
 	}})
-	ledger := s.Ledger(s.Incoming())
+	watch := s.WatchQueue(s.Incoming())
 	feeder := s.Feeder(src, s.Incoming())
 	foreign := 0
-	oracle.Book.Allow(func(path string, _ float64) bool {
+	graphite.Received.Allow(func(path string, _ float64) bool {
 		foreign++
 		return strings.HasPrefix(path, harness.Root)
 	})
@@ -189,15 +189,15 @@ func TestNamesAreHostile(t *testing.T) {
 			row.Inject(1)
 		}
 		process := s.Start(harness.Process, conf)
-		s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()...))
-		ledger.WaitEmpty()
+		s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Epochs()...))
+		watch.WaitEmpty()
 		process.End(stopSignal)
 	}
 	process := s.Start(harness.Process, conf)
 	found := s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
 	})
-	oracle.Kill()
+	graphite.Kill()
 	if foreign < len(hostile) {
 		t.Errorf("%d lines of hostile names arrived, want more", foreign)
 	}
@@ -258,32 +258,32 @@ func TestSocketNamesAreHostile(t *testing.T) {
 		forward(s, path, src.Socket(0).Path)
 		row.Inject(1)
 	}
-	oracle := s.Oracle(nil)
+	graphite := s.Graphite(nil)
 	paths := make(map[string]bool)
-	oracle.Book.Allow(func(path string, _ float64) bool {
+	graphite.Received.Allow(func(path string, _ float64) bool {
 		paths[path] = true
 		return strings.HasPrefix(path, harness.Root)
 	})
-	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port(), LocalStore: true})
-	ledger := s.Ledger(s.Incoming())
+	conf := s.Configure(harness.Config{Source: src, Port: graphite.Port(), LocalStore: true})
+	watch := s.WatchQueue(s.Incoming())
 	pull := s.Start(harness.Pull, conf)
 	process := s.Start(harness.Process, conf)
-	ledger.WaitCame(3)
+	watch.WaitCame(3)
 	pull.End(stopSignal)
-	ledger.WaitEmpty()
+	watch.WaitEmpty()
 	process.End(stopSignal)
-	oracle.Kill()
+	graphite.Kill()
 	processes := make(map[string]bool)
 	for path := range paths {
 		if process, found := strings.CutPrefix(path, harness.Root+"daemon.process."); found {
 			processes[process[:strings.LastIndexByte(process, '.')]] = true
 		}
 	}
-	for _, problem := range oracle.Book.Problems() {
+	for _, problem := range graphite.Received.Problems() {
 		t.Error(problem)
 	}
 	// Two of them are not the same, but in a path.
-	row.Result("%d lines, %d processes", oracle.Book.Lines(), len(processes))
+	row.Result("%d lines, %d processes", graphite.Received.Lines(), len(processes))
 	if len(processes) < 8 {
 		t.Errorf("processes %q", slices.Sorted(maps.Keys(processes)))
 	}

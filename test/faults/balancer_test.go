@@ -100,16 +100,16 @@ func TestBalancerWithoutServer(t *testing.T) {
 func withoutServer(t *testing.T, row *harness.Row, kind, confirm string, servers int) harness.Finding {
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Servers: servers})
-	oracle := s.Oracle(src)
+	graphite := s.Graphite(src)
 	b := newBalancer(s)
-	server := fmt.Sprintf("server graphite 127.0.0.1:%d", oracle.Port())
-	restore := oracle.Restart
+	server := fmt.Sprintf("server graphite 127.0.0.1:%d", graphite.Port())
+	restore := graphite.Restart
 	switch kind {
 	case "HAProxy, its server refuses":
-		oracle.Kill()
+		graphite.Kill()
 		b.haproxy(server)
 	case "HAProxy, its server is DOWN by a check":
-		oracle.Kill()
+		graphite.Kill()
 		b.haproxy(server + " check inter 100ms fall 1 rise 1")
 	case "HAProxy, it has no server":
 		b.haproxy()
@@ -124,13 +124,13 @@ func withoutServer(t *testing.T, row *harness.Row, kind, confirm string, servers
 		defer slot.Close()
 		restore = func() { slot.Close() }
 	default:
-		oracle.Kill()
-		b.socat(oracle.Port())
+		graphite.Kill()
+		b.socat(graphite.Port())
 	}
 	conf := s.Configure(harness.Config{Port: b.port, Set: harness.Options{
 		"graphite": {"confirm": confirm, "confirm-hold": "6", "connect-timeout": "5", "write-timeout": "5"},
 	}})
-	ledger := s.Ledger(s.Incoming())
+	watch := s.WatchQueue(s.Incoming())
 	feeder := s.Feeder(src, s.Incoming())
 	process := s.Start(harness.Process, conf)
 	snapshots := harness.Count(3, 10)
@@ -139,10 +139,10 @@ func withoutServer(t *testing.T, row *harness.Row, kind, confirm string, servers
 		row.Inject(1)
 	}
 	process.WaitSays(30*time.Second, "destination is down, its metrics wait in the queue")
-	ledger.WaitEmpty()
+	watch.WaitEmpty()
 	restore()
 	return s.Settle(harness.Settlement{
 		// What waits in the proxy may still arrive, besides the next try.
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process}, Repeats: 3 * snapshots,
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process}, Repeats: 3 * snapshots,
 	})
 }

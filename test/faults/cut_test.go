@@ -32,8 +32,8 @@ func TestConnectionIsCut(t *testing.T) {
 			row := harness.Begin(t, "connection to Graphite "+name+" at any byte", "0 torn, 0 lost; local-store undelayed")
 			s := harness.NewSite(t)
 			src := s.Source(harness.Shape{Servers: cut.servers})
-			oracle := s.Oracle(src)
-			proxy := s.Proxy(oracle.Addr())
+			graphite := s.Graphite(src)
+			proxy := s.Proxy(graphite.Addr())
 			if cut.ahead > 0 {
 				proxy.Kill()
 				proxy.SetWindow(2048)
@@ -42,7 +42,7 @@ func TestConnectionIsCut(t *testing.T) {
 			conf := s.Configure(harness.Config{Port: proxy.Port(), LocalStore: true, Set: harness.Options{
 				"graphite": {"retries": "-1", "interval": "0.01", "delay": "0.01"},
 			}})
-			ledger := s.Ledger(s.Incoming())
+			watch := s.WatchQueue(s.Incoming())
 			feeder := s.Feeder(src, s.Incoming())
 			process := s.Start(harness.Process, conf)
 			feeder.Next()
@@ -70,7 +70,7 @@ func TestConnectionIsCut(t *testing.T) {
 			row.Inject(int(cuts))
 			row.Result("local-store after %v at most", slowest.Round(time.Millisecond))
 			row.Result("%v", s.Settle(harness.Settlement{
-				Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
+				Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process},
 				Repeats: int(cuts), LocalStore: true,
 			}))
 		})
@@ -90,18 +90,18 @@ func TestGraphiteConfirmsNothing(t *testing.T) {
 			row := harness.Begin(t, "Graphite "+name, "0 torn, 0 lost; local-store undelayed; intake goes on")
 			s := harness.NewSite(t)
 			src := s.Source(harness.Shape{Servers: 24})
-			oracle := s.Oracle(src)
-			oracle.Kill()
-			oracle.SetWindow(2048)
-			oracle.Restart()
-			conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
-			ledger := s.Ledger(s.Incoming())
+			graphite := s.Graphite(src)
+			graphite.Kill()
+			graphite.SetWindow(2048)
+			graphite.Restart()
+			conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
+			watch := s.WatchQueue(s.Incoming())
 			feeder := s.Feeder(src, s.Incoming())
 			process := s.Start(harness.Process, conf)
 
 			stalls := int64(harness.Count(workers, 20))
 			var next atomic.Int64
-			oracle.SetPlan(func(int64) harness.Fault {
+			graphite.SetPlan(func(int64) harness.Fault {
 				if next.Add(1) > stalls {
 					return harness.Fault{}
 				}
@@ -118,7 +118,7 @@ func TestGraphiteConfirmsNothing(t *testing.T) {
 			row.Inject(int(stalls))
 			row.Result("local-store after %v at most", slowest.Round(time.Millisecond))
 			row.Result("%v", s.Settle(harness.Settlement{
-				Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
+				Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process},
 				Repeats: int(stalls), LocalStore: true,
 			}))
 		})

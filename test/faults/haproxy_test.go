@@ -77,13 +77,13 @@ func (h *haproxies) reload() {
 }
 
 // configureHAProxy returns a configuration for both programs, and what arrives.
-func configureHAProxy(s *harness.Site, h *haproxies, timeout time.Duration) (conf string, oracle *harness.Oracle) {
+func configureHAProxy(s *harness.Site, h *haproxies, timeout time.Duration) (conf string, graphite *harness.Graphite) {
 	s.T.Helper()
-	oracle = s.Oracle(nil)
-	oracle.Book.Allow(func(path string, _ float64) bool { return strings.HasPrefix(path, harness.Root) })
-	return s.Configure(harness.Config{Port: oracle.Port(), Set: harness.Options{"pull": {
+	graphite = s.Graphite(nil)
+	graphite.Received.Allow(func(path string, _ float64) bool { return strings.HasPrefix(path, harness.Root) })
+	return s.Configure(harness.Config{Port: graphite.Port(), Set: harness.Options{"pull": {
 		"socket-dir": h.dir, "pull-timeout": fmt.Sprint(timeout.Seconds()), "retries": "1", "interval": "0.5", "timeout": "0.1",
-	}}}), oracle
+	}}}), graphite
 }
 
 // longest returns how long a round of pull may take. Other tests run at the same
@@ -118,37 +118,37 @@ func TestHAProxyIsStopped(t *testing.T) {
 	row := harness.Begin(t, "HAProxy stopped (SIGSTOP)", "round at most pull-timeout + 50 ms; 0 crashes")
 	s := harness.NewSite(t)
 	h := startHAProxy(s)
-	conf, oracle := configureHAProxy(s, h, timeout)
-	ledger := s.Ledger(s.Incoming())
+	conf, graphite := configureHAProxy(s, h, timeout)
+	watch := s.WatchQueue(s.Incoming())
 	process, pull := s.Start(harness.Process, conf), s.Start(harness.Pull, conf)
 	for range harness.Count(2, 100) {
-		ledger.WaitCame(ledger.Count() + 1)
+		watch.WaitCame(watch.Count() + 1)
 		dropped := len(pull.Lines("round dropped"))
 		s.Must(h.now.Signal(syscall.SIGSTOP))
 		s.Until("a dropped round", 5*time.Second, func() bool { return len(pull.Lines("round dropped")) > dropped })
 		s.Must(h.now.Signal(syscall.SIGCONT))
 		row.Inject(1)
 	}
-	finishHAProxy(s, row, ledger, oracle, pull, process, timeout)
+	finishHAProxy(s, row, watch, graphite, pull, process, timeout)
 }
 
 // finishHAProxy wants snapshots to come and arrive again, and nothing left.
-func finishHAProxy(s *harness.Site, row *harness.Row, ledger *harness.Ledger, oracle *harness.Oracle, pull, process *harness.Program, timeout time.Duration) {
+func finishHAProxy(s *harness.Site, row *harness.Row, watch *harness.QueueWatch, graphite *harness.Graphite, pull, process *harness.Program, timeout time.Duration) {
 	s.T.Helper()
 	fresh := time.Now()
-	ledger.WaitCame(ledger.Count() + 1)
-	s.Must(oracle.Book.WaitLines(s.Ctx, oracle.Book.Lines()))
+	watch.WaitCame(watch.Count() + 1)
+	s.Must(graphite.Received.WaitLines(s.Ctx, graphite.Received.Lines()))
 	if took := time.Since(fresh); took > real.Loaded(harness.FreshLimit) {
 		s.T.Errorf("a fresh snapshot took %v to arrive", took)
 	}
 	slowest, dropped := checkRounds(s.T, pull, timeout)
 	pull.End(stopSignal)
-	ledger.WaitEmpty()
+	watch.WaitEmpty()
 	process.End(stopSignal)
-	for _, problem := range oracle.Book.Problems() {
+	for _, problem := range graphite.Received.Problems() {
 		s.T.Error(problem)
 	}
-	row.Result("slowest round %v; %d of %d rounds dropped", slowest.Round(time.Millisecond), dropped, dropped+ledger.Count())
+	row.Result("slowest round %v; %d of %d rounds dropped", slowest.Round(time.Millisecond), dropped, dropped+watch.Count())
 	s.NoLeaks(s.Base())
 }
 
@@ -159,15 +159,15 @@ func TestReloadStorm(t *testing.T) {
 	row := harness.Begin(t, "reload storm of HAProxy", "round at most pull-timeout + 50 ms; 0 crashes")
 	s := harness.NewSite(t)
 	h := startHAProxy(s)
-	conf, oracle := configureHAProxy(s, h, timeout)
-	ledger := s.Ledger(s.Incoming())
+	conf, graphite := configureHAProxy(s, h, timeout)
+	watch := s.WatchQueue(s.Incoming())
 	process, pull := s.Start(harness.Process, conf), s.Start(harness.Pull, conf)
-	ledger.WaitCame(1)
+	watch.WaitCame(1)
 	for range harness.Count(15, 500) {
 		h.reload()
 		row.Inject(1)
 	}
-	finishHAProxy(s, row, ledger, oracle, pull, process, timeout)
+	finishHAProxy(s, row, watch, graphite, pull, process, timeout)
 }
 
 // TestHAProxysOwnSockets plants what HAProxy calls a socket while it replaces it;
@@ -204,12 +204,12 @@ func TestHAProxysOwnSockets(t *testing.T) {
 	abandoned(s, filepath.Join(h.dir, ".hidden.sock"))
 	s.Must(os.Symlink(s.Path("nowhere"), filepath.Join(h.dir, "dangling.sock")))
 	row.Inject(3)
-	conf, oracle := configureHAProxy(s, h, timeout)
-	ledger := s.Ledger(s.Incoming())
+	conf, graphite := configureHAProxy(s, h, timeout)
+	watch := s.WatchQueue(s.Incoming())
 	process, pull := s.Start(harness.Process, conf), s.Start(harness.Pull, conf)
-	ledger.WaitCame(2)
+	watch.WaitCame(2)
 	if n := len(pull.Lines("round dropped")); n > 0 || asked.Load() > 0 {
 		t.Errorf("%d rounds were dropped, %d connections made to HAProxy's own sockets", n, asked.Load())
 	}
-	finishHAProxy(s, row, ledger, oracle, pull, process, timeout)
+	finishHAProxy(s, row, watch, graphite, pull, process, timeout)
 }

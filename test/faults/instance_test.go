@@ -19,13 +19,13 @@ func TestTwoInstances(t *testing.T) {
 	row := harness.Begin(t, "two instances", "refused, clear message; the first goes on")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port()})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Source: src, Port: graphite.Port()})
+	watch := s.WatchQueue(s.Incoming())
 	process, pull := s.Start(harness.Process, conf), s.Start(harness.Pull, conf)
-	ledger.WaitCame(1)
+	watch.WaitCame(1)
 
-	elsewhere := s.Configure(harness.Config{Port: oracle.Port(), Set: harness.Options{
+	elsewhere := s.Configure(harness.Config{Port: graphite.Port(), Set: harness.Options{
 		"process": {"src-dir": s.Path("elsewhere")},
 	}})
 	for _, second := range []struct {
@@ -45,7 +45,7 @@ func TestTwoInstances(t *testing.T) {
 		row.Inject(1)
 	}
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Programs: []*harness.Program{pull, process},
+		Graphite: graphite, Queue: watch, Programs: []*harness.Program{pull, process},
 	}))
 }
 
@@ -81,9 +81,9 @@ func TestPoison(t *testing.T) {
 	row := harness.Begin(t, "poison snapshot first in the queue", "quarantined within 3 tries; others undelayed")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
+	watch := s.WatchQueue(s.Incoming())
 	feeder := s.Feeder(src, s.Incoming())
 	poisons := []map[string][]byte{
 		{},
@@ -103,7 +103,7 @@ func TestPoison(t *testing.T) {
 	}
 	process := s.Start(harness.Process, conf)
 	start := time.Now()
-	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()...))
+	s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Epochs()...))
 	took := time.Since(start)
 	if limit := time.Second + time.Duration(count)*20*time.Millisecond; took > real.Loaded(limit) {
 		t.Errorf("the others took %v behind %d that can't be processed, want at most %v", took, count, limit)
@@ -112,7 +112,7 @@ func TestPoison(t *testing.T) {
 	row.Result("the others after %v", took.Round(time.Millisecond))
 	s.Must(os.RemoveAll(s.Incoming() + ".corrupt"))
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
 	}))
 	// Each was tried three times; the log keeps the last ones.
 	for _, epoch := range []string{"1000", "1005"} {
@@ -129,9 +129,9 @@ func TestSpoolOfTheOriginal(t *testing.T) {
 	row := harness.Begin(t, "mixed versions: a spool of the original's", "processed")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
+	watch := s.WatchQueue(s.Incoming())
 	s.Mkdir("base", "incoming.tmp")
 	s.Must(src.WriteSnapshot(filepath.Join(s.Incoming()+".tmp", "1600000000"), 1))
 	s.Mkdir("base", "incoming", "not-a-time")
@@ -141,13 +141,13 @@ func TestSpoolOfTheOriginal(t *testing.T) {
 		row.Inject(1)
 	}
 	process := s.Start(harness.Process, conf)
-	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()...))
+	s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Epochs()...))
 	for range 5 {
 		feeder.NextOfOriginal()
 		feeder.Next()
 	}
 	s.Must(os.Remove(filepath.Join(s.Incoming(), "not-a-time")))
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
 	}))
 }

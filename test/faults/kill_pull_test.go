@@ -14,9 +14,9 @@ func TestKillPull(t *testing.T) {
 	random := harness.Random(t)
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Sockets: 4})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port()})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Source: src, Port: graphite.Port()})
+	watch := s.WatchQueue(s.Incoming())
 	process := s.Start(harness.Process, conf)
 
 	kills := harness.Count(12, 1000)
@@ -29,6 +29,6 @@ func TestKillPull(t *testing.T) {
 	}
 	pull := s.Start(harness.Pull, conf)
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Programs: []*harness.Program{pull, process},
+		Graphite: graphite, Queue: watch, Programs: []*harness.Program{pull, process},
 	}))
 }

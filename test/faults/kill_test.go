@@ -23,9 +23,9 @@ func TestKillProcess(t *testing.T) {
 	random := harness.Random(t)
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
+	watch := s.WatchQueue(s.Incoming())
 	feeder := s.Feeder(src, s.Incoming())
 	stop := feeder.Keep(5 * time.Millisecond)
 
@@ -35,7 +35,7 @@ func TestKillProcess(t *testing.T) {
 		if i%2 == 0 {
 			s.Pause(time.Duration(random.Int64N(int64(250 * time.Millisecond))))
 		} else {
-			s.Must(oracle.WaitConnections(s.Ctx, oracle.Connections()+1+random.Int64N(5)))
+			s.Must(graphite.WaitConnections(s.Ctx, graphite.Connections()+1+random.Int64N(5)))
 			s.Pause(time.Duration(random.Int64N(int64(3 * time.Millisecond))))
 		}
 		process.Kill()
@@ -44,7 +44,7 @@ func TestKillProcess(t *testing.T) {
 	stop()
 	process := s.Start(harness.Process, conf)
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process},
 		Repeats: kills * workers, LocalStore: true,
 	}))
 }

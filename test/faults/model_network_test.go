@@ -47,7 +47,7 @@ func (n *modelNetwork) serve(up, down net.Conn, fate string) {
 	case "dies", "forgets":
 		// The kernel has taken everything when the one behind it dies.
 		text, _ := io.ReadAll(up)
-		n.m.book.Add(text[:len(text)/2])
+		n.m.received.Add(text[:len(text)/2])
 		if fate == "dies" {
 			_, _ = down.Write([]byte{0})
 		} else {
@@ -61,7 +61,7 @@ func (n *modelNetwork) serve(up, down net.Conn, fate string) {
 		k, err := in.Read(buf)
 		text = append(text, buf[:k]...)
 		if end := bytes.LastIndexByte(text, '\n') + 1; end > 0 {
-			n.m.book.Add(text[:end])
+			n.m.received.Add(text[:end])
 			text = append(text[:0], text[end:]...)
 		}
 		if err != nil {

@@ -76,10 +76,10 @@ const (
 
 // model is what a sequence has come to.
 type model struct {
-	t    *rapid.T
-	base string
-	src  *harness.Source
-	book *harness.Book // of Graphite
+	t        *rapid.T
+	base     string
+	src      *harness.Source
+	received *harness.Received // of Graphite
 
 	accepted []int64
 	poisoned int
@@ -99,7 +99,7 @@ func newModel(t *rapid.T) *model {
 		t.Fatal(err)
 	}
 	src := harness.NewSource(harness.Shape{Backends: 1, Servers: 1})
-	return &model{t: t, base: base, src: src, book: harness.NewBook(src)}
+	return &model{t: t, base: base, src: src, received: harness.NewReceived(src)}
 }
 
 func (m *model) close() { _ = os.RemoveAll(m.base) }
@@ -175,14 +175,14 @@ func (m *model) check(*rapid.T) {
 		if !stored[name] {
 			m.t.Fatalf("%d has left the queue, and local-store has nothing of it", epoch)
 		}
-		if !m.book.Whole(epoch) {
+		if !m.received.Whole(epoch) {
 			lacking++
 		}
 	}
 	if lacking > queued {
 		m.t.Fatalf("%d snapshots have left the queue and are not at Graphite, whose queue holds %d", lacking, queued)
 	}
-	for _, problem := range m.book.Problems() {
+	for _, problem := range m.received.Problems() {
 		m.t.Fatal(problem)
 	}
 }
@@ -193,19 +193,19 @@ func (m *model) drain() {
 	m.runProcess(time.Minute, -1, nil, nil)
 	m.check(m.t)
 	rest := m.names(m.incoming())
-	if len(rest) > 0 || !m.book.Whole(m.accepted...) {
+	if len(rest) > 0 || !m.received.Whole(m.accepted...) {
 		m.t.Fatalf("%d snapshots are left in the queue after a minute without faults: %v", len(rest), rest)
 	}
-	f := m.book.Compare(m.accepted, nil)
+	f := m.received.Compare(m.accepted, nil)
 	// A crash may repeat what each worker and the queue had in hand.
 	if most := m.crashes*(modelWorkers+1) + m.bad; f.Bad() || f.Repeats > most {
 		m.t.Fatalf("%v (at most %d repeats):\n%s", f, most, strings.Join(f.Details, "\n"))
 	}
-	book := harness.NewBook(m.src)
+	received := harness.NewReceived(m.src)
 	if len(m.accepted) > 0 {
-		m.must(book.ReadStored(m.stored()))
+		m.must(received.ReadStored(m.stored()))
 	}
-	if f := book.Compare(m.accepted, nil); f.Bad() || f.Repeats > 0 {
+	if f := received.Compare(m.accepted, nil); f.Bad() || f.Repeats > 0 {
 		m.t.Fatalf("local-store: %v:\n%s", f, strings.Join(f.Details, "\n"))
 	}
 	const kept = 100 // of those given up, the newest

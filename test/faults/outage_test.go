@@ -13,15 +13,15 @@ func TestNoFault(t *testing.T) {
 	row := harness.Begin(t, "none", "0 lost, 0 invented, 0 repeated")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	proxy := s.Proxy(oracle.Addr())
+	graphite := s.Graphite(src)
+	proxy := s.Proxy(graphite.Addr())
 	conf := s.Configure(harness.Config{Source: src, Port: proxy.Port(), LocalStore: true})
-	ledger := s.Ledger(s.Incoming())
+	watch := s.WatchQueue(s.Incoming())
 	process := s.Start(harness.Process, conf)
 	pull := s.Start(harness.Pull, conf)
-	ledger.WaitCame(2)
+	watch.WaitCame(2)
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Programs: []*harness.Program{pull, process}, LocalStore: true,
+		Graphite: graphite, Queue: watch, Programs: []*harness.Program{pull, process}, LocalStore: true,
 	}))
 }
 
@@ -33,25 +33,25 @@ func TestGraphiteRestarts(t *testing.T) {
 	random := harness.Random(t)
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Servers: 40})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
+	watch := s.WatchQueue(s.Incoming())
 	feeder := s.Feeder(src, s.Incoming())
 	stop := feeder.Keep(20 * time.Millisecond)
 	process := s.Start(harness.Process, conf)
 
 	kills := harness.Count(12, 200)
 	for range kills {
-		s.Must(oracle.Book.WaitLines(s.Ctx, oracle.Book.Lines()+random.Int64N(2000)))
-		oracle.Kill()
+		s.Must(graphite.Received.WaitLines(s.Ctx, graphite.Received.Lines()+random.Int64N(2000)))
+		graphite.Kill()
 		row.Inject(1)
 		s.Pause(time.Duration(random.Int64N(int64(100 * time.Millisecond))))
-		oracle.Restart()
+		graphite.Restart()
 	}
 	stop()
 	// Each worker and the queue may have had one in hand.
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process},
 		Repeats: kills * (workers + 1), LocalStore: true,
 	}))
 }
@@ -63,13 +63,13 @@ func TestGraphiteReadsSlowly(t *testing.T) {
 	row := harness.Begin(t, "Graphite reads slowly", "0 lost, 0 repeated; local-store undelayed")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Servers: 100})
-	oracle := s.Oracle(src)
-	oracle.Kill()
-	oracle.SetWindow(4096)
-	oracle.Restart()
-	oracle.SetPlan(harness.Always(harness.Fault{Kind: harness.Trickle, Piece: 512, Every: time.Millisecond}))
-	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	graphite.Kill()
+	graphite.SetWindow(4096)
+	graphite.Restart()
+	graphite.SetPlan(harness.Always(harness.Fault{Kind: harness.Trickle, Piece: 512, Every: time.Millisecond}))
+	conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
+	watch := s.WatchQueue(s.Incoming())
 	feeder := s.Feeder(src, s.Incoming())
 	process := s.Start(harness.Process, conf)
 
@@ -79,10 +79,10 @@ func TestGraphiteReadsSlowly(t *testing.T) {
 		row.Inject(1)
 	}
 	s.WaitStored(2*time.Second+time.Duration(snapshots)*30*time.Millisecond, feeder.Epochs()...)
-	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()...))
-	oracle.SetPlan(harness.Always(harness.Fault{}))
+	s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Epochs()...))
+	graphite.SetPlan(harness.Always(harness.Fault{}))
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
 	}))
 }
 
@@ -92,31 +92,31 @@ func TestGraphiteDown(t *testing.T) {
 	const more, drain = 20 << 20, time.Minute
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Servers: 200})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
+	watch := s.WatchQueue(s.Incoming())
 	feeder := s.Feeder(src, s.Incoming())
 	process := s.Start(harness.Process, conf)
 	for range 20 {
 		feeder.Next()
 	}
-	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()...))
+	s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Epochs()...))
 	before, _ := process.Memory()
 	files := process.Files()
 
-	oracle.Kill()
+	graphite.Kill()
 	process.ResetPeak()
 	snapshots := harness.Count(60, 360)
 	for range snapshots {
 		feeder.Next()
 		row.Inject(1)
 	}
-	ledger.WaitEmpty()
+	watch.WaitEmpty()
 	s.WaitStored(0, feeder.Epochs()...)
 
-	oracle.Restart()
+	graphite.Restart()
 	start := time.Now()
-	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()...))
+	s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Epochs()...))
 	drained := time.Since(start)
 	if drained > drain {
 		t.Errorf("%d snapshots took %v to arrive, want at most %v", snapshots, drained, drain)
@@ -128,6 +128,6 @@ func TestGraphiteDown(t *testing.T) {
 	s.Until("the connections to be closed", time.Second, func() bool { return process.Files() <= files })
 	row.Result("drained in %.1f s, %d MB to %d MB of memory", drained.Seconds(), before>>20, peak>>20)
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
 	}))
 }

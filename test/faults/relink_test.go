@@ -20,13 +20,13 @@ func TestLinkWhilePulling(t *testing.T) {
 			row := harness.Begin(t, place+" becomes a link while pull works", "0 followed; resumes within one interval")
 			s := harness.NewSite(t)
 			src := s.Source(harness.Shape{})
-			oracle := s.Oracle(src)
-			conf := s.Configure(harness.Config{Source: src, Port: oracle.Port()})
+			graphite := s.Graphite(src)
+			conf := s.Configure(harness.Config{Source: src, Port: graphite.Port()})
 			outside := newOutside(s, src)
 			before := outside.content()
 			dir, away := s.Path("base", place), s.Path("base", "away")
 			pull := s.Start(harness.Pull, conf)
-			// A ledger loses sight of a directory that is moved: pull's log tells.
+			// A watch loses sight of a directory that is moved: pull's log tells.
 			another := func() time.Duration {
 				start, had := time.Now(), len(said(s, pull))
 				s.Until("a snapshot", harness.EndLimit, func() bool { return len(said(s, pull)) > had })
@@ -55,9 +55,9 @@ func TestLinkWhilePulling(t *testing.T) {
 			pull.End(stopSignal)
 			epochs := said(s, pull)
 			process := s.Start(harness.Process, conf)
-			s.Must(oracle.Book.WaitWhole(s.Ctx, epochs...))
+			s.Must(graphite.Received.WaitWhole(s.Ctx, epochs...))
 			process.End(stopSignal)
-			finding := oracle.Book.Compare(epochs, nil)
+			finding := graphite.Received.Compare(epochs, nil)
 			if finding.Bad() {
 				t.Errorf("%v: %q", finding, finding.Details)
 			}

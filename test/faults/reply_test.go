@@ -30,7 +30,7 @@ func TestReplyIsCut(t *testing.T) {
 	const varies = 32
 	size := len(info) + len(stat) - varies
 	conf := s.Configure(harness.Config{Source: src, Set: harness.Options{"pull": {"on-partial": "keep"}}})
-	ledger := s.Ledger(s.Incoming())
+	watch := s.WatchQueue(s.Incoming())
 
 	// Every cut, by a close and by a reset.
 	var cuts []haproxysim.Fault
@@ -52,7 +52,7 @@ func TestReplyIsCut(t *testing.T) {
 	pull := s.Start(harness.Pull, conf)
 	want := []string{"p1.sock_info", "p1.sock_stat"}
 	for rounds := 1; ; rounds++ {
-		came := ledger.WaitCame(rounds)
+		came := watch.WaitCame(rounds)
 		// The next round is a second away.
 		next := tried
 		if tried < len(cuts) {
@@ -86,11 +86,11 @@ func TestReplyIsNone(t *testing.T) {
 	row := harness.Begin(t, "reply empty, an error, endless, never there", "100 % detected; round at most pull-timeout + 50 ms; memory at most buffer-limit a socket + 64 MB")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port(), Set: harness.Options{
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Source: src, Port: graphite.Port(), Set: harness.Options{
 		"pull": {"pull-timeout": fmt.Sprint(timeout.Seconds())},
 	}})
-	ledger := s.Ledger(s.Incoming())
+	watch := s.WatchQueue(s.Incoming())
 	process := s.Start(harness.Process, conf)
 	pull := s.Start(harness.Pull, conf)
 	faults := map[string]haproxysim.Fault{
@@ -111,7 +111,7 @@ func TestReplyIsNone(t *testing.T) {
 	var slowest time.Duration
 	for range harness.Count(1, 50) {
 		for name, fault := range faults {
-			came := ledger.WaitCame(len(ledger.Arrivals()) + 1)
+			came := watch.WaitCame(len(watch.Arrivals()) + 1)
 			before := last()
 			src.Socket(1).SetFault(fault)
 			s.Until("a dropped round: "+name, 10*time.Second, func() bool { return last() != before })
@@ -123,7 +123,7 @@ func TestReplyIsNone(t *testing.T) {
 			if limit := longest(pull, timeout); took > limit {
 				t.Errorf("%s: the round took %v, want at most %v: %s", name, took, limit, line)
 			}
-			if accepted := ledger.Accepted(); accepted[len(accepted)-1] != came.Epoch {
+			if accepted := watch.Accepted(); accepted[len(accepted)-1] != came.Epoch {
 				t.Errorf("%s: a snapshot came out of a round that was dropped", name)
 			}
 		}
@@ -136,7 +136,7 @@ func TestReplyIsNone(t *testing.T) {
 	}
 	row.Result("slowest round %v", slowest)
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Programs: []*harness.Program{pull, process},
+		Graphite: graphite, Queue: watch, Programs: []*harness.Program{pull, process},
 	}))
 }
 
@@ -172,9 +172,9 @@ func TestReplyIsHuge(t *testing.T) {
 		header, _, _ := bytes.Cut(stat, []byte("\n"))
 		return info, slices.Concat(header, []byte("\n"), bytes.Repeat([]byte(line), size/len(line)), []byte("\n"))
 	})
-	ledger := s.Ledger(s.Incoming())
+	watch := s.WatchQueue(s.Incoming())
 	pull := s.Start(harness.Pull, conf)
-	came := ledger.WaitCame(1)
+	came := watch.WaitCame(1)
 	_, peak := pull.Memory()
 	if peak > buffer+more {
 		t.Errorf("a reply of %d MB took %d MB of memory, want at most %d", size>>20, peak>>20, (buffer+more)>>20)

@@ -121,8 +121,8 @@ func epochName(epoch int64) string { return strconv.FormatInt(epoch, 10) }
 // they go.
 func TestTrapsForProcess(t *testing.T) {
 	eachTrap(t, "process", func(s *harness.Site, src *harness.Source, row *harness.Row, set func(...string)) {
-		oracle := s.Oracle(src)
-		conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
+		graphite := s.Graphite(src)
+		conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
 		feeder := s.Feeder(src, s.Incoming())
 		set("incoming", epochName(harness.FirstEpoch-1))
 		set("incoming", "name")
@@ -148,7 +148,7 @@ func TestTrapsForProcess(t *testing.T) {
 		// Graphite gets them all, but for one that has a trap for its manifest.
 		s.Until("the good snapshots to arrive", 20*time.Second, func() bool {
 			for epoch := range feeder.Fed() {
-				if !oracle.Book.Whole(epoch) && !givenUp(s, epoch) {
+				if !graphite.Received.Whole(epoch) && !givenUp(s, epoch) {
 					return false
 				}
 			}
@@ -170,7 +170,7 @@ func TestTrapsForProcess(t *testing.T) {
 		if missing := len(feeder.Fed()) - len(accepted); missing > 1 {
 			s.T.Errorf("%d snapshots were given up, want that without a manifest at most", missing)
 		}
-		finding := oracle.Book.Compare(accepted, feeder.Fed())
+		finding := graphite.Received.Compare(accepted, feeder.Fed())
 		if finding.Bad() {
 			s.T.Errorf("%v: %q", finding, finding.Details)
 		}
@@ -188,8 +188,8 @@ func givenUp(s *harness.Site, epoch int64) bool {
 // among those of its past.
 func TestTrapsForPull(t *testing.T) {
 	eachTrap(t, "pull", func(s *harness.Site, src *harness.Source, row *harness.Row, set func(...string)) {
-		oracle := s.Oracle(src)
-		conf := s.Configure(harness.Config{Source: src, Port: oracle.Port(), Set: harness.Options{"pull": {"pull-interval": "2"}}})
+		graphite := s.Graphite(src)
+		conf := s.Configure(harness.Config{Source: src, Port: graphite.Port(), Set: harness.Options{"pull": {"pull-interval": "2"}}})
 		now := time.Now().Unix()
 		set("incoming.tmp", "name")
 		set("incoming", epochName(now))
@@ -197,15 +197,15 @@ func TestTrapsForPull(t *testing.T) {
 		for epoch := now - 1; epoch < now+6; epoch++ {
 			set("incoming.tmp", epochName(epoch))
 		}
-		ledger := s.Ledger(s.Incoming())
+		watch := s.WatchQueue(s.Incoming())
 		pull := s.Start(harness.Pull, conf)
-		ledger.WaitCame(harness.Count(1, 3))
+		watch.WaitCame(harness.Count(1, 3))
 		pull.End(syscall.SIGTERM)
-		accepted := ledger.Accepted()
+		accepted := watch.Accepted()
 		process := s.Start(harness.Process, conf)
-		s.Must(oracle.Book.WaitWhole(s.Ctx, accepted...))
+		s.Must(graphite.Received.WaitWhole(s.Ctx, accepted...))
 		process.End(syscall.SIGTERM)
-		finding := oracle.Book.Compare(accepted, nil)
+		finding := graphite.Received.Compare(accepted, nil)
 		if finding.Bad() {
 			s.T.Errorf("%v: %q", finding, finding.Details)
 		}
@@ -260,8 +260,8 @@ func startTrapped(t *testing.T, program, place string, trap trap) (refused bool)
 	src := s.Source(harness.Shape{})
 	outside := newOutside(s, src)
 	before := outside.content()
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port(), LocalStore: true})
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Source: src, Port: graphite.Port(), LocalStore: true})
 	path := filepath.Join(s.Base(), place)
 	s.Must(os.MkdirAll(filepath.Dir(path), 0o750), trap.set(outside, path))
 	if program == harness.Process && place != "incoming" {
@@ -275,7 +275,7 @@ func startTrapped(t *testing.T, program, place string, trap trap) (refused bool)
 			refused = true
 			return true
 		default:
-			return oracle.Book.Whole(harness.FirstEpoch) || p.Says("snapshot stored")
+			return graphite.Received.Whole(harness.FirstEpoch) || p.Says("snapshot stored")
 		}
 	})
 	if refused && !strings.Contains(p.Output(), path) {

@@ -16,7 +16,7 @@ type soak struct {
 	random        *rand.Rand
 	conf          string
 	src           *harness.Source
-	oracle        *harness.Oracle
+	graphite      *harness.Graphite
 	proxy         *harness.Proxy
 	pull, process *harness.Program
 
@@ -57,9 +57,9 @@ var soakFaults = []struct {
 		k.pull.Thaw()
 	}},
 	{"Graphite killed", func(k *soak) {
-		k.oracle.Kill()
+		k.graphite.Kill()
 		k.pause(2 * time.Second)
-		k.oracle.Restart()
+		k.graphite.Restart()
 	}},
 	{"the way to Graphite cut", func(k *soak) {
 		k.proxy.Kill()
@@ -120,10 +120,10 @@ func TestSoak(t *testing.T) {
 	}
 	s := harness.NewSite(t)
 	k := &soak{s: s, random: harness.Random(t), src: s.Source(harness.Shape{Sockets: 3, Servers: 10})}
-	k.oracle = s.Oracle(k.src)
-	k.proxy = s.Proxy(k.oracle.Addr())
+	k.graphite = s.Graphite(k.src)
+	k.proxy = s.Proxy(k.graphite.Addr())
 	k.conf = s.Configure(harness.Config{Source: k.src, Port: k.proxy.Port(), LocalStore: true})
-	ledger := s.Ledger(s.Incoming())
+	watch := s.WatchQueue(s.Incoming())
 	k.process, k.pull = s.Start(harness.Process, k.conf), s.Start(harness.Pull, k.conf)
 	for start := time.Now(); time.Since(start) < long; {
 		fault := soakFaults[k.random.IntN(len(soakFaults))]
@@ -134,7 +134,7 @@ func TestSoak(t *testing.T) {
 		k.repeats += workers + 1
 	}
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: k.oracle, Ledger: ledger, Programs: []*harness.Program{k.pull, k.process},
+		Graphite: k.graphite, Queue: watch, Programs: []*harness.Program{k.pull, k.process},
 		Repeats: k.repeats, LocalStore: true,
 	}))
 }

@@ -50,9 +50,9 @@ func TestStopProcess(t *testing.T) {
 	random := harness.Random(t)
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Servers: 24})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
+	watch := s.WatchQueue(s.Incoming())
 	feeder := s.Feeder(src, s.Incoming())
 	feed := func(n int) {
 		for range n {
@@ -67,21 +67,21 @@ func TestStopProcess(t *testing.T) {
 		{"idle", func() {}, func() {}},
 		{"busy", func() { feed(10) }, func() {}},
 		{"Graphite confirms nothing", func() {
-			oracle.SetPlan(harness.Always(harness.Fault{Kind: harness.Mute}))
+			graphite.SetPlan(harness.Always(harness.Fault{Kind: harness.Mute}))
 			feed(2)
-		}, func() { oracle.SetPlan(harness.Always(harness.Fault{})) }},
+		}, func() { graphite.SetPlan(harness.Always(harness.Fault{})) }},
 		{"Graphite stalls", func() {
-			oracle.SetPlan(harness.Always(harness.Fault{Kind: harness.Stall, At: 1000}))
+			graphite.SetPlan(harness.Always(harness.Fault{Kind: harness.Stall, At: 1000}))
 			feed(2)
-		}, func() { oracle.SetPlan(harness.Always(harness.Fault{})) }},
+		}, func() { graphite.SetPlan(harness.Always(harness.Fault{})) }},
 		{"Graphite is down", func() {
-			oracle.Kill()
+			graphite.Kill()
 			feed(10)
-		}, oracle.Restart},
+		}, graphite.Restart},
 		{"Graphite comes back", func() {
-			oracle.Kill()
+			graphite.Kill()
 			feed(20)
-			oracle.Restart()
+			graphite.Restart()
 		}, func() {}},
 	}
 	stops := harness.Count(12, 500)
@@ -99,7 +99,7 @@ func TestStopProcess(t *testing.T) {
 	row.Result("at most %.1f s", slowest.Seconds())
 	process := s.Start(harness.Process, conf)
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process},
 		Repeats: stops * (workers + 1), LocalStore: true,
 	}))
 }
@@ -111,11 +111,11 @@ func TestStopPull(t *testing.T) {
 	random := harness.Random(t)
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port(), Set: harness.Options{
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Source: src, Port: graphite.Port(), Set: harness.Options{
 		"pull": {"pull-timeout": "30", "timeout": "30", "retries": "-1"},
 	}})
-	ledger := s.Ledger(s.Incoming())
+	watch := s.WatchQueue(s.Incoming())
 	process := s.Start(harness.Process, conf)
 	reached := make(chan struct{}, 100)
 	stall := func(at int) func() {
@@ -158,6 +158,6 @@ func TestStopPull(t *testing.T) {
 	row.Result("at most %.1f s", slowest.Seconds())
 	pull := s.Start(harness.Pull, conf)
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Programs: []*harness.Program{pull, process},
+		Graphite: graphite, Queue: watch, Programs: []*harness.Program{pull, process},
 	}))
 }

@@ -113,24 +113,24 @@ func TestDiskFailsPull(t *testing.T) {
 			s := harness.NewSite(t)
 			mountTmpfs(s, s.Base(), tmpfsOptions)
 			src := s.Source(harness.Shape{Sockets: 4})
-			oracle := s.Oracle(src)
-			conf := s.Configure(harness.Config{Source: src, Port: oracle.Port()})
-			ledger := s.Ledger(s.Incoming())
+			graphite := s.Graphite(src)
+			conf := s.Configure(harness.Config{Source: src, Port: graphite.Port()})
+			watch := s.WatchQueue(s.Incoming())
 			process := s.Start(harness.Process, conf)
 			pull := s.Start(harness.Pull, conf)
 			var slowest time.Duration
 			for range harness.Count(1, 10) {
-				s.Must(oracle.Book.WaitWhole(s.Ctx, ledger.WaitCame(ledger.Count()+1).Epoch))
+				s.Must(graphite.Received.WaitWhole(s.Ctx, watch.WaitCame(watch.Count()+1).Epoch))
 				waitDeleted(s)
 				o.begin(s)
 				idle(s, 3*interval/2, pull, process)
 				if !pull.Says("round") {
 					t.Error("pull has not said that rounds are dropped")
 				}
-				came := ledger.Count()
+				came := watch.Count()
 				o.end(s)
 				start := time.Now()
-				ledger.WaitCame(came + 1)
+				watch.WaitCame(came + 1)
 				slowest = max(slowest, time.Since(start))
 				row.Inject(1)
 			}
@@ -139,7 +139,7 @@ func TestDiskFailsPull(t *testing.T) {
 			}
 			row.Result("a snapshot after %.1f s at most", slowest.Seconds())
 			row.Result("%v", s.Settle(harness.Settlement{
-				Oracle: oracle, Ledger: ledger, Programs: []*harness.Program{pull, process},
+				Graphite: graphite, Queue: watch, Programs: []*harness.Program{pull, process},
 			}))
 		})
 	}
@@ -156,16 +156,16 @@ func TestDiskFailsProcess(t *testing.T) {
 			s := harness.NewSite(t)
 			mountTmpfs(s, s.Base(), tmpfsOptions)
 			src := s.Source(harness.Shape{})
-			oracle := s.Oracle(src)
-			conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
-			ledger := s.Ledger(s.Incoming())
+			graphite := s.Graphite(src)
+			conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
+			watch := s.WatchQueue(s.Incoming())
 			feeder := s.Feeder(src, s.Incoming())
 			process := s.Start(harness.Process, conf)
 			var slowest time.Duration
 			for range harness.Count(1, 10) {
-				s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Next()))
+				s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Next()))
 				waitDeleted(s)
-				oracle.Kill()
+				graphite.Kill()
 				process.Freeze()
 				for range 20 {
 					feeder.Next()
@@ -178,10 +178,10 @@ func TestDiskFailsProcess(t *testing.T) {
 				}
 				o.end(s)
 				start := time.Now()
-				ledger.WaitEmpty()
+				watch.WaitEmpty()
 				slowest = max(slowest, time.Since(start))
 				row.Inject(1)
-				oracle.Restart()
+				graphite.Restart()
 			}
 			if given := s.Corrupt(s.Incoming()); len(given) > 0 {
 				t.Errorf("snapshots were given up: %v", given)
@@ -191,7 +191,7 @@ func TestDiskFailsProcess(t *testing.T) {
 			}
 			row.Result("all taken after %.1f s at most", slowest.Seconds())
 			row.Result("%v", s.Settle(harness.Settlement{
-				Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
+				Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
 			}))
 		})
 	}

@@ -86,21 +86,21 @@ func TestCallsFailPull(t *testing.T) {
 	need(t, "strace")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Sockets: 4})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port()})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Source: src, Port: graphite.Port()})
+	watch := s.WatchQueue(s.Incoming())
 	process := s.Start(harness.Process, conf)
 	pull := s.Start(harness.Pull, conf)
 	var slowest time.Duration
 	for _, kind := range some(t, pullCalls) {
-		ledger.WaitCame(ledger.Count() + 1)
+		watch.WaitCame(watch.Count() + 1)
 		calls, errno, _ := strings.Cut(kind, ":")
 		stop := inject(s, pull, calls, errno)
 		idle(s, 3*interval/2, pull)
-		came := ledger.Count()
+		came := watch.Count()
 		stop()
 		start := time.Now()
-		ledger.WaitCame(came + 1)
+		watch.WaitCame(came + 1)
 		if took := time.Since(start); took > real.Loaded(interval+time.Second) {
 			t.Errorf("a snapshot came %v after %s from %s, want one interval, %v", took, errno, calls, interval)
 		} else {
@@ -110,7 +110,7 @@ func TestCallsFailPull(t *testing.T) {
 	}
 	row.Result("a snapshot after %.1f s at most", slowest.Seconds())
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Programs: []*harness.Program{pull, process},
+		Graphite: graphite, Queue: watch, Programs: []*harness.Program{pull, process},
 	}))
 }
 
@@ -122,13 +122,13 @@ func TestCallsFailProcess(t *testing.T) {
 	need(t, "strace")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
 	feeder := s.Feeder(src, s.Incoming())
 	process := s.Start(harness.Process, conf)
 	var slowest time.Duration
 	for _, kind := range some(t, processCalls) {
-		s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Next()))
+		s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Next()))
 		calls, errno, _ := strings.Cut(kind, ":")
 		stop := inject(s, process, calls, errno)
 		for range 5 {
@@ -139,13 +139,13 @@ func TestCallsFailProcess(t *testing.T) {
 		start := time.Now()
 		s.Until("what waited to be taken after "+kind, retried+time.Second, func() bool {
 			takeBack(s)
-			return oracle.Book.Whole(feeder.Epochs()...)
+			return graphite.Received.Whole(feeder.Epochs()...)
 		})
 		slowest = max(slowest, time.Since(start))
 		row.Inject(1)
 	}
 	row.Result("all taken after %.1f s at most", slowest.Seconds())
-	row.Result("%v", settleFed(s, oracle, feeder, process))
+	row.Result("%v", settleFed(s, graphite, feeder, process))
 }
 
 // takeBack hands over again what was given up, as an operator does.
@@ -179,23 +179,23 @@ func TestFewFilesPull(t *testing.T) {
 	row := harness.Begin(t, "ulimit -n 24, pull", enough)
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Sockets: 12})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port()})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Source: src, Port: graphite.Port()})
+	watch := s.WatchQueue(s.Incoming())
 	process := s.Start(harness.Process, conf)
 	pull := s.Start(harness.Pull, conf)
 	more := fewFiles(s, pull)
 	pull.WaitSays(5*time.Second, "too many open files")
 	idle(s, 3*interval/2, pull)
 	row.Inject(1)
-	came := ledger.Count()
+	came := watch.Count()
 	more()
 	start := time.Now()
-	if took := ledger.WaitCame(came + 1).At.Sub(start); took > real.Loaded(interval+time.Second) {
+	if took := watch.WaitCame(came + 1).At.Sub(start); took > real.Loaded(interval+time.Second) {
 		t.Errorf("a snapshot came after %v, want one interval, %v", took, interval)
 	}
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Programs: []*harness.Program{pull, process},
+		Graphite: graphite, Queue: watch, Programs: []*harness.Program{pull, process},
 	}))
 }
 
@@ -205,9 +205,9 @@ func TestFewFilesProcess(t *testing.T) {
 	row := harness.Begin(t, "ulimit -n 24, process", enough)
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true, Set: harness.Options{"process": {"workers": "30"}}})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true, Set: harness.Options{"process": {"workers": "30"}}})
+	watch := s.WatchQueue(s.Incoming())
 	feeder := s.Feeder(src, s.Incoming())
 	process := s.Start(harness.Process, conf)
 	more := fewFiles(s, process)
@@ -222,13 +222,13 @@ func TestFewFilesProcess(t *testing.T) {
 	row.Inject(1)
 	more()
 	s.Until("what waited to be taken and deleted", retried+time.Second, func() bool {
-		return oracle.Book.Whole(feeder.Epochs()...) && empty(s.Incoming()+".trash")
+		return graphite.Received.Whole(feeder.Epochs()...) && empty(s.Incoming()+".trash")
 	})
 	if given := s.Corrupt(s.Incoming()); len(given) > 0 {
 		t.Errorf("snapshots were given up: %v", given)
 	}
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process}, LocalStore: true,
 		Repeats: snapshots,
 	}))
 }

@@ -92,14 +92,14 @@ func TestGraphiteVanishes(t *testing.T) {
 			s := harness.NewSite(t)
 			src := s.Source(harness.Shape{Servers: 24})
 			n := newNetwork(s)
-			oracle := s.Oracle(src)
-			oracle.Kill()
-			oracle.SetWindow(2048)
-			n.inside(oracle.Restart)
-			conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true, Set: harness.Options{
+			graphite := s.Graphite(src)
+			graphite.Kill()
+			graphite.SetWindow(2048)
+			n.inside(graphite.Restart)
+			conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true, Set: harness.Options{
 				"graphite": {"confirm": c.confirm},
 			}})
-			ledger := s.Ledger(s.Incoming())
+			watch := s.WatchQueue(s.Incoming())
 			feeder := s.Feeder(src, s.Incoming())
 			process := s.Launch(harness.Launch{Name: harness.Process, Conf: conf, Prefix: n.prefix()})
 
@@ -111,23 +111,23 @@ func TestGraphiteVanishes(t *testing.T) {
 			for range cuts {
 				if c.confirm == "drain" && c.fault.Kind != harness.None {
 					// The connection serves one snapshot, and has its fault in the next.
-					oracle.Kill()
-					oracle.SetPlan(harness.Always(harness.Fault{Kind: c.fault.Kind, At: size + c.fault.At}))
-					n.inside(oracle.Restart)
+					graphite.Kill()
+					graphite.SetPlan(harness.Always(harness.Fault{Kind: c.fault.Kind, At: size + c.fault.At}))
+					n.inside(graphite.Restart)
 				}
-				s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Next()))
+				s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Next()))
 				s.Until("the queue to be empty", detected, func() bool { return empty(queue) })
 				if c.fault.Kind != harness.None {
 					if c.confirm == "half-close" {
-						oracle.SetPlan(harness.Always(c.fault))
+						graphite.SetPlan(harness.Always(c.fault))
 					}
-					before := oracle.Book.Lines()
+					before := graphite.Received.Lines()
 					feeder.Next()
-					s.Must(oracle.Book.WaitLines(s.Ctx, before))
+					s.Must(graphite.Received.WaitLines(s.Ctx, before))
 				}
 				n.cut()
 				start := time.Now()
-				oracle.SetPlan(harness.Always(harness.Fault{}))
+				graphite.SetPlan(harness.Always(harness.Fault{}))
 				if c.fault.Kind == harness.None {
 					feeder.Next()
 				}
@@ -136,14 +136,14 @@ func TestGraphiteVanishes(t *testing.T) {
 				slowest = max(slowest, time.Since(start))
 				row.Inject(1)
 				n.join()
-				s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()...))
+				s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Epochs()...))
 			}
 			if c.confirm == "drain" && process.Says("or set confirm = drain") {
 				t.Error("the log advises what is set already")
 			}
 			row.Result("detected after %.1f s at most", slowest.Seconds())
 			row.Result("%v", s.Settle(harness.Settlement{
-				Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
+				Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process},
 				Repeats: 3 * cuts, LocalStore: true, // a restart, the cut, and what is left of it
 			}))
 		})
@@ -162,22 +162,22 @@ func TestConnectionIsDestroyed(t *testing.T) {
 			s := harness.NewSite(t)
 			src := s.Source(harness.Shape{Servers: 24})
 			n := newNetwork(s)
-			oracle := s.Oracle(src)
-			oracle.Kill()
-			n.inside(oracle.Restart)
-			conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true, Set: harness.Options{
+			graphite := s.Graphite(src)
+			graphite.Kill()
+			n.inside(graphite.Restart)
+			conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true, Set: harness.Options{
 				"graphite": {"confirm": confirm},
 			}})
-			ledger := s.Ledger(s.Incoming())
+			watch := s.WatchQueue(s.Incoming())
 			feeder := s.Feeder(src, s.Incoming())
 			process := s.Launch(harness.Launch{Name: harness.Process, Conf: conf, Prefix: n.prefix()})
-			s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Next()))
-			oracle.SetPlan(harness.Always(harness.Fault{Kind: harness.Trickle, Piece: 2048, Every: 5 * time.Millisecond}))
+			s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Next()))
+			graphite.SetPlan(harness.Always(harness.Fault{Kind: harness.Trickle, Piece: 2048, Every: 5 * time.Millisecond}))
 			stop := feeder.Keep(20 * time.Millisecond)
 			destroyed := 0
 			for range harness.Count(10, 500) {
-				s.Must(oracle.Book.WaitLines(s.Ctx, oracle.Book.Lines()))
-				killed := n.run("ss", "-H", "-t", "-K", "dport", "=", strconv.Itoa(oracle.Port()))
+				s.Must(graphite.Received.WaitLines(s.Ctx, graphite.Received.Lines()))
+				killed := n.run("ss", "-H", "-t", "-K", "dport", "=", strconv.Itoa(graphite.Port()))
 				destroyed += strings.Count(killed, "\n")
 			}
 			stop()
@@ -185,9 +185,9 @@ func TestConnectionIsDestroyed(t *testing.T) {
 				t.Error("no connection was destroyed: does the kernel have CONFIG_INET_DIAG_DESTROY?")
 			}
 			row.Inject(destroyed)
-			oracle.SetPlan(harness.Always(harness.Fault{}))
+			graphite.SetPlan(harness.Always(harness.Fault{}))
 			row.Result("%v", s.Settle(harness.Settlement{
-				Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
+				Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process},
 				Repeats: destroyed, LocalStore: true,
 			}))
 		})

@@ -85,9 +85,9 @@ func TestKillProcessAtCalls(t *testing.T) {
 			real.Need(t, "strace")
 			s := harness.NewSite(t)
 			src := s.Source(harness.Shape{})
-			oracle := s.Oracle(src)
-			conf := s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true})
-			ledger := s.Ledger(s.Incoming())
+			graphite := s.Graphite(src)
+			conf := s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true})
+			watch := s.WatchQueue(s.Incoming())
 			feeder := s.Feeder(src, s.Incoming())
 
 			queue := filepath.Join(s.Base(), "queue", "graphite")
@@ -107,16 +107,16 @@ func TestKillProcessAtCalls(t *testing.T) {
 				feeder.Next()
 				feeder.Next()
 				if away {
-					oracle.Kill()
+					graphite.Kill()
 					killed = attempt(call, n, queued)
-					oracle.Restart()
+					graphite.Restart()
 				}
 				return attempt(call, n, delivered) || killed
 			})
 			row.Inject(kills)
 			process := s.Start(harness.Process, conf)
 			row.Result("%v", s.Settle(harness.Settlement{
-				Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
+				Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process},
 				Repeats: kills * workers, LocalStore: true,
 			}))
 		})
@@ -132,11 +132,11 @@ func TestKillPullAtCalls(t *testing.T) {
 	real.Need(t, "strace")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{Sockets: 3})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port(), Set: harness.Options{
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Source: src, Port: graphite.Port(), Set: harness.Options{
 		"pull": {"pull-interval": "3600", "queue-size": "100000"},
 	}})
-	ledger := s.Ledger(s.Incoming())
+	watch := s.WatchQueue(s.Incoming())
 	// Several sweeps, because the sockets' threads meet in another order each time.
 	random := harness.Random(t)
 	for range harness.Count(1, 20) {
@@ -151,10 +151,10 @@ func TestKillPullAtCalls(t *testing.T) {
 		})
 	}
 	// A start cleans up, and process finds all that was handed over.
-	before := ledger.Count()
+	before := watch.Count()
 	pull := s.Start(harness.Pull, conf)
-	ledger.WaitCame(before + 1)
+	watch.WaitCame(before + 1)
 	pull.End(syscall.SIGTERM)
 	process := s.Start(harness.Process, conf)
-	row.Result("%v", settleAs(s, oracle, process, ledger.Accepted(), nil))
+	row.Result("%v", settleAs(s, graphite, process, watch.Accepted(), nil))
 }

@@ -19,19 +19,19 @@ func TestModes(t *testing.T) {
 	row := harness.Begin(t, "umask 0", "files 0640, directories 0750")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	oracle.Kill() // so that there is a queue before it
-	conf := s.Configure(harness.Config{Source: src, Port: oracle.Port(), LocalStore: true})
+	graphite := s.Graphite(src)
+	graphite.Kill() // so that there is a queue before it
+	conf := s.Configure(harness.Config{Source: src, Port: graphite.Port(), LocalStore: true})
 	without := []string{"sh", "-c", `umask 0 && exec "$@"`, "sh"}
-	ledger := s.Ledger(s.Incoming())
+	watch := s.WatchQueue(s.Incoming())
 	pull := s.Launch(harness.Launch{Name: harness.Pull, Conf: conf, Prefix: without})
 	process := s.Launch(harness.Launch{Name: harness.Process, Conf: conf, Prefix: without})
 	queue := s.Path("base", "queue", "graphite")
-	ledger.WaitCame(1)
+	watch.WaitCame(1)
 	s.Until("a snapshot in both queues of sinks", retried, func() bool { return holds(queue) && holds(s.Path("base", "local-store")) })
 	// And one in the making, and one between the programs.
 	process.Freeze()
-	ledger.WaitCame(ledger.Count() + 1)
+	watch.WaitCame(watch.Count() + 1)
 	src.Socket(0).SetFault(haproxysim.Fault{Kind: haproxysim.Stall, At: 10})
 	s.Until("a snapshot in the making", 5*time.Second, func() bool {
 		files, _ := filepath.Glob(filepath.Join(s.Incoming()+".tmp", "*", "*_info"))

@@ -58,10 +58,10 @@ func powerCuts(t *testing.T, fault string, both bool) {
 
 	// Graphite is away: process moves snapshots from the queue between the
 	// programs to its own, on the same disk.
-	away := s.Oracle(src)
+	away := s.Graphite(src)
 	away.Kill()
 	conf := s.Configure(harness.Config{Source: src, Port: away.Port(), LocalStore: true})
-	ledger := s.Ledger(s.Incoming())
+	watch := s.WatchQueue(s.Incoming())
 	if both {
 		s.Start(harness.Process, conf)
 	}
@@ -73,14 +73,14 @@ func powerCuts(t *testing.T, fault string, both bool) {
 			s.Pause(time.Duration(random.Int64N(int64(time.Second))))
 		} else {
 			// Soon after a rename most is still in the making.
-			ledger.WaitCame(ledger.Count() + 1)
+			watch.WaitCame(watch.Count() + 1)
 			s.Pause(time.Duration(random.Int64N(int64(30 * time.Millisecond))))
 		}
 		accepted := said(s, pull)
 		run(s, "cp", "--sparse=always", image, cut)
 		row.Inject(1)
 		snapshots += len(accepted)
-		t.Run(strconv.Itoa(n), func(t *testing.T) { afterPowerCut(t, src, cut, accepted, ledger.Accepted()) })
+		t.Run(strconv.Itoa(n), func(t *testing.T) { afterPowerCut(t, src, cut, accepted, watch.Accepted()) })
 	}
 	if snapshots == 0 {
 		t.Error("no snapshot was accepted before any power cut")
@@ -93,24 +93,24 @@ func powerCuts(t *testing.T, fault string, both bool) {
 func afterPowerCut(t *testing.T, src *harness.Source, disk string, accepted, others []int64) {
 	s := harness.NewSite(t)
 	mountImage(s, disk, s.Base())
-	oracle := s.Oracle(src)
+	graphite := s.Graphite(src)
 	store := s.Mkdir("base", "local-store")
-	process := s.Start(harness.Process, s.Configure(harness.Config{Port: oracle.Port(), LocalStore: true}))
+	process := s.Start(harness.Process, s.Configure(harness.Config{Port: graphite.Port(), LocalStore: true}))
 	// What has vanished does not come; the comparison then tells what it is.
 	s.Within(20*time.Second, func() bool {
-		return oracle.Book.Whole(accepted...) && empty(s.Incoming()) && empty(filepath.Join(s.Base(), "queue", "graphite"))
+		return graphite.Received.Whole(accepted...) && empty(s.Incoming()) && empty(filepath.Join(s.Base(), "queue", "graphite"))
 	})
 	process.End(syscall.SIGTERM)
-	files := harness.NewBook(src)
+	files := harness.NewReceived(src)
 	s.Must(files.ReadStored(store))
-	for sink, book := range map[string]*harness.Book{"Graphite": oracle.Book, "local-store": files} {
+	for sink, received := range map[string]*harness.Received{"Graphite": graphite.Received, "local-store": files} {
 		want := slices.Clone(accepted)
 		for _, epoch := range others {
-			if book.Whole(epoch) && !slices.Contains(want, epoch) {
+			if received.Whole(epoch) && !slices.Contains(want, epoch) {
 				want = append(want, epoch)
 			}
 		}
-		if f := book.Compare(want, nil); f.Bad() {
+		if f := received.Compare(want, nil); f.Bad() {
 			t.Errorf("%s: %v: %q", sink, f, f.Details)
 		}
 	}

@@ -52,9 +52,9 @@ func TestEventsOverflow(t *testing.T) {
 	need(t)
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port(), Set: harness.Options{"process": {"loglevel": "debug"}}})
-	ledger := s.Ledger(s.Incoming())
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port(), Set: harness.Options{"process": {"loglevel": "debug"}}})
+	watch := s.WatchQueue(s.Incoming())
 	feeder := s.Feeder(src, s.Incoming())
 	var process *harness.Program
 	fewEvents(s, func() {
@@ -69,7 +69,7 @@ func TestEventsOverflow(t *testing.T) {
 		}
 		process.Thaw()
 		start := time.Now()
-		s.Until("all to be found", found, func() bool { return oracle.Book.Whole(feeder.Epochs()...) })
+		s.Until("all to be found", found, func() bool { return graphite.Received.Whole(feeder.Epochs()...) })
 		slowest = max(slowest, time.Since(start))
 		if !process.Says("overflow") {
 			t.Error("no event was lost")
@@ -78,7 +78,7 @@ func TestEventsOverflow(t *testing.T) {
 	}
 	row.Result("all arrived after %.1f s at most", slowest.Seconds())
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process},
 	}))
 }
 
@@ -92,25 +92,25 @@ func TestLongQueue(t *testing.T) {
 	s := harness.NewSite(t)
 	mountTmpfs(s, s.Base(), "size=4g,nr_inodes=1000000")
 	src := s.Source(harness.Shape{Sockets: 1, Frontends: 1, Backends: 1, Servers: 1})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port()})
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port()})
 	feeder := s.Feeder(src, s.Incoming())
-	ledger := s.Ledger(s.Incoming())
+	watch := s.WatchQueue(s.Incoming())
 	for range snapshots {
 		feeder.Next()
 	}
 	process := s.Start(harness.Process, conf)
 	start := time.Now()
-	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()[0]))
+	s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Epochs()[0]))
 	first := time.Since(start)
 	if first > real.Loaded(found) {
 		t.Errorf("the first was found after %v, want at most %v", first, found)
 	}
-	for !oracle.Book.Whole(feeder.Epochs()[snapshots/2]) {
+	for !graphite.Received.Whole(feeder.Epochs()[snapshots/2]) {
 		feeder.Next() // a younger one, in the middle of the work
 		s.Pause(100 * time.Millisecond)
 	}
-	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Epochs()...))
+	s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Epochs()...))
 	took := time.Since(start)
 	_, peak := process.Memory()
 	if peak > longQueue {
@@ -119,7 +119,7 @@ func TestLongQueue(t *testing.T) {
 	row.Inject(1)
 	row.Result("the first arrived after %.2f s, all after %.1f s; %d MB", first.Seconds(), took.Seconds(), peak>>20)
 	row.Result("%v", s.Settle(harness.Settlement{
-		Oracle: oracle, Ledger: ledger, Feeder: feeder, Programs: []*harness.Program{process},
+		Graphite: graphite, Queue: watch, Feeder: feeder, Programs: []*harness.Program{process},
 	}))
 }
 
@@ -130,8 +130,8 @@ func TestQueueIsReplaced(t *testing.T) {
 	row := harness.Begin(t, "incoming removed, created again, moved away and back", "0 missed, found within 30 s")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
-	oracle := s.Oracle(src)
-	conf := s.Configure(harness.Config{Port: oracle.Port()})
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port()})
 	feeder := s.Feeder(src, s.Incoming())
 	process := s.Start(harness.Process, conf)
 	aside := s.Path("aside")
@@ -158,35 +158,35 @@ func TestQueueIsReplaced(t *testing.T) {
 			replace()
 			feeder.Next()
 			start := time.Now()
-			s.Until("all to be found", found, func() bool { return oracle.Book.Whole(feeder.Epochs()...) })
+			s.Until("all to be found", found, func() bool { return graphite.Received.Whole(feeder.Epochs()...) })
 			slowest = max(slowest, time.Since(start))
 			row.Inject(1)
 		}
 	}
 	row.Result("all arrived after %.1f s at most", slowest.Seconds())
-	row.Result("%v", settleFed(s, oracle, feeder, process))
+	row.Result("%v", settleFed(s, graphite, feeder, process))
 }
 
-// settleFed is [harness.Site.Settle] where a ledger can't be the witness.
-func settleFed(s *harness.Site, oracle *harness.Oracle, feeder *harness.Feeder, process *harness.Program) harness.Finding {
+// settleFed is [harness.Site.Settle] where a watch of the queue can't be the witness.
+func settleFed(s *harness.Site, graphite *harness.Graphite, feeder *harness.Feeder, process *harness.Program) harness.Finding {
 	s.T.Helper()
 	start := time.Now()
-	s.Must(oracle.Book.WaitWhole(s.Ctx, feeder.Next()))
+	s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Next()))
 	if took := time.Since(start); took > real.Loaded(harness.FreshLimit) {
 		s.T.Errorf("a fresh snapshot took %v to arrive, want at most %v", took, harness.FreshLimit)
 	}
-	return settleAs(s, oracle, process, feeder.Epochs(), feeder.Fed())
+	return settleAs(s, graphite, process, feeder.Epochs(), feeder.Fed())
 }
 
 // settleAs wants what was accepted to arrive, nothing else, and nothing to be
-// left behind. Rounds are those of [harness.Book.Compare].
-func settleAs(s *harness.Site, oracle *harness.Oracle, process *harness.Program, accepted []int64, rounds map[int64]int64) harness.Finding {
+// left behind. Rounds are those of [harness.Received.Compare].
+func settleAs(s *harness.Site, graphite *harness.Graphite, process *harness.Program, accepted []int64, rounds map[int64]int64) harness.Finding {
 	s.T.Helper()
 	s.Until("the queues to be empty", time.Minute, func() bool {
 		return empty(s.Incoming()) && empty(s.Incoming()+".trash") && empty(s.Path("base", "queue", "graphite"))
 	})
 	process.End(syscall.SIGTERM)
-	finding := oracle.Book.Compare(accepted, rounds)
+	finding := graphite.Received.Compare(accepted, rounds)
 	if finding.Bad() {
 		s.T.Errorf("%v: %q", finding, finding.Details)
 	}

@@ -77,9 +77,9 @@ func (i *identity) pair(s *harness.Site) tls.Certificate {
 // secureGraphite takes metrics over TLS from clients with a certificate, and
 // keeps all that it gets.
 type secureGraphite struct {
-	book *harness.Book
-	port int
-	own  atomic.Pointer[tls.Certificate]
+	received *harness.Received
+	port     int
+	own      atomic.Pointer[tls.Certificate]
 
 	mu  sync.Mutex
 	got bytes.Buffer
@@ -87,7 +87,7 @@ type secureGraphite struct {
 
 func newSecureGraphite(s *harness.Site, src *harness.Source, authority *identity) *secureGraphite {
 	s.T.Helper()
-	g := &secureGraphite{book: harness.NewBook(src)}
+	g := &secureGraphite{received: harness.NewReceived(src)}
 	pool := x509.NewCertPool()
 	pool.AddCert(authority.cert)
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
@@ -122,7 +122,7 @@ func (g *secureGraphite) serve(c net.Conn) {
 	defer g.mu.Unlock()
 	g.got.Write(text)
 	if err == nil {
-		g.book.Add(text)
+		g.received.Add(text)
 	}
 }
 
@@ -195,7 +195,7 @@ func TestSecretsStaySecret(t *testing.T) {
 
 		graphite.own.Store(&trusted)
 		process := s.Start(harness.Process, conf)
-		s.Must(graphite.book.WaitWhole(s.Ctx, feeder.Next()))
+		s.Must(graphite.received.WaitWhole(s.Ctx, feeder.Next()))
 		// Of a server that is not trusted, and of files that have become bad.
 		for _, bad := range []struct {
 			server tls.Certificate
@@ -217,7 +217,7 @@ func TestSecretsStaySecret(t *testing.T) {
 				s.Until("the queue to be used", harness.EndLimit, func() bool { return holds(queue) })
 			} else {
 				// The key of before stays in use.
-				s.Must(graphite.book.WaitWhole(s.Ctx, epoch))
+				s.Must(graphite.received.WaitWhole(s.Ctx, epoch))
 			}
 			for path, content := range filesBelow(s, s.Base()) {
 				outputs[format+": "+path] += content
@@ -225,7 +225,7 @@ func TestSecretsStaySecret(t *testing.T) {
 			row.Inject(1)
 			setKey(client.keyPEM, 0o640)
 			graphite.own.Store(&trusted)
-			s.Must(graphite.book.WaitWhole(s.Ctx, epoch))
+			s.Must(graphite.received.WaitWhole(s.Ctx, epoch))
 		}
 		process.End(syscall.SIGTERM)
 		outputs[format+": log"] = process.Output()

@@ -62,14 +62,14 @@ func TestQueueIsFirstInFirstOut(t *testing.T) {
 }
 
 // batches returns what waits in the directory of a queue.
-func (l *ledger) batches() []string {
+func (l *dirWatch) batches() []string {
 	l.s.t.Helper()
 	return slices.DeleteFunc(l.s.list(l.dir), func(name string) bool { return filepath.Ext(name) != ".batch" })
 }
 
 // waitDrained waits until nothing waits in the directory of a queue: all was
 // confirmed then.
-func (l *ledger) waitDrained() {
+func (l *dirWatch) waitDrained() {
 	l.s.t.Helper()
 	l.wait("the queue to be drained", func([]string, map[string]time.Time) bool { return len(l.batches()) == 0 })
 }

@@ -31,7 +31,7 @@ func (s *site) pullOnce(name string, f *fleet) (snapshot string) {
 // programs one after the other.
 type rounds struct {
 	pull     *program
-	incoming *ledger
+	incoming *dirWatch
 	made     int
 }
 

@@ -59,7 +59,7 @@ func TestHAProxyHangs(t *testing.T) {
 }
 
 // waitDropped waits until n rounds have been begun and given up from now on.
-func (s *site) waitDropped(staging, incoming *ledger, n int) (epochs []string) {
+func (s *site) waitDropped(staging, incoming *dirWatch, n int) (epochs []string) {
 	s.t.Helper()
 	since := len(staging.names())
 	staging.wait("rounds to be given up", func(came []string, left map[string]time.Time) bool {
@@ -106,7 +106,7 @@ func TestReload(t *testing.T) {
 
 // waitPid waits until a snapshot from now on has what this instance says; all
 // until then must be whole.
-func (s *site) waitPid(incoming *ledger, f *fleet, h *real.HAProxy) {
+func (s *site) waitPid(incoming *dirWatch, f *fleet, h *real.HAProxy) {
 	s.t.Helper()
 	pid := "\nPid: " + strconv.Itoa(h.Process.Pid()) + "\n"
 	for since := len(incoming.names()); ; since++ {

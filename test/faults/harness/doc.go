@@ -4,11 +4,11 @@
 //
 //   - [Source] serves stats sockets; each value is a function of the socket, the
 //     name, the field and the round, and the round is in the data.
-//   - [Ledger] notes the snapshots as they are renamed into the queue.
+//   - [QueueWatch] records the snapshots as they are renamed into the queue.
 //   - [Feeder] hands over snapshots of a Source's without sockets or clocks.
-//   - [Oracle] is a Graphite that notes path, time, value and count in a [Book];
+//   - [Graphite] is a server that records path, time, value and count in [Received];
 //     it can be killed, restarted and made to suffer from a [Fault].
-//   - [Proxy] stands before an Oracle and does the same to connections.
+//   - [Proxy] stands before a Graphite and does the same to connections.
 //   - [Program] is one of the real programs; [Site] is where they are installed.
 //   - [Begin] opens a row of the table that [Main] prints in the end.
 //

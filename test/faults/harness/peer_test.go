@@ -28,7 +28,7 @@ func send(s *Site, addr, text string) error {
 	return err
 }
 
-// TestFaults sends lines through each fault, to an Oracle and through a Proxy.
+// TestFaults sends lines through each fault, to a Graphite and through a Proxy.
 func TestFaults(t *testing.T) {
 	const line = "a 1 5\n"
 	text := strings.Repeat(line, 1000)
@@ -46,30 +46,30 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := NewSite(t)
-			oracle := s.Oracle(nil)
-			oracle.Book.Allow(func(string, float64) bool { return true })
-			oracle.SetPlan(Always(test.fault))
+			graphite := s.Graphite(nil)
+			graphite.Received.Allow(func(string, float64) bool { return true })
+			graphite.SetPlan(Always(test.fault))
 			whole := test.lines == 1000
-			if err := send(s, oracle.Addr(), text); whole && err != nil {
+			if err := send(s, graphite.Addr(), text); whole && err != nil {
 				t.Error(err)
 			}
-			oracle.Kill()
-			if n := oracle.Book.Lines(); n != test.lines || len(oracle.Book.Problems()) > 0 {
-				t.Errorf("the oracle has %d lines, want %d: %q", n, test.lines, oracle.Book.Problems())
+			graphite.Kill()
+			if n := graphite.Received.Lines(); n != test.lines || len(graphite.Received.Problems()) > 0 {
+				t.Errorf("Graphite has %d lines, want %d: %q", n, test.lines, graphite.Received.Problems())
 			}
-			oracle.Restart()
-			oracle.SetPlan(Always(Fault{}))
-			proxy := s.Proxy(oracle.Addr())
+			graphite.Restart()
+			graphite.SetPlan(Always(Fault{}))
+			proxy := s.Proxy(graphite.Addr())
 			proxy.SetPlan(Always(test.fault))
 			if err := send(s, proxy.Addr(), text); whole && err != nil {
 				t.Error(err)
 			}
 			proxy.Kill()
-			s.Must(oracle.WaitConnections(s.Ctx, 2))
-			s.Within(EndLimit, func() bool { return oracle.Book.Lines() >= 2*test.lines }) // or too many, or too few
-			oracle.Kill()
-			if n := oracle.Book.Lines(); n != 2*test.lines {
-				t.Errorf("the oracle has %d lines through the proxy, want %d", n-test.lines, test.lines)
+			s.Must(graphite.WaitConnections(s.Ctx, 2))
+			s.Within(EndLimit, func() bool { return graphite.Received.Lines() >= 2*test.lines }) // or too many, or too few
+			graphite.Kill()
+			if n := graphite.Received.Lines(); n != 2*test.lines {
+				t.Errorf("Graphite has %d lines through the proxy, want %d", n-test.lines, test.lines)
 			}
 		})
 	}
@@ -79,47 +79,47 @@ func TestFaults(t *testing.T) {
 // open, and to be the same one afterwards.
 func TestKilled(t *testing.T) {
 	s := NewSite(t)
-	oracle := s.Oracle(nil)
-	oracle.SetPlan(Always(Fault{Kind: Stall, At: 1}))
+	graphite := s.Graphite(nil)
+	graphite.SetPlan(Always(Fault{Kind: Stall, At: 1}))
 	ended := make(chan error)
-	go func() { ended <- send(s, oracle.Addr(), "a 1 5\n") }()
-	s.Must(oracle.WaitConnections(s.Ctx, 1))
-	oracle.Kill()
-	oracle.Kill()
+	go func() { ended <- send(s, graphite.Addr(), "a 1 5\n") }()
+	s.Must(graphite.WaitConnections(s.Ctx, 1))
+	graphite.Kill()
+	graphite.Kill()
 	if err := <-ended; err == nil {
 		t.Error("what was sent to a receiver that was killed is confirmed")
 	}
-	addr := oracle.Addr()
+	addr := graphite.Addr()
 	var refused *net.OpError
 	if err := send(s, addr, "a 1 5\n"); !errors.As(err, &refused) || refused.Op != "dial" {
 		t.Errorf("a receiver that was killed: %v", err)
 	}
-	oracle.Restart()
-	oracle.SetPlan(Always(Fault{}))
-	oracle.Book.Allow(func(string, float64) bool { return true })
-	if err := send(s, addr, "a 1 5\n"); err != nil || oracle.Book.Lines() != 1 {
-		t.Errorf("after a restart: %v, %d lines", err, oracle.Book.Lines())
+	graphite.Restart()
+	graphite.SetPlan(Always(Fault{}))
+	graphite.Received.Allow(func(string, float64) bool { return true })
+	if err := send(s, addr, "a 1 5\n"); err != nil || graphite.Received.Lines() != 1 {
+		t.Errorf("after a restart: %v, %d lines", err, graphite.Received.Lines())
 	}
-	if oracle.Addr() != addr || oracle.Connections() != 2 {
-		t.Errorf("%s was %s; %d connections", oracle.Addr(), addr, oracle.Connections())
+	if graphite.Addr() != addr || graphite.Connections() != 2 {
+		t.Errorf("%s was %s; %d connections", graphite.Addr(), addr, graphite.Connections())
 	}
 }
 
 // TestMute wants all to be noted and nothing to be confirmed.
 func TestMute(t *testing.T) {
 	s := NewSite(t)
-	oracle := s.Oracle(nil)
-	oracle.Book.Allow(func(string, float64) bool { return true })
-	oracle.SetPlan(Always(Fault{Kind: Mute}))
+	graphite := s.Graphite(nil)
+	graphite.Received.Allow(func(string, float64) bool { return true })
+	graphite.SetPlan(Always(Fault{Kind: Mute}))
 	ended := make(chan error, 1)
-	go func() { ended <- send(s, oracle.Addr(), "a 1 5\n") }()
-	s.Must(oracle.Book.WaitLines(s.Ctx, 0))
+	go func() { ended <- send(s, graphite.Addr(), "a 1 5\n") }()
+	s.Must(graphite.Received.WaitLines(s.Ctx, 0))
 	select {
 	case err := <-ended:
 		t.Errorf("the connection has ended: %v", err)
 	default:
 	}
-	oracle.Kill()
+	graphite.Kill()
 	<-ended
 }
 

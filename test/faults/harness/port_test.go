@@ -18,7 +18,7 @@ const ipLocalPortRange = 51
 // and the receiver to have it back.
 func TestPortIsKept(t *testing.T) {
 	s := NewSite(t)
-	o := s.Oracle(s.Source(Shape{}))
+	o := s.Graphite(s.Source(Shape{}))
 	o.Kill()
 	if c, err := net.Dial("tcp", o.Addr()); err == nil {
 		t.Errorf("something listens at %s", c.RemoteAddr())

@@ -19,11 +19,11 @@ import (
 // FreshLimit is how soon a fresh snapshot has to arrive once the faults are over.
 const FreshLimit = 5 * time.Second
 
-// Settlement says what a site has to come to once its faults are over.
+// Settlement is what Settle expects once the faults are over.
 type Settlement struct {
-	Base   string  // empty: the site's own
-	Oracle *Oracle // runs, without a fault
-	Ledger *Ledger
+	Base     string    // empty: the site's own
+	Graphite *Graphite // runs, without a fault
+	Queue    *QueueWatch
 	// Feeder makes the fresh snapshot. Nil means that pull, which runs, does.
 	Feeder *Feeder
 	// Programs run, and are ended by SIGTERM.
@@ -50,7 +50,7 @@ func (s *Site) Settle(want Settlement) Finding {
 	}
 	waiting := want.accepted()
 	s.Until(fmt.Sprintf("the arrival of %d snapshots", len(waiting)), want.Drain, func() bool {
-		return want.Oracle.Book.Whole(waiting...) && !want.Ledger.holds(waiting) &&
+		return want.Graphite.Received.Whole(waiting...) && !want.Queue.holds(waiting) &&
 			countSuffix(filepath.Join(base, "queue", "graphite"), ".batch") == 0
 	})
 	fresh := s.fresh(want)
@@ -59,7 +59,7 @@ func (s *Site) Settle(want Settlement) Finding {
 			p.End(syscall.SIGTERM)
 		}
 	}
-	want.Ledger.WaitEmpty()
+	want.Queue.WaitEmpty()
 	for _, p := range want.Programs {
 		if p.Name != Pull {
 			p.End(syscall.SIGTERM)
@@ -70,16 +70,16 @@ func (s *Site) Settle(want Settlement) Finding {
 		rounds = want.Feeder.Fed()
 	}
 	accepted := want.accepted()
-	f := want.Oracle.Book.Compare(accepted, rounds)
+	f := want.Graphite.Received.Compare(accepted, rounds)
 	s.judge("Graphite", f, want.Repeats)
 	if fresh > real.Loaded(FreshLimit) {
 		s.T.Errorf("a fresh snapshot took %v to arrive, want at most %v", fresh, FreshLimit)
 	}
 	if want.LocalStore {
-		book := NewBook(want.Oracle.Book.src)
-		book.foreign = want.Oracle.Book.foreign
-		s.Must(book.ReadStored(filepath.Join(base, "local-store")))
-		s.judge("local-store", book.Compare(accepted, rounds), 0)
+		received := NewReceived(want.Graphite.Received.src)
+		received.foreign = want.Graphite.Received.foreign
+		s.Must(received.ReadStored(filepath.Join(base, "local-store")))
+		s.judge("local-store", received.Compare(accepted, rounds), 0)
 	}
 	s.NoLeaks(base)
 	return f
@@ -91,7 +91,7 @@ func (want *Settlement) accepted() []int64 {
 	if want.Feeder != nil {
 		return want.Feeder.Epochs()
 	}
-	return want.Ledger.Accepted()
+	return want.Queue.Accepted()
 }
 
 func (s *Site) judge(sink string, f Finding, repeats int) {
@@ -108,25 +108,25 @@ func (f Finding) beyond(repeats int) bool { return f.Bad() || f.Repeats > repeat
 // arrive.
 func (s *Site) fresh(want Settlement) time.Duration {
 	s.T.Helper()
-	before := len(want.Ledger.Arrivals())
+	before := len(want.Queue.Arrivals())
 	if want.Feeder != nil {
 		want.Feeder.Next()
 	}
-	came := want.Ledger.WaitCame(before + 1)
-	s.Must(want.Oracle.Book.WaitWhole(s.Ctx, came.Epoch))
+	came := want.Queue.WaitCame(before + 1)
+	s.Must(want.Graphite.Received.WaitWhole(s.Ctx, came.Epoch))
 	return time.Since(came.At)
 }
 
 // ReadStored notes what local-store has written in a directory. A file that is
 // not whole is an error.
-func (b *Book) ReadStored(dir string) error {
+func (r *Received) ReadStored(dir string) error {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
 		text, fault := os.ReadFile(filepath.Join(dir, e.Name(), "stats"))
 		if errors.Is(fault, fs.ErrNotExist) {
 			continue // its delivery was interrupted
 		}
-		if left := b.Add(text); left > 0 {
+		if left := r.Add(text); left > 0 {
 			fault = fmt.Errorf("%s/%s/stats ends in %d bytes that are no line", dir, e.Name(), left)
 		}
 		err = errors.Join(err, fault)

@@ -47,7 +47,7 @@ func TestRepeatsAreBounded(t *testing.T) {
 	}
 }
 
-// TestReadStored: the book notes what is there, and minds a file that is cut.
+// TestReadStored reads what is there, and refuses a truncated file.
 func TestReadStored(t *testing.T) {
 	src := NewSource(Shape{})
 	whole := strings.Join(arrival(src, 100, 1), "")
@@ -66,7 +66,7 @@ func TestReadStored(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "100", "stats"), []byte(test.text), 0o640); err != nil {
 			t.Fatal(err)
 		}
-		b := NewBook(src)
+		b := NewReceived(src)
 		if err := b.ReadStored(dir); (err == nil) != test.whole {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -79,7 +79,7 @@ func TestReadStored(t *testing.T) {
 // TestLedger has snapshots come and leave, by renames and otherwise.
 func TestLedger(t *testing.T) {
 	s := NewSite(t)
-	l := s.Ledger(s.Incoming())
+	l := s.WatchQueue(s.Incoming())
 	move := func(from, to string) {
 		t.Helper()
 		s.Must(os.Rename(from, to))

@@ -10,22 +10,22 @@ import (
 	"sync"
 )
 
-// Book notes what arrived of a [Source]: the value of each path and time, and
+// Received records what arrived of a [Source]: the value of each path and time, and
 // how often. Its memory is bounded by the number of snapshots.
-type Book struct {
+type Received struct {
 	src     *Source
 	foreign func(path string, value float64) bool
 
 	mu      sync.Mutex
-	pages   map[int64]*page
+	times   map[int64]*moment
 	lines   int64
 	wrong   int // lines that should not be
 	shown   []string
 	changed chan struct{}
 }
 
-// page is what arrived of one time.
-type page struct {
+// moment is what arrived of one time.
+type moment struct {
 	counts []uint16
 	values []float64
 	seen   int // paths
@@ -35,68 +35,68 @@ type page struct {
 // maxShown bounds how many complaints are kept.
 const maxShown = 20
 
-// NewBook returns an empty book. A source of nil says nothing.
-func NewBook(src *Source) *Book {
+// NewReceived returns a record of nothing. With a nil source, no path is expected.
+func NewReceived(src *Source) *Received {
 	if src == nil {
 		src = new(Source)
 	}
-	return &Book{src: src, pages: make(map[int64]*page), changed: make(chan struct{})}
+	return &Received{src: src, times: make(map[int64]*moment), changed: make(chan struct{})}
 }
 
 // Allow says what may arrive besides what the source says.
-func (b *Book) Allow(foreign func(path string, value float64) bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.foreign = foreign
+func (r *Received) Allow(foreign func(path string, value float64) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.foreign = foreign
 }
 
 // Add notes whole lines, and returns how many bytes behind the last newline are
 // left.
-func (b *Book) Add(text []byte) (left int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (r *Received) Add(text []byte) (left int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for {
 		line, rest, found := bytes.Cut(text, []byte("\n"))
 		if !found {
 			break
 		}
-		b.line(line)
+		r.line(line)
 		text = rest
 	}
-	close(b.changed)
-	b.changed = make(chan struct{})
+	close(r.changed)
+	r.changed = make(chan struct{})
 	return len(text)
 }
 
-func (b *Book) line(line []byte) {
-	b.lines++
+func (r *Received) line(line []byte) {
+	r.lines++
 	p, err := ParseLine(line)
 	if err != nil {
-		b.complain("%v: %.200q", err, line)
+		r.complain("%v: %.200q", err, line)
 		return
 	}
 	if bytes.HasPrefix(p.Path, []byte(self)) {
 		return
 	}
-	at, known := b.src.place[string(p.Path)]
-	if !known && b.foreign != nil && b.foreign(string(p.Path), p.Value) {
+	at, known := r.src.place[string(p.Path)]
+	if !known && r.foreign != nil && r.foreign(string(p.Path), p.Value) {
 		return
 	}
 	if !known {
-		b.complain("invented path: %.200q", line)
+		r.complain("invented path: %.200q", line)
 		return
 	}
-	of := b.pages[p.Time]
+	of := r.times[p.Time]
 	if of == nil {
-		of = &page{counts: make([]uint16, len(b.src.paths)), values: make([]float64, len(b.src.paths))}
-		b.pages[p.Time] = of
+		of = &moment{counts: make([]uint16, len(r.src.paths)), values: make([]float64, len(r.src.paths))}
+		r.times[p.Time] = of
 	}
 	switch {
 	case of.counts[at] == 0:
 		of.values[at] = p.Value
 		of.seen++
 	case of.values[at] != p.Value:
-		b.complain("second value, the first was %v: %.200q", of.values[at], line)
+		r.complain("second value, the first was %v: %.200q", of.values[at], line)
 	}
 	if of.counts[at] < math.MaxUint16 {
 		of.counts[at]++
@@ -104,51 +104,51 @@ func (b *Book) line(line []byte) {
 	}
 }
 
-func (b *Book) complain(format string, args ...any) {
-	b.wrong++
-	if len(b.shown) < maxShown {
-		b.shown = append(b.shown, fmt.Sprintf(format, args...))
+func (r *Received) complain(format string, args ...any) {
+	r.wrong++
+	if len(r.shown) < maxShown {
+		r.shown = append(r.shown, fmt.Sprintf(format, args...))
 	}
 }
 
 // Problems returns the first lines that should not be, and why.
-func (b *Book) Problems() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.shown)
+func (r *Received) Problems() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.shown)
 }
 
 // Lines returns how many lines have arrived.
-func (b *Book) Lines() int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.lines
+func (r *Received) Lines() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lines
 }
 
 // Whole reports whether all paths of all these times have arrived.
-func (b *Book) Whole(times ...int64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return !slices.ContainsFunc(times, func(t int64) bool { return !b.whole(t) })
+func (r *Received) Whole(times ...int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !slices.ContainsFunc(times, func(t int64) bool { return !r.whole(t) })
 }
 
-func (b *Book) whole(time int64) bool {
-	p := b.pages[time]
-	return p != nil && p.seen == len(b.src.paths)
+func (r *Received) whole(time int64) bool {
+	p := r.times[time]
+	return p != nil && p.seen == len(r.src.paths)
 }
 
 // WaitWhole waits until all of these times have arrived in whole.
-func (b *Book) WaitWhole(ctx context.Context, times ...int64) error {
+func (r *Received) WaitWhole(ctx context.Context, times ...int64) error {
 	for {
-		b.mu.Lock()
+		r.mu.Lock()
 		missing := 0
 		for _, t := range times {
-			if !b.whole(t) {
+			if !r.whole(t) {
 				missing++
 			}
 		}
-		changed := b.changed
-		b.mu.Unlock()
+		changed := r.changed
+		r.mu.Unlock()
 		if missing == 0 {
 			return nil
 		}
@@ -161,11 +161,11 @@ func (b *Book) WaitWhole(ctx context.Context, times ...int64) error {
 }
 
 // WaitLines waits until more than n lines have arrived.
-func (b *Book) WaitLines(ctx context.Context, n int64) error {
+func (r *Received) WaitLines(ctx context.Context, n int64) error {
 	for {
-		b.mu.Lock()
-		lines, changed := b.lines, b.changed
-		b.mu.Unlock()
+		r.mu.Lock()
+		lines, changed := r.lines, r.changed
+		r.mu.Unlock()
 		if lines > n {
 			return nil
 		}
@@ -177,7 +177,7 @@ func (b *Book) WaitLines(ctx context.Context, n int64) error {
 	}
 }
 
-// Finding is what a comparison of a book with a ledger comes to.
+// Finding is what a comparison of what arrived with what was accepted found.
 type Finding struct {
 	Snapshots  int // accepted
 	Lost       int // of them, those of which nothing arrived
@@ -197,10 +197,10 @@ func (f Finding) Bad() bool { return f.Lost+f.Incomplete+f.Invented > 0 }
 
 // Compare compares what arrived with the times that were accepted. Rounds says
 // in which round a snapshot was made, where that is known; nil otherwise.
-func (b *Book) Compare(accepted []int64, rounds map[int64]int64) Finding {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	f := Finding{Snapshots: len(accepted), Invented: b.wrong, Details: slices.Clone(b.shown)}
+func (r *Received) Compare(accepted []int64, rounds map[int64]int64) Finding {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := Finding{Snapshots: len(accepted), Invented: r.wrong, Details: slices.Clone(r.shown)}
 	say := func(format string, args ...any) {
 		if len(f.Details) < 2*maxShown {
 			f.Details = append(f.Details, fmt.Sprintf(format, args...))
@@ -213,18 +213,18 @@ func (b *Book) Compare(accepted []int64, rounds map[int64]int64) Finding {
 			say("%d was accepted twice", t)
 		}
 		known[t] = true
-		switch p := b.pages[t]; {
+		switch p := r.times[t]; {
 		case p == nil:
 			f.Lost++
 			say("nothing arrived of %d", t)
-		case p.seen < len(b.src.paths):
+		case p.seen < len(r.src.paths):
 			f.Incomplete++
-			say("%d of %d paths arrived of %d", p.seen, len(b.src.paths), t)
+			say("%d of %d paths arrived of %d", p.seen, len(r.src.paths), t)
 		}
 	}
 	used := make(map[[2]int64]int64) // times, by socket and round
-	for _, t := range slices.Sorted(maps.Keys(b.pages)) {
-		p := b.pages[t]
+	for _, t := range slices.Sorted(maps.Keys(r.times)) {
+		p := r.times[t]
 		if p.most > 1 {
 			f.Repeats += int(p.most) - 1
 		}
@@ -232,10 +232,10 @@ func (b *Book) Compare(accepted []int64, rounds map[int64]int64) Finding {
 			f.Invented++
 			say("%d arrived, which was not accepted", t)
 		}
-		if p.seen < len(b.src.paths) {
+		if p.seen < len(r.src.paths) {
 			continue
 		}
-		for _, wrong := range b.src.check(p, t, rounds, used) {
+		for _, wrong := range r.src.check(p, t, rounds, used) {
 			f.Invented++
 			say("%d: %s", t, wrong)
 		}
@@ -243,8 +243,8 @@ func (b *Book) Compare(accepted []int64, rounds map[int64]int64) Finding {
 	return f
 }
 
-// check compares the values of a whole page with each other.
-func (src *Source) check(p *page, time int64, known map[int64]int64, used map[[2]int64]int64) (wrong []string) {
+// check compares the values of one time with each other, once all have arrived.
+func (src *Source) check(p *moment, time int64, known map[int64]int64, used map[[2]int64]int64) (wrong []string) {
 	rounds := make([]int64, src.Shape.Sockets)
 	for at, e := range src.paths {
 		if e.kind == round {

@@ -18,7 +18,7 @@ func arrival(src *Source, time, round int64) (lines []string) {
 	return append(lines, fmt.Sprintf("%sTotalWallClockTime 0.001 %d\n", self, time))
 }
 
-// TestCompare has a book find everything that can be wrong.
+// TestCompare has Compare find everything that can be wrong.
 func TestCompare(t *testing.T) {
 	src := NewSource(Shape{})
 	for range 5 {
@@ -52,7 +52,7 @@ func TestCompare(t *testing.T) {
 		"a round before the first":     {text: strings.Join(arrival(src, 100, 0), ""), accepted: []int64{100}, want: Finding{Invented: 2}},
 		"lines of different snapshots": {text: strings.Join(first[:30], "") + strings.Join(arrival(src, 100, 3)[30:], ""), accepted: []int64{100}, want: Finding{Invented: len(first) - 1 - 30 - src.Shape.Backends}},
 	} {
-		b := NewBook(src)
+		b := NewReceived(src)
 		if left := b.Add([]byte(test.text)); left != 0 {
 			t.Errorf("%s: %d bytes are left", name, left)
 		}
@@ -70,7 +70,7 @@ func TestCompare(t *testing.T) {
 // TestWhole: a snapshot is whole with its last line, not before.
 func TestWhole(t *testing.T) {
 	src := NewSource(Shape{})
-	b := NewBook(src)
+	b := NewReceived(src)
 	lines := arrival(src, 100, 1)[:src.Paths()]
 	for i, line := range lines {
 		if b.Whole(100) {
@@ -84,7 +84,7 @@ func TestWhole(t *testing.T) {
 }
 
 func TestLinesThatAreAllowed(t *testing.T) {
-	b := NewBook(nil)
+	b := NewReceived(nil)
 	b.Allow(func(path string, value float64) bool { return path == "a" && value == 1 })
 	if left := b.Add([]byte("a 1 5\na 2 5\nb 1 5\na 1")); left != 3 || len(b.Problems()) != 2 || b.Lines() != 3 {
 		t.Errorf("%d bytes left, %d lines, %q", left, b.Lines(), b.Problems())

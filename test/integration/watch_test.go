@@ -12,9 +12,9 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// ledger notes what appears in a directory and what leaves it, as the kernel
+// dirWatch records what appears in a directory and what leaves it, as the kernel
 // tells it.
-type ledger struct {
+type dirWatch struct {
 	s   *site
 	dir string
 
@@ -28,12 +28,12 @@ type ledger struct {
 }
 
 // watch makes a directory and notes what happens in it from now on.
-func (s *site) watch(dir string) *ledger {
+func (s *site) watch(dir string) *dirWatch {
 	s.t.Helper()
 	s.must(os.MkdirAll(dir, 0o750))
 	w, err := fsnotify.NewWatcher()
 	s.must(err)
-	l := &ledger{
+	l := &dirWatch{
 		s: s, dir: dir, changed: make(chan struct{}),
 		at: make(map[string]time.Time), left: make(map[string]time.Time),
 	}
@@ -72,7 +72,7 @@ func (s *site) watch(dir string) *ledger {
 	return l
 }
 
-func (l *ledger) note(change func()) {
+func (l *dirWatch) note(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change()
@@ -81,7 +81,7 @@ func (l *ledger) note(change func()) {
 }
 
 // wait waits until ok is content with what came and what left.
-func (l *ledger) wait(what string, ok func(came []string, left map[string]time.Time) bool) {
+func (l *dirWatch) wait(what string, ok func(came []string, left map[string]time.Time) bool) {
 	l.s.t.Helper()
 	for {
 		content, changed := l.check(ok)
@@ -100,14 +100,14 @@ func (l *ledger) wait(what string, ok func(came []string, left map[string]time.T
 }
 
 // check asks ok, which may end the test, and returns what tells of a change.
-func (l *ledger) check(ok func([]string, map[string]time.Time) bool) (content bool, changed <-chan struct{}) {
+func (l *dirWatch) check(ok func([]string, map[string]time.Time) bool) (content bool, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return ok(l.came, l.left), l.changed
 }
 
 // waitCame waits until n have come since the first `since` of them.
-func (l *ledger) waitCame(since, n int) []string {
+func (l *dirWatch) waitCame(since, n int) []string {
 	l.s.t.Helper()
 	var all []string
 	l.wait(fmt.Sprintf("%d snapshots", n), func(came []string, _ map[string]time.Time) bool {
@@ -118,18 +118,18 @@ func (l *ledger) waitCame(since, n int) []string {
 }
 
 // waitLeft waits until those names have left.
-func (l *ledger) waitLeft(names ...string) {
+func (l *dirWatch) waitLeft(names ...string) {
 	l.s.t.Helper()
 	l.wait("the end of "+strings.Join(names, ", "), func(_ []string, left map[string]time.Time) bool {
 		return !slices.ContainsFunc(names, func(n string) bool { _, gone := left[n]; return !gone })
 	})
 }
 
-// mark is a file that tells the ledger that it has read all earlier events.
+// mark is a file that tells the watch that it has read all earlier events.
 const mark = ".mark"
 
 // names returns what came until now, in order.
-func (l *ledger) names() []string {
+func (l *dirWatch) names() []string {
 	l.s.t.Helper()
 	l.mu.Lock()
 	marks := l.marks
@@ -144,7 +144,7 @@ func (l *ledger) names() []string {
 }
 
 // stay returns how long something was there.
-func (l *ledger) stay(name string) time.Duration {
+func (l *dirWatch) stay(name string) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.left[name].Sub(l.at[name])

@@ -13,9 +13,9 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Ledger notes which snapshots come into a queue and when, and which leave it,
+// QueueWatch records which snapshots come into a queue and when, and which leave it,
 // as the kernel tells it. It is the witness of what was accepted.
-type Ledger struct {
+type QueueWatch struct {
 	site *Site
 	dir  string
 
@@ -33,15 +33,15 @@ type Arrival struct {
 	At    time.Time
 }
 
-// Ledger makes a directory and notes what happens in it from now on. Should the
+// WatchQueue makes a directory and records what happens in it from now on. Should the
 // kernel lose events the test fails: use [Feeder.Fed] as the witness where that
 // is the fault.
-func (s *Site) Ledger(dir string) *Ledger {
+func (s *Site) WatchQueue(dir string) *QueueWatch {
 	s.T.Helper()
 	s.Must(os.MkdirAll(dir, 0o750))
 	w, err := fsnotify.NewWatcher()
 	s.Must(err)
-	l := &Ledger{site: s, dir: dir, here: make(map[int64]int), changed: make(chan struct{})}
+	l := &QueueWatch{site: s, dir: dir, here: make(map[int64]int), changed: make(chan struct{})}
 	s.Must(w.Add(dir))
 	var reading sync.WaitGroup
 	reading.Go(func() {
@@ -66,7 +66,7 @@ func (s *Site) Ledger(dir string) *Ledger {
 	return l
 }
 
-func (l *Ledger) note(change func()) {
+func (l *QueueWatch) note(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change()
@@ -74,7 +74,7 @@ func (l *Ledger) note(change func()) {
 	l.changed = make(chan struct{})
 }
 
-func (l *Ledger) event(e fsnotify.Event) {
+func (l *QueueWatch) event(e fsnotify.Event) {
 	if e.Name == l.dir {
 		if e.Has(fsnotify.Chmod) {
 			l.marks++
@@ -95,7 +95,7 @@ func (l *Ledger) event(e fsnotify.Event) {
 }
 
 // wait waits until ok is content; it is called with the lock held.
-func (l *Ledger) wait(what string, ok func() bool) {
+func (l *QueueWatch) wait(what string, ok func() bool) {
 	l.site.T.Helper()
 	for {
 		l.mu.Lock()
@@ -113,7 +113,7 @@ func (l *Ledger) wait(what string, ok func() bool) {
 }
 
 // Sync waits until everything is noted that has happened before.
-func (l *Ledger) Sync() {
+func (l *QueueWatch) Sync() {
 	l.site.T.Helper()
 	l.mu.Lock()
 	marks := l.marks
@@ -124,7 +124,7 @@ func (l *Ledger) Sync() {
 }
 
 // Arrivals returns what came until now, in order.
-func (l *Ledger) Arrivals() []Arrival {
+func (l *QueueWatch) Arrivals() []Arrival {
 	l.site.T.Helper()
 	l.Sync()
 	l.mu.Lock()
@@ -134,7 +134,7 @@ func (l *Ledger) Arrivals() []Arrival {
 
 // Accepted returns the times of what came until now, in order. One that came
 // twice is there twice.
-func (l *Ledger) Accepted() []int64 {
+func (l *QueueWatch) Accepted() []int64 {
 	l.site.T.Helper()
 	var epochs []int64
 	for _, a := range l.Arrivals() {
@@ -145,7 +145,7 @@ func (l *Ledger) Accepted() []int64 {
 
 // WaitCame waits until n snapshots have come in all, and returns the last of
 // these.
-func (l *Ledger) WaitCame(n int) Arrival {
+func (l *QueueWatch) WaitCame(n int) Arrival {
 	l.site.T.Helper()
 	l.wait(fmt.Sprintf("snapshot %d", n), func() bool { return len(l.came) >= n })
 	l.mu.Lock()
@@ -154,21 +154,21 @@ func (l *Ledger) WaitCame(n int) Arrival {
 }
 
 // Count returns how many snapshots have come, as far as is noted.
-func (l *Ledger) Count() int {
+func (l *QueueWatch) Count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.came)
 }
 
 // WaitEmpty waits until all that came has left again.
-func (l *Ledger) WaitEmpty() {
+func (l *QueueWatch) WaitEmpty() {
 	l.site.T.Helper()
 	l.Sync()
 	l.wait("its end", func() bool { return len(l.here) == 0 })
 }
 
 // holds reports whether any of these snapshots is still in the queue.
-func (l *Ledger) holds(epochs []int64) bool {
+func (l *QueueWatch) holds(epochs []int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.ContainsFunc(epochs, func(e int64) bool { return l.here[e] > 0 })

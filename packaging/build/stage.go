@@ -11,16 +11,17 @@ import (
 	"time"
 )
 
-// A garment is a pattern of files in the checkout and where they go in a stage.
-type garment struct {
+// staged is a pattern of files of the checkout, and the directory of the stage that
+// they go to.
+type staged struct {
 	pattern, to string
 	zip         bool
 }
 
-// dress puts what goes with the programs into a stage, as nfpm.yaml takes it
-// from there, and gives everything the same date.
-func dress(o order, root string, modules []module) error {
-	for _, w := range []garment{
+// addFiles adds the files that go with the programs to a stage, where nfpm.yaml
+// expects them, and gives everything in the stage the same date.
+func addFiles(o order, root string, modules []module) error {
+	for _, f := range []staged{
 		{pattern: "docs/man/*.1", to: "man/man1", zip: true},
 		{pattern: "docs/man/*.5", to: "man/man5", zip: true},
 		{pattern: "contrib/completion/bash/*", to: "completion/bash"},
@@ -43,7 +44,7 @@ func dress(o order, root string, modules []module) error {
 		{pattern: "haproxystats.conf", to: "."},
 		{pattern: "packaging/nfpm.yaml", to: "."},
 	} {
-		if err := w.lay(root); err != nil {
+		if err := f.copyTo(root); err != nil {
 			return err
 		}
 	}
@@ -68,22 +69,22 @@ func dress(o order, root string, modules []module) error {
 	})
 }
 
-// lay copies the files of the pattern, which are some.
-func (w garment) lay(root string) error {
-	paths, err := filepath.Glob(w.pattern)
+// copyTo copies the files of the pattern. It is an error if there are none.
+func (f staged) copyTo(root string) error {
+	paths, err := filepath.Glob(f.pattern)
 	if err != nil {
 		return err
 	}
 	if len(paths) == 0 {
-		return fmt.Errorf("no file is called %s: `go generate ./...` writes what is generated", w.pattern)
+		return fmt.Errorf("no file is called %s: `go generate ./...` writes what is generated", f.pattern)
 	}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		name := filepath.Join(w.to, filepath.Base(path))
-		if w.zip {
+		name := filepath.Join(f.to, filepath.Base(path))
+		if f.zip {
 			name, text = name+".gz", zip(text)
 		}
 		if err := write(root, name, text); err != nil {

@@ -21,8 +21,8 @@ const (
 	interval  = 2 * time.Second        // between two rounds of pull
 )
 
-// stage is all that the demo starts.
-type stage struct {
+// environment is all that the demo starts.
+type environment struct {
 	dir       string
 	balancers []*real.HAProxy
 	programs  []*real.Process // haproxystats-process and -pull
@@ -31,10 +31,10 @@ type stage struct {
 	undo      []func() error // stops what has been started, last one first
 }
 
-// openStage builds and starts everything; progress goes to w, the metrics that
+// openEnvironment builds and starts everything; progress goes to w, the metrics that
 // arrive into the store. If it can't go on it stops what it has started.
-func openStage(ctx context.Context, w io.Writer, store *store) (_ *stage, err error) {
-	s := &stage{}
+func openEnvironment(ctx context.Context, w io.Writer, store *store) (_ *environment, err error) {
+	e := &environment{}
 	opened := false
 	defer func() {
 		if opened {
@@ -43,70 +43,70 @@ func openStage(ctx context.Context, w io.Writer, store *store) (_ *stage, err er
 		if ctx.Err() != nil { // what it interrupted is of no interest
 			err = fmt.Errorf("stopped before it began: %w", context.Cause(ctx))
 		}
-		err = errors.Join(err, s.close()) // after a panic, too
+		err = errors.Join(err, e.close()) // after a panic, too
 	}()
 	binary, err := real.Find(ctx, "haproxy")
 	if err != nil {
 		return nil, err
 	}
-	if s.dir, err = os.MkdirTemp("", "haproxystats-demo-"); err != nil {
+	if e.dir, err = os.MkdirTemp("", "haproxystats-demo-"); err != nil {
 		return nil, err
 	}
-	s.undo = append(s.undo, func() error { return os.RemoveAll(s.dir) })
+	e.undo = append(e.undo, func() error { return os.RemoveAll(e.dir) })
 
 	fmt.Fprintln(w, "demo: building haproxystats-pull and haproxystats-process")
-	if err := programs.Build(ctx, s.dir, "haproxystats-pull", "haproxystats-process"); err != nil {
+	if err := programs.Build(ctx, e.dir, "haproxystats-pull", "haproxystats-process"); err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(w, "demo: starting %d haproxy instances with traffic\n", instances)
-	if err := s.openBalancers(ctx, binary); err != nil {
+	if err := e.openBalancers(ctx, binary); err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(w, "demo: starting haproxystats-pull and haproxystats-process, every %v\n", interval)
-	s.receiver, err = real.StartReceiver(func(p real.Point) { store.add(p, time.Now()) })
+	e.receiver, err = real.StartReceiver(func(p real.Point) { store.add(p, time.Now()) })
 	if err != nil {
 		return nil, err
 	}
-	s.undo = append(s.undo, s.receiver.Stop)
-	if err := s.openPrograms(); err != nil {
+	e.undo = append(e.undo, e.receiver.Stop)
+	if err := e.openPrograms(); err != nil {
 		return nil, err
 	}
 	opened = true
-	return s, nil
+	return e, nil
 }
 
 // openBalancers starts the instances and sends them traffic.
-func (s *stage) openBalancers(ctx context.Context, binary string) error {
-	if err := os.Mkdir(s.sockets(), 0o750); err != nil {
+func (e *environment) openBalancers(ctx context.Context, binary string) error {
+	if err := os.Mkdir(e.sockets(), 0o750); err != nil {
 		return err
 	}
 	origin, err := real.StartOrigin()
 	if err != nil {
 		return err
 	}
-	s.undo = append(s.undo, origin.Stop)
+	e.undo = append(e.undo, origin.Stop)
 	for i := range instances {
 		h, err := real.StartHAProxy(ctx, real.HAProxyConfig{
-			Name: fmt.Sprintf("lb%d", i+1), Binary: binary, Dir: s.dir, Sockets: s.sockets(), Origin: origin,
+			Name: fmt.Sprintf("lb%d", i+1), Binary: binary, Dir: e.dir, Sockets: e.sockets(), Origin: origin,
 		})
 		if err != nil {
 			return err
 		}
-		s.balancers = append(s.balancers, h)
-		s.undo = append(s.undo, h.Stop)
+		e.balancers = append(e.balancers, h)
+		e.undo = append(e.undo, h.Stop)
 	}
-	s.traffic = traffic.Start(s.balancers)
-	s.undo = append(s.undo, s.traffic.Stop)
+	e.traffic = traffic.Start(e.balancers)
+	e.undo = append(e.undo, e.traffic.Stop)
 	return nil
 }
 
 // sockets is the directory of the stats sockets.
-func (s *stage) sockets() string { return filepath.Join(s.dir, "run") }
+func (e *environment) sockets() string { return filepath.Join(e.dir, "run") }
 
 // alive returns an error if something has ended or broken that should not.
-func (s *stage) alive() error {
-	processes := s.programs
-	for _, h := range s.balancers {
+func (e *environment) alive() error {
+	processes := e.programs
+	for _, h := range e.balancers {
 		processes = append(processes[:len(processes):len(processes)], h.Process)
 	}
 	for _, p := range processes {
@@ -116,15 +116,15 @@ func (s *stage) alive() error {
 		default:
 		}
 	}
-	return s.traffic.Err()
+	return e.traffic.Err()
 }
 
 // close stops everything, the last started first.
-func (s *stage) close() error {
+func (e *environment) close() error {
 	var errs []error
-	for i := len(s.undo) - 1; i >= 0; i-- {
-		errs = append(errs, s.undo[i]())
+	for i := len(e.undo) - 1; i >= 0; i-- {
+		errs = append(errs, e.undo[i]())
 	}
-	s.undo = nil
+	e.undo = nil
 	return errors.Join(errs...)
 }

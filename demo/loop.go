@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+)
+
+const (
+	// frame is the time between two looks at what arrived.
+	frame = 250 * time.Millisecond
+	// extra is how long the demo goes on to have at least one snapshot checked.
+	extra = 20 * time.Second
+)
+
+// loop reads, checks and draws what arrives.
+type loop struct {
+	env    *environment
+	store  *store
+	screen *screen // nil where nobody watches
+	start  time.Time
+	length time.Duration // 0: until ctx ends
+
+	board    board
+	audit    audit
+	expected int
+}
+
+// run goes on until the length is over and a snapshot has been checked, or
+// ctx ends, or something breaks.
+func (l *loop) run(ctx context.Context) (verdict, error) {
+	parent := os.Getppid()
+	ticker := time.NewTicker(frame)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return l.verdict(), nil
+		case now := <-ticker.C:
+			if err := l.step(ctx, now); err != nil && ctx.Err() == nil {
+				return verdict{}, err
+			}
+			if l.over(now) {
+				return l.verdict(), nil
+			}
+		}
+		// `go run` dies of a SIGTERM without a word to the program it runs.
+		if os.Getppid() != parent {
+			return verdict{}, errors.New("the program that started the demo has ended")
+		}
+	}
+}
+
+// step takes in what arrived, compares it, and draws.
+func (l *loop) step(ctx context.Context, now time.Time) error {
+	if err := l.env.alive(); err != nil {
+		return err
+	}
+	for _, snap := range l.store.take(now) {
+		l.board.take(snap)
+		l.audit.check(snap)
+	}
+	if !l.audit.pending() {
+		want, err := accounted(ctx, l.env.balancers)
+		if err != nil {
+			return err
+		}
+		l.expected = len(want)
+		l.audit.expect(want, time.Now().Unix())
+	}
+	if l.screen != nil {
+		l.screen.draw(l.view())
+	}
+	return nil
+}
+
+func (l *loop) over(now time.Time) bool {
+	if l.length == 0 {
+		return false
+	}
+	late := now.Sub(l.start) - l.length
+	return late >= 0 && (l.audit.checked > 0 || late >= extra)
+}
+
+func (l *loop) view() view {
+	v := l.board.view()
+	v.elapsed = time.Since(l.start)
+	v.expected, v.checked, v.missing = l.expected, l.audit.checked, len(l.audit.missing)
+	v.sent = l.env.traffic.Sent()
+	return v
+}
+
+func (l *loop) verdict() verdict {
+	return verdict{
+		view: l.view(), missing: l.audit.missing, badLines: l.env.receiver.Bad(),
+		unexpected: l.env.traffic.Unexpected(), logs: l.env.logs(),
+	}
+}
