@@ -88,6 +88,12 @@ func (a *Aggregator) Repeated() []Repeated {
 	return r
 }
 
+// Unmatched returns the names of ExcludeFrontends and ExcludeBackends that no row
+// has had so far.
+func (a *Aggregator) Unmatched() (frontends, backends []string) {
+	return a.proxies.unmatched(haproxy.FrontendRow), a.proxies.unmatched(haproxy.BackendRow)
+}
+
 // Repeated is a name of two rows.
 type Repeated struct {
 	Scope metric.Scope

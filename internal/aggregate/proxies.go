@@ -18,7 +18,7 @@ type proxies struct {
 	totals      *metric.Builder
 
 	names     registry
-	excluded  [3]map[string]bool // proxies, by row type
+	excluded  [3]map[string]bool // by row type and proxy: whether a row had the name
 	layouts   map[string]*layouts
 	current   *layouts
 	widenings int // how often the tables have got columns
@@ -47,18 +47,31 @@ func newProxies(opt Options) proxies {
 	p.scopes[haproxy.FrontendRow].selection = selection{catalogue.Frontend, opt.Frontend, opt.Classic}
 	p.scopes[haproxy.BackendRow].selection = selection{catalogue.Backend, opt.Backend, opt.Classic}
 	p.scopes[haproxy.ServerRow].selection = selection{catalogue.Server, opt.Server, opt.Classic}
-	frontends, backends := set(opt.ExcludeFrontends), set(opt.ExcludeBackends)
+	frontends, backends := unseen(opt.ExcludeFrontends), unseen(opt.ExcludeBackends)
 	p.excluded = [3]map[string]bool{frontends, backends, backends}
 	p.forget()
 	return p
 }
 
-func set(names []string) map[string]bool {
+// unseen returns a map in which no row has had the names yet.
+func unseen(names []string) map[string]bool {
 	m := make(map[string]bool, len(names))
 	for _, n := range names {
-		m[n] = true
+		m[n] = false
 	}
 	return m
+}
+
+// unmatched returns the excluded names that no row of the type has had, sorted.
+func (p *proxies) unmatched(t haproxy.RowType) []string {
+	var names []string
+	for n, seen := range p.excluded[t] {
+		if !seen {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // forget drops all that is remembered of names and headers.
@@ -190,7 +203,9 @@ func (p *proxies) admit(row *haproxy.Row) (at, nameAt int) {
 			nameAt = p.serverNames.Row(total)
 		}
 	}
-	if !p.excluded[row.Type][proxy] {
+	if _, excluded := p.excluded[row.Type][proxy]; excluded {
+		p.excluded[row.Type][proxy] = true
+	} else {
 		at = p.scopes[row.Type].table.Row(e)
 	}
 	return at, nameAt

@@ -16,6 +16,29 @@ type faults struct {
 	mu sync.Mutex
 	// told has for how many snapshots a fault has been gone.
 	told map[string]int
+	// excludeFrontends and excludeBackends are the files of excluded names; empty for
+	// none. They are compared with the first complete snapshot, and then emptied.
+	excludeFrontends, excludeBackends string
+}
+
+// maxUnmatched is how many names a message lists.
+const maxUnmatched = 5
+
+// tellUnmatched logs, once, which excluded names a complete snapshot does not have.
+func (f *faults) tellUnmatched(log *slog.Logger, epoch int64, frontends, backends []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range []struct {
+		option string
+		file   *string
+		names  []string
+	}{{"exclude-frontends", &f.excludeFrontends, frontends}, {"exclude-backends", &f.excludeBackends, backends}} {
+		if *e.file != "" && len(e.names) > 0 {
+			log.Warn("excluded names match nothing", "snapshot", epoch, "option", e.option, "file", *e.file,
+				"names", e.names[:min(maxUnmatched, len(e.names))], "count", len(e.names))
+		}
+		*e.file = ""
+	}
 }
 
 // The bounds of what is remembered: a fault that is gone for forgetAfter

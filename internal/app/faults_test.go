@@ -83,3 +83,37 @@ func TestFaultsAreToldAgain(t *testing.T) {
 		t.Errorf("%d faults are remembered, want 1", len(f.told))
 	}
 }
+
+// TestUnmatchedExclusions has a first snapshot that lacks a socket, a complete one, and
+// one more.
+func TestUnmatchedExclusions(t *testing.T) {
+	var log bytes.Buffer
+	p := NewPipeline(aggregate.Options{
+		ExcludeFrontends: []string{"f"}, ExcludeBackends: []string{"b", "g6", "g5", "g4", "g3", "g2", "g1"},
+	}, selfstat.Sources{Spool: emptySpool{}, Retries: func() int64 { return 0 }}, slog.New(slog.NewTextHandler(&log, nil)))
+	p.faults.excludeFrontends, p.faults.excludeBackends = "front.txt", "back.txt"
+	files := fstest.MapFS{
+		"a_info": {Data: []byte("Version: 2.6.12\nNbproc: 1\nPid: 8\nStart_time_sec: 100\n\n")},
+		"a_stat": {Data: []byte("# pxname,svname,type,iid,sid,stot,\nf,FRONTEND,0,2,0,10,\nb,BACKEND,1,3,0,10,\n\n")},
+	}
+	for _, tc := range []struct {
+		name  string
+		round *snapshot.Round
+		want  string
+	}{
+		{"a socket failed", &snapshot.Round{SocketsFailed: 1}, ""},
+		{
+			"complete", &snapshot.Round{},
+			`level=WARN msg="excluded names match nothing" snapshot=7 option=exclude-backends file=back.txt names="[g1 g2 g3 g4 g5]" count=6` + "\n",
+		},
+		{"told before", nil, ""},
+	} {
+		log.Reset()
+		if _, err := p.Aggregate(snapshot.Snapshot{Epoch: 7, Files: files, Round: tc.round}); err != nil {
+			t.Fatalf("%s: %v", tc.name, err)
+		}
+		if _, got, _ := strings.Cut(log.String(), " "); got != tc.want {
+			t.Errorf("%s: got the log %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}

@@ -55,6 +55,11 @@ func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, e
 		return nil, selfstat.Work{}, err
 	}
 	p.tell(s.Epoch, report)
+	// What a failed socket or a truncated reply would have had is not known.
+	if len(report.BadFiles) == 0 && report.BadRows == 0 && (s.Round == nil || s.Round.SocketsFailed == 0) {
+		frontends, backends := p.aggregator.Unmatched()
+		p.faults.tellUnmatched(p.log, s.Epoch, frontends, backends)
+	}
 	work := p.share(timed.stat)
 	work.HAProxy = timed.info
 	work.AllStats = timed.info + timed.stat

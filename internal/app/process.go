@@ -75,7 +75,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 		Retries: func() int64 { return processor.Stats().Retries },
 		Sinks:   sinks.stats,
 	}
-	told := new(faults)
+	told := &faults{excludeFrontends: c.Process.ExcludeFrontends.File, excludeBackends: c.Process.ExcludeBackends.File}
 	processor = process.New(process.Options{
 		Source: claims{incoming},
 		Sinks:  deliverers,
