@@ -22,6 +22,14 @@ type Volume struct {
 // server.
 const shortest = 10 * time.Minute
 
+const (
+	// carbonCreates is carbon's default for MAX_CREATES_PER_MINUTE.
+	carbonCreates = 50
+	// manyMinutes is how long nobody wants to wait for new metrics without knowing
+	// why.
+	manyMinutes = 5
+)
+
 // Amount judges how much is sent, and how long the queues can hold it.
 func Amount(v Volume) []Finding {
 	a := about{check: "volume"}
@@ -29,6 +37,10 @@ func Amount(v Volume) []Finding {
 		return []Finding{a.error("a snapshot taken now has no metric", "See the findings about sockets in this report, and whether options such as frontend-metrics and exclude-frontends leave out everything")}
 	}
 	found := []Finding{a.ok("a snapshot taken now gives Graphite %s and %s, besides those of haproxystats itself, every %s", count(v.Metrics, "metric"), size(uint64(v.MetricBytes)), lasting(v.Interval))}
+	if minutes := (v.Metrics + carbonCreates - 1) / carbonCreates; minutes >= manyMinutes {
+		found = append(found, about{"creates", "graphite"}.ok("carbon creates %d metrics a minute by default, so %s take %s to appear on a new host; "+
+			"raise MAX_CREATES_PER_MINUTE in carbon.conf", carbonCreates, count(v.Metrics, "metric"), lasting(time.Duration(minutes)*time.Minute)))
+	}
 	batches, bound := int64(-1), ""
 	if v.QueueMetrics > 0 {
 		batches, bound = v.QueueMetrics/v.Metrics, fmt.Sprintf("queue-size = %d", v.QueueMetrics)

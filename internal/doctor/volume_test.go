@@ -12,6 +12,24 @@ import (
 	"haproxystats/internal/metric"
 )
 
+// TestCreates: a note, and not a warning, because nobody can see carbon's own limit.
+func TestCreates(t *testing.T) {
+	for metrics, want := range map[int64]string{
+		200: "", 201: "201 metrics take 5m to appear", 1751: "carbon creates 50 metrics a minute by default, so 1751 metrics take 36m to appear on a new host; raise MAX_CREATES_PER_MINUTE in carbon.conf",
+	} {
+		var got []Finding
+		for _, f := range Amount(Volume{Metrics: metrics, MetricBytes: 1, Interval: time.Second}) {
+			if f.Check == "creates" {
+				got = append(got, f)
+			}
+		}
+		switch {
+		case want == "" && len(got) > 0, want != "" && (len(got) != 1 || got[0].Verdict != OK || !strings.Contains(got[0].Text, want)):
+			t.Errorf("%d metrics: got %v, want %q", metrics, got, want)
+		}
+	}
+}
+
 func TestAmount(t *testing.T) {
 	base := Volume{Metrics: 1000, MetricBytes: 70_000, Interval: 10 * time.Second, QueueMetrics: 1_000_000, QueueBytes: 1 << 30, QueueSnapshots: 360}
 	for _, test := range []struct {
@@ -32,12 +50,13 @@ func TestAmount(t *testing.T) {
 			test.change(&v)
 			found := Amount(v)
 			check(t, found[0], OK, "Graphite 1000 metrics and 68.4 KiB, besides those of haproxystats itself, every 10s", "")
-			check(t, found[1], test.verdict, test.text, test.remedy)
-			check(t, found[2], OK, "the spool covers 1h while it does not run", "")
+			check(t, found[1], OK, "1000 metrics take 20m to appear", "")
+			check(t, found[2], test.verdict, test.text, test.remedy)
+			check(t, found[3], OK, "the spool covers 1h while it does not run", "")
 		})
 	}
 	base.QueueSnapshots = 6
-	check(t, Amount(base)[2], Warning, "covers only 1m", "Raise it")
+	check(t, Amount(base)[3], Warning, "covers only 1m", "Raise it")
 	check(t, Amount(Volume{})[0], Error, "no metric", "exclude-frontends")
 }
 
