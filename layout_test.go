@@ -193,3 +193,14 @@ func TestProgramsLinkNoTestCode(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyProcessLinksHTTP: what asks verify-url is large, and pull and the check have
+// no use for it.
+func TestOnlyProcessLinksHTTP(t *testing.T) {
+	for _, name := range []string{"haproxystats", "haproxystats-pull", "haproxystats-process", "check_haproxystats"} {
+		links := slices.ContainsFunc(list(t, "-deps", "./cmd/"+name), func(p goPackage) bool { return p.ImportPath == "net/http" })
+		if want := name == "haproxystats-process"; links != want {
+			t.Errorf("%s links net/http: got %t, want %t", name, links, want)
+		}
+	}
+}

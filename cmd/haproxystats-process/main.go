@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"haproxystats/internal/cli"
+	"haproxystats/internal/httpget"
 )
 
-func main() { os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New())) }

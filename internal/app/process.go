@@ -19,10 +19,11 @@ import (
 	"haproxystats/internal/sink"
 	"haproxystats/internal/spool"
 	"haproxystats/internal/status"
+	"haproxystats/internal/verify"
 )
 
-// Process returns haproxystats-process.
-func Process(version string) Program {
+// Process returns haproxystats-process, which asks verify-url by get.
+func Process(version string, get verify.Get) Program {
 	return Program{
 		Name: config.ForProcess,
 		Check: func(c *config.Config) []config.Problem {
@@ -33,7 +34,7 @@ func Process(version string) Program {
 			if err != nil {
 				return fmt.Errorf("find the host's name: %w", err)
 			}
-			return runProcess(ctx, &l.Config, here, release{version, l.SHA256}, service, log)
+			return runProcess(ctx, &l.Config, here, release{version, l.SHA256}, service, get, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
 	}
@@ -46,7 +47,7 @@ const grace = 3 * time.Second
 // runProcess runs what watches the spool, the workers, and what sends the sinks'
 // queues. When ctx ends the queues stop at once, and the workers finish what they
 // have taken; the spool is watched for as long as they do.
-func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, log *slog.Logger) error {
+func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, get verify.Get, log *slog.Logger) error {
 	options, err := AggregateOptions(c, log)
 	if err != nil {
 		return err
@@ -64,6 +65,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 		return err
 	}
 	defer sinks.close()
+	verifier := sinks.verifier(c, here.current, get, log)
 
 	var deliverers []process.Sink
 	for _, s := range sinks.sinks {
@@ -101,7 +103,10 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 			g.Go(func() error { return r.Run(queues) })
 		}
 	}
-	page.running(func(d *status.Document) { tellProcess(d, processor, sources, incoming.Outage(), sinks.sinks) })
+	if verifier != nil {
+		g.Go(func() error { return verifier.Run(queues) })
+	}
+	page.running(func(d *status.Document) { tellProcess(d, processor, sources, incoming.Outage(), sinks) })
 	service.ready()
 	if c.Graphite.PrefixHostname {
 		here.await(ctx, nameWait())

@@ -11,6 +11,7 @@ import (
 	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/sink/localstore"
 	"haproxystats/internal/status"
+	"haproxystats/internal/verify"
 )
 
 // sinkKind is a kind of sink. The wiring, self metrics, the status, dashboards and
@@ -20,6 +21,8 @@ type sinkKind struct {
 	name string
 	// queued reports that the sink has a queue of its own, with metrics of its own.
 	queued bool
+	// verified reports that verify-url asks for what the sink has delivered.
+	verified bool
 	// enabled reports whether the configuration asks for the sink.
 	enabled func(*config.Config) bool
 	// open opens the sink. What it returns as close gives up what the sink holds.
@@ -36,7 +39,7 @@ type setup struct {
 // sinkKinds are in the order of their metrics.
 var sinkKinds = []sinkKind{
 	{
-		name: "graphite", queued: true,
+		name: "graphite", queued: true, verified: true,
 		enabled: func(*config.Config) bool { return true },
 		open:    openGraphite,
 	},
@@ -72,7 +75,7 @@ func openLocalStore(s setup) (sink.Sink, func() error, error) {
 func Sinks() []selfstat.Sink {
 	var all []selfstat.Sink
 	for _, k := range sinkKinds {
-		all = append(all, selfstat.Sink{Name: k.name, Queued: k.queued})
+		all = append(all, selfstat.Sink{Name: k.name, Queued: k.queued, Verified: k.verified})
 	}
 	return all
 }
@@ -82,6 +85,8 @@ type openSinks struct {
 	sinks  []sink.Sink
 	stats  []selfstat.Sink // of each
 	closes []func() error
+	// verifiers are those of the sinks; nil for none.
+	verifiers []*verify.Verifier
 }
 
 // openConfigured opens the sinks that are configured, or none.
@@ -98,6 +103,7 @@ func openConfigured(s setup) (openSinks, error) {
 		all.sinks = append(all.sinks, opened)
 		all.stats = append(all.stats, selfstat.Sink{Name: k.name, Queued: k.queued, Status: opened.Status})
 		all.closes = append(all.closes, closeIt)
+		all.verifiers = append(all.verifiers, nil)
 	}
 	return all, nil
 }

@@ -6,7 +6,6 @@ import (
 
 	"haproxystats/internal/process"
 	"haproxystats/internal/selfstat"
-	"haproxystats/internal/sink"
 	"haproxystats/internal/status"
 )
 
@@ -20,7 +19,7 @@ func processStatus(s process.Stats, waiting int) string {
 
 // tellProcess fills in haproxystats-process's part of the document. The outage is
 // why the spool can't be read.
-func tellProcess(d *status.Document, p *process.Processor, sources selfstat.Sources, outage error, sinks []sink.Sink) {
+func tellProcess(d *status.Document, p *process.Processor, sources selfstat.Sources, outage error, sinks openSinks) {
 	workers, stats, now := p.Workers(), p.Stats(), time.Now()
 	d.Process = &status.Process{
 		Workers:  status.Workers{Configured: workers.Configured, Alive: workers.Alive, Busy: workers.Busy},
@@ -33,7 +32,11 @@ func tellProcess(d *status.Document, p *process.Processor, sources selfstat.Sour
 	if outage != nil {
 		d.Process.SpoolCause = outage.Error()
 	}
-	for _, s := range sinks {
-		d.Process.Sinks = append(d.Process.Sinks, sinkStatus(s, now))
+	for i, s := range sinks.sinks {
+		to := sinkStatus(s, now)
+		if v := sinks.verifiers[i]; v != nil {
+			to.Verified = verifiedStatus(v.Status())
+		}
+		d.Process.Sinks = append(d.Process.Sinks, to)
 	}
 }

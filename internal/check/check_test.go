@@ -109,6 +109,12 @@ func TestJudgements(t *testing.T) {
 		{"a refused batch", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Queue: &status.Queue{Batches: 1, Refused: 1}}}}), Request{}, nagios.Warning, "1 batches refused, 0 files unreadable"},
 		{"an unreadable file", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Queue: &status.Queue{Unreadable: 2}}}}), Request{}, nagios.Warning, "0 batches refused, 2 files unreadable"},
 		{"down without a queue", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 900, Cause: "refused"}}}), Request{}, nagios.Warning, "a is down for 1m40s"},
+		{"verified", "sink", verified(status.Verified{Behind: 300}), Request{}, nagios.OK, "a is up"},
+		{"behind", "sink", verified(status.Verified{Behind: 301}), Request{}, nagios.Warning, "but verify-url shows nothing of the last 5m1s"},
+		{"far behind", "sink", verified(status.Verified{Behind: 901}), Request{}, nagios.Critical, ""},
+		{"no answer for a moment", "sink", verified(status.Verified{Failing: 900, Cause: "refused"}), Request{}, nagios.OK, "verify-url has not answered for 1m40s"},
+		{"no answer", "sink", verified(status.Verified{Failing: 600, Cause: "refused"}), Request{}, nagios.Warning, "verify-url has not answered for 6m40s"},
+		{"no answer for long", "sink", verified(status.Verified{Failing: 50, Cause: "refused"}), Request{}, nagios.Critical, ""},
 		{"one of two", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 100}, {Name: "b", Reachable: true}}}), Request{Sink: "b"}, nagios.OK, "b is up"},
 		{"the worse of two", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true}, {Name: "b", Down: 930}}}), Request{}, nagios.Warning, "a is up; b is down for 1m10s"},
 	} {
@@ -361,4 +367,9 @@ func FuzzModes(f *testing.F) {
 			}
 		}
 	})
+}
+
+// verified is a document of a sink that works, with what verify-url has shown.
+func verified(v status.Verified) status.Document {
+	return processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Verified: &v}}})
 }

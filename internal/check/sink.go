@@ -31,6 +31,7 @@ func checkSink(ctx context.Context, i Installation, r Request) finding {
 		if s.Reachable {
 			f = silentSink(a.Document, s, stored, f)
 		}
+		f = verifiedSink(a.Document, s, stored, f)
 		found.status = nagios.Worst(found.status, f.status)
 		found.metrics = append(found.metrics, f.metrics...)
 		found.details = append(found.details, f.details...)
@@ -63,6 +64,33 @@ func silentSink(d status.Document, s status.Sink, pull answer, f finding) findin
 	f.status = nagios.Worst(f.status, status)
 	f.text += fmt.Sprintf(", but has confirmed nothing for %s, though haproxystats-pull stores snapshots: "+
 		"set dst-dir of [pull] and src-dir of [process] to one directory, and look at the log of haproxystats-process", ago(silent))
+	return f
+}
+
+// verifiedSink judges what verify-url has shown: confirmed metrics that don't arrive,
+// and questions without an answer.
+func verifiedSink(d status.Document, s status.Sink, pull answer, f finding) finding {
+	v := s.Verified
+	if v == nil {
+		return f
+	}
+	// A long interval, which is that of the values too, needs patience.
+	least := 60.0
+	if pull.answered && pull.Pull != nil {
+		least = max(least, float64(pull.Pull.Interval))
+	}
+	t := thresholds{above(5 * least), above(15 * least)}
+	f.metrics = append(f.metrics, gauge(s.Name+"_verified_age", int64(v.Age), "s"))
+	if status := t.judge(float64(v.Behind)); status != nagios.OK {
+		f.status = nagios.Worst(f.status, status)
+		f.text += fmt.Sprintf(", but verify-url shows nothing of the last %s: see \"A proxy before Graphite\" in operations.md", ago(v.Behind))
+	}
+	if v.Failing != 0 {
+		failing := d.Since(v.Failing)
+		f.status = nagios.Worst(f.status, t.judge(float64(failing)))
+		f.text += ", verify-url has not answered for " + ago(failing)
+		f.details = append(f.details, s.Name+" verify-url: "+v.Cause)
+	}
 	return f
 }
 

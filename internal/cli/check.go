@@ -233,7 +233,7 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 		}
 	}
 	processSHA256 := ""
-	if processing, err := config.Load(config.ForProcess, files, processProgram().Check); err == nil {
+	if processing, err := config.Load(config.ForProcess, files, processProgram(nil).Check); err == nil {
 		processSHA256 = processing.SHA256
 	}
 	return m.Run(ctx, check.Installation{

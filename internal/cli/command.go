@@ -11,6 +11,7 @@ import (
 
 	"haproxystats/internal/app"
 	"haproxystats/internal/config"
+	"haproxystats/internal/verify"
 )
 
 // Exit statuses.
@@ -30,17 +31,18 @@ func Pull(args []string, stdout, stderr io.Writer) int {
 	return execute(pullProgram(), args, stdout, stderr)
 }
 
-// Process runs haproxystats-process and returns its exit status.
-func Process(args []string, stdout, stderr io.Writer) int {
-	return execute(processProgram(), args, stdout, stderr)
+// Process runs haproxystats-process and returns its exit status. It gets the function
+// that asks verify-url, because the other programs must not link it.
+func Process(args []string, stdout, stderr io.Writer, get verify.Get) int {
+	return execute(processProgram(get), args, stdout, stderr)
 }
 
 func pullProgram() program {
 	return program{app.Pull(versionLine()), "Pulls statistics from HAProxy over UNIX and TCP sockets"}
 }
 
-func processProgram() program {
-	return program{app.Process(versionLine()), "Processes statistics from HAProxy and pushes them to Graphite"}
+func processProgram(get verify.Get) program {
+	return program{app.Process(versionLine(), get), "Processes statistics from HAProxy and pushes them to Graphite"}
 }
 
 // flags are the options of the command line.

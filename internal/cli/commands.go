@@ -14,7 +14,7 @@ func Commands() []*cobra.Command {
 	plugin, _ := newCheck(checkName, io.Discard)
 	return []*cobra.Command{
 		newCommand(pullProgram(), io.Discard, io.Discard),
-		newCommand(processProgram(), io.Discard, io.Discard),
+		newCommand(processProgram(nil), io.Discard, io.Discard),
 		newTool(io.Discard, io.Discard),
 		plugin,
 	}

@@ -30,7 +30,7 @@ func printFindings(o doctorOptions, stdout io.Writer) error {
 	r, err := doctor.Run(context.Background(), doctor.Options{
 		Files: o.files, User: o.user, Offline: o.offline,
 		Wiring: doctor.Wiring{
-			CheckPull: pullProgram().Check, CheckProcess: processProgram().Check,
+			CheckPull: pullProgram().Check, CheckProcess: processProgram(nil).Check,
 			Graphite: func(c *config.Config) graphite.Options {
 				return app.GraphiteOptions(c, "host", slog.New(slog.DiscardHandler))
 			},

@@ -18,6 +18,7 @@ import (
 	"haproxystats/internal/cli"
 	"haproxystats/internal/config"
 	"haproxystats/internal/config/ini"
+	"haproxystats/internal/httpget"
 )
 
 // TestMain makes the programs of the test binary, for the scripts to run.
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(leakTested{m}, map[string]func(){
 		"haproxystats":                                  func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr)) },
 		"haproxystats-pull":                             func() { os.Exit(cli.Pull(os.Args[1:], os.Stdout, os.Stderr)) },
-		"haproxystats-process":                          func() { os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr)) },
+		"haproxystats-process":                          func() { os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New())) },
 		"check_haproxystats":                            checkPlugin,
 		"check_haproxystats_process.sh":                 checkPlugin,
 		"check_haproxystats_process_number_of_procs.sh": checkPlugin,

@@ -214,6 +214,15 @@ type Graphite struct {
 	// holds no connection; set it to 0 for a receiver that closes idle connections at
 	// once.
 	ConfirmHold time.Duration
+	// Address of the render of Graphite-web, such as
+	// `https://graphite.example.com/render`, to find out from end to end whether
+	// metrics arrive. If it is set, haproxystats-process asks it once a minute for
+	// `<namespace>.<hostname>.haproxystats.MetricsFrontend`. The age of the newest
+	// value is the metric `GraphiteVerifiedAge`, and `check_haproxystats sink` alerts
+	// if confirmed metrics do not appear or if nobody answers. Use it if there is a
+	// proxy or a relay before Graphite. With `https`, `ca-file` applies. The address
+	// must not contain a password, and redirections are not followed.
+	VerifyURL string
 	// Encrypts the connections with TLS 1.2 or later, and checks the server's
 	// certificate.
 	TLS bool

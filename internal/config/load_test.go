@@ -123,6 +123,7 @@ delay = 0
 backoff = 1.5
 confirm = Drain
 confirm-hold = 2.5
+verify-url = https://g:8443/x/render/
 tls = on
 ca-file = /t/ca
 cert-file = /t/cert
@@ -163,7 +164,7 @@ dir = /l
 			LivenessCheckInterval: time.Second / 10,
 		},
 		Graphite: Graphite{
-			Server: []Relay{{"::1", 65535}, {"b", 1}}, Port: 65535, Confirm: ConfirmDrain, ConfirmHold: 2500 * time.Millisecond,
+			Server: []Relay{{"::1", 65535}, {"b", 1}}, Port: 65535, Confirm: ConfirmDrain, ConfirmHold: 2500 * time.Millisecond, VerifyURL: "https://g:8443/x/render/",
 			TLS: true, CAFile: "/t/ca", CertFile: "/t/cert", KeyFile: "/t/key", ServerName: "g",
 			Timeout: time.Second / 2, ConnectTimeout: 3 * time.Second, WriteTimeout: 4 * time.Second,
 			Backoff: 1.5, Namespace: "prod.lb", QueueSize: 1, QueueDir: "/q", QueueMaxBytes: 1000,
@@ -171,10 +172,10 @@ dir = /l
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 69}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 70}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 70}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 71}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 72}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 73}}},
 	}
 	for _, groups := range [][]Group{got.FrontendGroups, got.ServerGroups} {
 		for i := range groups {

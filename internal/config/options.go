@@ -72,6 +72,7 @@ var options = []Option{
 	option("graphite", "port", "3002", wholeBetween(1, 65535), func(c *Config) *int { return &c.Graphite.Port }),
 	since1(option("graphite", "confirm", "half-close", confirm, func(c *Config) *Confirm { return &c.Graphite.Confirm })),
 	since1(option("graphite", "confirm-hold", "6", holdSeconds, func(c *Config) *time.Duration { return &c.Graphite.ConfirmHold })),
+	since1(optional("graphite", "verify-url", renderURL, func(c *Config) *string { return &c.Graphite.VerifyURL })),
 	since1(option("graphite", "tls", "false", boolean, func(c *Config) *bool { return &c.Graphite.TLS })),
 	since1(optional("graphite", "ca-file", pemFile, func(c *Config) *string { return &c.Graphite.CAFile })),
 	since1(optional("graphite", "cert-file", pemFile, func(c *Config) *string { return &c.Graphite.CertFile })),

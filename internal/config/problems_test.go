@@ -299,6 +299,39 @@ a b = ^a
 			},
 		},
 		{
+			"verify-url with a password", ForProcess, "[graphite]\nverify-url = http://me:secret@g/render\n",
+			[]string{`f:2: [graphite] verify-url = "http://***@g/render": the address contains a user or a password: let Graphite answer this host without one; allowed: an http or https address that ends in /render, without a password`},
+			nil,
+		},
+		{
+			"verify-url of something else", ForProcess, "[graphite]\nverify-url = http://g/\n",
+			[]string{`f:2: [graphite] verify-url = "http://g/": the path does not end in /render; allowed: an http or https address that ends in /render, without a password`},
+			nil,
+		},
+		{
+			"verify-url without a scheme", ForProcess, "[graphite]\nverify-url = g:80/render\n",
+			[]string{`f:2: [graphite] verify-url = "g:80/render": neither an http nor an https address; allowed: an http or https address that ends in /render, without a password`},
+			nil,
+		},
+		{
+			"verify-url without a host", ForProcess, "[graphite]\nverify-url = http:///render\n",
+			[]string{`f:2: [graphite] verify-url = "http:///render": the address has no host; allowed: an http or https address that ends in /render, without a password`},
+			nil,
+		},
+		{
+			"verify-url with a question", ForProcess, "[graphite]\nverify-url = http://g/render?target=x\n",
+			[]string{`f:2: [graphite] verify-url = "http://g/render?target=x": the address has something after its path: leave out what follows /render; allowed: an http or https address that ends in /render, without a password`},
+			nil,
+		},
+		{
+			"verify-url that is none", ForProcess, "[graphite]\nverify-url = http://[g/render\n",
+			[]string{`f:2: [graphite] verify-url = "http://[g/render": not an address of the web; allowed: an http or https address that ends in /render, without a password`},
+			nil,
+		},
+		{
+			"ca-file for verify-url alone", ForProcess, "[graphite]\nverify-url = https://g/render\nca-file = /a\n", nil, nil,
+		},
+		{
 			"one directory for both states", ForPull, "[pull]\ndst-dir = ${tmp-dst-dir}\n",
 			[]string{`f:2: [pull] dst-dir = "/var/lib/haproxystats/incoming.tmp": dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete`},
 			nil,

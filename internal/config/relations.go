@@ -69,6 +69,9 @@ func (l *loader) setPorts() {
 func (l *loader) checkTLS() {
 	if !l.config.Graphite.TLS {
 		for _, name := range []string{"ca-file", "cert-file", "key-file", "server-name"} {
+			if name == "ca-file" && strings.HasPrefix(strings.ToLower(l.config.Graphite.VerifyURL), "https:") {
+				continue // it is that of verify-url
+			}
 			if _, ok := l.doc.Lookup("graphite", name); ok {
 				l.warn(l.problem("graphite", name, "no effect without tls = true: metrics are not encrypted"))
 			}

@@ -80,6 +80,12 @@ func rules() []rule {
 			line: program("GraphiteQueueAge"), over: lowest, minutes: 2, levels: above(60, 300),
 		},
 		{
+			name: "verified", title: "Confirmed metrics do not arrive",
+			todo: "Seconds since the newest value that verify-url has shown, the lowest of the last two minutes. Something between " +
+				"haproxystats and Graphite confirms metrics and loses them, or Graphite-web does not answer. Only if verify-url is set.",
+			line: program("GraphiteVerifiedAge"), over: lowest, minutes: 2, levels: above(300, 900),
+		},
+		{
 			name: "sockets", title: "Stats sockets fail",
 			todo: "Failed sockets of a round, the lowest value of the last two minutes. Only with on-partial = keep; with discard, the host " +
 				"becomes silent.",

@@ -59,6 +59,10 @@ type Sink struct {
 	Name string
 	// Queued reports that the sink has a queue of its own.
 	Queued bool
+	// Verified reports that it is asked whether what was delivered has arrived, and
+	// Age returns how old the newest value is that has.
+	Verified bool
+	Age      func() time.Duration
 	// Status returns what the sink has counted.
 	Status func() sink.Status
 }
@@ -74,10 +78,17 @@ func (s Sink) prefix() string {
 
 // metrics are those that the sink has, without their prefix.
 func (s Sink) metrics() [][]sinkMetric {
+	all := [][]sinkMetric{ofSink}
 	if s.Queued {
-		return [][]sinkMetric{ofSink, ofQueue}
+		all = append(all, ofQueue)
 	}
-	return [][]sinkMetric{ofSink}
+	if s.Verified {
+		all = append(all, []sinkMetric{{metric.Column{
+			Name: "VerifiedAge", Unit: seconds,
+			Help: "Age of the newest value that `verify-url` has shown; only if `verify-url` is set",
+		}, func(sink.Status, time.Time) number { return length(s.Age()) }}})
+	}
+	return all
 }
 
 // Columns returns what there is of a snapshot and of the spool.

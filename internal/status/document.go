@@ -140,6 +140,24 @@ type Sink struct {
 	Skipped  int64 `json:"skipped"`
 	// Queue is the sink's own, if it has one.
 	Queue *Queue `json:"queue,omitempty"`
+	// Verified is what verify-url has shown, if it is set.
+	Verified *Verified `json:"verified,omitempty"`
+}
+
+// Verified is what has arrived of what a sink delivered.
+type Verified struct {
+	// Newest is the time of the newest value that was shown, Age how old that is;
+	// without a value, Age is the time since the first question.
+	Newest Time    `json:"newest"`
+	Age    Seconds `json:"age"`
+	// Behind is how far the newest value was behind the last confirmation, at the
+	// last answer.
+	Behind Seconds `json:"behind"`
+	// Asked is when the last answer came. Failing is when the first question failed
+	// since then, and Cause why.
+	Asked   Time   `json:"asked"`
+	Failing Time   `json:"failing,omitempty"`
+	Cause   string `json:"cause,omitempty"`
 }
 
 // Queue is what waits for a sink.

@@ -42,6 +42,11 @@ func (d Document) Encode(w io.Writer) error {
 		process.Sinks = append([]Sink{}, process.Sinks...)
 		for i := range process.Sinks {
 			process.Sinks[i].Cause = cut(process.Sinks[i].Cause)
+			if v := process.Sinks[i].Verified; v != nil {
+				verified := *v
+				verified.Cause = cut(verified.Cause)
+				process.Sinks[i].Verified = &verified
+			}
 		}
 		d.Process = &process
 	}

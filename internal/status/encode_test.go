@@ -38,6 +38,7 @@ func processDocument() Document {
 				{
 					Name: "graphite", Down: 1795335100, Cause: "refused", Confirmed: 1795335099, Batches: 1, Metrics: 2, Bytes: 3,
 					Failures: 4, Skipped: 5, Queue: &Queue{1, 2, 3, 44.5, 5, 6, 7, 8, 9},
+					Verified: &Verified{Newest: 1795335090, Age: 53.5, Behind: 9, Asked: 1795335100, Failing: 1795335110, Cause: "refused"},
 				},
 				{Name: "local-store", Reachable: true, Confirmed: 1795335143},
 			},

@@ -106,6 +106,12 @@ var examples = []example{
 		fires: map[string]numbers{"haproxystats.GraphiteQueueAge": at(400)},
 	},
 	{
+		rule:  "verified",
+		calm:  map[string]numbers{"haproxystats.GraphiteVerifiedAge": spikes(1000)},
+		warns: map[string]numbers{"haproxystats.GraphiteVerifiedAge": at(400)},
+		fires: map[string]numbers{"haproxystats.GraphiteVerifiedAge": at(1000)},
+	},
+	{
 		rule: "sockets", only: "warning",
 		calm: map[string]numbers{"haproxystats.SocketsFailed": spikes(3)}, fires: map[string]numbers{"haproxystats.SocketsFailed": at(1)},
 	},

@@ -46,6 +46,7 @@ func TestOnStage(t *testing.T) {
 	t.Run("graphite-web", func(t *testing.T) { testGraphiteWeb(ctx, t, s.Graphite) })
 	sendExamples(ctx, t, s.Graphite)
 	t.Run("rules", func(t *testing.T) { testRules(ctx, t, s.Graphite) })
+	t.Run("verify-url", func(t *testing.T) { testVerify(ctx, t, s.Graphite) })
 	t.Run("plugin", func(t *testing.T) { testPlugin(ctx, t, s.Graphite, plugin) })
 	if err := s.Alive(); err != nil {
 		t.Error(err)

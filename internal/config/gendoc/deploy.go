@@ -19,6 +19,7 @@ var puppetTypes = map[string]string{
 	"number":          "Numeric",
 	"directory":       "Haproxystats::Path",
 	"file":            "Haproxystats::Path",
+	"address":         "String[1]",
 	"socket":          "Variant[Haproxystats::Path, Enum['']]",
 	"host":            "Haproxystats::Line",
 	"Graphite path":   "Haproxystats::Line",

@@ -49,6 +49,11 @@ func (p Paths) root(node string) []byte {
 	return append(b, "haproxy."...)
 }
 
+// Self returns the path of a metric of haproxystats itself on a node.
+func (p Paths) Self(node, name string) string {
+	return string(append(appendPlace(p.root(node), metric.Self, metric.Entity{}), name...))
+}
+
 // Component returns what a name is in a path: one component.
 func Component(name string) string {
 	for i := range len(name) {

@@ -104,6 +104,15 @@ func (t TLS) load() (settings *tls.Config, read []fs.FileInfo, faults []*FileErr
 	return settings, read, faults
 }
 
+// Authorities returns the authorities of CAFile.
+func (t TLS) Authorities() (*x509.CertPool, error) {
+	settings, _, faults := TLS{CAFile: t.CAFile}.load()
+	if len(faults) > 0 {
+		return nil, faults[0]
+	}
+	return settings.RootCAs, nil
+}
+
 func (t TLS) files() []string {
 	return slices.DeleteFunc([]string{t.CAFile, t.CertFile, t.KeyFile}, func(file string) bool { return file == "" })
 }

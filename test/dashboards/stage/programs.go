@@ -27,12 +27,13 @@ server          = 127.0.0.1
 port            = {{.Port}}
 namespace       = {{.Namespace}}.{{.Host}}
 prefix-hostname = false
+verify-url      = {{.Web}}/render
 `))
 
 // openPrograms starts haproxystats for a load balancer.
 func (s *Stage) openPrograms(host string, port int) error {
 	var text bytes.Buffer
-	data := map[string]any{"Dir": s.path(host), "Port": port, "Namespace": Namespace, "Host": host}
+	data := map[string]any{"Dir": s.path(host), "Port": port, "Namespace": Namespace, "Host": host, "Web": s.Graphite.URL()}
 	if err := configTemplate.Execute(&text, data); err != nil {
 		return err
 	}

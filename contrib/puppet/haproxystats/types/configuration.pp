@@ -52,6 +52,7 @@ type Haproxystats::Configuration = Struct[{
     Optional['port'] => Integer,
     Optional['confirm'] => Enum['half-close', 'drain'],
     Optional['confirm-hold'] => Numeric,
+    Optional['verify-url'] => String[1],
     Optional['tls'] => Boolean,
     Optional['ca-file'] => Haproxystats::Path,
     Optional['cert-file'] => Haproxystats::Path,
