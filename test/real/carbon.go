@@ -21,10 +21,10 @@ PID_DIR = {{.Dir}}
 LINE_RECEIVER_INTERFACE = 127.0.0.1
 LINE_RECEIVER_PORT = {{.Port}}
 PICKLE_RECEIVER_INTERFACE = 127.0.0.1
-PICKLE_RECEIVER_PORT = 0
+PICKLE_RECEIVER_PORT = {{.Pickle}}
 UDP_RECEIVER_INTERFACE = 127.0.0.1
 CACHE_QUERY_INTERFACE = 127.0.0.1
-CACHE_QUERY_PORT = 0
+CACHE_QUERY_PORT = {{.Query}}
 MAX_CREATES_PER_MINUTE = inf
 MAX_UPDATES_PER_SECOND = inf
 CARBON_METRIC_INTERVAL = 0
@@ -42,6 +42,8 @@ type CarbonConfig struct {
 	Dir       string // gets configuration, log and whisper files; may have been used before
 	Retention string // "" is 10s:10m: a point every 10 s for 10 minutes
 	Port      int    // 0: a free one
+	Pickle    int    // port of the pickle receiver; 0: none
+	Query     int    // port for queries; 0: a free one
 }
 
 // Carbon is a running carbon-cache.
@@ -67,7 +69,7 @@ func StartCarbon(ctx context.Context, c CarbonConfig) (*Carbon, error) {
 func startCarbon(ctx context.Context, c CarbonConfig, port int) (*Carbon, error) {
 	s := &Carbon{Port: port, Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), data: filepath.Join(c.Dir, "whisper")}
 	conf := filepath.Join(c.Dir, "carbon.conf")
-	data := map[string]any{"Dir": c.Dir, "Data": s.data, "Port": port, "Retention": c.Retention}
+	data := map[string]any{"Dir": c.Dir, "Data": s.data, "Port": port, "Pickle": c.Pickle, "Query": c.Query, "Retention": c.Retention}
 	err := errors.Join(
 		os.MkdirAll(s.data, 0o750),
 		writeTemplate(conf, carbonTemplate, data),

@@ -80,6 +80,7 @@ type state struct {
 	causes   []string  // that the log has named since it is down
 	reminded time.Time // when the log said last that it is down
 	theirs   bool      // the destination failed, and not only the queue
+	deaf     bool      // the destination can be reached, and confirms no batch
 }
 
 // suspect is a batch that was not confirmed by a destination that seems to work.
@@ -325,6 +326,13 @@ func (o *Outbox) failed(err error, queued bool) {
 	if o.state.failures == 0 {
 		o.state.since = now
 	}
+	if o.state.suspect != nil && theirs {
+		// It has answered the question whether it works, and confirms neither batch.
+		if !o.state.deaf {
+			o.log.Warn("destination can be reached and confirms nothing, and gets the same metrics at each try", "error", err)
+		}
+		o.state.deaf = true
+	}
 	o.tell(err, theirs, now)
 	if queued || o.state.failures == 0 {
 		o.state.failures++
@@ -341,6 +349,9 @@ func (o *Outbox) failed(err error, queued bool) {
 	o.counts.Failures++
 	o.state.theirs = o.state.theirs || theirs
 	o.state.cause = err
+	if o.state.deaf {
+		o.state.cause = fmt.Errorf("the destination can be reached and confirms nothing: %w", err)
+	}
 	o.state.next = now.Add(o.opt.Pace.Wait(o.state.failures))
 }
 

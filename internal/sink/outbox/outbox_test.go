@@ -264,6 +264,38 @@ func TestOutageIsNotARefusal(t *testing.T) {
 	})
 }
 
+// TestReachedAndSilent: a destination that can be reached and confirms no batch, such as
+// one that answers with a banner, is told apart from one that is down, once.
+func TestReachedAndSilent(t *testing.T) {
+	const text = "destination can be reached and confirms nothing, and gets the same metrics at each try"
+	for _, c := range []struct {
+		name  string
+		probe error
+		want  int
+	}{{"reached", nil, 1}, {"not reached", errDown, 0}} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDestination()
+				banner := errors.New("it answers")
+				d.set(func(string) error { return banner })
+				o, log, _ := outboxOf(t, probed{d, func() error { return c.probe }})
+				deliver(t, o, 1000, 1001)
+				run(t, o, 20*time.Minute)
+				if got := strings.Count(log.String(), text); got != c.want {
+					t.Errorf("got %d messages %q, want %d: %s", got, text, c.want, log)
+				}
+				h := o.Status().Health
+				if got := strings.HasPrefix(fmt.Sprint(h.Cause), "the destination can be reached and confirms nothing: "); got != (c.want == 1) || c.want == 1 && !errors.Is(h.Cause, banner) {
+					t.Errorf("got cause %v", h.Cause)
+				}
+				d.set(nil)
+				run(t, o, time.Minute)
+				equal(t, "delivered", d.epochs(), []string{"1000", "1001"})
+			})
+		})
+	}
+}
+
 // TestOutageIsReminded every ten minutes, with what waits, and each new cause is told.
 func TestOutageIsReminded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
