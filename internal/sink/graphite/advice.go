@@ -47,6 +47,8 @@ func advice(err error) string {
 		return "Check that its host is up, and the network"
 	case errors.Is(err, ErrStalled), errors.Is(err, ErrTooSlow):
 		return "Check its load and the network, or set a longer write-timeout"
+	case errors.Is(err, errAnswers):
+		return "Check that server and port in [graphite] are those of the plaintext protocol, and that nothing in between sends a banner"
 	case errors.Is(err, errInTLS):
 		return "Set tls = true in [graphite]"
 	case errors.Is(err, errProtocol):

@@ -10,20 +10,21 @@ import (
 )
 
 var (
-	// ErrUnconfirmed says that the peer didn't confirm what it was sent.
+	// ErrUnconfirmed reports that the peer did not confirm the metrics.
 	ErrUnconfirmed = errors.New("the peer has not confirmed the metrics")
 	errEarly       = fmt.Errorf("%w: it closed the connection early", ErrUnconfirmed)
 	errHandshake   = errors.New("the handshake failed")
 	errProtocol    = errors.New("it does not take lines of text")
 	errUnread      = fmt.Errorf("%w: its host has not acknowledged all of them", ErrUnconfirmed)
+	errAnswers     = fmt.Errorf("%w: it answers, which a Graphite server does not", ErrUnconfirmed)
 	errInTLS       = fmt.Errorf("%w: it answers in TLS", ErrUnconfirmed)
 )
 
-// alertRecord is the first byte of what a TLS server says to one who does not
+// alertRecord is the first byte that a TLS server sends to a client that does not
 // speak TLS.
 const alertRecord = 0x15
 
-// hold returns an error if the peer ends the connection or says something within
+// hold returns an error if the peer ends the connection or sends something within
 // d.
 func (l *link) hold(ctx context.Context, d time.Duration) error {
 	for end := time.Now().Add(d); ; {
@@ -48,10 +49,10 @@ func (l *link) hold(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// halfClose closes the connection for writing and waits for the peer to end it
-// in turn, which it does when it has read everything.
+// halfClose closes the connection for writing, and waits until the peer closes it
+// too. The peer does so when it has read everything.
 func (l *link) halfClose(ctx context.Context, limit time.Duration) error {
-	// An end of the peer's that came before ours says nothing of what it has read.
+	// If the peer closed first, it need not have read everything.
 	if err := l.look(); err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (l *link) halfClose(ctx context.Context, limit time.Duration) error {
 		if err := l.end(ctx, limit); err != nil {
 			return err
 		}
-		// A peer that closed early, without reading to the end, may look the same.
+		// A peer that closed without reading to the end may look the same so far.
 		return unread(l.raw.halfCloser)
 	}
 	if err := l.secure.CloseWrite(); err != nil {
@@ -74,8 +75,8 @@ func (l *link) halfClose(ctx context.Context, limit time.Duration) error {
 	if err := unread(l.raw.halfCloser); err != nil {
 		return err
 	}
-	// Its last record may come before the reset of a connection that it closed
-	// without reading to the end; its end of the TCP connection can't.
+	// The peer's last record may arrive before the reset of a connection that it
+	// closed without reading to the end. The end of the TCP connection can't.
 	if err := l.raw.CloseWrite(); err != nil {
 		return err
 	}
@@ -96,7 +97,8 @@ func (l *link) end(ctx context.Context, limit time.Duration) error {
 	return ended(err, limit)
 }
 
-// ended takes the error of a read for what it says about the end.
+// ended returns nil if err, from a read, is the peer's clean end of the connection,
+// and otherwise why nothing is confirmed.
 func ended(err error, limit time.Duration) error {
 	switch {
 	case errors.Is(err, io.EOF):
@@ -107,22 +109,25 @@ func ended(err error, limit time.Duration) error {
 	return err
 }
 
+// answer returns the error for a peer that sends something, of which first is the
+// first byte.
 func (l *link) answer(first byte) error {
 	if l.secure == nil && first == alertRecord {
 		return errInTLS
 	}
-	return fmt.Errorf("%w: it answers, which a Graphite server does not", ErrUnconfirmed)
+	return errAnswers
 }
 
-// The time between two looks at what is on its way.
+// drain checks what is unacknowledged at these intervals: the first one, doubled up to
+// the last one.
 const (
 	firstLook = time.Millisecond
 	lastLook  = 20 * time.Millisecond
 )
 
-// drain waits until the peer's kernel has acknowledged everything, on a
-// connection that stays open. A peer that can still refuse our certificate has
-// settle to do so.
+// drain waits until the peer's kernel has acknowledged everything; the connection
+// stays open. If the peer can still refuse our certificate, drain gives it the time
+// settle for that.
 func (l *link) drain(ctx context.Context, limit, settle time.Duration) error {
 	deadline := time.Now().Add(limit)
 	for wait := firstLook; ; wait = min(2*wait, lastLook) {
@@ -145,8 +150,8 @@ func (l *link) drain(ctx context.Context, limit, settle time.Duration) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		// It says something as soon as it has taken the certificate; most do. Who is
-		// silent for so long has not refused it.
+		// Most servers send a ticket as soon as they have accepted the certificate. A
+		// server that is silent for this long has not refused it.
 		if err := awaitReadable(ctx, l.raw.halfCloser, settle); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
@@ -158,8 +163,8 @@ func (l *link) drain(ctx context.Context, limit, settle time.Duration) error {
 	return l.look()
 }
 
-// look returns an error if the peer has ended or broken the connection, or has
-// said something. It does not wait.
+// look returns an error if the peer has closed or broken the connection, or has sent
+// something. It does not wait.
 func (l *link) look() error {
 	first, n, err := peek(l.raw.halfCloser)
 	switch {
@@ -172,7 +177,7 @@ func (l *link) look() error {
 	case l.secure == nil:
 		return l.answer(first)
 	}
-	// What is there may be a matter of TLS's own, such as a ticket.
+	// The bytes may belong to TLS itself, such as a ticket.
 	l.raw.SetReadDeadline(time.Now().Add(firstLook))
 	var b [1]byte
 	n, err = l.secure.Read(b[:])
@@ -187,7 +192,7 @@ func (l *link) look() error {
 	return err
 }
 
-// sleep returns ctx's error if it ends before.
+// sleep waits for d. It returns ctx's error if ctx ends first.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// idleLimit is how long a connection is kept that no batch needs. It is longer
-// than the interval between two of them usually is.
+// idleLimit is how long a connection without a batch is kept. It is longer than the
+// usual interval between two batches.
 const idleLimit = 2 * time.Minute
 
-// keep puts a connection aside for the next batch.
+// keep keeps a connection for the next batch.
 func (p *peer) keep(l *link) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -27,7 +27,8 @@ func (p *peer) keep(l *link) {
 	})
 }
 
-// take returns the connection that was kept last, or nil. The others get old.
+// take returns the connection that was kept last, or nil. The others stay idle until
+// idleLimit.
 func (p *peer) take() *link {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,11 +39,11 @@ func (p *peer) take() *link {
 	l := p.idle[n-1]
 	p.idle[n-1] = nil
 	p.idle = p.idle[:n-1]
-	l.retire.Stop() // or it finds nothing to remove
+	l.retire.Stop() // if it is too late, remove finds nothing
 	return l
 }
 
-// remove takes out a connection, if it has not been taken.
+// remove removes a kept connection, and reports false if take has returned it.
 func (p *peer) remove(l *link) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -54,7 +55,7 @@ func (p *peer) remove(l *link) bool {
 	return true
 }
 
-// close closes what is kept, now and later.
+// close closes all kept connections, and every connection that would be kept later.
 func (p *peer) close() {
 	p.mu.Lock()
 	p.closed = true

@@ -12,16 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A peer that has vanished is noticed after deadAfter without an answer: an
-// idle connection is probed, and what is sent has to be acknowledged.
+// A peer that vanished from the network is detected after deadAfter: the kernel probes
+// an idle connection, and gives up a connection on which data stays unacknowledged.
 const (
 	deadAfter     = 10 * time.Second
 	probeAfter    = 5 * time.Second
 	probeInterval = 2 * time.Second
 )
 
-// newDialer returns a dialer of connections on which a vanished peer is
-// noticed. One that lives, but takes nothing, is given as long as writeTimeout.
+// newDialer returns a dialer of connections that detect a vanished peer. A peer that
+// answers but accepts nothing gets at least writeTimeout.
 func newDialer(writeTimeout time.Duration) *net.Dialer {
 	limit := max(deadAfter, writeTimeout)
 	return &net.Dialer{
@@ -40,8 +40,8 @@ func newDialer(writeTimeout time.Duration) *net.Dialer {
 	}
 }
 
-// control calls f with the descriptor of the connection; one in memory has
-// none, nor anything on its way.
+// control calls f with the descriptor of the connection. A connection in memory has no
+// descriptor, and f is not called.
 func control(conn net.Conn, f func(fd int)) error {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
@@ -59,7 +59,7 @@ func control(conn net.Conn, f func(fd int)) error {
 func onItsWay(conn net.Conn) (n int, err error) {
 	var fault int
 	var pendingErr, faultErr error
-	// In this order: of a reset in between, too, there is the error.
+	// In this order, a reset between the two calls is an error too.
 	if err := control(conn, func(fd int) {
 		n, pendingErr = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
 		fault, faultErr = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
@@ -77,11 +77,11 @@ func onItsWay(conn net.Conn) (n int, err error) {
 	return n, nil
 }
 
-// unread returns an error if the peer's kernel has not acknowledged everything,
-// or has reset the connection. The end of the connection is read before a
-// reset that follows it, so a peer that closed while data was on its way would
-// otherwise pass for one that has read everything. A peer that ends after our
-// end has acknowledged it by then.
+// unread returns an error if the peer's kernel has not acknowledged everything, or has
+// reset the connection. A read returns the end of the connection before a reset that
+// follows it. So without this check, a peer that closed while data was in flight would
+// look like a peer that read everything. A peer that closes after us has acknowledged
+// our end by then.
 func unread(conn net.Conn) error {
 	n, err := onItsWay(conn)
 	if err == nil && n > 0 {
@@ -90,11 +90,11 @@ func unread(conn net.Conn) error {
 	return err
 }
 
-// errNothing says that the peer has said nothing.
+// errNothing reports that the peer has sent nothing.
 var errNothing = errors.New("nothing to read")
 
-// peek returns the first byte of what the peer has said and that has not been
-// read; none if the peer has ended the connection.
+// peek returns the first unread byte from the peer without reading it; n is 0 if the
+// peer has closed the connection. The error is errNothing if there is no byte yet.
 func peek(conn net.Conn) (first byte, n int, err error) {
 	var b [1]byte
 	err = errNothing
@@ -109,9 +109,9 @@ func peek(conn net.Conn) (first byte, n int, err error) {
 	return b[0], n, err
 }
 
-// awaitReadable waits until the peer says something or ends the connection, or
-// the read deadline is over, which is d from now. A connection in memory can't be
-// watched.
+// awaitReadable waits until the peer sends something or closes the connection, or until
+// the read deadline, which is d from now. A connection in memory can't be watched: there
+// it waits for d.
 func awaitReadable(ctx context.Context, conn net.Conn, d time.Duration) error {
 	c, ok := conn.(syscall.Conn)
 	if !ok {

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// writeSize is the most that is handed to the connection at once.
+// writeSize bounds one write to the connection.
 const writeSize = 256 << 10
 
-// ErrStalled says that the peer took nothing for the write timeout.
+// ErrStalled reports that the peer accepted nothing for the write time-out.
 var ErrStalled = errors.New("the peer reads nothing")
 
-// halfCloser is a connection whose end for writing closes on its own.
+// halfCloser is a connection that can be closed for writing only.
 type halfCloser interface {
 	net.Conn
 	CloseWrite() error
@@ -27,15 +27,15 @@ type halfCloser interface {
 type link struct {
 	raw    *patientConn
 	secure *tls.Conn // over raw; nil without TLS
-	// unsettled tells that the peer may still refuse our certificate.
+	// unsettled is true while the peer may still refuse our certificate.
 	unsettled bool
-	// proven tells that the peer has kept it open for the time of [trust.hold].
+	// proven is true once the peer has kept the connection open for trust.hold.
 	proven bool
-	// retire closes it when it has been idle for long.
+	// retire closes the connection after idleLimit without a batch.
 	retire *time.Timer
 }
 
-// encrypt speaks TLS over the connection from now on.
+// encrypt starts TLS over the connection.
 func (l *link) encrypt(ctx context.Context, settings *tls.Config) error {
 	asked := false
 	if own := settings.GetClientCertificate; own != nil {
@@ -48,14 +48,14 @@ func (l *link) encrypt(ctx context.Context, settings *tls.Config) error {
 	if err := l.secure.HandshakeContext(ctx); err != nil {
 		return err
 	}
-	// From TLS 1.3 on the server looks at the certificate after our side of the
-	// handshake has ended.
+	// Since TLS 1.3 the server checks our certificate after our side of the handshake
+	// has ended.
 	l.unsettled = asked && l.secure.ConnectionState().Version >= tls.VersionTLS13
 	return nil
 }
 
-// lend makes ctx end whatever blocks on the connection. stop undoes that; it
-// returns false if ctx has ended.
+// lend lets ctx end every operation that blocks on the connection. stop undoes that;
+// it reports false if ctx has already ended.
 func (l *link) lend(ctx context.Context) (stop func() bool) {
 	l.raw.ctx = ctx
 	l.raw.SetDeadline(time.Time{})
@@ -69,8 +69,8 @@ func (l *link) Write(p []byte) (int, error) {
 	return l.raw.Write(p)
 }
 
-// read waits for what the peer has to say, which should be its end. ctx must
-// have been lent.
+// read waits at most limit for the peer to send something or to close the connection,
+// which is what it should do. The caller has called lend with ctx.
 func (l *link) read(ctx context.Context, limit time.Duration) (first byte, n int, err error) {
 	l.raw.SetReadDeadline(time.Now().Add(limit))
 	if err := ctx.Err(); err != nil {
@@ -85,8 +85,8 @@ func (l *link) read(ctx context.Context, limit time.Duration) (first byte, n int
 	return b[0], n, err
 }
 
-// verdict returns why the peer has broken the connection, where TLS has let it
-// say so, or else err.
+// verdict returns the TLS alert with which the peer explained a reset, or err if there
+// is none.
 func (l *link) verdict(err error) error {
 	if l.secure == nil || !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
 		return err
@@ -99,8 +99,8 @@ func (l *link) verdict(err error) error {
 	return err
 }
 
-// abort closes the connection by a reset where it can, so that the peer takes
-// the rest of a line for no line.
+// abort resets the connection if it can, so that the peer discards an incomplete last
+// line.
 func (l *link) abort() {
 	if c, ok := l.raw.halfCloser.(interface{ SetLinger(int) error }); ok {
 		c.SetLinger(0)

@@ -116,7 +116,7 @@ func TestDeliverIsBounded(t *testing.T) {
 		{"answers", func(d *duplex) {
 			go io.Copy(io.Discard, d)
 			d.Write([]byte("HTTP/1.1 400 Bad Request\r\n"))
-		}, 0, "it answers, which a Graphite server does not"},
+		}, 0, "it answers, which a Graphite server does not (Check that server and port in [graphite] are those of the plaintext protocol"},
 		{"closes at once", func(*duplex) {}, 0, "closed pipe"},
 		{"closes within a line", func(d *duplex) { io.ReadFull(d, make([]byte, 100)) }, 0, "closed pipe"},
 	} {

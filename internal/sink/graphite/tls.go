@@ -14,15 +14,15 @@ import (
 	"sync"
 )
 
-// TLS says how connections are encrypted and whom to trust. The files hold PEM;
-// they are read when a connection is made, and again when they have changed.
+// TLS has the settings of encrypted connections. The files are in PEM form; they are
+// read for the first connection, and again when they have changed.
 type TLS struct {
 	// CAFile holds the authorities that may sign servers' certificates; empty
 	// for the system's.
 	CAFile string
-	// CertFile and KeyFile hold our own certificate, with what is between it and
-	// its authority, and its key; both or none. Nobody but the owner and the
-	// group may read or write the key.
+	// CertFile holds our own certificate, followed by the intermediate ones, and
+	// KeyFile its key; set both or none. Only the owner and the group may read or
+	// write the key.
 	CertFile, KeyFile string
 	// ServerName is the name that servers' certificates must have; empty for
 	// the name or address of the server.
@@ -42,22 +42,21 @@ func (e *FileError) Error() string { return e.Option + " " + e.File + ": " + e.E
 // Unwrap returns what is wrong.
 func (e *FileError) Unwrap() error { return e.Err }
 
-// Check reads the files as a connection does, and returns what is wrong with
-// them.
+// Check reads the files as a connection does, and returns the faults.
 func (t TLS) Check() []*FileError {
 	_, _, faults := t.load()
 	return faults
 }
 
-// load makes settings of the files and returns what the files were.
+// load reads the files. It returns the settings, and the state of each file.
 func (t TLS) load() (settings *tls.Config, read []fs.FileInfo, faults []*FileError) {
 	settings = &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		ServerName: t.ServerName,
 		// Batches are large.
 		DynamicRecordSizingDisabled: true,
-		// Spares the handshake of each connection. It also has a server send a
-		// ticket once it has taken our certificate.
+		// A session that is resumed needs no full handshake. It also makes a server
+		// send a ticket once it has accepted our certificate.
 		ClientSessionCache: tls.NewLRUClientSessionCache(0),
 	}
 	take := func(option, file string, secret bool) ([]byte, bool) {
@@ -117,7 +116,7 @@ func (t TLS) files() []string {
 	return slices.DeleteFunc([]string{t.CAFile, t.CertFile, t.KeyFile}, func(file string) bool { return file == "" })
 }
 
-// checkCertificates refuses what is no list of certificates.
+// checkCertificates returns an error unless data is a list of certificates.
 func checkCertificates(data []byte) error {
 	n := 0
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
@@ -135,12 +134,12 @@ func checkCertificates(data []byte) error {
 	return nil
 }
 
-// checkKey refuses what holds no key that can be read without a password.
+// checkKey returns an error unless data has a key that needs no password.
 func checkKey(data []byte) error {
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		switch {
 		case block.Type == "ENCRYPTED PRIVATE KEY", block.Headers["DEK-Info"] != "":
-			return errors.New("the key is encrypted, and there is nobody to ask for the password: store it without, by openssl pkey")
+			return errors.New("the key is encrypted, and nobody can enter its password: decrypt it with openssl pkey")
 		case bytes.HasSuffix([]byte(block.Type), []byte("PRIVATE KEY")):
 			return nil
 		}
@@ -148,20 +147,20 @@ func checkKey(data []byte) error {
 	return errors.New("holds no private key in PEM form")
 }
 
-// credentials are the settings of TLS as the files were last in order.
+// credentials are the settings of TLS from the last valid files.
 type credentials struct {
 	options TLS
 	log     *slog.Logger
 
 	mu   sync.Mutex
 	good *tls.Config
-	read []fs.FileInfo // of the files that good was made of
-	told string        // what is wrong with the files of now, as logged
+	read []fs.FileInfo // of the files that good is from
+	told string        // the fault of the present files that was logged last
 }
 
-// config returns settings for a connection to host. Files that have changed are
-// read again; if they are not in order, such as in the middle of a renewal,
-// those of before stay in use.
+// config returns settings for a connection to host. Files that have changed are read
+// again. If they are not valid, such as in the middle of a renewal, the earlier
+// settings stay in use.
 func (c *credentials) config(host string) (*tls.Config, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -196,7 +195,7 @@ func (c *credentials) reload() error {
 	return nil
 }
 
-// changed reports whether a file is another one than was read.
+// changed reports whether a file differs from the one that was read.
 func (c *credentials) changed() bool {
 	for i, file := range c.options.files() {
 		info, err := os.Stat(file)
