@@ -50,7 +50,7 @@ func pattern(text string) (*regexp.Regexp, error) {
 // work opens the workshop and keeps the programs up to date until ctx ends.
 func work(ctx context.Context, stdout io.Writer, show *regexp.Regexp) (err error) {
 	log := newLog(stdout)
-	p := &place{}
+	p := &environment{}
 	defer func() {
 		if e := p.close(); err == nil {
 			err = e

@@ -21,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// shop is a running workshop over a copy of the tree.
-type shop struct {
+// workshop is a running program over a copy of the tree.
+type workshop struct {
 	t     *testing.T
 	tree  string
 	tmp   string // where it makes its directory
@@ -30,8 +30,8 @@ type shop struct {
 	lines *bufio.Scanner
 }
 
-// openShop starts the program in a copy of what both programs are made from.
-func openShop(t *testing.T, env ...string) *shop {
+// openWorkshop starts the program in a copy of what both programs are made from.
+func openWorkshop(t *testing.T, env ...string) *workshop {
 	t.Helper()
 	real.Need(t, "haproxy")
 	dir, err := os.MkdirTemp("", "dev-") // short, as the path of a socket must be
@@ -43,7 +43,7 @@ func openShop(t *testing.T, env ...string) *shop {
 			t.Error(err)
 		}
 	})
-	s := &shop{t: t, tree: filepath.Join(dir, "tree"), tmp: filepath.Join(dir, "tmp")}
+	s := &workshop{t: t, tree: filepath.Join(dir, "tree"), tmp: filepath.Join(dir, "tmp")}
 	if err := os.Mkdir(s.tmp, 0o750); err != nil {
 		t.Fatal(err)
 	}
@@ -100,14 +100,14 @@ func copyTree(t *testing.T, from, to string) {
 }
 
 // await reads up to a line that holds all parts, and returns it.
-func (s *shop) await(parts ...string) string {
+func (s *workshop) await(parts ...string) string {
 	s.t.Helper()
 	return s.awaitAll(parts)
 }
 
 // awaitAll reads until there was a line for each of several such lists, in any
 // order, and returns the last one.
-func (s *shop) awaitAll(wanted ...[]string) (line string) {
+func (s *workshop) awaitAll(wanted ...[]string) (line string) {
 	s.t.Helper()
 	var seen []string
 	for len(wanted) > 0 {
@@ -141,8 +141,8 @@ func edit(t *testing.T, path, old, new string) {
 	}
 }
 
-// processes returns the command lines that speak of the shop's directories.
-func (s *shop) processes() (found []string) {
+// processes returns the command lines that speak of the workshop's directories.
+func (s *workshop) processes() (found []string) {
 	s.t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
@@ -158,7 +158,7 @@ func (s *shop) processes() (found []string) {
 }
 
 func TestWorkshop(t *testing.T) {
-	s := openShop(t, `DEV_SHOW=^(dev|shop)\.haproxy\.frontend\.web\.stot `)
+	s := openWorkshop(t, `DEV_SHOW=^(dev|shop)\.haproxy\.frontend\.web\.stot `)
 	_, config, _ := strings.Cut(s.await("dev     | the configuration is "), " is ")
 	s.await("dev     | built in ", " 2 of 2 programs to start")
 	s.await("graphite| dev.haproxy.frontend.web.stot ")
@@ -206,7 +206,7 @@ func TestWorkshop(t *testing.T) {
 // TestWorkshopIsKilled: nobody is left to remove the directory, and the kernel
 // ends what was started.
 func TestWorkshopIsKilled(t *testing.T) {
-	s := openShop(t)
+	s := openWorkshop(t)
 	s.await("pull    | ", "msg=started")
 	if len(s.processes()) < 4 {
 		t.Errorf("there are only %q", s.processes())

@@ -42,11 +42,12 @@ server          = 127.0.0.1
 port            = {{.Port}}
 namespace       = dev
 prefix-hostname = false
+confirm-hold    = 0
 `))
 
-// place is what the programs work with: haproxy instances with traffic, a
+// environment is what the programs work with: haproxy instances with traffic, a
 // receiver, and a configuration. The zero value has nothing open.
-type place struct {
+type environment struct {
 	dir     string
 	config  string          // path of the configuration
 	changes <-chan struct{} // of the sources and the configuration
@@ -54,15 +55,15 @@ type place struct {
 }
 
 // open starts everything. The caller calls close, also after an error.
-func (p *place) open(ctx context.Context, log *log, show *regexp.Regexp) (err error) {
+func (e *environment) open(ctx context.Context, log *log, show *regexp.Regexp) (err error) {
 	binary, err := real.Find(ctx, "haproxy")
 	if err != nil {
 		return err
 	}
-	if p.dir, err = os.MkdirTemp("", "haproxystats-dev-"); err != nil {
+	if e.dir, err = os.MkdirTemp("", "haproxystats-dev-"); err != nil {
 		return err
 	}
-	p.undo = append(p.undo, func() error { return os.RemoveAll(p.dir) })
+	e.undo = append(e.undo, func() error { return os.RemoveAll(e.dir) })
 
 	receiver, err := real.StartReceiver(func(point real.Point) {
 		line := point.Path + " " + strconv.FormatFloat(point.Value, 'g', -1, 64) + " " + strconv.FormatInt(point.Time, 10)
@@ -73,72 +74,72 @@ func (p *place) open(ctx context.Context, log *log, show *regexp.Regexp) (err er
 	if err != nil {
 		return err
 	}
-	p.undo = append(p.undo, func() error {
+	e.undo = append(e.undo, func() error {
 		for _, bad := range receiver.Bad() {
 			log.line("graphite", "bad line: %s", bad)
 		}
 		return receiver.Stop()
 	})
-	if err := p.configure(receiver.Port); err != nil {
+	if err := e.configure(receiver.Port); err != nil {
 		return err
 	}
-	watch, err := watch(".", p.config)
+	watch, err := watch(".", e.config)
 	if err != nil {
 		return err
 	}
-	p.changes = watch.changes
-	p.undo = append(p.undo, watch.stop)
+	e.changes = watch.changes
+	e.undo = append(e.undo, watch.stop)
 
 	log.line("dev", "starting %d haproxy instances with traffic", instances)
-	if err := p.openBalancers(ctx, binary); err != nil {
+	if err := e.openBalancers(ctx, binary); err != nil {
 		return err
 	}
-	log.line("dev", "the configuration is %s", p.config)
+	log.line("dev", "the configuration is %s", e.config)
 	return nil
 }
 
 // configure writes the configuration and makes the directories that it names.
-func (p *place) configure(port int) error {
+func (e *environment) configure(port int) error {
 	var text bytes.Buffer
-	if err := configTemplate.Execute(&text, map[string]any{"Dir": p.dir, "Port": port}); err != nil {
+	if err := configTemplate.Execute(&text, map[string]any{"Dir": e.dir, "Port": port}); err != nil {
 		return err
 	}
 	for _, dir := range []string{"run", "spool", "etc"} {
-		if err := os.Mkdir(filepath.Join(p.dir, dir), 0o750); err != nil {
+		if err := os.Mkdir(filepath.Join(e.dir, dir), 0o750); err != nil {
 			return err
 		}
 	}
-	p.config = filepath.Join(p.dir, "etc", "haproxystats.conf")
-	return os.WriteFile(p.config, text.Bytes(), 0o640)
+	e.config = filepath.Join(e.dir, "etc", "haproxystats.conf")
+	return os.WriteFile(e.config, text.Bytes(), 0o640)
 }
 
-func (p *place) openBalancers(ctx context.Context, binary string) error {
+func (e *environment) openBalancers(ctx context.Context, binary string) error {
 	origin, err := real.StartOrigin()
 	if err != nil {
 		return err
 	}
-	p.undo = append(p.undo, origin.Stop)
+	e.undo = append(e.undo, origin.Stop)
 	var balancers []*real.HAProxy
 	for i := range instances {
 		h, err := real.StartHAProxy(ctx, real.HAProxyConfig{
-			Name: fmt.Sprintf("lb%d", i+1), Binary: binary, Dir: p.dir, Sockets: filepath.Join(p.dir, "run"), Origin: origin,
+			Name: fmt.Sprintf("lb%d", i+1), Binary: binary, Dir: e.dir, Sockets: filepath.Join(e.dir, "run"), Origin: origin,
 		})
 		if err != nil {
 			return err
 		}
 		balancers = append(balancers, h)
-		p.undo = append(p.undo, h.Stop)
+		e.undo = append(e.undo, h.Stop)
 	}
-	p.undo = append(p.undo, traffic.Start(balancers).Stop)
+	e.undo = append(e.undo, traffic.Start(balancers).Stop)
 	return nil
 }
 
 // close stops everything.
-func (p *place) close() error {
+func (e *environment) close() error {
 	var errs []error
-	for i := len(p.undo) - 1; i >= 0; i-- {
-		errs = append(errs, p.undo[i]())
+	for i := len(e.undo) - 1; i >= 0; i-- {
+		errs = append(errs, e.undo[i]())
 	}
-	p.undo = nil
+	e.undo = nil
 	return errors.Join(errs...)
 }
