@@ -1,11 +1,11 @@
-// Package aggregate makes metrics of a snapshot: it combines what several
-// HAProxy processes say of one frontend, backend or server, each field by its
-// rule in package catalogue.
+// Package aggregate turns a snapshot into metrics: it combines the values that
+// several HAProxy processes report for one frontend, backend or server, each field
+// by its rule in package catalogue.
 //
 // It is pure: rows in, tables out, no I/O, no clock. Equal snapshots give equal
-// batches, whatever the order of their files, and aggregating the parts of a
-// snapshot and merging them gives what aggregating the whole gives. It does not
-// know any sink.
+// batches, whatever the order of their files. Aggregating the parts of a snapshot
+// and merging them gives the same as aggregating the whole. The package knows no
+// sink.
 package aggregate
 
 import (
@@ -13,16 +13,15 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// Options say what is made of a snapshot.
+// Options select what is made of a snapshot.
 type Options struct {
-	// Classic keeps to the metrics that the original haproxystats emitted;
-	// else every number that HAProxy shows is a metric.
+	// Classic selects the metrics of the original haproxystats; otherwise every number
+	// that HAProxy shows is a metric.
 	Classic bool
-	// Frontend, Backend and Server, where not nil, name the only metrics of
-	// their scope.
+	// Frontend, Backend and Server, if not nil, are the only metrics of their scope.
 	Frontend, Backend, Server []string
-	// Spell turns a name of HAProxy's into the one that exclusions and groups
-	// know; nil for the name itself.
+	// Spell returns the spelling of a name in exclusions and groups; nil for the name
+	// itself.
 	Spell func(name string) string
 	// ExcludeFrontends and ExcludeBackends are the names that are left out.
 	ExcludeFrontends, ExcludeBackends []string
@@ -31,19 +30,17 @@ type Options struct {
 	ServerNames bool
 	// PerProcess adds the metrics of each process.
 	PerProcess bool
-	// Percentages adds how much of HAProxy's limits is in use.
+	// Percentages adds the share of HAProxy's limits that is in use.
 	Percentages bool
-	// FrontendGroups, BackendGroups and ServerGroups sort names into groups;
-	// the first that matches counts. A server of a backend is in its backend's
-	// group.
+	// FrontendGroups, BackendGroups and ServerGroups sort names into groups; the first
+	// match counts. A server belongs to the group of its backend.
 	FrontendGroups, BackendGroups, ServerGroups []Group
 }
 
-// Aggregator takes snapshots one after another: Reset, then the replies
-// through [Aggregator.Info] and [Aggregator.Stat] (it is a reply.Consumer),
-// then Batch. It keeps what it learns of names and columns, so that one
-// snapshot after another of the same HAProxy costs no allocation per row. It is
-// not safe for concurrent use.
+// Aggregator aggregates snapshots one after another: Reset, then the replies through
+// [Aggregator.Info] and [Aggregator.Stat] (it is a reply.Consumer), then Batch. It
+// remembers names and columns, so that further snapshots of the same HAProxy need no
+// allocation for each row. It is not safe for concurrent use.
 type Aggregator struct {
 	opt     Options
 	daemon  daemon
@@ -59,20 +56,20 @@ func New(opt Options) *Aggregator {
 	return &Aggregator{opt: opt, proxies: newProxies(opt)}
 }
 
-// Reset begins a new snapshot; the last batch is invalid from now on.
+// Reset begins a new snapshot, and makes the last batch invalid.
 func (a *Aggregator) Reset() {
 	a.daemon.reset()
 	a.proxies.reset()
 	a.twins.reset()
 }
 
-// Info adds one process's reply to `show info`.
+// Info adds a process's reply to `show info`.
 func (a *Aggregator) Info(socket string, s *haproxy.InfoScanner) {
 	a.daemon.add(socket, s)
 }
 
-// Merge adds all that another aggregator of the same options holds. What one has
-// counted is not looked for in the other.
+// Merge adds the content of another aggregator with the same options. It does not
+// compare the processes of the two.
 func (a *Aggregator) Merge(o *Aggregator) {
 	a.settle()
 	o.settle()
@@ -80,8 +77,8 @@ func (a *Aggregator) Merge(o *Aggregator) {
 	a.proxies.merge(&o.proxies)
 }
 
-// Repeated returns the names that one reply has had twice, as two servers of a
-// backend that older HAProxy allows: their values are combined. Each is told once.
+// Repeated returns each name that one reply has had twice, such as two servers of a
+// backend, which older HAProxy allows: their values are combined.
 func (a *Aggregator) Repeated() []Repeated {
 	r := a.proxies.repeated
 	a.proxies.repeated = nil
@@ -100,10 +97,10 @@ type Repeated struct {
 	Name  string
 }
 
-// Rows returns how many rows of a type have been added since Reset.
+// Rows returns the number of rows of a type added since Reset.
 func (a *Aggregator) Rows(t haproxy.RowType) int { return a.proxies.rows[t] }
 
-// Batch returns what has been added since Reset. It and its tables are valid
+// Batch returns the batch of what was added since Reset. It and its tables are valid
 // until the next Reset.
 func (a *Aggregator) Batch(epoch int64) *metric.Batch {
 	a.settle()

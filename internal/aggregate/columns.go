@@ -8,14 +8,14 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// selection says which fields of `show stat` are metrics in one scope.
+// selection selects the fields of `show stat` that are metrics in one scope.
 type selection struct {
 	scope   catalogue.Scopes
 	only    []string // nil: all of the metric set
 	classic bool
 }
 
-// wants reports whether a field is a metric here.
+// wants reports whether a field is a metric in this scope.
 func (s selection) wants(name string) bool {
 	if s.only != nil {
 		return slices.Contains(s.only, name)
@@ -23,7 +23,7 @@ func (s selection) wants(name string) bool {
 	return catalogue.IsMetric(name, s.scope, s.classic)
 }
 
-// initial returns the columns that are there whatever HAProxy shows.
+// initial returns the columns that exist whatever HAProxy shows.
 func (s selection) initial() []metric.Column {
 	var columns []metric.Column
 	for _, f := range catalogue.StatFields() {
@@ -34,9 +34,9 @@ func (s selection) initial() []metric.Column {
 	return columns
 }
 
-// with returns columns and those of the header that are wanted too, in the
-// order of the catalogue, the unknown ones behind by name. It returns columns
-// itself when nothing is new.
+// with returns columns plus the wanted ones of the header, in the order of the
+// catalogue, the unknown ones at the end by name. It returns columns itself if
+// nothing is new.
 func (s selection) with(columns []metric.Column, header []string) []metric.Column {
 	place := places(columns)
 	all := slices.Clip(columns)
@@ -64,11 +64,11 @@ func places(columns []metric.Column) map[string]int {
 	return place
 }
 
-// compareColumns orders by the place in the catalogue, then by name.
+// compareColumns orders by position in the catalogue, then by name.
 func compareColumns(fields []catalogue.Field) func(a, b metric.Column) int {
 	place := make(map[string]int, len(fields))
 	for i, f := range fields {
-		place[f.Name] = i - len(fields) // before 0, that of the unknown
+		place[f.Name] = i - len(fields) // below 0, the position of unknown fields
 	}
 	return func(a, b metric.Column) int {
 		return cmp.Or(cmp.Compare(place[a.Name], place[b.Name]), cmp.Compare(a.Name, b.Name))
@@ -98,7 +98,7 @@ func column(name string, f catalogue.Field, known, classic bool) metric.Column {
 	return c
 }
 
-// combine has the catalogue's rules as a table knows them.
+// combine has the table's rule for each rule of the catalogue.
 var combine = map[catalogue.Combine]metric.Combine{
 	catalogue.Sum:          metric.Sum,
 	catalogue.Mean:         metric.Mean,
@@ -107,7 +107,7 @@ var combine = map[catalogue.Combine]metric.Combine{
 	catalogue.Largest:      metric.Max,
 }
 
-// natures has those of the fields that are metrics.
+// natures has the table's nature for each nature of a metric in the catalogue.
 var natures = map[catalogue.Nature]metric.Nature{
 	catalogue.Gauge:     metric.Gauge,
 	catalogue.Counter:   metric.Counter,

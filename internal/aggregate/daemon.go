@@ -11,13 +11,13 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// daemon collects the replies to `show info`, one a process. They are few and
-// small, so each is kept until the batch is made: percentiles need them all.
+// daemon collects the replies to `show info`, one for each process. They are few and
+// small, so all are kept until the batch is made: percentiles need them.
 type daemon struct {
 	processes []process
 }
 
-// process is what one HAProxy process says of itself.
+// process has the reply of one HAProxy process.
 type process struct {
 	socket  string
 	number  string // Process_num, or empty
@@ -26,7 +26,7 @@ type process struct {
 	nbproc  string
 	life    life
 	values  []infoValue
-	// repeated is set if the process has answered through the socket first, too.
+	// repeated is the socket through which the process has answered before, if any.
 	repeated bool
 	first    string
 }
@@ -35,10 +35,10 @@ type process struct {
 type infoValue struct {
 	field string
 	n     int64
-	wide  *big.Rat // set where n can't hold the number
+	wide  *big.Rat // set if n can't hold the number
 }
 
-// The fields that are asked for by name.
+// Fields that the code needs by name.
 const (
 	fieldIdle   = "Idle_pct"
 	fieldPid    = "Pid"
@@ -48,7 +48,7 @@ const (
 
 func (d *daemon) reset() { d.processes = d.processes[:0] }
 
-// add reads one reply. The first of a key that comes twice counts.
+// add reads one reply. Of a repeated key the first one counts.
 func (d *daemon) add(socket string, s *haproxy.InfoScanner) {
 	p := process{socket: socket}
 	seen := make(map[string]bool)
@@ -70,7 +70,7 @@ func (d *daemon) add(socket string, s *haproxy.InfoScanner) {
 	}
 }
 
-// learn takes in what tells the process from others.
+// learn records a field that identifies the process.
 func (p *process) learn(field, value string) {
 	switch field {
 	case "Process_num":
@@ -85,8 +85,8 @@ func (p *process) learn(field, value string) {
 	p.life.learn(field, value)
 }
 
-// unsigned returns a counter of 32 bits as it is: HAProxy 1.5 shows its upper half
-// as negative numbers.
+// unsigned corrects a counter of 32 bits: HAProxy 1.5 shows its upper half as
+// negative numbers.
 func unsigned(field string, n int64) int64 {
 	if n >= 0 || n < math.MinInt32 {
 		return n
@@ -145,8 +145,8 @@ func (d *daemon) counted() []*process {
 	return processes
 }
 
-// processColumns returns the metrics of the fields that any process shows, in the
-// order of the catalogue, and behind them the derived ones.
+// processColumns returns the columns of the fields that any process shows, in the
+// order of the catalogue, followed by the derived ones.
 func processColumns(processes []*process, opt Options) []metric.Column {
 	var columns []metric.Column
 	seen := make(map[string]bool)
@@ -178,7 +178,7 @@ func (p *process) fill(t *metric.Builder, row int, place map[string]int) {
 	}
 }
 
-// addNumber adds a number that mostly is a whole one.
+// addNumber adds a number that is usually whole.
 func addNumber(t *metric.Builder, row, column int, n *big.Rat) {
 	if n.IsInt() && n.Num().IsInt64() {
 		t.Add(row, column, n.Num().Int64())
@@ -187,11 +187,11 @@ func addNumber(t *metric.Builder, row, column int, n *big.Rat) {
 	}
 }
 
-// hundred is the whole of a percentage.
+// hundred is 100 percent.
 var hundred = big.NewRat(100, 1)
 
-// cpu returns how busy the process is, in percent, or nil if it doesn't say.
-// HAProxy's own measure is above 100 at times.
+// cpu returns the CPU usage of the process in percent, or nil if not known.
+// HAProxy's own measure sometimes exceeds 100.
 func (p *process) cpu() *big.Rat {
 	for _, v := range p.values {
 		if v.field != fieldIdle {

@@ -11,17 +11,17 @@ import (
 
 // Duplicate is a process that has answered through two sockets.
 type Duplicate struct {
-	First, Next string // the sockets; the reply of Next is not counted
+	First, Next string // sockets; the reply of Next is not counted
 	Pid         string
 }
 
-// Missing is an HAProxy of several processes of which some have not answered.
+// Missing is an HAProxy with several processes, some of which have not answered.
 type Missing struct {
 	Node     string
-	Nbproc   int // processes of one HAProxy, by its configuration
+	Nbproc   int // processes of this HAProxy, by its configuration
 	Answered int
 	Missing  int
-	// Numbers are those of the missing processes, counted from 1.
+	// Numbers are the numbers of the missing processes, from 1.
 	Numbers []int
 }
 
@@ -29,22 +29,21 @@ type Missing struct {
 // catalogue knows.
 type Outdated struct{ Socket, Version string }
 
-// life tells one life of a process from every other, as far as its reply to
-// `show info` can.
+// life identifies one life of a process, as far as its reply to `show info` can.
 type life struct {
-	// facts are fields that don't change while a process lives. The Pid alone
-	// would not do: in containers it is always the same.
+	// facts are fields that don't change during the life of a process. The Pid alone is
+	// not enough: in containers it is always the same.
 	facts string
 	pid   string
-	// started is set if the facts say when the process was started. Before HAProxy
-	// 2.4 they don't, and the uptime has to tell.
+	// started reports whether the facts include the start time. Before HAProxy 2.4 they
+	// don't, and the uptime is used.
 	started   bool
 	uptime    int64
 	hasUptime bool
 }
 
-// isFact reports whether a field of `show info` keeps its value while a process
-// lives, whoever asks through whichever socket.
+// isFact reports whether a field of `show info` keeps its value during the life of a
+// process, whatever the socket.
 func isFact(field string) bool {
 	switch field {
 	case "Name", "Version", "Release_date", "node", "description", "Nbproc", "Nbthread", "Process_num", fieldPid,
@@ -54,7 +53,7 @@ func isFact(field string) bool {
 	return false
 }
 
-// learn takes in one field.
+// learn records one field.
 func (l *life) learn(field, value string) {
 	if isFact(field) {
 		l.facts += field + ": " + value + "\n"
@@ -83,16 +82,16 @@ func (l *life) is(o *life) bool {
 	return l.hasUptime && o.hasUptime && apart >= -1 && apart <= 1
 }
 
-// twins finds the replies that one process has given through several sockets.
-// The replies to `show info` give a suspicion; the rows of `show stat` must stand
-// for the same proxies and servers, too, since two replicas on one machine may be
+// twins finds the replies that one process has given through several sockets. Equal
+// replies to `show info` are a suspicion. The rows of `show stat` must describe the
+// same proxies and servers, too, because two replicas on one machine may have
 // started in the same second.
 type twins struct {
 	ready bool
-	// suspects has, for each socket of a process that may have answered twice, the
-	// sockets in front of it that it may be one process with.
+	// suspects has, for each socket whose process may have answered before, the earlier
+	// sockets of that process.
 	suspects map[string][]string
-	rows     map[string]uint64 // by socket: what the rows stand for
+	rows     map[string]uint64 // by socket: the hash of the rows
 	spare    *proxies
 }
 
@@ -123,7 +122,7 @@ func (t *twins) suspect(socket string, before ...string) {
 	t.suspects[socket] = append(t.suspects[socket], before...)
 }
 
-// Stat adds one process's reply to `show stat`.
+// Stat adds a process's reply to `show stat`.
 func (a *Aggregator) Stat(socket string, s *haproxy.StatScanner) {
 	t := &a.twins
 	if !t.ready {
@@ -140,7 +139,7 @@ func (a *Aggregator) Stat(socket string, s *haproxy.StatScanner) {
 		t.rows[socket] = s.RowHash()
 		return
 	}
-	// Whether the reply counts shows at its end.
+	// The end of the reply decides whether it counts.
 	if t.spare == nil {
 		p := newProxies(a.opt)
 		t.spare = &p
@@ -158,8 +157,8 @@ func (a *Aggregator) Stat(socket string, s *haproxy.StatScanner) {
 	a.proxies.merge(t.spare)
 }
 
-// settle decides about the suspects whose rows have not come: there is nothing
-// that speaks against it.
+// settle decides about suspects whose rows have not come: nothing disproves the
+// suspicion, so they count as one process.
 func (a *Aggregator) settle() {
 	t := &a.twins
 	if !t.ready {
@@ -172,7 +171,8 @@ func (a *Aggregator) settle() {
 	}
 }
 
-// repeats notes that a socket has led to the process that another led to.
+// repeats records that a socket belongs to the process that has answered through
+// another.
 func (d *daemon) repeats(socket, first string) {
 	for i := range d.processes {
 		if p := &d.processes[i]; p.socket == socket && !p.repeated {
@@ -195,18 +195,18 @@ func (a *Aggregator) Duplicates() []Duplicate {
 	return found
 }
 
-// Processes returns how many processes have answered.
+// Processes returns the number of processes that have answered.
 func (a *Aggregator) Processes() int {
 	a.settle()
 	return len(a.daemon.counted())
 }
 
-// maxNbproc is far beyond the number of processes that an HAProxy can have, 64.
+// maxNbproc exceeds the number of processes that HAProxy can have, which is 64.
 const maxNbproc = 1024
 
-// Missing returns what is missing of each HAProxy with several processes (nbproc
-// above 1, before HAProxy 2.5), by what the others say. Two HAProxy with as many
-// processes on a node are taken for one.
+// Missing returns the missing processes of each HAProxy with several processes
+// (nbproc above 1, before HAProxy 2.5), as the other processes show. Two HAProxy
+// with the same number of processes on a node count as one.
 func (a *Aggregator) Missing() []Missing {
 	a.settle()
 	type group struct {
@@ -224,7 +224,7 @@ func (a *Aggregator) Missing() []Missing {
 	}
 	var found []Missing
 	for g, numbers := range answered {
-		// As many HAProxy as have a process of the same number.
+		// There are as many HAProxy as there are processes with the same number.
 		times := make(map[int]int)
 		instances := (len(numbers) + g.nbproc - 1) / g.nbproc
 		for _, n := range numbers {
@@ -253,8 +253,8 @@ func (a *Aggregator) Missing() []Missing {
 // The oldest version that the catalogue knows.
 const oldestMajor, oldestMinor = 1, 6
 
-// Outdated returns the processes of versions that are older than HAProxy 1.6, of
-// which what can be read is read.
+// Outdated returns the processes older than HAProxy 1.6, which are read as far as
+// possible.
 func (a *Aggregator) Outdated() []Outdated {
 	var found []Outdated
 	for _, p := range a.daemon.processes {

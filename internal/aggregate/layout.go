@@ -8,17 +8,17 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// layout says, for one header and one row type, which fields are read and
-// where their values go.
+// layout has, for one header and one row type, the fields to read and the cells for
+// their values.
 type layout struct {
 	fields []int         // columns of the header, ascending
-	slots  []metric.Slot // of the table, a field each
-	target []int         // columns of the table, a field each; -1: no metric
-	counts []uint16      // of the row in hand: how many values each field has
-	// means are the positions in fields that count only where the row has
-	// taken connections.
+	slots  []metric.Slot // of the table, one for each field
+	target []int         // columns of the table, one for each field; -1: not a metric
+	counts []uint16      // of the current row: the number of values of each field
+	// means are the positions in fields that count only if the row has taken
+	// connections.
 	means []int
-	// lbtot is the position of the field that tells so, -1 if there is none.
+	// lbtot is the position of the field activity, or -1.
 	lbtot int
 }
 
@@ -30,7 +30,7 @@ func newLayout(s selection, t *metric.Builder, header []string) layout {
 	place := places(t.Columns())
 	seen := make(map[string]bool)
 	for i, name := range header {
-		if seen[name] { // the first of a double column counts
+		if seen[name] { // the first of a repeated column counts
 			continue
 		}
 		seen[name] = true
@@ -91,7 +91,7 @@ func (l *layout) active(row *haproxy.Row) bool {
 	return row.Values[l.lbtot] > 0
 }
 
-// add puts a prepared row into the table.
+// add adds a prepared row to the table.
 func (l *layout) add(t *metric.Builder, at int, row *haproxy.Row, active bool) {
 	if active {
 		t.TouchActive(at)

@@ -9,13 +9,13 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// What is computed from several processes or several fields.
+// Metrics computed from several processes or several fields.
 const (
 	columnCPU = "CpuUsagePct"
 	columnStd = "StdCpuUsagePct"
 )
 
-// percentiles of the processes' CPU usage.
+// percentiles of the CPU usage of processes.
 var percentiles = []struct {
 	column   string
 	quantile float64
@@ -27,7 +27,7 @@ var percentiles = []struct {
 	{"99PercentileCpuUsagePct", 0.99},
 }
 
-// percentages are how much of a limit is in use.
+// percentages are the shares of limits in use.
 var percentages = []struct{ column, use, limit string }{
 	{"ConnPercentage", "CurrConns", "Maxconn"},
 	{"ConnRatePercentage", "ConnRate", "ConnRateLimit"},
@@ -49,8 +49,8 @@ func derivedColumns(opt Options) []metric.Column {
 	return columns
 }
 
-// addDistribution adds how the CPU usage spreads over the processes, where
-// there are several.
+// addDistribution adds the distribution of the CPU usage, if there are several
+// processes.
 func addDistribution(processes []*process, t *metric.Builder, row int, place map[string]int) {
 	var usage []*big.Rat
 	for _, p := range processes {
@@ -74,7 +74,7 @@ func nearestRank[T any](sorted []T, q float64) T {
 	return sorted[int(math.RoundToEven(q*float64(len(sorted)-1)))]
 }
 
-// sampleDeviation is the standard deviation with n-1 in the denominator.
+// sampleDeviation returns the standard deviation with n-1 in the denominator.
 func sampleDeviation(values []*big.Rat) float64 {
 	sum := new(big.Rat)
 	for _, v := range values {
@@ -89,8 +89,8 @@ func sampleDeviation(values []*big.Rat) float64 {
 	return math.Sqrt(squares / float64(len(values)-1))
 }
 
-// addPercentages adds to a row how much of the limits is in use, as whole
-// percents, rounded down. Where there is no limit it is 0.
+// addPercentages adds the shares of the limits in use to a row, in whole percents,
+// rounded down; 0 without a limit.
 func addPercentages(t *metric.Builder, row int, place map[string]int) {
 	for _, p := range percentages {
 		u, okU := place[p.use]
@@ -107,13 +107,13 @@ func addPercentages(t *metric.Builder, row int, place map[string]int) {
 		if limit.Number() != 0 {
 			percent = math.Trunc(100 * use.Number() / limit.Number())
 		}
-		t.Set(row, place[p.column], percent) // whole, but maybe no int64
+		t.Set(row, place[p.column], percent) // whole, but it may exceed an int64
 	}
 }
 
-// labels names the processes: by Process_num, as long as that tells them apart.
-// HAProxy 2.5 and later has one process and always says 1, so several of them
-// are named by their sockets.
+// labels names the processes by Process_num, if these numbers differ. HAProxy 2.5
+// and later has one process, with the number 1, so several of them are named by
+// their sockets.
 func labels(processes []*process) []string {
 	shared := make(map[string]int)
 	for _, p := range processes {
@@ -132,7 +132,7 @@ func labels(processes []*process) []string {
 			continue
 		}
 		label := p.socket
-		for n := 2; label == "" || taken[label]; n++ { // a socket named as a process is numbered
+		for n := 2; label == "" || taken[label]; n++ { // avoids the label of another process
 			label = p.socket + "_" + strconv.Itoa(n)
 		}
 		labels[i] = label

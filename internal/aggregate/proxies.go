@@ -21,25 +21,25 @@ type proxies struct {
 	excluded  [3]map[string]bool // by row type and proxy: whether a row had the name
 	layouts   map[string]*layouts
 	current   *layouts
-	widenings int // how often the tables have got columns
+	widenings int // how often the tables got columns
 	rows      [4]int
 	repeated  []Repeated
 }
 
-// scope is one of frontends, backends and servers.
+// scope is the state of one scope: frontends, backends or servers.
 type scope struct {
 	selection selection
 	table     *metric.Builder
 }
 
-// layouts are those of one header.
+// layouts are the layouts of one header.
 type layouts struct {
 	header []string
 	byType [3]layout
 }
 
-// maxHeaders bounds how many kinds of header are remembered, in their layouts
-// as in the columns they brought.
+// maxHeaders bounds the kinds of headers that are remembered, with their layouts and
+// columns.
 const maxHeaders = 64
 
 func newProxies(opt Options) proxies {
@@ -90,7 +90,7 @@ func (p *proxies) forget() {
 }
 
 func (p *proxies) reset() {
-	// What is remembered follows what is there, not all that ever was.
+	// Memory follows the present names and headers, not all that ever were.
 	if p.names.mostlyStale() || p.widenings > maxHeaders || len(p.layouts) > maxHeaders {
 		p.forget()
 	}
@@ -143,7 +143,7 @@ func (p *proxies) add(s *haproxy.StatScanner) {
 	p.names.repeated = p.names.repeated[:0]
 }
 
-// arrange makes the layouts fit the reply's header.
+// arrange adapts the layouts to the reply's header.
 func (p *proxies) arrange(s *haproxy.StatScanner) {
 	header := s.Columns()
 	if p.current == nil || !slices.Equal(p.current.header, header) {
@@ -164,8 +164,8 @@ func (p *proxies) arrange(s *haproxy.StatScanner) {
 	}
 }
 
-// widen gives the tables the columns of the header that they lack. That moves
-// columns, so layouts made before are void.
+// widen adds the missing columns of the header to the tables. That moves columns, so
+// older layouts become invalid.
 func (p *proxies) widen(header []string) {
 	for t := range p.scopes {
 		sc := &p.scopes[t]
@@ -185,7 +185,7 @@ func (p *proxies) setColumns(t haproxy.RowType, columns []metric.Column) {
 	p.widenings++
 }
 
-// admit finds the rows of the tables for an entity that is seen first.
+// admit adds the rows of a new entity to the tables.
 func (p *proxies) admit(row *haproxy.Row) (at, nameAt int) {
 	at, nameAt = -1, -1
 	e := metric.Entity{Name: string(row.Proxy)}
@@ -211,7 +211,7 @@ func (p *proxies) admit(row *haproxy.Row) (at, nameAt int) {
 	return at, nameAt
 }
 
-// merge adds what o holds.
+// merge adds the content of o.
 func (p *proxies) merge(o *proxies) {
 	for t := range p.scopes {
 		var names []string

@@ -2,28 +2,27 @@ package aggregate
 
 import "haproxystats/internal/haproxy"
 
-// registry knows the rows of the tables that the names of HAProxy's belong to.
-// The rows of all processes mostly come in the same order, in one snapshot as
-// in the next, so each name remembers which one followed it, and the map is
-// asked only where that guess fails.
+// registry finds the table rows for HAProxy's names. All processes usually list the
+// rows in the same order, in each snapshot, so each name remembers its successor;
+// the map is needed only if that guess fails.
 type registry struct {
 	byName map[name]*entry
-	first  entry // stands before the first row
+	first  entry // precedes the first row
 	last   *entry
 	round  uint32
-	used   int // names seen in this round
+	used   int // names seen since reset
 	reply  uint32
-	// repeated are the names that one reply has had twice, each told once.
+	// repeated are the names that one reply has had twice, each once.
 	repeated []*entry
 }
 
-// name is how HAProxy names a row.
+// name is HAProxy's name for a row.
 type name struct {
 	typ            haproxy.RowType
 	proxy, service string
 }
 
-// full is the name that tells the entity from others of its type.
+// full returns the name that is unique in its type.
 func (n name) full() string {
 	if n.typ == haproxy.ServerRow {
 		return n.proxy + "/" + n.service
@@ -31,20 +30,20 @@ func (n name) full() string {
 	return n.proxy
 }
 
-// entry is what is known of a name.
+// entry is what is remembered of a name.
 type entry struct {
 	name
 	row     int // in the table of its type; -1: excluded
 	nameRow int // in the table of server names; -1: none
 	next    *entry
-	round   uint32 // the last in which it was seen
-	reply   uint32 // likewise
-	twice   bool   // a reply has had it twice
+	round   uint32 // the last one in which the name was seen
+	reply   uint32 // the last one in which the name was seen
+	twice   bool   // one reply has had the name twice
 }
 
 func newRegistry() registry { return registry{byName: make(map[name]*entry)} }
 
-// slack is how many stale names are always borne with.
+// slack is the number of stale names that are always tolerated.
 const slack = 1024
 
 // mostlyStale reports whether most of the names have not been seen since reset.
@@ -75,7 +74,7 @@ func (r *registry) find(row *haproxy.Row) *entry {
 	return e
 }
 
-// insert makes the entry of a row that find did not know.
+// insert makes the entry of a row that find does not know.
 func (r *registry) insert(row *haproxy.Row, at, nameAt int) *entry {
 	e := &entry{name: name{row.Type, string(row.Proxy), string(row.Service)}, row: at, nameRow: nameAt}
 	r.byName[e.name] = e

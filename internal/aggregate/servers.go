@@ -6,7 +6,7 @@ import (
 )
 
 // countServers fills TotalServers: the number of different server names in each
-// backend that has any. The servers' rows come ordered by backend.
+// backend with servers. The rows of servers are ordered by backend.
 func (p *proxies) countServers() {
 	p.totals.Reset()
 	servers := p.scopes[haproxy.ServerRow].table.Table()

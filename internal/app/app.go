@@ -1,5 +1,5 @@
-// Package app wires and runs the programs: it opens what the configuration asks
-// for, ties it together, and leads each program from its start to its end.
+// Package app wires and runs the programs: it opens what the configuration asks for,
+// connects the parts, and manages the life of each program from start to end.
 package app
 
 import (
@@ -15,30 +15,30 @@ import (
 	"haproxystats/internal/config"
 )
 
-// ErrLogged ends a program whose log has the reason.
+// ErrLogged ends a program after it has logged the reason.
 var ErrLogged = errors.New("see the log")
 
 // Program is a program that runs until a signal ends it.
 type Program struct {
 	Name config.Program
-	// Check refuses what the configuration alone can't know to be wrong.
+	// Check makes the checks of the configuration that package config can't.
 	Check config.Check
-	// Work does the work until ctx ends.
+	// Work runs until ctx ends.
 	Work func(ctx context.Context, l *config.Loaded, service *Supervisor, log *slog.Logger) error
 	// Log returns the level and the format of the program's section.
 	Log func(c *config.Config) (slog.Level, config.LogFormat)
 }
 
-// Run runs the program until it is done or a signal ends it. The version is
-// for the log, which goes to stderr.
+// Run runs the program until it is done or a signal ends it. The version appears in
+// the log, which goes to stderr.
 func (p Program) Run(loaded *config.Loaded, version string, stderr io.Writer) error {
 	level, format := p.Log(&loaded.Config)
-	// Without this, a log whose reader dies would end the program.
+	// Otherwise the program would end when the reader of its log dies.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
 	log, closeLog := openLog(stderr, format, level, isJournal(stderr, os.Getenv("JOURNAL_STREAM")))
 	defer closeLog()
-	// Once it says that it has started, a signal ends it cleanly.
+	// From the message "started" on, a signal ends the program cleanly.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
@@ -56,16 +56,16 @@ func (p Program) Run(loaded *config.Loaded, version string, stderr io.Writer) er
 }
 
 const (
-	// oneWish is how long after the first signal others mean the same: a program
-	// and its group may get one each.
+	// oneWish is the time after the first signal in which further signals count as the
+	// same one: the program and its process group may get one each.
 	oneWish = 500 * time.Millisecond
-	// stopLimit is how long the end may take, besides flushLimit. Work that is not
-	// finished by then waits on disk for the next start, as after a crash.
+	// stopLimit bounds the shutdown, besides flushLimit. Unfinished work stays on disk
+	// for the next start, as after a crash.
 	stopLimit = 4400 * time.Millisecond
 )
 
-// untilSignal runs until a signal asks for the end, and no longer than stopLimit
-// after it; a later signal does not wait for that. All of these are clean ends.
+// untilSignal runs until a signal asks for the end, and for at most stopLimit after
+// it. A later signal ends the wait. All of these ends are clean.
 func untilSignal(signals <-chan os.Signal, service *Supervisor, log *slog.Logger, run func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

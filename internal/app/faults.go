@@ -9,12 +9,12 @@ import (
 	"haproxystats/internal/aggregate"
 )
 
-// faults tells what is wrong with how HAProxy is set up, once as long as it stays:
-// every snapshot shows it again. One is shared by all workers. The zero value is
-// ready for use.
+// faults logs what is wrong with the set-up of HAProxy. Every snapshot shows such a
+// fault again, so it is logged once for as long as it lasts. All workers share one
+// value. The zero value is ready for use.
 type faults struct {
 	mu sync.Mutex
-	// told has for how many snapshots a fault has been gone.
+	// told counts for each logged fault the snapshots without it.
 	told map[string]int
 	// excludeFrontends and excludeBackends are the files of excluded names; empty for
 	// none. They are compared with the first complete snapshot, and then emptied.
@@ -41,21 +41,21 @@ func (f *faults) tellUnmatched(log *slog.Logger, epoch int64, frontends, backend
 	}
 }
 
-// The bounds of what is remembered: a fault that is gone for forgetAfter
-// snapshots is told again when it comes back.
+// The bounds of what is remembered: a fault that was absent for forgetAfter
+// snapshots is logged again when it comes back.
 const (
 	forgetAfter = 100
 	maxFaults   = 1000
 )
 
-// fault is what is wrong, in a line of the log.
+// fault is a fault and its line in the log.
 type fault struct {
 	key     string
 	message string
 	attrs   []any
 }
 
-// faultsOf returns what a snapshot shows. Each kind is one fault, named by its
+// faultsOf returns the faults that a snapshot shows, one for each kind, named by its
 // first case.
 func faultsOf(a *aggregate.Aggregator) []fault {
 	var found []fault
@@ -83,7 +83,7 @@ func faultsOf(a *aggregate.Aggregator) []fault {
 	return found
 }
 
-// tell logs what is news.
+// tell logs the faults that are new.
 func (f *faults) tell(log *slog.Logger, epoch int64, shown []fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

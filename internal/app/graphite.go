@@ -9,7 +9,7 @@ import (
 	"haproxystats/internal/sink/outbox"
 )
 
-// GraphiteOptions says how metrics go to Graphite, but for the queue.
+// GraphiteOptions returns the options of the Graphite sink, without its queue.
 func GraphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphite.Options {
 	var servers []graphite.Server
 	for _, r := range c.Graphite.Server {
@@ -33,7 +33,7 @@ func GraphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphi
 	}
 }
 
-// GraphitePaths says where the metrics of a host go in Graphite's tree.
+// GraphitePaths returns where the metrics of a host go in Graphite's tree.
 func GraphitePaths(c *config.Config, hostname string) plaintext.Paths {
 	paths := plaintext.Paths{
 		Namespace:      c.Graphite.Namespace,

@@ -20,20 +20,20 @@ import (
 const flushLimit = 400 * time.Millisecond
 
 // openLog returns a logger that never waits for the reader of w. Closing it waits
-// for flushLimit at most.
+// for at most flushLimit.
 func openLog(w io.Writer, format config.LogFormat, level slog.Level, journal bool) (log *slog.Logger, closeLog func()) {
 	q := newLogQueue(w, func(lines int) []byte {
 		var line bytes.Buffer
-		newLogger(&line, format, slog.LevelWarn, journal).Warn("log messages were dropped, nobody read the log", "messages", lines)
+		newLogger(&line, format, slog.LevelWarn, journal).Warn("log messages were dropped, because the log was not read", "messages", lines)
 		return line.Bytes()
 	})
 	return newLogger(q, format, level, journal), func() { q.Close(flushLimit) }
 }
 
-// newLogger returns a logger that writes a line a message. With journal, each
-// line begins with its priority, as systemd's journal reads it, and has no time,
-// which the journal notes itself. Text has durations with their unit, JSON has
-// them in seconds and the unit in the attribute's name.
+// newLogger returns a logger that writes one line for each message. With journal,
+// each line begins with its priority, as systemd's journal expects it, and has no
+// time, which the journal adds. Text shows durations with their unit; JSON shows
+// seconds, with the unit in the attribute's name.
 func newLogger(w io.Writer, format config.LogFormat, level slog.Level, journal bool) *slog.Logger {
 	options := &slog.HandlerOptions{
 		Level: level,

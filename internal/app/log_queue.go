@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// maxLogBytes bounds the lines that wait for the reader of the log. As many may
-// be on their way to it.
+// maxLogBytes bounds the lines that wait for the reader of the log. The same amount
+// may be on its way to the reader.
 const maxLogBytes = 1 << 20
 
-// logQueue is the queue in front of the log's writer, so that nothing waits for
-// the reader of the log. Lines beyond maxLogBytes are dropped and counted; the
-// count is written when the reader is back.
+// logQueue is the queue in front of the log's writer, so that the program never
+// waits for the reader of the log. Lines beyond maxLogBytes are dropped and counted;
+// the count is written when the log is read again.
 type logQueue struct {
 	w io.Writer
-	// dropped returns the line that says how many lines were dropped.
+	// dropped returns the line that reports how many lines were dropped.
 	dropped func(lines int) []byte
 
-	wake chan struct{} // tells the writing goroutine that there is something, or no more to come
+	wake chan struct{} // wakes the writing goroutine for new lines or the end
 	done chan struct{} // closed when the writing goroutine has ended
 
 	mu     sync.Mutex
 	lines  [][]byte
 	bytes  int
-	lost   int // lines that were dropped behind lines
+	lost   int // lines dropped after those in the queue
 	closed bool
 }
 
@@ -57,8 +57,8 @@ func (q *logQueue) signal() {
 	}
 }
 
-// Close waits until all lines are written, but no longer than limit. A reader that
-// hangs keeps the writing goroutine beyond that.
+// Close waits until all lines are written, for at most limit. If the reader hangs,
+// the writing goroutine lives longer.
 func (q *logQueue) Close(limit time.Duration) {
 	q.mu.Lock()
 	q.closed = true
@@ -74,7 +74,7 @@ func (q *logQueue) Close(limit time.Duration) {
 
 func (q *logQueue) run() {
 	defer close(q.done)
-	lost := 0 // lines since the last one that was written
+	lost := 0 // lines dropped since the last one written
 	report := func() {
 		if lost == 0 {
 			return

@@ -131,8 +131,8 @@ func TestLogCloseIsBounded(t *testing.T) {
 // level.
 func TestLogSaysWhatWasDropped(t *testing.T) {
 	for format, want := range map[config.LogFormat]string{
-		config.LogText: "<4>level=WARN msg=\"log messages were dropped, nobody read the log\" messages=3\n",
-		config.LogJSON: `<4>{"level":"WARN","msg":"log messages were dropped, nobody read the log","messages":3}` + "\n",
+		config.LogText: "<4>level=WARN msg=\"log messages were dropped, because the log was not read\" messages=3\n",
+		config.LogJSON: `<4>{"level":"WARN","msg":"log messages were dropped, because the log was not read","messages":3}` + "\n",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := &reader{gone: true}

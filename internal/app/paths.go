@@ -15,8 +15,8 @@ import (
 	"haproxystats/internal/spool"
 )
 
-// WritePaths writes what Graphite would get of the snapshot in dir, and logs what
-// an operator should know of its names.
+// WritePaths writes the lines that Graphite would get of the snapshot in dir, and
+// logs what is wrong with its names.
 func WritePaths(w io.Writer, c *config.Config, hostname, dir string, log *slog.Logger) error {
 	options, err := AggregateOptions(c, log)
 	if err != nil {
@@ -31,7 +31,7 @@ func WritePaths(w io.Writer, c *config.Config, hostname, dir string, log *slog.L
 	return err
 }
 
-// Read makes the batch of the recorded snapshot in dir, without the metrics of
+// Read returns the batch of the recorded snapshot in dir, without the metrics of
 // haproxystats itself.
 func (p *Pipeline) Read(dir string) (*metric.Batch, error) {
 	view, err := spool.Look(dir, p.log)
@@ -50,7 +50,7 @@ func (p *Pipeline) Read(dir string) (*metric.Batch, error) {
 	return batch, nil
 }
 
-// unusable says why nothing can be made of a snapshot.
+// unusable returns why no batch can be made of a snapshot.
 func unusable(dir string, err error) error {
 	hint := ""
 	switch {

@@ -13,8 +13,7 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// Pipeline makes the batch of a snapshot for one worker: it reads, combines and
-// measures the work.
+// Pipeline turns snapshots into batches for one worker, and measures the work.
 type Pipeline struct {
 	reader     reply.Reader
 	aggregator *aggregate.Aggregator
@@ -44,8 +43,8 @@ func (p *Pipeline) Aggregate(s snapshot.Snapshot) (*metric.Batch, error) {
 	return batch, nil
 }
 
-// Combine makes the batch without the metrics of haproxystats itself, and
-// measures the work.
+// Combine returns the batch without the metrics of haproxystats itself, and the
+// measured work.
 func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, error) {
 	p.aggregator.Reset()
 	timed := timedConsumer{Consumer: p.aggregator}
@@ -88,8 +87,8 @@ func (p *Pipeline) tell(epoch int64, report reply.Report) {
 	p.faults.tell(p.log, epoch, faultsOf(p.aggregator))
 }
 
-// share divides the time for `show stat`, which is read once for all scopes, by
-// their rows.
+// share divides the time for `show stat`, which is read once for all scopes, in
+// proportion to their rows.
 func (p *Pipeline) share(stat time.Duration) selfstat.Work {
 	frontends := p.aggregator.Rows(haproxy.FrontendRow)
 	backends := p.aggregator.Rows(haproxy.BackendRow)
@@ -100,7 +99,7 @@ func (p *Pipeline) share(stat time.Duration) selfstat.Work {
 	return selfstat.Work{Frontends: part(frontends), Backends: part(backends), Servers: part(servers)}
 }
 
-// timedConsumer measures how long a consumer takes for either command.
+// timedConsumer measures how long a consumer takes for each command.
 type timedConsumer struct {
 	reply.Consumer
 	info, stat time.Duration
@@ -118,7 +117,7 @@ func (t *timedConsumer) Stat(socket string, s *haproxy.StatScanner) {
 	t.stat += time.Since(start)
 }
 
-// countedFS counts the bytes that are read of its files.
+// countedFS counts the bytes that are read from its files.
 type countedFS struct {
 	fs.FS
 	read int64

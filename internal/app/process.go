@@ -134,7 +134,7 @@ func (c claims) Claim(ctx context.Context) (process.Claim, error) {
 // claim makes a spool.Entry a process.Claim.
 type claim struct{ *spool.Entry }
 
-// Lane is the same for all: what is in a spool is one node's.
+// Lane is empty for all: a spool holds the snapshots of one node.
 func (claim) Lane() string { return "" }
 
 // AggregateOptions returns what the configuration asks of aggregation. The log gets
@@ -142,7 +142,7 @@ func (claim) Lane() string { return "" }
 func AggregateOptions(c *config.Config, log *slog.Logger) (aggregate.Options, error) {
 	log = cmp.Or(log, slog.New(slog.DiscardHandler))
 	o := aggregate.Options{
-		Spell:            plaintext.Component, // as the original's options do
+		Spell:            plaintext.Component, // options match names as the original did
 		Classic:          c.Process.MetricSet == config.MetricsClassic,
 		Frontend:         c.Process.FrontendMetrics,
 		Backend:          c.Process.BackendMetrics,

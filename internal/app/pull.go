@@ -62,7 +62,7 @@ func runPull(ctx context.Context, c *config.Config, r release, service *Supervis
 	return puller.Run(ctx)
 }
 
-// roundObserver notes what becomes of the rounds, and tells systemd after each.
+// roundObserver records the outcome of rounds, and reports to systemd after each.
 type roundObserver struct {
 	*pullStatus
 	service *Supervisor
@@ -74,7 +74,7 @@ func (o roundObserver) RoundEnded(now time.Time, r pull.Result) {
 	o.service.status(o.pullStatus.String())
 }
 
-// Sockets returns the servers of the configuration as pull knows them.
+// Sockets returns the servers of the configuration as the type of package pull.
 func Sockets(servers []config.Server) []pull.Socket {
 	var s []pull.Socket
 	for _, server := range servers {

@@ -14,29 +14,29 @@ import (
 	"haproxystats/internal/verify"
 )
 
-// sinkKind is a kind of sink. The wiring, self metrics, the status, dashboards and
-// documents follow from the list of kinds.
+// sinkKind is a kind of sink. The wiring, self metrics, status, dashboards and
+// documents all follow the list of kinds.
 type sinkKind struct {
-	// name is the section's in the configuration and the sink's in logs.
+	// name is the name of the section in the configuration and of the sink in logs.
 	name string
-	// queued reports that the sink has a queue of its own, with metrics of its own.
+	// queued reports whether the sink has a queue of its own, with its own metrics.
 	queued bool
 	// verified reports that verify-url asks for what the sink has delivered.
 	verified bool
 	// enabled reports whether the configuration asks for the sink.
 	enabled func(*config.Config) bool
-	// open opens the sink. What it returns as close gives up what the sink holds.
+	// open opens the sink. The returned close releases what the sink holds.
 	open func(setup) (s sink.Sink, close func() error, err error)
 }
 
-// setup is what sinks are opened with.
+// setup has what sinks need to open.
 type setup struct {
 	config   *config.Config
 	hostname string
 	log      *slog.Logger
 }
 
-// sinkKinds are in the order of their metrics.
+// sinkKinds lists the kinds in the order of their metrics.
 var sinkKinds = []sinkKind{
 	{
 		name: "graphite", queued: true, verified: true,
@@ -71,7 +71,7 @@ func openLocalStore(s setup) (sink.Sink, func() error, error) {
 	return localstore.New(s.config.LocalStore.Dir, GraphitePaths(s.config, s.hostname)), func() error { return nil }, nil
 }
 
-// Sinks returns all kinds of sinks, as their self metrics see them. None is open.
+// Sinks returns all kinds of sinks, for their self metrics. None of them is open.
 func Sinks() []selfstat.Sink {
 	var all []selfstat.Sink
 	for _, k := range sinkKinds {
@@ -80,16 +80,16 @@ func Sinks() []selfstat.Sink {
 	return all
 }
 
-// openSinks are the sinks that are configured.
+// openSinks has the configured sinks.
 type openSinks struct {
 	sinks  []sink.Sink
-	stats  []selfstat.Sink // of each
+	stats  []selfstat.Sink // one for each sink
 	closes []func() error
 	// verifiers are those of the sinks; nil for none.
 	verifiers []*verify.Verifier
 }
 
-// openConfigured opens the sinks that are configured, or none.
+// openConfigured opens all configured sinks, or none.
 func openConfigured(s setup) (openSinks, error) {
 	var all openSinks
 	for _, k := range sinkKinds {

@@ -11,26 +11,26 @@ import (
 	"haproxystats/internal/status"
 )
 
-// statusPage is what a program says of itself at its status socket. One that is
-// nil says nothing: the statistics go on without it.
+// statusPage answers at a program's status socket. A nil statusPage does nothing:
+// the program works without it.
 type statusPage struct {
-	ctx     context.Context // ends when the program is to end
+	ctx     context.Context // ends when the program should end
 	program config.Program
 	release release
 	started time.Time
 
 	mu   sync.Mutex
-	work func(*status.Document) // nil: the program starts
+	work func(*status.Document) // nil while the program starts
 
 	stop func()
 }
 
-// release is the version of a program, and the hash of the configuration that it
-// has read.
+// release is the version of a program, and the hash of the configuration that it has
+// read.
 type release struct{ version, sha256 string }
 
-// openStatus lets the status socket answer until it is closed. At first it says
-// that the program starts.
+// openStatus answers at the status socket until close. At first the program's state
+// is "starting".
 func openStatus(ctx context.Context, path string, program config.Program, r release, log *slog.Logger) *statusPage {
 	if path == "" {
 		return nil
@@ -47,7 +47,7 @@ func openStatus(ctx context.Context, path string, program config.Program, r rele
 	p.stop = func() {
 		stop()
 		if err := <-served; err != nil {
-			log.Warn("the status socket has ended early", "error", err)
+			log.Warn("the status socket has stopped answering", "error", err)
 		}
 		if err := listener.Close(); err != nil {
 			log.Warn("the status socket can't be removed", "error", err)
@@ -56,7 +56,7 @@ func openStatus(ctx context.Context, path string, program config.Program, r rele
 	return p
 }
 
-// running says that the work has begun, and where its numbers come from.
+// running sets the state to running, and the source of the document's numbers.
 func (p *statusPage) running(work func(*status.Document)) {
 	if p == nil {
 		return
@@ -66,7 +66,7 @@ func (p *statusPage) running(work func(*status.Document)) {
 	p.work = work
 }
 
-// close takes the socket away.
+// close removes the socket.
 func (p *statusPage) close() {
 	if p != nil {
 		p.stop()

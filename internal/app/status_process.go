@@ -9,7 +9,7 @@ import (
 	"haproxystats/internal/status"
 )
 
-// processStatus is haproxystats-process's line in `systemctl status`.
+// processStatus returns haproxystats-process's line in `systemctl status`.
 func processStatus(s process.Stats, waiting int) string {
 	if s.Last == "" {
 		return fmt.Sprintf("no snapshot done yet, %d waiting", waiting)

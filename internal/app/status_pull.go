@@ -9,8 +9,8 @@ import (
 	"haproxystats/internal/status"
 )
 
-// pullStatus is what has become of the rounds, for the status socket and
-// for `systemctl status`.
+// pullStatus counts the outcomes of rounds, for the status socket and for `systemctl
+// status`.
 type pullStatus struct {
 	interval time.Duration
 
@@ -21,7 +21,7 @@ type pullStatus struct {
 	failed int       // sockets that are missing from it
 	before int       // snapshots that waited when the last round began
 	rounds status.Rounds
-	missed time.Time // when rounds were
+	missed time.Time // when rounds were last missed
 	last   *status.Round
 }
 
@@ -67,7 +67,7 @@ func (p *pullStatus) RoundsMissed(now time.Time, n int) {
 	p.missed = now
 }
 
-// tell fills in its part of the document.
+// tell fills in haproxystats-pull's part of the document.
 func (p *pullStatus) tell(d *status.Document) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,7 +82,7 @@ func (p *pullStatus) tell(d *status.Document) {
 	}
 }
 
-// String is the line in `systemctl status`.
+// String returns the line in `systemctl status`.
 func (p *pullStatus) String() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

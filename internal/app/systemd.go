@@ -10,8 +10,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// patience is how long systemd may take for a message. A service manager that
-// hangs must hang neither the work nor its end.
+// patience is the time that systemd may take for a message. A service manager that
+// hangs must hang neither the work nor the shutdown.
 const patience = 500 * time.Millisecond
 
 var errNotTaken = fmt.Errorf("not taken within %v", patience)
@@ -20,14 +20,14 @@ var errNotTaken = fmt.Errorf("not taken within %v", patience)
 // Supervisor reports nothing.
 type Supervisor struct {
 	send     func(message string) error
-	watchdog time.Duration // the program is killed without a sign of life for so long; 0: never
+	watchdog time.Duration // systemd kills the program after so long without a sign of life; 0: never
 	log      *slog.Logger
-	turn     chan struct{} // held while a message is on its way
+	turn     chan struct{} // held while a message is being sent
 	trouble  atomic.Bool
 }
 
-// newSupervisor returns nil unless systemd, or who speaks like it, has started
-// the program and wants to be told.
+// newSupervisor returns nil unless systemd, or a manager with its protocol, has
+// started the program and expects messages.
 func newSupervisor(log *slog.Logger) *Supervisor {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return nil
@@ -47,19 +47,19 @@ func newSupervisor(log *slog.Logger) *Supervisor {
 	}
 }
 
-// ready says that everything is open and the work begins.
+// ready reports that everything is open and the work begins.
 func (s *Supervisor) ready() { s.tell(daemon.SdNotifyReady) }
 
-// stopping says that the program comes to its end, which is a sign of life: the
-// end has its own bound.
+// stopping reports that the program is ending. That is a sign of life: the shutdown
+// has its own bound.
 func (s *Supervisor) stopping() { s.tell(daemon.SdNotifyStopping + "\n" + daemon.SdNotifyWatchdog) }
 
-// alive says that the work goes on, and how.
+// alive reports that the work goes on, with its status.
 func (s *Supervisor) alive(status string) {
 	s.tell(daemon.SdNotifyWatchdog + "\nSTATUS=" + status)
 }
 
-// status says how the work goes on, which is not a sign of life.
+// status reports the status, which is not a sign of life.
 func (s *Supervisor) status(text string) { s.tell("STATUS=" + text) }
 
 // interval returns d, shortened to a third of the watchdog's time-out.
@@ -74,7 +74,7 @@ func (s *Supervisor) interval(d time.Duration) time.Duration {
 // systemd wants no signs of life.
 const statusInterval = 10 * time.Second
 
-// tell sends a message, or gives it up after a moment.
+// tell sends a message, or gives it up after patience.
 func (s *Supervisor) tell(message string) {
 	if s == nil {
 		return
@@ -84,7 +84,7 @@ func (s *Supervisor) tell(message string) {
 	select {
 	case s.turn <- struct{}{}:
 	case <-wait.C:
-		return // the one before has not been taken yet
+		return // the message before has not been taken yet
 	}
 	sent := make(chan error, 1)
 	go func() {

@@ -22,7 +22,7 @@ func GraphiteTLS(c *config.Config) *graphite.TLS {
 func checkTLS(c *config.Config) []config.Problem {
 	tls := GraphiteTLS(c)
 	if tls == nil || (tls.CertFile == "") != (tls.KeyFile == "") {
-		return nil // the half of a pair has been refused
+		return nil // an incomplete pair has been refused already
 	}
 	var problems []config.Problem
 	for _, fault := range tls.Check() {

@@ -1,10 +1,10 @@
-// Package catalogue says what every field of `show info` and `show stat` means,
-// where HAProxy fills it, and how the values of several processes combine.
+// Package catalogue describes every field of `show info` and `show stat`: its
+// meaning, where HAProxy fills it, and how the values of several processes combine.
 package catalogue
 
 //go:generate go run ./gendoc
 
-// Scopes is a set of the places where a field applies.
+// Scopes is a set of scopes in which a field applies.
 type Scopes uint8
 
 // The members of [Scopes].
@@ -16,9 +16,9 @@ const (
 	Listener                    // rows of type 3
 )
 
-// Nature is what kind of number a field holds, after the second letter of the
-// tags of `show info typed` and `show stat typed` (HAProxy's management guide,
-// "Typed output format").
+// Nature is the kind of number in a field, after the second letter of the tags of
+// `show info typed` and `show stat typed` (HAProxy's management guide, "Typed output
+// format").
 type Nature uint8
 
 // The natures.
@@ -34,11 +34,11 @@ const (
 	Average                 // an average over the last events
 	Duration                // a length of time
 	State                   // a status or a code
-	Key                     // identifies a row: no metric
-	Text                    // not a number: no metric
+	Key                     // identifies a row: not a metric
+	Text                    // not a number: not a metric
 )
 
-// Combine says how the values that several processes give for one entity make
+// Combine is the rule by which the values of several processes for one entity become
 // one value.
 type Combine uint8
 
@@ -50,16 +50,16 @@ const (
 	Sum
 	// Mean divides the sum by the number of processes.
 	Mean
-	// MeanOfActive is the mean over the processes whose row has taken
-	// connections (lbtot above 0): idle ones would pull a response time to 0.
+	// MeanOfActive is the mean over the processes whose row has taken connections (lbtot
+	// above 0): idle processes would pull a response time towards 0.
 	MeanOfActive
 	// Largest takes the largest value.
 	Largest
-	// MeanOfKnown is the mean of the values that are not negative: a negative one
-	// is a marker, as -1 for "never", and taken only if there is nothing else.
+	// MeanOfKnown is the mean of the values that are not negative. A negative value is a
+	// marker, such as -1 for "never", and counts only if there is no other.
 	MeanOfKnown
-	// MeanUnlessClassic is the mean, but the sum in the classic metric set, as the
-	// original had it.
+	// MeanUnlessClassic is the mean, or the sum in the classic metric set, as in the
+	// original.
 	MeanUnlessClassic
 )
 
@@ -67,16 +67,16 @@ const (
 type Field struct {
 	Name   string
 	Nature Nature
-	// In is where HAProxy fills the field.
+	// In lists the scopes in which HAProxy fills the field.
 	In Scopes
-	// Classic is where the field belongs to the classic metric set, which a
-	// missing value of counts as 0.
+	// Classic lists the scopes in which the field is in the classic metric set; there a
+	// missing value counts as 0.
 	Classic Scopes
 	Combine Combine
-	// Unit is "bytes", "seconds", "connections per second" and the like, in the
-	// plural, or empty for a plain number.
+	// Unit is the unit in the plural, such as "bytes" or "connections per second"; empty
+	// for a plain number.
 	Unit string
-	// Since is the first HAProxy version, as "1.8", that is known to have the field.
+	// Since is the first HAProxy version known to have the field, such as "1.8".
 	Since string
 	// Help is one sentence without a full stop.
 	Help string
@@ -90,8 +90,7 @@ func InfoFields() []Field { return infoFields }
 // The caller must not change them.
 func StatFields() []Field { return statFields }
 
-// Rule returns how the values of the field combine, which the classic metric set
-// may have otherwise.
+// Rule returns the rule of the field, which may differ in the classic metric set.
 func (f Field) Rule(classic bool) Combine {
 	switch {
 	case f.Combine != MeanUnlessClassic:
@@ -102,12 +101,12 @@ func (f Field) Rule(classic bool) Combine {
 	return Mean
 }
 
-// IsCounter reports whether the field only grows until the process restarts, a
-// counter of 32 bits until it begins at 0 again.
+// IsCounter reports whether the field only grows until the process restarts; a
+// counter of 32 bits also wraps to 0.
 func (f Field) IsCounter() bool { return f.Nature == Counter || f.Nature == Counter32 }
 
-// Scale returns what a value is multiplied with to be in the base unit of its
-// kind: 0.001 for milliseconds, whose base unit is the second.
+// Scale returns the factor that converts a value to the base unit of its kind: 0.001
+// for milliseconds, whose base unit is the second.
 func (f Field) Scale() float64 {
 	switch f.Unit {
 	case "milliseconds":
@@ -118,17 +117,17 @@ func (f Field) Scale() float64 {
 	return 1
 }
 
-// IsMetric reports whether the field is a metric of the rows in scope: a number
-// that HAProxy fills there.
+// IsMetric reports whether the field is a metric in scope: a number that HAProxy
+// fills there.
 func (f Field) IsMetric(scope Scopes) bool { return f.Combine != Never && f.In&scope != 0 }
 
-// IsClassic reports whether the field is a classic metric of the rows in scope.
+// IsClassic reports whether the field is a classic metric in scope.
 func (f Field) IsClassic(scope Scopes) bool { return f.Classic&scope != 0 }
 
-// IsMetric reports whether a field of that name is a metric of the rows in
-// scope, a field of `show info` if scope is Daemon. With classic, only the classic
-// metrics are. Of a field that the catalogue lacks nothing is known but that a
-// newer HAProxy shows it: it is a metric wherever it is a number.
+// IsMetric reports whether the named field is a metric in scope; for Daemon it is a
+// field of `show info`. With classic, only classic metrics count. A field that is
+// not in the catalogue comes from a newer HAProxy, and is a metric wherever it is a
+// number.
 func IsMetric(name string, scope Scopes, classic bool) bool {
 	find := LookupStat
 	if scope == Daemon {
@@ -144,8 +143,9 @@ func IsMetric(name string, scope Scopes, classic bool) bool {
 	return f.IsMetric(scope)
 }
 
-// isPlaceholder reports whether a column of `show stat` is none: the last column
-// of every reply has no name, and one named "-" stands in front of the modules'.
+// isPlaceholder reports whether a column of `show stat` has no field: the last
+// column of every reply has no name, and one named "-" precedes those of the
+// modules.
 func isPlaceholder(name string) bool { return name == "" || name == "-" }
 
 // LookupInfo finds a field of `show info` by the name HAProxy gives it.

@@ -1,7 +1,7 @@
 package catalogue
 
-// infoFields has the columns of [Field]: name, nature, where it is filled, where
-// it is classic, how it combines, unit, first version, help.
+// infoFields has the columns of [Field]: name, nature, scopes, classic scopes, rule,
+// unit, first version, help.
 var infoFields = []Field{
 	// What it is: product, build and names.
 	{"Name", Text, Daemon, 0, Never, "", "1.6", "Name of the product, HAProxy unless a build renames it"},

@@ -1,6 +1,6 @@
 package catalogue
 
-// The rows that a field is filled on, by the letters of `show stat typed`.
+// The scopes of fields, named by the letters of `show stat typed`.
 const (
 	onFB   = Frontend | Backend
 	onFL   = Frontend | Listener
@@ -11,12 +11,11 @@ const (
 	onFBSL = Frontend | Backend | Server | Listener
 )
 
-// statFields has the columns of [Field]: name, nature, where it is filled, where
-// it is classic, how it combines, unit, first version, help.
+// statFields has the columns of [Field]: name, nature, scopes, classic scopes, rule,
+// unit, first version, help.
 //
-// The columns of the modules (SSL, HTTP/1, HTTP/2) belong to it: they stand behind
-// the others in the reply. A row of `show stat` that has no value for a field leaves
-// it empty.
+// It includes the columns of the modules (SSL, HTTP/1, HTTP/2), which come last in
+// the reply. A row of `show stat` that has no value for a field leaves it empty.
 var statFields = []Field{
 	// What the row is.
 	{"pxname", Key, onFBSL, 0, Never, "", "1.6", "Name of the proxy"},

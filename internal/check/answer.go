@@ -18,7 +18,7 @@ import (
 type program struct {
 	name, section string
 	socket        string
-	dir           string // whose lock it holds while it runs
+	dir           string // the program holds its lock while it runs
 	holder        func(dir string) (spool.Holder, error)
 }
 
@@ -30,8 +30,8 @@ func (i Installation) process() program {
 	return program{"haproxystats-process", "process", i.ProcessSocket, i.SrcDir, spool.ReaderOf}
 }
 
-// unreadable returns the finding of a check that depends on the spool, when
-// haproxystats-process can't read that; else nil.
+// unreadable returns the finding of a check that depends on the spool if
+// haproxystats-process can't read the spool, else nil.
 func (i Installation) unreadable(a answer) *finding {
 	if !a.answered || a.Process == nil || a.Process.SpoolCause == "" {
 		return nil
@@ -40,7 +40,7 @@ func (i Installation) unreadable(a answer) *finding {
 		"haproxystats-process can't read %s, so no snapshot is processed: %s", i.SrcDir, a.Process.SpoolCause)}
 }
 
-// clouded adds to a finding that haproxystats-process can't read the spool.
+// clouded adds to a finding that haproxystats-process can't read the spool, if so.
 func (i Installation) clouded(a answer, f finding) finding {
 	if u := i.unreadable(a); u != nil {
 		f.status = nagios.Worst(f.status, u.status)
@@ -53,11 +53,11 @@ func (i Installation) clouded(a answer, f finding) finding {
 type answer struct {
 	status.Document
 	answered bool
-	hangs    bool   // it listens and sends nothing
-	why      string // the reason, if it has not answered
+	hangs    bool   // the socket accepts and sends nothing
+	why      string // why there is no document
 }
 
-// ask asks a program.
+// ask asks a program for its status document.
 func (i Installation) ask(ctx context.Context, p program) answer {
 	if p.socket == "" {
 		return answer{why: "status-socket in [" + p.section + "] is empty"}
@@ -70,22 +70,23 @@ func (i Installation) ask(ctx context.Context, p program) answer {
 	case err == nil && d.Program == p.name:
 		return answer{Document: d, answered: true}
 	case err == nil:
-		return answer{why: fmt.Sprintf("at %s answers %.40q", p.socket, d.Program) + own}
+		return answer{why: fmt.Sprintf("%s belongs to another program, %.40q", p.socket, d.Program) + own}
 	case errors.Is(err, context.DeadlineExceeded):
 		return answer{hangs: true, why: fmt.Sprintf("%s does not answer at %s within %v", p.name, p.socket, i.Patience)}
-	case errors.Is(err, syscall.EAGAIN): // the kernel's queue of those who ask is full
-		return answer{hangs: true, why: fmt.Sprintf("%s does not answer at %s, and nobody else can ask: too many wait for an answer", p.name, p.socket)}
+	case errors.Is(err, syscall.EAGAIN): // too many connections wait already
+		return answer{hangs: true, why: fmt.Sprintf("%s does not answer at %s: too many connections wait for an answer", p.name, p.socket)}
 	case errors.Is(err, fs.ErrPermission):
 		return answer{why: i.forbidden(p.socket)}
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return answer{why: "nobody answers at " + p.socket}
-	case errors.Is(err, status.ErrFormat): // it says what to do
+		return answer{why: "no program answers at " + p.socket}
+	case errors.Is(err, status.ErrFormat): // the error says what to do
 		return answer{why: err.Error()}
 	}
 	return answer{why: err.Error() + own}
 }
 
-// forbidden returns the text for a path that the user may not read, with the remedy.
+// forbidden returns the text, with the remedy, for a path that the user may not
+// read.
 func (i Installation) forbidden(path string) string {
 	return fmt.Sprintf("%s may not look at %s: add it to the group haproxystats, and restart the monitoring agent", i.User, path)
 }
@@ -99,8 +100,9 @@ func (i Installation) unseen(path string, err error) finding {
 	return finding{status: nagios.Unknown, text: text}
 }
 
-// lockHolder returns who holds the lock of a program that does not answer. The
-// finding is not nil if the program hangs, does not run, or can't be seen.
+// lockHolder returns the process that holds the lock of a program that does not
+// answer. The finding is not nil if the program hangs, does not run, or can't be
+// seen.
 func (i Installation) lockHolder(p program, a answer) (spool.Holder, *finding) {
 	if a.hangs {
 		return spool.Holder{}, &finding{status: nagios.Critical, text: a.why}
@@ -111,27 +113,27 @@ func (i Installation) lockHolder(p program, a answer) (spool.Holder, *finding) {
 		f := i.unseen(p.dir, err)
 		return h, &f
 	case !h.Held:
-		return h, &finding{status: nagios.Critical, text: fmt.Sprintf("%s is not running: nobody has the lock of %s", p.name, p.dir)}
+		return h, &finding{status: nagios.Critical, text: fmt.Sprintf("%s is not running: no process has the lock of %s", p.name, p.dir)}
 	}
 	return h, nil
 }
 
-// unanswered returns the finding of a check that needs the program's answer, where
-// there is none.
+// unanswered returns the finding of a check that needs the program's answer and has
+// none.
 func (i Installation) unanswered(p program, a answer) finding {
 	if a.answered {
-		return finding{status: nagios.Unknown, text: p.name + " is " + string(a.State) + " and tells nothing yet"}
+		return finding{status: nagios.Unknown, text: p.name + " is " + string(a.State) + " and has no status yet"}
 	}
 	h, f := i.lockHolder(p, a)
 	if f != nil {
 		return *f
 	}
-	return finding{status: nagios.Unknown, text: fmt.Sprintf("%s runs%s and can't be asked: %s", p.name, byPID(h.PID), a.why)}
+	return finding{status: nagios.Unknown, text: fmt.Sprintf("%s runs%s, but its status can't be read: %s", p.name, byPID(h.PID), a.why)}
 }
 
 // byLock returns the text for a program that holds its lock and does not answer.
 func byLock(p program, a answer, h spool.Holder) string {
-	return fmt.Sprintf("%s is running%s, by the lock of %s: %s", p.name, byPID(h.PID), p.dir, a.why)
+	return fmt.Sprintf("%s is running%s, because it has the lock of %s, but gives no status: %s", p.name, byPID(h.PID), p.dir, a.why)
 }
 
 func byPID(pid int) string {
@@ -141,7 +143,7 @@ func byPID(pid int) string {
 	return fmt.Sprintf(" (pid %d)", pid)
 }
 
-// UserName names the user of this process, for [Installation.User].
+// UserName returns the name of the user of this process, for [Installation.User].
 func UserName() string {
 	return "user " + owner.User(os.Geteuid())
 }

@@ -1,12 +1,12 @@
-// Package check checks the state of the programs for a monitoring plugin: it asks
-// their status sockets and, where nobody answers, lists the spool and finds out who
-// holds its locks.
+// Package check checks the state of the programs for a monitoring plugin. It asks
+// their status sockets. If a program does not answer, it lists the spool and finds
+// the holders of its locks.
 //
-// It promises to change nothing and to take no lock, so that it never hinders a
-// program, and its result tells when the directories were the source. What the user
-// may not see is UNKNOWN, never OK.
+// A check changes nothing and takes no lock, so it never hinders a program. Its
+// result says when the directories were the source. A path that the user may not see
+// gives UNKNOWN, never OK.
 //
-// It does not know where the configuration comes from.
+// The package does not know where the configuration comes from.
 package check
 
 import (
@@ -18,26 +18,26 @@ import (
 	"haproxystats/internal/status"
 )
 
-// Installation is where the programs work.
+// Installation describes the sockets, directories and options of the two programs.
 type Installation struct {
 	// PullSocket and ProcessSocket are their status sockets; empty if turned off.
 	PullSocket, ProcessSocket string
 	// DstDir is where haproxystats-pull puts snapshots, SrcDir where
 	// haproxystats-process takes them from.
 	DstDir, SrcDir string
-	// PullSHA256 and ProcessSHA256 are the hashes of what the programs would be
-	// told if they started now; empty if that is not known.
+	// PullSHA256 and ProcessSHA256 are the hashes that the configurations of the
+	// programs would have if they started now; empty if not known.
 	PullSHA256, ProcessSHA256 string
 	// Interval is the time from round to round.
 	Interval time.Duration
 	// KeepPartial reports whether a round in which some sockets fail is kept.
 	KeepPartial bool
-	// Patience is how long a program may take for an answer.
+	// Patience is the time that a program may take to answer.
 	Patience time.Duration
-	// First names the program that is process 1 of the container that this is; no
-	// check but [Container] wants it.
+	// First is the name of the program that is process 1 of this container; only the
+	// check [Container] uses it.
 	First string
-	// User names who looks, for messages about permissions.
+	// User names the user of the check, for messages about permissions.
 	User string
 	// Ask asks a status socket; nil means [status.Ask].
 	Ask func(ctx context.Context, path string) (status.Document, error)
@@ -47,20 +47,20 @@ type Installation struct {
 type Request struct {
 	// Warn and Crit are the thresholds; nil for those of the mode.
 	Warn, Crit *nagios.Range
-	// Plain leaves out the thresholds of the mode.
+	// Plain leaves the thresholds of the mode out.
 	Plain bool
-	// Sink is the only sink to look at; empty for all.
+	// Sink is the only sink to check; empty for all.
 	Sink string
-	// Filled looks at the queue where haproxystats-pull fills it, should that
-	// be elsewhere.
+	// Filled makes the check look at the queue of haproxystats-pull, should that be
+	// another directory.
 	Filled bool
 }
 
 // Mode is one of the checks.
 type Mode struct {
 	Name string
-	// Short says what it checks, Value what its thresholds are compared with, and
-	// Thresholds what they are unless others are asked for.
+	// Short describes the check, Value is what its thresholds apply to, and Thresholds
+	// are the default ones.
 	Short, Value, Thresholds string
 
 	check func(context.Context, Installation, Request) finding
@@ -122,14 +122,14 @@ type finding struct {
 	details []string
 }
 
-// stale adds to a finding that the program runs with another configuration than
-// the one of now. Container runtimes restart what is not OK, so [Container] is
-// told and not warned.
+// stale adds to a finding that the program runs with a configuration other than the
+// present one. That is a warning, except for [Container]: container runtimes restart
+// a program that is not OK.
 func (i Installation) stale(a answer, sha256 string, r Request, f finding) finding {
 	if a.ConfigSHA256 == "" || sha256 == "" || a.ConfigSHA256 == sha256 {
 		return f
 	}
-	f.text += "; it runs with another configuration than that of now: restart it, or give this check the -f and -d of the program"
+	f.text += "; it runs with a configuration other than the present one: restart it, or give this check the -f and -d of the program"
 	if i.First == "" && !r.Plain {
 		f.status = nagios.Worst(f.status, nagios.Warning)
 	}
@@ -139,7 +139,7 @@ func (i Installation) stale(a answer, sha256 string, r Request, f finding) findi
 // thresholds are the ranges that a value is compared with; nil for none.
 type thresholds struct{ warn, crit *nagios.Range }
 
-// or returns the thresholds of the request, or else these of the mode.
+// or returns the thresholds of the request, or these of the mode if it has none.
 func (r Request) or(warn, crit *nagios.Range) thresholds {
 	if r.Plain {
 		warn, crit = nil, nil
@@ -161,7 +161,7 @@ func atLeast(n float64) *nagios.Range {
 	return &r
 }
 
-// judge compares a value.
+// judge compares a value with the thresholds.
 func (t thresholds) judge(value float64) nagios.Status {
 	switch {
 	case t.crit != nil && t.crit.Alerts(value):
@@ -172,13 +172,12 @@ func (t thresholds) judge(value float64) nagios.Status {
 	return nagios.OK
 }
 
-// metric returns the value that is compared.
+// metric returns a value that is compared with the thresholds.
 func (t thresholds) metric(label string, value float64, unit string) nagios.Metric {
 	return nagios.Metric{Label: label, Value: value, Unit: unit, Warn: t.warn, Crit: t.crit, Limited: true}
 }
 
-// gauge returns a value that is not compared with thresholds; counter one that only
-// grows.
+// gauge returns a value without thresholds; counter returns a value that only grows.
 func gauge[N int | int64 | float64 | status.Seconds](label string, value N, unit string) nagios.Metric {
 	return nagios.Metric{Label: label, Value: float64(value), Unit: unit, Limited: true}
 }
@@ -187,7 +186,7 @@ func counter(label string, value int64) nagios.Metric {
 	return nagios.Metric{Label: label, Value: float64(value), Unit: "c"}
 }
 
-// ago writes a length of time for people.
+// ago formats a duration for people.
 func ago(s status.Seconds) string {
 	d := s.Duration()
 	if d < 10*time.Second {

@@ -105,10 +105,10 @@ func TestJudgements(t *testing.T) {
 
 		{"no sink", "sink", processing(&status.Process{}), Request{}, nagios.Unknown, "there is no sink"},
 		{"waits", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Queue: &status.Queue{Batches: 7, Age: 70}}}}), Request{}, nagios.Warning, "a is up, 7 batches wait, the oldest of 1m10s ago"},
-		{"down longer than what waits", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 300, Queue: &status.Queue{Batches: 1, Age: 10}}}}), Request{}, nagios.Critical, "a is down for 11m40s"},
+		{"down longer than what waits", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 300, Queue: &status.Queue{Batches: 1, Age: 10}}}}), Request{}, nagios.Critical, "a has been down for 11m40s"},
 		{"a refused batch", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Queue: &status.Queue{Batches: 1, Refused: 1}}}}), Request{}, nagios.Warning, "1 batches refused, 0 files unreadable"},
 		{"an unreadable file", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Queue: &status.Queue{Unreadable: 2}}}}), Request{}, nagios.Warning, "0 batches refused, 2 files unreadable"},
-		{"down without a queue", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 900, Cause: "refused"}}}), Request{}, nagios.Warning, "a is down for 1m40s"},
+		{"down without a queue", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 900, Cause: "refused"}}}), Request{}, nagios.Warning, "a has been down for 1m40s"},
 		{"verified", "sink", verified(status.Verified{Behind: 300}), Request{}, nagios.OK, "a is up"},
 		{"behind", "sink", verified(status.Verified{Behind: 301}), Request{}, nagios.Warning, "but verify-url shows nothing of the last 5m1s"},
 		{"far behind", "sink", verified(status.Verified{Behind: 901}), Request{}, nagios.Critical, ""},
@@ -116,7 +116,7 @@ func TestJudgements(t *testing.T) {
 		{"no answer", "sink", verified(status.Verified{Failing: 600, Cause: "refused"}), Request{}, nagios.Warning, "verify-url has not answered for 6m40s"},
 		{"no answer for long", "sink", verified(status.Verified{Failing: 50, Cause: "refused"}), Request{}, nagios.Critical, ""},
 		{"one of two", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Down: 100}, {Name: "b", Reachable: true}}}), Request{Sink: "b"}, nagios.OK, "b is up"},
-		{"the worse of two", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true}, {Name: "b", Down: 930}}}), Request{}, nagios.Warning, "a is up; b is down for 1m10s"},
+		{"the worse of two", "sink", processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true}, {Name: "b", Down: 930}}}), Request{}, nagios.Warning, "a is up; b has been down for 1m10s"},
 	} {
 		i := Installation{PullSocket: "s", ProcessSocket: "s", SrcDir: t.TempDir(), DstDir: t.TempDir(), Patience: time.Minute, Ask: says(c.says)}
 		got := run(c.mode, i, c.r)
@@ -185,7 +185,7 @@ func TestConfigurationChanged(t *testing.T) {
 	} {
 		c.i.PullSocket, c.i.Patience, c.i.Ask = "s", time.Minute, says(d)
 		got := run(c.mode, c.i, c.r)
-		if told := strings.Contains(got.Text, "runs with another configuration"); got.Status != c.want || told != c.told {
+		if told := strings.Contains(got.Text, "runs with a configuration other than"); got.Status != c.want || told != c.told {
 			t.Errorf("%s: got %v %q, want %v and told %v", c.name, got.Status, got.Text, c.want, c.told)
 		}
 	}
@@ -267,11 +267,11 @@ func TestByLock(t *testing.T) {
 			t.Errorf("%s: %v: %s", mode, got.Status, got.Text)
 		}
 	}
-	want("pull", Request{}, nagios.Unknown, "haproxystats-pull is running "+pid+", by the lock of "+dir+": nobody answers at p; whether it has stored a snapshot is not known")
+	want("pull", Request{}, nagios.Unknown, "haproxystats-pull is running "+pid+", because it has the lock of "+dir+", but gives no status: no program answers at p; whether it has stored a snapshot is not known")
 	want("pull", Request{Plain: true}, nagios.OK, "not known")
 	want("pull", Request{Crit: above(1)}, nagios.Unknown, "not known")
-	want("process", Request{}, nagios.Critical, "haproxystats-process is not running: nobody has the lock of "+dir)
-	want("sockets", Request{}, nagios.Unknown, "runs "+pid+" and can't be asked: nobody answers at p")
+	want("process", Request{}, nagios.Critical, "haproxystats-process is not running: no process has the lock of "+dir)
+	want("sockets", Request{}, nagios.Unknown, "runs "+pid+", but its status can't be read: no program answers at p")
 	for age, s := range map[time.Duration]nagios.Status{time.Second: nagios.OK, 40 * time.Second: nagios.Warning, 200 * time.Second: nagios.Critical} {
 		epoch := time.Now().Add(-age).Unix()
 		d, err := w.Stage(epoch)
@@ -284,7 +284,7 @@ func TestByLock(t *testing.T) {
 		want("pull", Request{}, s, "; last snapshot stored ")
 	}
 	want("age", Request{}, nagios.Warning, "the oldest of 3 snapshots in "+dir+" is 3m2")
-	want("queue", Request{}, nagios.OK, "3 snapshots in "+dir+", counted by listing it: nobody answers at q")
+	want("queue", Request{}, nagios.OK, "3 snapshots in "+dir+", counted by listing it: no program answers at q")
 
 	i.PullSocket, i.DstDir = "", filepath.Join(t.TempDir(), "none")
 	want("pull", Request{}, nagios.Critical, "is not running")

@@ -10,8 +10,8 @@ import (
 // Container is the name of the check that needs [Installation.First].
 const Container = "container"
 
-// checkContainer makes the check of the program that the container is for. An
-// image has one health check, whichever program it is run with.
+// checkContainer checks the program that is process 1 of the container: one image
+// has one health check, whichever program it runs.
 func checkContainer(ctx context.Context, i Installation, r Request) finding {
 	pull, process := i.pull().name, i.process().name
 	switch i.First {

@@ -8,7 +8,7 @@ import (
 	"haproxystats/internal/status"
 )
 
-// checkProcess finds out whether haproxystats-process runs.
+// checkProcess checks whether haproxystats-process runs.
 func checkProcess(ctx context.Context, i Installation, r Request) finding {
 	p := i.process()
 	a := i.ask(ctx, p)
@@ -29,7 +29,7 @@ func checkProcess(ctx context.Context, i Installation, r Request) finding {
 	return i.stale(a, i.ProcessSHA256, r, i.clouded(a, f))
 }
 
-// running is the finding of a program that answers.
+// running returns the finding of a program that answers.
 func running(p program, a answer, t thresholds, up status.Seconds) finding {
 	f := finding{
 		status: t.judge(float64(up)),
@@ -45,7 +45,8 @@ func running(p program, a answer, t thresholds, up status.Seconds) finding {
 	return f
 }
 
-// processByLock looks at the lock, which tells that the program runs and no more.
+// processByLock judges by the lock, which shows that the program runs and nothing
+// more.
 func (i Installation) processByLock(p program, a answer, r Request) finding {
 	h, f := i.lockHolder(p, a)
 	if f != nil {
@@ -54,12 +55,12 @@ func (i Installation) processByLock(p program, a answer, r Request) finding {
 	found := finding{text: byLock(p, a, h)}
 	if r.Warn != nil || r.Crit != nil {
 		found.status = nagios.Unknown
-		found.text += "; so there is no value for the thresholds"
+		found.text += "; the thresholds have no value to be compared with"
 	}
 	return found
 }
 
-// checkWorkers finds out whether all workers are alive.
+// checkWorkers checks whether all workers are alive.
 func checkWorkers(ctx context.Context, i Installation, r Request) finding {
 	p := i.process()
 	a := i.ask(ctx, p)

@@ -10,7 +10,7 @@ import (
 	"haproxystats/internal/status"
 )
 
-// checkPull finds out whether haproxystats-pull runs and stores snapshots.
+// checkPull checks whether haproxystats-pull runs and stores snapshots.
 func checkPull(ctx context.Context, i Installation, r Request) finding {
 	p := i.pull()
 	a := i.ask(ctx, p)
@@ -50,7 +50,7 @@ func checkPull(ctx context.Context, i Installation, r Request) finding {
 	return i.stale(a, i.PullSHA256, r, f)
 }
 
-// recent is how long ago rounds that were missed are worth a warning, in seconds.
+// recent is the time in seconds for which missed rounds are a warning.
 const recent = 600
 
 // silence returns the thresholds for the time without a snapshot. A few rounds
@@ -60,7 +60,7 @@ func silence(interval time.Duration) (warn, crit *nagios.Range) {
 	return above(3 * s), above(10 * s)
 }
 
-// pullByLock looks at the lock, and at what was handed over last.
+// pullByLock judges by the lock and by the last snapshot that was handed over.
 func (i Installation) pullByLock(p program, a answer, r Request) finding {
 	h, f := i.lockHolder(p, a)
 	if f != nil {
@@ -82,10 +82,10 @@ func (i Installation) pullByLock(p program, a answer, r Request) finding {
 	return found
 }
 
-// namedSockets is how many sockets are named in the first line.
+// namedSockets is the number of sockets that the first line names.
 const namedSockets = 3
 
-// checkSockets finds out how many sockets have failed.
+// checkSockets checks how many sockets have failed.
 func checkSockets(ctx context.Context, i Installation, r Request) finding {
 	p := i.pull()
 	a := i.ask(ctx, p)
@@ -100,7 +100,7 @@ func checkSockets(ctx context.Context, i Installation, r Request) finding {
 	if l.Outcome == "skipped" {
 		return finding{status: nagios.Critical, text: fmt.Sprintf("no socket was asked %s ago: %s", when, l.Cause)}
 	}
-	crit := 0 // any that fails drops the round
+	crit := 0 // any failed socket drops the round
 	if i.KeepPartial {
 		crit = max(0, l.Sockets-1)
 	}
@@ -128,11 +128,11 @@ func checkSockets(ctx context.Context, i Installation, r Request) finding {
 	}
 	if l.Outcome == "dropped" && r.Warn == nil && r.Crit == nil {
 		f.status = nagios.Critical
-		if l.Failed == 0 { // else they are the cause
+		if l.Failed == 0 { // otherwise the failed sockets are the cause
 			f.text += "; but the round was dropped: " + l.Cause
 		}
 	}
-	// A round without a bound may wait for a socket for ever.
+	// Without pull-timeout, a round may wait for a socket for ever.
 	if _, stale := silence(a.Pull.Interval.Duration()); stale.Alerts(float64(a.Since(l.Ended))) {
 		f.status = nagios.Worst(f.status, nagios.Unknown)
 		f.text += "; no round has ended since: set pull-timeout if it is 0, and look at its log"

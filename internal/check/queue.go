@@ -14,7 +14,7 @@ import (
 	"haproxystats/internal/status"
 )
 
-// queued is what is in the queue of snapshots.
+// queued describes the queue of snapshots.
 type queued struct {
 	dir  string
 	size int
@@ -22,7 +22,7 @@ type queued struct {
 	how  string         // where size and age come from, unless the program reported them
 }
 
-// checkQueue finds out how long the queue is.
+// checkQueue checks how many snapshots wait.
 func checkQueue(ctx context.Context, i Installation, r Request) finding {
 	q, f := i.queue(ctx, r)
 	if f != nil {
@@ -36,7 +36,7 @@ func checkQueue(ctx context.Context, i Installation, r Request) finding {
 	}
 }
 
-// checkAge finds out how old the oldest snapshot is.
+// checkAge checks how old the oldest snapshot is.
 func checkAge(ctx context.Context, i Installation, r Request) finding {
 	q, f := i.queue(ctx, r)
 	if f != nil {
@@ -54,7 +54,8 @@ func checkAge(ctx context.Context, i Installation, r Request) finding {
 	}
 }
 
-// queue asks the program that empties the queue, or else lists it.
+// queue asks the program that empties the queue, or lists the queue if it does not
+// answer.
 func (i Installation) queue(ctx context.Context, r Request) (queued, *finding) {
 	if r.Filled && filepath.Clean(i.DstDir) != filepath.Clean(i.SrcDir) {
 		return i.list(i.DstDir, "")

@@ -9,11 +9,11 @@ import (
 	"haproxystats/internal/status"
 )
 
-// checkSink finds out how far the sinks are behind.
+// checkSink checks how far the sinks are behind.
 func checkSink(ctx context.Context, i Installation, r Request) finding {
 	p := i.process()
 	pull := make(chan answer, 1)
-	go func() { pull <- i.ask(ctx, i.pull()) }() // at the same time: each may take all of Patience
+	go func() { pull <- i.ask(ctx, i.pull()) }() // both at once: each may take all of Patience
 	a := i.ask(ctx, p)
 	if !a.answered || a.Process == nil {
 		return i.unanswered(p, a)
@@ -44,18 +44,18 @@ func checkSink(ctx context.Context, i Installation, r Request) finding {
 	return i.clouded(a, found)
 }
 
-// silentSink judges a sink that works and has confirmed nothing, though
-// haproxystats-pull stores snapshots: then they are not those that
-// haproxystats-process takes, or do not get as far as the sink.
+// silentSink judges a reachable sink that has confirmed nothing while
+// haproxystats-pull stores snapshots: either haproxystats-process reads another
+// directory, or its snapshots do not reach the sink.
 func silentSink(d status.Document, s status.Sink, pull answer, f finding) finding {
 	if !pull.answered || pull.Pull == nil || pull.Pull.Stored == 0 {
 		return f
 	}
 	warn, crit := silence(pull.Pull.Interval.Duration())
 	if warn.Alerts(float64(pull.Since(pull.Pull.Stored))) {
-		return f // nothing new is stored, which is what the check of haproxystats-pull tells
+		return f // nothing new is stored, which the check "pull" reports
 	}
-	// Both must have had the time.
+	// Silence counts only from when both programs ran.
 	silent := min(d.Since(max(d.Started, s.Confirmed)), pull.Since(pull.Started))
 	status := thresholds{warn, crit}.judge(float64(silent))
 	if status == nagios.OK {
@@ -104,7 +104,7 @@ func lagging(d status.Document, s status.Sink, t thresholds) finding {
 	if !s.Reachable {
 		down := d.Since(s.Down)
 		lag = max(lag, down)
-		text = s.Name + " is down for " + ago(down)
+		text = s.Name + " has been down for " + ago(down)
 	}
 	label := func(name string) string { return s.Name + "_" + name }
 	f := finding{

@@ -30,21 +30,21 @@ type checkOptions struct {
 	sink       string
 	timeout    float64
 	details    int
-	// absentOK makes a missing configuration OK.
+	// absentOK makes the check OK if there is no configuration.
 	absentOK bool
 	request  check.Request
 }
 
-// maxTimeout is far beyond what a check is given.
+// maxTimeout exceeds any useful time-out of a check.
 const maxTimeout = 3600
 
-// Check runs check_haproxystats, a monitoring plugin, and returns its exit
-// status. The name that it is called by, the first of args, may be the check.
+// Check runs check_haproxystats, a monitoring plugin, and returns its exit status.
+// The first of args is the name that it was called by, which may name the check.
 func Check(args []string, stdout io.Writer) int {
 	cmd, outcome := newCheck(filepath.Base(args[0]), stdout)
 	cmd.SetArgs(args[1:])
 	cmd.SetOut(stdout)
-	cmd.SetErr(io.Discard) // only completion says anything there, to nobody
+	cmd.SetErr(io.Discard) // completion writes its only messages here
 	if err := cmd.Execute(); err != nil {
 		*outcome = nagios.Result{Name: "HAPROXYSTATS", Status: nagios.Unknown, Text: err.Error()}
 		_ = outcome.Write(stdout, false)
@@ -52,10 +52,10 @@ func Check(args []string, stdout io.Writer) int {
 	return int(outcome.Status)
 }
 
-// newCheck returns the command, and where its outcome will be.
+// newCheck returns the command, and a pointer to its result.
 func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 	var o checkOptions
-	// Help and version are no result, so whoever calls for them as a check is told.
+	// A call for help or version has no result, and must not pass for a check.
 	outcome := &nagios.Result{Status: nagios.Unknown}
 	called, byName := oldName(name)
 	cmd := &cobra.Command{
@@ -163,8 +163,8 @@ func (o *checkOptions) prepare(called *calledName, args []string) (err error) {
 	return nil
 }
 
-// run makes the check within its time-out. A check that hangs, as on a dead disk, is
-// abandoned.
+// run makes the check within its time-out. It abandons a check that hangs, as on a
+// dead disk.
 func (o *checkOptions) run() nagios.Result {
 	modes := check.Modes()
 	for _, m := range modes {
@@ -242,7 +242,7 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 		DstDir: c.Pull.DstDir, SrcDir: c.Process.SrcDir,
 		Interval:    c.Pull.PullInterval,
 		KeepPartial: c.Pull.OnPartial == config.PartialKeep,
-		Patience:    limit / 2, // the rest is for the directories
+		Patience:    limit / 2, // the other half is for the directories
 		First:       first,
 		User:        user,
 	}, o.request)

@@ -11,8 +11,8 @@ import (
 )
 
 // ofProcess1 returns the name of the program that is process 1, and the files to
-// read: those of the command line or, if that has none, those that process 1 was
-// told to read. Root is the root of the files.
+// read: those of the command line, else those that process 1 reads. Root is the root
+// of the files.
 func (o *checkOptions) ofProcess1(root fs.FS) (first string, files config.Files, err error) {
 	line, err := fs.ReadFile(root, "proc/1/cmdline")
 	if err != nil {

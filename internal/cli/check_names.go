@@ -9,15 +9,15 @@ import (
 	"haproxystats/internal/nagios"
 )
 
-// calledName is a name of one of haproxystats 0.5's plugins, which this one may
-// be called by, with that one's options and meaning.
+// calledName is the name of a plugin of haproxystats 0.5, by which this one may be
+// called, with the options and meaning of that plugin.
 type calledName struct {
 	mode string
-	// absentOK: without a configuration there is nothing to check.
+	// absentOK makes the check OK if there is no configuration.
 	absentOK bool
-	// ownLimits: -o and -w are numbers of snapshots.
+	// ownLimits gives -o and -w their old meaning: numbers of snapshots.
 	ownLimits bool
-	// plain: no thresholds, but those that are given.
+	// plain leaves out the default thresholds.
 	plain bool
 
 	ok, warning int
@@ -30,14 +30,14 @@ var calledNames = map[string]calledName{
 	"check_haproxystats_queue_size":              {mode: "queue", absentOK: true, ownLimits: true},
 }
 
-// oldName returns what a name stands for, with or without its ending.
+// oldName returns the plugin of a name, with or without its ending.
 func oldName(name string) (*calledName, bool) {
 	name, _, _ = strings.Cut(name, ".")
 	c, ok := calledNames[name]
 	return &c, ok
 }
 
-// addFlags adds the options of that plugin, and takes its defaults.
+// addFlags adds the options of that plugin and sets its defaults.
 func (c *calledName) addFlags(fl *pflag.FlagSet, o *checkOptions) {
 	o.absentOK = c.absentOK
 	o.request.Plain = c.plain
@@ -48,7 +48,7 @@ func (c *calledName) addFlags(fl *pflag.FlagSet, o *checkOptions) {
 	}
 }
 
-// limits makes thresholds of -o and -w.
+// limits turns -o and -w into thresholds.
 func (c *calledName) limits(o *checkOptions) error {
 	if c.ok < 0 || c.warning < 0 {
 		return fmt.Errorf("%d and %d snapshots: expected numbers of 0 or more", c.ok, c.warning)

@@ -20,7 +20,7 @@ const (
 	exitFailed = 1
 )
 
-// program is one of the two that run until a signal, and what its help says.
+// program is a program that runs until a signal ends it, with its help text.
 type program struct {
 	app.Program
 	short string
@@ -107,7 +107,7 @@ func noArguments(_ *cobra.Command, args []string) error {
 	return fmt.Errorf("unexpected argument %q: see -h", args[0])
 }
 
-// start does what the flags say.
+// start runs the program, or prints what the flags ask for.
 func start(p program, f flags, fileNamed bool, stdout, stderr io.Writer) error {
 	if f.printDefaults {
 		return config.PrintDefaults(stdout, p.Name)

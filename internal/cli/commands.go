@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Commands returns the command lines of all programs, of which manual pages and
-// completion are made.
+// Commands returns the command lines of all programs, for manual pages and
+// completion.
 func Commands() []*cobra.Command {
 	plugin, _ := newCheck(checkName, io.Discard)
 	return []*cobra.Command{

@@ -20,12 +20,12 @@ type doctorOptions struct {
 	offline, json bool
 }
 
-// errUnwell ends a doctor whose findings have said why.
+// errUnwell ends doctor after findings that are errors.
 var errUnwell = fmt.Errorf("errors were found: %w", app.ErrLogged)
 
 // printFindings runs doctor and prints its findings.
 func printFindings(o doctorOptions, stdout io.Writer) error {
-	// The replies of all sockets are held in memory, and given up ones are garbage.
+	// Replies of all sockets are in memory, and those given up are garbage.
 	debug.SetGCPercent(25)
 	r, err := doctor.Run(context.Background(), doctor.Options{
 		Files: o.files, User: o.user, Offline: o.offline,

@@ -11,8 +11,8 @@ import (
 	"haproxystats/internal/config"
 )
 
-// expected says what a flag of that type takes. Go's own texts for a wrong value are
-// about functions that users do not know.
+// expected names the values that a flag of a type accepts. Go's own texts for a
+// wrong value name functions that users do not know.
 var expected = map[string]string{
 	"int":      "a whole number",
 	"int64":    "a whole number",
@@ -22,14 +22,14 @@ var expected = map[string]string{
 	"count":    "a whole number",
 }
 
-// warn prints what does not stop a program but will surprise.
+// warn prints warnings about the configuration.
 func warn(stderr io.Writer, program string, warnings []config.Problem) {
 	for _, w := range warnings {
 		fmt.Fprintf(stderr, "%s: warning: %v\n", program, w)
 	}
 }
 
-// flagError says what is wrong with the command line, and where to look.
+// flagError adds to an error of the command line where to find help.
 func flagError(_ *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {

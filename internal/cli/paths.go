@@ -13,14 +13,14 @@ type pathsOptions struct {
 	hostname string
 }
 
-// printPaths writes what Graphite would get of the snapshot in dir.
+// printPaths writes the lines that Graphite would get of the snapshot in dir.
 func printPaths(o pathsOptions, dir string, stdout, stderr io.Writer) error {
 	replay, err := newReplayConfig(o.files, app.CheckGroups, o.hostname, stderr)
 	if err != nil {
 		return err
 	}
 	if entries, err := spool.List(dir); err == nil && len(entries) > 0 {
-		dir = entries[0].Path // the oldest of a spool
+		dir = entries[0].Path // of a spool, the oldest snapshot
 	}
 	log := newToolLogger(stderr)
 	return app.WritePaths(stdout, replay.config, replay.hostname, dir, log)

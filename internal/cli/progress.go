@@ -9,21 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A terminal shows one line that changes; elsewhere there is a line now and then.
+// A terminal shows one line that changes; elsewhere a line appears now and then.
 const (
 	redrawInterval = 200 * time.Millisecond
 	lineInterval   = 10 * time.Second
 )
 
-// progress tells how far a replay is. It is a writer for what else is to be
-// told meanwhile. It is not safe for concurrent use.
+// progress shows how far a replay has come. It is also the writer for other messages
+// during the replay. It is not safe for concurrent use.
 type progress struct {
 	w        io.Writer
 	terminal bool
 	now      func() time.Time
 	start    time.Time
 	told     time.Time // when the last line was written
-	shown    bool      // the terminal's cursor stands behind a line that will change
+	shown    bool      // the cursor stands behind a line that will change
 
 	total, done int
 	metrics     int64
@@ -37,7 +37,7 @@ func newProgress(w io.Writer, total int) *progress {
 	return p
 }
 
-// isTerminal reports whether somebody looks at what is written.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -47,7 +47,7 @@ func isTerminal(w io.Writer) bool {
 	return err == nil
 }
 
-// Write writes whole lines of others.
+// Write writes whole lines of other messages.
 func (p *progress) Write(b []byte) (int, error) {
 	p.clear()
 	return p.w.Write(b)
@@ -55,7 +55,7 @@ func (p *progress) Write(b []byte) (int, error) {
 
 func (p *progress) elapsed() time.Duration { return p.now().Sub(p.start) }
 
-// add counts a snapshot, and tells of it if it is time to.
+// add counts a snapshot, and shows the progress when it is time to.
 func (p *progress) add(metrics int, bytes int64) {
 	p.done++
 	p.metrics += int64(metrics)
@@ -78,7 +78,7 @@ func (p *progress) add(metrics int, bytes int64) {
 	}
 }
 
-// clear takes back the line that would have changed.
+// clear removes the line that would have changed.
 func (p *progress) clear() {
 	if p.shown {
 		fmt.Fprint(p.w, "\r\x1b[K")
@@ -86,7 +86,7 @@ func (p *progress) clear() {
 	}
 }
 
-// end says what was done.
+// end writes the totals.
 func (p *progress) end() {
 	p.clear()
 	fmt.Fprintf(p.w, "%d of %d snapshots, %d metrics, %d bytes in %v\n", p.done, p.total, p.metrics, p.bytes, short(p.elapsed()))

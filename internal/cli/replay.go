@@ -76,8 +76,8 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	return err
 }
 
-// recorded returns the snapshots in dir, or dir itself if it is one, that are
-// from one time to another. 0 for to means all later ones.
+// recorded returns the snapshots in dir whose time is between from and to, or dir
+// itself if it is a snapshot; to = 0 means no end.
 func recorded(dir string, from, to int64) ([]spool.Place, error) {
 	places, err := spool.List(dir)
 	if err != nil {
@@ -106,13 +106,13 @@ func recorded(dir string, from, to int64) ([]spool.Place, error) {
 type replayer struct {
 	pipeline *app.Pipeline
 	send     func(context.Context, *metric.Batch) (lines int, bytes int64, err error)
-	rate     int // of metrics a second; 0 for no limit
+	rate     int // metrics a second; 0 for no limit
 	progress *progress
 	log      *slog.Logger
 }
 
-// run sends the snapshots. One that can't be used is left out, and counts as an
-// error in the end.
+// run sends the snapshots. It leaves out a snapshot that can't be used, and returns
+// an error for it at the end.
 func (r *replayer) run(ctx context.Context, places []spool.Place) error {
 	unused := 0
 	for _, p := range places {
@@ -142,13 +142,13 @@ func (r *replayer) run(ctx context.Context, places []spool.Place) error {
 	return nil
 }
 
-// stopped says where to go on.
+// stopped returns the error that names where to go on.
 func (r *replayer) stopped(why string, at spool.Place) error {
 	r.progress.end()
-	return fmt.Errorf("%s: go on with --from %d", why, at.Epoch)
+	return fmt.Errorf("%s: to go on, run it with --from %d", why, at.Epoch)
 }
 
-// wait keeps to the rate: what was sent takes as long as it may.
+// wait keeps to the rate: it waits for as long as the metrics sent so far may take.
 func (r *replayer) wait(ctx context.Context) error {
 	if r.rate > 0 {
 		due := time.Duration(float64(r.progress.metrics) / float64(r.rate) * float64(time.Second))

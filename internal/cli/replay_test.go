@@ -87,7 +87,7 @@ func TestReplayIsInterruptedWhileItWaits(t *testing.T) {
 		r := newTestReplayer(io.Discard, len(places))
 		r.rate = 1
 		r.send = func(context.Context, *metric.Batch) (int, int64, error) { return 1500, 50_000, nil }
-		if err := r.run(ctx, places); err == nil || err.Error() != "interrupted: go on with --from 1700000010" {
+		if err := r.run(ctx, places); err == nil || err.Error() != "interrupted: to go on, run it with --from 1700000010" {
 			t.Error(err)
 		}
 	})
@@ -106,7 +106,7 @@ func TestReplayStopsWhereItCanNotSend(t *testing.T) {
 		}
 		return 1, 1, nil
 	}
-	if err := r.run(t.Context(), places); err == nil || err.Error() != "graphite is gone: go on with --from 1700000020" {
+	if err := r.run(t.Context(), places); err == nil || err.Error() != "graphite is gone: to go on, run it with --from 1700000020" {
 		t.Error(err)
 	}
 }

@@ -58,7 +58,7 @@ func newTool(stdout, stderr io.Writer) *cobra.Command {
 	return cmd
 }
 
-// addFiles gives a sub-command the flags that name the configuration.
+// addFiles adds the flags that name the configuration to a sub-command.
 func addFiles(cmd *cobra.Command, f *config.Files) {
 	fl := cmd.Flags()
 	fl.SortFlags = false
@@ -69,10 +69,10 @@ func addFiles(cmd *cobra.Command, f *config.Files) {
 	}
 }
 
-// addHelp gives a sub-command its last flag.
+// addHelp adds the flag for help to a sub-command.
 func addHelp(cmd *cobra.Command) { cmd.Flags().BoolP("help", "h", false, "show this screen") }
 
-// oneArgument takes exactly one, which is called what.
+// oneArgument accepts exactly one argument, which errors call what.
 func oneArgument(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		switch len(args) {
@@ -85,7 +85,7 @@ func oneArgument(what string) cobra.PositionalArgs {
 	}
 }
 
-// directories completes an argument by the names of directories.
+// directories completes an argument with names of directories.
 func directories(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -93,15 +93,15 @@ func directories(_ *cobra.Command, args []string, _ string) ([]string, cobra.She
 	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
-// replayConfig is what it takes to make metrics of recorded snapshots.
+// replayConfig has what is needed to turn recorded snapshots into metrics.
 type replayConfig struct {
 	config   *config.Config
 	hostname string
 	options  aggregate.Options
 }
 
-// newReplayConfig reads the configuration as haproxystats-process does, and tells of
-// what will surprise. The hostname is empty for that of this host.
+// newReplayConfig reads the configuration as haproxystats-process does, and prints
+// its warnings. An empty hostname means this host's.
 func newReplayConfig(files config.Files, check config.Check, hostname string, stderr io.Writer) (r replayConfig, err error) {
 	loaded, err := config.Load(config.ForProcess, files, check)
 	if loaded.Notice != "" {
@@ -121,7 +121,7 @@ func newReplayConfig(files config.Files, check config.Check, hostname string, st
 	return r, err
 }
 
-// newToolLogger returns a logger for somebody who is looking.
+// newToolLogger returns a logger for a person at a terminal.
 func newToolLogger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
@@ -133,7 +133,7 @@ func newToolLogger(w io.Writer) *slog.Logger {
 	}))
 }
 
-// warnSkipped tells of metrics that were left out.
+// warnSkipped logs how many metrics were left out.
 func warnSkipped(log *slog.Logger, metrics int64) {
 	if metrics > 0 {
 		log.Warn("metrics with a path too long for Graphite are left out", "max_path_bytes", plaintext.MaxPath, "metrics", metrics)
@@ -157,7 +157,7 @@ the moment and not about the snapshot, are left out.`,
 		},
 	}
 	addFiles(cmd, &o.files)
-	cmd.Flags().StringVar(&o.hostname, "hostname", "", "`name` of the host to print for, in place of this one's")
+	cmd.Flags().StringVar(&o.hostname, "hostname", "", "`name` of the host to print for, instead of this host")
 	addHelp(cmd)
 	return cmd
 }
@@ -183,8 +183,8 @@ not written. The metrics of haproxystats itself are not sent.`,
 	fl.Int64Var(&o.from, "from", 0, "first snapshot to send, an `epoch`")
 	fl.Int64Var(&o.to, "to", 0, "last snapshot to send, an `epoch` (default the newest)")
 	fl.IntVar(&o.rate, "rate", 0, "`metrics` a second that are sent at most (default no limit)")
-	fl.DurationVar(&o.patience, "patience", 5*time.Minute, "`time` for which Graphite may be down before it is given up")
-	fl.StringVar(&o.hostname, "hostname", "", "`name` of the host to send for, in place of this one's")
+	fl.DurationVar(&o.patience, "patience", 5*time.Minute, "`time` for which Graphite may be down before the replay gives up")
+	fl.StringVar(&o.hostname, "hostname", "", "`name` of the host to send for, instead of this host")
 	fl.BoolVar(&o.dryRun, "dry-run", false, "count what would be sent, and send nothing")
 	addHelp(cmd)
 	return cmd

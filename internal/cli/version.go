@@ -13,12 +13,12 @@ var (
 	commit  string
 )
 
-// ownVersion is the one place that holds the version; the Makefile reads it, too.
+// ownVersion is the version, written in this one place; the Makefile reads it, too.
 //
 //go:embed VERSION
 var ownVersion string
 
-// versionLine is what -v prints behind the program's name.
+// versionLine is the text that -v prints after the program's name.
 func versionLine() string {
 	v := version
 	if v == "" {

@@ -11,39 +11,39 @@ import (
 	"haproxystats/internal/dial"
 )
 
-// maxBuffer bounds what is allocated for reading one socket. With 16 KiB a round
-// of 64 sockets takes a fifth more CPU, with 256 KiB no less.
+// maxBuffer bounds the buffer for one socket. With 16 KiB a round of 64 sockets
+// takes a fifth more CPU time; 256 KiB save none.
 const maxBuffer = 64 << 10
 
-// defaultMaxReply keeps a socket that never stops talking from filling the
-// disk. A reply of a HAProxy with a million servers is smaller.
+// defaultMaxReply keeps a socket that never stops sending from filling the disk. A
+// reply of HAProxy with a million servers is smaller.
 const defaultMaxReply = 1 << 30
 
 // minPause is the shortest pause between two tries to connect.
 const minPause = 10 * time.Millisecond
 
-// maxRemembered bounds the memory of sockets that answer one command only:
-// sockets named after processes come and go.
+// maxRemembered bounds the memory for sockets that answer only one command: sockets
+// named after processes come and go.
 const maxRemembered = 1024
 
-// Client asks stats sockets for their statistics. Its fields must not be
-// changed once it is in use; it may be used by many goroutines at once.
+// Client asks stats sockets for their statistics. Its fields must not change once it
+// is in use; many goroutines may use it at once.
 type Client struct {
 	// Dial opens a connection to a socket. Nil means a [dial.Dialer], which shares
 	// the time-out among the addresses of a name.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Timeout bounds each try to connect. 0 means no bound but the context's.
+	// Timeout bounds each attempt to connect. 0 means no bound but that of the context.
 	Timeout time.Duration
-	// Retries is the number of tries to connect after the first one; with -1
-	// only the context ends them.
+	// Retries is the number of attempts to connect after the first one; with -1 only the
+	// context ends them.
 	Retries int
-	// Interval is the pause between two tries.
+	// Interval is the pause between two attempts.
 	Interval time.Duration
-	// BufferLimit bounds the memory used for reading one socket, in bytes. At
-	// most 64 KiB are used, also when it is 0.
+	// BufferLimit bounds the buffer for one socket, in bytes. The buffer has at most 64
+	// KiB, also if BufferLimit is 0.
 	BufferLimit int
-	// MaxReply is the size in bytes at which a reply is refused as endless.
-	// 0 means 1 GiB.
+	// MaxReply is the size in bytes from which a reply is refused as endless. 0 means 1
+	// GiB.
 	MaxReply int64
 	// Log gets a message for each repeated attempt. Nil means no log.
 	Log *slog.Logger
@@ -52,16 +52,16 @@ type Client struct {
 	addresses dial.Dialer // stands in for Dial
 
 	mu  sync.Mutex
-	one map[string]struct{} // sockets that answer one command a connection
+	one map[string]struct{} // sockets that answer one command for each connection
 }
 
-// Fetch asks the socket for `show info` and `show stat` and writes the raw
-// replies, each with the empty line that ends it: that of `show stat` while it
-// arrives, so that memory does not depend on its size. Both travel over one connection where the
-// socket answers two commands at once, else over two.
+// Fetch asks the socket for `show info` and `show stat` and writes the raw replies,
+// each with the empty line that ends it. The reply to `show stat` is written while
+// it arrives, so that memory does not depend on its size. Both commands use one
+// connection if the socket answers two commands at once, else two.
 //
-// Unless Fetch returns nil, what was written is worth nothing. The error is a
-// [*SocketError]; when ctx is canceled it wraps [context.Canceled].
+// After an error, what was written is useless. The error is a [*SocketError]; when
+// ctx is canceled it wraps [context.Canceled].
 func (c *Client) Fetch(ctx context.Context, network, address string, info, stat io.Writer) error {
 	s := &session{client: c, network: network, address: address}
 	i, t := newInfoReply(info), newStatReply(stat)

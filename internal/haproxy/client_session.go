@@ -48,9 +48,9 @@ func (s *session) ask(ctx context.Context, info *infoReply, stat *statReply) err
 	return x.read(*held)
 }
 
-// connect opens a connection, trying again as the client's options say.
+// connect opens a connection, and repeats the attempt as the client's options say.
 func (s *session) connect(ctx context.Context) (net.Conn, error) {
-	var earlier error // of the try before
+	var earlier error // of the attempt before
 	for try := 1; ; try++ {
 		conn, err := s.dial(ctx)
 		if err == nil {
@@ -68,9 +68,9 @@ func (s *session) connect(ctx context.Context) (net.Conn, error) {
 			return nil, err
 		}
 		if try == 1 {
-			level := slog.LevelDebug // the last try's failure is returned
+			level := slog.LevelDebug // the last attempt's failure is returned
 			if s.client.Retries < 0 {
-				level = slog.LevelWarn // there may be no last one
+				level = slog.LevelWarn // no attempt may be the last one
 			}
 			s.client.log().Log(ctx, level, "no connection, trying again", "error", err, "retries", s.client.Retries)
 		}
@@ -88,8 +88,8 @@ func (s *session) connect(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// over reports whether ctx has ended, or is about to: the deadline of a context
-// derived from it may come first.
+// over reports whether ctx has ended or is about to: a derived context's deadline
+// may come first.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
@@ -110,14 +110,14 @@ func (s *session) dial(ctx context.Context) (net.Conn, error) {
 		return nil, err // it says what came of each address
 	}
 	if err != nil && (errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)) {
-		// Dialers differ in what they say of a deadline, and may see it before
-		// the context does.
+		// Dialers report a deadline in different ways, and may see it before the context
+		// does.
 		return nil, context.DeadlineExceeded
 	}
 	return conn, err
 }
 
-// exchange is what goes over one connection.
+// exchange is the traffic of one connection.
 type exchange struct {
 	*session
 	ctx  context.Context
@@ -126,7 +126,7 @@ type exchange struct {
 	stat *statReply // nil: not asked for
 }
 
-// commands is the line that asks for the replies.
+// commands returns the line that asks for the replies.
 func (x *exchange) commands() string {
 	switch {
 	case x.stat == nil:
@@ -137,7 +137,7 @@ func (x *exchange) commands() string {
 	return showInfo.name + ";" + showStat.name + "\n"
 }
 
-// current is the reply that the next byte belongs to.
+// current returns the reply that the next byte belongs to.
 func (x *exchange) current() *reply {
 	if x.info != nil && (!x.info.whole || x.stat == nil) {
 		return &x.info.reply
@@ -145,7 +145,7 @@ func (x *exchange) current() *reply {
 	return &x.stat.reply
 }
 
-// read hands what comes to the replies until the socket closes the connection.
+// read passes what arrives to the replies until the socket closes the connection.
 func (x *exchange) read(buf []byte) error {
 	for {
 		n, err := x.conn.Read(buf)
@@ -158,7 +158,7 @@ func (x *exchange) read(buf []byte) error {
 	}
 }
 
-// take hands p to the replies.
+// take passes p to the replies.
 func (x *exchange) take(p []byte) error {
 	if x.info != nil && !x.info.whole && len(p) > 0 {
 		if !x.info.fits(p) {
@@ -219,7 +219,7 @@ func (x *exchange) takeStat(p []byte) error {
 	return nil
 }
 
-// ended reports what is missing when the connection has ended in err.
+// ended returns what is missing after the connection has ended with err.
 func (x *exchange) ended(err error) error {
 	if x.info != nil && !x.info.whole {
 		early := x.info.settle()
@@ -239,11 +239,11 @@ func (x *exchange) ended(err error) error {
 	return nil
 }
 
-// maxText bounds what is kept of a text that is not a reply.
+// maxText bounds the text that is kept instead of a reply.
 const maxText = 200
 
-// refused reads the rest of a line, or of HAProxy's list of commands, that the
-// socket sends instead of the reply r; p is what has come after r.first.
+// refused reads the rest of an error line, or of HAProxy's list of commands, which
+// the socket sends instead of the reply r; p is what arrived after r.first.
 func (x *exchange) refused(r *reply, p []byte) error {
 	text := append(slices.Clip(r.first), p...)
 	for !isText(text) {
@@ -261,8 +261,8 @@ func (x *exchange) refused(r *reply, p []byte) error {
 	return x.replyError(r, answer, "", answer.hint())
 }
 
-// isText reports whether enough has come of a text that is not a reply: its first
-// line, and all of a list of commands.
+// isText reports whether a text that is not a reply is complete: its first line, and
+// all of a list of commands.
 func isText(text []byte) bool {
 	if bytes.HasPrefix(withoutSeverity(text), []byte(unknownCommand)) {
 		return len(text) >= maxAnswer || bytes.Contains(text, emptyLineMark)

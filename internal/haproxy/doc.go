@@ -1,7 +1,6 @@
-// Package haproxy speaks to HAProxy's stats sockets and reads what they
-// answer: the client and the parsers of `show info` and `show stat`. What the
-// fields mean is told by package catalogue.
+// Package haproxy talks to HAProxy's stats sockets: the client and the parsers of
+// `show info` and `show stat`. Package catalogue has the meaning of the fields.
 //
-// Parsers take any input without failing: what they can't use they skip and
-// count. The package does not know what becomes of the values.
+// Parsers accept any input: they skip and count what they can't use. The package
+// does not know how the values are used.
 package haproxy

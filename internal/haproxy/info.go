@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// InfoScanner reads a reply to `show info`, line by line: `Key: value`, ended
-// by an empty line. The zero value is ready for Reset, and is meant to be used
-// for one reply after another.
+// InfoScanner reads a reply to `show info` line by line: `Key: value`, ended by an
+// empty line. The zero value is ready for Reset, and one scanner serves many
+// replies.
 //
 // Source: HAProxy's management guide, "show info".
 type InfoScanner struct {
@@ -28,7 +28,8 @@ var infoSeparator = []byte(": ")
 // maxPairs bounds a reply: each pair may become a metric. HAProxy 3.4 has 81.
 const maxPairs = 1024
 
-// Next goes to the next pair; lines that are none, or one too many, are skipped.
+// Next advances to the next pair. It skips lines that are not pairs, and pairs
+// beyond maxPairs.
 func (s *InfoScanner) Next() bool {
 	for {
 		from, to, ok := s.lines.next()
@@ -46,7 +47,7 @@ func (s *InfoScanner) Next() bool {
 			s.pairs++
 			return true
 		}
-		// HAProxy leaves a value out, and the space with it, where it has none.
+		// For an empty value HAProxy leaves out the value and the space before it.
 		if len(line) > 0 && !bytes.HasSuffix(bytes.TrimSpace(line), infoSeparator[:1]) {
 			s.skipped++
 		}
@@ -74,5 +75,5 @@ func (s *InfoScanner) Skipped() int {
 	return n
 }
 
-// Complete tells, at the end, whether the reply ended in HAProxy's end mark.
+// Complete reports, at the end, whether the reply ended with HAProxy's end mark.
 func (s *InfoScanner) Complete() bool { return s.lines.blank && !s.lines.cut }

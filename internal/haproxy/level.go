@@ -13,22 +13,22 @@ import (
 // Level is the permission that a stats socket gives to its clients.
 type Level string
 
-// The levels, from the least on.
+// The levels, the lowest first.
 const (
 	LevelUser     Level = "user"     // look at statistics
 	LevelOperator Level = "operator" // look at everything, and clear counters
 	LevelAdmin    Level = "admin"    // change servers, maps and certificates
 )
 
-// ErrLevel means that a socket's answers do not tell its level.
+// ErrLevel means that a socket's answers do not show its level.
 var ErrLevel = errors.New("the socket does not tell its level")
 
-// denied begins the answer to a command that is above the level.
+// denied begins the answer to a command that needs a higher level.
 const denied = "Permission denied"
 
-// Level returns the level of the socket. Nothing is changed by it: HAProxy before
-// 1.9, which can't be asked, is given commands that lack what they would work
-// on, and the level shows in how they are refused.
+// Level returns the level of the socket. It changes nothing: HAProxy before 1.9,
+// which can't be asked, is given commands without the object that they would work
+// on, and the way they are refused shows the level.
 func (c *Client) Level(ctx context.Context, network, address string) (Level, error) {
 	s := &session{client: c, network: network, address: address}
 	told, err := s.command(ctx, "show cli level")
@@ -42,7 +42,7 @@ func (c *Client) Level(ctx context.Context, network, address string) (Level, err
 	if !strings.HasPrefix(told, unknownCommand) {
 		return "", s.levelError("show cli level", told)
 	}
-	// Of which server?
+	// Without a server, this command does nothing.
 	if told, err = s.command(ctx, "disable agent"); err != nil {
 		return "", err
 	}
@@ -52,7 +52,7 @@ func (c *Client) Level(ctx context.Context, network, address string) (Level, err
 	case !strings.HasPrefix(told, denied):
 		return "", s.levelError("disable agent", told)
 	}
-	// No session has this number, which is the place of one in memory.
+	// No session has this number, which is an address in memory.
 	if told, err = s.command(ctx, "show sess 0x1"); err != nil {
 		return "", err
 	}
@@ -70,7 +70,7 @@ func (s *session) levelError(command, told string) error {
 	return &SocketError{Op: "find level of", Socket: s.address, Err: fmt.Errorf("%w: to %q it answers %q", ErrLevel, command, line)}
 }
 
-// maxAnswer bounds what is read of an answer of one line.
+// maxAnswer bounds an answer of one line.
 const maxAnswer = 4 << 10
 
 // command returns the answer to a command, or its beginning.

@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	// readSize is how much is read at once.
+	// readSize is the amount read at once.
 	readSize = 256 << 10
 	// maxLine bounds the buffer; a longer line is skipped and counted.
 	maxLine = 16 << 20
-	// padding lies behind the data so that eight bytes can be read at any of it.
+	// padding follows the data, so that eight bytes can be read at any position.
 	padding = 8
 )
 
@@ -19,8 +19,8 @@ const (
 type lines struct {
 	r          io.Reader
 	buf        []byte // len(buf)-padding is usable
-	start, end int    // buf[start:end] is read and not yet handed out
-	quote      int    // where buf[:end] has the next quote, or end; 0 if that is not known
+	start, end int    // buf[start:end] is read and not yet returned
+	quote      int    // the next quote in buf[:end], or end; 0 if not known
 	eof        bool
 	err        error
 	long       int  // lines over maxLine, skipped
@@ -29,16 +29,16 @@ type lines struct {
 }
 
 func (l *lines) reset(r io.Reader) {
-	// One huge line must not hold its memory for ever.
+	// The buffer of one huge line must not stay for ever.
 	if l.buf == nil || len(l.buf) > 4*readSize {
 		l.buf = make([]byte, readSize+padding)
 	}
 	*l = lines{r: r, buf: l.buf}
 }
 
-// next returns the bounds of the next whole line in buf, without its newline;
-// the byte behind it is the newline. It is false at the end of the stream or on
-// an error. What earlier calls returned is invalid then.
+// next returns the bounds of the next line in buf, without its newline, which is the
+// byte after it. It returns false at the end of the stream or after an error. Bounds
+// from earlier calls are invalid then.
 func (l *lines) next() (from, to int, ok bool) {
 	to, ok = l.find(0, math.MaxInt)
 	if !ok {
@@ -52,8 +52,8 @@ func (l *lines) next() (from, to int, ok bool) {
 	return from, to, true
 }
 
-// hasQuote reports whether the line buf[from:to] has a quote. Lines are asked for in
-// their order: most have none, and one search does for many.
+// hasQuote reports whether the line buf[from:to] has a quote. Calls must follow the
+// order of lines: most lines have no quote, so one search serves many.
 func (l *lines) hasQuote(from, to int) bool {
 	if l.quote < from || l.quote == 0 {
 		l.quote = l.end
@@ -64,9 +64,9 @@ func (l *lines) hasQuote(from, to int) bool {
 	return l.quote < to
 }
 
-// extend makes the line that next returned last, of n bytes, longer by the line
-// behind it. It is false, and the line is as it was, when there is none or the
-// whole would exceed limit bytes, which must be less than readSize.
+// extend appends the next line to the line of n bytes that next returned last. It
+// returns false, and changes nothing, if there is no next line or the whole would
+// exceed limit bytes, which must be less than readSize.
 func (l *lines) extend(n, limit int) (from, to int, ok bool) {
 	l.start -= n + 1
 	to, ok = l.find(n+1, limit)
@@ -78,9 +78,9 @@ func (l *lines) extend(n, limit int) (from, to int, ok bool) {
 	return from, to, ok
 }
 
-// find returns the index of the first newline in buf[start+searched:], reading
-// on as needed, which may move the data to the front of buf. It is false when
-// there is none within limit bytes of start.
+// find returns the index of the first newline in buf[start+searched:]. It reads on
+// as needed, which may move the data to the front of buf. It returns false if no
+// newline is within limit bytes of start.
 func (l *lines) find(searched, limit int) (int, bool) {
 	for {
 		if i := bytes.IndexByte(l.buf[l.start+searched:l.end], '\n'); i >= 0 {
@@ -97,8 +97,8 @@ func (l *lines) find(searched, limit int) (int, bool) {
 	}
 }
 
-// more reads on behind buf[start:end], which it may move. It is false when
-// there is nothing more.
+// more reads on after buf[start:end], which it may move. It returns false if nothing
+// follows.
 func (l *lines) more() bool {
 	if l.eof {
 		return false
@@ -120,13 +120,13 @@ func (l *lines) more() bool {
 	return l.fill()
 }
 
-// fill reads once behind buf[:end]. After an error it does not read again: that
-// may go on behind a gap.
+// fill reads once after buf[:end]. After an error it does not read again: data may
+// be missing in between.
 func (l *lines) fill() bool {
 	if l.eof {
 		return false
 	}
-	for range 100 { // as bufio: a reader that gives nothing for ever is broken
+	for range 100 { // as in bufio: a reader that always returns nothing is broken
 		n, err := l.r.Read(l.buf[l.end : len(l.buf)-padding])
 		l.end += n
 		if err != nil {
@@ -144,7 +144,7 @@ func (l *lines) fill() bool {
 	return false
 }
 
-// dropLine skips to behind the next newline and leaves what follows it.
+// dropLine skips past the next newline and keeps what follows it.
 func (l *lines) dropLine() bool {
 	l.long++
 	l.blank = false

@@ -5,12 +5,12 @@ import (
 	"math/big"
 )
 
-// maxNumber bounds the length of what is taken for a number: HAProxy's largest
-// has 20 digits, and a longer text is no counter.
+// maxNumber bounds the length of a number: HAProxy's largest has 20 digits, and a
+// longer text is not a counter.
 const maxNumber = 64
 
-// Number reads a field as a whole number. It is false for an empty field, for
-// text, and for what an int64 can't hold; see [WideNumber] for the last.
+// Number parses a field as a whole number. It returns false for an empty field, for
+// text, and for a number that exceeds an int64; see [WideNumber] for the last.
 func Number(b []byte) (int64, bool) {
 	digits := b
 	if len(b) > 0 && b[0] == '-' {

@@ -13,11 +13,11 @@ type record struct {
 	text   []byte // backs the unquoted fields
 }
 
-// split reads one row. It is false where quotes are not balanced; the fields up
-// to there are right.
+// split splits one row. It returns false if quotes are not balanced; the fields
+// before the fault are right.
 func (r *record) split(row []byte) bool {
 	r.fields = r.fields[:0]
-	r.text = append(r.text[:0], row...) // never longer than the row itself
+	r.text = append(r.text[:0], row...) // never longer than the row
 	out := r.text[:0]
 	for {
 		begin := len(out)
@@ -37,7 +37,7 @@ func (r *record) split(row []byte) bool {
 				row = row[1:]
 			}
 		}
-		// What follows a closing quote belongs to the field.
+		// Text after a closing quote belongs to the field.
 		i := bytes.IndexByte(row, ',')
 		if i < 0 {
 			out = append(out, row...)
@@ -50,7 +50,7 @@ func (r *record) split(row []byte) bool {
 	}
 }
 
-// scanQuoted reads a row by splitting all of it.
+// scanQuoted reads a row with quotes by splitting all of it.
 func (s *StatScanner) scanQuoted(from, to int) result {
 	line := s.lines.buf[from:to]
 	if !s.record.split(line) && !s.splitLonger(from, to) {
@@ -89,10 +89,10 @@ func (s *StatScanner) scanQuoted(from, to int) result {
 	return usable
 }
 
-// splitLonger tries whether the row goes on in the following lines, as a
-// newline in quotes makes it. Its quotes must be strictly where RFC 4180 has
-// them then, and its columns be the header's: a stray quote would take the good
-// rows behind it along, or mix two rows. The lines are consumed only if it does.
+// splitLonger tries whether the row goes on in the following lines, because a quoted
+// field has a newline. It accepts such a row only if its quotes follow RFC 4180
+// strictly and its columns are those of the header: otherwise a stray quote would
+// swallow good rows, or mix two rows. It consumes the lines only if it accepts them.
 func (s *StatScanner) splitLonger(from, to int) bool {
 	n := to - from
 	whole := n

@@ -7,28 +7,28 @@ import (
 	"slices"
 )
 
-// A command of the stats socket, and what its reply looks like.
+// command is a command of the stats socket, with the beginning of its reply.
 type command struct {
 	name   string
-	begins []string // every right reply begins with one of these
+	begins []string // every valid reply begins with one of these
 }
 
 var (
 	showInfo = command{"show info", []string{"Name: "}}
-	showStat = command{"show stat", []string{"# pxname", "#pxname"}} // the second one before 1.5
+	showStat = command{"show stat", []string{"# pxname", "#pxname"}} // the second one before HAProxy 1.5
 )
 
-// reply follows one reply while its bytes arrive in pieces of any size.
+// reply follows one reply whose bytes arrive in pieces of any size.
 type reply struct {
 	command
 	to    io.Writer
 	size  int64
-	first []byte  // its first bytes, until they are known to be a right reply's
+	first []byte  // its first bytes, until they prove to begin a valid reply
 	whole bool    // its end has been seen
 	mark  endMark // of `show stat`
 }
 
-// fits reports whether p, the next bytes, may belong to a right reply.
+// fits reports whether p, the next bytes, may belong to a valid reply.
 func (r *reply) fits(p []byte) bool {
 	if r.first == nil && r.size > 0 {
 		return true
@@ -48,14 +48,14 @@ func (r *reply) fits(p []byte) bool {
 	return false
 }
 
-// statReply is a reply to `show stat`: it ends in an empty line outside of quotes,
-// and is handed on unaltered while it arrives.
+// statReply is a reply to `show stat`. It ends with an empty line outside of quotes,
+// and is passed on unchanged while it arrives.
 type statReply struct{ reply }
 
 func newStatReply(to io.Writer) *statReply { return &statReply{reply{command: showStat, to: to}} }
 
-// take writes the bytes of p that belong to the reply and returns their
-// number, which is len(p) until the end mark is seen.
+// take writes the bytes of p that belong to the reply and returns their number,
+// which is len(p) until the end mark has come.
 func (r *statReply) take(p []byte) (int, error) {
 	if end := r.mark.scan(p); end >= 0 {
 		p, r.whole = p[:end], true
@@ -64,15 +64,15 @@ func (r *statReply) take(p []byte) (int, error) {
 	return r.to.Write(p)
 }
 
-// maxInfo bounds a reply to `show info`, which is kept until its end is known.
+// maxInfo bounds a reply to `show info`, which is stored until its end is known.
 const maxInfo = 1 << 20
 
-// infoReply is a reply to `show info`. An empty line ends it, but the texts
-// `description` and `node` of HAProxy's configuration may hold empty lines, too.
-// So it ends where the header of `show stat` follows, or the connection ends.
+// infoReply is a reply to `show info`. It ends with an empty line, but the texts
+// `description` and `node` of HAProxy's configuration may contain empty lines, too.
+// So it ends where the header of `show stat` follows, or where the connection ends.
 type infoReply struct {
 	reply
-	text []byte // all that has come
+	text []byte // all bytes so far
 }
 
 func newInfoReply(to io.Writer) *infoReply {
@@ -97,13 +97,13 @@ func beforeHeader(text []byte) int {
 	}
 }
 
-// infoStep is how many bytes are added at once: a reply has a few KB, and much of
-// `show stat` may have come with it.
+// infoStep is the number of bytes added at once: a reply has a few KB, and much of
+// `show stat` may follow in the same piece.
 const infoStep = 1 << 10
 
-// take adds p to the reply and returns how many of its bytes belong to it: all,
-// until the end is seen. Bytes that have come earlier may turn out to be the
-// beginning of the next reply: these are early.
+// take adds p to the reply and returns the number of its bytes that belong to the
+// reply: all, until the end has come. Early has earlier bytes that turned out to
+// begin the next reply.
 func (r *infoReply) take(p []byte) (n int, early []byte) {
 	for before := len(r.text); n < len(p); {
 		from := max(0, len(r.text)-headerSize)
@@ -121,11 +121,11 @@ func (r *infoReply) take(p []byte) (n int, early []byte) {
 	return n, nil
 }
 
-// infoLine is a line of `show info`: no answer to another command has one.
+// infoLine matches a line of `show info`, which no answer to another command has.
 var infoLine = regexp.MustCompile("(?m)^[A-Z][-_ A-Za-z0-9]*: ")
 
-// settle decides where the reply ends when nothing more will come, and returns what
-// follows it. Without an end the reply is not whole.
+// settle decides, at the end of the connection, where the reply ends, and returns
+// what follows it. A reply without an end is not whole.
 func (r *infoReply) settle() (rest []byte) {
 	first := bytes.Index(r.text, emptyLineMark)
 	if first < 0 {
@@ -147,7 +147,7 @@ func (r *infoReply) end(n int) (rest []byte) {
 	return rest
 }
 
-// store writes the reply, once it is whole.
+// store writes the reply if it is whole.
 func (r *infoReply) store() error {
 	_, err := r.to.Write(r.text)
 	return err
@@ -155,17 +155,17 @@ func (r *infoReply) store() error {
 
 var emptyLineMark = []byte("\n\n")
 
-// endMark finds the empty line with which HAProxy ends CSV. An empty line inside a
-// quoted field is data: last_chk holds whatever a checked server has answered,
-// empty lines too.
+// endMark finds the empty line with which HAProxy ends CSV. An empty line within a
+// quoted field is data: last_chk has the answer of a checked server, which may
+// contain empty lines.
 type endMark struct {
-	quoted  bool // inside a quoted field
-	inside  bool // inside a field without quotes, where a quote is data
+	quoted  bool // within a quoted field
+	inside  bool // within a field without quotes, where a quote is data
 	newline bool // the byte before the next one is a newline
 }
 
-// scan returns the number of bytes of p up to and with the end mark, or -1
-// when it is still to come.
+// scan returns the number of bytes of p up to the end of the end mark, or -1 if it
+// has not come yet.
 func (m *endMark) scan(p []byte) int {
 	for i := 0; i < len(p); {
 		if m.quoted {
@@ -173,8 +173,8 @@ func (m *endMark) scan(p []byte) int {
 			if q < 0 {
 				return -1
 			}
-			// Another quote right here is the second half of a doubled one
-			// and opens the field again.
+			// A quote right after this one would be the second half of a doubled quote, and the
+			// field would go on.
 			m.quoted = false
 			i += q + 1
 			continue

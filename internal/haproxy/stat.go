@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// RowType is what a row of `show stat` stands for: the value of its column
-// `type`. A server may be named BACKEND, so the name can't tell.
+// RowType is the kind of thing that a row of `show stat` describes: the value of its
+// column `type`. The name does not show it, because a server may be named BACKEND.
 type RowType uint8
 
 // The row types.
@@ -28,26 +28,24 @@ func rowType(field []byte) (RowType, bool) {
 	return RowType(v), ok && v >= 0 && v < rowTypes
 }
 
-// Row is one row of `show stat`. All of it is valid until the next call of
-// [StatScanner.Next].
+// Row is one row of `show stat`, valid until the next call of [StatScanner.Next].
 type Row struct {
 	Type RowType
 	// Proxy and Service are the columns pxname and svname, unquoted.
 	Proxy, Service []byte
-	// Values are the whole numbers in the columns selected for the type, in the
-	// order of the selection. Present[i] is 1 where there is one; where it is 0
-	// the value is 0.
+	// Values are the whole numbers in the columns selected for the type, in the order of
+	// the selection. Present[i] is 1 if there is a number; if it is 0, so is the value.
 	Values  []int64
 	Present []byte
-	// Odd are the selected columns that are neither empty nor whole numbers
-	// that fit.
+	// Odd lists the selected fields that are neither empty nor whole numbers in an
+	// int64.
 	Odd []OddValue
 	// Texts are the fields in the columns that [StatScanner.SelectTexts] chose for
 	// the type, unquoted, in the order of that choice.
 	Texts [][]byte
 }
 
-// OddValue is a field that did not fit into [Row.Values].
+// OddValue is a field that does not fit into [Row.Values].
 type OddValue struct {
 	Index int // in the selection
 	Raw   []byte
@@ -56,9 +54,9 @@ type OddValue struct {
 // ErrNoHeader means that a reply does not begin with the names of its columns.
 var ErrNoHeader = errors.New("no header with the columns pxname and svname")
 
-// StatScanner reads a reply to `show stat`: a header that names the columns,
-// rows in CSV, ended by an empty line. The zero value is ready for Reset, and
-// is meant to be used for one reply after another.
+// StatScanner reads a reply to `show stat`: a header with the names of the columns,
+// rows in CSV, and an empty line at the end. The zero value is ready for Reset, and
+// one scanner serves many replies.
 //
 // Only selected columns are read. A row without one of them, or a name,
 // or has an unknown type, is skipped and counted.
@@ -77,15 +75,15 @@ type StatScanner struct {
 	hashing bool
 	hash    uint64
 	fields  fields // of a row without quotes
-	record  record // of any other
+	record  record // of all other rows
 }
 
-// choice is the columns that are wanted of rows of one type.
+// choice has the columns selected for rows of one type.
 type choice struct {
 	made    bool
 	columns []int // ascending
 	texts   []int
-	last    int // of both, or -1
+	last    int // the last of both, or -1
 }
 
 // header is a parsed header line.
@@ -94,15 +92,15 @@ type header struct {
 	columns []string
 	proxy   int
 	service int
-	typ     int // -1: the reply has no such column
+	typ     int // -1 if the reply has no such column
 	naming  int // the last of these three
 	iid     int // the numbers of proxy and server; -1 as for typ
 	sid     int
 }
 
-// Reset begins to read another reply and reads its header. The selections stay
-// where the header is that of the reply before, and [StatScanner.Columns]
-// returns the very same slice then; else nothing is selected.
+// Reset begins another reply and reads its header. If the header is that of the
+// reply before, the selections stay, and [StatScanner.Columns] returns the same
+// slice; else nothing is selected.
 func (s *StatScanner) Reset(r io.Reader) error {
 	s.lines.reset(r)
 	if cap(s.record.text) > 4*readSize { // nor must one huge row
@@ -139,8 +137,8 @@ func (s *StatScanner) Reset(r io.Reader) error {
 	}
 }
 
-// maxColumns bounds a header: each column that nobody knows may become a metric
-// of every row. HAProxy 3.4 has 146.
+// maxColumns bounds a header: each unknown column may become a metric of every row.
+// HAProxy 3.4 has 146 columns.
 const maxColumns = 1024
 
 func parseHeader(line []byte) (header, error) {
@@ -150,12 +148,12 @@ func parseHeader(line []byte) (header, error) {
 	h := header{line: bytes.Clone(line)}
 	text := strings.TrimSuffix(string(line), "\r")
 	names, marked := strings.CutPrefix(text, "#")
-	if marked { // HAProxy before 1.5 has no space behind the mark
+	if marked { // HAProxy before 1.5 has no space after the mark
 		names = strings.TrimPrefix(names, " ")
 	}
 	h.columns = strings.Split(names, ",")
 	h.proxy, h.service, h.typ, h.iid, h.sid = -1, -1, -1, -1, -1
-	for i := len(h.columns) - 1; i >= 0; i-- { // the first of a double column counts
+	for i := len(h.columns) - 1; i >= 0; i-- { // the first of a repeated column counts
 		switch h.columns[i] {
 		case "pxname":
 			h.proxy = i
@@ -193,9 +191,9 @@ func (s *StatScanner) Select(t RowType, columns []int) {
 	}
 }
 
-// SelectTexts says which columns of rows of type t are wanted as they are, in any
-// order: states, modes and the like. It is called behind [StatScanner.Select], and
-// costs nothing where it isn't.
+// SelectTexts selects columns of rows of type t that are returned as text, in any
+// order: states, modes and the like. Call it after [StatScanner.Select]; without a
+// call it costs nothing.
 func (s *StatScanner) SelectTexts(t RowType, columns []int) {
 	w := &s.wanted[t]
 	w.texts = columns
@@ -213,7 +211,7 @@ var (
 	nameBackend  = []byte("BACKEND")
 )
 
-// guess returns the type that a row of that name most likely has.
+// guess returns the most likely type of a row with that name.
 func guess(service []byte) RowType {
 	switch {
 	case bytes.Equal(service, nameFrontend):
@@ -224,7 +222,7 @@ func guess(service []byte) RowType {
 	return ServerRow
 }
 
-// Next goes to the next usable row of a selected type.
+// Next advances to the next usable row of a selected type.
 func (s *StatScanner) Next() bool {
 	for {
 		from, to, ok := s.lines.next()
@@ -249,7 +247,7 @@ func (s *StatScanner) Next() bool {
 	}
 }
 
-// result is what became of a row.
+// result is the outcome of reading a row.
 type result uint8
 
 const (
@@ -258,7 +256,7 @@ const (
 	unwanted
 )
 
-// scanPlain reads a row without quotes where it stands.
+// scanPlain reads a row without quotes in place.
 func (s *StatScanner) scanPlain(from, to int) result {
 	f, h := &s.fields, &s.header
 	last := s.last
@@ -295,7 +293,7 @@ func (s *StatScanner) scanPlain(from, to int) result {
 	return usable
 }
 
-// identify takes down what the row stands for.
+// identify sets the name and type of the row.
 func (s *StatScanner) identify(proxy, service, typ []byte) result {
 	if len(proxy) == 0 || len(service) == 0 {
 		return unusable
@@ -319,14 +317,14 @@ func (s *StatScanner) identify(proxy, service, typ []byte) result {
 	return usable
 }
 
-// HashRows makes the scanner hash what the rows of the reply stand for, those of
-// types without a selection too. It is called between [StatScanner.Reset] and
+// HashRows makes the scanner hash the identities of all rows of the reply, also of
+// types without a selection. Call it between [StatScanner.Reset] and
 // [StatScanner.Next].
 func (s *StatScanner) HashRows() { s.hashing = true }
 
-// RowHash returns the hash of the rows that were read since [StatScanner.HashRows]:
-// of their types and names, and the numbers of proxies and servers, in their
-// order. It is of use in this process only.
+// RowHash returns the hash of the rows read since [StatScanner.HashRows]: their
+// types, names, and numbers of proxies and servers, in order. It has a meaning in
+// this process only.
 func (s *StatScanner) RowHash() uint64 { return s.hash }
 
 var hashSeed = maphash.MakeSeed()
@@ -352,5 +350,5 @@ func (s *StatScanner) Skipped() int {
 	return n
 }
 
-// Complete tells, at the end, whether the reply ended in HAProxy's end mark.
+// Complete reports, at the end, whether the reply ended with HAProxy's end mark.
 func (s *StatScanner) Complete() bool { return s.lines.blank && !s.lines.cut }

@@ -6,17 +6,16 @@ import (
 	"slices"
 )
 
-// Builder makes tables of one scope: a row per entity, a column per metric.
-// Rows live across [Builder.Reset], so that a builder used for one snapshot
-// after another settles and allocates nothing. It is not safe for concurrent
-// use.
+// Builder builds tables of one scope: a row for each entity, a column for each
+// metric. Rows survive [Builder.Reset], so that a builder in repeated use soon
+// allocates nothing. It is not safe for concurrent use.
 type Builder struct {
 	scope    Scope
 	columns  []Column
 	entities []Entity
 	index    map[key]int
-	seen     []uint32 // per row: how often it was touched since the last Reset
-	active   []uint32 // per row: how often by an entity that was active
+	seen     []uint32 // per row: how often it was touched since Reset
+	active   []uint32 // per row: how often by an active entity
 	cells    cells
 	order    []int // rows by parent and name
 	sorted   int   // how many of order are sorted
@@ -38,9 +37,9 @@ func (b *Builder) Scope() Scope { return b.scope }
 // Columns returns the columns; the index into it is the column number.
 func (b *Builder) Columns() []Column { return b.columns }
 
-// Row returns the number of e's row, which it makes if there is none yet. The
-// number stays valid for the builder's life. The table has the row once it has
-// been touched.
+// Row returns the number of e's row, and makes the row if necessary. The number
+// stays valid for the builder's life. The table has the row once it has been
+// touched.
 func (b *Builder) Row(e Entity) int {
 	k := key{e.Parent, e.Name}
 	if row, ok := b.index[k]; ok {
@@ -59,15 +58,14 @@ func (b *Builder) Row(e Entity) int {
 // Capacity returns the number of rows ever made, with or without values.
 func (b *Builder) Capacity() int { return len(b.entities) }
 
-// Reset takes all values out and keeps the rows. The last table is invalid from
-// now on.
+// Reset removes all values and keeps the rows. It makes the last table invalid.
 func (b *Builder) Reset() {
 	clear(b.seen)
 	clear(b.active)
 	b.cells.reset()
 }
 
-// Touch notes that the row's entity has been seen, with or without a value.
+// Touch records that the row's entity exists, with or without a value.
 func (b *Builder) Touch(row int) { b.seen[row]++ }
 
 // TouchActive is [Builder.Touch] for an entity that has taken connections.
@@ -76,29 +74,30 @@ func (b *Builder) TouchActive(row int) {
 	b.active[row]++
 }
 
-// Add combines v into one cell.
+// Add combines v with the value of a cell.
 func (b *Builder) Add(row, col int, v int64) {
 	b.cells.combine(row, col, b.columns[col].Combine, v, 1)
 }
 
-// AddRat combines a value that is no int64 into one cell, exactly.
+// AddRat combines a value that exceeds an int64 with the value of a cell, exactly.
 func (b *Builder) AddRat(row, col int, v *big.Rat) {
 	b.cells.combineWide(row, col, b.columns[col].Combine, v, 1)
 }
 
-// Set puts a computed number into one cell; NaN and infinities are left out.
+// Set stores a computed number in a cell; it ignores NaN and infinities.
 func (b *Builder) Set(row, col int, v float64) {
 	if r := new(big.Rat).SetFloat64(v); r != nil {
 		b.AddRat(row, col, r)
 	}
 }
 
-// At returns the value that a cell has so far, and false if the cell holds none.
+// At returns the present value of a cell, and false if the cell has none.
 func (b *Builder) At(row, col int) (Value, bool) {
 	return b.cells.at(row, col, b.columns[col].Combine)
 }
 
-// Slot tells [Builder.AddRow] where a value goes; [Builder.Slot] makes one.
+// Slot is the destination of a value in [Builder.AddRow]; [Builder.Slot] returns
+// one.
 type Slot struct {
 	column int32
 	rule   Combine
@@ -109,10 +108,10 @@ func (b *Builder) Slot(column int) Slot {
 	return Slot{int32(column), b.columns[column].Combine}
 }
 
-// AddRow combines values into the row's cells: sums[i], which stands for
-// counts[i] values, into slots[i]. Where the column's rule is [Max], it is the
-// largest of the values; where it is [MeanKnown], all of them are known or it is
-// a marker.
+// AddRow combines values with the cells of a row: sums[i], the sum of counts[i]
+// values, goes to slots[i]. For a column with the rule [Max], sums[i] is the largest
+// of the values. For [MeanKnown], either all values are known or sums[i] is a
+// marker.
 func (b *Builder) AddRow(row int, slots []Slot, sums []int64, counts []uint16) {
 	have, haveN := b.cells.row(row)
 	sums = sums[:len(slots)]
@@ -133,8 +132,8 @@ func (b *Builder) AddRow(row int, slots []Slot, sums []int64, counts []uint16) {
 	}
 }
 
-// SetColumns changes the columns and keeps the values of those that stay, which
-// are known by their names. The last table is invalid from now on.
+// SetColumns changes the columns. It keeps the values of columns with the same name,
+// and makes the last table invalid.
 func (b *Builder) SetColumns(columns []Column) {
 	old, from := b.cells, columnPairs(b.columns, columns)
 	b.columns = columns
@@ -149,8 +148,8 @@ func (b *Builder) SetColumns(columns []Column) {
 	}
 }
 
-// columnPairs returns, for each of the columns from, the number of the column of
-// that name, or -1.
+// columnPairs returns, for each column of from, the number of the column with that
+// name in to, or -1.
 func columnPairs(from, to []Column) []int {
 	number := make(map[string]int, len(to))
 	for i, c := range to {
@@ -166,9 +165,9 @@ func columnPairs(from, to []Column) []int {
 	return pairs
 }
 
-// Merge combines all of t into what the builder has; columns are matched by
-// name, and t's that the builder does not have are left out. Merging the tables
-// of parts gives the table of the whole.
+// Merge combines t with the content of the builder. Columns match by name; columns
+// of t that the builder does not have are left out. Merging the tables of parts
+// gives the table of the whole.
 func (b *Builder) Merge(t *Table) {
 	columns := columnPairs(t.columns, b.columns)
 	for _, from := range t.rows {
@@ -176,8 +175,8 @@ func (b *Builder) Merge(t *Table) {
 	}
 }
 
-// MergeRow combines a row of t into one of the builder's. columns has the number
-// of the builder's column for each of t's, -1 for one that is left out.
+// MergeRow combines a row of t with a row of the builder. columns has the number of
+// the builder's column for each column of t, or -1.
 func (b *Builder) MergeRow(to int, t *Table, from int, columns []int) {
 	b.seen[to] += t.seen[from]
 	b.active[to] += t.active[from]
@@ -188,8 +187,8 @@ func (b *Builder) MergeRow(to int, t *Table, from int, columns []int) {
 	}
 }
 
-// Table returns the table of what has been added since the last Reset. It is
-// valid until the builder is used again.
+// Table returns the table of what was added since Reset. It is valid until the
+// builder is used again.
 func (b *Builder) Table() *Table {
 	if b.sorted < len(b.order) {
 		slices.SortFunc(b.order, func(x, y int) int {

@@ -5,21 +5,21 @@ import (
 	"math/big"
 )
 
-// pageRows is the number of rows in a page. Cells are kept in pages so that a
-// table grows without moving them, and holds no more than it needs.
+// pageRows is the number of rows in a page. Pages let a table grow without moving
+// cells, and without much unused memory.
 const pageRows = 64
 
-// Wide is the count of a cell whose sum is not in the sums of [Table.Cells],
-// because an int64 can't hold it, or whose count doesn't fit.
+// Wide is the count of a cell that keeps its exact value elsewhere, because the sum
+// exceeds an int64 or the count does not fit.
 const Wide = math.MaxUint16
 
-// cells holds the values of rows. Each cell is a sum, or the largest value, and
-// the number of values in it.
+// cells holds the values of rows. Each cell has a sum, or the largest value, and the
+// number of values.
 type cells struct {
 	width int // cells of a row
 	pages []page
-	// wide has the cells whose count is Wide, by row*width+column: they are rare,
-	// and stay exact, so that the order of additions never shows.
+	// wide has the cells whose count is Wide, by row*width+column. They are rare, and
+	// exact, so that the order of additions never matters.
 	wide map[int]*wideCell
 }
 
@@ -40,7 +40,7 @@ func (c *cells) grow(rows int) {
 	}
 }
 
-// reset takes all values out.
+// reset removes all values.
 func (c *cells) reset() {
 	for i := range c.pages {
 		clear(c.pages[i].sums)
@@ -57,7 +57,7 @@ func (c *cells) row(row int) (sums []int64, counts []uint16) {
 	return p.sums[from:to:to], p.counts[from:to:to]
 }
 
-// combine puts v, which stands for n values, into a cell.
+// combine combines v, which is the sum of n values, with a cell.
 func (c *cells) combine(row, col int, rule Combine, v, n int64) {
 	if n == 0 {
 		return
@@ -86,13 +86,13 @@ func (c *cells) combine(row, col int, rule Combine, v, n int64) {
 		sum = max(sum, v)
 	default:
 		next := sum + v
-		if (sum^next)&(v^next) < 0 { // the signs tell an overflow
+		if (sum^next)&(v^next) < 0 { // the signs show an overflow
 			c.combineWide(row, col, rule, new(big.Rat).SetInt64(v), n)
 			return
 		}
 		sum = next
 	}
-	if n > Wide-1-have { // n may be far beyond
+	if n > Wide-1-have { // n may be much larger
 		c.combineWide(row, col, rule, new(big.Rat).SetInt64(v), n)
 		return
 	}
@@ -100,7 +100,7 @@ func (c *cells) combine(row, col int, rule Combine, v, n int64) {
 	counts[col] = uint16(have + n)
 }
 
-// combineWide does so with a value that may be no int64.
+// combineWide is combine for a value that may exceed an int64.
 func (c *cells) combineWide(row, col int, rule Combine, v *big.Rat, n int64) {
 	if n == 0 {
 		return
@@ -151,7 +151,7 @@ func (c *cells) combineFrom(row, col int, rule Combine, o *cells, oRow, oCol int
 	c.combine(row, col, rule, sums[oCol], int64(counts[oCol]))
 }
 
-// Value is what a cell says: an integer if Exact, else a float.
+// Value is the value of a cell: an integer if Exact, else a float.
 type Value struct {
 	Int   int64
 	Float float64
@@ -166,7 +166,7 @@ func (v Value) Number() float64 {
 	return v.Float
 }
 
-// at returns the value of a cell, and false if the cell holds none.
+// at returns the value of a cell, and false if the cell has none.
 func (c *cells) at(row, col int, rule Combine) (Value, bool) {
 	sums, counts := c.row(row)
 	switch n := int64(counts[col]); {
@@ -182,9 +182,9 @@ func (c *cells) at(row, col int, rule Combine) (Value, bool) {
 	}
 }
 
-// maxExact is the largest integer up to which a float64 holds all. The mean of a
-// sum beyond would be rounded twice, and differ from that of a sum that was wide
-// on its way.
+// maxExact is the limit up to which a float64 represents every integer. The mean of
+// a larger sum would be rounded twice, and differ from the mean of a sum that was
+// wide before.
 const maxExact = 1 << 53
 
 // mean returns the mean of n values with that sum.

@@ -1,18 +1,17 @@
-// Package metric is the vocabulary between aggregation and sinks: a [Batch]
-// holds what one snapshot says, as a [Table] per [Scope].
+// Package metric is the vocabulary between aggregation and sinks: a [Batch] has the
+// metrics of one snapshot, as a [Table] for each [Scope].
 //
-// A [Builder] makes a table. Tables are columnar because a load balancer has
-// tens of thousands of servers with dozens of fields each, and they keep sums
-// and counts rather than means, so that the tables of several processes or
-// nodes merge into one exactly.
+// A [Builder] builds a table. Tables are columnar, because a load balancer has tens
+// of thousands of servers with dozens of fields each. They keep sums and counts
+// instead of means, so that the tables of several processes or nodes merge exactly.
 //
-// The package knows nothing of HAProxy's formats and nothing of any text
-// format; only an encoder formats.
+// The package knows neither HAProxy's formats nor those of sinks; only an encoder
+// formats.
 package metric
 
 import "fmt"
 
-// Scope says what kind of thing the rows of a table stand for.
+// Scope is the kind of thing that the rows of a table describe.
 type Scope uint8
 
 // The scopes, in the order in which a batch carries them.
@@ -28,8 +27,7 @@ const (
 	numScopes
 )
 
-// NumScopes is the number of scopes: an array of that length has a place for
-// each.
+// NumScopes is the number of scopes, for arrays with an element for each.
 const NumScopes = int(numScopes)
 
 var scopeNames = [NumScopes]string{
@@ -50,7 +48,8 @@ func (s Scope) String() string {
 	return scopeNames[s]
 }
 
-// Nature is what kind of number a value is, for encoders that type their metrics.
+// Nature is the kind of number that a value is, for encoders that type their
+// metrics.
 type Nature uint8
 
 // The natures.
@@ -71,7 +70,7 @@ const (
 // IsCounter reports whether the value only grows until its process restarts.
 func (n Nature) IsCounter() bool { return n == Counter || n == Counter32 }
 
-// Combine says how the values of several processes make one.
+// Combine is the rule by which the values of several processes become one.
 type Combine uint8
 
 // The ways to combine.
@@ -79,22 +78,19 @@ const (
 	Sum  Combine = iota // add them
 	Mean                // add them and divide by their number
 	Max                 // take the largest
-	// MeanKnown is the mean of those that are not negative. A negative value is a
-	// marker, as -1 for "never": the largest of them is taken if there is nothing
-	// else.
+	// MeanKnown is the mean of the values that are not negative. A negative value is a
+	// marker, such as -1 for "never"; if there are only markers, the largest counts.
 	MeanKnown
-	// MeanOfActive is the mean over the rows of HAProxy's that have taken
-	// connections.
+	// MeanOfActive is the mean over those rows of HAProxy that have taken connections.
 	MeanOfActive
-	// Distinct is a count of different things that the batch has rows for. Of
-	// several counts the largest is taken, and whoever combines the things counts
-	// them anew.
+	// Distinct counts different things that have rows in the batch. Of several counts
+	// the largest is taken; code that combines the rows counts them again.
 	Distinct
 )
 
 var combineNames = [...]string{"sum", "mean", "max", "mean of known", "mean of the active", "number of different"}
 
-// isMax reports whether the largest value is taken.
+// isMax reports whether the rule takes the largest value.
 func (c Combine) isMax() bool { return c == Max || c == Distinct }
 
 // String returns the name used in the documentation.
@@ -109,29 +105,29 @@ type Column struct {
 	Combine Combine // how the values of several processes are combined
 	Nature  Nature
 	Unit    string // "bytes", "seconds", ...; "" for a plain number
-	// Scale is what a value is multiplied with to be in the base unit of its kind,
-	// as 0.001 for milliseconds; 0 is the same as 1.
+	// Scale is the factor that converts a value to the base unit of its kind, such as
+	// 0.001 for milliseconds; 0 means 1.
 	Scale float64
 	Help  string // one sentence
-	// EmptyIsZero marks a field of which the original haproxystats counted a
-	// missing value as 0. Only [Table.Filled] does so.
+	// EmptyIsZero marks a field whose missing values the original haproxystats counted
+	// as 0. Only [Table.Filled] does that.
 	EmptyIsZero bool
 }
 
-// Entity names what a row stands for, as HAProxy spells it: Name and Parent may
-// hold any bytes.
+// Entity names the thing that a row describes, as HAProxy spells it: Name and Parent
+// may contain any bytes.
 type Entity struct {
 	// Parent is the backend of a [Server]; empty in other scopes.
 	Parent string
-	// Name is the name of the frontend, backend or server, the label of a
-	// [Process]; empty for [Daemon] and [Self].
+	// Name is the name of the frontend, backend or server, or the label of a [Process];
+	// empty for [Daemon] and [Self].
 	Name string
-	// Group is the operator's group that the entity belongs to, or empty.
+	// Group is the operator's group of the entity, or empty.
 	Group string
 }
 
-// Batch is what one snapshot says. It is read-only for sinks, and valid until
-// the aggregator that made it is used again.
+// Batch has the metrics of one snapshot. Sinks must not change it. It is valid until
+// its aggregator is used again.
 type Batch struct {
 	// Node is the name of the host that the batch is about, as the host gives it;
 	// empty if it is not told.

@@ -2,9 +2,9 @@ package metric
 
 import "slices"
 
-// Table holds the values of one scope: a row per entity, a column per metric.
-// Nothing can change it but the [Builder] that made it, so several goroutines
-// may read it at once as long as that one is left alone.
+// Table has the values of one scope: a row for each entity, a column for each
+// metric. Only its [Builder] can change it, so several goroutines may read a table
+// while its builder is not in use.
 type Table struct {
 	scope    Scope
 	columns  []Column
@@ -15,7 +15,7 @@ type Table struct {
 	cells    cells
 }
 
-// Scope returns what the rows stand for.
+// Scope returns the kind of thing that the rows describe.
 func (t *Table) Scope() Scope { return t.scope }
 
 // Columns returns the columns; the index into it is the column number.
@@ -31,20 +31,19 @@ func (t *Table) Column(name string) int {
 // of a builder.
 func (t *Table) Rows() []int { return t.rows }
 
-// Entity returns what the row stands for.
+// Entity returns the entity that a row describes.
 func (t *Table) Entity(row int) Entity { return t.entities[row] }
 
-// Capacity is above the number of every row.
+// Capacity exceeds the number of every row.
 func (t *Table) Capacity() int { return len(t.entities) }
 
-// Seen returns how many rows of HAProxy's are combined in the row.
+// Seen returns the number of HAProxy's rows that are combined in the row.
 func (t *Table) Seen(row int) int { return int(t.seen[row]) }
 
 // Active returns how many of these have taken connections.
 func (t *Table) Active(row int) int { return int(t.active[row]) }
 
-// Points returns the number of values, those that only [Table.Filled] has
-// included.
+// Points returns the number of values, including those that only [Table.Filled] has.
 func (t *Table) Points() int {
 	n := 0
 	for _, row := range t.rows {
@@ -58,7 +57,7 @@ func (t *Table) Points() int {
 	return n
 }
 
-// of returns how many rows of HAProxy's might have given the cell a value.
+// of returns the number of HAProxy's rows that might have given the cell a value.
 func (t *Table) of(row, col int) int64 {
 	if t.columns[col].Combine == MeanOfActive {
 		return int64(t.active[row])
@@ -66,17 +65,17 @@ func (t *Table) of(row, col int) int64 {
 	return int64(t.seen[row])
 }
 
-// Cells returns the sums of a row's cells, and how many values are in each.
-// Where the count is [Wide], only [Table.At] knows the value.
+// Cells returns the sums of a row's cells, and the numbers of their values. If a
+// number is [Wide], only [Table.At] knows the value.
 func (t *Table) Cells(row int) (sums []int64, counts []uint16) { return t.cells.row(row) }
 
-// At returns the value of a cell, and false if the cell holds none.
+// At returns the value of a cell, and false if the cell has none.
 func (t *Table) At(row, col int) (Value, bool) {
 	return t.cells.at(row, col, t.columns[col].Combine)
 }
 
-// Filled returns the value of a cell as the original haproxystats made it: where
-// the column is marked EmptyIsZero, each value that is missing counts as 0.
+// Filled returns the value of a cell as in the original haproxystats: in a column
+// with EmptyIsZero, each missing value counts as 0.
 func (t *Table) Filled(row, col int) (Value, bool) {
 	c := &t.columns[col]
 	of := t.of(row, col)

@@ -1,8 +1,7 @@
-// Package nagios is the vocabulary of a monitoring plugin: statuses, ranges,
-// performance data, and the form of the output, as the Monitoring Plugins
-// Development Guidelines have them:
-// https://www.monitoring-plugins.org/doc/guidelines.html
+// Package nagios has the vocabulary of a monitoring plugin: statuses, ranges,
+// performance data and the form of the output, as the Monitoring Plugins Development
+// Guidelines define them: https://www.monitoring-plugins.org/doc/guidelines.html
 //
-// It promises that its output has one meaning to those who read it, whatever is
-// in the texts it is given. It knows nothing of what is checked.
+// Its output is well-formed whatever the texts contain that it is given. It does not
+// know what is checked.
 package nagios

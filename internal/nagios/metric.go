@@ -8,15 +8,15 @@ import (
 	"haproxystats/internal/printable"
 )
 
-// Metric is a value of a check for those who draw graphs.
+// Metric is a value of a check, for graphs.
 type Metric struct {
 	Label string
 	Value float64
-	// Unit is "" for a number, "s", "%", "B", or "c" for one that only grows.
+	// Unit is "" for a number, "s", "%", "B", or "c" for a value that only grows.
 	Unit string
 	// Warn and Crit are the thresholds of the value; nil for none.
 	Warn, Crit *Range
-	// Limited tells that Value is never below 0 and, unless it is 0, never above
+	// Limited reports whether Value is never below 0 and, unless Max is 0, never above
 	// Max.
 	Limited bool
 	Max     float64
@@ -47,9 +47,8 @@ func (m Metric) String() string {
 	return strings.TrimRight(strings.Join(fields, ";"), ";")
 }
 
-// decimals is how many digits of a value mean something: a clock tells
-// milliseconds. The difference of two of its times has more, which are those of
-// floating point.
+// decimals returns the number of useful decimals: clocks have milliseconds, and
+// further digits of a difference come from floating point.
 func decimals(unit string) int {
 	if unit == "s" {
 		return 3
@@ -57,7 +56,7 @@ func decimals(unit string) int {
 	return 6
 }
 
-// rounded writes a number without zeros at its end.
+// rounded formats a number without zeros at the end.
 func rounded(n float64, decimals int) string {
 	text := strconv.FormatFloat(n, 'f', decimals, 64)
 	text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
@@ -67,7 +66,7 @@ func rounded(n float64, decimals int) string {
 	return text
 }
 
-// quote makes a label of any text.
+// quote returns any text as a label.
 func quote(label string) string {
 	label = strings.Map(func(r rune) rune {
 		switch {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Range is a threshold: an interval of values that are good, or with Inside of
-// values that are not. Its ends belong to it, and may be infinite.
+// Range is a threshold: an interval of good values or, with Inside, of bad ones. Its
+// ends belong to it and may be infinite.
 type Range struct {
 	Start, End float64
 	Inside     bool

@@ -8,27 +8,27 @@ import (
 )
 
 const (
-	// maxLine bounds the text that some carriers of results cut at 1 KB, with
-	// room for performance data; maxDetails bounds the lines behind it.
+	// maxLine bounds the first line: some transports cut results at 1 KB, which must
+	// also hold performance data. maxDetails bounds the lines behind it.
 	maxLine    = 512
 	maxDetails = 64
 )
 
 // Result is the outcome of a check.
 type Result struct {
-	// Name is of the check, in upper case.
+	// Name is the name of the check, in upper case.
 	Name   string
 	Status Status
 	// Text is one line for people.
 	Text string
 	// Metrics are the values behind it.
 	Metrics []Metric
-	// Details are further lines, for those who want them.
+	// Details are further lines, shown on demand.
 	Details []string
 }
 
-// Write writes the result: one line with the metrics behind a bar, then the
-// details if they are wanted.
+// Write writes the result: one line with the metrics behind a bar, then the details
+// if wanted.
 func (r Result) Write(w io.Writer, details bool) error {
 	var out strings.Builder
 	out.WriteString(r.Name + " " + r.Status.String() + ": " + line(r.Text))
@@ -48,7 +48,7 @@ func (r Result) Write(w io.Writer, details bool) error {
 	return err
 }
 
-// line makes one line of any text, without the bar that begins the metrics.
+// line turns any text into one line without a bar, which would begin the metrics.
 func line(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {

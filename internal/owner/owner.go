@@ -1,5 +1,5 @@
-// Package owner names users and groups, for messages about permissions. Where
-// a number has no name on this host, as often in containers, the number serves.
+// Package owner names users and groups in messages about permissions. A number that
+// has no name on this host, as is common in containers, stands for itself.
 package owner
 
 import (
@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// User returns the name of the user with that number, or the number.
+// User returns the name of a user, or the number if it has no name.
 func User(uid int) string {
 	number := strconv.Itoa(uid)
 	if u, err := user.LookupId(number); err == nil {
@@ -16,7 +16,7 @@ func User(uid int) string {
 	return number
 }
 
-// Group returns the name of the group with that number, or the number.
+// Group returns the name of a group, or the number if it has no name.
 func Group(gid int) string {
 	number := strconv.Itoa(gid)
 	if g, err := user.LookupGroupId(number); err == nil {

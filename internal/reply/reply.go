@@ -1,6 +1,6 @@
-// Package reply reads the replies in a snapshot: it feeds every reply to `show
+// Package reply reads the replies in a snapshot. It passes every reply to `show
 // info`, and then every reply to `show stat`, to a [Consumer]. The package does not
-// know what becomes of the rows.
+// know how the rows are used.
 package reply
 
 import (
@@ -16,10 +16,10 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// ErrNoReplies means that a snapshot holds nothing that can be used.
+// ErrNoReplies means that no reply in a snapshot can be used.
 var ErrNoReplies = errors.New("no usable reply of HAProxy")
 
-// Consumer takes what a snapshot says, first every reply to `show info`, then
+// Consumer takes the replies of a snapshot: first every reply to `show info`, then
 // every reply to `show stat`, each in the order of the sockets' names.
 type Consumer interface {
 	// Info reads one reply; the scanner is valid during the call.
@@ -29,16 +29,16 @@ type Consumer interface {
 	Stat(socket string, s *haproxy.StatScanner)
 }
 
-// Report says what could not be used.
+// Report lists what could not be used.
 type Report struct {
-	// BadFiles names the replies that could not be used, or not in whole, and
-	// why.
+	// BadFiles lists the replies that could not be used, in part or in whole, with the
+	// reasons.
 	BadFiles []FileError
 	// BadRows counts the rows and lines that were skipped.
 	BadRows int
 }
 
-// FileError says what is wrong with one file of a snapshot.
+// FileError is a fault of one file of a snapshot.
 type FileError struct {
 	File string
 	Err  error
@@ -50,7 +50,7 @@ func (e FileError) Error() string { return e.File + ": " + e.Err.Error() }
 // Unwrap returns the cause.
 func (e FileError) Unwrap() error { return e.Err }
 
-// Problems with a file that do not hinder the others.
+// Faults of a file that do not affect the other files.
 var (
 	ErrNotRegular = errors.New("not a regular file")
 	ErrName       = errors.New("a name that is not UTF-8: rename the file, and the socket")
@@ -65,9 +65,9 @@ type Reader struct {
 	stat haproxy.StatScanner
 }
 
-// Read feeds a snapshot to c. A reply that can't be used costs only itself and
-// is in the report; the error is for what may succeed at another time, as when
-// the disk fails, and for a snapshot with no usable reply at all ([ErrNoReplies]).
+// Read passes a snapshot to c. A reply that can't be used affects no other, and is
+// in the report. Read returns an error for faults that may pass, such as a failing
+// disk, and for a snapshot without any usable reply ([ErrNoReplies]).
 func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
@@ -104,8 +104,8 @@ func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
 	return report, nil
 }
 
-// bySocket returns the entries that have the suffix in the order of their
-// sockets' names, which is not that of the files' own: a before a_b.
+// bySocket returns the entries with the suffix in the order of their sockets' names,
+// which differs from that of file names: a before a_b.
 func bySocket(entries []fs.DirEntry, suffix string) []fs.DirEntry {
 	var replies []fs.DirEntry
 	for _, e := range entries {
@@ -119,8 +119,8 @@ func bySocket(entries []fs.DirEntry, suffix string) []fs.DirEntry {
 	return replies
 }
 
-// readFile feeds one file to c, and reads on where c stopped. The first result
-// is what is wrong with the file, the second what went wrong with reading it.
+// readFile passes one file to c, and reads on from where c stopped. The first result
+// is a fault of the file, the second an error of reading it.
 func (r *Reader) readFile(fsys fs.FS, name, suffix string, c Consumer, report *Report) (problem, err error) {
 	socket := strings.TrimSuffix(name, suffix)
 	f, err := fsys.Open(name)
@@ -140,7 +140,7 @@ func (r *Reader) readFile(fsys fs.FS, name, suffix string, c Consumer, report *R
 		if !errors.Is(err, haproxy.ErrNoHeader) {
 			return nil, err
 		}
-		// Whoever verifies the file does so at its end.
+		// Files with a checksum are verified at their end.
 		if _, broken := io.Copy(io.Discard, f); broken != nil {
 			return nil, broken
 		}
@@ -153,7 +153,7 @@ func (r *Reader) readFile(fsys fs.FS, name, suffix string, c Consumer, report *R
 	return ending(true, r.stat.Complete()), r.stat.Err()
 }
 
-// ending says what is wrong with a reply that has been read to its end.
+// ending returns what is wrong with a reply that was read to its end.
 func ending(any, complete bool) error {
 	switch {
 	case !any:

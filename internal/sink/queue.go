@@ -12,7 +12,7 @@ import (
 	"haproxystats/internal/durable"
 )
 
-// QueueOptions describes where a queue is and how large it may grow.
+// QueueOptions are the directory and the bounds of a queue.
 type QueueOptions struct {
 	// Dir is the queue's own directory. It is made if it is missing.
 	Dir string
@@ -20,7 +20,7 @@ type QueueOptions struct {
 	MaxMetrics int64
 	// MaxBytes bounds the bytes on disk; 0 for no bound.
 	MaxBytes int64
-	// Log gets what an operator has to know; nil for none.
+	// Log gets messages for the operator; nil for none.
 	Log *slog.Logger
 }
 
@@ -38,26 +38,26 @@ type QueueOptions struct {
 type Queue struct {
 	opt    QueueOptions
 	create func(directory, string) (file, error)
-	read   func(seq uint64, f readable) readable // of the file of a batch
-	sync   func(directory) error                 // makes its names durable
+	read   func(seq uint64, f readable) readable // wraps the file of a batch
+	sync   func(directory) error                 // makes the names in it durable
 	wake   chan struct{}                         // holds a token when batches have come
 
 	appending sync.Mutex // held while a batch is written
 	enc       *zstd.Encoder
 	next      uint64
 
-	dec *zstd.Decoder // of the goroutine in First
+	dec *zstd.Decoder // used only by the goroutine in First
 
 	mu      sync.Mutex
 	dir     directory
-	litter  *durable.Litter // files that are done with and could not be deleted
+	litter  *durable.Litter // files that are no longer needed and could not be deleted
 	waiting []*batch        // oldest first
-	held    []*batch        // oldest first; they wait for their time
+	held    []*batch        // oldest first; they wait until their hold ends
 	damaged []uint64        // still to be set aside
 	corrupt []uint64        // set aside, oldest first
 	metrics int64
 	bytes   int64
-	current *batch // is being sent
+	current *batch // the batch being sent
 	suspect suspect
 	burst   int64
 	told    tellings
@@ -69,9 +69,9 @@ type Queue struct {
 type QueueStats struct {
 	Batches, Metrics, Bytes        int64 // waiting now
 	OldestEpoch                    int64 // time of the oldest batch waiting for its turn; 0 if there is none
-	Refused                        int64 // of Batches, those held because the destination refuses them
-	Unreadable                     int64 // files that can't be read now, or only by a later version
-	DroppedBatches, DroppedMetrics int64 // for the bounds, or because their files vanished
+	Refused                        int64 // part of Batches: held because the destination refuses them
+	Unreadable                     int64 // can't be read now, or only by a later version
+	DroppedBatches, DroppedMetrics int64 // because of the bounds, or because their files vanished
 	DamagedBatches                 int64 // set aside
 }
 
@@ -114,7 +114,7 @@ func newQueue(o QueueOptions) *Queue {
 	}
 }
 
-// Close gives the directory up. What waits stays there.
+// Close unlocks the directory. Waiting batches stay there.
 func (q *Queue) Close() error {
 	q.appending.Lock()
 	defer q.appending.Unlock()
@@ -123,8 +123,7 @@ func (q *Queue) Close() error {
 	return q.dir.close()
 }
 
-// attach opens the directory and reads what is there. With an error q is as it
-// was.
+// attach opens the directory and reads its names. After an error q is unchanged.
 func (q *Queue) attach() error {
 	d, err := openDirectory(q.opt.Dir)
 	if err != nil {
@@ -135,7 +134,7 @@ func (q *Queue) attach() error {
 		return errors.Join(err, d.close())
 	}
 	if len(l.strange) > 0 {
-		q.opt.Log.Warn("queue directory holds what is not the queue's, which is left alone", "dir", q.opt.Dir, "number", len(l.strange), "first", l.strange[0])
+		q.opt.Log.Warn("queue directory has files of others, which are left alone", "dir", q.opt.Dir, "number", len(l.strange), "first", l.strange[0])
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -143,7 +142,7 @@ func (q *Queue) attach() error {
 	q.next = max(q.next, l.next)
 	q.waiting, q.held, q.damaged, q.corrupt, q.metrics, q.bytes = nil, nil, nil, l.corrupt, 0, 0
 	for _, seq := range l.temps {
-		// What was being written when the last process died was not accepted.
+		// Append had not returned when the last process died.
 		q.discard(fileName(seq, extTemp))
 	}
 	for _, seq := range l.batches {
@@ -156,8 +155,8 @@ func (q *Queue) attach() error {
 	return nil
 }
 
-// Len returns how many batches wait for their turn, and the metrics in them. Those
-// that are held are not among them.
+// Len returns the number of batches that wait for their turn, and of the metrics in
+// them. Held batches do not count.
 func (q *Queue) Len() (batches int, metrics int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 	"haproxystats/internal/durable"
 )
 
-// Append stores the batch that encode writes, of which encode returns the
-// number of metrics. When Append returns nil the batch is on disk, fsynced; a
-// batch without metrics is not stored. With an error nothing is stored.
+// Append stores the batch that encode writes; encode returns the number of metrics.
+// When Append returns nil the batch is on disk, fsynced; a batch without metrics is
+// not stored. After an error nothing is stored.
 func (q *Queue) Append(epoch int64, encode func(io.Writer) (metrics int, err error)) error {
 	q.appending.Lock()
 	defer q.appending.Unlock()
@@ -37,8 +37,7 @@ func (q *Queue) Append(epoch int64, encode func(io.Writer) (metrics int, err err
 	return nil
 }
 
-// write makes the file of a batch and its name, both durable, and returns its
-// number.
+// write makes the file of a batch and its name durable, and returns its number.
 func (q *Queue) write(epoch int64, encode func(io.Writer) (int, error)) (h header, seq uint64, err error) {
 	if q.enc == nil {
 		if q.enc, err = newEncoder(); err != nil {
@@ -59,7 +58,7 @@ func (q *Queue) write(epoch int64, encode func(io.Writer) (int, error)) (h heade
 		q.refuse(fileName(temp, extTemp))
 		return h, 0, err
 	}
-	q.next = temp // its own number, unless a file has it by now
+	q.next = temp // the batch keeps its number unless another file has it by now
 	seq, err = q.number(extBatch, func(name string) error {
 		return q.dir.RenameNoReplace(fileName(temp, extTemp), name)
 	})
@@ -74,15 +73,15 @@ func (q *Queue) write(epoch int64, encode func(io.Writer) (int, error)) (h heade
 	return h, seq, nil
 }
 
-// maxTaken is how many numbers in a row may be taken by others' files.
+// maxTaken bounds the successive numbers that files of others may have.
 const maxTaken = 1000
 
-// number calls use with the name of the next number, and again as long as that name
-// is somebody's.
+// number calls use with the name of the next number, and repeats that while another
+// file has the name.
 func (q *Queue) number(ext string, use func(name string) error) (seq uint64, err error) {
 	for range maxTaken {
 		if q.next >= maxSeq {
-			return 0, fmt.Errorf("no number is left behind that of the newest file: move %s away", fileName(q.next-1, ".*"))
+			return 0, fmt.Errorf("no number is left after that of the newest file: move %s away", fileName(q.next-1, ".*"))
 		}
 		seq = q.next
 		q.next++
@@ -100,7 +99,7 @@ func (q *Queue) refuse(name string) {
 	q.discard(name)
 }
 
-// displaced reports whether somebody has removed the directory.
+// displaced reports whether the directory was removed.
 func (q *Queue) displaced() bool {
 	now, err := os.Lstat(q.opt.Dir)
 	if err != nil {
@@ -110,8 +109,8 @@ func (q *Queue) displaced() bool {
 	return err == nil && durable.Identify(now) != own
 }
 
-// reattach makes the directory again; what waited in it is gone. If that can't
-// be done now, the next Append tries again.
+// reattach makes the directory again; the batches in it are lost. After an error,
+// the next Append tries again.
 func (q *Queue) reattach() error {
 	q.mu.Lock()
 	old, batches, metrics := q.dir, len(q.waiting)+len(q.held), q.metrics
@@ -123,7 +122,7 @@ func (q *Queue) reattach() error {
 	q.stats.DroppedBatches += int64(batches)
 	q.stats.DroppedMetrics += metrics
 	q.mu.Unlock()
-	q.opt.Log.Warn("queue directory was removed, it is made anew", "dir", q.opt.Dir, "metrics_lost", metrics)
+	q.opt.Log.Warn("queue directory was removed and is made again", "dir", q.opt.Dir, "metrics_lost", metrics)
 	return old.close()
 }
 

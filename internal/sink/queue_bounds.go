@@ -1,6 +1,6 @@
 package sink
 
-// push adds b at the end. mu is held.
+// push appends b. mu is held.
 func (q *Queue) push(b *batch) {
 	q.waiting = append(q.waiting, b)
 	select {
@@ -9,7 +9,7 @@ func (q *Queue) push(b *batch) {
 	}
 }
 
-// remove takes b out, if it is still there. mu is held.
+// remove takes b out, if it is still in the queue. mu is held.
 func (q *Queue) remove(b *batch) bool {
 	switch i, found := q.findHeld(b); {
 	case found && q.held[i] == b:
@@ -51,8 +51,8 @@ func (q *Queue) trim() {
 	}
 }
 
-// oldest returns the batch to be dropped next, or nil: neither the newest nor the
-// one that is being sent. mu is held.
+// oldest returns the batch to drop next, or nil. It spares the newest batch and the
+// one being sent. mu is held.
 func (q *Queue) oldest() *batch {
 	for _, b := range q.held {
 		if !b.unknown && b != q.current && len(q.waiting) > 0 {
@@ -69,7 +69,7 @@ func (q *Queue) oldest() *batch {
 	return q.waiting[first]
 }
 
-// endBurst logs what was dropped since the queue was last empty. mu is held.
+// endBurst logs how much was dropped since the queue was last empty. mu is held.
 func (q *Queue) endBurst() {
 	if q.burst > 0 {
 		q.opt.Log.Warn("queue is empty again, after it had to drop metrics", "dir", q.opt.Dir, "metrics_dropped", q.burst)
@@ -77,11 +77,10 @@ func (q *Queue) endBurst() {
 	}
 }
 
-// tidySize is how many damaged files are set aside at a time, between two batches.
+// tidySize is the number of damaged files that are set aside between two batches.
 const tidySize = 64
 
-// tidy gives damaged files another name, and keeps the number of such files
-// bounded. mu is held.
+// tidy renames damaged files, and bounds their number. mu is held.
 func (q *Queue) tidy() {
 	n := min(len(q.damaged), tidySize)
 	for _, seq := range q.damaged[:n] {

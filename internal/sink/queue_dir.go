@@ -12,8 +12,8 @@ import (
 	"haproxystats/internal/durable"
 )
 
-// Names in the directory are a sequence number of fixed width and what the
-// file is, so that their order is the order of the queue.
+// A name in the directory is a sequence number of fixed width and a kind, so that
+// the order of names is the order of the queue.
 const (
 	extBatch   = ".batch"
 	extTemp    = ".tmp"
@@ -21,16 +21,16 @@ const (
 )
 
 const (
-	// maxCorrupt is how many damaged files are kept for an operator to look at.
+	// maxCorrupt is the number of damaged files that are kept for the operator.
 	maxCorrupt = 8
-	// maxSeq is above every number that a queue can reach by counting; larger ones
-	// are somebody else's.
+	// maxSeq exceeds every number that a queue can reach by counting; a file with a
+	// larger one belongs to another program.
 	maxSeq = 1 << 62
 )
 
 func fileName(seq uint64, ext string) string { return fmt.Sprintf("%020d%s", seq, ext) }
 
-// parseName undoes fileName.
+// parseName is the inverse of fileName.
 func parseName(name string) (seq uint64, ext string, ok bool) {
 	digits, _, found := strings.Cut(name, ".")
 	if !found || len(digits) != 20 {
@@ -41,7 +41,7 @@ func parseName(name string) (seq uint64, ext string, ok bool) {
 	return seq, ext, err == nil && seq < maxSeq && (ext == extBatch || ext == extTemp || ext == extCorrupt)
 }
 
-// directory is the queue's place on disk, locked against other processes.
+// directory is the queue's directory, locked against other processes.
 type directory struct {
 	*durable.Dir
 	lock *durable.Lock
@@ -55,7 +55,7 @@ func openDirectory(path string) (directory, error) {
 	} else if err != nil {
 		return directory{}, err
 	} else if !info.IsDir() {
-		return directory{}, fmt.Errorf("%s is %v: a queue wants a directory of its own, and follows no link", path, info.Mode())
+		return directory{}, fmt.Errorf("%s is %v: a queue needs a directory of its own, and follows no link", path, info.Mode())
 	}
 	dir, err := durable.OpenDir(path)
 	if err != nil {
@@ -63,7 +63,7 @@ func openDirectory(path string) (directory, error) {
 	}
 	lock, err := dir.LockSelf()
 	if errors.Is(err, durable.ErrLocked) {
-		err = fmt.Errorf("lock %s: another process uses it: stop that one, or give each a directory of its own", path)
+		err = fmt.Errorf("lock %s: another process uses it: stop that process, or give each its own directory", path)
 	}
 	if err != nil {
 		return directory{}, errors.Join(err, dir.Close())
@@ -73,11 +73,11 @@ func openDirectory(path string) (directory, error) {
 
 func (d directory) close() error { return errors.Join(d.lock.Unlock(), d.Dir.Close()) }
 
-// listing is what a directory holds, in order.
+// listing has the names in the directory, in order.
 type listing struct {
 	batches, corrupt, temps []uint64
 	strange                 []string
-	next                    uint64 // above every number in use
+	next                    uint64 // exceeds every number in use
 }
 
 func (d directory) list() (listing, error) {

@@ -11,26 +11,27 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A file of the queue is a header of fixed size and one zstd frame with its
-// own checksum. The header holds the length and the checksum of the frame, so
-// that a file is known to be whole before the first byte of it is sent.
+// A file of the queue is a header of fixed size and one zstd frame with its own
+// checksum. The header has the length and the checksum of the frame, so that a file
+// is known to be whole before its first byte is sent.
 const (
 	headerSize  = 52
 	fileMagic   = "hpsqueue"
 	fileVersion = 1
-	// windowSize bounds the memory of encoder and decoder; lines repeat at a
-	// distance of a few hundred bytes, so more would not compress better.
+	// windowSize bounds the memory of encoder and decoder. Lines repeat within a few
+	// hundred bytes, so a larger window compresses no better.
 	windowSize = 256 << 10
 )
 
 var (
-	// errDamaged means that a file was read, and is not what the queue wrote.
+	// errDamaged means that the file was read and its content is wrong.
 	errDamaged = errors.New("damaged")
 	// errLater means that a later version of the program wrote the file.
 	errLater = errors.New("written by a later version")
 )
 
-// maxRatio is the most that zstd compresses: a block of 128 KiB of one byte takes 4.
+// maxRatio is the highest ratio of zstd: a block of 128 KiB of one byte takes 4
+// bytes.
 const maxRatio = 1 << 15
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -58,9 +59,8 @@ func (h header) bytes() []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-// readHeader reads the header of a file of that size. The error is an errDamaged if
-// the header was read and is wrong, an errLater if a later version wrote it, or the
-// reader's.
+// readHeader reads the header of a file of that size. The error is errDamaged for a
+// wrong header, errLater for one of a later version, or an error of the reader.
 func readHeader(r io.Reader, size int64) (header, error) {
 	b := make([]byte, headerSize)
 	if _, err := io.ReadFull(r, b); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -90,14 +90,14 @@ func readHeader(r io.Reader, size int64) (header, error) {
 	if h.frame < 0 || h.metrics < 0 || h.raw < 0 || size-headerSize != h.frame {
 		return header{}, fmt.Errorf("%w: frame of %d bytes where its header says %d", errDamaged, size-headerSize, h.frame)
 	}
-	// What can't be would make bounds and time limits overflow.
+	// Impossible numbers would make bounds and time limits overflow.
 	if h.raw/maxRatio > h.frame || h.metrics > h.raw {
 		return header{}, fmt.Errorf("%w: %d metrics of %d bytes in a frame of %d", errDamaged, h.metrics, h.raw, h.frame)
 	}
 	return h, nil
 }
 
-// file is what the queue needs of an [os.File] to write one.
+// file has the methods of [os.File] that the queue needs to write.
 type file interface {
 	io.Writer
 	io.WriterAt
@@ -121,9 +121,9 @@ func newDecoder() (*zstd.Decoder, error) {
 		zstd.WithDecoderMaxWindow(windowSize))
 }
 
-// writeBatch writes what encode writes, and fsyncs it.
+// writeBatch writes the output of encode, and fsyncs it.
 func writeBatch(f file, enc *zstd.Encoder, epoch int64, encode func(io.Writer) (int, error)) (header, error) {
-	// The place of the header stays zero until all that it speaks of is known.
+	// The header stays zero until the numbers in it are known.
 	if _, err := f.Write(make([]byte, headerSize)); err != nil {
 		return header{}, err
 	}
@@ -144,7 +144,7 @@ func writeBatch(f file, enc *zstd.Encoder, epoch int64, encode func(io.Writer) (
 	return h, f.Sync()
 }
 
-// readable is what the queue needs of an [os.File] to read one.
+// readable has the methods of [os.File] that the queue needs to read.
 type readable interface {
 	io.Reader
 	io.Seeker
@@ -186,7 +186,7 @@ func decodeFrame(w io.Writer, r io.Reader, dec *zstd.Decoder, h header) (int64, 
 	return n, nil
 }
 
-// summer counts and sums the bytes that go through it.
+// summer counts and sums the bytes that pass through it.
 type summer struct {
 	w   io.Writer
 	n   int64
@@ -200,7 +200,7 @@ func (s *summer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// keepError remembers the writer's error, which a decoder may wrap or hide.
+// keepError keeps the writer's error, which a decoder may wrap or hide.
 type keepError struct {
 	w   io.Writer
 	err error
@@ -214,7 +214,7 @@ func (k *keepError) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// keepReadError remembers the reader's error, which a decoder may wrap or hide.
+// keepReadError keeps the reader's error, which a decoder may wrap or hide.
 type keepReadError struct {
 	r   io.Reader
 	err error

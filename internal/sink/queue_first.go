@@ -9,7 +9,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Wait returns nil once a batch waits, and ctx's error when it ends.
+// Wait returns nil once a batch waits, or the error of ctx.
 func (q *Queue) Wait(ctx context.Context) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -22,8 +22,8 @@ func (q *Queue) Wait(ctx context.Context) error {
 	}
 }
 
-// ready reports whether First has something to hand out. It sets some damaged files
-// aside on the way.
+// ready reports whether First has a batch to send. It also sets some damaged files
+// aside.
 func (q *Queue) ready() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -32,26 +32,26 @@ func (q *Queue) ready() bool {
 	return b != nil || len(q.waiting) > 0
 }
 
-// Item is a batch that waits.
+// Item is a waiting batch.
 type Item struct {
 	Epoch, Metrics int64
-	// Size is the number of bytes, as it was encoded.
+	// Size is the number of encoded bytes.
 	Size int64
-	// Refused reports that the destination has refused the batch before.
+	// Refused reports whether the destination has refused the batch before.
 	Refused bool
-	// Content writes those bytes. If the file can't be used it writes nothing and
+	// Content writes the encoded bytes. If the file can't be used it writes nothing and
 	// returns an error.
 	Content io.WriterTo
 }
 
-// First calls send for the oldest batch. When send returns nil the batch is taken
-// out of the queue. With an error of [Hold] it is held, and with another it stays
-// first; First returns the error.
+// First calls send for the oldest batch. If send returns nil, the batch leaves the
+// queue. If it returns an error of [Hold], the batch is held; after any other error
+// the batch stays first. First returns the error.
 //
-// A file that is damaged, or that can't be read for a reason of its own, is set
-// aside or held, and First goes on with the next batch. When the disk can't read it,
-// First returns the error for a few times before it does so. On an empty queue First
-// returns nil.
+// A damaged file is set aside. A file that can't be read for a reason of its own is
+// held. In both cases First goes on with the next batch. If the disk can't read a
+// file, First returns the error a few times before it holds the batch. On an empty
+// queue First returns nil.
 func (q *Queue) First(send func(Item) error) error {
 	if q.dec == nil {
 		var err error
@@ -72,7 +72,7 @@ func (q *Queue) First(send func(Item) error) error {
 	}
 }
 
-// begin holds the oldest batch fast, or returns nil if none waits.
+// begin marks the oldest batch as being sent, or returns nil if none waits.
 func (q *Queue) begin() *content {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -84,15 +84,15 @@ func (q *Queue) begin() *content {
 		case b == nil:
 			b = q.waiting[0]
 		case b.unknown && !q.learn(b):
-			continue // it is held for longer, or gone
+			continue // the hold was extended, or the batch is gone
 		}
 		q.current = b
 		return &content{queue: q, batch: b, dir: q.dir, dec: q.dec}
 	}
 }
 
-// end lets the batch go, or takes it out. It reports whether the next batch is to
-// be sent at once.
+// end returns the batch to the queue or removes it. It reports whether the next
+// batch should be sent at once.
 func (q *Queue) end(c *content, err error) (next bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -119,7 +119,7 @@ func (q *Queue) end(c *content, err error) (next bool) {
 	return next
 }
 
-// content writes the bytes of a batch, and remembers the last error of its file.
+// content writes the bytes of a batch, and keeps the last error of its file.
 type content struct {
 	queue *Queue
 	batch *batch

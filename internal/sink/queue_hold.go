@@ -15,27 +15,28 @@ import (
 )
 
 const (
-	// firstHold and lastHold bound how long a batch is held before it is tried again;
-	// each hold of a batch is twice as long as the one before.
+	// firstHold and lastHold bound the time for which a batch is held; it doubles with
+	// each hold.
 	firstHold = time.Minute
 	lastHold  = time.Hour
-	// diskHold is the first hold of a file that the disk could not read.
+	// diskHold is the first hold of a batch whose file the disk could not read.
 	diskHold = time.Second
-	// readTries is how often a file may fail to be read before it is held and the
-	// others go on. Up to then the disk is suspected, and all of them wait.
+	// readTries is the number of failed reads after which a file is held and the others
+	// go on. Until then the disk is suspected, and all batches wait.
 	readTries = 3
 )
 
-// hold is why a batch is held, and until when.
+// hold is the reason why a batch is held, and the end of that time.
 type hold struct {
 	until   time.Time
-	times   int  // how often it has been held
-	refused bool // by the destination; otherwise its file can't be read
-	disk    bool // could not read it
+	times   int  // the number of holds so far
+	refused bool // the destination refused it; otherwise its file can't be read
+	disk    bool // the disk could not read it
 }
 
-// Hold returns an error for the function that [Queue.First] calls: the destination
-// refuses this batch, so that the others go on and it is tried again later.
+// Hold returns an error for the function that [Queue.First] calls. It means that the
+// destination refuses this batch: the others go on, and this one is tried again
+// later.
 func Hold(err error) error { return HoldError{err} }
 
 // HoldError is an error of [Hold].
@@ -45,8 +46,8 @@ func (e HoldError) Error() string { return e.err.Error() }
 
 func (e HoldError) Unwrap() error { return e.err }
 
-// Release ends the hold of the batches that the destination has refused: the
-// oldest batch comes first again.
+// Release ends the hold of batches that the destination has refused, so that the
+// oldest batch is first again.
 func (q *Queue) Release() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -57,7 +58,7 @@ func (q *Queue) Release() {
 	}
 }
 
-// holdBack moves b to those that are held. mu is held.
+// holdBack moves b to the held batches. mu is held.
 func (q *Queue) holdBack(b *batch, refused bool, first time.Duration) {
 	wait := min(first<<min(b.hold.times, 16), lastHold)
 	b.hold = hold{until: time.Now().Add(wait), times: b.hold.times + 1, refused: refused}
@@ -67,13 +68,14 @@ func (q *Queue) holdBack(b *batch, refused bool, first time.Duration) {
 	}
 }
 
-// findHeld returns where b is among those that are held, or would be.
+// findHeld returns the index of b among the held batches, or the one where it would
+// be inserted.
 func (q *Queue) findHeld(b *batch) (int, bool) {
 	return slices.BinarySearchFunc(q.held, b, func(x, y *batch) int { return cmp.Compare(x.seq, y.seq) })
 }
 
-// takeWaiting takes b from those that wait, and reports whether it was there: it is
-// the first, or the second behind the one that is being sent. mu is held.
+// takeWaiting removes b from the waiting batches, and reports whether it was there:
+// b is the first, or the second after the one being sent. mu is held.
 func (q *Queue) takeWaiting(b *batch) bool {
 	for i, have := range q.waiting[:min(2, len(q.waiting))] {
 		if have != b {
@@ -99,8 +101,8 @@ func (q *Queue) has(b *batch) bool {
 	return slices.Contains(q.waiting[:min(2, len(q.waiting))], b)
 }
 
-// due returns the oldest batch whose hold is over, or nil, and when the next hold
-// ends. mu is held.
+// due returns the oldest batch whose hold is over, or nil, and the time when the
+// next hold ends. mu is held.
 func (q *Queue) due() (b *batch, next time.Time) {
 	now := time.Now()
 	for _, b := range q.held {
@@ -114,8 +116,8 @@ func (q *Queue) due() (b *batch, next time.Time) {
 	return nil, next
 }
 
-// learn reads the header of a batch's file, and reports whether it could. What
-// it could not is held, or to be set aside. mu is held.
+// learn reads the header of a batch's file, and reports whether that worked.
+// Otherwise the batch is held, or will be set aside. mu is held.
 func (q *Queue) learn(b *batch) bool {
 	h, err := q.header(b.seq)
 	if err != nil {
@@ -137,7 +139,7 @@ func (q *Queue) header(seq uint64) (header, error) {
 	return readHeader(q.read(seq, f), size)
 }
 
-// unreadable decides about a batch whose file could not be read. mu is held.
+// unreadable handles a batch whose file could not be read. mu is held.
 func (q *Queue) unreadable(b *batch, err error) {
 	b.tries++
 	switch {
@@ -176,13 +178,13 @@ func (q *Queue) tellUnreadable(b *batch, err error) {
 	}
 }
 
-// diskFailed decides about a batch whose file the disk could not read. It reports
-// whether the next batch is to be tried at once: whether that one can be read tells a
-// bad file from a bad disk. mu is held.
+// diskFailed handles a batch whose file the disk could not read. It reports whether
+// to try the next batch at once: if that can be read, the file is bad and not the
+// disk. mu is held.
 func (q *Queue) diskFailed(b *batch, err error) (next bool) {
 	b.tries++
 	switch s := q.suspect; {
-	case s.batch != nil && s.batch != b: // no other can be read, either
+	case s.batch != nil && s.batch != b: // another file can't be read either
 		s.batch.hold.until = time.Time{}
 		q.suspect = suspect{}
 	case b.tries >= readTries:
@@ -194,9 +196,9 @@ func (q *Queue) diskFailed(b *batch, err error) (next bool) {
 	return false
 }
 
-// diskWorks notes that a file could be read: one that could not is at fault itself.
-// The others that the disk could not read are tried again at once, but only once: then
-// each is at fault itself, too. mu is held.
+// diskWorks records that a file could be read: the suspect's file is bad, then, not
+// the disk. Other batches that the disk could not read are tried once more at once.
+// If that fails, their files are bad, too. mu is held.
 func (q *Queue) diskWorks() {
 	if s := q.suspect; s.batch != nil && q.has(s.batch) {
 		q.tellUnreadable(s.batch, s.err)
@@ -215,40 +217,41 @@ type suspect struct {
 	err   error
 }
 
-// remedy returns what to do about an unreadable file, with its owner if that is why.
+// remedy returns what to do about an unreadable file; the text names the owner if
+// permission is missing.
 func (q *Queue) remedy(seq uint64, err error) string {
 	path := filepath.Join(q.opt.Dir, fileName(seq, extBatch))
 	info, statErr := os.Lstat(path)
 	if statErr != nil || !errors.Is(err, fs.ErrPermission) {
-		return "check the disk and the kernel's log"
+		return "Check the disk and the kernel's log"
 	}
 	st := info.Sys().(*syscall.Stat_t)
-	return "it belongs to " + owner.User(int(st.Uid)) + ":" + owner.Group(int(st.Gid)) + " with mode " + info.Mode().Perm().String() +
+	return "Run chown " + owner.User(os.Geteuid()) + " " + path + ": it belongs to " + owner.User(int(st.Uid)) + ":" + owner.Group(int(st.Gid)) + " with mode " + info.Mode().Perm().String() +
 		": run chown " + owner.User(os.Geteuid()) + " " + path
 }
 
-// isFilesOwn reports whether an error of reading is of this file and not of the
-// disk or the process.
+// isFilesOwn reports whether a read error concerns this file only, not the disk or
+// the process.
 func isFilesOwn(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, errDamaged) || errors.Is(err, errLater) ||
 		errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrNotRegular)
 }
 
-// isProcessOwn reports whether an error of reading is of no file.
+// isProcessOwn reports whether a read error concerns the process, not a file.
 func isProcessOwn(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
-// tellings say how often each kind of message was told lately.
+// tellings limit the messages of each kind.
 type tellings struct{ damaged, later, unreadable telling }
 
-// telling bounds messages of one kind: thousands of files may have the same fault.
+// telling limits messages of one kind: thousands of files may have the same fault.
 type telling struct {
 	since time.Time
 	n     int
 }
 
-// allow reports whether the message may be told once more.
+// allow reports whether one more message may be logged.
 func (t *telling) allow() bool {
 	if now := time.Now(); now.Sub(t.since) >= time.Minute {
 		*t = telling{since: now}

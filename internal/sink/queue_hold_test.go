@@ -134,7 +134,7 @@ func TestQueueUnreadableFileDelaysNothing(t *testing.T) {
 		says  string
 	}{
 		{"another's", syscall.EACCES, "run chown"},
-		{"bad sector", syscall.EIO, "check the disk"},
+		{"bad sector", syscall.EIO, "Check the disk"},
 	} {
 		for _, late := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s late %v", c.name, late), func(t *testing.T) {

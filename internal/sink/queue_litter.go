@@ -5,11 +5,13 @@ import (
 	"time"
 )
 
-// sweepPause is the time between two tries to delete what could not be deleted.
+// sweepPause is the time between two attempts to delete files that could not be
+// deleted.
 const sweepPause = 5 * time.Second
 
-// discard deletes a file that the queue is done with. If it can't be deleted now, it
-// is deleted later, or sent again after a restart, which does no harm. mu is held.
+// discard deletes a file that the queue no longer needs. A file that can't be
+// deleted now is deleted later; after a restart it may be sent again, which does no
+// harm. mu is held.
 func (q *Queue) discard(name string) {
 	switch first, err := q.litter.Remove(name); {
 	case err == nil:
@@ -19,7 +21,7 @@ func (q *Queue) discard(name string) {
 	}
 }
 
-// rest waits until a batch comes, ctx ends, a hold is over, or it is time to sweep
+// rest waits until a batch comes, ctx ends, a hold is over, or it is time to delete
 // again.
 func (q *Queue) rest(ctx context.Context) {
 	q.mu.Lock()

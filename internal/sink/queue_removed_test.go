@@ -51,7 +51,7 @@ func TestQueueTriesAgainToMakeItsDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := q.Append(2, text(2, 5)); err == nil || !strings.Contains(err.Error(), "a queue wants a directory of its own") {
+		if err := q.Append(2, text(2, 5)); err == nil || !strings.Contains(err.Error(), "a queue needs a directory of its own") {
 			t.Errorf("with a file in its place: %v", err)
 		}
 	}

@@ -1,10 +1,10 @@
 // Package sink defines what a sink is, and has the durable queue that stands in
 // front of a sink whose destination may be down.
 //
-// A [Sink] takes batches and answers for them: once it has accepted a batch, the
-// snapshot behind it may be deleted. A sink whose destination can refuse keeps
-// what it accepted in a [Queue]: a bounded directory with one file for each batch,
-// so that an outage costs disk and neither memory nor the intake.
+// A [Sink] accepts batches and is responsible for them: after that, the snapshot of
+// the batch may be deleted. A sink whose destination can refuse keeps accepted
+// batches in a [Queue]: a bounded directory with one file for each batch. So an
+// outage uses disk space, and neither memory nor the intake suffers.
 //
 // The package knows no destination and no format: a queue stores the bytes that a
 // sink's encoder wrote.
@@ -22,17 +22,16 @@ type Sink interface {
 	// Name is the word for the sink in logs and configuration: "graphite".
 	Name() string
 
-	// Deliver returns nil once the sink has accepted the batch: it has been
-	// delivered, or is fsynced in the sink's own queue on disk, whether or not
-	// ctx has ended. With an error nothing is promised, and the caller delivers
-	// the batch again; so a batch may arrive more than once, each time with the
-	// same content.
+	// Deliver returns nil once the sink has accepted the batch: it has been delivered,
+	// or is fsynced in the sink's own queue on disk, whether or not ctx has ended. After
+	// an error the caller delivers the batch again; so a batch may arrive more than
+	// once, each time with the same content.
 	//
-	// Deliver is bounded in time, whatever the destination does, and is safe
-	// for concurrent use. The batch is not used after Deliver has returned.
+	// Deliver is bounded in time, whatever the destination does, and is safe for
+	// concurrent use. It does not use the batch after it has returned.
 	Deliver(ctx context.Context, b *metric.Batch) error
 
-	// Status returns what the sink has done and how its destination does. It
+	// Status returns the counts of the sink and the health of its destination. It
 	// answers at once, whatever Deliver waits for.
 	Status() Status
 }

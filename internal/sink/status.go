@@ -2,29 +2,29 @@ package sink
 
 import "time"
 
-// Status is what a sink reports: what it has done since it was made, and
-// how its destination does.
+// Status has the counts of a sink since it was made, and the health of its
+// destination.
 type Status struct {
 	// Batches, Metrics and Bytes count what the destination has confirmed.
 	Batches, Metrics, Bytes int64
-	// Resent counts those of Batches that came out of the sink's queue.
+	// Resent counts the part of Batches that came from the sink's queue.
 	Resent int64
-	// Failures counts tries that were not confirmed.
+	// Failures counts attempts that were not confirmed.
 	Failures int64
 	// Skipped counts metrics that were left out as unfit for the destination.
 	Skipped int64
 
 	Health Health
-	// Queue is of the sink's own queue; nil if it has none.
+	// Queue has the counts of the sink's own queue; nil if it has none.
 	Queue *QueueStats
 }
 
-// Health is how a sink's destination does.
+// Health is the state of a sink's destination.
 type Health struct {
-	// Confirmed is when it confirmed a batch last; zero for never.
+	// Confirmed is the time of the last confirmation; zero for never.
 	Confirmed time.Time
-	// Down is when it failed first since then, and Cause why the last try
-	// failed. They are zero while it is up.
+	// Down is the time of the first failure since then, and Cause the reason of the last
+	// one. They are zero while the destination is up.
 	Down  time.Time
 	Cause error
 }

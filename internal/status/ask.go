@@ -63,7 +63,7 @@ func ask(ctx context.Context, path string) (Document, error) {
 	}
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() {
-		_ = c.SetDeadline(time.Unix(1, 0)) // it ends the reading
+		_ = c.SetDeadline(time.Unix(1, 0)) // this ends the reading
 	})()
 	d, err := Decode(c)
 	if ctx.Err() != nil {

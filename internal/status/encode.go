@@ -19,11 +19,11 @@ const (
 	maxText     = 400
 )
 
-// ErrFormat says that a document is in a format that is not known here.
+// ErrFormat reports that this program does not know the format of a document.
 var ErrFormat = errors.New("the document is in another format")
 
-// Encode writes the document in one piece, with a line break at its end. Lists
-// and texts that are too long are cut.
+// Encode writes the document in one piece, with a line break at its end. Long lists
+// and texts are shortened.
 func (d Document) Encode(w io.Writer) error {
 	d.Format = Format
 	if d.Pull != nil && d.Pull.Last != nil {
@@ -58,7 +58,7 @@ func (d Document) Encode(w io.Writer) error {
 	return err
 }
 
-// cut returns the beginning of a text that is too long.
+// cut shortens a text that is too long.
 func cut(text string) string {
 	if len(text) <= maxText {
 		return text
@@ -95,7 +95,7 @@ func Decode(r io.Reader) (Document, error) {
 
 var errPart = errors.New("it lacks the part of its program, or has that of another")
 
-// check refuses what no program says.
+// check refuses documents that no program makes.
 func (d Document) check() error {
 	if (d.Pull == nil) == (d.Process == nil) && (d.Pull != nil || d.State == Running) {
 		return fmt.Errorf("status document: %w", errPart)

@@ -17,7 +17,7 @@ import (
 //go:embed metrics.md.tmpl
 var source string
 
-// combineNames are explained in the template.
+// combineNames has the names of rules, which the template explains.
 var combineNames = map[catalogue.Combine]string{
 	catalogue.Sum:               "sum",
 	catalogue.Mean:              "mean",
@@ -47,7 +47,7 @@ func render() ([]byte, error) {
 	return []byte(man.Wrap(out.String())), err
 }
 
-// table lists the metrics of one scope, a line each.
+// table lists the metrics of one scope, one in each line.
 func table(fields []catalogue.Field, scope catalogue.Scopes) string {
 	var b strings.Builder
 	b.WriteString("| Field | Combined | Unit | Since | Set | Meaning |\n|---|---|---|---|---|---|")
@@ -76,10 +76,10 @@ func others(fields []catalogue.Field) string {
 	return strings.Join(names, ", ")
 }
 
-// kinds are the words for what a self metric is.
+// kinds has the word for each nature of a self metric.
 var kinds = map[metric.Nature]string{metric.Gauge: "gauge", metric.Counter: "counter"}
 
-// self lists what haproxystats says of a snapshot and of its queue.
+// self lists the self metrics of a snapshot and of the spool.
 func self() string {
 	var lines []string
 	for _, c := range selfstat.Columns() {
@@ -88,12 +88,11 @@ func self() string {
 	return strings.Join(lines, "\n")
 }
 
-// sinks lists what haproxystats says of the sinks, which have the same metrics
-// but for those of a queue.
+// sinks lists the self metrics of sinks, which differ only in those of a queue.
 func sinks() string {
 	var header, rule strings.Builder
 	var longest []metric.Column
-	var names [][]string // of each sink
+	var names [][]string // for each sink
 	for _, s := range app.Sinks() {
 		header.WriteString("| " + s.Name + " ")
 		rule.WriteString("|---")

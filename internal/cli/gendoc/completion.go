@@ -6,11 +6,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// shell is one that completes arguments. Its scripts ask the program itself, so
-// they fit each version of it.
+// shell is a shell that completes arguments. Its scripts ask the program itself, so
+// they fit every version.
 type shell struct {
 	name string
-	// file names a program's script as the shell looks it up.
+	// file returns the name under which the shell looks for a program's script.
 	file func(program string) string
 	// write writes the script.
 	write func(*cobra.Command, *bytes.Buffer) error

@@ -1,7 +1,6 @@
-// Gendoc writes the manual pages and the completion of the programs: what their
-// command lines say of themselves, and the texts beside this file. It is run by
-// go generate in internal/cli. A program is added to cli.Commands, and gets a
-// text here.
+// Gendoc writes the manual pages and the completion of the programs, from their
+// command lines and the texts beside this file. Go generate runs it in internal/cli.
+// A new program is added to cli.Commands and gets a text here.
 package main
 
 import (
@@ -20,8 +19,8 @@ func main() {
 	}
 }
 
-// generate writes the files of all programs below root. The package in dir holds
-// their version.
+// generate writes the files of all programs below root. The package in dir has their
+// version.
 func generate(dir, root string) error {
 	version, err := readVersion(dir)
 	if err != nil {

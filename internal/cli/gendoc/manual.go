@@ -58,7 +58,7 @@ func manual(cmd *cobra.Command, version string) ([]byte, error) {
 	return page.Bytes()
 }
 
-// synopsis writes a line for each use of a program.
+// synopsis writes one line for each use of a program.
 func synopsis(page *man.Page, cmd *cobra.Command) {
 	var alone []string
 	for _, f := range flags(cmd) {
@@ -75,10 +75,10 @@ func synopsis(page *man.Page, cmd *cobra.Command) {
 	page.Usage("`" + cmd.Name() + "` " + strings.Join(alone, " | "))
 }
 
-// usage is a line of a synopsis: options, then arguments.
+// usage returns a line of a synopsis: options, then arguments.
 func usage(cmd *cobra.Command) string {
 	words := []string{"`" + cmd.CommandPath() + "`"}
-	groups := map[string]int{} // where an exclusive group stands
+	groups := map[string]int{} // the position of an exclusive group
 	for _, f := range flags(cmd) {
 		if aside(f) {
 			continue
@@ -100,7 +100,7 @@ func usage(cmd *cobra.Command) string {
 	return strings.Join(words, " ")
 }
 
-// commands writes what each sub-command does, with its options.
+// commands writes each sub-command with its options.
 func commands(page *man.Page, cmd *cobra.Command) {
 	for _, sub := range subcommands(cmd) {
 		page.Subsection(sub.Name())
@@ -109,14 +109,14 @@ func commands(page *man.Page, cmd *cobra.Command) {
 	}
 }
 
-// checks writes what the plugin for monitoring can check.
+// checks writes the checks of the monitoring plugin.
 func checks(page *man.Page, _ *cobra.Command) {
 	for _, m := range check.Modes() {
 		page.Define("`"+m.Name+"`", fmt.Sprintf("%s\n\nValue: %s. Thresholds, if none are given: %s.", sentence(m.Short), m.Value, m.Thresholds))
 	}
 }
 
-// options writes what each flag does.
+// options writes each flag.
 func options(page *man.Page, cmd *cobra.Command) {
 	for _, f := range flags(cmd) {
 		if cmd.HasParent() && aside(f) {
@@ -132,7 +132,7 @@ func options(page *man.Page, cmd *cobra.Command) {
 	}
 }
 
-// flags are those of a command in the order of its help.
+// flags returns the flags of a command in the order of its help.
 func flags(cmd *cobra.Command) []*pflag.Flag {
 	var found []*pflag.Flag
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
@@ -147,10 +147,10 @@ func subcommands(cmd *cobra.Command) []*cobra.Command {
 	return slices.DeleteFunc(slices.Clone(cmd.Commands()), func(c *cobra.Command) bool { return !c.IsAvailableCommand() })
 }
 
-// aside tells flags that go without any other.
+// aside reports whether a flag is used without any other.
 func aside(f *pflag.Flag) bool { return f.Name == "help" || f.Name == "version" }
 
-// spellings are a flag's names, the short one first.
+// spellings returns a flag's names, the short one first.
 func spellings(f *pflag.Flag) []string {
 	long := "`--" + f.Name + "`"
 	if f.Shorthand == "" {
@@ -159,7 +159,7 @@ func spellings(f *pflag.Flag) []string {
 	return []string{"`-" + f.Shorthand + "`", long}
 }
 
-// value is the name of what stands behind a flag, if anything does.
+// value returns the name of a flag's value, if it has one.
 func value(f *pflag.Flag) []string {
 	name, _ := pflag.UnquoteUsage(f)
 	if name == "" || f.NoOptDefVal != "" {
@@ -168,7 +168,8 @@ func value(f *pflag.Flag) []string {
 	return []string{"*" + name + "*"}
 }
 
-// sentence makes one of a few words. The name of a program stays as it is.
+// sentence capitalises a text and ends it with a full stop. The name of a program
+// stays as it is.
 func sentence(text string) string {
 	text = strings.TrimSuffix(text, ".") + "."
 	if strings.HasPrefix(text, "haproxystats") {
@@ -177,7 +178,7 @@ func sentence(text string) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-// lower begins a text with a small letter, unless its first word is a name.
+// lower begins a text with a lower-case letter, unless its first word is a name.
 func lower(text string) string {
 	first, _, _ := strings.Cut(text, " ")
 	if strings.ContainsFunc(first[1:], unicode.IsUpper) {

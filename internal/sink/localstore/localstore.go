@@ -1,10 +1,10 @@
-// Package localstore writes batches into files: <dir>/<epoch>/stats holds the
-// same lines that Graphite gets.
+// Package localstore writes batches into files: <dir>/<epoch>/stats has the lines
+// that Graphite gets.
 //
-// A file appears under its name once it is complete and fsynced, so whoever
-// reads it sees all of a batch or nothing. The package does not remove files,
-// and keeps no queue: a batch that can't be written is refused with an error,
-// and its snapshot stays where it is.
+// A file appears under its name once it is complete and fsynced, so a reader sees
+// all of a batch or nothing. The package does not remove files, and has no queue: if
+// a batch can't be written, it returns an error, and the snapshot stays in the
+// spool.
 package localstore
 
 import (
@@ -41,7 +41,7 @@ type Sink struct {
 	status   sink.Status
 }
 
-// New returns a sink that writes below dir, which is made when it is needed.
+// New returns a sink that writes below dir. It makes dir when it needs it.
 func New(dir string, paths plaintext.Paths) *Sink {
 	return &Sink{dir: dir, sync: (*os.File).Sync, encoder: plaintext.New(paths)}
 }
@@ -49,7 +49,7 @@ func New(dir string, paths plaintext.Paths) *Sink {
 // Name returns "local-store".
 func (s *Sink) Name() string { return "local-store" }
 
-// Deliver writes the file of the batch. One that is there already is replaced.
+// Deliver writes the file of the batch, in place of an existing one.
 func (s *Sink) Deliver(ctx context.Context, b *metric.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +79,7 @@ func (s *Sink) store(b *metric.Batch) (w written, err error) {
 	if err := durable.MakeDir(s.dir); err != nil {
 		return w, err
 	}
-	// The dot follows a link of the operator's; nothing below it is followed.
+	// The dot makes a link in the operator's path be followed; links below it are not.
 	root, err := durable.OpenDir(s.dir + "/.")
 	if err != nil {
 		return w, err
@@ -102,17 +102,17 @@ func (s *Sink) store(b *metric.Batch) (w written, err error) {
 	defer dir.Close()
 	if w, err = s.write(dir, b); err != nil {
 		if made {
-			_ = root.RemoveDir(name) // it may hold a file by now, and then it stays
+			_ = root.RemoveDir(name) // it stays if it has a file by now
 		}
 		return w, err
 	}
-	// Also of a directory that was there: whoever made it may have come no further.
+	// An existing directory is synced, too: its maker may have died before it did so.
 	return w, s.sync(root.File())
 }
 
 // write makes the file in its directory, both durable.
 func (s *Sink) write(dir *durable.Dir, b *metric.Batch) (w written, err error) {
-	// A process that died while it wrote left this.
+	// A process that died while it wrote has left this file.
 	if err := dir.Remove(tempName); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return w, err
 	}

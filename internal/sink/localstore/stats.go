@@ -7,21 +7,21 @@ import (
 	"haproxystats/internal/sink"
 )
 
-// Status returns the counts since New, and whether batches can be written. It
-// doesn't wait for a batch that is being written.
+// Status returns the counts since New, and whether batches can be written. It does
+// not wait for a batch that is being written.
 func (s *Sink) Status() sink.Status {
 	s.counting.Lock()
 	defer s.counting.Unlock()
 	return s.status
 }
 
-// written is what a batch has made.
+// written counts what was written of a batch.
 type written struct {
 	plaintext.Result
 	bytes int64
 }
 
-// count notes how the writing of a batch has ended.
+// count records the result of writing a batch.
 func (s *Sink) count(w written, err error) {
 	s.counting.Lock()
 	defer s.counting.Unlock()

@@ -16,40 +16,40 @@ import (
 	"haproxystats/internal/sink"
 )
 
-// lastWord is how long Run goes on with what it is sending when it is to end.
+// lastWord is the time that Run gives a batch in flight when it should end.
 const lastWord = 2 * time.Second
 
 // Options are the parts of an outbox.
 type Options struct {
-	// Name is the sink's.
+	// Name is the name of the sink.
 	Name string
 	// Transport sends to the destination.
 	Transport Transport
-	// NewEncoder returns an encoder that nobody else uses.
+	// NewEncoder returns an encoder for exclusive use.
 	NewEncoder func() Encoder
-	// Pace shapes the tries while the destination is down.
+	// Pace sets the pauses between attempts while the destination is down.
 	Pace Pace
 	// Queue holds what waits.
 	Queue Queue
-	// Log gets what an operator has to know.
+	// Log gets messages for the operator.
 	Log *slog.Logger
 }
 
 // Queue is a durable first-in first-out queue, safe for concurrent use:
-// [sink.Queue], or a stand-in for it.
+// [sink.Queue], or a substitute in tests.
 type Queue interface {
-	// Append stores the batch that encode writes, of which encode returns the
-	// number of metrics. When it returns nil the batch is on disk, fsynced.
+	// Append stores the batch that encode writes; encode returns the number of metrics.
+	// When Append returns nil the batch is on disk, fsynced.
 	Append(epoch int64, encode func(w io.Writer) (metrics int, err error)) error
-	// Wait returns nil once a batch waits, and ctx's error when it ends.
+	// Wait returns nil once a batch waits, or the error of ctx.
 	Wait(ctx context.Context) error
-	// First calls send for the oldest batch and takes it out when send returns
-	// nil. With an error of [sink.Hold] others go first from then on; otherwise
-	// the batch stays first. First returns the error. Only Run calls it.
+	// First calls send for the oldest batch and removes it when send returns nil. After
+	// an error of [sink.Hold] the others go first; after any other error the batch stays
+	// first. First returns the error. Only Run calls it.
 	First(send func(sink.Item) error) error
-	// Release ends what [sink.Hold] began.
+	// Release ends the holds of [sink.Hold].
 	Release()
-	// Len returns how many batches wait, and the metrics in them.
+	// Len returns the number of waiting batches, and of the metrics in them.
 	Len() (batches int, metrics int64)
 	// Stats returns the counts.
 	Stats() sink.QueueStats
@@ -64,16 +64,16 @@ type Outbox struct {
 	mu       sync.Mutex
 	encoders []Encoder // idle ones
 	state    state
-	counts   sink.Status // but for health and queue
+	counts   sink.Status // without health and queue
 }
 
-// state is how the destination does.
+// state is the state of the destination.
 type state struct {
-	confirmed time.Time // the last time
-	failures  int       // in a row since then; 0 while it is up
-	since     time.Time // of the first of them
-	cause     error     // of the last of them
-	next      time.Time // nothing is tried before
+	confirmed time.Time // time of the last confirmation
+	failures  int       // in a row since then; 0 while the destination is up
+	since     time.Time // time of the first of these failures
+	cause     error     // cause of the last of these failures
+	next      time.Time // time before which nothing is tried
 
 	queued   int       // failures in a row of the oldest batch in the queue
 	suspect  *suspect  // is held until another batch shows that the destination works
@@ -83,13 +83,13 @@ type state struct {
 	deaf     bool      // the destination can be reached, and confirms no batch
 }
 
-// suspect is a batch that was not confirmed by a destination that seems to work.
+// suspect is a batch that was not confirmed, while the destination seems to work.
 type suspect struct {
 	item sink.Item
 	err  error
 }
 
-// New returns an outbox. Nothing is sent before Deliver or Run.
+// New returns an outbox. It sends nothing before Deliver or Run.
 func New(o Options) *Outbox {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -100,7 +100,7 @@ func New(o Options) *Outbox {
 // Name returns the sink's name.
 func (o *Outbox) Name() string { return o.opt.Name }
 
-// Status returns the counts since New and how the destination does.
+// Status returns the counts since New and the health of the destination.
 func (o *Outbox) Status() sink.Status {
 	queue := o.opt.Queue.Stats()
 	o.mu.Lock()
@@ -111,16 +111,15 @@ func (o *Outbox) Status() sink.Status {
 	return s
 }
 
-// Deliver sends the batch, or puts it into the queue when the destination doesn't
-// confirm it, has failed lately, or earlier batches wait.
+// Deliver sends the batch. It puts the batch into the queue if the destination does
+// not confirm it or has failed lately, or if earlier batches wait.
 func (o *Outbox) Deliver(ctx context.Context, b *metric.Batch) error {
 	return o.DeliverThen(ctx, b, func() {})
 }
 
-// DeliverThen delivers the batch as Deliver does, and calls next when its bytes
-// are with the transport, so that the next batch may follow while this one is
-// confirmed. A batch that is not confirmed goes to the queue, behind those that
-// got there first.
+// DeliverThen delivers the batch as Deliver does. It calls next when the bytes are
+// with the transport, so that the next batch may follow while this one is being
+// confirmed. A batch that is not confirmed goes to the end of the queue.
 func (o *Outbox) DeliverThen(ctx context.Context, b *metric.Batch, next func()) error {
 	e := o.encoder()
 	defer o.putBack(e)
@@ -157,10 +156,11 @@ func (o *Outbox) DeliverThen(ctx context.Context, b *metric.Batch, next func()) 
 	return nil
 }
 
-// fault is an error of [Outbox.send], with whose it is.
+// fault is an error of [Outbox.send], and whether the outbox or the destination
+// caused it.
 type fault struct {
 	err  error
-	ours bool // the bytes could not be had
+	ours bool // the bytes could not be produced
 }
 
 func (f *fault) Error() string { return f.err.Error() }
@@ -185,12 +185,12 @@ func (o *Outbox) ready() bool {
 	return waiting == 0 && !time.Now().Before(o.state.next)
 }
 
-// Run sends what waits in the queue, the oldest batch first, until ctx ends. What
-// is being sent then has lastWord to be confirmed: broken off, it would come
+// Run sends the batches in the queue, the oldest first, until ctx ends. A batch in
+// flight then has lastWord to be confirmed, because otherwise it would be sent
 // again.
 func (o *Outbox) Run(ctx context.Context) error {
 	if batches, metrics := o.opt.Queue.Len(); batches > 0 {
-		o.log.Info("queue holds metrics from before", "batches", batches, "metrics", metrics)
+		o.log.Info("queue has metrics of an earlier run", "batches", batches, "metrics", metrics)
 	}
 	sending, breakOff := context.WithCancel(context.WithoutCancel(ctx))
 	var ending sync.WaitGroup
@@ -217,8 +217,8 @@ func (o *Outbox) Run(ctx context.Context) error {
 	return nil
 }
 
-// sendQueued sends a batch from the queue. It holds one that is refused where the
-// destination takes others: because Send says so, because it works, or because it
+// sendQueued sends a batch from the queue. It holds a batch that is refused while
+// the destination takes others: Send reports that, or the destination works, or it
 // has refused this batch before.
 func (o *Outbox) sendQueued(ctx context.Context, i sink.Item, works bool) error {
 	peer, err := o.send(ctx, i.Size, func(w io.Writer) error {
@@ -238,12 +238,12 @@ func (o *Outbox) sendQueued(ctx context.Context, i sink.Item, works bool) error 
 	return err
 }
 
-// probeAfter is how many tries in a row fail before the next one is to ask the
-// destination whether it works, which may show that it refuses one batch.
+// probeAfter is the number of failures in a row after which the destination is asked
+// whether it works: it may refuse one batch only.
 const probeAfter = 3
 
 // works reports whether the destination works though it has not confirmed the oldest
-// batch for a few times. An error is that of asking.
+// batch several times. An error is that of asking.
 func (o *Outbox) works(ctx context.Context) (bool, error) {
 	p, ok := o.opt.Transport.(Prober)
 	o.mu.Lock()
@@ -272,7 +272,7 @@ func (o *Outbox) pause(ctx context.Context) error {
 	return sleep(ctx, wait)
 }
 
-// sent notes a confirmed batch, and that the destination is up.
+// sent records a confirmed batch, and that the destination is up.
 func (o *Outbox) sent(peer string, metrics, bytes int64, queued bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -301,8 +301,8 @@ func (o *Outbox) sent(peer string, metrics, bytes int64, queued bool) {
 	o.state = state{confirmed: time.Now()}
 }
 
-// refused notes a batch from the queue that is held, because the destination seems
-// to refuse it and to work. Whether it does, the next batch shows.
+// refused records a batch from the queue that is held, because the destination seems
+// to work and to refuse it. The next batch shows whether that is so.
 func (o *Outbox) refused(i sink.Item, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -312,11 +312,11 @@ func (o *Outbox) refused(i sink.Item, err error) {
 	}
 }
 
-// failed notes a try that failed. Only tries from the queue are told apart:
-// several workers that fail at once are one failure.
+// failed records a failed attempt. Each failure of a batch from the queue counts;
+// failures of several workers at once count as one.
 func (o *Outbox) failed(err error, queued bool) {
 	if errors.As(err, new(sink.HoldError)) {
-		return // refused has noted it
+		return // refused has recorded it
 	}
 	var f *fault
 	theirs := errors.As(err, &f) && !f.ours
@@ -341,8 +341,8 @@ func (o *Outbox) failed(err error, queued bool) {
 		o.state.queued++
 	}
 	if o.state.suspect != nil {
-		// The destination takes no other batch either: it is down, and the oldest
-		// batch comes first again.
+		// The destination takes no other batch either: it is down, and the oldest batch
+		// comes first again.
 		o.state.suspect, o.state.queued = nil, 0
 		o.opt.Queue.Release()
 	}
@@ -356,13 +356,13 @@ func (o *Outbox) failed(err error, queued bool) {
 }
 
 const (
-	// remindAfter is how often the log says that the destination is still down.
+	// remindAfter is the interval at which the log reports a lasting outage.
 	remindAfter = 10 * time.Minute
-	// maxCauses bounds how many causes of one outage the log names.
+	// maxCauses bounds the causes of one outage that the log names.
 	maxCauses = 16
 )
 
-// tell logs a failure: the first, each new cause, and a reminder now and then. mu is
+// tell logs the first failure, each new cause, and a reminder now and then. mu is
 // held.
 func (o *Outbox) tell(err error, theirs bool, now time.Time) {
 	cause := causeOf(err)
@@ -381,7 +381,7 @@ func (o *Outbox) tell(err error, theirs bool, now time.Time) {
 			"metrics", q.Metrics, "bytes", q.Bytes, "oldest", q.Age(now).Round(time.Second), "error", err)
 	case !known:
 		o.log.Warn("destination is still down, for another reason", "error", err)
-		return // the reminder keeps its time
+		return // this does not delay the reminder
 	default:
 		o.log.Debug("destination is still down", "error", err)
 		return
@@ -389,8 +389,8 @@ func (o *Outbox) tell(err error, theirs bool, now time.Time) {
 	o.state.reminded = now
 }
 
-// causeOf returns what distinguishes causes: the kernel's word, or the text without
-// numbers, which differ with each connection.
+// causeOf returns the text by which causes differ: the kernel's error, or the text
+// without numbers, which differ with each connection.
 func causeOf(err error) string {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
@@ -404,7 +404,8 @@ func causeOf(err error) string {
 	}, err.Error())
 }
 
-// encoder returns an idle encoder; there are as many as deliveries at once.
+// encoder returns an idle encoder; there are as many as there are concurrent
+// deliveries.
 func (o *Outbox) encoder() Encoder {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -422,7 +423,7 @@ func (o *Outbox) putBack(e Encoder) {
 	o.encoders = append(o.encoders, e)
 }
 
-// skipped counts metrics that were left out, once for each batch however often it
+// skipped counts metrics that were left out, once for each batch, however often it
 // is encoded.
 func (o *Outbox) skipped(n int64) {
 	o.mu.Lock()

@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	// minWait keeps a configuration without waits from spinning.
+	// minWait keeps a configuration without pauses from using all CPU time.
 	minWait = 10 * time.Millisecond
-	// maxWait keeps a long series of retries from growing out of all bounds.
+	// maxWait bounds the pause in a long series of retries.
 	maxWait = time.Hour
 )
 
-// Pace shapes the tries while a destination is down: after the first one Retries
-// more, Interval, Interval*Backoff, ... apart. Then nothing is tried for Delay,
-// and the series begins again. Below 0 retries have no end.
+// Pace sets the pauses between attempts while a destination is down. After the first
+// attempt there are Retries more, with pauses of Interval, Interval*Backoff and so
+// on. After a pause of Delay the series begins again. A negative Retries has no end.
 type Pace struct {
 	Retries  int
 	Interval time.Duration
@@ -23,7 +23,7 @@ type Pace struct {
 	Delay    time.Duration
 }
 
-// Wait returns how long to wait after the n-th failure in a row, from 1 on.
+// Wait returns the pause after the n-th failure in a row, from 1 on.
 func (p Pace) Wait(n int) time.Duration {
 	k := n - 1
 	limit := maxWait
@@ -33,7 +33,7 @@ func (p Pace) Wait(n int) time.Duration {
 			return min(max(p.Delay, minWait), maxWait)
 		}
 	} else {
-		// Retries without end never come to the delay; it bounds their wait.
+		// An endless series never reaches Delay, which bounds its pauses instead.
 		limit = min(limit, max(p.Interval, p.Delay))
 	}
 	wait := float64(p.Interval) * math.Pow(p.Backoff, float64(k))
@@ -43,7 +43,7 @@ func (p Pace) Wait(n int) time.Duration {
 	return max(time.Duration(wait), minWait)
 }
 
-// sleep returns ctx's error if it ends before.
+// sleep waits for d, or returns the error of ctx.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

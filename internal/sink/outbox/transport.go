@@ -12,36 +12,35 @@ import (
 // Encoder writes batches in the destination's format. One delivery at a time uses
 // it, so it may keep buffers.
 type Encoder interface {
-	// Encode writes all of the batch to w. It returns how many metrics it wrote and
-	// how many it left out because the destination can't take them. The same batch
-	// gives the same bytes.
+	// Encode writes all of the batch to w. It returns the number of metrics written, and
+	// of those left out because the destination can't take them. The same batch gives
+	// the same bytes.
 	Encode(w io.Writer, b *metric.Batch) (metrics, skipped int64, err error)
 }
 
 // Transport sends batches to the destination. It is safe for concurrent use.
 type Transport interface {
 	// Send sends the bytes of one batch and returns nil once the destination has
-	// confirmed all of them. peer names the server that did, for the log.
+	// confirmed all of them. It returns as peer the server that did, for the log.
 	//
-	// write writes the bytes to w; each call writes all of them, so Send may call it
-	// once for each server it tries, or into a buffer. An error that write returns
-	// without one of w's own ends Send: the bytes can't be had.
+	// Each call of write writes all bytes to w, so Send may call it once for each server
+	// it tries, or with a buffer. An error of write that is not an error of w ends Send:
+	// the bytes can't be produced.
 	//
-	// size is the number of bytes, or 0 where it is not known yet. Send returns
-	// within [Limit] of it, and soon after ctx has ended.
+	// Size is the number of bytes, or 0 if not known yet. Send returns within [Limit] of
+	// size, and soon after ctx has ended.
 	//
-	// An error is the destination's: everything waits, and the outbox tries again
-	// later. Where the destination has refused this batch and would take others, the
-	// error wraps an [ItemError].
+	// After an error the destination is down: everything waits, and the outbox tries
+	// again later. If the destination refuses this batch only, the error wraps an
+	// [ItemError].
 	Send(ctx context.Context, size int64, write func(w io.Writer) error) (peer string, err error)
 }
 
-// Prober is a Transport that can ask the destination whether it works without
-// sending a batch. It lets the outbox tell one batch that is refused without a word
+// Prober is a Transport that can ask the destination whether it works, without
+// sending a batch. With it the outbox distinguishes a batch that is refused silently
 // from a destination that is down.
 type Prober interface {
-	// Probe returns nil if the destination works as far as can be told. It is bounded
-	// as Send is.
+	// Probe returns nil if the destination seems to work. It is bounded as Send is.
 	Probe(ctx context.Context) error
 }
 
@@ -53,28 +52,28 @@ func (e *ItemError) Error() string { return e.Err.Error() }
 func (e *ItemError) Unwrap() error { return e.Err }
 
 const (
-	// LiveLimit bounds the delivery of a fresh batch, from dialing to the
-	// confirmation, and so the time for which a peer can hold a worker. A batch that
-	// is not confirmed by then goes to the queue.
+	// LiveLimit bounds the delivery of a fresh batch from dialing to confirmation, and
+	// so the time for which a peer can block a worker. A batch that is not confirmed by
+	// then goes to the queue.
 	LiveLimit = 10 * time.Second
-	// slowest is the rate in bytes a second that a peer has to keep up beyond
-	// LiveLimit when it is sent a batch from the queue.
+	// slowest is the rate, in bytes a second, that a peer must exceed after LiveLimit
+	// for a batch from the queue.
 	slowest = 256 << 10
-	// maxLimit bounds the time that a size adds, whatever a file says.
+	// maxLimit bounds the time that a size adds, whatever a file claims.
 	maxLimit = 30 * time.Minute
 )
 
-// Limit returns how long the delivery of so many bytes may take.
+// Limit returns the time for the delivery of size bytes.
 func Limit(size int64) time.Duration {
 	seconds := min(float64(size)/slowest, maxLimit.Seconds())
 	return LiveLimit + time.Duration(seconds*float64(time.Second))
 }
 
-// source is what a batch's bytes come from. It separates errors of the source from
-// those of the writer.
+// source writes a batch's bytes, and separates its own errors from those of the
+// writer.
 type source struct {
 	write func(io.Writer) error
-	err   error // the source's own, the last time
+	err   error // the source's own error, of the last call
 }
 
 func (s *source) writeTo(w io.Writer) error {
@@ -90,7 +89,7 @@ func (s *source) writeTo(w io.Writer) error {
 // failed reports whether err is the source's own.
 func (s *source) failed(err error) bool { return s.err != nil && errors.Is(err, s.err) }
 
-// sentinel remembers the writer's first error, and counts what went through.
+// sentinel keeps the writer's first error, and counts the bytes.
 type sentinel struct {
 	to  io.Writer
 	n   int64
