@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// maxAccepted bounds the memory of an acceptedBy. To forget a snapshot costs no
-// more than a repeat.
+// maxAccepted bounds the memory of an acceptedBy. Forgetting a snapshot costs only a
+// repeated delivery.
 const maxAccepted = 1024
 
-// acceptedBy remembers which sinks have accepted a snapshot that was given back.
-// Another snapshot of the same name is not taken for it. The zero value is empty.
+// acceptedBy remembers which sinks have accepted a snapshot that was given back. It
+// does not confuse snapshots of the same name. The zero value is empty.
 type acceptedBy struct {
 	mu        sync.Mutex
 	snapshots map[string]acceptance // by name
@@ -21,7 +21,8 @@ type acceptance struct {
 	sinks    []bool
 }
 
-// take forgets the snapshot and returns which of so many sinks have accepted it.
+// take forgets the snapshot and reports, for each sink, whether it has accepted the
+// snapshot.
 func (a *acceptedBy) take(c Claim, sinks int) []bool {
 	a.mu.Lock()
 	known, ok := a.snapshots[c.Name()]
@@ -33,8 +34,8 @@ func (a *acceptedBy) take(c Claim, sinks int) []bool {
 	return make([]bool, sinks)
 }
 
-// keep remembers which sinks have accepted the snapshot. It is called before the
-// claim ends.
+// keep remembers the sinks that have accepted the snapshot. Call it before the claim
+// ends.
 func (a *acceptedBy) keep(c Claim, sinks []bool) {
 	if !slices.Contains(sinks, true) {
 		return

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Stats is what a processor has done since it was made.
+// Stats counts the work of a processor since it was made.
 type Stats struct {
-	// Done counts the snapshots that every sink has accepted and that have left
-	// the source.
+	// Done counts the snapshots that every sink has accepted and that have left the
+	// source.
 	Done int64
-	// Retries counts the tries after which a snapshot was not done: it comes
-	// again, or the source gives it up.
+	// Retries counts failed attempts: the snapshot comes again, or the source gives it
+	// up.
 	Retries int64
-	// Last is the name of the snapshot that was done last.
+	// Last is the name of the last processed snapshot.
 	Last string
 }
 
@@ -26,16 +26,16 @@ func (p *Processor) Stats() Stats {
 	return s
 }
 
-// Workers is what the workers of a processor do.
+// Workers is the state of a processor's workers.
 type Workers struct {
-	// Configured is how many there should be, Alive how many run and are not
-	// stuck, Busy how many hold a snapshot.
+	// Configured is the number of workers, Alive the number of those that run and are
+	// not stuck, Busy the number of those that hold a snapshot.
 	Configured, Alive, Busy int
-	// Progress is when one of them last made a step; zero for never.
+	// Progress is the time when a worker last made progress; zero for never.
 	Progress time.Time
 }
 
-// Workers returns what the workers do now. It may be called by any goroutine.
+// Workers returns the present state. Any goroutine may call it.
 func (p *Processor) Workers() Workers {
 	now := time.Now()
 	all := Workers{Configured: len(p.workers)}
@@ -60,7 +60,7 @@ type counts struct {
 	last          atomic.Pointer[string]
 }
 
-// countedClaim counts how claims end.
+// countedClaim counts the ends of claims.
 type countedClaim struct {
 	Claim
 	counts *counts

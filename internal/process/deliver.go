@@ -10,7 +10,7 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// trouble is a condition that is logged when it begins and when it ends.
+// trouble is a condition whose beginning and end are logged.
 type trouble struct{ on atomic.Bool }
 
 // begin reports whether the trouble is new.
@@ -19,14 +19,14 @@ func (t *trouble) begin() bool { return t.on.CompareAndSwap(false, true) }
 // end reports whether there was trouble.
 func (t *trouble) end() bool { return t.on.CompareAndSwap(true, false) }
 
-// sink is a sink and whether it accepts snapshots.
+// sink is a sink, and whether it accepts snapshots.
 type sink struct {
 	Sink
 	trouble
 }
 
-// give gives the sink a batch. It calls next if the next one may come before it
-// returns.
+// give delivers a batch to the sink. It calls next if the next batch may come before
+// it returns.
 func (s *sink) give(ctx context.Context, b *metric.Batch, next func()) error {
 	if p, ok := s.Sink.(Pipeline); ok {
 		return p.DeliverThen(ctx, b, next)
@@ -34,10 +34,10 @@ func (s *sink) give(ctx context.Context, b *metric.Batch, next func()) error {
 	return s.Deliver(ctx, b)
 }
 
-// deliver gives the batch to all sinks that have not accepted the snapshot yet,
-// to each when every earlier snapshot of the lane has passed it. It notes in
-// accepted which sinks have the snapshot then. A sink's error is not the
-// snapshot's fault; blame is what was.
+// deliver delivers the batch to all sinks that have not accepted the snapshot yet,
+// to each after every earlier snapshot of the lane. It records in accepted which
+// sinks have the snapshot. The error of a sink is not the snapshot's fault; blame is
+// an error that is.
 func (w *worker) deliver(ctx context.Context, s inHand, b *metric.Batch) (all bool, blame error) {
 	errs := make([]error, len(w.p.sinks))
 	panics := make([]error, len(w.p.sinks))

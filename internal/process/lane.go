@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// lanes keep the snapshots in hand in order: each sink gets those of a lane one
-// at a time, in the order in which they were claimed. A lane is the snapshots of
-// one node; lanes do not wait for each other, and neither do sinks.
+// lanes keep the snapshots in hand in order: each sink gets the snapshots of a lane
+// one at a time, in the order of their claims. A lane has the snapshots of one node.
+// Neither lanes nor sinks wait for each other.
 type lanes struct {
 	sinks int
 
@@ -16,7 +16,7 @@ type lanes struct {
 	line map[string][]*ticket // by lane, in the order of claims
 }
 
-// ticket is the place of a snapshot in its lane.
+// ticket is the position of a snapshot in its lane.
 type ticket struct {
 	lanes *lanes
 	lane  string
@@ -24,7 +24,7 @@ type ticket struct {
 	ahead []bool          // by sink, whether later snapshots wait for this one
 }
 
-// enter puts a snapshot at the end of its lane.
+// enter appends a snapshot to its lane.
 func (l *lanes) enter(lane string) *ticket {
 	t := &ticket{lanes: l, lane: lane, turn: make([]chan struct{}, l.sinks), ahead: make([]bool, l.sinks)}
 	for i := range t.turn {
@@ -42,7 +42,7 @@ func (l *lanes) enter(lane string) *ticket {
 	return t
 }
 
-// call tells the first snapshot that has not passed the sink that it is its turn.
+// call lets the first snapshot that has not passed the sink have its turn.
 func (l *lanes) call(lane string, sink int) {
 	for _, t := range l.line[lane] {
 		if !t.ahead[sink] {
@@ -67,7 +67,7 @@ func (t *ticket) wait(ctx context.Context, sink int) error {
 	}
 }
 
-// pass lets the next snapshot of the lane have the sink.
+// pass gives the sink to the next snapshot of the lane.
 func (t *ticket) pass(sink int) {
 	t.lanes.mu.Lock()
 	defer t.lanes.mu.Unlock()
@@ -75,7 +75,7 @@ func (t *ticket) pass(sink int) {
 	t.lanes.call(t.lane, sink)
 }
 
-// leave takes the snapshot out of its lane.
+// leave removes the snapshot from its lane.
 func (t *ticket) leave() {
 	l := t.lanes
 	l.mu.Lock()

@@ -1,22 +1,20 @@
-// Package process takes snapshots from a source, has each aggregated, gives
-// what comes out to every sink, and takes the snapshot out of the source when
-// all of them have accepted it.
+// Package process takes snapshots from a source, has each one aggregated, delivers
+// the batch to every sink, and removes the snapshot from the source when all sinks
+// have accepted it.
 //
-// The snapshots of one node are a lane. A sink gets those of a lane one at a time,
-// in the order in which the source hands them out, which is that of time. Reading
-// and delivering overlap: while a sink has one snapshot, others are read and
-// other sinks take theirs. Options.Workers bounds how many are in hand, with
-// their batches. Order is given up for a snapshot that comes again, because it
-// could not be read, a sink did not accept it, or the program ended meanwhile:
-// the ones behind it go on.
+// The snapshots of one node are a lane. A sink gets the snapshots of a lane one at a
+// time, in the order of the source, which is that of time. Reading and delivering
+// overlap: while a sink has one snapshot, others are read, and other sinks take
+// theirs. Options.Workers bounds the snapshots in hand, with their batches. A
+// snapshot that comes again loses its place in the order: it could not be read, a
+// sink did not accept it, or the program ended meanwhile.
 //
-// It promises that a snapshot is committed only after every sink has accepted
-// it, that a sink gets a snapshot again only if it has not accepted it since
-// the program started, that neither a snapshot nor a sink ends the program, and
-// that a worker that is stuck does.
+// A snapshot is committed only after every sink has accepted it. A sink gets a
+// snapshot again only if it has not accepted it since the program started. Neither a
+// snapshot nor a sink can end the program; a stuck worker does.
 //
-// It does not know where snapshots come from, what is in them, or what a sink
-// does with a batch.
+// The package does not know where snapshots come from, what is in them, or what a
+// sink does with a batch.
 package process
 
 import (
@@ -33,41 +31,41 @@ import (
 
 // Source hands out snapshots, each to one worker.
 type Source interface {
-	// Claim waits for a snapshot until ctx ends. Those of a lane come in order of
-	// time, besides those that come again. It is called by one worker at a time.
+	// Claim waits for a snapshot until ctx ends. The snapshots of a lane come in order
+	// of time, except those that come again. One worker at a time calls it.
 	Claim(ctx context.Context) (Claim, error)
-	// Waiting returns how many snapshots nobody has claimed.
+	// Waiting returns the number of snapshots that no worker has claimed.
 	Waiting() int
 }
 
-// Claim is a snapshot in hand. Commit, Release and Postpone end the claim, and
-// after that do nothing; they may be called by any goroutine.
+// Claim is a snapshot in hand. Commit, Release and Postpone end the claim; after
+// that they do nothing. Any goroutine may call them.
 type Claim interface {
-	// Name tells the snapshot from all others that are in its source now.
+	// Name identifies the snapshot among all that are in its source now.
 	Name() string
 	// Identity tells it also from others that had its name, or will have it. It
 	// is empty if it is not known.
 	Identity() string
 	// Lane names the node of the snapshot.
 	Lane() string
-	// Snapshot returns what was claimed. Its files can be read until the claim ends.
+	// Snapshot returns the claimed snapshot. Its files can be read until the claim ends.
 	Snapshot() (snapshot.Snapshot, error)
-	// Commit takes the snapshot out of the source for good. After an error the
-	// claim goes on; the error satisfies errors.Is(err, fs.ErrNotExist) if the
-	// snapshot has vanished, and fs.ErrClosed if the claim has ended.
+	// Commit removes the snapshot from the source for good. After an error the claim
+	// goes on; the error satisfies errors.Is(err, fs.ErrNotExist) if the snapshot has
+	// vanished, and fs.ErrClosed if the claim has ended.
 	Commit() error
-	// Release gives the snapshot back because it could not be processed. The
-	// source logs the cause, and gives up a snapshot that comes back too often.
+	// Release gives the snapshot back because it could not be processed. The source logs
+	// the cause, and gives up a snapshot that comes back too often.
 	Release(cause error)
-	// Postpone gives the snapshot back for a reason that is not in it.
+	// Postpone gives the snapshot back for a reason that is not in the snapshot.
 	Postpone()
 }
 
-// Aggregator makes metrics of snapshots. It is used by one worker.
+// Aggregator turns snapshots into batches. One worker uses it.
 type Aggregator interface {
-	// Aggregate returns what the snapshot says. The batch is valid until the
-	// next call. An error is for a snapshot that can't be used at all, and for
-	// one that can't be read in whole now.
+	// Aggregate returns the batch of the snapshot, which is valid until the next call.
+	// It returns an error for a snapshot that can't be used at all, or can't be read
+	// completely now.
 	Aggregate(s snapshot.Snapshot) (*metric.Batch, error)
 }
 
@@ -75,52 +73,51 @@ type Aggregator interface {
 type Sink interface {
 	// Name is the sink's name in the log.
 	Name() string
-	// Deliver returns nil if the sink has accepted the batch: delivered it, or
-	// made it durable in a queue of its own. It is bounded in time, does not
-	// keep or change the batch. It is called for one snapshot of a lane at a
-	// time, unless the sink is a [Pipeline], and for several lanes at once.
+	// Deliver returns nil if the sink has accepted the batch: it has delivered the
+	// batch, or stored it durably in its own queue. Deliver is bounded in time, and
+	// neither keeps nor changes the batch. For each lane there is one call at a time,
+	// unless the sink is a [Pipeline]; several lanes call at once.
 	Deliver(ctx context.Context, b *metric.Batch) error
 }
 
-// Pipeline is a [Sink] that can take the next snapshot of a lane while it has yet
-// to accept one. Between the two, order is kept: what comes with the second
-// call is sent behind what came with the first.
+// Pipeline is a [Sink] that can take the next snapshot of a lane before it has
+// accepted the one before. It keeps the order of the calls.
 type Pipeline interface {
 	Sink
-	// DeliverThen is Deliver, and calls next as soon as the next snapshot may come,
-	// or not at all.
+	// DeliverThen is Deliver, and calls next as soon as the next snapshot may come, or
+	// not at all.
 	DeliverThen(ctx context.Context, b *metric.Batch, next func()) error
 }
 
-// Options says what a [Processor] works with.
+// Options are the parts and bounds of a [Processor].
 type Options struct {
 	Source Source
-	// Sinks get every batch, each in its own time. There may be none.
+	// Sinks get every batch, independently of each other. There may be none.
 	Sinks []Sink
-	// NewAggregator makes an aggregator for each worker, and another one after a
-	// panic in it.
+	// NewAggregator returns an aggregator for a worker, and a new one after a panic in
+	// it.
 	NewAggregator func() Aggregator
-	// Workers is how many snapshots are in hand at once; 0 means 1.
+	// Workers is the number of snapshots in hand at once; 0 means 1.
 	Workers int
-	// LivenessInterval is how often the workers are checked; 0 means 10 s.
+	// LivenessInterval is the time between checks of the workers; 0 means 10 s.
 	LivenessInterval time.Duration
-	// StallAfter is how long a worker may hold a snapshot without any progress;
-	// 0 means a minute. It must be longer than any Deliver may take.
+	// StallAfter is the time for which a worker may hold a snapshot without progress; 0
+	// means a minute. It must be longer than any Deliver may take.
 	StallAfter time.Duration
-	// Grace is how long snapshots in hand may take to be finished after the
-	// context of Run has ended; 0 means 4 s.
+	// Grace is the time for finishing the snapshots in hand after the context of Run has
+	// ended; 0 means 4 s.
 	Grace time.Duration
 	// Alive is called after each check of the workers that found none stuck.
 	// It may be nil.
 	Alive func()
-	// Log gets what happens. Nil means nowhere.
+	// Log gets messages for the operator. Nil means no log.
 	Log *slog.Logger
 }
 
 // ErrStalled is wrapped by the error of [Processor.Run] when a worker is stuck.
 var ErrStalled = errors.New("worker is stuck")
 
-// settle is how long workers are waited for after their context has ended.
+// settle is the time that workers get to return after their context has ended.
 const settle = 500 * time.Millisecond
 
 // Processor runs the workers.
@@ -153,14 +150,14 @@ func New(o Options) *Processor {
 	return p
 }
 
-// Run processes snapshots until ctx ends, finishes those in hand if they take
-// no longer than Options.Grace, gives back the others, and returns nil. It is
-// called once.
+// Run processes snapshots until ctx ends. Then it finishes the snapshots in hand if
+// that takes no longer than Options.Grace, gives back the others, and returns nil.
+// It may be called once.
 //
-// It returns an error that wraps [ErrStalled] as soon as a worker is found
-// stuck: the program should then end, so that its supervisor starts it again.
-// Go can't end a goroutine from outside, so a stuck one outlives Run; its
-// snapshot has been given back, and it can't commit it any more.
+// It returns an error that wraps [ErrStalled] as soon as a worker is stuck: the
+// program should then end, so that its supervisor starts it again. Go can't end a
+// goroutine from outside, so a stuck worker outlives Run; but its snapshot has been
+// given back, and it can't commit that any more.
 func (p *Processor) Run(ctx context.Context) error {
 	claiming, stopClaiming := context.WithCancel(ctx)
 	defer stopClaiming()
@@ -211,8 +208,8 @@ func (p *Processor) Run(ctx context.Context) error {
 	return stalled
 }
 
-// abandon waits a moment for the workers to end by themselves, and gives back
-// what the others hold.
+// abandon waits a moment for the workers to return, and gives back the snapshots of
+// those that don't.
 func (p *Processor) abandon(finished <-chan struct{}) {
 	timer := time.NewTimer(settle)
 	defer timer.Stop()

@@ -243,7 +243,7 @@ func TestCommitFails(t *testing.T) {
 		if n := reads.Load(); n != 3 {
 			t.Errorf("%d reads of 3 snapshots", n)
 		}
-		if log.count("can't be taken out") != 1 {
+		if log.count("can't be removed from the spool") != 1 {
 			t.Errorf("log:\n%s", log)
 		}
 		stopped(t, stop)

@@ -9,32 +9,32 @@ import (
 	"time"
 )
 
-// progress is what a worker does, for another goroutine to read.
+// progress is the present step of a worker, readable by other goroutines.
 type progress struct {
-	steps atomic.Uint64 // grows with everything that is done
+	steps atomic.Uint64 // grows with every step
 	born  time.Time
-	moved atomic.Int64 // when steps grew last, in ns since born
+	moved atomic.Int64 // when steps last grew, in ns since born
 
 	mu    sync.Mutex
 	claim Claim // nil: idle
 	doing string
-	sinks []string // that have the batch now
-	turns int      // sinks whose turn in the lane has not come
+	sinks []string // sinks that have the batch now
+	turns int      // sinks that this snapshot waits for
 }
 
-// The steps behind the reading of a snapshot, in words for the log.
+// The steps after reading a snapshot, as the log names them.
 const (
 	stepDeliver = "delivering"
 	stepCommit  = "committing"
 )
 
-// step notes that something has been done.
+// step records progress.
 func (p *progress) step() {
 	p.steps.Add(1)
 	p.moved.Store(int64(time.Since(p.born)))
 }
 
-// begin notes the snapshot that the worker holds.
+// begin records the snapshot that the worker holds.
 func (p *progress) begin(c Claim) {
 	p.step()
 	p.mu.Lock()
@@ -42,14 +42,14 @@ func (p *progress) begin(c Claim) {
 	p.claim, p.doing, p.sinks, p.turns = c, "beginning", nil, 0
 }
 
-// end notes that the worker holds none.
+// end records that the worker holds no snapshot.
 func (p *progress) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.claim = nil
 }
 
-// at notes what the worker does next.
+// at records the next step of the worker.
 func (p *progress) at(step string) {
 	p.step()
 	p.mu.Lock()
@@ -57,7 +57,7 @@ func (p *progress) at(step string) {
 	p.doing = step
 }
 
-// waitFor notes that the snapshot waits for its turn at so many sinks.
+// waitFor records that the snapshot waits for its turn at that many sinks.
 func (p *progress) waitFor(sinks int) {
 	p.at(stepDeliver)
 	p.mu.Lock()
@@ -65,22 +65,21 @@ func (p *progress) waitFor(sinks int) {
 	p.turns = sinks
 }
 
-// passed notes that one of these waits is over.
+// passed records that one of these waits is over.
 func (p *progress) passed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.turns--
 }
 
-// queued reports whether the worker can do nothing before a snapshot ahead in the
-// lane gets on.
+// queued reports whether the worker can only wait for a snapshot ahead in the lane.
 func (p *progress) queued() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.claim != nil && p.turns > 0 && len(p.sinks) == 0
 }
 
-// sending and sent note which sinks have the batch.
+// sending and sent record which sinks have the batch.
 func (p *progress) sending(sink string) {
 	p.at(stepDeliver)
 	p.mu.Lock()
@@ -97,22 +96,22 @@ func (p *progress) sent(sink string) {
 	}
 }
 
-// held returns the claim in hand, if any.
+// held returns the claim in hand, or nil.
 func (p *progress) held() Claim {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.claim
 }
 
-// delivering reports whether the snapshot has been read, and is with the sinks or
-// on its way out.
+// delivering reports whether the snapshot has been read, and is being delivered or
+// committed.
 func (p *progress) delivering() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.doing == stepDeliver || p.doing == stepCommit
 }
 
-// words says what the worker does.
+// words describes the present step.
 func (p *progress) words() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,15 +121,15 @@ func (p *progress) words() string {
 	return p.doing
 }
 
-// watched is what the last check of a worker found.
+// watched is the result of the last check of a worker.
 type watched struct {
 	steps uint64
-	since time.Time // when steps was first that
+	since time.Time // when steps first had that value
 }
 
-// stalled returns an error if the worker holds a snapshot and has done nothing
-// for so long. A worker whose snapshot waits for one ahead of it is not stuck: the
-// worker that holds that one may be.
+// stalled returns an error if the worker has held a snapshot without progress for
+// that time. A worker whose snapshot waits for one ahead is not stuck; the worker of
+// that one may be.
 func (w *worker) stalled(now time.Time, after time.Duration) error {
 	steps, c := w.steps.Load(), w.held()
 	if c == nil || steps != w.seen.steps || w.seen.since.IsZero() || w.queued() {

@@ -2,7 +2,7 @@ package process
 
 import "io/fs"
 
-// watchedFS notes each use of a snapshot's files as progress.
+// watchedFS records each use of a snapshot's files as progress.
 type watchedFS struct {
 	fs.FS
 	p *progress

@@ -21,12 +21,12 @@ const (
 	maxRest   = 5 * time.Second
 )
 
-// worker processes one snapshot after the other.
+// worker processes one snapshot after another.
 type worker struct {
 	p          *Processor
 	number     int
-	aggregator Aggregator // nil: to be made
-	rests      int        // in a row
+	aggregator Aggregator // nil: still to be made
+	rests      int        // pauses in a row
 	running    atomic.Bool
 	progress
 	seen watched
@@ -63,8 +63,8 @@ type inHand struct {
 	accepted []bool // by sink
 }
 
-// claim waits for a snapshot. Workers claim one after another, so that the order
-// in a lane is that of the source.
+// claim waits for a snapshot. Workers claim one after another, so that a lane keeps
+// the order of the source.
 func (p *Processor) claim(ctx context.Context) (inHand, error) {
 	select {
 	case p.claiming <- struct{}{}:
@@ -89,13 +89,13 @@ func (w *worker) release(s inHand, cause error) {
 	s.Release(cause)
 }
 
-// postpone gives the snapshot back for a reason that is not in it.
+// postpone gives the snapshot back for a reason that is not in the snapshot.
 func (w *worker) postpone(s inHand) {
 	w.p.accepted.keep(s, s.accepted)
 	s.Postpone()
 }
 
-// rest waits, longer each time, so that an outage doesn't make a busy loop.
+// rest waits, longer each time, so that an outage does not become a busy loop.
 func (w *worker) rest(ctx context.Context) {
 	t := time.NewTimer(min(maxRest, firstRest<<min(w.rests, 10)))
 	defer t.Stop()
@@ -106,13 +106,13 @@ func (w *worker) rest(ctx context.Context) {
 	}
 }
 
-// process takes a snapshot through all its steps and ends the claim. It returns
-// false if the next snapshot would meet the same trouble.
+// process takes a snapshot through all steps and ends the claim. It returns false if
+// the next snapshot would fail for the same reason.
 func (w *worker) process(ctx context.Context, s inHand) (ok bool) {
 	defer s.ticket.leave()
 	defer func() {
 		if v := recover(); v != nil {
-			w.aggregator = nil // whatever state it is in
+			w.aggregator = nil // its state is not known
 			w.panicked(s, v)
 			w.release(s, fmt.Errorf("panic: %v", v))
 			ok = true
@@ -170,7 +170,7 @@ func exhausted(err error) bool {
 		func(e error) bool { return errors.Is(err, e) })
 }
 
-// commit takes a snapshot that all sinks have accepted out of the source.
+// commit removes a snapshot that all sinks have accepted from the source.
 func (w *worker) commit(c inHand, start time.Time, points int) bool {
 	w.at(stepCommit)
 	err := c.Commit()
@@ -183,19 +183,19 @@ func (w *worker) commit(c inHand, start time.Time, points int) bool {
 	case errors.Is(err, fs.ErrClosed):
 		return true // given back meanwhile, because the program ends
 	case errors.Is(err, fs.ErrNotExist):
-		// What appears under that name is another snapshot: nothing is remembered.
+		// Another snapshot may appear under that name, so nothing is remembered.
 		w.p.log.Warn("snapshot vanished while it was processed", "snapshot", c.Name(), "error", err)
 		c.Postpone()
 		return true
 	}
 	if w.p.commits.begin() {
-		w.p.log.Error("snapshot was processed and can't be taken out, will try again", "snapshot", c.Name(), "error", err)
+		w.p.log.Error("processed snapshot can't be removed from the spool, will try again", "snapshot", c.Name(), "error", err)
 	}
 	w.postpone(c)
 	return false
 }
 
-// panicked logs a panic, with the stack of where it happened.
+// panicked logs a panic with its stack.
 func (w *worker) panicked(c inHand, v any) {
 	w.p.log.Error("panic while processing a snapshot", "snapshot", c.Name(), "worker", w.number,
 		"step", w.words(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))

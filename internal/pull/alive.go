@@ -2,14 +2,14 @@ package pull
 
 import "time"
 
-// overdue is how much longer than Timeout a round may take until it counts as
-// stuck: what has come by then is still to be made durable.
+// overdue is the time beyond Timeout after which a round counts as stuck: the
+// replies must still be made durable.
 const overdue = time.Minute
 
-// pulse gives signs of life while something is waited for.
+// pulse gives signs of life during a wait.
 type pulse struct {
 	alive func()
-	beat  *time.Ticker // nil: none are wanted
+	beat  *time.Ticker // nil: not wanted
 }
 
 func (p *Puller) pulse() pulse {
@@ -19,8 +19,8 @@ func (p *Puller) pulse() pulse {
 	return pulse{p.Alive, time.NewTicker(p.AliveInterval)}
 }
 
-// attend waits for done. It gives no more signs of life when that takes longer
-// than limit, unless limit is 0.
+// attend waits for done. After limit it gives no more signs of life, unless limit is
+// 0.
 func (p pulse) attend(done <-chan struct{}, limit time.Duration) {
 	if p.beat == nil {
 		<-done
@@ -45,8 +45,8 @@ func (p pulse) stop() {
 	}
 }
 
-// roundLimit is how long a round may take until it counts as stuck; 0 if the
-// operator has set no bound.
+// roundLimit returns the time after which a round counts as stuck; 0 if the operator
+// has set no bound.
 func (p *Puller) roundLimit() time.Duration {
 	if p.Timeout <= 0 {
 		return 0

@@ -11,26 +11,25 @@ import (
 	"time"
 )
 
-// haproxysOwn matches what HAProxy calls a socket while it replaces it during a
-// reload: the new one before and the old one after it takes the configured name.
+// haproxysOwn matches the names that HAProxy gives a socket during a reload: to the
+// new one before, and to the old one after, it has the configured name.
 var haproxysOwn = regexp.MustCompile(`\.[0-9]+\.(tmp|bak)$`)
 
 // target is a socket to ask.
 type target struct {
 	Socket
-	listed bool     // in Servers, so that it is expected to be a stats socket
-	file   fileID   // of a UNIX socket that is there
-	same   []Socket // other names that lead to it
+	listed bool     // listed in Servers, so it should be a stats socket
+	file   fileID   // the file of a UNIX socket that exists
+	same   []Socket // other names of the socket
 }
 
-// fileID tells one file from another, whatever their names.
+// fileID identifies a file, whatever its name.
 type fileID struct{ dev, ino uint64 }
 
 // targets returns the sockets to ask, each once: those in SocketDir by name, then
-// the configured ones. Two paths of one UNIX socket are known by its inode. The
-// process behind a socket is not looked at: SO_PEERCRED names the process that
-// made the socket, which the workers of a master and the processes of `nbproc`
-// share.
+// the configured ones. Two paths of one UNIX socket have the same inode. The process
+// behind a socket does not help: SO_PEERCRED names the process that made the socket,
+// which the workers of a master and the processes of `nbproc` share.
 func (p *Puller) targets() ([]target, error) {
 	found, err := p.discover()
 	if err != nil {
@@ -65,7 +64,7 @@ func (p *Puller) targets() ([]target, error) {
 	return targets, nil
 }
 
-// identify returns the file of a UNIX socket, links resolved, or none.
+// identify returns the file of a UNIX socket, links resolved; zero if there is none.
 func identify(s Socket) fileID {
 	var st syscall.Stat_t
 	if !isUnix(s) || syscall.Stat(s.Address, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFSOCK {
@@ -74,9 +73,9 @@ func identify(s Socket) fileID {
 	return fileID{uint64(st.Dev), st.Ino}
 }
 
-// discover returns the UNIX sockets in SocketDir, and those that its symbolic
-// links point to. A directory that is missing holds none: HAProxy makes some
-// anew when it starts.
+// discover returns the UNIX sockets in SocketDir, and those that its symbolic links
+// point to. A missing directory has none: HAProxy makes some directories when it
+// starts.
 func (p *Puller) discover() ([]Socket, error) {
 	if p.SocketDir == "" {
 		return nil, nil
@@ -100,7 +99,7 @@ func (p *Puller) discover() ([]Socket, error) {
 	return sockets, nil
 }
 
-// passOver returns why the file is not asked, or nothing.
+// passOver returns why the file is not asked, or "".
 func passOver(path string, e fs.DirEntry) string {
 	kind := e.Type()
 	switch {
@@ -128,7 +127,7 @@ func isSocket(path string) bool {
 	return err == nil && fi.Mode().Type() == fs.ModeSocket
 }
 
-// Why there is no socket to ask, and what to do.
+// The causes of having no socket to ask, with the remedy.
 var (
 	errUnset   = errors.New("neither socket-dir nor servers is set: set socket-dir in [pull] to the directory of HAProxy's stats sockets")
 	errNoDir   = errors.New("socket-dir does not exist: start HAProxy, or set socket-dir to the directory of its stats sockets")
@@ -138,10 +137,10 @@ var (
 	errStrange = errors.New("socket-dir holds sockets, and none of them is a stats socket: set socket-dir to the directory of HAProxy's stats sockets")
 )
 
-// noSocketError is a round that has no socket to ask.
+// noSocketError is the error of a round that has no socket to ask.
 type noSocketError struct{ cause error }
 
-// Error returns the cause, behind what it causes.
+// Error returns the cause after the consequence.
 func (e *noSocketError) Error() string { return "no socket found: " + e.cause.Error() }
 
 // Unwrap returns the cause.

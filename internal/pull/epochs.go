@@ -1,12 +1,12 @@
 package pull
 
-// remembered is the number of snapshots whose seconds are kept: eleven hours of
-// one every ten seconds.
+// remembered is the number of seconds that are kept: with a snapshot every ten
+// seconds, eleven hours.
 const remembered = 4096
 
-// epochs remembers the seconds of the latest snapshots, so that a clock that is
-// set back names no two alike: they would meet on one point of every graph, long
-// after the queue has forgotten the first.
+// epochs remembers the seconds of the latest snapshots, so that two have different
+// names even if the clock is set back. Otherwise both would share a point in every
+// graph, long after the queue has forgotten the first.
 type epochs struct {
 	used map[int64]struct{}
 	ring []int64 // the members of used, the oldest at next

@@ -9,11 +9,11 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// outcome is what became of one socket in a round.
+// outcome is the result of one socket in a round.
 type outcome struct {
 	target   target
 	socket   Socket
-	name     string // its files' without the suffix
+	name     string // name of its files, without the suffix
 	size     int64  // of both replies
 	err      error
 	stranger bool // it is not a stats socket
@@ -51,7 +51,7 @@ func socketsOf(targets []target) []Socket {
 }
 
 // judge marks strangers among the sockets that were asked, and logs what is new
-// about any of them.
+// about them.
 func (p *Puller) judge(outcomes []outcome, now time.Time) {
 	var own []outcome
 	for i := range outcomes {
@@ -83,7 +83,8 @@ func (p *Puller) fetch(ctx context.Context, files *files, s Socket, name string)
 	return info.size + stat.size, err
 }
 
-// failures returns the stats sockets that have failed, and how many there are in all.
+// failures returns the stats sockets that have failed, and the number of all stats
+// sockets.
 func failures(outcomes []outcome) (failed []snapshot.Failure, sockets int) {
 	for _, o := range outcomes {
 		if o.stranger {

@@ -6,19 +6,18 @@ import (
 	"io"
 )
 
-// files writes the files of one snapshot, not more of them at the same time than
-// there are workers.
+// files writes the files of one snapshot; workers bounds the concurrent writes.
 type files struct {
 	stage   Stage
 	ctx     context.Context // ends with the round
 	workers chan struct{}
 }
 
-// work waits for a worker and does something on it. A disk that hangs keeps the
-// worker, but nobody else waits longer than the round lasts.
+// work waits for a worker and runs do on it. A disk that hangs keeps the worker, but
+// the caller waits no longer than the round lasts.
 func (f *files) work(do func() error) error {
 	select {
-	case f.workers <- struct{}{}: // also when the round is over: the disk is not to blame
+	case f.workers <- struct{}{}: // also after the round: the disk is not to blame
 	default:
 		select {
 		case f.workers <- struct{}{}:

@@ -2,11 +2,11 @@ package pull
 
 import "time"
 
-// misses counts the rounds that were not made because their time passed: the round
-// before took too long, the disk did, or the program or its machine was stopped.
+// misses counts rounds that were not made because their time had passed: the round
+// before or the disk took too long, or the program or its machine was stopped.
 type misses struct {
-	untold int       // not yet in the log
-	told   time.Time // when the log was told last
+	untold int       // not yet logged
+	told   time.Time // when misses were last logged
 }
 
 // miss records n missed rounds, before or during a round that took so long. It logs
@@ -23,9 +23,9 @@ func (p *Puller) miss(n int, took time.Duration) {
 	if !p.misses.told.IsZero() && now.Sub(p.misses.told) < again {
 		return
 	}
-	hint := "the program or its machine was stopped for a while"
+	hint := "See whether the program or its machine was stopped for a while"
 	if took >= p.Interval {
-		hint = "a round takes longer than pull-interval: see whether sockets or the disk are slow"
+		hint = "See whether sockets or the disk are slow: a round takes longer than pull-interval"
 	}
 	p.log().Warn("rounds missed, their time has passed", "missed", p.misses.untold, "duration", took, "hint", hint)
 	p.misses = misses{told: now}

@@ -15,10 +15,10 @@ import (
 // `_stat` take 5, and a number may follow.
 const maxName = 240
 
-// names returns a name for each socket to name its files by, all of them
-// different. It is the base name of a UNIX socket's path and host:port of a TCP
-// socket; where several sockets share it, each of them has its whole path
-// instead, so that it does not depend on the others or on their order.
+// names returns a distinct name for the files of each socket. It is the base name of
+// a UNIX socket's path, or host:port of a TCP socket. Sockets that share such a name
+// are named by their whole paths instead, so that the name does not depend on the
+// order of sockets.
 func names(sockets []Socket) []string {
 	count := make(map[string]int)
 	for _, s := range sockets {
@@ -59,9 +59,9 @@ func plainName(s Socket) string {
 	return fileName(strings.ToLower(host) + ":" + port)
 }
 
-// fileName returns s as one component of a path that is not too long for one,
-// UTF-8, as an fs.FS opens no other, and not hidden, as haproxystats-process
-// passes over files that are.
+// fileName turns s into one component of a path: short enough, in UTF-8 because an
+// fs.FS opens no other, and not hidden because haproxystats-process ignores hidden
+// files.
 func fileName(s string) string {
 	s = strings.ReplaceAll(strings.TrimLeft(s, "/"), "/", "_")
 	if strings.HasPrefix(s, ".") {

@@ -2,18 +2,18 @@ package pull
 
 import "time"
 
-// again is the time after which what lasts is said again.
+// again is the interval at which a lasting condition is logged.
 const again = 10 * time.Minute
 
-// notes remembers what has been said, so that what lasts over rounds is not said in
-// each of them.
+// notes remembers what was logged, so that a condition that lasts for rounds is not
+// logged in each of them.
 type notes struct {
-	said    map[string]time.Time // in the rounds before, and it has lasted
-	current map[string]time.Time // of what is so in this round
+	said    map[string]time.Time // lasting conditions, logged in earlier rounds
+	current map[string]time.Time // the conditions of this round
 }
 
-// due reports whether a fact, which is so now, is to be said: when it was not so in
-// the round before, and then each time that every has passed, unless that is 0.
+// due reports whether to log a condition that is present now: it is new since the
+// round before, or the time every has passed, unless that is 0.
 func (n *notes) due(fact string, now time.Time, every time.Duration) bool {
 	if n.current == nil {
 		n.current = make(map[string]time.Time)
@@ -30,5 +30,5 @@ func (n *notes) due(fact string, now time.Time, every time.Duration) bool {
 	return true
 }
 
-// next begins another round: what was not so in this one is forgotten.
+// next begins another round: it forgets the conditions that this one did not have.
 func (n *notes) next() { n.said, n.current = n.current, nil }

@@ -17,63 +17,63 @@ type Socket struct {
 
 // Fetcher asks one socket for its statistics.
 type Fetcher interface {
-	// Fetch writes the two raw replies while they arrive. It returns nil only
-	// when both are complete, and soon after ctx ends; its errors name the
-	// socket. An error whose method NotStats reports true tells that the socket
-	// is not a stats socket, one whose method Silent does that the socket has
-	// closed the connection without a byte. Many calls are made at once.
+	// Fetch writes the two raw replies while they arrive. It returns nil only if both
+	// are complete, and returns soon after ctx ends; its errors name the socket. An
+	// error with a method NotStats that returns true means that the socket is not a
+	// stats socket; one with a method Silent that returns true means that the socket has
+	// closed the connection without a byte. Many calls run at once.
 	Fetch(ctx context.Context, network, address string, info, stat io.Writer) error
 }
 
-// Spool is the queue that the snapshots go to.
+// Spool is the queue for the snapshots.
 type Spool interface {
 	// Waiting returns the number of snapshots in the queue.
 	Waiting() (int, error)
-	// Stage begins the snapshot of a second. Its error satisfies
-	// errors.Is(err, fs.ErrExist) when the queue holds one of that second.
+	// Stage begins the snapshot of a second. Its error satisfies errors.Is(err,
+	// fs.ErrExist) if the queue has a snapshot of that second.
 	Stage(epoch int64) (Stage, error)
 }
 
-// Stage is a snapshot that is being written and that nobody sees yet.
+// Stage is a snapshot that is being written and not visible yet.
 type Stage interface {
-	// Create makes a file of the snapshot. Many calls are made at once.
+	// Create makes a file of the snapshot. Many calls run at once.
 	Create(name string) (io.WriteCloser, error)
-	// Remove takes a file back that is closed. One that was not created is an
-	// error that satisfies errors.Is(err, fs.ErrNotExist).
+	// Remove removes a file that is closed. For a file that was not created the error
+	// satisfies errors.Is(err, fs.ErrNotExist).
 	Remove(name string) error
-	// Commit hands the snapshot over. All files are closed by then.
+	// Commit hands the snapshot over. All files must be closed.
 	Commit(snapshot.Round) error
-	// Discard removes everything.
+	// Discard removes the files and the directory.
 	Discard() error
 }
 
-// Puller makes rounds. Its fields must not be changed once it runs.
+// Puller makes rounds. Its fields must not change once it runs.
 type Puller struct {
 	Spool   Spool
 	Fetcher Fetcher
-	// SocketDir is the directory whose sockets are asked, looked up anew in
-	// each round. Empty means none.
+	// SocketDir is the directory whose sockets are asked; each round lists it. Empty
+	// means none.
 	SocketDir string
 	// Servers are asked in addition to the sockets in SocketDir.
 	Servers []Socket
-	// Interval is the time from one round's start to the next one's; at least
-	// a second, because snapshots are named by seconds.
+	// Interval is the time between the starts of two rounds; at least a second, because
+	// snapshots are named by seconds.
 	Interval time.Duration
 	// Timeout bounds a round. 0 means no bound.
 	Timeout time.Duration
 	// QueueSize is the number of waiting snapshots at which rounds are
 	// skipped. 0 means no bound.
 	QueueSize int
-	// Workers bounds how many sockets' replies are written to disk at the same
-	// time. Sockets that have nothing to write take no worker, so that one
-	// that does not answer delays no other. 0 means no bound.
+	// Workers bounds how many sockets' replies are written to disk at the same time. A
+	// socket without data takes no worker, so that a socket that does not answer delays
+	// no other. 0 means no bound.
 	Workers int
-	// KeepPartial keeps what the other sockets have answered when some have
-	// failed. Without it such a round is dropped.
+	// KeepPartial keeps a round in which some sockets have failed, with the replies of
+	// the others. Otherwise such a round is dropped.
 	KeepPartial bool
-	// Alive is called every AliveInterval while the puller keeps to its
-	// schedule: while it waits for the time of the next round, and while a round
-	// takes no more than a minute longer than Timeout. It may be nil.
+	// Alive is called every AliveInterval while the puller keeps to its schedule: while
+	// it waits for the next round, and during a round until a minute after Timeout. It
+	// may be nil.
 	Alive         func()
 	AliveInterval time.Duration
 	// Observer gets every round. It may be nil.
@@ -96,8 +96,8 @@ func (p *Puller) log() *slog.Logger {
 	return slog.New(slog.DiscardHandler)
 }
 
-// Run makes a round at once and then every Interval until ctx ends, and returns
-// nil. A round that is under way then leaves nothing behind.
+// Run makes a round at once and then one every Interval until ctx ends, and returns
+// nil. A round in progress then leaves nothing behind.
 func (p *Puller) Run(ctx context.Context) error {
 	now := p.Now
 	if now == nil {

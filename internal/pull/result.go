@@ -7,7 +7,7 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// Outcome is how a round has ended.
+// Outcome is the way a round has ended.
 type Outcome string
 
 // The outcomes.
@@ -18,29 +18,29 @@ const (
 	Skipped Outcome = "skipped" // no socket was asked
 )
 
-// Result says what came of a round.
+// Result is the result of a round.
 type Result struct {
 	Outcome Outcome
-	// Cause says why it was dropped or skipped; nil if it was not.
+	// Cause is why the round was dropped or skipped, else nil.
 	Cause error
-	// Epoch names the snapshot, where one was stored.
+	// Epoch is the name of the snapshot, if one was stored.
 	Epoch int64
-	// Waiting is how many snapshots were in the queue when the round began.
+	// Waiting is the number of snapshots in the queue when the round began.
 	Waiting int
-	// Sockets is how many were asked.
+	// Sockets is the number of sockets that were asked.
 	Sockets int
 	snapshot.Round
-	// HandOver is how long it took to hand the snapshot over, which includes
-	// making it durable.
+	// HandOver is the time for handing the snapshot over, which includes making it
+	// durable.
 	HandOver time.Duration
 }
 
-// Observer is told what the puller does. Its methods must return at once.
+// Observer sees the rounds of a puller. Its methods must return at once.
 type Observer interface {
-	// RoundBegun is told when each round begins.
+	// RoundBegun is called when a round begins.
 	RoundBegun(now time.Time)
-	// RoundEnded is told what came of it, unless the end of the program has cut
-	// it short.
+	// RoundEnded is called with the result of a round, unless the end of the program has
+	// interrupted it.
 	RoundEnded(now time.Time, r Result)
 	// RoundsMissed gets the number of rounds that were not made, because their time had
 	// passed.
@@ -53,7 +53,7 @@ func (p *Puller) begun() {
 	}
 }
 
-// ended tells the observer before the log does.
+// ended calls the observer, then logs the result.
 func (p *Puller) ended(ctx context.Context, r Result) {
 	if p.Observer != nil && (ctx.Err() == nil || r.Epoch != 0) {
 		p.Observer.RoundEnded(time.Now(), r)

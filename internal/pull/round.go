@@ -19,7 +19,7 @@ var (
 	errUnhanded  = errors.New("the snapshot can't be handed over")
 )
 
-// round makes one snapshot, or logs why there is none.
+// round makes one snapshot, or logs why it could not.
 func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, used *epochs) {
 	start := time.Now()
 	defer p.notes.next()
@@ -93,8 +93,8 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 	}
 }
 
-// sockets returns what this round asks, and logs sockets that are there twice. The
-// error is a [*noSocketError] if there is nothing to ask.
+// sockets returns the sockets to ask in this round, and logs sockets with two names.
+// The error is a [*noSocketError] if there is no socket to ask.
 func (p *Puller) sockets(now time.Time) ([]target, error) {
 	found, err := p.targets()
 	if err != nil {
@@ -104,7 +104,7 @@ func (p *Puller) sockets(now time.Time) ([]target, error) {
 		for _, s := range t.same {
 			if p.notes.due("same "+s.Address, now, 0) {
 				p.log().Warn("two names lead to one stats socket, asking it once", "socket", s.Address, "same_as", t.Address,
-					"hint", "remove one of the two, or list the stats sockets in servers and unset socket-dir")
+					"hint", "Remove one of the two, or list the stats sockets in servers and unset socket-dir")
 			}
 		}
 	}
@@ -118,7 +118,7 @@ func (p *Puller) sockets(now time.Time) ([]target, error) {
 	return targets, nil
 }
 
-// withoutSocket tells that there is nothing to ask.
+// withoutSocket logs that there is no socket to ask.
 func (p *Puller) withoutSocket(ctx context.Context, none *noSocketError, waiting int) {
 	p.ended(ctx, skipped(none, nil, waiting))
 	p.log().Error("round skipped: no socket found", "error", none.cause, "socket_dir", p.SocketDir)
@@ -138,7 +138,7 @@ func (p *Puller) keeps(ctx context.Context, failed, sockets int) bool {
 	return failed == 0 || p.KeepPartial && failed < sockets && ctx.Err() == nil
 }
 
-// handOver commits the stage without what is left of sockets that have failed.
+// handOver commits the stage without the files of sockets that have failed.
 func handOver(stage Stage, outcomes []outcome, r snapshot.Round) error {
 	for _, o := range outcomes {
 		if o.err == nil {
@@ -169,8 +169,8 @@ func (p *Puller) tell(outcomes []outcome, r Result, took time.Duration) {
 	p.log().Info("snapshot stored", "snapshot", r.Epoch, "sockets", r.Sockets, "bytes", size, "duration", took)
 }
 
-// stage begins a snapshot at the first second from epoch on, up to the next
-// round's, that no other one has.
+// stage begins a snapshot at the first free second from epoch on, before the next
+// round's.
 func (p *Puller) stage(epoch int64, used *epochs) (Stage, int64, error) {
 	for s := epoch; s < epoch+int64(p.Interval/time.Second); s++ {
 		if used.has(s) {
@@ -180,8 +180,8 @@ func (p *Puller) stage(epoch int64, used *epochs) (Stage, int64, error) {
 			return stage, s, err
 		}
 	}
-	// Better two snapshots of one second, if the queue has room for both, than
-	// one that is far from its time.
+	// Two snapshots of one second, if the queue has room for both, are better than one
+	// far from its time.
 	stage, err := p.Spool.Stage(epoch)
 	return stage, epoch, err
 }

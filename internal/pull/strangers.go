@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// silences is how many rounds in a row a socket that has never answered may close
-// the connection without a byte until it is taken for another program's. HAProxy
-// does so at a reload, for less than a round.
+// silences is the number of rounds in a row after which a silent socket, which
+// closes the connection without a byte and has never answered, counts as another
+// program's. HAProxy is silent during a reload, for less than a round.
 const silences = 3
 
-// strangers remembers which sockets in SocketDir belong to other programs, or to
-// HAProxy's master process: these are not asked in each round, and cost none.
+// strangers remembers the sockets in SocketDir that belong to other programs, or to
+// HAProxy's master process: they are not asked in each round, and fail none.
 type strangers map[string]*acquaintance // by path
 
 // acquaintance is what is known of a socket in SocketDir.
 type acquaintance struct {
 	file   fileID
-	stats  bool      // it has answered as a stats socket does
-	silent int       // rounds in a row in which it did not say a byte
-	until  time.Time // it is not asked before
+	stats  bool      // it has answered as a stats socket
+	silent int       // rounds in a row without a byte
+	until  time.Time // the next time to ask it
 	told   bool      // the log has said that it is ignored
 }
 
-// without returns the targets without strangers, and forgets sockets that are gone.
-// A socket that was made anew is asked at once.
+// without returns the targets without strangers, and forgets sockets that have gone.
+// A socket that was made again is asked at once.
 func (s *strangers) without(targets []target, now time.Time) []target {
 	there := make(strangers, len(targets))
 	var asked []target
@@ -49,8 +49,8 @@ func (s *strangers) without(targets []target, now time.Time) []target {
 	return asked
 }
 
-// meet takes down how a socket has answered, and reports whether it is a stranger
-// and whether that is news. A socket that was a stats socket and fails is not.
+// meet records how a socket has answered. It reports whether the socket is a
+// stranger, and whether that is new. A stats socket that fails is not a stranger.
 func (s strangers) meet(t target, err error, now time.Time) (stranger, news bool) {
 	a := s[t.Address]
 	if a == nil {
@@ -70,14 +70,14 @@ func (s strangers) meet(t target, err error, now time.Time) (stranger, news bool
 	return true, news
 }
 
-// isNotStats reports whether the fetcher tells that a socket is not a stats socket.
+// isNotStats reports whether err means that a socket is not a stats socket.
 func isNotStats(err error) bool {
 	var e interface{ NotStats() bool }
 	return errors.As(err, &e) && e.NotStats()
 }
 
-// isSilent reports whether the fetcher tells that a socket has closed the
-// connection without a byte.
+// isSilent reports whether err means that a socket has closed the connection without
+// a byte.
 func isSilent(err error) bool {
 	var e interface{ Silent() bool }
 	return errors.As(err, &e) && e.Silent()

@@ -1,6 +1,6 @@
 package pull
 
-// Target is a socket and what its files are named by.
+// Target is a socket with the name of its files.
 type Target struct {
 	Socket Socket
 	Name   string
@@ -8,8 +8,7 @@ type Target struct {
 	Same []Socket
 }
 
-// Targets returns what a round would ask now, if it knew nothing of earlier
-// rounds. Nothing is asked.
+// Targets returns the sockets that a first round would ask now. It asks none.
 func (p *Puller) Targets() ([]Target, error) {
 	found, err := p.targets()
 	if err != nil {

@@ -10,20 +10,20 @@ import (
 )
 
 const (
-	// named is how many sockets that fail for one cause get a line each, or are
-	// named in the line that they share.
+	// named is the number of sockets with one cause that get a line each, or are named
+	// in their common line.
 	named = 3
-	// causes is how many causes get lines of their own in a round.
+	// causes is the number of causes that get their own lines in a round.
 	causes = 8
 )
 
-// troubles remembers the sockets that fail, so that each is told when it begins to,
+// troubles remembers the sockets that fail. Each is logged when it begins to fail,
 // when the cause changes, every ten minutes, and when it answers again.
 type troubles map[string]*trouble // by address
 
 type trouble struct {
 	since, told time.Time
-	cause       string // without what differs from socket to socket and round to round
+	cause       string // without the parts that differ between sockets and rounds
 }
 
 // tell logs what is new about the sockets of a round.
@@ -70,7 +70,7 @@ func (t *troubles) tell(log *slog.Logger, outcomes []outcome, now time.Time) {
 	*t = failed
 }
 
-// causeOf returns what an error says apart from the socket and from numbers.
+// causeOf returns the text of an error without the socket and numbers.
 func causeOf(o outcome) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
@@ -80,8 +80,8 @@ func causeOf(o outcome) string {
 	}, strings.ReplaceAll(o.err.Error(), o.socket.Address, ""))
 }
 
-// byCause groups sockets that have failed, the largest group first; what exceeds
-// the number of causes is in the last one.
+// byCause groups failed sockets by cause, the largest group first; the last group
+// has the sockets of all further causes.
 func byCause(outcomes []outcome) [][]outcome {
 	found := make(map[string][]outcome)
 	for _, o := range outcomes {

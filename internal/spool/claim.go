@@ -15,9 +15,9 @@ import (
 	"haproxystats/internal/durable"
 )
 
-// Claim waits for an entry and hands it to the caller alone, who must end with
-// one of [Entry.Commit], [Entry.Release] and [Entry.Postpone]. A queue that
-// can't be read is waited for, like an empty one. The error is the context's, or
+// Claim waits for a snapshot and gives it to this caller alone, who must end the
+// claim with one of [Entry.Commit], [Entry.Release] and [Entry.Postpone]. A queue
+// that can't be read is treated like an empty one. The error is that of ctx, or
 // satisfies errors.Is(err, fs.ErrClosed).
 func (r *Reader) Claim(ctx context.Context) (*Entry, error) {
 	for {
@@ -42,11 +42,11 @@ func (r *Reader) Claim(ctx context.Context) (*Entry, error) {
 	}
 }
 
-// waiting says what to wait for when there is nothing to claim.
+// waiting is what to wait for while no entry can be claimed.
 type waiting struct {
-	scan bool            // nothing: make a listing first
-	wake <-chan struct{} // closed when something has changed
-	due  time.Time       // unless zero, when to look again
+	scan bool            // do not wait: make a listing first
+	wake <-chan struct{} // closed at the next change
+	due  time.Time       // unless zero, when to try again
 }
 
 func (w waiting) until(ctx context.Context) {
@@ -63,9 +63,9 @@ func (w waiting) until(ctx context.Context) {
 	}
 }
 
-// scanWanted reports whether only a listing can tell what comes next. While
-// there are more entries than ready holds, an event is no reason for one: what
-// arrives is nearly always younger than those.
+// scanWanted reports whether only a listing shows which entry is next. While there
+// are more entries than ready holds, an event is no reason for a listing: new
+// entries are nearly always younger.
 func (r *Reader) scanWanted() bool {
 	if time.Now().Before(r.pause) {
 		return false
@@ -126,9 +126,9 @@ func (r *Reader) next() (*attempt, waiting, error) {
 	return best, w, nil
 }
 
-// suspectInHand reports whether an entry that was in hand when a program ended is in
-// hand now. They are claimed one at a time: whichever ends the program next, the
-// others are not suspected once more.
+// suspectInHand reports whether an entry that was in hand when an earlier program
+// ended is in hand now. Such entries are claimed one at a time, so that the next end
+// of the program is blamed on one only.
 func (r *Reader) suspectInHand() bool {
 	for _, a := range r.taken {
 		if a.claimed && a.suspect && !a.immovable {
@@ -138,7 +138,8 @@ func (r *Reader) suspectInHand() bool {
 	return false
 }
 
-// open makes an entry of what next took, or gives it back and returns nil.
+// open opens what next returned. If it can't, it gives the entry back and returns
+// nil.
 func (r *Reader) open(a *attempt) *Entry {
 	path := filepath.Join(r.dir, a.name)
 	dir, err := durable.OpenDir(path)
@@ -152,8 +153,7 @@ func (r *Reader) open(a *attempt) *Entry {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
-		// Somebody removed it, or put something else there, which the next
-		// listing tells of.
+		// The directory was removed or replaced, which the next listing shows.
 		r.drop(a)
 	case exhausted(err):
 		r.beginOutage(err)
@@ -164,8 +164,7 @@ func (r *Reader) open(a *attempt) *Entry {
 	return nil
 }
 
-// hand returns the entry to be handed out, or nil if it is not to be now, or
-// never.
+// hand returns the entry, or nil if it must wait or was given up.
 func (r *Reader) hand(e *Entry) *Entry {
 	if !r.remember(e.a, e.dir) {
 		e.dir.Close()
@@ -202,14 +201,14 @@ func (r *Reader) drop(a *attempt) {
 	}
 }
 
-// unclaim lets the entry be claimed as if it had not been.
+// unclaim undoes a claim.
 func (r *Reader) unclaim(a *attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a.claimed = false
 }
 
-// comeBack takes an entry back that could not be processed, for the cause given.
+// comeBack takes back an entry that could not be processed, with the cause.
 func (r *Reader) comeBack(a *attempt, path string, cause error) {
 	if isMachines(cause) {
 		r.postponeUnreadable(a, path, cause)
@@ -219,8 +218,8 @@ func (r *Reader) comeBack(a *attempt, path string, cause error) {
 	r.giveBack(a, path, cause, true)
 }
 
-// giveBack returns an entry to the queue, or gives it up if it has been at
-// fault too often.
+// giveBack returns an entry to the queue, or gives it up after too many faults of
+// its own.
 func (r *Reader) giveBack(a *attempt, path string, cause error, blame bool) {
 	r.mu.Lock()
 	if blame {

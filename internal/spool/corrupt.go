@@ -15,11 +15,11 @@ import (
 	"haproxystats/internal/durable"
 )
 
-// maxCorrupt bounds how many entries are kept that were read and given up.
+// maxCorrupt bounds the entries that are kept after they were read and given up.
 const maxCorrupt = 100
 
-// errUnread is wrapped by the cause for which an entry was given up that was never
-// read to its end, and unreadSuffix follows its number: it is never deleted.
+// errUnread is the cause of giving up an entry that was never read completely. Its
+// name gets unreadSuffix after the number, and it is never deleted.
 var errUnread = errors.New("it could not be read")
 
 const unreadSuffix = ".unread"
@@ -29,7 +29,7 @@ func wasUnread(name string) bool {
 	return strings.HasPrefix("."+rest, unreadSuffix)
 }
 
-// giveUp moves an entry out of the queue, for the operator to look at.
+// giveUp moves an entry out of the queue, for the operator to examine.
 func (r *Reader) giveUp(a *attempt, path string, cause error) bool {
 	clearMarks(path)
 	name := a.name
@@ -61,8 +61,8 @@ func (r *Reader) giveUp(a *attempt, path string, cause error) bool {
 	return err == nil
 }
 
-// trimCorrupt removes the oldest of the entries that were given up, so that they
-// don't fill the disk. What was never read stays, and so does what is not an entry.
+// trimCorrupt removes the oldest of the given-up entries, so that they don't fill
+// the disk. Entries that were never read stay, and so do other files.
 func (r *Reader) trimCorrupt() {
 	var kept []item
 	err := list(r.corrupt, func(e fs.DirEntry) {
@@ -78,7 +78,7 @@ func (r *Reader) trimCorrupt() {
 		}
 		gone, moveErr := r.moveOut(path, strconv.FormatInt(i.epoch, 10)+doneSuffix, r.trash)
 		if moveErr != nil {
-			if !errors.Is(moveErr, fs.ErrNotExist) { // removed by another worker
+			if !errors.Is(moveErr, fs.ErrNotExist) { // another worker has removed it
 				err = cmp.Or(err, moveErr)
 			}
 			continue
@@ -91,8 +91,8 @@ func (r *Reader) trimCorrupt() {
 	}
 }
 
-// moveOut renames an entry into another directory beside the queue and returns
-// its new path. It makes that directory anew if it is gone.
+// moveOut renames an entry into another directory beside the queue and returns its
+// new path. It makes that directory if it is missing.
 func (r *Reader) moveOut(path, name, dir string) (string, error) {
 	if err := durable.CheckDir(dir); err != nil {
 		return "", err

@@ -13,8 +13,8 @@ import (
 	"haproxystats/internal/owner"
 )
 
-// openDirectory makes dir if it is missing, resolves symbolic links in its path
-// (the operator's, outside of the queue) and checks that it can be used.
+// openDirectory makes dir if it is missing, resolves the operator's symbolic links
+// in its path, and checks that it can be used.
 func openDirectory(dir string) (string, error) {
 	if dir == "" {
 		return "", errors.New("open spool: no directory given")
@@ -32,12 +32,12 @@ func openDirectory(dir string) (string, error) {
 	return dir, checkAccess(dir)
 }
 
-// readOnly says what to do about EROFS. The packaged units let their programs write
-// in /var/lib/haproxystats only.
+// readOnly is the remedy for EROFS. The packaged units let their programs write only
+// in /var/lib/haproxystats.
 const readOnly = "if systemd has started this program, name the directory in ReadWritePaths of a drop-in of the unit: " +
 	"see spool.conf in contrib/systemd, and haproxystats doctor; else the disk is mounted read-only"
 
-// makeDirectory makes dir and its parents, durably; one that exists is fine.
+// makeDirectory makes dir and its parents durably; it accepts an existing directory.
 func makeDirectory(dir string) error {
 	err := durable.MakeDir(dir)
 	switch {
@@ -51,7 +51,7 @@ func makeDirectory(dir string) error {
 	return nil
 }
 
-// makeBeside makes a directory of the queue's own. What has its name must be a
+// makeBeside makes a directory of the queue's own. An existing one must be a
 // directory: a link would lead entries out of the queue.
 func makeBeside(dir string) error {
 	if err := durable.CheckDir(dir); err != nil {
@@ -60,8 +60,8 @@ func makeBeside(dir string) error {
 	return makeDirectory(dir)
 }
 
-// checkAccess tells, with all that is needed to put it right, whether entries
-// of dir can be listed, made and removed.
+// checkAccess checks that entries of dir can be listed, made and removed. Its error
+// has all that is needed to repair the permissions.
 func checkAccess(dir string) error {
 	err := unix.Faccessat(unix.AT_FDCWD, dir, unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 	if err == nil {
@@ -82,7 +82,7 @@ func checkAccess(dir string) error {
 		dir, whoami(), err, user, group, info.Mode().Perm())
 }
 
-// whoami names the user of the process, for messages about permissions.
+// whoami returns the user of the process, for messages about permissions.
 func whoami() string {
 	return fmt.Sprintf("user %s (uid %d)", owner.User(os.Geteuid()), os.Geteuid())
 }

@@ -17,7 +17,7 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// syncers bounds how many files are synced at once. Those that are share the
+// syncers bounds the files that are synced at once. Concurrent syncs share the
 // commits of the file system's journal, which take nearly all of the time.
 const syncers = 16
 
@@ -34,7 +34,8 @@ type Draft struct {
 	done  bool
 }
 
-// draftFile notes what is written to a file, so that nothing is read again.
+// draftFile records size and checksum of what is written, so that nothing is read
+// again.
 type draftFile struct {
 	to *os.File
 	snapshot.File
@@ -99,7 +100,7 @@ func (d *Draft) Create(name string) (io.WriteCloser, error) {
 	return f, nil
 }
 
-// Remove takes a file back that was created and is closed.
+// Remove removes a file that was created and is closed.
 func (d *Draft) Remove(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -114,10 +115,10 @@ func (d *Draft) Remove(name string) error {
 	return nil
 }
 
-// Commit adds the manifest, makes the files and their directory durable and hands
-// the directory over by one rename. On an error nothing has been handed over, and the caller
-// discards the draft; the error satisfies errors.Is(err, fs.ErrExist) if the
-// queue holds that name already.
+// Commit adds the manifest, makes the files and their directory durable, and hands
+// the directory over by one rename. After an error nothing has been handed over, and
+// the caller discards the draft; the error satisfies errors.Is(err, fs.ErrExist) if
+// the queue has that name already.
 func (d *Draft) Commit(r snapshot.Round) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -148,8 +149,8 @@ func (d *Draft) Commit(r snapshot.Round) error {
 	}
 	d.finish()
 	if err := d.w.syncQueue(); err != nil {
-		// It is handed over and complete; calling that a failure would make
-		// the caller believe that nothing is there.
+		// The snapshot is complete and in the queue: an error would make the caller believe
+		// that it is not.
 		d.w.log.Error("a power cut may take back the last entries", "dir", d.w.dir, "error", err)
 	}
 	return nil
@@ -208,7 +209,7 @@ func (d *Draft) Discard() error {
 	if d.done {
 		return nil
 	}
-	if d.dir == nil { // what has its name is not the draft
+	if d.dir == nil { // another file has its name
 		d.finish()
 		return nil
 	}
@@ -218,7 +219,7 @@ func (d *Draft) Discard() error {
 	}
 	d.finish()
 	if err != nil {
-		// Now that it is not staged any more, the writer may try again.
+		// The draft is not staged any more, so the writer may try again.
 		if first, again := d.w.litter.Remove(d.path); first {
 			d.w.log.Warn("unfinished snapshots can't be removed, will try again", "dir", d.w.tmp, "error", again)
 		}
@@ -227,8 +228,8 @@ func (d *Draft) Discard() error {
 	return nil
 }
 
-// remove removes the files of the draft, and its directory. What somebody else put
-// there makes it fail.
+// remove removes the files of the draft, and its directory. It fails if the
+// directory has other files.
 func (d *Draft) remove() error {
 	for _, f := range d.files {
 		if err := d.dir.Remove(f.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -16,39 +16,37 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// Entry is a claimed directory. One of Commit, Release and Postpone ends the
-// claim; after that the others do nothing, so that a claim may be ended by
-// another goroutine than its worker's.
+// Entry is a claimed directory. One of Commit, Release and Postpone ends the claim;
+// after that they do nothing, so that another goroutine than the worker's may end a
+// claim.
 type Entry struct {
 	r    *Reader
 	a    *attempt
 	path string
 	dir  *durable.Dir
 	id   durable.Identity
-	// claimMark is the file that says so in the entry.
+	// claimMark is the file in the entry that records the claim.
 	claimMark string
-	// reading counts the calls of the kernel for the entry's files that have not
-	// returned.
+	// reading counts the system calls on the entry's files that have not returned.
 	reading atomic.Int32
 
-	// Guarded by r.mu.
+	// Both are guarded by r.mu.
 	ending, ended bool
 }
 
 // Name returns the directory's name.
 func (e *Entry) Name() string { return e.a.name }
 
-// Epoch returns the number that the directory is named by.
+// Epoch returns the number in the directory's name.
 func (e *Entry) Epoch() int64 { return e.a.epoch }
 
-// FS returns the entry's files. It is flat: it has no directory but ".".
-// Opening anything but a regular file is an error, and no link is followed. It
-// can't be used after the end of the claim.
+// FS returns the entry's files. It is flat: its only directory is ".". Opening
+// anything but a regular file is an error, and links are not followed. It can't be
+// used after the end of the claim.
 //
-// With a manifest it holds what was handed over and nothing else, besides hidden
-// files: a file that is missing is an error of listing the directory, and one
-// that has changed is an error at its end; both satisfy errors.Is(err,
-// [snapshot.ErrDamaged]).
+// With a manifest it has only the files that were handed over, besides hidden files.
+// A missing file is an error of listing the directory; a changed file is an error at
+// its end. Both satisfy errors.Is(err, [snapshot.ErrDamaged]).
 func (e *Entry) FS() fs.FS { return e.files() }
 
 func (e *Entry) files() *entryFS {
@@ -64,12 +62,12 @@ func (e *Entry) Snapshot() (snapshot.Snapshot, error) {
 	return e.files().snapshot(e.a.epoch)
 }
 
-// maxIdentity is far beyond the manifest of any round.
+// maxIdentity exceeds the manifest of any round.
 const maxIdentity = 8 << 20
 
-// Identity tells the entry from others of its name: by the directory's inode, and
-// by the checksum of its manifest or, without one, by the sizes and times of its
-// files. It is empty if the entry can't be read.
+// Identity distinguishes the entry from others of its name: by the directory's
+// inode, and by the checksum of its manifest or, without one, by the sizes and times
+// of its files. It is empty if the entry can't be read.
 func (e *Entry) Identity() string {
 	files := e.FS()
 	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
@@ -83,7 +81,7 @@ func (e *Entry) Identity() string {
 		entries, err = fs.ReadDir(files, ".")
 		for _, entry := range entries {
 			if strings.HasPrefix(entry.Name(), ".") {
-				continue // a claim leaves its mark
+				continue // marks of claims come and go
 			}
 			info, infoErr := entry.Info()
 			if infoErr != nil {
@@ -98,7 +96,7 @@ func (e *Entry) Identity() string {
 	return fmt.Sprintf("%v %08x", e.id, sum.Sum32())
 }
 
-// begin claims the right to end the claim.
+// begin reserves the end of the claim for the caller.
 func (e *Entry) begin() bool {
 	e.r.mu.Lock()
 	defer e.r.mu.Unlock()
@@ -109,7 +107,7 @@ func (e *Entry) begin() bool {
 	return true
 }
 
-// end closes the entry, or takes begin back.
+// end closes the entry, or undoes begin.
 func (e *Entry) end(ended bool) {
 	e.r.mu.Lock()
 	e.ending, e.ended = false, ended
@@ -119,10 +117,10 @@ func (e *Entry) end(ended bool) {
 	}
 }
 
-// Commit takes the entry out of the queue for good. After an error the claim
-// goes on, and the caller ends it with Postpone; the error satisfies
-// errors.Is(err, fs.ErrNotExist) if the entry has vanished from the queue, and
-// fs.ErrClosed if the claim or the reader has ended.
+// Commit removes the entry from the queue for good. After an error the claim goes
+// on, and the caller ends it with Postpone; the error satisfies errors.Is(err,
+// fs.ErrNotExist) if the entry has vanished from the queue, and fs.ErrClosed if the
+// claim or the reader has ended.
 func (e *Entry) Commit() error {
 	if !e.begin() {
 		return fmt.Errorf("commit %s: %w", e.path, fs.ErrClosed)
@@ -143,8 +141,8 @@ func (e *Entry) Commit() error {
 	return nil
 }
 
-// stay ends the claim of a processed entry that its file system can't move. It is
-// not handed out again until the next start.
+// stay ends the claim of a processed entry that its file system can't move. The
+// entry is not claimed again until the next start.
 func (e *Entry) stay(err error) {
 	e.r.log.Error("snapshot was processed and can't be taken out, it will be processed again after a restart",
 		"snapshot", e.a.name, "error", err)
@@ -156,7 +154,7 @@ func (e *Entry) stay(err error) {
 	e.r.mu.Unlock()
 }
 
-// leave moves the entry to the trash and returns where it is there.
+// leave moves the entry to the trash and returns its path there.
 func (e *Entry) leave() (string, error) {
 	e.r.mu.Lock()
 	closed := e.r.closed
@@ -174,11 +172,11 @@ func (e *Entry) leave() (string, error) {
 	return e.r.moveOut(e.path, e.a.name+doneSuffix, e.r.trash)
 }
 
-// Release gives the entry back because it could not be processed, for the cause
-// given. It can be claimed again after a short delay that grows each time. The
-// third time it is moved out of the queue instead. A cause that is an error of the
-// machine, as when the disk fails, is not held against the entry, and neither is a
-// read that has not returned.
+// Release gives the entry back because it could not be processed; the cause is
+// logged. The entry can be claimed again after a short delay, which grows each time.
+// After the third time it is moved out of the queue instead. Errors of the machine,
+// such as those of a failing disk, do not count, and neither does a read that has
+// not returned.
 func (e *Entry) Release(cause error) {
 	if cause == nil {
 		cause = errors.New("no cause given")
@@ -186,19 +184,18 @@ func (e *Entry) Release(cause error) {
 	e.giveBack(cause)
 }
 
-// Postpone gives the entry back because of something that is not its fault: it
-// can be claimed again after a short delay that grows each time.
+// Postpone gives the entry back for a reason that is not in it. It can be claimed
+// again after a short delay, which grows each time.
 func (e *Entry) Postpone() { e.giveBack(nil) }
 
-// giveBack ends the claim; nil for the cause means that nothing is wrong with the
-// entry.
+// giveBack ends the claim; a nil cause means that the entry is not at fault.
 func (e *Entry) giveBack(cause error) {
 	if !e.begin() {
 		return
 	}
 	if e.reading.Load() > 0 {
-		// The disk hangs, and so would a change of the marks. The mark of the claim
-		// stays, as if the program had ended.
+		// The disk hangs, and a change of the marks would hang, too. The mark of the claim
+		// stays, as after an end of the program.
 		e.end(true)
 		return
 	}

@@ -16,14 +16,14 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// entryFS gives access to the regular files of one directory, by its
-// descriptor, so that a rename doesn't change what is read.
+// entryFS reads the regular files of one directory by its descriptor, so that a
+// rename does not affect reading.
 type entryFS struct {
 	dir  *durable.Dir
 	path string
 	log  *slog.Logger
-	// described returns what the manifest says. It is read once, when it is first
-	// wanted, so that an error comes where others of the disk do.
+	// described returns the content of the manifest. It reads the manifest on first use,
+	// so that an error appears with other errors of the disk.
 	described func() (contents, error)
 	// reading counts the calls that have not returned.
 	reading *atomic.Int32
@@ -35,7 +35,7 @@ func newEntryFS(dir *durable.Dir, path string, log *slog.Logger) *entryFS {
 	return f
 }
 
-// snapshot returns the entry as a snapshot of that time.
+// snapshot returns the entry as a snapshot with that epoch.
 func (f *entryFS) snapshot(epoch int64) (snapshot.Snapshot, error) {
 	f.reading.Add(1)
 	defer f.reading.Add(-1)
@@ -75,7 +75,8 @@ func (f *entryFS) Open(name string) (fs.File, error) {
 	return &verifiedFile{file: countedFile{file, f.reading}, got: snapshot.File{Name: name}, want: want}, nil
 }
 
-// openList opens the directory. Files that must be there are looked for first.
+// openList opens the directory, after it has checked that all handed-over files
+// exist.
 func (f *entryFS) openList(known map[string]snapshot.File) (fs.File, error) {
 	if err := f.checkFiles(known); err != nil {
 		return nil, err
@@ -92,7 +93,7 @@ func (f *entryFS) openList(known map[string]snapshot.File) (fs.File, error) {
 
 func (f *entryFS) join(name string) string { return filepath.Join(f.path, name) }
 
-// countedFile is a file or directory whose reads are counted while they last.
+// countedFile is a file or directory whose reads in progress are counted.
 type countedFile struct {
 	*os.File
 	reading *atomic.Int32

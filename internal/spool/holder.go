@@ -16,32 +16,31 @@ import (
 	"haproxystats/internal/durable"
 )
 
-// Holder is who is at one end of a queue.
+// Holder is the process at one end of a queue.
 type Holder struct {
-	// Held tells that a process is there, and PID which.
+	// Held reports whether there is such a process; PID is its number.
 	Held bool
 	PID  int
-	// Newest is the entry that the last one to fill the queue has handed over; 0
-	// if none is known.
+	// Newest is the newest entry that the last writer has handed over; 0 if not known.
 	Newest int64
 }
 
-// kernelLocks lists the locks of the processes that the reader may see: see
+// kernelLocks lists the locks of the processes that the caller may see: see
 // proc_locks(5).
 const kernelLocks = "/proc/locks"
 
-// WriterOf tells who fills the queue in dir, ReaderOf who empties it. They take
-// no lock, not even for a moment, in which one who starts would be refused: they
-// ask the kernel. It tells only of processes in the same PID namespace.
+// WriterOf returns the process that fills the queue in dir. It reads /proc/locks
+// instead of trying the lock, which would make a program starting at that moment
+// fail. It sees only processes in the same PID namespace.
 func WriterOf(dir string) (Holder, error) { return holderOf(dir, "writer") }
 
-// ReaderOf tells who empties the queue in dir, as [WriterOf] does.
+// ReaderOf returns the process that empties the queue in dir, as [WriterOf] does.
 func ReaderOf(dir string) (Holder, error) { return holderOf(dir, "reader") }
 
 func holderOf(dir, end string) (Holder, error) {
 	h, err := readHolder(dir, end)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Holder{}, nil // there has never been one
+		return Holder{}, nil // no process has ever had the lock
 	}
 	if err != nil {
 		return Holder{}, fmt.Errorf("look for the %s of %s: %w", end, dir, err)
@@ -66,7 +65,7 @@ func readHolder(dir, end string) (Holder, error) {
 		return Holder{}, fmt.Errorf("%s: %w", path, durable.ErrNotRegular)
 	}
 	noted, err := readNote(path)
-	if err != nil && !errors.Is(err, fs.ErrPermission) { // one that may not be read tells nothing
+	if err != nil && !errors.Is(err, fs.ErrPermission) { // a lock file without permission to read has no record
 		return Holder{}, err
 	}
 	newest, _ := parseEpoch(noted.newest)
@@ -91,7 +90,7 @@ func findLock(locks io.Reader, id durable.Identity, noted int) (pid int, held bo
 	lines := bufio.NewScanner(locks)
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
-		if len(fields) != 8 || fields[3] != "WRITE" { // one that waits has an arrow more
+		if len(fields) != 8 || fields[3] != "WRITE" { // a waiting process has one more field, an arrow
 			continue
 		}
 		where, inode, ok := cutLast(fields[5], ":")

@@ -18,7 +18,7 @@ func list(dir string, visit func(fs.DirEntry)) error {
 	return d.List(visit)
 }
 
-// item is an entry's name and the number it stands for.
+// item is an entry's name with its number.
 type item struct {
 	epoch int64
 	name  string
@@ -33,13 +33,13 @@ func (i item) compare(j item) int {
 type oldest struct {
 	limit int
 	items []item
-	total int // how many were added
+	total int // number of items added
 }
 
 func (o *oldest) add(i item) {
 	o.total++
 	o.items = append(o.items, i)
-	// Cutting only when twice the limit is there makes an addition cheap.
+	// Cutting only at twice the limit makes adding cheap.
 	if len(o.items) >= 2*o.limit {
 		o.cut()
 	}

@@ -10,8 +10,8 @@ import (
 
 func lockPath(dir, end string) string { return dir + "." + end + ".lock" }
 
-// lock makes the caller the only one at that end of dir, until it unlocks or the
-// process ends.
+// lock gives the caller one end of dir exclusively, until it unlocks or the process
+// ends.
 func lock(dir, end string) (*durable.Lock, error) {
 	path := lockPath(dir, end)
 	parent, name, err := durable.OpenParent(path)
@@ -29,8 +29,7 @@ func lock(dir, end string) (*durable.Lock, error) {
 	case err != nil:
 		return nil, fmt.Errorf("lock %s: %w: %s must be able to create and write files in its parent directory", dir, err, whoami())
 	}
-	// The number only serves the message above, so that no error of this is a
-	// reason to refuse to start.
+	// The record only serves the message above, so its errors do not prevent the start.
 	before, _ := readNote(path)
 	note{os.Getpid(), before.newest}.write(path)
 	return l, nil

@@ -22,11 +22,11 @@ type View struct {
 	log   *slog.Logger
 }
 
-// Look opens the directory of an entry. One that was given up may have a dot and
-// a number behind its name. Nil for log means nowhere.
+// Look opens the directory of an entry. The name of an entry that was given up may
+// have a dot and a number at its end. A nil log means none.
 func Look(path string, log *slog.Logger) (*View, error) {
-	// A link is the operator's, outside of any queue, and has the name it was
-	// given for.
+	// A link outside of a queue is the operator's; the entry's name is that of its
+	// target.
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("look at snapshot: %w", err)
@@ -46,7 +46,7 @@ func Look(path string, log *slog.Logger) (*View, error) {
 	return &View{dir, path, epoch, cmp.Or(log, slog.New(slog.DiscardHandler))}, nil
 }
 
-// Epoch returns the number that the directory is named by.
+// Epoch returns the number in the directory's name.
 func (v *View) Epoch() int64 { return v.epoch }
 
 // FS returns the entry's files, as [Entry.FS] does. It can't be used after Close.
@@ -60,14 +60,14 @@ func (v *View) Snapshot() (snapshot.Snapshot, error) {
 // Close closes the directory.
 func (v *View) Close() error { return v.dir.Close() }
 
-// Place is where an entry is.
+// Place is the path of an entry, with its number.
 type Place struct {
 	Path  string
-	Epoch int64 // the number that it is named by
+	Epoch int64 // the number in its name
 }
 
-// List returns the entries in a directory, which need be no queue, the oldest
-// first.
+// List returns the entries in a directory, the oldest first. The directory need not
+// be a queue.
 func List(dir string) ([]Place, error) {
 	real, err := filepath.EvalSymlinks(dir)
 	if err != nil {
@@ -89,8 +89,8 @@ func List(dir string) ([]Place, error) {
 	return places, nil
 }
 
-// numbered returns the number that the name of an entry stands for, also that of
-// one that was given up.
+// numbered returns the number in the name of an entry, also of one that was given
+// up.
 func numbered(name string) (int64, bool) {
 	number, _, _ := strings.Cut(name, ".")
 	return parseEpoch(number)

@@ -10,17 +10,17 @@ import (
 )
 
 // Marks are empty hidden files in an entry that outlive the program: one for each
-// try that the entry has cost, and one for each claim that has not ended, which
-// is the program's end if nobody holds it. They are not synced: a power cut takes
-// some back, and the entry gets as many tries more.
+// failed attempt, and one for each claim that has not ended; such a claim without a
+// living holder means that the program ended. Marks are not synced: after a power
+// cut some may be missing, and the entry gets as many more attempts.
 const (
 	tryMark   = ".try"
 	claimMark = ".claim"
 )
 
-// maxUnended is how many claims may end with the program before the entry is
-// taken for the cause. It is more than maxTries, because a kill or a power cut
-// is nobody's fault and may hit one entry several times.
+// maxUnended is the number of claims that may end with the program before the entry
+// counts as the cause. It exceeds maxTries, because a kill or a power cut is no
+// entry's fault and may hit one several times.
 const maxUnended = 10
 
 var (
@@ -30,7 +30,7 @@ var (
 
 func markName(kind string, n int) string { return fmt.Sprint(kind, n) }
 
-// marks returns how many marks of that kind the entry has.
+// marks returns the number of marks of that kind in the entry.
 func marks(dir *durable.Dir, kind string, limit int) (n int) {
 	for n < limit {
 		if _, err := dir.Stat(markName(kind, n+1)); err != nil {
@@ -41,9 +41,9 @@ func marks(dir *durable.Dir, kind string, limit int) (n int) {
 	return n
 }
 
-// remember reads the marks of an entry that this program claims for the first
-// time. It returns false if the entry is to be claimed later: it is a suspect
-// then, and others that are none may be done with until it ends the program again.
+// remember reads the marks of an entry that this program claims for the first time.
+// It reports false if the entry must wait: it was claimed when an earlier process
+// died, so entries without that history go first.
 func (r *Reader) remember(a *attempt, dir *durable.Dir) bool {
 	if a.known {
 		return true
@@ -62,7 +62,7 @@ func (r *Reader) remember(a *attempt, dir *durable.Dir) bool {
 	return false
 }
 
-// spent returns why the entry is to be given up, or nil.
+// spent returns why the entry must be given up, or nil.
 func (r *Reader) spent(a *attempt) error {
 	switch {
 	case a.tries >= maxTries:
@@ -73,10 +73,10 @@ func (r *Reader) spent(a *attempt) error {
 	return nil
 }
 
-// mark notes the claim in the entry. The claim counts only if it must be the entry's
-// fault should the program end: while nothing else has been read since the start, a
-// disk that hangs is as likely. Where that can't be done, as on a full disk,
-// only the memory knows of it.
+// mark records the claim in the entry. It counts only if an end of the program must
+// be the entry's fault: while nothing else has been read since the start, a hanging
+// disk is as likely. If the mark can't be written, as on a full disk, the claim is
+// known in memory only.
 func (e *Entry) mark() {
 	e.r.mu.Lock()
 	counted := e.r.othersRead()
@@ -90,7 +90,7 @@ func (e *Entry) mark() {
 	}
 }
 
-// unmark notes how the claim ended.
+// unmark records how the claim ended.
 func (e *Entry) unmark(blame bool) {
 	if blame {
 		_ = e.dir.Rename(e.claimMark, markName(tryMark, e.a.tries+1))
@@ -99,7 +99,8 @@ func (e *Entry) unmark(blame bool) {
 	_ = e.dir.Remove(e.claimMark)
 }
 
-// clearMarks makes an entry that is given up a new one, should it be put back.
+// clearMarks removes the marks of an entry that is given up, so that it begins
+// afresh if the operator puts it back.
 func clearMarks(path string) {
 	dir, err := durable.OpenDir(path)
 	if err != nil {

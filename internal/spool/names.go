@@ -2,8 +2,8 @@ package spool
 
 import "strconv"
 
-// parseEpoch returns the number that an entry's name stands for, and false if
-// the name isn't an entry's: digits only, and no more than an int64 holds.
+// parseEpoch returns the number in an entry's name, and false for other names: an
+// entry's has only digits, and fits in an int64.
 func parseEpoch(name string) (int64, bool) {
 	for i := range len(name) {
 		if name[i] < '0' || name[i] > '9' {

@@ -14,20 +14,20 @@ import (
 	"haproxystats/internal/durable"
 )
 
-// note is what the one at an end of a queue writes into its lock file, in two
-// lines: its process, and the newest entry that was handed over, if it is a
-// writer. Who reads the queue may be done with that one within milliseconds, and
-// a writer that starts in the same second would hand over another one of that
-// name. Notes are not synced: a power cut takes longer than a second.
+// note is the record in the lock file of one end of a queue, in two lines: the
+// process and, for a writer, the newest entry that was handed over. The reader may
+// finish the newest entry within milliseconds; without this record a writer
+// restarted in the same second would reuse its name. The record is not synced: a
+// power cut takes longer than a second.
 type note struct {
 	pid    int
 	newest string
 }
 
-// maxNote is more than any note has.
+// maxNote exceeds the length of any note.
 const maxNote = 64
 
-// readNote returns the note in a lock file, which may say anything.
+// readNote returns the note in a lock file, whose content may be anything.
 func readNote(path string) (note, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -53,10 +53,10 @@ func parseNote(text string) note {
 	return n
 }
 
-// write writes the note over an earlier one, by one write and without making the
-// file empty first: a program that is killed at any moment leaves one of both.
-// What remains of a longer one lies behind the second line. Where it can't be
-// written, as on a full disk, it costs only what it is for.
+// write replaces the note by one write, without emptying the file first, so that a
+// program killed at any moment leaves one of both. The rest of a longer note follows
+// the second line. If the note can't be written, as on a full disk, only its purpose
+// is lost.
 func (n note) write(path string) {
 	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -66,7 +66,7 @@ func (n note) write(path string) {
 	f.Close()
 }
 
-// noteNewest notes an entry that is about to be handed over.
+// noteNewest records an entry that is about to be handed over.
 func (w *Writer) noteNewest(name string) {
 	note{os.Getpid(), name}.write(lockPath(w.dir, "writer"))
 }

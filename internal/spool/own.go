@@ -9,9 +9,9 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// isEntry reports whether the directory is named as an entry, one that was given up
-// included, and holds nothing but what this program and haproxystats-pull put into
-// one. An empty one is an entry. Where the directory can't be read it is none.
+// isEntry reports whether the directory has the name of an entry, given up or not,
+// and contains only files of haproxystats-pull and of this program. An empty
+// directory is an entry; one that can't be read is not.
 func isEntry(path string) bool {
 	if _, ok := numbered(filepath.Base(path)); !ok {
 		return false
@@ -25,8 +25,8 @@ func isEntry(path string) bool {
 	return ours && err == nil
 }
 
-// contentOf lists a directory, and reports whether it holds nothing but replies, a
-// manifest, what the manifest names, and the marks of a queue.
+// contentOf lists a directory, and reports whether it contains only replies, a
+// manifest, the files in the manifest, and marks.
 func contentOf(dir *durable.Dir) (names []string, ours bool, err error) {
 	regular := true
 	if err := dir.List(func(e fs.DirEntry) {
@@ -53,8 +53,8 @@ func contentOf(dir *durable.Dir) (names []string, ours bool, err error) {
 	return names, true, nil
 }
 
-// manifestNames returns the names of the files that the manifest of a directory
-// names, if it has one that can be read.
+// manifestNames returns the names of the files in the manifest of a directory, if it
+// can be read.
 func manifestNames(dir *durable.Dir) map[string]bool {
 	known := make(map[string]bool)
 	f, err := dir.OpenRegular(snapshot.ManifestName)
@@ -69,7 +69,7 @@ func manifestNames(dir *durable.Dir) map[string]bool {
 	return known
 }
 
-// isMark reports whether a name is that of a mark in an entry.
+// isMark reports whether a name is that of a mark.
 func isMark(name string) bool {
 	for _, kind := range []string{tryMark, claimMark} {
 		if number, ok := strings.CutPrefix(name, kind); ok {

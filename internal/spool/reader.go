@@ -15,34 +15,33 @@ import (
 const (
 	maxTries   = 3
 	windowSize = 1024
-	// rescanEvery is the interval of the listings that are made without any event.
+	// rescanEvery is the interval of listings without an event.
 	rescanEvery = 5 * time.Second
 	// outagePause is the pause after the directory could not be read: it is missing,
 	// descriptors are used up, or the disk fails.
 	outagePause = time.Second
-	// firstRetry is the delay of an entry that came back once; it doubles each
-	// time, to maxRetry.
+	// firstRetry is the delay of an entry that came back once. It doubles each time, up
+	// to maxRetry.
 	firstRetry = 250 * time.Millisecond
 	maxRetry   = 5 * time.Second
 )
 
-// ReaderOptions says where a [Reader] works.
+// ReaderOptions are the directory and the log of a [Reader].
 type ReaderOptions struct {
 	// Dir is the queue.
 	Dir string
-	// Log gets what no caller is told. Nil means nowhere.
+	// Log gets messages for the operator. Nil means no log.
 	Log *slog.Logger
 }
 
-// Reader is the emptying end of a queue. It hands out entries oldest first and
-// each to one caller of [Reader.Claim] only. It is safe for concurrent use.
+// Reader is the emptying end of a queue. It hands out entries oldest first, each to
+// one caller of [Reader.Claim]. It is safe for concurrent use.
 //
-// Nobody tells it what is in the directory: an event says look, and a listing
-// says what is there. So an overflow of events, a directory that was moved away
-// and back, and a start with a full queue are no special cases. It knows the
-// names of the oldest entries only, so that its memory doesn't grow with the
-// length of the queue; a late entry that is older than those waits until they
-// are done.
+// An event only asks for a listing, and a listing shows what is in the directory. So
+// an overflow of events, a directory that was moved away and back, and a start with
+// a full queue are no special cases. The reader knows the names of the oldest
+// entries only, so that its memory does not grow with the queue; a late entry that
+// is older than those waits until they are done.
 type Reader struct {
 	dir, trash, corrupt string
 	rescan              time.Duration
@@ -50,40 +49,40 @@ type Reader struct {
 	log                 *slog.Logger
 	lock                *durable.Lock
 	notify              func(dir string) (*notifier, error)
-	litter              *durable.Litter // what could not be deleted of the trash
+	litter              *durable.Litter // of the trash, could not be deleted
 
 	listing sync.Mutex   // serialises listings; taken before mu
 	foreign foreignNames // guarded by listing
 
 	mu        sync.Mutex
 	closed    bool
-	ready     []item // the oldest entries that nobody has claimed
-	unclaimed int    // how many there are with those that ready has no room for
-	more      bool   // there are some that ready had no room for
+	ready     []item // the oldest unclaimed entries
+	unclaimed int    // the number of unclaimed entries, also without room in ready
+	more      bool   // there are more than ready has room for
 	dirty     bool   // something may have arrived since the last listing
 	taken     map[string]*attempt
-	outage    error     // why the directory could not be read last time
+	outage    error     // why the directory could not be read
 	pause     time.Time // nothing is tried before this time
 	wake      chan struct{}
-	sequence  int // makes names in trash unique
+	sequence  int // makes names in the trash unique
 	corrupted int64
 	unreadable
 	timeTold time.Time // of the last message about an implausible time
 }
 
-// attempt is what is known of an entry that has been claimed at least once and
-// has not left the queue.
+// attempt is what is known of an entry that was claimed at least once and is still
+// in the queue.
 type attempt struct {
 	item
 	claimed bool
 	known   bool      // its marks have been read
-	tries   int       // how often it was at fault
-	unended int       // how many claims of it ended with the program, others being readable
+	tries   int       // failures that were its fault
+	unended int       // claims that ended with the program while others were readable
 	suspect bool      // it was claimed when an earlier program ended
-	cause   error     // why it was at fault the last time
+	cause   error     // the last failure that was its fault
 	returns int       // how often it came back
 	due     time.Time // when it may be claimed again
-	stuck   bool      // it could not be moved out of the way, and that was logged
+	stuck   bool      // moving it away failed, and that was logged
 
 	unreadable time.Time // since when the machine can't read it; zero: it can
 	tried      time.Time // when it was last found unreadable
@@ -129,8 +128,8 @@ func OpenReader(o ReaderOptions) (*Reader, error) {
 	return r, nil
 }
 
-// Close lets another reader have the queue. Entries that are still claimed stay
-// in it; they can't be committed any more.
+// Close releases the queue for another reader. Claimed entries stay in it, and can't
+// be committed any more.
 func (r *Reader) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,7 +141,7 @@ func (r *Reader) Close() error {
 	return r.lock.Unlock()
 }
 
-// Waiting returns how many entries nobody has claimed, as far as is known.
+// Waiting returns the number of unclaimed entries, as far as known.
 func (r *Reader) Waiting() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -162,9 +161,8 @@ func (r *Reader) Outage() error {
 	return r.outage
 }
 
-// Oldest returns the age of the oldest entry in the queue, claimed or not, by
-// the time it is named after; 0 if there is none. An entry whose time is not
-// plausible has no age.
+// Oldest returns the age of the oldest entry in the queue, claimed or not, by the
+// time in its name; 0 if there is none. Entries with implausible times don't count.
 func (r *Reader) Oldest() time.Duration {
 	now := time.Now()
 	oldest := time.Duration(0)
@@ -182,14 +180,14 @@ func (r *Reader) Oldest() time.Duration {
 	return oldest
 }
 
-// Corrupt returns how many entries have been given up since the reader opened.
+// Corrupt returns the number of entries given up since the reader opened.
 func (r *Reader) Corrupt() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.corrupted
 }
 
-// wakeAll lets every waiting Claim look again.
+// wakeAll wakes every waiting Claim.
 func (r *Reader) wakeAll() {
 	close(r.wake)
 	r.wake = make(chan struct{})

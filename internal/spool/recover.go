@@ -14,8 +14,8 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// checkNoQueue refuses a directory for drafts beside which a reader has put what it
-// needs: the directory is, or was, a queue.
+// checkNoQueue refuses a directory for drafts if a reader's directories are beside
+// it: then it is, or was, a queue.
 func checkNoQueue(tmp string) error {
 	for _, suffix := range []string{".reader.lock", ".trash", ".corrupt"} {
 		if _, err := os.Lstat(tmp + suffix); err == nil {
@@ -26,7 +26,7 @@ func checkNoQueue(tmp string) error {
 	return nil
 }
 
-// draftState is what a directory in Tmp is.
+// draftState is the state of a directory in Tmp.
 type draftState int
 
 const (
@@ -51,7 +51,7 @@ func lookAtDraft(path string) (draftState, error) {
 		return foreign, err
 	}
 	for _, name := range names {
-		if isMark(name) { // which a reader makes, in a queue
+		if isMark(name) { // a reader makes marks in a queue
 			return finished, nil
 		}
 	}
@@ -84,9 +84,9 @@ func lookAtDraft(path string) (draftState, error) {
 	return finished, nil
 }
 
-// recover removes the drafts that nobody stages any more, and hands over one that
-// was finished. What is not a draft stays. Nothing is touched in a directory with
-// several finished snapshots: it is a queue.
+// recover removes abandoned drafts, and hands over one that was finished. Other
+// files and directories stay. A directory with several finished snapshots is a
+// queue: nothing in it is touched.
 func (w *Writer) recover() error {
 	var whole, drafts, others []string
 	err := list(w.tmp, func(e fs.DirEntry) {
@@ -131,7 +131,7 @@ func (w *Writer) recover() error {
 	return nil
 }
 
-// handOverFinished does what was left to do when the writer of the draft died.
+// handOverFinished completes the commit of a draft whose writer died.
 func (w *Writer) handOverFinished(name string) error {
 	path := filepath.Join(w.tmp, name)
 	dir, err := durable.OpenDir(path)
@@ -153,7 +153,7 @@ func (w *Writer) handOverFinished(name string) error {
 	return w.syncQueue()
 }
 
-// removeDraft removes a draft that is not being staged again.
+// removeDraft removes a draft, unless it is being staged again.
 func (w *Writer) removeDraft(path string) error {
 	w.mu.Lock()
 	staged := w.staged[filepath.Base(path)]
@@ -167,8 +167,8 @@ func (w *Writer) removeDraft(path string) error {
 	return removeDraft(path)
 }
 
-// removeDraft removes a directory if it holds nothing but what belongs to a draft.
-// It removes no directory in it, and follows no link.
+// removeDraft removes a directory if it contains only files of a draft. It removes
+// no directory within, and follows no link.
 func removeDraft(path string) error {
 	dir, err := durable.OpenDir(path)
 	if err != nil {

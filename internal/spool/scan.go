@@ -10,8 +10,8 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// scan lists the directory and notes the oldest entries. Only one listing is
-// made at a time; wanted says, once that is sure, whether it is still needed.
+// scan lists the directory and records the oldest entries. One listing is made at a
+// time; once it is this one's turn, wanted reports whether it is still needed.
 func (r *Reader) scan(wanted func() bool) {
 	r.listing.Lock()
 	defer r.listing.Unlock()
@@ -21,9 +21,9 @@ func (r *Reader) scan(wanted func() bool) {
 		r.mu.Unlock()
 		return
 	}
-	// What arrives from here on may be missed by the listing.
+	// The listing may miss entries that arrive from here on.
 	r.dirty = false
-	gone := maps.Clone(r.taken) // those that the listing doesn't find
+	gone := maps.Clone(r.taken) // claimed entries that the listing has not found
 	r.mu.Unlock()
 
 	found := oldest{limit: r.window}
@@ -60,7 +60,7 @@ func (r *Reader) scan(wanted func() bool) {
 	r.unclaimed = found.total
 	r.ready = found.items[:0]
 	for _, i := range found.items {
-		if _, ok := r.taken[i.name]; ok { // claimed while the listing was made
+		if _, ok := r.taken[i.name]; ok { // claimed during the listing
 			r.unclaimed--
 			continue
 		}
@@ -77,8 +77,8 @@ func (r *Reader) scan(wanted func() bool) {
 	}
 }
 
-// beginOutage notes that the queue can't be read now, which is nobody's fault in
-// particular: everything waits a little, and one line tells of it.
+// beginOutage records that the queue can't be read now. No entry is to blame: all
+// wait a little, and one line is logged.
 func (r *Reader) beginOutage(err error) {
 	r.mu.Lock()
 	known := r.outage != nil
@@ -90,7 +90,7 @@ func (r *Reader) beginOutage(err error) {
 	}
 }
 
-// endOutage notes that the queue could be listed.
+// endOutage records that the queue could be listed.
 func (r *Reader) endOutage() {
 	r.mu.Lock()
 	known := r.outage != nil
@@ -122,10 +122,10 @@ func (r *Reader) checkTime(a *attempt) {
 	}
 }
 
-// maxForeign bounds how many names are remembered as warned of.
+// maxForeign bounds the remembered names.
 const maxForeign = 1024
 
-// foreignNames are the names in a queue that are no entries. Each is warned of once.
+// foreignNames are names in a queue that are not entries. Each is logged once.
 type foreignNames struct {
 	warned map[string]bool
 	fresh  []string
@@ -147,7 +147,7 @@ func (f *foreignNames) add(name string) {
 	}
 }
 
-// report warns of the names that were not there before.
+// report logs the names that are new.
 func (f *foreignNames) report(log *slog.Logger, dir string) {
 	if len(f.fresh) == 0 {
 		return

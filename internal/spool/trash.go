@@ -6,20 +6,19 @@ import (
 	"strings"
 )
 
-// doneSuffix follows the number in the name of an entry in the trash: nobody else
-// names a directory so.
+// doneSuffix follows the number in the name of an entry in the trash; no other
+// program uses such names.
 const doneSuffix = ".done"
 
-// discard deletes an entry that was moved to the trash. What can't be deleted now
-// is deleted later.
+// discard deletes an entry in the trash, now or, if that fails, later.
 func (r *Reader) discard(path string) {
 	if first, err := r.litter.Remove(path); first {
 		r.log.Warn("processed snapshots can't be deleted, will try again", "dir", r.trash, "error", err)
 	}
 }
 
-// emptyTrash deletes what an earlier program left in the trash. What is not an
-// entry stays.
+// emptyTrash deletes the entries that an earlier program left in the trash. Other
+// files stay.
 func (r *Reader) emptyTrash() {
 	var foreign []string
 	err := list(r.trash, func(e fs.DirEntry) {

@@ -19,8 +19,8 @@ const (
 	unreadableLimit = time.Hour
 	// unreadableReminder is the time between two messages about unreadable entries.
 	unreadableReminder = 10 * time.Minute
-	// unreadableRow is how many entries in a row may be unreadable before all wait
-	// for outagePause each time: then it is the disk, not one bad sector.
+	// unreadableRow is the number of unreadable entries in a row after which all wait
+	// for outagePause each time: then the disk is at fault, not one bad sector.
 	unreadableRow = 3
 )
 
@@ -33,8 +33,8 @@ type unreadable struct {
 	reads int       // how many could be read since the reader opened
 }
 
-// isMachines reports whether err is an error of the machine, which says nothing of
-// the entry's content. Errors about what has a name in the entry are not.
+// isMachines reports whether err is an error of the machine, and not of the entry's
+// content. Errors about a name in the entry are the entry's.
 func isMachines(err error) bool {
 	if errors.Is(err, snapshot.ErrDamaged) {
 		return false
@@ -44,9 +44,9 @@ func isMachines(err error) bool {
 	return ok && !slices.Contains(ofNames, errno)
 }
 
-// postponeUnreadable takes an entry back that could not be read. It costs no try:
-// what was not read can't be wrong. One that stays unreadable while others are
-// readable is set aside.
+// postponeUnreadable takes back an entry that could not be read. That is not a
+// failed attempt: unread content can't be wrong. An entry that stays unreadable
+// while others are readable is set aside.
 func (r *Reader) postponeUnreadable(a *attempt, path string, cause error) {
 	now := time.Now()
 	r.mu.Lock()
@@ -78,7 +78,7 @@ func (r *Reader) postponeUnreadable(a *attempt, path string, cause error) {
 	r.requeue(a, maxUnreadableRetry)
 }
 
-// noteRead notes that the content of an entry could be read.
+// noteRead records that the content of an entry could be read.
 func (r *Reader) noteRead(a *attempt) {
 	r.mu.Lock()
 	u := &r.unreadable
@@ -92,8 +92,8 @@ func (r *Reader) noteRead(a *attempt) {
 	}
 }
 
-// endUnreadable counts an entry as readable, or as gone, and reports whether none
-// is unreadable any more. mu is held.
+// endUnreadable counts an entry as readable or gone, and reports whether it was the
+// last unreadable one. mu is held.
 func (r *Reader) endUnreadable(a *attempt) bool {
 	if a.unreadable.IsZero() {
 		return false
@@ -107,8 +107,8 @@ func (r *Reader) endUnreadable(a *attempt) bool {
 	return true
 }
 
-// othersRead reports whether an entry that ends the program now must be the cause:
-// others have been read since the program started, or there are none. mu is held.
+// othersRead reports whether an entry in hand must be the cause if the program ends
+// now: others have been read since the start, or there are none. mu is held.
 func (r *Reader) othersRead() bool {
 	return r.unreadable.reads > 0 || len(r.ready) == 0 && !r.more && len(r.taken) <= 1
 }

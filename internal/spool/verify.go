@@ -13,9 +13,9 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// contents is what the manifest of an entry says. The zero value is of an entry
-// in which nothing can be verified: it has no manifest, as in a spool of another
-// program's, or one that only a later version knows.
+// contents is the content of an entry's manifest. The zero value belongs to an entry
+// that can't be verified: it has no manifest, as in a spool of another program, or
+// one of a later version.
 type contents struct {
 	round *snapshot.Round
 	files map[string]snapshot.File
@@ -46,8 +46,7 @@ func (f *entryFS) readManifest() (contents, error) {
 	return d, nil
 }
 
-// checkFiles looks whether all files are there and have their lengths, before
-// any of them is read.
+// checkFiles checks that all files exist and have their lengths, before any is read.
 func (f *entryFS) checkFiles(known map[string]snapshot.File) error {
 	for name, want := range known {
 		info, err := f.dir.Stat(name)
@@ -65,7 +64,7 @@ func (f *entryFS) checkFiles(known map[string]snapshot.File) error {
 	return nil
 }
 
-// verifiedDir lists an entry without what was not handed over.
+// verifiedDir lists an entry without files that were not handed over.
 type verifiedDir struct {
 	countedFile
 	known   map[string]snapshot.File
@@ -101,7 +100,7 @@ func (d *verifiedDir) Close() error {
 	return d.File.Close()
 }
 
-// verifiedFile is a file that must end as its manifest says.
+// verifiedFile is a file that must match its manifest.
 type verifiedFile struct {
 	file      countedFile
 	got, want snapshot.File
@@ -110,8 +109,8 @@ type verifiedFile struct {
 // Stat implements [fs.File].
 func (f *verifiedFile) Stat() (fs.FileInfo, error) { return f.file.Stat() }
 
-// Read implements [fs.File]. At the end of a file that is not as it was handed
-// over, and behind it, the error is not [io.EOF].
+// Read implements [fs.File]. At and after the end of a file that differs from its
+// manifest, it returns an error instead of [io.EOF].
 func (f *verifiedFile) Read(p []byte) (int, error) {
 	n, err := f.file.Read(p)
 	f.got.Size += int64(n)

@@ -11,10 +11,10 @@ import (
 	"haproxystats/internal/durable"
 )
 
-// lossPause bounds how often a watch that is lost at once is set up again.
+// lossPause bounds how often a lost watch is set up again.
 const lossPause = 50 * time.Millisecond
 
-// notifier says when to look.
+// notifier reports changes of a directory.
 type notifier struct {
 	events <-chan fsnotify.Event
 	errors <-chan error
@@ -34,8 +34,8 @@ func watchDirectory(dir string) (*notifier, error) {
 	return &notifier{w.Events, w.Errors, w.Close}, nil
 }
 
-// Run watches the queue until ctx ends, and then returns nil. A directory that
-// is removed, moved or made anew is waited for and watched again.
+// Run watches the queue until ctx ends, and returns nil. If the directory is
+// removed, moved or made again, Run waits for it and watches it again.
 func (r *Reader) Run(ctx context.Context) error {
 	warned := false
 	for ctx.Err() == nil {
@@ -49,13 +49,13 @@ func (r *Reader) Run(ctx context.Context) error {
 			}
 		}
 		if err != nil {
-			// Listing goes on without a watch, and tells of a missing directory.
+			// Listing goes on without a watch, and reports a missing directory.
 			r.look()
 			sleep(ctx, outagePause)
 			continue
 		}
 		warned = false
-		// Only now, because what arrived before the watch makes no event.
+		// Entries that arrived before the watch make no event.
 		r.look()
 		r.follow(ctx, n, id)
 		if err := n.close(); err != nil {
@@ -66,7 +66,7 @@ func (r *Reader) Run(ctx context.Context) error {
 	return nil
 }
 
-// follow looks at each event until the watch is lost or ctx ends.
+// follow handles each event until the watch is lost or ctx ends.
 func (r *Reader) follow(ctx context.Context, n *notifier, id durable.Identity) {
 	tick := time.NewTicker(r.rescan)
 	defer tick.Stop()
@@ -82,7 +82,7 @@ func (r *Reader) follow(ctx context.Context, n *notifier, id durable.Identity) {
 				r.look()
 			}
 		case err, ok := <-n.errors:
-			// An overflow is one, and means that events are missing.
+			// The error may be an overflow, which means that events are missing.
 			r.log.Debug("watch error, listing the spool", "dir", r.dir, "error", err)
 			if !ok {
 				return
@@ -99,7 +99,7 @@ func (r *Reader) follow(ctx context.Context, n *notifier, id durable.Identity) {
 	}
 }
 
-// look lets the next Claim list the directory.
+// look makes the next Claim list the directory.
 func (r *Reader) look() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,7 +107,7 @@ func (r *Reader) look() {
 	r.wakeAll()
 }
 
-// current identifies the directory that has the queue's name now.
+// current returns the identity of the directory that has the queue's path now.
 func (r *Reader) current() (durable.Identity, error) {
 	info, err := os.Stat(r.dir)
 	if err != nil {

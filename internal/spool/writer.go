@@ -15,13 +15,13 @@ import (
 	"haproxystats/internal/durable"
 )
 
-// WriterOptions says where a [Writer] works.
+// WriterOptions are the directories and the log of a [Writer].
 type WriterOptions struct {
 	// Dir is the queue: where complete directories appear.
 	Dir string
 	// Tmp is where they are staged, on the same file system.
 	Tmp string
-	// Log gets what no caller is told. Nil means nowhere.
+	// Log gets messages for the operator. Nil means no log.
 	Log *slog.Logger
 }
 
@@ -30,7 +30,7 @@ type Writer struct {
 	dir, tmp string
 	log      *slog.Logger
 	locks    []*durable.Lock
-	newest   string // handed over by the writer before this one
+	newest   string // handed over by the previous writer
 	sync     func(*os.File) error
 
 	litter *durable.Litter // drafts that could not be removed
@@ -74,8 +74,8 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 		}
 		w.locks = append(w.locks, l)
 	}
-	// Nobody hands over anything any more, and nothing has been noted but who has
-	// the lock.
+	// From here on no other program hands over entries, and the lock file has only the
+	// record of its holder.
 	if n, err := readNote(lockPath(dir, "writer")); err == nil {
 		w.newest = n.newest
 	}
@@ -85,8 +85,7 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 	return w, nil
 }
 
-// Close lets another writer have the queue. Drafts that are still open are
-// removed when the next one opens.
+// Close releases the queue for another writer. The next writer removes open drafts.
 func (w *Writer) Close() error {
 	var err error
 	for _, l := range w.locks {
@@ -106,14 +105,14 @@ func (w *Writer) syncQueue() error {
 	return w.sync(f)
 }
 
-// checkNoLinks refuses links that have taken the place of a directory since the
-// start, when the operator's were resolved.
+// checkNoLinks refuses links that have replaced a directory since the start, when
+// the operator's links were resolved.
 func (w *Writer) checkNoLinks() error {
 	return errors.Join(durable.CheckDir(w.tmp), durable.CheckDir(w.dir))
 }
 
 // Waiting returns the number of entries in the queue, claimed ones included. It
-// lists the directory and stats nothing in it.
+// lists the directory without a stat of each entry.
 func (w *Writer) Waiting() (int, error) {
 	if err := durable.CheckDir(w.dir); err != nil {
 		return 0, err
@@ -130,7 +129,7 @@ func (w *Writer) Waiting() (int, error) {
 	return n, err
 }
 
-// remake makes a directory anew if somebody removed it.
+// remake makes a directory again if it was removed.
 func (w *Writer) remake(dir string) error {
 	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 		w.log.Warn("spool directory disappeared, making it again", "dir", dir)
@@ -138,10 +137,10 @@ func (w *Writer) remake(dir string) error {
 	return makeBeside(dir)
 }
 
-// Stage begins a directory that will be named by epoch. A draft of that name that a
-// crash left is removed first. The error satisfies errors.Is(err, fs.ErrExist) if
-// that name already waits in the queue, is being staged, was the newest one of the
-// writer before this one, or is that of something else in Tmp.
+// Stage begins a directory that will be named by epoch. It first removes a draft of
+// that name that a crash left. The error satisfies errors.Is(err, fs.ErrExist) if
+// that name waits in the queue, is being staged, was the newest one of the previous
+// writer, or belongs to something else in Tmp.
 func (w *Writer) Stage(epoch int64) (*Draft, error) {
 	name := strconv.FormatInt(epoch, 10)
 	if epoch < 0 {
@@ -173,7 +172,7 @@ func (w *Writer) Stage(epoch int64) (*Draft, error) {
 	return d, nil
 }
 
-// unstage lets the name be staged again.
+// unstage allows the name to be staged again.
 func (w *Writer) unstage(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
