@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"haproxystats/internal/aggregate"
+	"haproxystats/internal/selfstat"
+	"haproxystats/internal/status"
 )
 
 // faults logs what is wrong with the set-up of HAProxy. Every snapshot shows such a
@@ -19,6 +21,22 @@ type faults struct {
 	// excludeFrontends and excludeBackends are the files of excluded names; empty for
 	// none. They are compared with the first complete snapshot, and then emptied.
 	excludeFrontends, excludeBackends string
+	// badRows, duplicates and missing are those of the snapshot that was read last.
+	badRows, duplicates, missing int
+}
+
+// count records what is wrong with the snapshot that was read last.
+func (f *faults) count(w selfstat.Work) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.badRows, f.duplicates, f.missing = w.BadRows, w.DuplicateSockets, w.ProcessesMissing
+}
+
+// fill sets what is counted in a status document.
+func (f *faults) fill(p *status.Process) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p.BadRows, p.DuplicateSockets, p.ProcessesMissing = f.badRows, f.duplicates, f.missing
 }
 
 // maxUnmatched is how many names a message lists.

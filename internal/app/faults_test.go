@@ -10,6 +10,7 @@ import (
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/snapshot"
+	"haproxystats/internal/status"
 )
 
 // faultySnapshot has one process behind two sockets, and one of two processes.
@@ -36,6 +37,11 @@ func TestFaultsAreTold(t *testing.T) {
 	got := selfMetrics(t, batch)
 	if got["DuplicateSockets"] != 1 || got["ProcessesMissing"] != 2 {
 		t.Errorf("got %v duplicate sockets and %v missing processes, want 1 and 2", got["DuplicateSockets"], got["ProcessesMissing"])
+	}
+	var told status.Process
+	p.faults.fill(&told)
+	if told.DuplicateSockets != 1 || told.ProcessesMissing != 2 || told.BadRows != 0 {
+		t.Errorf("got the status %+v, want 1 duplicate socket, 2 missing processes and no bad row", told)
 	}
 	for _, want := range []string{
 		`level=WARN msg="a process answers through two sockets and is counted once" snapshot=7 first=a next=b pid=8 pairs=1`,

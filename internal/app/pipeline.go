@@ -70,6 +70,7 @@ func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, e
 		work.ProcessesMissing += m.Missing
 	}
 	work.Round = s.Round
+	p.faults.count(work)
 	return p.aggregator.Batch(s.Epoch), work, nil
 }
 

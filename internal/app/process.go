@@ -106,7 +106,10 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 	if verifier != nil {
 		g.Go(func() error { return verifier.Run(queues) })
 	}
-	page.running(func(d *status.Document) { tellProcess(d, processor, sources, incoming.Outage(), sinks) })
+	page.running(func(d *status.Document) {
+		tellProcess(d, processor, sources, incoming.Outage(), sinks)
+		told.fill(d.Process)
+	})
 	service.ready()
 	if c.Graphite.PrefixHostname {
 		here.await(ctx, nameWait())

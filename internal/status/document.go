@@ -103,9 +103,14 @@ type Process struct {
 	Oldest Seconds `json:"oldest"`
 	// Retries counts failed attempts at snapshots, Corrupt the snapshots that were given
 	// up.
-	Retries int64  `json:"retries"`
-	Corrupt int64  `json:"corrupt"`
-	Sinks   []Sink `json:"sinks"`
+	Retries int64 `json:"retries"`
+	Corrupt int64 `json:"corrupt"`
+	// BadRows, DuplicateSockets and ProcessesMissing are the self metrics of these
+	// names, of the snapshot that was read last.
+	BadRows          int    `json:"bad_rows"`
+	DuplicateSockets int    `json:"duplicate_sockets"`
+	ProcessesMissing int    `json:"processes_missing"`
+	Sinks            []Sink `json:"sinks"`
 }
 
 // Workers counts the workers of haproxystats-process.

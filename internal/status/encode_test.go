@@ -34,6 +34,7 @@ func processDocument() Document {
 		Format: Format, Program: "haproxystats-process", Version: "1.0.0", PID: 43, Now: 1795335143.5, Started: 1795335000, State: Ending,
 		Process: &Process{
 			Workers: Workers{4, 3, 2}, Progress: 1795335143, Done: 14, Last: "1795335142", Waiting: 3, Oldest: 20.5, Retries: 5, Corrupt: 6,
+			BadRows: 7, DuplicateSockets: 8, ProcessesMissing: 9,
 			Sinks: []Sink{
 				{
 					Name: "graphite", Down: 1795335100, Cause: "refused", Confirmed: 1795335099, Batches: 1, Metrics: 2, Bytes: 3,
