@@ -1,14 +1,15 @@
 package verify
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,33 +17,64 @@ import (
 
 // graphite is a render in memory: what it answers, and what it was asked.
 type graphite struct {
+	mu     sync.Mutex
 	answer string
 	err    error
 	asked  []string
 }
 
 func (g *graphite) get(ctx context.Context, address string, _ *x509.CertPool) ([]byte, error) {
+	g.mu.Lock()
 	g.asked = append(g.asked, address)
-	if g.answer == "silence" {
+	answer, err := g.answer, g.err
+	g.mu.Unlock()
+	if answer == "silence" {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return []byte(g.answer), g.err
+	return []byte(answer), err
+}
+
+// questions returns what it was asked.
+func (g *graphite) questions() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.asked)
+}
+
+// journal is a log that is read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 // shows lets it have values up to a time.
 func (g *graphite) shows(t time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.answer = fmt.Sprintf(`[{"target":"x","datapoints":[[1,%d],[2,%d],[null,%d]]}]`, t.Unix()-10, t.Unix(), t.Unix()+10)
 	g.err = nil
 }
 
-func run(t *testing.T, g *graphite, test func(v *Verifier, log *bytes.Buffer)) {
+func run(t *testing.T, g *graphite, confirmed func() time.Time, test func(v *Verifier, log *journal)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log journal
 		v := New(Options{
 			URL: "http://g/render", Path: func() string { return "lb.h.haproxystats.MetricsFrontend" }, Get: g.get,
-			Confirmed: time.Now, Log: slog.New(slog.NewTextHandler(&log, nil)),
+			Confirmed: confirmed, Log: slog.New(slog.NewTextHandler(&log, nil)),
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -63,7 +95,7 @@ func minutes(n int) {
 
 func TestArrives(t *testing.T) {
 	g := new(graphite)
-	run(t, g, func(v *Verifier, log *bytes.Buffer) {
+	run(t, g, time.Now, func(v *Verifier, log *journal) {
 		begun := time.Now()
 		g.shows(begun.Add(50 * time.Second))
 		minutes(1)
@@ -72,24 +104,24 @@ func TestArrives(t *testing.T) {
 			t.Errorf("got %+v, want the newest value at %v, 10s behind", s, want)
 		}
 		minutes(10)
-		if n := len(g.asked); n > 12 {
+		asked := g.questions()
+		if n := len(asked); n > 12 {
 			t.Errorf("got %d questions in 11 minutes, want one a minute", n)
 		}
-		u, err := url.Parse(g.asked[0])
+		u, err := url.Parse(asked[0])
 		if err != nil || u.Host != "g" || u.Path != "/render" || u.Query().Get("target") != "lb.h.haproxystats.MetricsFrontend" || u.Query().Get("format") != "json" {
-			t.Errorf("got question %s, %v, want render of the metric", g.asked[0], err)
+			t.Errorf("got question %s, %v, want render of the metric", asked[0], err)
 		}
 	})
 }
 
 // TestBehind: values stop to arrive while snapshots are confirmed.
 func TestBehind(t *testing.T) {
-	g := new(graphite)
-	run(t, g, func(v *Verifier, log *bytes.Buffer) {
+	g := &graphite{answer: "[]"} // nothing has ever arrived
+	run(t, g, time.Now, func(v *Verifier, log *journal) {
 		begun := time.Now()
-		g.answer = "[]" // nothing has ever arrived
 		minutes(4)
-		if s := v.Status(); s.Behind != 4*time.Minute || log.Len() != 0 {
+		if s := v.Status(); s.Behind != 4*time.Minute || log.String() != "" {
 			t.Errorf("got %+v, log %s, want 4m0s behind and no message", s, log)
 		}
 		minutes(4)
@@ -110,10 +142,9 @@ func TestBehind(t *testing.T) {
 // TestWaiting: while snapshots wait, Graphite can't be expected to show any.
 func TestWaiting(t *testing.T) {
 	g := &graphite{answer: "[]"}
-	run(t, g, func(v *Verifier, log *bytes.Buffer) {
-		v.opt.Confirmed = func() time.Time { return time.Time{} }
+	run(t, g, func() time.Time { return time.Time{} }, func(v *Verifier, log *journal) {
 		minutes(20)
-		if s := v.Status(); s.Behind != 0 || log.Len() != 0 {
+		if s := v.Status(); s.Behind != 0 || log.String() != "" {
 			t.Errorf("got %+v, log %s, want nothing to be behind", s, log)
 		}
 	})
@@ -125,7 +156,7 @@ func TestFails(t *testing.T) {
 		if answer == "" {
 			g.err = errors.New("refused")
 		}
-		run(t, g, func(v *Verifier, log *bytes.Buffer) {
+		run(t, g, time.Now, func(v *Verifier, log *journal) {
 			minutes(3)
 			s := v.Status()
 			if s.Cause == nil || s.Failing.IsZero() || !s.Asked.IsZero() {
@@ -156,7 +187,7 @@ func TestImpossibleTimes(t *testing.T) {
 func TestAuthoritiesThatCantBeRead(t *testing.T) {
 	g := new(graphite)
 	v := New(Options{Get: g.get, Path: func() string { return "x" }, Roots: func() (*x509.CertPool, error) { return nil, errors.New("ca-file") }})
-	if _, err := v.Ask(t.Context()); err == nil || len(g.asked) != 0 {
-		t.Errorf("got %v and %d questions, want an error and none", err, len(g.asked))
+	if _, err := v.Ask(t.Context()); err == nil || len(g.questions()) != 0 {
+		t.Errorf("got %v and %d questions, want an error and none", err, len(g.questions()))
 	}
 }
