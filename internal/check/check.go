@@ -71,35 +71,35 @@ func Modes() []Mode {
 	return []Mode{
 		{
 			"process", "haproxystats-process runs",
-			"seconds since its start", "none", checkProcess,
+			"seconds since the start of the program", "none", checkProcess,
 		},
 		{
 			"workers", "the workers of haproxystats-process are alive",
-			"workers alive", "critical below the workers that are configured", checkWorkers,
+			"workers alive", "critical below the number of configured workers", checkWorkers,
 		},
 		{
 			"pull", "haproxystats-pull runs and stores snapshots",
-			"seconds since it stored the last one", "3 and 10 times pull-interval, and at least 30 and 100", checkPull,
+			"seconds since the last snapshot was stored", "3 and 10 times pull-interval, and at least 30 and 100", checkPull,
 		},
 		{
 			"queue", "haproxystats-process keeps up",
-			"snapshots in src-dir, those in hand included", "60 and 120", checkQueue,
+			"snapshots in src-dir, including those in progress", "60 and 120", checkQueue,
 		},
 		{
 			"age", "no snapshot waits for long",
 			"seconds since the oldest snapshot in src-dir", "120 and 600", checkAge,
 		},
 		{
-			"sink", "the sinks take what there is",
-			"seconds of lag: age of what waits, or time it is down if longer",
-			"60 and 600; and as those of pull for the time without a confirmation while haproxystats-pull stores snapshots", checkSink,
+			"sink", "the sinks accept and confirm metrics",
+			"seconds of lag: age of the oldest queued metrics, or time since the sink went down, whichever is longer",
+			"60 and 600; while haproxystats-pull stores snapshots, those of pull also apply to the time without a confirmation", checkSink,
 		},
 		{
 			"sockets", "the stats sockets of HAProxy answer",
-			"sockets that failed in the last round", "0, and critical when the round was not stored", checkSockets,
+			"sockets that failed in the last round", "0; critical if the round was not stored", checkSockets,
 		},
 		{
-			Container, "process 1 works, with its -f and -d unless one is given: for haproxystats-pull as pull, for haproxystats-process as workers",
+			Container, "process 1 works: the check pull for haproxystats-pull, workers for haproxystats-process, with the -f and -d of process 1 unless you give one",
 			"that of pull or workers", "those of pull or workers", checkContainer,
 		},
 	}

@@ -87,15 +87,15 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 		o.mode = called.mode
 		called.addFlags(fl, &o)
 	} else {
-		fl.StringVarP(&o.mode, "mode", "m", "", "`check` to make, in place of the argument")
+		fl.StringVarP(&o.mode, "mode", "m", "", "`check` to make, instead of the argument")
 	}
 	if !called.ownLimits {
-		fl.StringVarP(&o.warn, "warning", "w", "", "`range` of values beyond which it warns")
-		fl.StringVarP(&o.crit, "critical", "c", "", "`range` of values beyond which it is critical")
+		fl.StringVarP(&o.warn, "warning", "w", "", "`range` of values without a warning")
+		fl.StringVarP(&o.crit, "critical", "c", "", "`range` of values that are not critical")
 	}
-	fl.StringVar(&o.sink, "sink", "", "only this `sink` (default all)")
-	fl.Float64VarP(&o.timeout, "timeout", "t", 10, "`seconds` after which there must be a result")
-	fl.CountVarP(&o.details, "verbose", "v", "show more lines, such as what failed and why")
+	fl.StringVar(&o.sink, "sink", "", "check only this `sink` (default all)")
+	fl.Float64VarP(&o.timeout, "timeout", "t", 10, "time limit in `seconds` for a result")
+	fl.CountVarP(&o.details, "verbose", "v", "show more lines, such as failed sockets and their errors")
 	fl.BoolP("help", "h", false, "show this screen")
 	fl.BoolP("version", "V", false, "show version")
 	return cmd, outcome
@@ -104,15 +104,15 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 // checkHelp describes the checks.
 func checkHelp() string {
 	var text strings.Builder
-	text.WriteString(`Checks haproxystats-pull and haproxystats-process, and prints the result in the
-form that Nagios, Icinga and others read. The exit status is 0 if all is well, 1
-to warn, 2 if it is critical and 3 if it is not known; the latter also after -h,
--V and wrong arguments. It asks the programs at their status sockets; where
-nobody answers it looks at their directories and says so.
+	text.WriteString(`Checks haproxystats-pull and haproxystats-process, and prints the result for
+Nagios, Icinga and compatible systems. The exit status is 0 for OK, 1 for WARNING,
+2 for CRITICAL and 3 for UNKNOWN, also after -h, -V and wrong arguments. It asks
+the programs at their status sockets. If a program does not answer, it reads the
+program's directories and locks, and the output says so.
 
 A range is 10 (alert below 0 and above 10), 10: (below 10), ~:10 (above 10),
-10:20 (below 10 and above 20) or @10:20 (from 10 to 20). One that is not given is
-left out; without both, those of the check apply.
+10:20 (below 10 and above 20) or @10:20 (from 10 to 20). If you give -w or -c, it
+replaces both thresholds of the check.
 
 Checks:
 `)

@@ -43,8 +43,8 @@ func (c *calledName) addFlags(fl *pflag.FlagSet, o *checkOptions) {
 	o.request.Plain = c.plain
 	if c.ownLimits {
 		o.request.Filled = true
-		fl.IntVarP(&c.ok, "ok", "o", 60, "`number` of snapshots up to which it is OK")
-		fl.IntVarP(&c.warning, "warning", "w", 120, "`number` of snapshots up to which it warns")
+		fl.IntVarP(&c.ok, "ok", "o", 60, "highest `number` of snapshots that is OK")
+		fl.IntVarP(&c.warning, "warning", "w", 120, "highest `number` of snapshots that is a warning")
 	}
 }
 

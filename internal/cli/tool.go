@@ -144,11 +144,11 @@ func newPaths(stdout, stderr io.Writer) *cobra.Command {
 	var o pathsOptions
 	cmd := &cobra.Command{
 		Use:   "paths [flags] SNAPSHOT",
-		Short: "Print what Graphite would get of a snapshot",
-		Long: `Prints every path, value and time that the configuration makes of a snapshot,
-a directory of the spool, as haproxystats-process would send them; of a spool it
-takes the oldest snapshot. Nothing is sent, and nothing is changed. The metrics of haproxystats itself, which are about
-the moment and not about the snapshot, are left out.`,
+		Short: "Print the metrics of a snapshot",
+		Long: `Prints every path, value and time that haproxystats-process would send for a
+snapshot, which is a directory in the spool. If SNAPSHOT is a spool, it takes the
+oldest snapshot. It sends nothing and changes nothing. It leaves out the metrics
+of haproxystats itself, because they describe the moment, not the snapshot.`,
 		Args:              oneArgument("the snapshot's directory"),
 		ValidArgsFunction: directories,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -168,9 +168,9 @@ func newReplay(stderr io.Writer) *cobra.Command {
 		Use:   "replay [flags] DIR",
 		Short: "Send recorded snapshots to Graphite again",
 		Long: `Sends the snapshots in a directory, or one snapshot, to Graphite, the oldest
-first. Each is confirmed before the next one is sent. The directory is not
-changed, a running haproxystats-process is not disturbed, and [local-store] is
-not written. The metrics of haproxystats itself are not sent.`,
+first. Graphite confirms each snapshot before the next one is sent. The command
+does not change the directory, disturb a running haproxystats-process, write
+[local-store], or send the metrics of haproxystats itself.`,
 		Args:              oneArgument("the directory with snapshots"),
 		ValidArgsFunction: directories,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -195,10 +195,9 @@ func newDoctor(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [flags]",
 		Short: "Find what is wrong with this installation",
-		Long: `Looks at the configuration, the sockets of HAProxy, the directories and Graphite,
-and says of each what is wrong and what to do about it. It sends no metric and
-changes nothing. The exit status is 1 when there is an error; warnings alone are
-none.`,
+		Long: `Checks the configuration, the sockets of HAProxy, the directories and Graphite,
+and prints what is wrong, with the remedy. It sends no metric and changes
+nothing. The exit status is 1 if there is an error; warnings do not change it.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.files.Required = cmd.Flags().Changed("file")
@@ -208,7 +207,7 @@ none.`,
 	addFiles(cmd, &o.files)
 	fl := cmd.Flags()
 	fl.StringVar(&o.user, "user", "", "`name` of the user that the programs run as\n(default this one; for root haproxystats, if there is such a user)")
-	fl.BoolVar(&o.offline, "offline", false, "leave out what needs the network")
+	fl.BoolVar(&o.offline, "offline", false, "skip checks that need the network")
 	fl.BoolVar(&o.json, "json", false, "print the findings as JSON")
 	addHelp(cmd)
 	return cmd
