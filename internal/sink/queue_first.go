@@ -112,7 +112,7 @@ func (q *Queue) end(c *content, err error) (next bool) {
 		q.discard(fileName(b.seq, extBatch))
 		q.diskWorks()
 	case errors.As(err, new(HoldError)):
-		q.holdBack(b, true, firstHold)
+		q.holdBack(b, true, firstRefused)
 	}
 	q.trim()
 	q.tidy()

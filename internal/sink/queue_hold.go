@@ -15,8 +15,13 @@ import (
 )
 
 const (
-	// firstHold and lastHold bound the time for which a batch is held; it doubles with
-	// each hold.
+	// firstRefused and lastRefused bound the time for which a batch is held that the
+	// destination refuses; it doubles with each hold. A batch that it confirms no more
+	// for a while, and not for ever, is soon sent.
+	firstRefused = 2 * time.Second
+	lastRefused  = 30 * time.Second
+	// firstHold and lastHold bound the time for which a batch is held whose file can't
+	// be read; it doubles with each hold.
 	firstHold = time.Minute
 	lastHold  = time.Hour
 	// diskHold is the first hold of a batch whose file the disk could not read.
@@ -60,7 +65,11 @@ func (q *Queue) Release() {
 
 // holdBack moves b to the held batches. mu is held.
 func (q *Queue) holdBack(b *batch, refused bool, first time.Duration) {
-	wait := min(first<<min(b.hold.times, 16), lastHold)
+	last := lastHold
+	if refused {
+		last = lastRefused
+	}
+	wait := min(first<<min(b.hold.times, 16), last)
 	b.hold = hold{until: time.Now().Add(wait), times: b.hold.times + 1, refused: refused}
 	if i, found := q.findHeld(b); !found {
 		q.takeWaiting(b)

@@ -336,8 +336,8 @@ func TestQueueHoldsWhatIsRefused(t *testing.T) {
 		refuse()
 		begun := time.Now()
 		equal(t, []string{take(t, q)}, strings.Repeat("2\n", 5))
-		if err := q.Wait(t.Context()); err != nil || time.Since(begun) != 2*firstHold {
-			t.Errorf("held for %v, %v, want %v", time.Since(begun), err, 2*firstHold)
+		if err := q.Wait(t.Context()); err != nil || time.Since(begun) != 2*firstRefused {
+			t.Errorf("held for %v, %v, want %v", time.Since(begun), err, 2*firstRefused)
 		}
 		if err := q.First(func(i Item) error {
 			if !i.Refused {

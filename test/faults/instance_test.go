@@ -116,7 +116,7 @@ func TestPoison(t *testing.T) {
 	}))
 	// Each was tried three times; the log keeps the last ones.
 	for _, epoch := range []string{"1000", "1005"} {
-		if tries := len(process.Lines("could not be processed", "/"+epoch+" ")); harness.Count(1, 0) == 1 && tries != 2 {
+		if tries := len(process.Lines("could not be processed", "snapshot="+epoch+" ")); harness.Count(1, 0) == 1 && tries != 2 {
 			t.Errorf("%s was tried %d times before it was given up, want 2", epoch, tries)
 		}
 	}
