@@ -23,7 +23,7 @@ const (
 	maxHeader = 16 << 10
 )
 
-// ErrTooLong says that the answer is longer than anyone who asks wants it.
+// ErrTooLong means that the answer is longer than 64 KiB, the most that is read.
 var ErrTooLong = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
 
 // New returns a function that asks for an address and returns the answer. It trusts

@@ -174,7 +174,7 @@ func TestFails(t *testing.T) {
 	}
 }
 
-// TestImpossibleTimes are passed over.
+// TestImpossibleTimes: values of a time that can't be are ignored.
 func TestImpossibleTimes(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	got, err := newest([]byte(`[{"datapoints":[[1,1e300],[1,-5],[1,0],[7,999990],[null,999999]]},{"datapoints":[[1,999980]]}]`), now)
