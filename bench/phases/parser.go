@@ -1,6 +1,8 @@
 package phases
 
 import (
+	"slices"
+
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/haproxy"
 )
@@ -8,8 +10,9 @@ import (
 // parser is a consumer of snapshots that asks for the columns of the classic
 // metric set, as the aggregator does, and makes nothing of them.
 type parser struct {
-	header []string // for which the columns have been selected
-	rows   int
+	header  []string
+	columns [3][]int // of the header, by row type
+	rows    int
 }
 
 // Info reads all pairs.
@@ -20,31 +23,39 @@ func (p *parser) Info(_ string, s *haproxy.InfoScanner) {
 }
 
 // Stat reads all rows.
-func (p *parser) Stat(_ string, s *haproxy.StatScanner) {
-	p.choose(s)
-	for s.Next() {
-		p.rows++
+func (p *parser) Stat(_ []string, replies []*haproxy.StatScanner) {
+	for _, s := range replies {
+		p.choose(s)
+		for s.Next() {
+			p.rows++
+		}
 	}
 }
 
-// choose selects the columns, once for every header.
+// choose selects the columns.
 func (p *parser) choose(s *haproxy.StatScanner) {
 	header := s.Columns()
-	if p.header != nil && &p.header[0] == &header[0] {
-		return
+	if !slices.Equal(p.header, header) {
+		p.header = header
+		p.columns = columnsOf(header)
 	}
-	p.header = header
+	for t, columns := range p.columns {
+		s.Select(haproxy.RowType(t), columns)
+	}
+}
+
+// columnsOf returns the columns by row type.
+func columnsOf(header []string) (byType [3][]int) {
 	for t, scope := range map[haproxy.RowType]catalogue.Scopes{
 		haproxy.FrontendRow: catalogue.Frontend,
 		haproxy.BackendRow:  catalogue.Backend,
 		haproxy.ServerRow:   catalogue.Server,
 	} {
-		var columns []int
 		for i, name := range header {
 			if f, ok := catalogue.LookupStat(name); ok && f.IsClassic(scope) {
-				columns = append(columns, i)
+				byType[t] = append(byType[t], i)
 			}
 		}
-		s.Select(t, columns)
 	}
+	return byType
 }

@@ -46,6 +46,8 @@ type Aggregator struct {
 	daemon  daemon
 	proxies proxies
 	twins   twins
+
+	together []*haproxy.StatScanner
 }
 
 // New returns an aggregator.

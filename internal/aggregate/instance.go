@@ -122,17 +122,31 @@ func (t *twins) suspect(socket string, before ...string) {
 	t.suspects[socket] = append(t.suspects[socket], before...)
 }
 
-// Stat adds a process's reply to `show stat`.
-func (a *Aggregator) Stat(socket string, s *haproxy.StatScanner) {
+// Stat adds replies to `show stat`, which have one header, each of one process.
+func (a *Aggregator) Stat(sockets []string, replies []*haproxy.StatScanner) {
 	t := &a.twins
 	if !t.ready {
 		t.find(a.daemon.processes)
 	}
-	before, suspect := t.suspects[socket]
-	if !suspect {
-		a.proxies.add(s)
-		return
+	together := a.together[:0]
+	for i, s := range replies {
+		if before, suspect := t.suspects[sockets[i]]; suspect {
+			a.addSuspect(sockets[i], before, s)
+		} else {
+			together = append(together, s)
+		}
 	}
+	for some := range slices.Chunk(together, maxInStep) {
+		a.proxies.addInStep(some)
+	}
+	clear(together)
+	a.together = together[:0]
+}
+
+// addSuspect adds the reply of a process that may have answered through one of the
+// sockets before.
+func (a *Aggregator) addSuspect(socket string, before []string, s *haproxy.StatScanner) {
+	t := &a.twins
 	s.HashRows()
 	if !slices.ContainsFunc(before, func(b string) bool { _, counted := t.rows[b]; return counted }) {
 		a.proxies.add(s)

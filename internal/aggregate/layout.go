@@ -18,6 +18,9 @@ type layout struct {
 	// means are the positions in fields that count only if the row has taken
 	// connections.
 	means []int
+	// largest are the positions in fields whose largest value is taken.
+	largest []int
+	sum     sum
 	// lbtot is the position of the field activity, or -1.
 	lbtot int
 }
@@ -52,10 +55,14 @@ func newLayout(s selection, t *metric.Builder, header []string) layout {
 		if t.Columns()[column].Combine == metric.MeanOfActive {
 			l.means = append(l.means, at)
 		}
+		if t.Columns()[column].Combine == metric.Max {
+			l.largest = append(l.largest, at)
+		}
 		l.target = append(l.target, column)
 		l.slots = append(l.slots, t.Slot(column))
 	}
 	l.counts = make([]uint16, len(l.fields))
+	l.sum = sum{values: make([]int64, len(l.fields)), counts: make([]uint16, len(l.fields)), largest: make([]int64, len(l.largest))}
 	return l
 }
 
@@ -108,4 +115,61 @@ func (l *layout) add(t *metric.Builder, at int, row *haproxy.Row, active bool) {
 			t.AddRat(at, c, n)
 		}
 	}
+}
+
+// sum is what the plain rows of one step give.
+type sum struct {
+	values  []int64
+	counts  []uint16
+	largest []int64
+	seen    int // rows
+	active  int // rows that have taken connections
+}
+
+func (s *sum) reset() { s.seen, s.active = 0, 0 }
+
+// collect adds a plain row to the sum. A few of these can't overflow.
+func (l *layout) collect(row *haproxy.Row) {
+	s := &l.sum
+	active := l.lbtot >= 0 && row.Values[l.lbtot] > 0
+	if active {
+		s.active++
+	} else {
+		for _, i := range l.means {
+			row.Values[i], row.Present[i] = 0, 0
+		}
+	}
+	values := row.Values[:len(s.values)]
+	present := row.Present[:len(s.values)]
+	counts := s.counts[:len(s.values)]
+	if s.seen++; s.seen == 1 {
+		copy(s.values, values)
+		for i, p := range present {
+			counts[i] = uint16(p)
+		}
+		for k, i := range l.largest {
+			s.largest[k] = values[i]
+		}
+		return
+	}
+	for i, v := range values {
+		s.values[i] += v
+		counts[i] += uint16(present[i])
+	}
+	for k, i := range l.largest {
+		s.largest[k] = max(s.largest[k], values[i])
+	}
+}
+
+// addSum puts the sum into the table.
+func (l *layout) addSum(t *metric.Builder, at int) {
+	s := &l.sum
+	for k, i := range l.largest {
+		s.values[i] = s.largest[k]
+	}
+	if l.lbtot >= 0 && l.target[l.lbtot] < 0 {
+		s.counts[l.lbtot] = 0
+	}
+	t.TouchRows(at, s.seen, s.active)
+	t.AddRow(at, l.slots, s.values, s.counts)
 }

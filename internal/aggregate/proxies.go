@@ -24,6 +24,7 @@ type proxies struct {
 	widenings int // how often the tables got columns
 	rows      [4]int
 	repeated  []Repeated
+	cursors   []cursor
 }
 
 // scope is the state of one scope: frontends, backends or servers.
@@ -113,28 +114,56 @@ func (p *proxies) tables() []*metric.Builder {
 
 // add reads one reply.
 func (p *proxies) add(s *haproxy.StatScanner) {
+	p.names.begin()
 	p.arrange(s)
-	p.names.rewind()
-	for s.Next() {
-		row := s.Row()
-		p.rows[row.Type]++
-		e := p.names.find(row)
-		if e == nil {
-			at, nameAt := p.admit(row)
-			e = p.names.insert(row, at, nameAt)
-		}
-		if e.row < 0 && e.nameRow < 0 {
-			continue
-		}
-		l := &p.current.byType[row.Type]
-		active := l.prepare(row)
-		if e.row >= 0 {
-			l.add(p.scopes[row.Type].table, e.row, row, active)
-		}
-		if e.nameRow >= 0 {
-			l.add(p.serverNames, e.nameRow, row, active)
-		}
+	p.addRest(&cursor{scanner: s, bit: 1, last: &p.names.first})
+	p.noteRepeated()
+}
+
+// addRest reads a reply from behind the row in hand.
+func (p *proxies) addRest(c *cursor) {
+	for c.scanner.Next() {
+		p.addRow(c)
 	}
+}
+
+// addRow adds the row in hand.
+func (p *proxies) addRow(c *cursor) {
+	row := c.scanner.Row()
+	e := p.entry(c)
+	p.names.see(e, c.bit)
+	c.last = e
+	p.rows[row.Type]++
+	if e.row >= 0 || e.nameRow >= 0 {
+		p.addValues(e, row)
+	}
+}
+
+// entry returns the entry of the row in hand.
+func (p *proxies) entry(c *cursor) *entry {
+	row := c.scanner.Row()
+	e := p.names.find(c.last, row)
+	if e == nil {
+		e = p.names.insert(c.last, row)
+		e.row, e.nameRow = p.admit(e)
+	}
+	return e
+}
+
+// addValues adds a row, of which one table at least has the entity.
+func (p *proxies) addValues(e *entry, row *haproxy.Row) {
+	l := &p.current.byType[row.Type]
+	active := l.prepare(row)
+	if e.row >= 0 {
+		l.add(p.scopes[row.Type].table, e.row, row, active)
+	}
+	if e.nameRow >= 0 {
+		l.add(p.serverNames, e.nameRow, row, active)
+	}
+}
+
+// noteRepeated takes down the names that one reply has had twice.
+func (p *proxies) noteRepeated() {
 	for _, e := range p.names.repeated {
 		if e.row >= 0 {
 			p.repeated = append(p.repeated, Repeated{p.scopes[e.typ].table.Scope(), e.full()})
@@ -186,27 +215,27 @@ func (p *proxies) setColumns(t haproxy.RowType, columns []metric.Column) {
 }
 
 // admit adds the rows of a new entity to the tables.
-func (p *proxies) admit(row *haproxy.Row) (at, nameAt int) {
+func (p *proxies) admit(n *entry) (at, nameAt int) {
 	at, nameAt = -1, -1
-	e := metric.Entity{Name: string(row.Proxy)}
-	proxy := p.opt.Spell(e.Name)
-	switch row.Type {
+	e := metric.Entity{Name: n.proxy}
+	proxy := p.opt.Spell(n.proxy)
+	switch n.typ {
 	case haproxy.FrontendRow:
 		e.Group = group(p.opt.FrontendGroups, proxy)
 	case haproxy.BackendRow:
 		e.Group = group(p.opt.BackendGroups, proxy)
 	case haproxy.ServerRow:
-		e.Parent, e.Name = e.Name, string(row.Service)
+		e.Parent, e.Name = n.proxy, n.service
 		e.Group = group(p.opt.BackendGroups, proxy)
 		if p.opt.ServerNames {
-			total := metric.Entity{Name: e.Name, Group: group(p.opt.ServerGroups, p.opt.Spell(e.Name))}
+			total := metric.Entity{Name: n.service, Group: group(p.opt.ServerGroups, p.opt.Spell(n.service))}
 			nameAt = p.serverNames.Row(total)
 		}
 	}
-	if _, excluded := p.excluded[row.Type][proxy]; excluded {
-		p.excluded[row.Type][proxy] = true
+	if _, excluded := p.excluded[n.typ][proxy]; excluded {
+		p.excluded[n.typ][proxy] = true
 	} else {
-		at = p.scopes[row.Type].table.Row(e)
+		at = p.scopes[n.typ].table.Row(e)
 	}
 	return at, nameAt
 }

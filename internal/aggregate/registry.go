@@ -8,10 +8,9 @@ import "haproxystats/internal/haproxy"
 type registry struct {
 	byName map[name]*entry
 	first  entry // precedes the first row
-	last   *entry
 	round  uint32
-	used   int // names seen since reset
-	reply  uint32
+	used   int    // names seen since reset
+	group  uint32 // of replies
 	// repeated are the names that one reply has had twice, each once.
 	repeated []*entry
 }
@@ -37,7 +36,8 @@ type entry struct {
 	nameRow int // in the table of server names; -1: none
 	next    *entry
 	round   uint32 // the last one in which the name was seen
-	reply   uint32 // the last one in which the name was seen
+	group   uint32 // the last one in which the name was seen
+	replies uint64 // those of the group that have had the name, a bit each
 	twice   bool   // one reply has had the name twice
 }
 
@@ -54,44 +54,56 @@ func (r *registry) reset() {
 	r.used = 0
 }
 
-// rewind begins a new reply.
-func (r *registry) rewind() {
-	r.last = &r.first
-	r.reply++
+// begin begins a new group of replies.
+func (r *registry) begin() { r.group++ }
+
+// find returns the entry of a row, nil if there is none. The row stands behind that
+// of the entry last, in the order of the reply.
+func (r *registry) find(last *entry, row *haproxy.Row) *entry {
+	e := last.next
+	if e == nil || !e.is(row) {
+		e = r.byName[name{row.Type, string(row.Proxy), string(row.Service)}]
+		if e != nil {
+			last.next = e
+		}
+	}
+	return e
 }
 
-// find returns the entry of a row, nil if there is none.
-func (r *registry) find(row *haproxy.Row) *entry {
-	e := r.last.next
-	if e == nil || string(row.Service) != e.service || string(row.Proxy) != e.proxy || row.Type != e.typ {
-		e = r.byName[name{row.Type, string(row.Proxy), string(row.Service)}]
-		if e == nil {
-			return nil
-		}
-		r.last.next = e
-	}
-	r.see(e)
-	return e
+// is reports whether the row is of that name.
+func (n *name) is(row *haproxy.Row) bool {
+	return string(row.Service) == n.service && string(row.Proxy) == n.proxy && row.Type == n.typ
 }
 
 // insert makes the entry of a row that find does not know.
-func (r *registry) insert(row *haproxy.Row, at, nameAt int) *entry {
-	e := &entry{name: name{row.Type, string(row.Proxy), string(row.Service)}, row: at, nameRow: nameAt}
+func (r *registry) insert(last *entry, row *haproxy.Row) *entry {
+	e := &entry{name: name{typ: row.Type, proxy: last.proxy}, row: -1, nameRow: -1}
+	if string(row.Proxy) != e.proxy { // the servers of a backend share its name
+		e.proxy = string(row.Proxy)
+	}
+	e.service = string(row.Service)
 	r.byName[e.name] = e
-	r.last.next = e
-	r.see(e)
+	last.next = e
 	return e
 }
 
-func (r *registry) see(e *entry) {
-	r.last = e
+// see notes that replies of the group, a bit each, have the name.
+func (r *registry) see(e *entry, replies uint64) {
 	if e.round != r.round {
 		e.round = r.round
 		r.used++
 	}
-	if e.reply == r.reply && !e.twice {
+	if e.group != r.group {
+		e.group, e.replies = r.group, 0
+	}
+	if e.replies&replies != 0 && !e.twice {
 		e.twice = true
 		r.repeated = append(r.repeated, e)
 	}
-	e.reply = r.reply
+	e.replies |= replies
+}
+
+// seen reports whether one of the replies of the group has had the name.
+func (r *registry) seen(e *entry, replies uint64) bool {
+	return e.group == r.group && e.replies&replies != 0
 }

@@ -112,9 +112,9 @@ func (t *timedConsumer) Info(socket string, s *haproxy.InfoScanner) {
 	t.info += time.Since(start)
 }
 
-func (t *timedConsumer) Stat(socket string, s *haproxy.StatScanner) {
+func (t *timedConsumer) Stat(sockets []string, s []*haproxy.StatScanner) {
 	start := time.Now()
-	t.Consumer.Stat(socket, s)
+	t.Consumer.Stat(sockets, s)
 	t.stat += time.Since(start)
 }
 

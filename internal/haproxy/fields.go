@@ -101,7 +101,7 @@ func (f *fields) numbers(columns []int, values []int64, present []byte) bool {
 // read reads the numbers in the columns, which have been found, into s.
 func (f *fields) read(s *StatScanner, columns []int) {
 	s.row.Odd = s.row.Odd[:0]
-	if f.numbers(columns, s.values, s.present) {
+	if s.row.Plain = f.numbers(columns, s.values, s.present); s.row.Plain {
 		return
 	}
 	for i, c := range columns {

@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	// readSize is the amount read at once.
-	readSize = 256 << 10
+	// readSize is the amount read at once. Replies of several processes are read
+	// together, each with its own buffer.
+	readSize = 128 << 10
 	// maxLine bounds the buffer; a longer line is skipped and counted.
 	maxLine = 16 << 20
 	// padding follows the data, so that eight bytes can be read at any position.

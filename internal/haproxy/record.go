@@ -80,9 +80,12 @@ func (s *StatScanner) scanQuoted(from, to int) result {
 		return unusable
 	}
 	s.row.Odd = s.row.Odd[:0]
+	s.row.Plain = true
 	for i, c := range w.columns {
 		s.readField(i, fields[c])
+		s.row.Plain = s.row.Plain && uint64(s.values[i]) < 1e16
 	}
+	s.row.Plain = s.row.Plain && len(s.row.Odd) == 0
 	for i, c := range w.texts {
 		s.texts[i] = fields[c]
 	}

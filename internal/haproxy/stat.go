@@ -37,6 +37,9 @@ type Row struct {
 	// the selection. Present[i] is 1 if there is a number; if it is 0, so is the value.
 	Values  []int64
 	Present []byte
+	// Plain is set if no value is negative, or has more than 16 digits, or is odd: the
+	// sum of a few can't overflow.
+	Plain bool
 	// Odd lists the selected fields that are neither empty nor whole numbers in an
 	// int64.
 	Odd []OddValue

@@ -68,6 +68,13 @@ func (b *Builder) Reset() {
 // Touch records that the row's entity exists, with or without a value.
 func (b *Builder) Touch(row int) { b.seen[row]++ }
 
+// TouchRows is [Builder.Touch] for several entities, some of which have taken
+// connections.
+func (b *Builder) TouchRows(row, seen, active int) {
+	b.seen[row] += uint32(seen)
+	b.active[row] += uint32(active)
+}
+
 // TouchActive is [Builder.Touch] for an entity that has taken connections.
 func (b *Builder) TouchActive(row int) {
 	b.seen[row]++

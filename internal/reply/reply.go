@@ -24,10 +24,14 @@ var ErrNoReplies = errors.New("no usable reply of HAProxy")
 type Consumer interface {
 	// Info reads one reply; the scanner is valid during the call.
 	Info(socket string, s *haproxy.InfoScanner)
-	// Stat reads one reply, whose header has been read; the scanner is valid
-	// during the call.
-	Stat(socket string, s *haproxy.StatScanner)
+	// Stat reads one reply or several of the same header, at most MaxTogether, so
+	// that rows of one name can be read together. The headers have been read;
+	// scanner i reads the reply of socket i, and is valid during the call.
+	Stat(sockets []string, s []*haproxy.StatScanner)
 }
+
+// MaxTogether bounds the replies that are open at once.
+const MaxTogether = 64
 
 // Report lists what could not be used.
 type Report struct {
@@ -36,6 +40,8 @@ type Report struct {
 	BadFiles []FileError
 	// BadRows counts the rows and lines that were skipped.
 	BadRows int
+
+	used int // files
 }
 
 // FileError is a fault of one file of a snapshot.
@@ -62,7 +68,16 @@ var (
 // value is ready for use. It is not safe for concurrent use.
 type Reader struct {
 	info haproxy.InfoScanner
-	stat haproxy.StatScanner
+	stat []*haproxy.StatScanner
+	// open are the replies to `show stat` that are read together, each with the
+	// scanner of its number.
+	open []openFile
+}
+
+// openFile is a file that is being read.
+type openFile struct {
+	fs.File
+	name string
 }
 
 // Read passes a snapshot to c. A reply that can't be used affects no other, and is
@@ -74,34 +89,45 @@ func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
 		return Report{}, fmt.Errorf("list snapshot: %w", err)
 	}
 	var report Report
-	used := 0
-	for _, suffix := range []string{snapshot.InfoSuffix, snapshot.StatSuffix} {
-		for _, e := range bySocket(entries, suffix) {
-			name := e.Name()
-			if !fs.ValidPath(name) {
-				report.BadFiles = append(report.BadFiles, FileError{name, ErrName})
-				continue
-			}
-			if !e.Type().IsRegular() {
-				report.BadFiles = append(report.BadFiles, FileError{name, ErrNotRegular})
-				continue
-			}
-			problem, err := r.readFile(fsys, name, suffix, c, &report)
-			if err != nil {
-				return report, fmt.Errorf("read %s: %w", name, err)
-			}
-			if problem != nil {
-				report.BadFiles = append(report.BadFiles, FileError{name, problem})
-			}
-			if problem == nil || errors.Is(problem, ErrCut) {
-				used++
-			}
+	for _, name := range usable(entries, snapshot.InfoSuffix, &report) {
+		if err := r.readInfo(fsys, name, c, &report); err != nil {
+			return report, fmt.Errorf("read %s: %w", name, err)
 		}
 	}
-	if used == 0 {
+	if err := r.readStats(fsys, usable(entries, snapshot.StatSuffix, &report), c, &report); err != nil {
+		return report, err
+	}
+	if report.used == 0 {
 		return report, ErrNoReplies
 	}
 	return report, nil
+}
+
+// usable returns the names of the files that have the suffix and can be opened, in
+// the order of their sockets' names.
+func usable(entries []fs.DirEntry, suffix string, report *Report) []string {
+	var names []string
+	for _, e := range bySocket(entries, suffix) {
+		switch name := e.Name(); {
+		case !fs.ValidPath(name):
+			report.note(name, ErrName)
+		case !e.Type().IsRegular():
+			report.note(name, ErrNotRegular)
+		default:
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// note takes down what became of a file; problem is nil if all of it was used.
+func (r *Report) note(name string, problem error) {
+	if problem != nil {
+		r.BadFiles = append(r.BadFiles, FileError{name, problem})
+	}
+	if problem == nil || errors.Is(problem, ErrCut) {
+		r.used++
+	}
 }
 
 // bySocket returns the entries with the suffix in the order of their sockets' names,
@@ -119,38 +145,110 @@ func bySocket(entries []fs.DirEntry, suffix string) []fs.DirEntry {
 	return replies
 }
 
-// readFile passes one file to c, and reads on from where c stopped. The first result
-// is a fault of the file, the second an error of reading it.
-func (r *Reader) readFile(fsys fs.FS, name, suffix string, c Consumer, report *Report) (problem, err error) {
-	socket := strings.TrimSuffix(name, suffix)
+// readInfo passes a reply to `show info` to c, and reads on from where c stopped.
+func (r *Reader) readInfo(fsys fs.FS, name string, c Consumer, report *Report) error {
 	f, err := fsys.Open(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
-	if suffix == snapshot.InfoSuffix {
-		r.info.Reset(f)
-		c.Info(socket, &r.info)
-		for r.info.Next() {
-		}
-		report.BadRows += r.info.Skipped()
-		return ending(r.info.Pairs() > 0, r.info.Complete()), r.info.Err()
+	r.info.Reset(f)
+	c.Info(strings.TrimSuffix(name, snapshot.InfoSuffix), &r.info)
+	for r.info.Next() {
 	}
-	if err := r.stat.Reset(f); err != nil {
-		if !errors.Is(err, haproxy.ErrNoHeader) {
-			return nil, err
+	report.BadRows += r.info.Skipped()
+	report.note(name, ending(r.info.Pairs() > 0, r.info.Complete()))
+	return r.info.Err()
+}
+
+// readStats passes replies to `show stat` to c: together those that follow one
+// another and have the same header.
+func (r *Reader) readStats(fsys fs.FS, names []string, c Consumer, report *Report) error {
+	defer r.close()
+	most := 0
+	for _, name := range names {
+		if len(r.open) == MaxTogether {
+			if err := r.feed(c, report); err != nil {
+				return err
+			}
 		}
-		// Files with a checksum are verified at their end.
-		if _, broken := io.Copy(io.Discard, f); broken != nil {
-			return nil, broken
+		f, err := fsys.Open(name)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
 		}
-		return err, nil
+		before := len(r.open)
+		r.open = append(r.open, openFile{f, name})
+		if len(r.stat) == before {
+			r.stat = append(r.stat, new(haproxy.StatScanner))
+		}
+		problem := r.stat[before].Reset(f)
+		if problem != nil && !errors.Is(problem, haproxy.ErrNoHeader) {
+			return fmt.Errorf("read %s: %w", name, problem)
+		}
+		if problem != nil || !slices.Equal(r.stat[before].Columns(), r.stat[0].Columns()) {
+			if err := r.feedFirst(before, c, report); err != nil {
+				return err
+			}
+		}
+		if problem != nil {
+			// Files with a checksum are verified at their end.
+			if _, err := io.Copy(io.Discard, f); err != nil {
+				return fmt.Errorf("read %s: %w", name, err)
+			}
+			r.close()
+			report.note(name, problem)
+		}
+		most = max(most, len(r.open))
 	}
-	c.Stat(socket, &r.stat)
-	for r.stat.Next() {
+	// What a snapshot of more replies needed is not kept.
+	if len(r.stat) > most {
+		clear(r.stat[most:])
+		r.stat = r.stat[:most]
 	}
-	report.BadRows += r.stat.Skipped()
-	return ending(true, r.stat.Complete()), r.stat.Err()
+	return r.feed(c, report)
+}
+
+// feedFirst passes the first n of the open replies to c. The one behind them stays.
+func (r *Reader) feedFirst(n int, c Consumer, report *Report) error {
+	last := r.open[n]
+	r.open = r.open[:n]
+	err := r.feed(c, report)
+	r.open = append(r.open, last)
+	r.stat[0], r.stat[n] = r.stat[n], r.stat[0]
+	return err
+}
+
+// feed passes the open replies to c, reads on where c stopped, and closes them.
+func (r *Reader) feed(c Consumer, report *Report) error {
+	if len(r.open) == 0 {
+		return nil
+	}
+	defer r.close()
+	sockets := make([]string, len(r.open))
+	for i, f := range r.open {
+		sockets[i] = strings.TrimSuffix(f.name, snapshot.StatSuffix)
+	}
+	c.Stat(sockets, r.stat[:len(r.open)])
+	for i, f := range r.open {
+		s := r.stat[i]
+		for s.Next() {
+		}
+		if err := s.Err(); err != nil {
+			return fmt.Errorf("read %s: %w", f.name, err)
+		}
+		report.BadRows += s.Skipped()
+		report.note(f.name, ending(true, s.Complete()))
+	}
+	return nil
+}
+
+// close closes the open replies.
+func (r *Reader) close() {
+	for _, f := range r.open {
+		f.Close()
+	}
+	clear(r.open)
+	r.open = r.open[:0]
 }
 
 // ending returns what is wrong with a reply that was read to its end.

@@ -32,22 +32,24 @@ func (r *recorder) Info(socket string, s *haproxy.InfoScanner) {
 	r.calls = append(r.calls, fmt.Sprintf("info %s: %d", socket, pairs))
 }
 
-func (r *recorder) Stat(socket string, s *haproxy.StatScanner) {
-	for t := range haproxy.RowType(4) {
-		s.Select(t, nil)
+func (r *recorder) Stat(sockets []string, replies []*haproxy.StatScanner) {
+	for i, s := range replies {
+		for t := range haproxy.RowType(4) {
+			s.Select(t, nil)
+		}
+		rows := 0
+		for s.Next() {
+			rows++
+		}
+		r.calls = append(r.calls, fmt.Sprintf("stat %s: %d", sockets[i], rows))
 	}
-	rows := 0
-	for s.Next() {
-		rows++
-	}
-	r.calls = append(r.calls, fmt.Sprintf("stat %s: %d", socket, rows))
 }
 
 // lazy reads nothing of what it is given.
 type lazy struct{}
 
-func (lazy) Info(string, *haproxy.InfoScanner) {}
-func (lazy) Stat(string, *haproxy.StatScanner) {}
+func (lazy) Info(string, *haproxy.InfoScanner)     {}
+func (lazy) Stat([]string, []*haproxy.StatScanner) {}
 
 // file makes a file of a snapshot.
 func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text), Mode: 0o640} }

@@ -1,0 +1,134 @@
+package aggregate
+
+import (
+	"bytes"
+
+	"haproxystats/internal/haproxy"
+)
+
+// maxInStep is how many replies are read in step at most: each has a bit.
+const maxInStep = 64
+
+// patience is how many steps a reply waits for the first one to come to its row.
+const patience = 64
+
+// cursor is a reply that is being read.
+type cursor struct {
+	scanner *haproxy.StatScanner
+	bit     uint64 // among those of the group
+	last    *entry // of the row before the one in hand
+	waited  int    // how many steps the row in hand has waited
+	done    bool   // no row is in hand
+}
+
+// next goes to the next row.
+func (c *cursor) next() {
+	c.waited = 0
+	c.done = !c.scanner.Next()
+}
+
+// addInStep reads replies of one header together. Their rows nearly always come in
+// the same order: then each step adds one row of every reply up, finds the name once
+// and writes each cell once. It gives what add gives, one reply after another.
+//
+// Where the orders differ, the first reply leads. A row of another that is not the
+// leader's waits until the leader comes to it. If that takes too long, or the leader
+// has had the row before, it is added alone.
+func (p *proxies) addInStep(replies []*haproxy.StatScanner) {
+	if len(replies) == 1 {
+		p.add(replies[0])
+		return
+	}
+	p.names.begin()
+	p.cursors = p.cursors[:0]
+	for i, s := range replies {
+		p.arrange(s)
+		p.cursors = append(p.cursors, cursor{scanner: s, bit: 1 << i, last: &p.names.first})
+	}
+	cursors := p.cursors
+	for i := range cursors {
+		cursors[i].next()
+	}
+	for len(cursors) > 0 {
+		if cursors[0].done {
+			cursors = cursors[1:]
+			continue
+		}
+		p.step(cursors)
+	}
+	clear(p.cursors)
+	p.noteRepeated()
+}
+
+// step adds the row of the first reply, and those of the others that have the same
+// name.
+func (p *proxies) step(cursors []cursor) {
+	lead := &cursors[0]
+	row := lead.scanner.Row()
+	e := p.entry(lead)
+	counted := e.row >= 0 || e.nameRow >= 0
+	sum := &p.current.byType[row.Type].sum
+	sum.reset()
+	bits := uint64(0)
+	for i := range cursors {
+		c := &cursors[i]
+		if c.done || i > 0 && !sameName(row, c.scanner.Row()) && !p.catchUp(c, lead.bit, e) {
+			continue
+		}
+		p.rows[row.Type]++
+		if bits |= c.bit; counted {
+			if r := c.scanner.Row(); r.Plain {
+				p.current.byType[row.Type].collect(r)
+			} else {
+				p.addValues(e, r)
+			}
+		}
+		c.last = e
+		if i > 0 {
+			c.next()
+		}
+	}
+	p.names.see(e, bits)
+	if sum.seen > 0 {
+		l := &p.current.byType[row.Type]
+		if e.row >= 0 {
+			l.addSum(p.scopes[row.Type].table, e.row)
+		}
+		if e.nameRow >= 0 {
+			l.addSum(p.serverNames, e.nameRow)
+		}
+	}
+	lead.next()
+}
+
+// sameName reports whether two rows stand for the same.
+func sameName(a, b *haproxy.Row) bool {
+	return bytes.Equal(a.Service, b.Service) && bytes.Equal(a.Proxy, b.Proxy) && a.Type == b.Type
+}
+
+// catchUp adds rows of a reply alone that need not wait for the leader, which is at
+// entry lead. It reports whether the reply has come to that, too.
+func (p *proxies) catchUp(c *cursor, leader uint64, lead *entry) bool {
+	if p.names.seen(lead, c.bit) {
+		return false // the leader is behind
+	}
+	for !c.done {
+		e := p.entry(c)
+		if e == lead {
+			return true
+		}
+		if !p.names.seen(e, leader) {
+			if c.waited++; c.waited <= patience {
+				return false
+			}
+			p.addRow(c)
+			waited := c.waited
+			c.next()
+			c.waited = waited // the next one is less patient
+			return false
+		}
+		p.addRow(c)
+		c.next()
+	}
+	return false
+}
