@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -218,6 +219,13 @@ func TestLooksAnyway(t *testing.T) {
 		r := openReaderAt(t, dir, nil)
 		newFake(r)
 		r.rescan = rescanEvery
+		var tried atomic.Bool
+		r.litter = durable.NewLitter(func(path string) error {
+			if !tried.Swap(true) {
+				return errors.New("some cause")
+			}
+			return os.RemoveAll(path)
+		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- r.Run(ctx) }()
@@ -225,14 +233,6 @@ func TestLooksAnyway(t *testing.T) {
 		nothing(t, r)
 		plant(t, dir, "1")
 		plant(t, dir+".trash", "0.done/refused")
-		refused := true
-		r.litter = durable.NewLitter(func(path string) error {
-			if refused {
-				refused = false
-				return errors.New("some cause")
-			}
-			return os.RemoveAll(path)
-		})
 		r.discard(filepath.Join(dir+".trash", "0.done"))
 		start := time.Now()
 		commit(t, claim(t, r))
