@@ -78,6 +78,7 @@ var samples = map[string]sample{
 	"graphite queue-size":                    {5000, "5000"},
 	"graphite queue-dir":                     {"/srv/queue/graphite", "/srv/queue/graphite"},
 	"graphite queue-max-bytes":               {1 << 40, "1099511627776"},
+	"graphite verify-url":                    {"https://graphite.example.com/render", "https://graphite.example.com/render"},
 	"graphite group-namespace":               {"site", "site"},
 	"graphite group-namespace-double-writes": {false, "false"},
 
