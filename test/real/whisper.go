@@ -81,17 +81,23 @@ func (c *Carbon) Fetch(ctx context.Context, since time.Time, paths ...string) (m
 func (c *Carbon) Await(ctx context.Context, since time.Time, paths []string, ok func(map[string]Series) bool) (map[string]Series, error) {
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()
+	var last map[string]Series
 	for {
 		series, err := c.Fetch(ctx, since, paths...)
+		if err == nil {
+			last = series
+			if ok(series) {
+				return series, nil
+			}
+		}
+		if ctx.Err() != nil { // which may be why nothing could be read
+			return last, fmt.Errorf("wait for %d metrics in whisper files: %w", len(paths), context.Cause(ctx))
+		}
 		if err != nil {
 			return nil, err
 		}
-		if ok(series) {
-			return series, nil
-		}
 		select {
 		case <-ctx.Done():
-			return series, fmt.Errorf("wait for %d metrics in whisper files: %w", len(paths), context.Cause(ctx))
 		case <-c.Process.Done():
 			return series, c.Process.ended()
 		case <-ticker.C:
