@@ -39,10 +39,11 @@ func recording(t *testing.T) (files fstest.MapFS, size int) {
 // metrics, one snapshot after another.
 func TestPipelineTellsOfTheSnapshot(t *testing.T) {
 	files, size := recording(t)
-	round := &snapshot.Round{SocketsFailed: 2, Duration: 1234 * time.Millisecond, Skew: 5 * time.Millisecond}
+	round := &snapshot.Round{SocketsFailed: 2, Duration: 1234 * time.Millisecond, Skew: 5 * time.Millisecond, Missed: 4, HandOver: 41 * time.Millisecond}
 	without := map[string]float64{"SnapshotBytes": float64(size)}
 	with := map[string]float64{
 		"SnapshotBytes": float64(size), "SocketsFailed": 2, "RoundDuration": 1.234, "RoundSkew": 0.005,
+		"RoundsMissed": 4, "HandOverDuration": 0.041,
 	}
 	p := NewPipeline(aggregate.Options{}, selfstat.Sources{
 		Spool: emptySpool{}, Retries: func() int64 { return 0 },
@@ -62,7 +63,7 @@ func TestPipelineTellsOfTheSnapshot(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := selfMetrics(t, batch)
-			for _, name := range []string{"SnapshotBytes", "SocketsFailed", "RoundDuration", "RoundSkew"} {
+			for _, name := range []string{"SnapshotBytes", "SocketsFailed", "RoundDuration", "RoundSkew", "RoundsMissed", "HandOverDuration"} {
 				v, ok := got[name]
 				if w, wanted := test.want[name]; ok != wanted || v != w {
 					t.Errorf("%s is %v (there: %v), want %v (%v)", name, v, ok, w, wanted)

@@ -23,8 +23,14 @@ func self() board {
 				{title: "Lost metrics", kind: number, alarm: above(1, 1000), lines: []line{program("GraphiteDroppedMetrics").total("lost").in(perMinute)}},
 			}},
 			{"Collecting", []panel{
-				{title: "Round duration", lines: []line{program("RoundDuration")}},
-				{title: "Round skew", lines: []line{program("RoundSkew")}},
+				{
+					title: "Times of a round", why: "The host with the longest.",
+					lines: []line{
+						program("RoundDuration").highest("duration"), program("RoundSkew").highest("skew"),
+						program("HandOverDuration").highest("hand-over"),
+					},
+				},
+				{title: "Missed rounds", alarm: above(1, 5), lines: []line{program("RoundsMissed")}},
 				{title: "Failed sockets", lines: []line{program("SocketsFailed")}},
 				{
 					title: "Processes without an answer", alarm: above(1, 5), why: "While there are any, the sums are too low.",

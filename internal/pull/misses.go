@@ -6,6 +6,7 @@ import "time"
 // before or the disk took too long, or the program or its machine was stopped.
 type misses struct {
 	untold int       // not yet logged
+	since  int       // since the last snapshot that was stored
 	told   time.Time // when misses were last logged
 }
 
@@ -20,6 +21,7 @@ func (p *Puller) miss(n int, took time.Duration) {
 		p.Observer.RoundsMissed(now, n)
 	}
 	p.misses.untold += n
+	p.misses.since += n
 	if !p.misses.told.IsZero() && now.Sub(p.misses.told) < again {
 		return
 	}
@@ -28,5 +30,5 @@ func (p *Puller) miss(n int, took time.Duration) {
 		hint = "See whether sockets or the disk are slow: a round takes longer than pull-interval"
 	}
 	p.log().Warn("rounds missed, their time has passed", "missed", p.misses.untold, "duration", took, "hint", hint)
-	p.misses = misses{told: now}
+	p.misses.untold, p.misses.told = 0, now
 }

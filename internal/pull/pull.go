@@ -87,6 +87,8 @@ type Puller struct {
 	troubles  troubles
 	notes     notes
 	misses    misses
+	// handedOver is how long the hand-over of the last snapshot took.
+	handedOver time.Duration
 }
 
 func (p *Puller) log() *slog.Logger {

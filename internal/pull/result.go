@@ -30,8 +30,8 @@ type Result struct {
 	// Sockets is the number of sockets that were asked.
 	Sockets int
 	snapshot.Round
-	// HandOver is the time for handing the snapshot over, which includes making it
-	// durable.
+	// HandOver is the time for handing this snapshot over, which includes making it
+	// durable; Round.HandOver is that of the snapshot before.
 	HandOver time.Duration
 }
 

@@ -61,7 +61,10 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 	failed, sockets := failures(outcomes)
 	result := Result{
 		Outcome: Dropped, Cause: errSocket, Waiting: waiting, Sockets: sockets,
-		Round: snapshot.Round{SocketsFailed: len(failed), Failures: failed, Duration: took, Skew: skew},
+		Round: snapshot.Round{
+			SocketsFailed: len(failed), Failures: failed, Duration: took, Skew: skew,
+			Missed: p.misses.since, HandOver: p.handedOver,
+		},
 	}
 	switch {
 	case sockets == 0:
@@ -72,6 +75,7 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 		result.HandOver = time.Since(handing)
 		if err == nil {
 			used.add(epoch)
+			p.misses.since, p.handedOver = 0, result.HandOver
 			result.Outcome, result.Cause, result.Epoch = Stored, nil, epoch
 			if len(failed) > 0 {
 				result.Outcome = Partial

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"testing"
@@ -238,8 +239,49 @@ func TestMissedRoundsAreTold(t *testing.T) {
 		if log.count("level=WARN", "rounds missed, their time has passed", "missed=2 duration=25s", "a round takes longer than pull-interval") != 1 || log.count("rounds missed") != 2 {
 			t.Errorf("want a line at once and one after ten minutes, got\n%s", log.String())
 		}
+		for i, r := range observer.results {
+			wantMissed, wantHandOver := 2, 25*time.Second
+			if i == 0 {
+				wantMissed, wantHandOver = 0, 0
+			}
+			if r.Missed != wantMissed || r.Round.HandOver != wantHandOver {
+				t.Errorf("snapshot %d: got %d missed before it and a hand-over of %v, want %d and %v",
+					i, r.Missed, r.Round.HandOver, wantMissed, wantHandOver)
+			}
+		}
 		if r := observer.results[0]; r.HandOver != 25*time.Second || r.Duration != 0 {
 			t.Errorf("got %v for the sockets and %v for the hand-over, want 0 and 25s", r.Duration, r.HandOver)
+		}
+	})
+}
+
+// TestMissedRoundsOutliveADroppedRound has a snapshot tell of the rounds that were
+// missed before a round that was dropped.
+func TestMissedRoundsOutliveADroppedRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &slowCommit{memory: new(memory), takes: 25 * time.Second}
+		observer := new(seen)
+		asked := 0
+		p := &Puller{
+			Spool: disk, Servers: threeServers[:1], Interval: 10 * time.Second, Observer: observer,
+			Fetcher: fetchFunc(func(ctx context.Context, address string, info, stat io.Writer) error {
+				if asked++; asked == 2 {
+					return errors.New("reset")
+				}
+				return answer(ctx, address, info, stat)
+			}),
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		time.Sleep(70 * time.Second) // stored until 25, dropped at 30, stored from 40 to 65
+		cancel()
+		<-done
+		if len(observer.results) != 3 || observer.results[1].Outcome != Dropped {
+			t.Fatalf("got %+v, want three rounds, the second one dropped", observer.results)
+		}
+		if got := disk.last; got.Missed != 2 || got.HandOver != 25*time.Second {
+			t.Errorf("got %d missed and a hand-over of %v, want 2 and 25s", got.Missed, got.HandOver)
 		}
 	})
 }

@@ -117,6 +117,18 @@ var ofSnapshot = []snapshotMetric{
 		return ofRound(f, func(r *snapshot.Round) number { return length(r.Skew) })
 	}},
 	{metric.Column{
+		Name: "RoundsMissed", Unit: "rounds",
+		Help: "Missed rounds since the snapshot before: their time passed during another round; only for snapshots with a manifest",
+	}, func(f *facts) number {
+		return ofRound(f, func(r *snapshot.Round) number { return count(r.Missed) })
+	}},
+	{metric.Column{
+		Name: "HandOverDuration", Unit: seconds,
+		Help: "Time that haproxystats-pull needed to make the snapshot before durable and hand it over; only for snapshots with a manifest",
+	}, func(f *facts) number {
+		return ofRound(f, func(r *snapshot.Round) number { return length(r.HandOver) })
+	}},
+	{metric.Column{
 		Name: "SocketsFailed", Unit: "sockets",
 		Help: "Failed sockets, whose replies are missing from the snapshot; only for snapshots with a manifest",
 	}, func(f *facts) number {

@@ -89,7 +89,10 @@ func TestTable(t *testing.T) {
 			Bytes:     1 << 33,
 			BadRows:   4,
 			BadFiles:  5,
-			Round:     &snapshot.Round{SocketsFailed: 2, Duration: 1234567 * time.Microsecond, Skew: time.Millisecond},
+			Round: &snapshot.Round{
+				SocketsFailed: 2, Duration: 1234567 * time.Microsecond, Skew: time.Millisecond,
+				Missed: 16, HandOver: 41 * time.Millisecond,
+			},
 
 			DuplicateSockets: 9, ProcessesMissing: 10,
 		}, batch()))
@@ -98,7 +101,7 @@ func TestTable(t *testing.T) {
 			"WallClockTimeServers": 1.5, "WallClockTimeAllStats": 60, "TotalWallClockTime": 3600,
 			"MetricsHAProxy": 1, "MetricsFrontend": 4, "MetricsBackend": 0, "MetricsServer": 2,
 			"BadRows": 4, "BadFiles": 5, "DuplicateSockets": 9, "ProcessesMissing": 10, "SnapshotBytes": 1 << 33,
-			"RoundDuration": 1.235, "RoundSkew": 0.001, "SocketsFailed": 2,
+			"RoundDuration": 1.235, "RoundSkew": 0.001, "SocketsFailed": 2, "RoundsMissed": 16, "HandOverDuration": 0.041,
 			"QueueLength": 6, "QueueAge": 12.346, "CorruptSnapshots": 7, "SnapshotRetries": 8,
 			"GraphiteConfirmedBatches": 11, "GraphiteSentMetrics": 12, "GraphiteSentBytes": 13,
 			"GraphiteFailures": 14, "GraphiteSkippedMetrics": 15,
@@ -125,7 +128,7 @@ func TestNext(t *testing.T) {
 	m.Table(Work{Total: time.Second, BadRows: 9, Round: &snapshot.Round{SocketsFailed: 1}}, batch())
 	oldest = time.Now().Unix() + 3600
 	got := values(t, m.Table(Work{BadRows: 1}, &metric.Batch{}))
-	for _, name := range []string{"RoundDuration", "RoundSkew", "SocketsFailed"} {
+	for _, name := range []string{"RoundDuration", "RoundSkew", "SocketsFailed", "RoundsMissed", "HandOverDuration"} {
 		if v, ok := got[name]; ok {
 			t.Errorf("%s is %v, want none", name, v)
 		}

@@ -62,6 +62,8 @@ func NewManifest(r Round, files []File) Manifest {
 			SocketsFailed: max(r.SocketsFailed, len(r.Failures)),
 			Duration:      max(0, r.Duration).Truncate(time.Millisecond),
 			Skew:          max(0, r.Skew).Truncate(time.Millisecond),
+			Missed:        max(0, r.Missed),
+			HandOver:      max(0, r.HandOver).Truncate(time.Millisecond),
 		},
 		Files: slices.SortedFunc(slices.Values(files), func(a, b File) int { return strings.Compare(a.Name, b.Name) }),
 	}
@@ -87,6 +89,12 @@ func (m Manifest) Append(b []byte) ([]byte, error) {
 	b = fmt.Appendf(b, "round-duration-ms %d\n", m.Round.Duration.Milliseconds())
 	b = fmt.Appendf(b, "round-skew-ms %d\n", m.Round.Skew.Milliseconds())
 	b = fmt.Appendf(b, "sockets-failed %d\n", m.Round.SocketsFailed)
+	if m.Round.Missed > 0 {
+		b = fmt.Appendf(b, "rounds-missed %d\n", m.Round.Missed)
+	}
+	if m.Round.HandOver > 0 {
+		b = fmt.Appendf(b, "hand-over-ms %d\n", m.Round.HandOver.Milliseconds())
+	}
 	for _, f := range m.Round.Failures {
 		b = fmt.Appendf(b, "failed %q %q\n", f.Socket, f.Cause)
 	}
@@ -183,10 +191,11 @@ func (p *manifestParser) field(word, value string) (err error) {
 	case "round-skew-ms":
 		p.m.Round.Skew, err = parseMilliseconds(value)
 	case "sockets-failed":
-		p.m.Round.SocketsFailed, err = strconv.Atoi(value)
-		if p.m.Round.SocketsFailed < 0 {
-			err = errors.New("a negative number")
-		}
+		p.m.Round.SocketsFailed, err = parseCount(value)
+	case "rounds-missed":
+		p.m.Round.Missed, err = parseCount(value)
+	case "hand-over-ms":
+		p.m.Round.HandOver, err = parseMilliseconds(value)
 	case "failed":
 		var f Failure
 		f, err = parseFailure(value)
@@ -218,6 +227,14 @@ func plainNumber(err error) error {
 		return fmt.Errorf("%q is out of range", n.Num)
 	}
 	return fmt.Errorf("%q is not a number", n.Num)
+}
+
+func parseCount(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err == nil && n < 0 {
+		err = errors.New("a negative number")
+	}
+	return n, err
 }
 
 func parseMilliseconds(text string) (time.Duration, error) {

@@ -47,6 +47,32 @@ func TestManifest(t *testing.T) {
 	}
 }
 
+// TestManifestOfMissedRounds writes what is known of the time since the snapshot
+// before, and nothing of what is not.
+func TestManifestOfMissedRounds(t *testing.T) {
+	for _, test := range []struct {
+		round Round
+		want  []string
+		back  Round
+	}{
+		{
+			Round{Missed: 3, HandOver: 41900 * time.Microsecond},
+			[]string{"rounds-missed 3", "hand-over-ms 41"},
+			Round{Missed: 3, HandOver: 41 * time.Millisecond},
+		},
+		{Round{Missed: -1, HandOver: 999 * time.Microsecond}, nil, Round{}},
+	} {
+		got, err := NewManifest(test.round, nil).Append(nil)
+		want := signed(append([]string{"haproxystats manifest 1", "round-duration-ms 0", "round-skew-ms 0", "sockets-failed 0"}, test.want...)...)
+		if err != nil || string(got) != string(want) {
+			t.Errorf("got\n%s, %v, want\n%s", got, err, want)
+		}
+		if m, err := ParseManifest(want); err != nil || !reflect.DeepEqual(m.Round, test.back) {
+			t.Errorf("got back %+v, %v, want %+v", m.Round, err, test.back)
+		}
+	}
+}
+
 // TestManifestIsBounded keeps the number of failures, but not every text.
 func TestManifestIsBounded(t *testing.T) {
 	long := Failure{strings.Repeat("é", 4096), strings.Repeat("\xff", 1<<20)}
@@ -95,6 +121,10 @@ func TestParseManifestRefuses(t *testing.T) {
 		"more than failure": {signed(title, `failed "a" "b" "c"`), "behind the cause"},
 		"negative duration": {signed(title, "round-duration-ms -1"), "out of range"},
 		"endless duration":  {signed(title, "round-duration-ms 9300000000000"), "out of range"},
+		"negative missed":   {signed(title, "rounds-missed -1"), "negative"},
+		"no count missed":   {signed(title, "rounds-missed x"), "not a number"},
+		"missed twice":      {signed(title, "rounds-missed 1", "rounds-missed 1"), "second time"},
+		"endless hand-over": {signed(title, "hand-over-ms 9300000000000"), "out of range"},
 		"negative failed":   {signed(title, "sockets-failed -1"), "negative"},
 		"too long":          {signed(title, strings.Repeat("x", maxManifest)), "more than 4194304 bytes"},
 	}
@@ -123,6 +153,7 @@ func FuzzManifest(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b)
+	f.Add(signed("haproxystats manifest 1", "rounds-missed 3", "hand-over-ms 41"))
 	f.Add(signed("haproxystats manifest 1", "colour blue", `file "\xff" 1 1`))
 	f.Add([]byte("haproxystats manifest 2\n"))
 	if recorded, err := os.ReadFile("../../testdata/recordings/1.6.0-nbproc4/1795335509/admin1.sock_info"); err == nil {

@@ -26,13 +26,16 @@
 //	round-duration-ms 87
 //	round-skew-ms 2
 //	sockets-failed 1
+//	rounds-missed 3
+//	hand-over-ms 41
 //	failed "/run/haproxy/b.sock" "dial /run/haproxy/b.sock: connection refused"
 //	file "a.sock_info" 1201 5e0e4a3c
 //	file "a.sock_stat" 68124 9bb0d5f1
-//	end 367cf0c0
+//	end eb6d8e98
 //
 // A file's numbers are its length in bytes and its CRC-32C. At most a thousand
 // failures are named, each text with at most 256 bytes; sockets-failed counts all.
+// rounds-missed and hand-over-ms are left out where they are 0.
 //
 // # Records
 //
@@ -114,6 +117,13 @@ type Round struct {
 	Duration time.Duration
 	// Skew is how long after its time the round began.
 	Skew time.Duration
+	// Missed is how many rounds were not made since the snapshot before, because their
+	// time had passed.
+	Missed int
+	// HandOver is how long the hand-over of the snapshot before took, which makes it
+	// durable: that of this one ends after its manifest is written. 0 means that it is
+	// not known, or shorter than a millisecond.
+	HandOver time.Duration
 }
 
 // Failure is a socket that has failed, and why.
