@@ -65,10 +65,11 @@ func (c Command) run(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	ours, err := build(ctx, dir)
+	ours, plain, err := build(ctx, dir)
 	if err != nil {
 		return err
 	}
+	plan.PlainCopy = plain
 	plan.Contenders = []Contender{{Program: ours, Counts: Fast}}
 	rows, err := c.Measure(ctx, plan, stdout)
 	if err != nil {

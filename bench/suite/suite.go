@@ -47,6 +47,7 @@ func (c Counts) of(size workload.Size) int {
 // Plan says what to run.
 type Plan struct {
 	Contenders  []Contender
+	PlainCopy   measure.Program // the yardstick of pull
 	Sizes       []workload.Size
 	Repetitions int
 	Seed        uint64
@@ -82,7 +83,7 @@ func Run(ctx context.Context, plan Plan) ([]report.Row, error) {
 			if err := all.firstLine(ctx, c, pools["S"]); err != nil {
 				return nil, err
 			}
-			if err := all.pull(ctx, c, pools["M"]); err != nil {
+			if err := all.pull(ctx, c, plan.PlainCopy, pools["M"]); err != nil {
 				return nil, err
 			}
 		}

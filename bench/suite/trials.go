@@ -32,13 +32,20 @@ func (r *results) firstLine(ctx context.Context, c Contender, pool *measure.Pool
 	return nil
 }
 
-func (r *results) pull(ctx context.Context, c Contender, pool *measure.Pool) error {
+// pull measures a program right after the plain copy, on the same replies.
+func (r *results) pull(ctx context.Context, c Contender, plain measure.Program, pool *measure.Pool) error {
+	yardstick, err := measure.Pull(ctx, plain, pool, pullSockets, 1, c.Counts.PullRounds)
+	if err != nil {
+		return err
+	}
 	trial, err := measure.Pull(ctx, c.Program, pool, pullSockets, 1, c.Counts.PullRounds)
 	if err != nil {
 		return err
 	}
 	subject := pullSubject(pool.Size)
 	r.add(subject, c.Name, unitCPU, milliseconds(trial.CPU))
+	r.add(subject, c.Name, "copy-ms", milliseconds(yardstick.CPU))
+	r.add(subject, c.Name, unitCopies, float64(trial.CPU)/float64(yardstick.CPU))
 	r.add(subject, c.Name, unitPeak, megabytes(trial.Peak))
 	r.add(subject, c.Name, "pulled-MB", megabytes(trial.Bytes))
 	return nil
