@@ -41,6 +41,7 @@ func runPull(ctx context.Context, c *config.Config, r release, service *Supervis
 			Retries:     c.Pull.Retries,
 			Interval:    c.Pull.Interval,
 			BufferLimit: c.Pull.BufferLimit,
+			Buffers:     c.Pull.Workers,
 			Log:         log,
 		},
 		SocketDir:   c.Pull.SocketDir,

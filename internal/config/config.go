@@ -105,8 +105,8 @@ type Pull struct {
 	// seconds. It is the resolution of the metrics; 1 may be a burden for an
 	// HAProxy with thousands of servers.
 	PullInterval time.Duration
-	// Memory for one reply. A reply may be longer than the limit; a low limit only
-	// makes it slower.
+	// Memory for one of the `workers` replies that are read at the same time, at most 64
+	// KiB. A reply may be longer than the limit; a low limit only makes it slower.
 	BufferLimit int
 	// Where complete snapshots wait for haproxystats-process, one directory for each:
 	// the `src-dir` of [process].
@@ -114,8 +114,8 @@ type Pull struct {
 	// Where a snapshot is written until it is complete. It must be on the same file
 	// system as `dst-dir`, because a rename hands the snapshot over.
 	TmpDstDir string
-	// Replies that may be written to disk at the same time. A number above that of
-	// the sockets has no effect.
+	// Replies that may be read and written to disk at the same time. A socket that has
+	// nothing to read takes no worker. A number above that of the sockets has no effect.
 	Workers int
 	// Snapshots that may wait in `dst-dir`. While that many wait, haproxystats-pull
 	// collects nothing, because haproxystats-process is behind or is not running.

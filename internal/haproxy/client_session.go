@@ -39,13 +39,11 @@ func (s *session) ask(ctx context.Context, info *infoReply, stat *statReply) err
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	x := &exchange{session: s, ctx: ctx, conn: conn, info: info, stat: stat}
+	x := &exchange{session: s, ctx: ctx, from: newSource(conn), info: info, stat: stat}
 	if _, err := io.WriteString(conn, x.commands()); err != nil {
 		return s.readError(ctx, x.current(), err)
 	}
-	held := s.client.buffer()
-	defer s.client.buffers.Put(held)
-	return x.read(*held)
+	return x.read()
 }
 
 // connect opens a connection, and repeats the attempt as the client's options say.
@@ -121,7 +119,7 @@ func (s *session) dial(ctx context.Context) (net.Conn, error) {
 type exchange struct {
 	*session
 	ctx  context.Context
-	conn net.Conn
+	from source
 	info *infoReply // nil: not asked for
 	stat *statReply // nil: not asked for
 }
@@ -146,16 +144,61 @@ func (x *exchange) current() *reply {
 }
 
 // read passes what arrives to the replies until the socket closes the connection.
-func (x *exchange) read(buf []byte) error {
+func (x *exchange) read() error {
 	for {
-		n, err := x.conn.Read(buf)
-		if failed := x.take(buf[:n]); failed != nil {
-			return failed
-		}
-		if err != nil {
+		if err := x.from.wait(); err != nil {
 			return x.ended(err)
 		}
+		if over, err := x.drain(); over || err != nil {
+			return err
+		}
 	}
+}
+
+// turn is how many times a socket fills its buffer before others have theirs.
+const turn = 16
+
+// drain passes what has arrived to the replies, one turn at most, and reports whether
+// the connection has ended with both replies whole.
+func (x *exchange) drain() (over bool, err error) {
+	lender := x.client.lender()
+	buf, err := lender.get(x.ctx)
+	if err != nil {
+		return false, x.bufferError()
+	}
+	defer lender.put(buf)
+	for range turn {
+		n, err := fill(x.from, buf)
+		if failed := x.take(buf[:n]); failed != nil {
+			return false, failed
+		}
+		switch {
+		case errors.Is(err, errNothing):
+			return false, nil
+		case err != nil:
+			return true, x.ended(err)
+		}
+	}
+	return false, nil
+}
+
+// fill reads what has arrived, as much as p holds.
+func fill(from source, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var more int
+		more, err = from.read(p[n:])
+		n += more
+	}
+	return n, err
+}
+
+// bufferError returns why there was no buffer until the end of the round.
+func (x *exchange) bufferError() error {
+	r := x.current()
+	if errors.Is(x.ctx.Err(), context.Canceled) {
+		return x.canceled(x.ctx, "read "+r.name+" from")
+	}
+	return x.replyError(r, ErrTimeout, "all buffers are in use", "Check whether the disk is slow, or raise workers in [pull]")
 }
 
 // take passes p to the replies.
@@ -248,9 +291,12 @@ func (x *exchange) refused(r *reply, p []byte) error {
 	text := append(slices.Clip(r.first), p...)
 	for !isText(text) {
 		var more [maxText]byte
-		n, err := x.conn.Read(more[:])
+		if x.from.wait() != nil {
+			break
+		}
+		n, err := x.from.read(more[:])
 		text = append(text, more[:n]...)
-		if err != nil {
+		if err != nil && !errors.Is(err, errNothing) {
 			break
 		}
 	}

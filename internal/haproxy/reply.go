@@ -105,6 +105,13 @@ const infoStep = 1 << 10
 // reply: all, until the end has come. Early has earlier bytes that turned out to
 // begin the next reply.
 func (r *infoReply) take(p []byte) (n int, early []byte) {
+	if len(r.text) == 0 {
+		if at := beforeHeader(p); at >= 0 { // nearly always: then p is not copied
+			r.text = p[:at:at]
+			r.end(at)
+			return at, nil
+		}
+	}
 	for before := len(r.text); n < len(p); {
 		from := max(0, len(r.text)-headerSize)
 		step := p[n:min(len(p), n+infoStep)]
@@ -147,9 +154,10 @@ func (r *infoReply) end(n int) (rest []byte) {
 	return rest
 }
 
-// store writes the reply if it is whole.
+// store writes the reply, which is whole, and forgets its text.
 func (r *infoReply) store() error {
 	_, err := r.to.Write(r.text)
+	r.text = nil
 	return err
 }
 
