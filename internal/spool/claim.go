@@ -146,7 +146,7 @@ func (r *Reader) open(a *attempt) *Entry {
 	if err == nil {
 		id, statErr := dir.Identity()
 		if statErr == nil {
-			return r.hand(&Entry{r: r, a: a, path: path, dir: dir, id: id})
+			return r.hand(&Entry{r: r, a: a, path: path, dir: dir, id: id, files: newEntryFS(dir, path, r.log)})
 		}
 		dir.Close()
 		err = statErr

@@ -3,12 +3,8 @@ package spool
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"io/fs"
 	"os"
-	"strings"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -25,10 +21,10 @@ type Entry struct {
 	path string
 	dir  *durable.Dir
 	id   durable.Identity
+	// files reads the manifest once for the whole claim.
+	files *entryFS
 	// claimMark is the file in the entry that records the claim.
 	claimMark string
-	// reading counts the system calls on the entry's files that have not returned.
-	reading atomic.Int32
 
 	// Both are guarded by r.mu.
 	ending, ended bool
@@ -47,53 +43,30 @@ func (e *Entry) Epoch() int64 { return e.a.epoch }
 // With a manifest it has only the files that were handed over, besides hidden files.
 // A missing file is an error of listing the directory; a changed file is an error at
 // its end. Both satisfy errors.Is(err, [snapshot.ErrDamaged]).
-func (e *Entry) FS() fs.FS { return e.files() }
+func (e *Entry) FS() fs.FS { return e.files }
 
-func (e *Entry) files() *entryFS {
-	f := newEntryFS(e.dir, e.path, e.r.log)
-	f.reading = &e.reading
-	return f
-}
-
-// Snapshot returns the entry as a snapshot, whose Files are those of FS. It reads
-// the manifest; the error satisfies errors.Is(err, [snapshot.ErrDamaged]) if that
-// is damaged.
+// Snapshot returns the entry as a snapshot, whose Files are those of FS. The error
+// satisfies errors.Is(err, [snapshot.ErrDamaged]) if the manifest is damaged.
 func (e *Entry) Snapshot() (snapshot.Snapshot, error) {
-	return e.files().snapshot(e.a.epoch)
+	return e.files.snapshot(e.a.epoch)
 }
-
-// maxIdentity exceeds the manifest of any round.
-const maxIdentity = 8 << 20
 
 // Identity distinguishes the entry from others of its name: by the directory's
 // inode, and by the checksum of its manifest or, without one, by the sizes and times
-// of its files. It is empty if the entry can't be read.
+// of its files. The manifest is the one that this claim has read first. Identity is
+// empty if the entry can't be read, and after the end of the claim.
 func (e *Entry) Identity() string {
-	files := e.FS()
-	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	f, err := files.Open(snapshot.ManifestName)
-	switch {
-	case err == nil:
-		_, err = io.Copy(sum, io.LimitReader(f, maxIdentity))
-		f.Close()
-	case errors.Is(err, fs.ErrNotExist):
-		var entries []fs.DirEntry
-		entries, err = fs.ReadDir(files, ".")
-		for _, entry := range entries {
-			if strings.HasPrefix(entry.Name(), ".") {
-				continue // marks of claims come and go
-			}
-			info, infoErr := entry.Info()
-			if infoErr != nil {
-				return ""
-			}
-			fmt.Fprintf(sum, "%s %d %d\n", entry.Name(), info.Size(), info.ModTime().UnixNano())
-		}
+	e.r.mu.Lock()
+	ended := e.ended
+	e.r.mu.Unlock()
+	if ended {
+		return ""
 	}
+	sum, err := e.files.checksum()
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("%v %08x", e.id, sum.Sum32())
+	return fmt.Sprintf("%v %08x", e.id, sum)
 }
 
 // begin reserves the end of the claim for the caller.
@@ -193,7 +166,7 @@ func (e *Entry) giveBack(cause error) {
 	if !e.begin() {
 		return
 	}
-	if e.reading.Load() > 0 {
+	if e.files.reading.Load() > 0 {
 		// The disk hangs, and a change of the marks would hang, too. The mark of the claim
 		// stays, as after an end of the program.
 		e.end(true)

@@ -2,6 +2,7 @@ package spool
 
 import (
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -26,11 +27,11 @@ type entryFS struct {
 	// so that an error appears with other errors of the disk.
 	described func() (contents, error)
 	// reading counts the calls that have not returned.
-	reading *atomic.Int32
+	reading atomic.Int32
 }
 
 func newEntryFS(dir *durable.Dir, path string, log *slog.Logger) *entryFS {
-	f := &entryFS{dir: dir, path: path, log: log, reading: new(atomic.Int32)}
+	f := &entryFS{dir: dir, path: path, log: log}
 	f.described = sync.OnceValues(f.readManifest)
 	return f
 }
@@ -41,6 +42,30 @@ func (f *entryFS) snapshot(epoch int64) (snapshot.Snapshot, error) {
 	defer f.reading.Add(-1)
 	manifest, err := f.described()
 	return snapshot.Snapshot{Epoch: epoch, Round: manifest.round, Files: f}, err
+}
+
+// checksum returns a checksum of the manifest or, without one, of the names, sizes
+// and times of the files.
+func (f *entryFS) checksum() (uint32, error) {
+	f.reading.Add(1)
+	defer f.reading.Add(-1)
+	manifest, err := f.described()
+	if manifest.read || err != nil {
+		return manifest.sum, err
+	}
+	sum := crc32.New(castagnoli)
+	entries, err := fs.ReadDir(f, ".")
+	for _, entry := range entries {
+		if snapshot.IsHidden(entry.Name()) {
+			continue // the marks of claims change
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return 0, err
+		}
+		fmt.Fprintf(sum, "%s %d %d\n", entry.Name(), info.Size(), info.ModTime().UnixNano())
+	}
+	return sum.Sum32(), err
 }
 
 // Open implements [fs.FS].
@@ -70,9 +95,9 @@ func (f *entryFS) Open(name string) (fs.File, error) {
 	case err != nil:
 		return nil, err
 	case !ok:
-		return &countedFile{file, f.reading}, nil
+		return &countedFile{file, &f.reading}, nil
 	}
-	return &verifiedFile{file: countedFile{file, f.reading}, got: snapshot.File{Name: name}, want: want}, nil
+	return &verifiedFile{file: countedFile{file, &f.reading}, got: snapshot.File{Name: name}, want: want}, nil
 }
 
 // openList opens the directory, after it has checked that all handed-over files
@@ -86,9 +111,9 @@ func (f *entryFS) openList(known map[string]snapshot.File) (fs.File, error) {
 	case err != nil:
 		return nil, err
 	case known == nil:
-		return &countedFile{dir, f.reading}, nil
+		return &countedFile{dir, &f.reading}, nil
 	}
-	return &verifiedDir{countedFile: countedFile{dir, f.reading}, known: known, log: f.log}, nil
+	return &verifiedDir{countedFile: countedFile{dir, &f.reading}, known: known, log: f.log}, nil
 }
 
 func (f *entryFS) join(name string) string { return filepath.Join(f.path, name) }

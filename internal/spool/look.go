@@ -17,9 +17,8 @@ import (
 // claimed, locked or marked, and a reader may take it out meanwhile.
 type View struct {
 	dir   *durable.Dir
-	path  string
 	epoch int64
-	log   *slog.Logger
+	files *entryFS
 }
 
 // Look opens the directory of an entry. The name of an entry that was given up may
@@ -43,18 +42,18 @@ func Look(path string, log *slog.Logger) (*View, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at snapshot: %w", err)
 	}
-	return &View{dir, path, epoch, cmp.Or(log, slog.New(slog.DiscardHandler))}, nil
+	return &View{dir, epoch, newEntryFS(dir, path, cmp.Or(log, slog.New(slog.DiscardHandler)))}, nil
 }
 
 // Epoch returns the number in the directory's name.
 func (v *View) Epoch() int64 { return v.epoch }
 
 // FS returns the entry's files, as [Entry.FS] does. It can't be used after Close.
-func (v *View) FS() fs.FS { return newEntryFS(v.dir, v.path, v.log) }
+func (v *View) FS() fs.FS { return v.files }
 
 // Snapshot returns the entry as a snapshot, as [Entry.Snapshot] does.
 func (v *View) Snapshot() (snapshot.Snapshot, error) {
-	return newEntryFS(v.dir, v.path, v.log).snapshot(v.epoch)
+	return v.files.snapshot(v.epoch)
 }
 
 // Close closes the directory.

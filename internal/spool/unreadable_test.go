@@ -172,7 +172,7 @@ func TestReadThatDoesNotReturn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer read.Close()
-	hanging := &countedFile{read, &e.reading}
+	hanging := &countedFile{read, &e.files.reading}
 	began, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -180,7 +180,7 @@ func TestReadThatDoesNotReturn(t *testing.T) {
 		hanging.Read(make([]byte, 1))
 	}()
 	<-began
-	for e.reading.Load() == 0 { // until the read is under way
+	for e.files.reading.Load() == 0 { // until the read is under way
 		<-time.After(time.Millisecond)
 	}
 	e.Release(errors.New("worker is stuck"))

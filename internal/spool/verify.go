@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -13,10 +14,14 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// contents is the content of an entry's manifest. The zero value belongs to an entry
-// that can't be verified: it has no manifest, as in a spool of another program, or
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// contents is the content of an entry's manifest. Round and files are nil if the
+// entry can't be verified: it has no manifest, as in a spool of another program, or
 // one of a later version.
 type contents struct {
+	read  bool   // there is a manifest
+	sum   uint32 // the checksum of its text
 	round *snapshot.Round
 	files map[string]snapshot.File
 }
@@ -31,15 +36,16 @@ func (f *entryFS) readManifest() (contents, error) {
 		return contents{}, err
 	}
 	defer file.Close()
-	m, err := snapshot.ReadManifest(file)
+	sum := crc32.New(castagnoli)
+	m, err := snapshot.ReadManifest(io.TeeReader(file, sum))
 	if errors.Is(err, snapshot.ErrNewer) {
 		f.log.Warn("snapshot can't be verified, its writer is newer", "snapshot", filepath.Base(f.path), "error", err)
-		return contents{}, nil
+		return contents{read: true, sum: sum.Sum32()}, nil
 	}
 	if err != nil {
 		return contents{}, fmt.Errorf("read %s: %w", f.path, err)
 	}
-	d := contents{round: &m.Round, files: make(map[string]snapshot.File, len(m.Files))}
+	d := contents{read: true, sum: sum.Sum32(), round: &m.Round, files: make(map[string]snapshot.File, len(m.Files))}
 	for _, file := range m.Files {
 		d.files[file.Name] = file
 	}
