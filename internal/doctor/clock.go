@@ -3,6 +3,8 @@ package doctor
 import (
 	"fmt"
 	"time"
+
+	"haproxystats/internal/snapshot"
 )
 
 // Clock answers questions about the host's clock.
@@ -64,7 +66,10 @@ func SpoolTimes(dir string, waiting []Waiting, now time.Time, interval, timeout 
 		found = append(found, a.warning(fmt.Sprintf("%s not written at the time in the name: the clock has stepped, or the spool was copied", count(stepped, "snapshot")),
 			"Synchronise the clock with a daemon that slews it, such as chrony"))
 	}
-	oldest := now.Sub(time.Unix(waiting[0].Epoch, 0))
+	var oldest time.Duration
+	for _, w := range waiting {
+		oldest = max(oldest, snapshot.Age(w.Epoch, now))
+	}
 	text := fmt.Sprintf("%s, the oldest for %s", waits(len(waiting)), lasting(oldest))
 	switch {
 	case oldest > 10*interval:

@@ -35,6 +35,7 @@ func TestSpoolTimes(t *testing.T) {
 		{"one", []Waiting{at(3*time.Second, time.Second)}, OK, "1 snapshot waits, the oldest for 3s", ""},
 		{"some", []Waiting{at(80*time.Second, time.Second), at(70*time.Second, 2*time.Second)}, OK, "2 snapshots wait, the oldest for 1m20s", ""},
 		{"old", []Waiting{at(time.Hour, time.Second)}, Warning, "1 snapshot waits, the oldest for 1h", "log of haproxystats-process"},
+		{"oldest without a plausible time", []Waiting{{0, time.Unix(1, 0)}, at(80*time.Second, time.Second)}, OK, "2 snapshots wait, the oldest for 1m20s", ""},
 		{"from the future", []Waiting{at(-time.Second, 0), at(-2*time.Hour, 0)}, Error, "1 snapshot named by a time in the future, by up to 2h", "Synchronise the clock"},
 		{"written much later", []Waiting{at(90*time.Second, 80*time.Second)}, Warning, "1 snapshot not written at the time in the name", "slews"},
 		{"written before", []Waiting{at(30*time.Second, -5*time.Second)}, Warning, "1 snapshot not written at the time in the name", "slews"},

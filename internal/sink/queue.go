@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"haproxystats/internal/durable"
+	"haproxystats/internal/snapshot"
 )
 
 // QueueOptions are the directory and the bounds of a queue.
@@ -75,12 +76,10 @@ type QueueStats struct {
 	DamagedBatches                 int64 // set aside
 }
 
-// Age returns the age of the oldest batch that waits, 0 for none.
+// Age returns the age of the oldest batch that waits, 0 for none, and for one whose
+// time is not plausible, as that of a snapshot.
 func (s QueueStats) Age(now time.Time) time.Duration {
-	if s.OldestEpoch == 0 {
-		return 0
-	}
-	return max(0, now.Sub(time.Unix(s.OldestEpoch, 0)))
+	return snapshot.Age(s.OldestEpoch, now)
 }
 
 // batch is a batch in the queue.

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // quiet is a log nobody reads.
@@ -101,6 +102,24 @@ func files(t testing.TB, dir string) (names []string) {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+func TestQueueStatsAge(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	for _, c := range []struct {
+		name   string
+		oldest int64
+		want   time.Duration
+	}{
+		{"no batch", 0, 0},
+		{"a minute old", now.Unix() - 60, time.Minute},
+		{"a clock that was never set", 100, 0},
+		{"from the future", now.Unix() + 3600, 0},
+	} {
+		if got := (QueueStats{OldestEpoch: c.oldest}).Age(now); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
 }
 
 func TestQueueIsFirstInFirstOutOverRestarts(t *testing.T) {
