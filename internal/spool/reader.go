@@ -162,7 +162,8 @@ func (r *Reader) Outage() error {
 }
 
 // Oldest returns the age of the oldest entry in the queue, claimed or not, by the
-// time in its name; 0 if there is none. Entries with implausible times don't count.
+// time in its name; 0 if there is none. Entries with implausible times don't count,
+// and neither do those that are done with but can't be moved out.
 func (r *Reader) Oldest() time.Duration {
 	now := time.Now()
 	oldest := time.Duration(0)
@@ -175,7 +176,9 @@ func (r *Reader) Oldest() time.Duration {
 		}
 	}
 	for _, a := range r.taken {
-		oldest = max(oldest, snapshot.Age(a.epoch, now))
+		if !a.immovable {
+			oldest = max(oldest, snapshot.Age(a.epoch, now))
+		}
 	}
 	return oldest
 }

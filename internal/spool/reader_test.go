@@ -340,3 +340,21 @@ func TestOldest(t *testing.T) {
 		t.Errorf("one of the future is %v old", d)
 	}
 }
+
+// TestOldestSkipsImmovable has an entry stay in the queue after it was processed.
+func TestOldestSkipsImmovable(t *testing.T) {
+	dir := queue(t)
+	r := openReaderAt(t, dir, nil)
+	plant(t, dir, fmt.Sprint(time.Now().Add(-2*time.Hour).Unix()))
+	e := claim(t, r)
+	if d := r.Oldest(); d < 2*time.Hour {
+		t.Errorf("claimed: got %v, want two hours", d)
+	}
+	if !e.begin() {
+		t.Fatal("the claim has ended")
+	}
+	e.stay(unix.EXDEV)
+	if d := r.Oldest(); d != 0 {
+		t.Errorf("processed, but its file system can't move it: got %v, want 0", d)
+	}
+}
