@@ -10,11 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Ask returns what the program at that socket says. The error satisfies
-// errors.Is(err, fs.ErrNotExist) if there is no socket, [syscall.ECONNREFUSED]
-// if nobody listens, [syscall.EAGAIN] if so many wait for an answer that no more
-// are let in for a few seconds, [fs.ErrPermission] if the user may not ask, and
-// [os.ErrDeadlineExceeded] or that of ctx if there is no answer in time.
+// Ask returns the document of the program that listens on the socket. The error
+// satisfies errors.Is for
+//   - [fs.ErrNotExist] if there is no socket,
+//   - [syscall.ECONNREFUSED] if no program listens,
+//   - [syscall.EAGAIN] if the socket's backlog has been full for a few seconds,
+//   - [fs.ErrPermission] if the user may not connect,
+//   - [os.ErrDeadlineExceeded] or the error of ctx if the answer is late.
 func Ask(ctx context.Context, path string) (Document, error) {
 	d, err := ask(ctx, path)
 	if err != nil {
@@ -24,24 +26,24 @@ func Ask(ctx context.Context, path string) (Document, error) {
 }
 
 const (
-	// patience is how long Ask tries to be let in when others crowd the socket,
-	// and turn the pause between two tries.
-	patience = 3 * time.Second
-	turn     = 5 * time.Millisecond
+	// maxDial bounds the time in which Ask tries to connect while the socket's backlog
+	// is full, and dialPause is the pause between two tries.
+	maxDial   = 3 * time.Second
+	dialPause = 5 * time.Millisecond
 )
 
-// dial connects, again and again while too many others wait.
-func (p place) dial(ctx context.Context) (net.Conn, error) {
+// dial connects. It tries again while the socket's backlog is full.
+func (p socketPath) dial(ctx context.Context) (net.Conn, error) {
 	var dialer net.Dialer
 	for start := time.Now(); ; {
 		c, err := dialer.DialContext(ctx, "unix", p.address())
 		if err == nil {
 			return c, nil
 		}
-		if !errors.Is(err, unix.EAGAIN) || time.Since(start) >= patience {
+		if !errors.Is(err, unix.EAGAIN) || time.Since(start) >= maxDial {
 			return nil, bare(err)
 		}
-		pause := time.NewTimer(turn)
+		pause := time.NewTimer(dialPause)
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
@@ -52,7 +54,7 @@ func (p place) dial(ctx context.Context) (net.Conn, error) {
 }
 
 func ask(ctx context.Context, path string) (Document, error) {
-	p, err := openPlace(path)
+	p, err := openPath(path)
 	if err != nil {
 		return Document{}, err
 	}

@@ -8,46 +8,47 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/durable"
 )
 
 const (
 	socketMode = 0o660
-	dirMode    = 0o750
-	// maxAsking is how many are answered at once; others wait for their turn.
-	maxAsking = 8
-	// maxAnswer is how long an answer may take: somebody may ask and not read.
+	// maxAnswers bounds the clients that are answered at once. Others wait.
+	maxAnswers = 8
+	// maxAnswer bounds the time for one answer, since a client may not read it.
 	maxAnswer = 2 * time.Second
-	// rest is the pause after no client could be accepted, for lack of descriptors.
-	rest = time.Second
+	// acceptPause is the pause after Accept has failed, such as for lack of descriptors.
+	acceptPause = time.Second
 )
 
 var (
-	// ErrInUse says that another program has the socket.
+	// ErrInUse means that another program listens on the socket.
 	ErrInUse = errors.New("the status socket is in use")
-	// ErrNoSocket means that the path has something other than a socket.
-	ErrNoSocket = errors.New("it is not a socket")
+	// ErrNotSocket means that the path is that of something other than a socket.
+	ErrNotSocket = errors.New("it is not a socket")
 )
 
-// Listener is a status socket that is there for others to connect to.
+// Listener is a status socket that clients can connect to.
 type Listener struct {
-	place
-	held   *os.File
+	at     socketPath
+	lock   *durable.Lock
 	socket *net.UnixListener
-	id     identity
+	id     durable.Identity
 	log    *slog.Logger
 }
 
 // Listen makes the socket, readable and writable for its owner and group, and
-// its directory if that is missing. What a dead program left there is replaced.
-// The error satisfies errors.Is(err, [ErrInUse]) if a program that lives has it,
-// and errors.Is(err, [ErrNoSocket]) if the path is not a socket.
+// its directory if that is missing. It replaces the socket of a dead program. The
+// error satisfies errors.Is(err, [ErrInUse]) if another program listens, and
+// errors.Is(err, [ErrNotSocket]) if the path is not that of a socket. A nil log
+// means none.
 func Listen(path string, log *slog.Logger) (*Listener, error) {
 	l := &Listener{log: cmp.Or(log, slog.New(slog.DiscardHandler))}
 	if err := l.listen(path); err != nil {
@@ -56,9 +57,9 @@ func Listen(path string, log *slog.Logger) (*Listener, error) {
 	return l, nil
 }
 
-// hinted says what to do.
+// hinted adds a remedy to the error.
 func hinted(err error) error {
-	for _, cause := range []error{fs.ErrPermission, unix.EROFS, unix.ENOSPC, unix.ENOTDIR} {
+	for _, cause := range []error{fs.ErrPermission, unix.EROFS, unix.ENOSPC, durable.ErrNotDir} {
 		if errors.Is(err, cause) {
 			return fmt.Errorf("%w: let this program write there, or set another status-socket", err)
 		}
@@ -67,43 +68,45 @@ func hinted(err error) error {
 }
 
 func (l *Listener) listen(path string) (err error) {
-	if err := os.MkdirAll(filepath.Dir(path), dirMode); err != nil {
+	if err := durable.MakeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	if l.place, err = openPlace(path); err != nil {
+	if l.at, err = openPath(path); err != nil {
 		return err
 	}
-	if l.held, err = l.lock(); err != nil {
+	if l.lock, err = l.at.lock(); err != nil {
 		return err
 	}
 	if err := l.clear(); err != nil {
 		return err
 	}
 	listen := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		// So that it has no wider mode at any time.
+		// The mode of the descriptor becomes that of the file, so that it is never wider.
 		return errors.Join(c.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), socketMode) }), err)
 	}}
-	socket, err := listen.Listen(context.Background(), "unix", l.address())
+	socket, err := listen.Listen(context.Background(), "unix", l.at.address())
 	if err != nil {
 		return bare(err)
 	}
 	l.socket = socket.(*net.UnixListener)
 	l.socket.SetUnlinkOnClose(false)
-	return l.own()
+	l.id, err = l.at.adopt()
+	return err
 }
 
-// clear makes room for the socket.
+// clear removes the socket of a dead program, and refuses anything else that has the
+// path.
 func (l *Listener) clear() error {
-	id, kind, err := l.stat()
+	found, err := l.at.dir.Stat(l.at.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
-	case kind != socketKind:
-		return fmt.Errorf("%w but %s: move it away, or set another status-socket", ErrNoSocket, kind)
+	case found.Kind != durable.Socket:
+		return fmt.Errorf("%w but %v: move it away, or set another status-socket", ErrNotSocket, found.Kind)
 	}
-	c, err := net.DialTimeout("unix", l.address(), maxAnswer)
+	c, err := net.DialTimeout("unix", l.at.address(), maxAnswer)
 	switch {
 	case err == nil:
 		c.Close()
@@ -111,53 +114,34 @@ func (l *Listener) clear() error {
 	case !errors.Is(err, unix.ECONNREFUSED):
 		return fmt.Errorf("%w: %w: move it away, or set another status-socket", ErrInUse, bare(err))
 	}
-	return l.remove(id)
+	return l.at.remove(found.ID)
 }
 
-// own notes which socket is this one, and gives it the mode that the umask has
-// narrowed.
-func (l *Listener) own() error {
-	fd, err := unix.Openat(l.fd(), l.name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return err
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return ErrNoSocket
-	}
-	l.id = identity{uint64(st.Dev), st.Ino}
-	return os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), socketMode)
-}
-
-// Close takes the socket away.
+// Close removes the socket and closes it.
 func (l *Listener) Close() error {
 	var err error
 	if l.socket != nil {
-		err = errors.Join(l.remove(l.id), l.socket.Close())
+		err = errors.Join(l.at.remove(l.id), l.socket.Close())
 	}
-	if l.held != nil {
-		err = errors.Join(err, unix.Flock(int(l.held.Fd()), unix.LOCK_UN), l.held.Close())
+	if l.lock != nil {
+		err = errors.Join(err, l.lock.Unlock())
 	}
-	if l.dir != nil {
-		err = errors.Join(err, l.dir.Close())
+	if l.at.dir != nil {
+		err = errors.Join(err, l.at.dir.Close())
 	}
 	return err
 }
 
-// Run answers everybody with what document returns, which must come soon, until
-// ctx ends. It returns nil when all who are being answered have got it or have
-// run out of time. A process that asks too often gets its connection closed.
+// Run answers each client with the result of document, which must not block, until
+// ctx ends. Then it waits for the answers in progress and returns nil. It closes the
+// connections of a process that asks too often.
 func (l *Listener) Run(ctx context.Context, document func() Document) error {
 	defer context.AfterFunc(ctx, func() {
-		_ = l.socket.SetDeadline(time.Unix(1, 0)) // it ends Accept
+		_ = l.socket.SetDeadline(time.Unix(1, 0)) // this ends Accept
 	})()
 	var answers sync.WaitGroup
 	defer answers.Wait()
-	turns := make(chan struct{}, maxAsking)
+	turns := make(chan struct{}, maxAnswers)
 	var limits limits
 	for refused := false; ; {
 		select {
@@ -177,7 +161,7 @@ func (l *Listener) Run(ctx context.Context, document func() Document) error {
 		case err != nil:
 			<-turns
 			if !refused {
-				l.log.Warn("nobody can be told the status, will try again", "socket", l.path, "error", bare(err))
+				l.log.Warn("nobody can be told the status, will try again", "socket", l.at.path, "error", bare(err))
 			}
 			refused = true
 			pause(ctx)
@@ -196,8 +180,8 @@ func (l *Listener) Run(ctx context.Context, document func() Document) error {
 	}
 }
 
-// answer tells one who has asked. Whoever goes away or does not read is not
-// worth a message.
+// answer sends the document. A client that goes away or does not read is not worth
+// a message.
 func answer(c net.Conn, d Document) {
 	defer c.Close()
 	if c.SetDeadline(time.Now().Add(maxAnswer)) == nil {
@@ -206,7 +190,7 @@ func answer(c net.Conn, d Document) {
 }
 
 func pause(ctx context.Context) {
-	t := time.NewTimer(rest)
+	t := time.NewTimer(acceptPause)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -214,8 +198,8 @@ func pause(ctx context.Context) {
 	}
 }
 
-// bare returns an error of the network without the address, which tells the
-// reader nothing.
+// bare returns an error of the network without the address, which contains only a
+// descriptor's number.
 func bare(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"haproxystats/internal/durable"
 	"haproxystats/internal/snapshot"
 )
 
@@ -40,7 +41,7 @@ func served(t *testing.T, path string, log *slog.Logger, document func() Documen
 	return l
 }
 
-// ask asks with patience.
+// ask asks with maxDial.
 func asked(t *testing.T, path string) (Document, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -131,7 +132,7 @@ func TestCloseTakesItAway(t *testing.T) {
 	}
 }
 
-// TestListenReplacesNone has what is no dead socket at the place.
+// TestListenReplacesNone has something other than a dead socket at the path.
 func TestListenReplacesNone(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -139,14 +140,14 @@ func TestListenReplacesNone(t *testing.T) {
 		err   error
 		says  string
 	}{
-		{"file", func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) }, ErrNoSocket, "not a socket but a file: move it away"},
-		{"directory", func(_ *testing.T, path string) error { return os.Mkdir(path, 0o700) }, ErrNoSocket, "a directory"},
-		{"FIFO", func(_ *testing.T, path string) error { return unix.Mkfifo(path, 0o600) }, ErrNoSocket, "a FIFO"},
-		{"dangling link", func(_ *testing.T, path string) error { return os.Symlink("nowhere", path) }, ErrNoSocket, "a symbolic link"},
+		{"file", func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) }, ErrNotSocket, "not a socket but a file: move it away"},
+		{"directory", func(_ *testing.T, path string) error { return os.Mkdir(path, 0o700) }, ErrNotSocket, "a directory"},
+		{"FIFO", func(_ *testing.T, path string) error { return unix.Mkfifo(path, 0o600) }, ErrNotSocket, "a FIFO"},
+		{"dangling link", func(_ *testing.T, path string) error { return os.Symlink("nowhere", path) }, ErrNotSocket, "a symbolic link"},
 		{"link to a dead socket", func(t *testing.T, path string) error {
 			dead(t, path+".dead")
 			return os.Symlink(path+".dead", path)
-		}, ErrNoSocket, "a symbolic link"},
+		}, ErrNotSocket, "a symbolic link"},
 		{"somebody else's", func(t *testing.T, path string) error {
 			l, err := net.Listen("unix", path)
 			if err == nil {
@@ -250,8 +251,8 @@ func TestManyAsk(t *testing.T) {
 	}
 	l := served(t, path, nil, func() Document { return d })
 	var silent []net.Conn
-	for range 5 * maxAsking {
-		c, err := net.Dial("unix", l.address())
+	for range 5 * maxAnswers {
+		c, err := net.Dial("unix", l.at.address())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -337,7 +338,7 @@ func TestRunOutOfDescriptors(t *testing.T) {
 	}
 	var connected error
 	for _, c := range clients {
-		connected = errors.Join(connected, unix.Connect(int(c.Fd()), &unix.SockaddrUnix{Name: l.address()}))
+		connected = errors.Join(connected, unix.Connect(int(c.Fd()), &unix.SockaddrUnix{Name: l.at.address()}))
 	}
 	line := <-log
 	if err := errors.Join(connected, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)); err != nil {
@@ -356,13 +357,13 @@ func TestRunOutOfDescriptors(t *testing.T) {
 	}
 }
 
-func TestListenWithoutPlace(t *testing.T) {
+func TestListenWithoutDir(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for path, cause := range map[string]error{
-		filepath.Join(file, "s"): syscall.ENOTDIR,
+		filepath.Join(file, "s"): durable.ErrNotDir,
 		"/sys/kernel/status":     fs.ErrPermission, // nobody may make files there, not even root
 	} {
 		if _, err := Listen(path, nil); !errors.Is(err, cause) || !strings.HasSuffix(err.Error(), ": let this program write there, or set another status-socket") {
