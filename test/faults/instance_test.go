@@ -3,7 +3,9 @@ package faults
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -73,6 +75,44 @@ func TestTmpElsewhere(t *testing.T) {
 		t.Errorf("pull says nothing of the file system: %s", output)
 	}
 	row.Inject(1)
+}
+
+// TestTmpIsQueue sets tmp-dst-dir to a queue in which snapshots wait.
+func TestTmpIsQueue(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "tmp-dst-dir is a queue in which snapshots wait", "refused, clear message; 0 deleted")
+	s := harness.NewSite(t)
+	src := s.Source(harness.Shape{})
+	graphite := s.Graphite(src)
+	feeder := s.Feeder(src, s.Incoming())
+	conf := s.Configure(harness.Config{Port: graphite.Port()})
+	process := s.Start(harness.Process, conf)
+	s.Must(graphite.Received.WaitWhole(s.Ctx, feeder.Next()))
+	process.End(syscall.SIGTERM)
+	for range 5 {
+		feeder.Next()
+	}
+	waiting, err := filepath.Glob(filepath.Join(s.Incoming(), "*", "*"))
+	s.Must(err)
+	for _, c := range []struct{ name, srcDir, says string }{
+		{"of the same configuration", s.Incoming(), "tmp-dst-dir is src-dir"},
+		{"of another program", s.Path("elsewhere"), "set tmp-dst-dir to another directory"},
+	} {
+		other := s.Configure(harness.Config{Source: src, Set: harness.Options{
+			"pull":    {"dst-dir": s.Path("elsewhere"), "tmp-dst-dir": s.Incoming(), "status-socket": ""},
+			"process": {"src-dir": c.srcDir},
+		}})
+		output := s.Refused(harness.Launch{Name: harness.Pull, Conf: other})
+		if !strings.Contains(output, c.says) || !strings.Contains(output, s.Incoming()) {
+			t.Errorf("a queue %s: got %s, want %q", c.name, output, c.says)
+		}
+		if left, err := filepath.Glob(filepath.Join(s.Incoming(), "*", "*")); err != nil || !slices.Equal(left, waiting) {
+			t.Errorf("a queue %s: got files %q, want %q", c.name, left, waiting)
+		}
+		row.Inject(1)
+	}
+	process = s.Start(harness.Process, conf)
+	row.Result("%v", settleFed(s, graphite, feeder, process))
 }
 
 // TestPoison hands over snapshots that can't be processed before many that can.

@@ -3,6 +3,8 @@ package faults
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,11 +116,10 @@ func TestCallsFailPull(t *testing.T) {
 	}))
 }
 
-// TestCallsFailProcess has system calls of process fail for a moment: a snapshot
-// that can't be read three times would be given up.
+// TestCallsFailProcess has system calls of process fail for a moment.
 func TestCallsFailProcess(t *testing.T) {
 	t.Parallel()
-	row := harness.Begin(t, "EIO, EMFILE, ENFILE, ENOSPC from system calls of process", "0 lost; resumes by itself; no busy loop")
+	row := harness.Begin(t, "EIO, EMFILE, ENFILE, ENOSPC from system calls of process", "0 given up, 0 lost; resumes by itself; no busy loop")
 	need(t, "strace")
 	s := harness.NewSite(t)
 	src := s.Source(harness.Shape{})
@@ -138,23 +139,99 @@ func TestCallsFailProcess(t *testing.T) {
 		stop()
 		start := time.Now()
 		s.Until("what waited to be taken after "+kind, retried+time.Second, func() bool {
-			takeBack(s)
 			return graphite.Received.Whole(feeder.Epochs()...)
 		})
 		slowest = max(slowest, time.Since(start))
 		row.Inject(1)
 	}
+	if got := s.Corrupt(s.Incoming()); len(got) > 0 {
+		t.Errorf("given up: got %v, want none", got)
+	}
 	row.Result("all taken after %.1f s at most", slowest.Seconds())
 	row.Result("%v", settleFed(s, graphite, feeder, process))
 }
 
-// takeBack hands over again what was given up, as an operator does.
-func takeBack(s *harness.Site) {
+// readsFail returns the prefix that starts a program whose reads of snapshots fail,
+// and what ends that.
+func readsFail(s *harness.Site, errno string, epochs []int64) (prefix []string, stop func(p *harness.Program)) {
 	s.T.Helper()
-	for _, epoch := range s.Corrupt(s.Incoming()) {
-		name := fmt.Sprint(epoch)
-		s.Must(os.Rename(s.Path("base", "incoming.corrupt", name), s.Path("base", "incoming", name)))
+	// With -D the program has the process that the test knows; with -I 2 a signal ends
+	// strace.
+	prefix = []string{"strace", "-D", "-I", "2", "-f", "-qq", "-o", "/dev/null", "-e", "trace=read", "-e", "inject=read:error=" + errno}
+	for _, epoch := range epochs {
+		dir := filepath.Join(s.Incoming(), fmt.Sprint(epoch))
+		entries, err := os.ReadDir(dir)
+		s.Must(err)
+		for _, e := range entries {
+			prefix = append(prefix, "-P", filepath.Join(dir, e.Name()))
+		}
 	}
+	return prefix, func(p *harness.Program) {
+		s.T.Helper()
+		tracer := tracerOf(s, p)
+		if tracer == 0 {
+			s.T.Fatal("strace does not trace the program")
+		}
+		s.Must(unix.Kill(tracer, unix.SIGINT))
+		s.Until("strace to let go of the program", 10*time.Second, func() bool { return tracerOf(s, p) == 0 })
+	}
+}
+
+// tracerOf returns the process that traces a program, 0 for none.
+func tracerOf(s *harness.Site, p *harness.Program) (pid int) {
+	s.T.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
+	s.Must(err)
+	_, after, _ := strings.Cut(string(status), "\nTracerPid:\t")
+	number, _, _ := strings.Cut(after, "\n")
+	pid, err = strconv.Atoi(number)
+	s.Must(err)
+	return pid
+}
+
+// TestReadsFail has a disk fail to read the snapshots that wait, and recover.
+func TestReadsFail(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "EIO, ESTALE while waiting snapshots are read", "0 given up, 0 lost; resumes by itself; no busy loop")
+	need(t, "strace")
+	s := harness.NewSite(t)
+	src := s.Source(harness.Shape{})
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port()})
+	feeder := s.Feeder(src, s.Incoming())
+	var slowest time.Duration
+	var process *harness.Program
+	for range harness.Count(1, 5) {
+		for _, errno := range []string{"EIO", "ESTALE"} {
+			if process != nil {
+				process.End(syscall.SIGTERM)
+			}
+			var epochs []int64
+			for range 10 {
+				epochs = append(epochs, feeder.Next())
+			}
+			prefix, stop := readsFail(s, errno, epochs)
+			process = s.Launch(harness.Launch{Name: harness.Process, Conf: conf, Prefix: prefix})
+			process.WaitSays(10*time.Second, "snapshots can't be read now")
+			// Three tries of a snapshot's own faults take less.
+			idle(s, 2*time.Second, process)
+			if graphite.Received.Whole(epochs[0]) {
+				t.Errorf("%s: a snapshot arrived that can't be read", errno)
+			}
+			stop(process)
+			start := time.Now()
+			s.Until("all to arrive after "+errno, time.Minute, func() bool {
+				return graphite.Received.Whole(feeder.Epochs()...)
+			})
+			slowest = max(slowest, time.Since(start))
+			row.Inject(len(epochs))
+		}
+	}
+	if got := s.Corrupt(s.Incoming()); len(got) > 0 {
+		t.Errorf("given up: got %v, want none", got)
+	}
+	row.Result("all taken after %.1f s at most", slowest.Seconds())
+	row.Result("%v", settleFed(s, graphite, feeder, process))
 }
 
 // fewFiles lets a program open no more than 24 files, until more is called. It
