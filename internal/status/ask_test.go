@@ -106,7 +106,7 @@ func TestAskAmongMany(t *testing.T) {
 				failed = errors.Join(failed, err)
 				continue
 			}
-			f := os.NewFile(uintptr(c), "asker")
+			f := os.NewFile(uintptr(c), "client")
 			failed = errors.Join(failed, pullDocument().Encode(f), f.Close())
 		}
 		served <- failed

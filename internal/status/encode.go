@@ -13,8 +13,8 @@ import (
 const (
 	// maxDocument is far beyond any document, which is a few KB.
 	maxDocument = 1 << 20
-	// maxFailures is how many sockets are named, and maxText how many bytes of
-	// what an error says are told.
+	// maxFailures bounds the sockets that are named, and maxText the bytes of an
+	// error's text.
 	maxFailures = 32
 	maxText     = 400
 )

@@ -8,37 +8,39 @@ import (
 )
 
 const (
-	// perSecond is how many answers a process gets in a second: one that asks
-	// more often must not use up the time of the program and of the others.
+	// perSecond bounds the answers to a process in a second, so that a process that
+	// asks in a loop takes no time from the program and from other clients.
 	perSecond = 100
-	// maxAskers bounds how many processes are told apart within a second.
-	maxAskers = 1024
+	// maxClients bounds the clients that are counted apart within a second.
+	maxClients = 1024
 )
 
 // limits counts the answers of a second, for each client.
 type limits struct {
 	second int64
-	asked  map[asker]int
+	asked  map[client]int
 }
 
-// asker is a process, or a user where the process can't be seen from here.
-type asker struct{ pid, uid int }
+// client is a process, or only its user if the process is in another PID namespace.
+type client struct{ pid, uid int }
 
-// admits reports whether who has connected gets an answer now.
+// admits reports whether the client at the other end of the connection gets an
+// answer now.
 func (l *limits) admits(c net.Conn, now time.Time) bool {
-	return l.count(askerOf(c), now) <= perSecond
+	return l.count(clientOf(c), now) <= perSecond
 }
 
-func (l *limits) count(a asker, now time.Time) int {
-	if second := now.Unix(); l.asked == nil || second != l.second || len(l.asked) >= maxAskers {
-		l.second, l.asked = second, make(map[asker]int)
+func (l *limits) count(a client, now time.Time) int {
+	if second := now.Unix(); l.asked == nil || second != l.second || len(l.asked) >= maxClients {
+		l.second, l.asked = second, make(map[client]int)
 	}
 	l.asked[a]++
 	return l.asked[a]
 }
 
-// askerOf returns who has connected, or nobody in particular.
-func askerOf(c net.Conn) (a asker) {
+// clientOf returns the client at the other end of the connection; the zero value if
+// the kernel does not tell.
+func clientOf(c net.Conn) (a client) {
 	socket, ok := c.(*net.UnixConn)
 	if !ok {
 		return a
@@ -49,7 +51,7 @@ func askerOf(c net.Conn) (a asker) {
 	}
 	_ = raw.Control(func(fd uintptr) {
 		if peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			a = asker{int(peer.Pid), int(peer.Uid)}
+			a = client{int(peer.Pid), int(peer.Uid)}
 		}
 	})
 	return a

@@ -13,7 +13,7 @@ import (
 func TestLimits(t *testing.T) {
 	var l limits
 	now := time.Unix(1e9, 0)
-	flood, check := asker{7, 1000}, asker{8, 1000}
+	flood, check := client{7, 1000}, client{8, 1000}
 	for n := 1; n <= 3*perSecond; n++ {
 		if got := l.count(flood, now); got != n {
 			t.Fatalf("got %d, want %d", got, n)
@@ -25,11 +25,11 @@ func TestLimits(t *testing.T) {
 	if got := l.count(flood, now.Add(time.Second)); got != 1 {
 		t.Errorf("got %d in the next second, want 1", got)
 	}
-	for pid := range 10 * maxAskers {
-		l.count(asker{pid, 0}, now)
+	for pid := range 10 * maxClients {
+		l.count(client{pid, 0}, now)
 	}
-	if len(l.asked) > maxAskers {
-		t.Errorf("got %d processes remembered, want at most %d", len(l.asked), maxAskers)
+	if len(l.asked) > maxClients {
+		t.Errorf("got %d processes remembered, want at most %d", len(l.asked), maxClients)
 	}
 }
 
@@ -52,7 +52,7 @@ func TestFlood(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a := askerOf(there); a != (asker{os.Getpid(), os.Getuid()}) {
+		if a := clientOf(there); a != (client{os.Getpid(), os.Getuid()}) {
 			t.Fatalf("got %v, want this process", a)
 		}
 		if got, want := l.admits(there, now), n < perSecond; got != want {
