@@ -34,7 +34,7 @@ func WritePaths(w io.Writer, c *config.Config, hostname, dir string, log *slog.L
 // Read returns the batch of the recorded snapshot in dir, without the metrics of
 // haproxystats itself.
 func (p *Pipeline) Read(dir string) (*metric.Batch, error) {
-	view, err := spool.Look(dir, p.log)
+	view, err := spool.OpenView(dir, p.log)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ type program struct {
 	name, section string
 	socket        string
 	dir           string // the program holds its lock while it runs
-	holder        func(dir string) (spool.Holder, error)
+	holder        func(dir string) (spool.LockOwner, error)
 }
 
 func (i Installation) pull() program {
@@ -103,9 +103,9 @@ func (i Installation) unseen(path string, err error) finding {
 // lockHolder returns the process that holds the lock of a program that does not
 // answer. The finding is not nil if the program hangs, does not run, or can't be
 // seen.
-func (i Installation) lockHolder(p program, a answer) (spool.Holder, *finding) {
+func (i Installation) lockHolder(p program, a answer) (spool.LockOwner, *finding) {
 	if a.hangs {
-		return spool.Holder{}, &finding{status: nagios.Critical, text: a.why}
+		return spool.LockOwner{}, &finding{status: nagios.Critical, text: a.why}
 	}
 	h, err := p.holder(p.dir)
 	switch {
@@ -132,7 +132,7 @@ func (i Installation) unanswered(p program, a answer) finding {
 }
 
 // byLock returns the text for a program that holds its lock and does not answer.
-func byLock(p program, a answer, h spool.Holder) string {
+func byLock(p program, a answer, h spool.LockOwner) string {
 	return fmt.Sprintf("%s is running%s, because it has the lock of %s, but gives no status: %s", p.name, byPID(h.PID), p.dir, a.why)
 }
 

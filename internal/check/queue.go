@@ -94,7 +94,7 @@ func (i Installation) list(dir, why string) (queued, *finding) {
 }
 
 // oldest returns the age of the oldest snapshot whose time is plausible; 0 for none.
-func oldest(places []spool.Place, now time.Time) (age time.Duration) {
+func oldest(places []spool.Listed, now time.Time) (age time.Duration) {
 	for _, p := range places {
 		age = max(age, snapshot.Age(p.Epoch, now))
 	}

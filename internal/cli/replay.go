@@ -78,24 +78,24 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 
 // recorded returns the snapshots in dir whose time is between from and to, or dir
 // itself if it is a snapshot; to = 0 means no end.
-func recorded(dir string, from, to int64) ([]spool.Place, error) {
+func recorded(dir string, from, to int64) ([]spool.Listed, error) {
 	places, err := spool.List(dir)
 	if err != nil {
 		return nil, err
 	}
 	if len(places) == 0 {
-		view, err := spool.Look(dir, nil)
+		view, err := spool.OpenView(dir, nil)
 		if err != nil {
 			return nil, fmt.Errorf("%s holds no snapshots, and can't be one: %w", dir, err)
 		}
 		view.Close()
-		places = []spool.Place{{Path: dir, Epoch: view.Epoch()}}
+		places = []spool.Listed{{Path: dir, Epoch: view.Epoch()}}
 	}
 	if to == 0 {
 		to = math.MaxInt64
 	}
 	all := len(places)
-	places = slices.DeleteFunc(places, func(p spool.Place) bool { return p.Epoch < from || p.Epoch > to })
+	places = slices.DeleteFunc(places, func(p spool.Listed) bool { return p.Epoch < from || p.Epoch > to })
 	if len(places) == 0 {
 		return nil, fmt.Errorf("none of the %d snapshots of %s is in the time from --from to --to", all, dir)
 	}
@@ -113,7 +113,7 @@ type replayer struct {
 
 // run sends the snapshots. It leaves out a snapshot that can't be used, and returns
 // an error for it at the end.
-func (r *replayer) run(ctx context.Context, places []spool.Place) error {
+func (r *replayer) run(ctx context.Context, places []spool.Listed) error {
 	unused := 0
 	for _, p := range places {
 		if r.wait(ctx) != nil {
@@ -143,7 +143,7 @@ func (r *replayer) run(ctx context.Context, places []spool.Place) error {
 }
 
 // stopped returns the error that names where to go on.
-func (r *replayer) stopped(why string, at spool.Place) error {
+func (r *replayer) stopped(why string, at spool.Listed) error {
 	r.progress.end()
 	return fmt.Errorf("%s: to go on, run it with --from %d", why, at.Epoch)
 }

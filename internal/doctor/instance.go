@@ -20,7 +20,7 @@ type Instance struct {
 	// Dir is the queue whose lock the program holds while it runs; Holder returns the
 	// process that holds it.
 	Dir    string
-	Holder func(dir string) (spool.Holder, error)
+	Holder func(dir string) (spool.LockOwner, error)
 	// Socket is its status socket; empty if it has none.
 	Socket string
 	// Ask asks the status socket.

@@ -23,29 +23,29 @@ func silent(context.Context, string) (status.Document, error) {
 // as the spool sees it.
 func TestRunningByItsLock(t *testing.T) {
 	comm := func(name string) fstest.MapFS { return fstest.MapFS{"proc/712/comm": {Data: []byte(name + "\n")}} }
-	held := spool.Holder{Held: true, PID: 712}
+	held := spool.LockOwner{Held: true, PID: 712}
 	for _, test := range []struct {
 		name         string
 		root         fstest.MapFS
-		holder       spool.Holder
+		holder       spool.LockOwner
 		err          error
 		verdict      Verdict
 		text, remedy string
 	}{
 		{"ours", comm("haproxystats-pu"), held, nil, OK, "it runs (pid 712)", ""},
 		{"the other one", comm("haproxystats-pr"), held, nil, Error, "the lock of /var/in is held by pid 712 (haproxystats-pr)", "Stop that process"},
-		{"nobody", comm("haproxystats-pu"), spool.Holder{PID: 712}, nil, Warning, "it does not run", "systemctl start haproxystats-pull"},
+		{"nobody", comm("haproxystats-pu"), spool.LockOwner{PID: 712}, nil, Warning, "it does not run", "systemctl start haproxystats-pull"},
 		{"a process that is gone, or hidden", fstest.MapFS{}, held, nil, Skipped, "pid 712 has the lock of /var/in", "Run doctor as root"},
-		{"a closed directory", comm("haproxystats-pu"), spool.Holder{}, fs.ErrPermission, Skipped, "may not look at the lock of /var/in", "Run doctor as root"},
-		{"a broken disk", comm("haproxystats-pu"), spool.Holder{}, syscall.EIO, Skipped, "holder of the lock is not known: look: input/output error", ""},
+		{"a closed directory", comm("haproxystats-pu"), spool.LockOwner{}, fs.ErrPermission, Skipped, "may not look at the lock of /var/in", "Run doctor as root"},
+		{"a broken disk", comm("haproxystats-pu"), spool.LockOwner{}, syscall.EIO, Skipped, "holder of the lock is not known: look: input/output error", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			look := func(dir string) (spool.Holder, error) {
+			look := func(dir string) (spool.LockOwner, error) {
 				if dir != "/var/in" {
 					t.Errorf("looked at %s", dir)
 				}
 				if test.err != nil {
-					return spool.Holder{}, fmt.Errorf("look: %w", test.err)
+					return spool.LockOwner{}, fmt.Errorf("look: %w", test.err)
 				}
 				return test.holder, nil
 			}
@@ -60,7 +60,7 @@ func TestRunningByItsLock(t *testing.T) {
 	}
 }
 
-func nobody(string) (spool.Holder, error) { return spool.Holder{}, nil }
+func nobody(string) (spool.LockOwner, error) { return spool.LockOwner{}, nil }
 
 func TestRunningByItsWord(t *testing.T) {
 	now := status.At(time.Unix(1700000100, 0))

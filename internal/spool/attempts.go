@@ -11,7 +11,7 @@ import (
 
 // Marks are empty hidden files in an entry that outlive the program: one for each
 // failed attempt, and one for each claim that has not ended; such a claim without a
-// living holder means that the program ended. Marks are not synced: after a power
+// living reader means that the program ended. Marks are not synced: after a power
 // cut some may be missing, and the entry gets as many more attempts.
 const (
 	tryMark   = ".try"
@@ -30,8 +30,8 @@ var (
 
 func markName(kind string, n int) string { return fmt.Sprint(kind, n) }
 
-// marks returns the number of marks of that kind in the entry.
-func marks(dir *durable.Dir, kind string, limit int) (n int) {
+// countMarks returns the number of marks of that kind in the entry, at most limit.
+func countMarks(dir *durable.Dir, kind string, limit int) (n int) {
 	for n < limit {
 		if _, err := dir.Stat(markName(kind, n+1)); err != nil {
 			break
@@ -48,7 +48,7 @@ func (r *Reader) remember(a *attempt, dir *durable.Dir) bool {
 	if a.known {
 		return true
 	}
-	tries, unended := marks(dir, tryMark, maxTries), marks(dir, claimMark, r.maxUnended)
+	tries, unended := countMarks(dir, tryMark, maxTries), countMarks(dir, claimMark, r.maxUnended)
 	_, uncounted := dir.Stat(markName(claimMark, 0))
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -63,7 +63,7 @@ func BenchmarkClaimCommit(b *testing.B) {
 				for i := range 8 {
 					os.WriteFile(filepath.Join(dir, fmt.Sprint(epoch), fmt.Sprint("file", i)), []byte("x"), 0o600)
 				}
-				r.look()
+				r.listAgain()
 				b.StartTimer()
 				e, err := r.Claim(context.Background())
 				if err != nil {

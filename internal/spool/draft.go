@@ -134,7 +134,7 @@ func (d *Draft) Commit(r snapshot.Round) error {
 	if err := d.w.checkNoLinks(); err != nil {
 		return fmt.Errorf("commit %s: %w", d.path, err)
 	}
-	d.w.noteNewest(d.name)
+	d.w.recordNewest(d.name)
 	err := durable.RenameNoReplace(d.path, d.final)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = d.w.remake(d.w.dir); err == nil {

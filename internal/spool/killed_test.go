@@ -76,7 +76,7 @@ func TestKilledWriter(t *testing.T) {
 		cmd.Process.Kill()
 		cmd.Wait()
 		leftovers += len(names(t, dir+".tmp"))
-		r.look()
+		r.listAgain()
 		n, err := OpenWriter(WriterOptions{Dir: dir, Tmp: dir + ".tmp"})
 		if err != nil {
 			t.Fatal(err)

@@ -22,15 +22,15 @@ func lock(dir, end string) (*durable.Lock, error) {
 	l, err := parent.Lock(name)
 	switch {
 	case errors.Is(err, durable.ErrLocked):
-		holder, _ := readNote(path)
-		return nil, fmt.Errorf("lock %s: another process (pid %d) is its %s: stop that one, or use another directory: %w", dir, holder.pid, end, err)
+		owner, _ := readLockRecord(path)
+		return nil, fmt.Errorf("lock %s: another process (pid %d) is its %s: stop that one, or use another directory: %w", dir, owner.pid, end, err)
 	case errors.Is(err, durable.ErrNotRegular):
 		return nil, fmt.Errorf("lock %s: %w: remove it", dir, err)
 	case err != nil:
 		return nil, fmt.Errorf("lock %s: %w: %s must be able to create and write files in its parent directory", dir, err, whoami())
 	}
 	// The record only serves the message above, so its errors do not prevent the start.
-	before, _ := readNote(path)
-	note{os.Getpid(), before.newest}.write(path)
+	before, _ := readLockRecord(path)
+	lockRecord{os.Getpid(), before.newest}.write(path)
 	return l, nil
 }

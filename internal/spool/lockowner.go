@@ -16,8 +16,8 @@ import (
 	"haproxystats/internal/durable"
 )
 
-// Holder is the process at one end of a queue.
-type Holder struct {
+// LockOwner is the process that has the lock of one end of a queue.
+type LockOwner struct {
 	// Held reports whether there is such a process; PID is its number.
 	Held bool
 	PID  int
@@ -32,50 +32,50 @@ const kernelLocks = "/proc/locks"
 // WriterOf returns the process that fills the queue in dir. It reads /proc/locks
 // instead of trying the lock, which would make a program starting at that moment
 // fail. It sees only processes in the same PID namespace.
-func WriterOf(dir string) (Holder, error) { return holderOf(dir, "writer") }
+func WriterOf(dir string) (LockOwner, error) { return lockOwnerOf(dir, "writer") }
 
 // ReaderOf returns the process that empties the queue in dir, as [WriterOf] does.
-func ReaderOf(dir string) (Holder, error) { return holderOf(dir, "reader") }
+func ReaderOf(dir string) (LockOwner, error) { return lockOwnerOf(dir, "reader") }
 
-func holderOf(dir, end string) (Holder, error) {
-	h, err := readHolder(dir, end)
+func lockOwnerOf(dir, end string) (LockOwner, error) {
+	h, err := readLockOwner(dir, end)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Holder{}, nil // no process has ever had the lock
+		return LockOwner{}, nil // no process has ever had the lock
 	}
 	if err != nil {
-		return Holder{}, fmt.Errorf("look for the %s of %s: %w", end, dir, err)
+		return LockOwner{}, fmt.Errorf("look for the %s of %s: %w", end, dir, err)
 	}
 	return h, nil
 }
 
-func readHolder(dir, end string) (Holder, error) {
+func readLockOwner(dir, end string) (LockOwner, error) {
 	dir, err := filepath.Abs(dir)
 	if err == nil {
 		dir, err = filepath.EvalSymlinks(dir)
 	}
 	if err != nil {
-		return Holder{}, err
+		return LockOwner{}, err
 	}
 	path := lockPath(dir, end)
 	info, err := os.Lstat(path)
 	if err != nil {
-		return Holder{}, err
+		return LockOwner{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return Holder{}, fmt.Errorf("%s: %w", path, durable.ErrNotRegular)
+		return LockOwner{}, fmt.Errorf("%s: %w", path, durable.ErrNotRegular)
 	}
-	noted, err := readNote(path)
+	record, err := readLockRecord(path)
 	if err != nil && !errors.Is(err, fs.ErrPermission) { // a lock file without permission to read has no record
-		return Holder{}, err
+		return LockOwner{}, err
 	}
-	newest, _ := parseEpoch(noted.newest)
+	newest, _ := parseEpoch(record.newest)
 	locks, err := os.Open(kernelLocks)
 	if err != nil {
-		return Holder{}, err
+		return LockOwner{}, err
 	}
 	defer locks.Close()
-	pid, held, err := findLock(locks, durable.Identify(info), noted.pid)
-	return Holder{Held: held, PID: pid, Newest: newest}, err
+	pid, held, err := findLock(locks, durable.Identify(info), record.pid)
+	return LockOwner{Held: held, PID: pid, Newest: newest}, err
 }
 
 // findLock looks for the lock of a file in lines as
@@ -84,8 +84,8 @@ func readHolder(dir, end string) (Holder, error) {
 //
 // Some file systems, as overlayfs and btrfs, have one number for their device
 // there and another one for the file: then the number of the process must be the
-// one noted.
-func findLock(locks io.Reader, id durable.Identity, noted int) (pid int, held bool, err error) {
+// recorded one.
+func findLock(locks io.Reader, id durable.Identity, recorded int) (pid int, held bool, err error) {
 	device := fmt.Sprintf("%02x:%02x", unix.Major(id.Device), unix.Minor(id.Device))
 	lines := bufio.NewScanner(locks)
 	for lines.Scan() {
@@ -94,12 +94,12 @@ func findLock(locks io.Reader, id durable.Identity, noted int) (pid int, held bo
 			continue
 		}
 		where, inode, ok := cutLast(fields[5], ":")
-		holder, err := strconv.Atoi(fields[4])
+		owner, err := strconv.Atoi(fields[4])
 		if !ok || err != nil || inode != strconv.FormatUint(id.Inode, 10) {
 			continue
 		}
-		if where == device || holder == noted && holder > 0 {
-			return holder, true, nil
+		if where == device || owner == recorded && owner > 0 {
+			return owner, true, nil
 		}
 	}
 	return 0, false, lines.Err()

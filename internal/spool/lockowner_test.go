@@ -16,7 +16,7 @@ func TestHolders(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "in")
 	nobody := func(when string) {
 		t.Helper()
-		for _, of := range []func(string) (Holder, error){WriterOf, ReaderOf} {
+		for _, of := range []func(string) (LockOwner, error){WriterOf, ReaderOf} {
 			if h, err := of(dir); err != nil || h.Held {
 				t.Errorf("%s: %+v, %v", when, h, err)
 			}
@@ -32,7 +32,7 @@ func TestHolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h, err := WriterOf(dir); err != nil || h != (Holder{Held: true, PID: os.Getpid()}) {
+	if h, err := WriterOf(dir); err != nil || h != (LockOwner{Held: true, PID: os.Getpid()}) {
 		t.Errorf("a writer: %+v, %v", h, err)
 	}
 	if h, err := ReaderOf(dir); err != nil || h.Held {
@@ -56,7 +56,7 @@ func TestHolders(t *testing.T) {
 	if err := os.Symlink(dir, link); err != nil {
 		t.Fatal(err)
 	}
-	if h, err := ReaderOf(link); err != nil || h != (Holder{Held: true, PID: os.Getpid()}) {
+	if h, err := ReaderOf(link); err != nil || h != (LockOwner{Held: true, PID: os.Getpid()}) {
 		t.Errorf("a reader: %+v, %v", h, err)
 	}
 	if err := errors.Join(w.Close(), r.Close()); err != nil {

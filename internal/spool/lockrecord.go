@@ -1,10 +1,8 @@
 package spool
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -14,59 +12,66 @@ import (
 	"haproxystats/internal/durable"
 )
 
-// note is the record in the lock file of one end of a queue, in two lines: the
+// lockRecord is the record in the lock file of one end of a queue, in two lines: the
 // process and, for a writer, the newest entry that was handed over. The reader may
 // finish the newest entry within milliseconds; without this record a writer
 // restarted in the same second would reuse its name. The record is not synced: a
 // power cut takes longer than a second.
-type note struct {
+type lockRecord struct {
 	pid    int
 	newest string
 }
 
-// maxNote exceeds the length of any note.
-const maxNote = 64
+// maxLockRecord exceeds the length of any record.
+const maxLockRecord = 64
 
-// readNote returns the note in a lock file, whose content may be anything.
-func readNote(path string) (note, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+// readLockRecord returns the record in a lock file, whose content may be anything.
+func readLockRecord(path string) (lockRecord, error) {
+	dir, name, err := durable.OpenParent(path)
 	if err != nil {
-		return note{}, err
+		return lockRecord{}, err
+	}
+	defer dir.Close()
+	f, err := dir.OpenRegular(name)
+	if err != nil {
+		return lockRecord{}, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return note{}, errors.Join(err, &fs.PathError{Op: "read", Path: path, Err: durable.ErrNotRegular})
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxNote))
-	return parseNote(string(text)), err
+	text, err := io.ReadAll(io.LimitReader(f, maxLockRecord))
+	return parseLockRecord(string(text)), err
 }
 
-func parseNote(text string) note {
-	var n note
+func parseLockRecord(text string) lockRecord {
+	var r lockRecord
 	lines := strings.SplitN(text, "\n", 3)
-	n.pid, _ = strconv.Atoi(lines[0])
+	r.pid, _ = strconv.Atoi(lines[0])
 	if len(lines) == 3 {
 		if _, ok := parseEpoch(lines[1]); ok {
-			n.newest = lines[1]
+			r.newest = lines[1]
 		}
 	}
-	return n
+	return r
 }
 
-// write replaces the note by one write, without emptying the file first, so that a
-// program killed at any moment leaves one of both. The rest of a longer note follows
-// the second line. If the note can't be written, as on a full disk, only its purpose
-// is lost.
-func (n note) write(path string) {
-	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+// write replaces the record by one write, without emptying the file first, so that a
+// program killed at any moment leaves either the old record or the new one. The end
+// of a longer old record follows the second line. If the record can't be written, as
+// on a full disk, only its purpose is lost.
+func (r lockRecord) write(path string) {
+	dir, name, err := durable.OpenParent(path)
 	if err != nil {
 		return
 	}
-	_, _ = fmt.Fprintf(f, "%d\n%s\n", n.pid, n.newest)
+	defer dir.Close()
+	f, err := dir.Open(name, unix.O_WRONLY)
+	if err != nil {
+		return
+	}
+	_, _ = fmt.Fprintf(f, "%d\n%s\n", r.pid, r.newest)
 	f.Close()
 }
 
-// noteNewest records an entry that is about to be handed over.
-func (w *Writer) noteNewest(name string) {
-	note{os.Getpid(), name}.write(lockPath(w.dir, "writer"))
+// recordNewest records an entry that is about to be handed over.
+func (w *Writer) recordNewest(name string) {
+	lockRecord{os.Getpid(), name}.write(lockPath(w.dir, "writer"))
 }

@@ -46,16 +46,16 @@ func TestNoteOfTheNewest(t *testing.T) {
 		if err := os.WriteFile(lockPath(dir, "writer"), []byte(text), 0o640); err != nil {
 			t.Fatal(err)
 		}
-		if got := parseNote(text).newest; got != want {
+		if got := parseLockRecord(text).newest; got != want {
 			t.Errorf("%q names %q, want %q", text, got, want)
 		}
 		handOver(t, openWriterAt(t, dir, nil), 1)
 	}
 }
 
-// TestNoteStaysWhole reads the note while writers come and go, as one would that
+// TestLockRecordStaysWhole reads the record while writers come and go, as one would that
 // is started when another was killed at any moment.
-func TestNoteStaysWhole(t *testing.T) {
+func TestLockRecordStaysWhole(t *testing.T) {
 	dir := queue(t)
 	path := lockPath(dir, "writer")
 	first := openWriterAt(t, dir, nil)
@@ -67,8 +67,8 @@ func TestNoteStaysWhole(t *testing.T) {
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		for {
-			if n, err := readNote(path); err != nil || n != (note{os.Getpid(), "7"}) {
-				t.Errorf("the note is %+v: %v", n, err)
+			if n, err := readLockRecord(path); err != nil || n != (lockRecord{os.Getpid(), "7"}) {
+				t.Errorf("got %+v and error %v, want %d and 7", n, err, os.Getpid())
 			}
 			select {
 			case <-ended:
@@ -79,7 +79,7 @@ func TestNoteStaysWhole(t *testing.T) {
 	})
 	for range 300 {
 		w := openWriterAt(t, dir, nil)
-		w.noteNewest("7")
+		w.recordNewest("7")
 		if err := w.Close(); err != nil {
 			t.Error(err)
 		}

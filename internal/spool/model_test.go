@@ -162,7 +162,7 @@ func (m *machine) handOver(t *rapid.T) {
 	m.must(s.d.Commit(snapshot.Round{}))
 	delete(m.draft, epoch)
 	m.in[epoch] = s.files
-	m.r.look()
+	m.r.listAgain()
 }
 
 func (m *machine) discard(t *rapid.T) {
@@ -302,7 +302,7 @@ func (m *machine) moveAndBack(*rapid.T) {
 	m.must(os.Rename(m.dir, m.dir+".away"))
 	m.r.scan(func() bool { return true })
 	m.must(os.Rename(m.dir+".away", m.dir))
-	m.r.look()
+	m.r.listAgain()
 	time.Sleep(outagePause)
 }
 

@@ -53,7 +53,7 @@ func TestLateButOlder(t *testing.T) {
 	r := openReaderAt(t, dir, nil)
 	e := claim(t, r)
 	plant(t, dir, "15")
-	r.look()
+	r.listAgain()
 	for _, want := range []string{"10", "15", "20", "30"} {
 		if e.Name() != want {
 			t.Errorf("got %s, want %s", e.Name(), want)

@@ -89,7 +89,7 @@ func TestRetryStateEndsWithTheEntry(t *testing.T) {
 	r := openReaderAt(t, dir, nil)
 	for range 5 { // five different entries that happen to have one name
 		plant(t, dir, "1")
-		r.look()
+		r.listAgain()
 		e := claim(t, r)
 		e.Release(errors.New("some cause"))
 		os.RemoveAll(filepath.Join(dir, "1"))

@@ -119,7 +119,7 @@ func TestUnreadableIsSetAside(t *testing.T) {
 			start := time.Now()
 			for epoch := int64(1000); time.Since(start) < 3*time.Hour && len(names(t, dir+".corrupt")) == 0; epoch++ {
 				handOver(t, w, epoch)
-				r.look()
+				r.listAgain()
 				for done := false; !done; {
 					e := claim(t, r)
 					if e.Name() == "1" || !others {
@@ -138,7 +138,7 @@ func TestUnreadableIsSetAside(t *testing.T) {
 			}
 			for range maxCorrupt + 20 { // none of which may push it out
 				handOver(t, w, time.Now().Unix())
-				r.look()
+				r.listAgain()
 				for range maxTries {
 					if others {
 						claim(t, r).Release(errors.New("some cause"))
@@ -266,7 +266,7 @@ func TestLowerLayer(t *testing.T) {
 			t.Errorf("%d wait, want 0", n)
 		}
 		plant(t, dir, "2")
-		r.look()
+		r.listAgain()
 		commit(t, claim(t, r))
 		nothing(t, r)
 		if n := log.count("put the spool on a volume"); n != 1 {

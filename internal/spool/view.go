@@ -21,9 +21,9 @@ type View struct {
 	files *entryFS
 }
 
-// Look opens the directory of an entry. The name of an entry that was given up may
+// OpenView opens the directory of an entry. The name of an entry that was given up may
 // have a dot and a number at its end. A nil log means none.
-func Look(path string, log *slog.Logger) (*View, error) {
+func OpenView(path string, log *slog.Logger) (*View, error) {
 	// A link outside of a queue is the operator's; the entry's name is that of its
 	// target.
 	path, err := filepath.Abs(path)
@@ -59,15 +59,15 @@ func (v *View) Snapshot() (snapshot.Snapshot, error) {
 // Close closes the directory.
 func (v *View) Close() error { return v.dir.Close() }
 
-// Place is the path of an entry, with its number.
-type Place struct {
+// Listed is an entry in a listing.
+type Listed struct {
 	Path  string
 	Epoch int64 // the number in its name
 }
 
 // List returns the entries in a directory, the oldest first. The directory need not
 // be a queue.
-func List(dir string) ([]Place, error) {
+func List(dir string) ([]Listed, error) {
 	real, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return nil, fmt.Errorf("list snapshots: %w", err)
@@ -81,11 +81,11 @@ func List(dir string) ([]Place, error) {
 		return nil, fmt.Errorf("list snapshots: %w", err)
 	}
 	slices.SortFunc(found, item.compare)
-	places := make([]Place, len(found))
+	listed := make([]Listed, len(found))
 	for i, f := range found {
-		places[i] = Place{filepath.Join(dir, f.name), f.epoch}
+		listed[i] = Listed{filepath.Join(dir, f.name), f.epoch}
 	}
-	return places, nil
+	return listed, nil
 }
 
 // numbered returns the number in the name of an entry, also of one that was given

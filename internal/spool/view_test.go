@@ -40,11 +40,11 @@ func TestLookDoesNotTouchTheQueue(t *testing.T) {
 	defer r.Close()
 	before := tree(t, filepath.Dir(dir))
 
-	places, err := List(dir)
-	if want := []Place{{filepath.Join(dir, "1700000000"), 1700000000}}; err != nil || !slices.Equal(places, want) {
-		t.Fatal(places, err)
+	listed, err := List(dir)
+	if want := []Listed{{filepath.Join(dir, "1700000000"), 1700000000}}; err != nil || !slices.Equal(listed, want) {
+		t.Fatal(listed, err)
 	}
-	v, err := Look(places[0].Path, nil)
+	v, err := OpenView(listed[0].Path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestLookDoesNotTouchTheQueue(t *testing.T) {
 	}
 
 	// The manifest counts here, too.
-	if err := os.WriteFile(filepath.Join(places[0].Path, "a.sock_info"), []byte("Name: HAPr0xy\n\n"), 0o640); err != nil {
+	if err := os.WriteFile(filepath.Join(listed[0].Path, "a.sock_info"), []byte("Name: HAPr0xy\n\n"), 0o640); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := fs.ReadFile(v.FS(), "a.sock_info"); !errors.Is(err, snapshot.ErrDamaged) {
@@ -97,19 +97,19 @@ func TestListTakesDirectoriesNamedByNumbers(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	places, err := List(dir)
+	listed, err := List(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, p := range places {
+	for _, p := range listed {
 		names = append(names, filepath.Base(p.Path))
 	}
 	if want := []string{"9", "30", "100", "100.2"}; !slices.Equal(names, want) {
 		t.Errorf("got %q, want %q", names, want)
 	}
-	if places[3].Epoch != 100 {
-		t.Errorf("100.2 stands for %d", places[3].Epoch)
+	if listed[3].Epoch != 100 {
+		t.Errorf("100.2 stands for %d", listed[3].Epoch)
 	}
 }
 
@@ -123,7 +123,7 @@ func TestLookRefuses(t *testing.T) {
 		"40":    "no such file or directory",
 		"50":    "not a directory",
 	} {
-		if _, err := Look(filepath.Join(dir, name), nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := OpenView(filepath.Join(dir, name), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", name, err, want)
 		}
 	}

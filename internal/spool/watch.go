@@ -50,13 +50,13 @@ func (r *Reader) Run(ctx context.Context) error {
 		}
 		if err != nil {
 			// Listing goes on without a watch, and reports a missing directory.
-			r.look()
+			r.listAgain()
 			sleep(ctx, outagePause)
 			continue
 		}
 		warned = false
 		// Entries that arrived before the watch make no event.
-		r.look()
+		r.listAgain()
 		r.follow(ctx, n, id)
 		if err := n.close(); err != nil {
 			r.log.Debug("closing a watch", "dir", r.dir, "error", err)
@@ -79,7 +79,7 @@ func (r *Reader) follow(ctx context.Context, n *notifier, id durable.Identity) {
 				return
 			}
 			if e.Has(fsnotify.Create) {
-				r.look()
+				r.listAgain()
 			}
 		case err, ok := <-n.errors:
 			// The error may be an overflow, which means that events are missing.
@@ -87,7 +87,7 @@ func (r *Reader) follow(ctx context.Context, n *notifier, id durable.Identity) {
 			if !ok {
 				return
 			}
-			r.look()
+			r.listAgain()
 		case <-tick.C:
 			// A mount over the directory, or a parent that moved, makes no event.
 			if now, err := r.current(); err != nil || now != id {
@@ -99,8 +99,8 @@ func (r *Reader) follow(ctx context.Context, n *notifier, id durable.Identity) {
 	}
 }
 
-// look makes the next Claim list the directory.
-func (r *Reader) look() {
+// listAgain makes the next Claim list the directory.
+func (r *Reader) listAgain() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dirty = true

@@ -76,7 +76,7 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 	}
 	// From here on no other program hands over entries, and the lock file has only the
 	// record of its holder.
-	if n, err := readNote(lockPath(dir, "writer")); err == nil {
+	if n, err := readLockRecord(lockPath(dir, "writer")); err == nil {
 		w.newest = n.newest
 	}
 	if err := w.recover(); err != nil {
