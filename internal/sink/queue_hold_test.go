@@ -109,7 +109,9 @@ func TestQueueOutlivesErrorsOfTheDisk(t *testing.T) {
 					failing.Store(true)
 					ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 					defer cancel()
-					time.AfterFunc(20*time.Second, func() { failing.Store(false) })
+					// Never in the instant of a try: a read that fails may then be
+					// followed by one that does not, and the second batch goes first.
+					time.AfterFunc(20*time.Second+time.Nanosecond, func() { failing.Store(false) })
 					sent := sendAll(ctx, t, q)
 					var want []string
 					for epoch := range n {
