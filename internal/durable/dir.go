@@ -57,9 +57,14 @@ func (d *Dir) Close() error { return d.file.Close() }
 
 // Open opens a name in the directory, with the flags of open(2).
 func (d *Dir) Open(name string, flags int) (*os.File, error) {
+	return d.open(name, flags, FileMode)
+}
+
+// open opens a name, and gives a file that it makes the mode.
+func (d *Dir) open(name string, flags int, mode fs.FileMode) (*os.File, error) {
 	var fd int
 	err := d.control(func(dir int) (err error) {
-		fd, err = unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, uint32(FileMode))
+		fd, err = unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, uint32(mode))
 		return err
 	})
 	if err != nil {

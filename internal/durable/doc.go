@@ -23,4 +23,7 @@ import "io/fs"
 const (
 	DirMode  fs.FileMode = 0o750
 	FileMode fs.FileMode = 0o640
+	// PrivateMode is for a lock that only the user of the programs may take: whoever
+	// can read a file can lock it.
+	PrivateMode fs.FileMode = 0o600
 )

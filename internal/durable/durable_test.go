@@ -53,7 +53,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 				return nil, err
 			},
 			"Lock": func() (*os.File, error) {
-				_, err := d.Lock(name)
+				_, err := d.Lock(name, FileMode)
 				return nil, err
 			},
 			"Mkdir":    func() (*os.File, error) { return nil, d.Mkdir(name) },
@@ -87,7 +87,7 @@ func TestOpenDoesNotWaitForFIFO(t *testing.T) {
 	if _, err := d.OpenRegular("fifo"); !errors.Is(err, ErrNotRegular) {
 		t.Errorf("OpenRegular: got %v, want %v", err, ErrNotRegular)
 	}
-	if _, err := d.Lock("fifo"); !errors.Is(err, ErrNotRegular) {
+	if _, err := d.Lock("fifo", FileMode); !errors.Is(err, ErrNotRegular) {
 		t.Errorf("Lock: got %v, want %v", err, ErrNotRegular)
 	}
 }
@@ -191,7 +191,7 @@ func TestMakeDir(t *testing.T) {
 func TestLockEndsForChildren(t *testing.T) {
 	d := open(t, t.TempDir())
 	for name, lock := range map[string]func() (*Lock, error){
-		"Lock":     func() (*Lock, error) { return d.Lock("lock") },
+		"Lock":     func() (*Lock, error) { return d.Lock("lock", FileMode) },
 		"LockSelf": d.LockSelf,
 	} {
 		l, err := lock()
@@ -229,13 +229,13 @@ func TestOpenParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	l, err := d.Lock(name)
+	l, err := d.Lock(name, PrivateMode)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Unlock()
-	if info, err := os.Stat(filepath.Join(dir, "d", "lock")); err != nil || info.Mode().Perm()&^FileMode != 0 {
-		t.Errorf("got %v, %v, want a file with at most mode %o", info, err, FileMode)
+	if info, err := os.Stat(filepath.Join(dir, "d", "lock")); err != nil || info.Mode().Perm()&^PrivateMode != 0 {
+		t.Errorf("got %v, %v, want a file with at most mode %o", info, err, PrivateMode)
 	}
 	id, err := d.Identity()
 	info, _ := os.Stat(filepath.Join(dir, "d"))

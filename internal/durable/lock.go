@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -15,13 +16,13 @@ type Lock struct {
 	file *os.File
 }
 
-// Lock locks a file of the directory, which is made if it is missing and stays:
-// removing it would let two processes hold locks on two files of one name. The
-// error satisfies errors.Is(err, [ErrLocked]) if somebody has the lock, and
+// Lock locks a file of the directory, which is made with the mode if it is missing.
+// The file stays: removing it would let two processes hold locks on two files of one
+// name. The error satisfies errors.Is(err, [ErrLocked]) if somebody has the lock, and
 // errors.Is(err, [ErrNotRegular]) if the name is something else's.
-func (d *Dir) Lock(name string) (*Lock, error) {
+func (d *Dir) Lock(name string, mode fs.FileMode) (*Lock, error) {
 	// For reading only, so that the file system can be remounted so meanwhile.
-	f, err := d.Open(name, unix.O_RDONLY|unix.O_CREAT)
+	f, err := d.open(name, unix.O_RDONLY|unix.O_CREAT, mode)
 	if err != nil {
 		return nil, err
 	}

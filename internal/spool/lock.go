@@ -19,7 +19,7 @@ func lock(dir, end string) (*durable.Lock, error) {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	defer parent.Close()
-	l, err := parent.Lock(name)
+	l, err := parent.Lock(name, durable.FileMode)
 	switch {
 	case errors.Is(err, durable.ErrLocked):
 		owner, _ := readLockRecord(path)

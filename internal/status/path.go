@@ -47,7 +47,7 @@ func (p socketPath) remove(id durable.Identity) error {
 
 // lock locks the path, so that one program at a time binds or removes its socket.
 func (p socketPath) lock() (*durable.Lock, error) {
-	lock, err := p.dir.Lock(p.name + ".lock")
+	lock, err := p.dir.Lock(p.name+".lock", durable.PrivateMode)
 	switch {
 	case errors.Is(err, durable.ErrLocked):
 		return nil, fmt.Errorf("%w: another program has it: stop that one, or set another status-socket", errors.Join(ErrInUse, err))
