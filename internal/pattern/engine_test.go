@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// tooLong is far more time than a search may take, on any machine.
+// tooLong is far more than the time of any search, on any machine.
 const tooLong = 10 * time.Second
 
 func TestSearchWithoutEndIsGivenUp(t *testing.T) {
@@ -24,24 +24,24 @@ func TestSearchWithoutEndIsGivenUp(t *testing.T) {
 		{`^(a+)+\1$`, name + "!", false},
 		{`(?:(a|){10000}){10000}\1b`, name, false},
 		{`((?:a|)){4294967294}\1b`, name, false},
-		// What looks as bad and is not: repeats of nothing, and what RE2 does.
+		// These only look slow: repetitions of an empty text, and patterns for RE2.
 		{`(?:a?){4294967294}(?=b)b`, "bb", true},
 		{`^(?:a|aa)+$`, name + "!", false},
 		{`(a+)+$`, name + "!", false},
 		{`(a+)+!$`, name + "!", true},
 	}
 	for _, c := range cases {
-		g, err := Compile(c.pattern)
+		p, err := Compile(c.pattern)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
 		start := time.Now()
-		if got := g.Match(c.name); got != c.want {
-			t.Errorf("pattern %q on %q: %v, want %v", c.pattern, c.name, got, c.want)
+		if got := p.Match(c.name); got != c.want {
+			t.Errorf("pattern %q on %q: got %v, want %v", c.pattern, c.name, got, c.want)
 		}
 		if took := time.Since(start); took > tooLong {
-			t.Errorf("pattern %q on %q took %v", c.pattern, c.name, took)
+			t.Errorf("pattern %q on %q took %v, want less than %v", c.pattern, c.name, took, tooLong)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func TestSlowNamesAreRemembered(t *testing.T) {
 	}
 }
 
-func TestPatternEngine(t *testing.T) {
+func TestEngineOfPattern(t *testing.T) {
 	for pattern, linear := range map[string]bool{
 		`^(?P<n>web|api)\b[\w-]+(?i:x){2,3}?$`: true,
 		`a{1001}`:                              false,
@@ -98,14 +98,13 @@ func TestPatternEngine(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		} else if got := p.linear != nil; got != linear {
-			t.Errorf("pattern %q is for RE2: %v, want %v", pattern, got, linear)
+			t.Errorf("pattern %q uses RE2: got %v, want %v", pattern, got, linear)
 		}
 	}
 }
 
-// TestPatternSets: both engines read a set as Python does, wherever a hyphen or a
-// surrogate stands in it.
-func TestPatternSets(t *testing.T) {
+// TestSetsWithHyphensAndSurrogates: both engines match such sets as Python does.
+func TestSetsWithHyphensAndSurrogates(t *testing.T) {
 	for _, c := range []struct {
 		pattern string
 		in, out []string
@@ -128,7 +127,7 @@ func TestPatternSets(t *testing.T) {
 				got := p.Match(name)
 				other, err := p.backtracking.MatchString(name)
 				if got != want || other != want || err != nil {
-					t.Errorf("pattern %q on %q: %v, by backtracking %v, %v, want %v", c.pattern, name, got, other, err, want)
+					t.Errorf("pattern %q on %q: got %v, by backtracking %v (error %v), want %v", c.pattern, name, got, other, err, want)
 				}
 			}
 		}
@@ -136,7 +135,7 @@ func TestPatternSets(t *testing.T) {
 }
 
 func TestPatternRefused(t *testing.T) {
-	// Python takes the first two: they are bounds of ours.
+	// Python accepts the first two; this package has bounds.
 	for pattern, want := range map[string]string{
 		strings.Repeat("(", 300) + strings.Repeat(")", 300): "position 201: more than 200 groups within each other",
 		`\N{BULLET}`: `position 0: characters by name are not supported: write \uXXXX`,
@@ -147,24 +146,24 @@ func TestPatternRefused(t *testing.T) {
 	} {
 		_, err := Compile(pattern)
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Compile(%q): %v, want %s", pattern, err, want)
+			t.Errorf("Compile(%q): got %v, want %s", pattern, err, want)
 		}
 	}
 }
 
-// TestPatternWidth asks for widths that would take without end to add up.
-func TestPatternWidth(t *testing.T) {
+// TestWidthOfNestedReferences: widths are bounded, and each is added up only once.
+func TestWidthOfNestedReferences(t *testing.T) {
 	pattern := `(a)`
 	for n := 1; n < 60; n++ {
 		pattern += fmt.Sprintf(`(\%d\%d)`, n, n)
 	}
 	if _, err := Compile(pattern + `(?<=\60)`); err == nil {
-		t.Errorf("a look-behind of 2^59 characters was accepted")
+		t.Error("a look-behind of 2^59 characters: got no error, want one")
 	}
 }
 
-// FuzzPattern holds any pattern and name to an answer or an error with a place
-// in the pattern, and both engines to the same answer where both have one.
+// FuzzPattern checks that any pattern and name give a result, or an error with a
+// position in the pattern, and that both engines give the same result.
 func FuzzPattern(f *testing.F) {
 	for _, c := range recordedCases(f) {
 		f.Add(c.Pattern, "")
@@ -184,21 +183,21 @@ func FuzzPattern(f *testing.F) {
 		if err != nil {
 			var perr *Error
 			if !errors.As(err, &perr) || perr.Offset < 0 || perr.Offset > utf8.RuneCountInString(pattern) {
-				t.Fatalf("%q: %v (%[2]T) has no place in the pattern", pattern, err)
+				t.Fatalf("%q: got error %v (%[2]T), want a position in the pattern", pattern, err)
 			}
 			return
 		}
 		start := time.Now()
 		got := p.Match(name)
 		if took := time.Since(start); took > tooLong {
-			t.Fatalf("%q on %q took %v", pattern, name, took)
+			t.Fatalf("%q on %q took %v, want less than %v", pattern, name, took, tooLong)
 		}
 		if p.linear == nil || !inASCII(name) {
 			return
 		}
 		other, err := p.backtracking.MatchString(name)
 		if err == nil && other != got {
-			t.Fatalf("%q on %q: %v from RE2, %v from backtracking", pattern, name, got, other)
+			t.Fatalf("%q on %q: got %v from RE2 and %v from backtracking, want the same", pattern, name, got, other)
 		}
 	})
 }

@@ -11,13 +11,13 @@ const (
 	hexDigits     = "0123456789abcdefABCDEF"
 )
 
-// escape parses what follows a backslash outside of a set.
-func (p *parser) escape(start int, flags reFlags) (reNode, error) {
+// escape parses the rest of an escape after its backslash, outside of a set.
+func (p *parser) escape(start int, flags flagSet) (node, error) {
 	switch c := p.next(); c {
 	case 'A', 'Z':
-		return reAnchor{kind: c}, nil
+		return anchor{kind: c}, nil
 	case 'b', 'B':
-		return reAnchor{kind: c, word: runeClass('w', flags.has(flagASCII))}, nil
+		return anchor{kind: c, word: runeClass('w', flags.has(flagASCII))}, nil
 	case '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		return p.numbered(start, flags)
 	case '0':
@@ -25,7 +25,7 @@ func (p *parser) escape(start int, flags reFlags) (reNode, error) {
 		return flags.literal(rune(code)), err
 	default:
 		if class := escapedClass(c, flags); class != nil {
-			return reSet{class}, nil
+			return oneOf{class}, nil
 		}
 		r, err := p.escapedRune(start, c)
 		return flags.literal(r), err
@@ -33,7 +33,7 @@ func (p *parser) escape(start int, flags reFlags) (reNode, error) {
 }
 
 // numbered parses \1, which is a reference, or \101, which is a character.
-func (p *parser) numbered(start int, flags reFlags) (reNode, error) {
+func (p *parser) numbered(start int, flags flagSet) (node, error) {
 	p.pos = start + 1
 	if digits := p.acceptWhile(octalDigits, 3); len(digits) == 3 {
 		r, err := p.octal(start, digits)
@@ -55,9 +55,9 @@ func (p *parser) octal(start int, digits string) (rune, error) {
 	return rune(code), nil
 }
 
-// escapedClass returns what \d, \D and so on stand for, nil for a letter that
-// stands for no class.
-func escapedClass(letter rune, flags reFlags) runeSet {
+// escapedClass returns the set of \d, \D and so on, nil if the letter is not that of
+// a class.
+func escapedClass(letter rune, flags flagSet) runeSet {
 	switch letter {
 	case 'd', 's', 'w':
 		return runeClass(letter, flags.has(flagASCII))
@@ -67,8 +67,8 @@ func escapedClass(letter rune, flags reFlags) runeSet {
 	return nil
 }
 
-// escapedRune returns the character that a letter after a backslash, with
-// the digits that follow, stands for in a set and outside.
+// escapedRune returns the character that an escape means both in a set and outside:
+// letter is the character after the backslash, and digits may follow.
 func (p *parser) escapedRune(start int, letter rune) (rune, error) {
 	switch letter {
 	case 'a':
@@ -108,9 +108,9 @@ func (p *parser) hex(start, digits int) (rune, error) {
 	return rune(code), nil
 }
 
-// set parses what follows an opening bracket. What looks like a set within
-// it is plain characters.
-func (p *parser) set(start int, flags reFlags) (reNode, error) {
+// set parses a set after its opening bracket. Another opening bracket in it is a
+// plain character.
+func (p *parser) set(start int, flags flagSet) (node, error) {
 	var chars, classes runeSet
 	negated := p.accept('^')
 	for first := true; ; first = false {
@@ -136,7 +136,7 @@ func (p *parser) set(start int, flags reFlags) (reNode, error) {
 			return nil, err
 		}
 		if class != nil || end != nil || hi < lo {
-			return nil, p.errorAt(from, "%q is no range of characters: the smaller comes first", string(p.src[from:p.pos]))
+			return nil, p.errorAt(from, "%q is not a range of characters: the smaller comes first", string(p.src[from:p.pos]))
 		}
 		chars = append(chars, runeRange{lo, hi})
 	}
@@ -144,11 +144,11 @@ func (p *parser) set(start int, flags reFlags) (reNode, error) {
 	if negated {
 		runes = runes.negated()
 	}
-	return reSet{runes}, nil
+	return oneOf{runes}, nil
 }
 
-// setItem parses one character of a set or the class of several.
-func (p *parser) setItem(set int, flags reFlags) (r rune, class runeSet, err error) {
+// setItem parses one item of a set: a character, or a class of characters.
+func (p *parser) setItem(set int, flags flagSet) (r rune, class runeSet, err error) {
 	start := p.pos
 	switch r = p.next(); r {
 	case -1:

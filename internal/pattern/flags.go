@@ -2,11 +2,11 @@ package pattern
 
 import "strings"
 
-// reFlags are the flags in force at a place of a pattern.
-type reFlags int
+// flagSet is the set of flags in force at a place of a pattern.
+type flagSet int
 
 const (
-	flagIgnoreCase reFlags = 1 << iota
+	flagIgnoreCase flagSet = 1 << iota
 	flagASCII
 	flagUnicode
 	flagVerbose
@@ -14,25 +14,26 @@ const (
 	flagDotAll
 )
 
-// flagLetters has the letter of each flag at the place of its bit.
+// flagLetters has the letter of each flag at the index of its bit.
 const flagLetters = "iauxms"
 
-func (f reFlags) has(flag reFlags) bool { return f&flag != 0 }
+func (f flagSet) has(flag flagSet) bool { return f&flag != 0 }
 
-// literal returns the part that takes one character as it is written.
-func (f reFlags) literal(c rune) reNode { return reSet{f.fold(oneRune(c))} }
+// literal returns the node that matches one character as it is written.
+func (f flagSet) literal(c rune) node { return oneOf{f.fold(oneRune(c))} }
 
-func (f reFlags) fold(s runeSet) runeSet {
+// fold adds the other cases of the set's characters if the flags ignore case.
+func (f flagSet) fold(s runeSet) runeSet {
 	if !f.has(flagIgnoreCase) {
 		return s
 	}
 	return s.folded(f.has(flagASCII))
 }
 
-// groupFlags parses what follows the first character of (?i), which sets
-// flags for the whole pattern, or of (?i-x:...), which sets some in the group
-// and clears others. It takes the colon or the parenthesis too.
-func (p *parser) groupFlags(c rune) (set, cleared reFlags, whole bool, err error) {
+// groupFlags parses the flags of (?i), which sets them for the whole pattern, or of
+// (?i-x:...), which sets and clears flags in the group. c is the first character
+// after the question mark. groupFlags consumes the colon or the parenthesis, too.
+func (p *parser) groupFlags(c rune) (set, cleared flagSet, whole bool, err error) {
 	for ; c != ':' && c != ')' && c != '-'; c = p.next() {
 		if c == 'L' {
 			return 0, 0, false, p.errorAt(p.pos, "flag L is for bytes, not text: leave it out")
@@ -68,20 +69,20 @@ func (p *parser) groupFlags(c rune) (set, cleared reFlags, whole bool, err error
 	return set, cleared, false, nil
 }
 
-// flag returns the flag of a letter that was just taken.
-func (p *parser) flag(letter rune, end string) (reFlags, error) {
+// flag returns the flag of a letter that was just consumed.
+func (p *parser) flag(letter rune, end string) (flagSet, error) {
 	i := strings.IndexRune(flagLetters, letter)
 	switch {
 	case letter < 0:
 		return 0, p.errorAt(p.pos, "the pattern ends within flags: %s is missing", end)
 	case i < 0:
-		return 0, p.errorAt(p.pos-1, "%q is no flag: use letters of %q, then %s", letter, flagLetters, end)
+		return 0, p.errorAt(p.pos-1, "%q is not a flag: use letters of %q, then %s", letter, flagLetters, end)
 	}
 	return 1 << i, nil
 }
 
 // with returns the flags inside a group that sets some and clears others.
-func (f reFlags) with(set, cleared reFlags) reFlags {
+func (f flagSet) with(set, cleared flagSet) flagSet {
 	if set.has(flagASCII | flagUnicode) {
 		f &^= flagASCII | flagUnicode
 	}

@@ -6,9 +6,9 @@ import (
 	"unicode"
 )
 
-// group parses what follows an opening parenthesis. A comment and flags for
-// the whole pattern, which may only come first, are no part: nil.
-func (p *parser) group(start int, flags reFlags, depth int, first bool) (reNode, error) {
+// group parses a group after its opening parenthesis. It returns nil for a comment
+// and for flags of the whole pattern, which may only come first.
+func (p *parser) group(start int, flags flagSet, depth int, first bool) (node, error) {
 	if !p.accept('?') {
 		return p.capture(start, "", flags, depth)
 	}
@@ -26,7 +26,7 @@ func (p *parser) group(start int, flags reFlags, depth int, first bool) (reNode,
 		}
 		return nil, err
 	case c == '=' || c == '!':
-		return p.look(start, reLook{negative: c == '!'}, flags, depth)
+		return p.lookaround(start, lookaround{negative: c == '!'}, flags, depth)
 	case c == '<':
 		c = p.next()
 		if c < 0 {
@@ -35,13 +35,13 @@ func (p *parser) group(start int, flags reFlags, depth int, first bool) (reNode,
 		if c != '=' && c != '!' {
 			return nil, p.errorAt(start+1, `"?<" is followed by "=" or "!"; a group is named by (?P<name>...)`)
 		}
-		return p.look(start, reLook{behind: true, negative: c == '!'}, flags, depth)
+		return p.lookaround(start, lookaround{behind: true, negative: c == '!'}, flags, depth)
 	case c == '(':
 		return p.conditional(start, flags, depth)
 	case c == '>':
 		p.regular = false
 		body, err := p.body(start, flags, depth)
-		return reAtomic{body}, err
+		return atomic{body}, err
 	case c == '-' || c == 'L' || strings.ContainsRune(flagLetters, c):
 		set, cleared, whole, err := p.groupFlags(c)
 		if err != nil {
@@ -63,7 +63,7 @@ func (p *parser) group(start int, flags reFlags, depth int, first bool) (reNode,
 }
 
 // body parses the inside of a group and its closing parenthesis.
-func (p *parser) body(start int, flags reFlags, depth int) (reNode, error) {
+func (p *parser) body(start int, flags flagSet, depth int) (node, error) {
 	body, err := p.choice(flags, depth+1)
 	if err == nil {
 		err = p.closed(start)
@@ -78,8 +78,8 @@ func (p *parser) closed(start int) error {
 	return nil
 }
 
-func (p *parser) capture(start int, name string, flags reFlags, depth int) (reNode, error) {
-	g := &reGroup{number: len(p.groups)}
+func (p *parser) capture(start int, name string, flags flagSet, depth int) (node, error) {
+	g := &group{number: len(p.groups)}
 	p.groups = append(p.groups, g)
 	if name != "" {
 		p.names[name] = g
@@ -91,8 +91,8 @@ func (p *parser) capture(start int, name string, flags reFlags, depth int) (reNo
 	return g, err
 }
 
-// named parses what follows (?P.
-func (p *parser) named(start int, flags reFlags, depth int) (reNode, error) {
+// named parses the rest of a group after (?P.
+func (p *parser) named(start int, flags flagSet, depth int) (node, error) {
 	c := p.next()
 	at := p.pos
 	switch c {
@@ -122,7 +122,7 @@ func (p *parser) named(start int, flags reFlags, depth int) (reNode, error) {
 	return nil, p.errorAt(start+1, `"?P" is followed by "<" or "="`)
 }
 
-// name takes the text up to an end and the end.
+// name consumes a name and the end after it, and returns the name.
 func (p *parser) name(end rune) (string, error) {
 	start := p.pos
 	for !p.atEnd() {
@@ -149,17 +149,18 @@ func isIdentifier(s string) bool {
 	return s != ""
 }
 
-// reference returns the part that takes what a group has captured.
-func (p *parser) reference(at int, to *reGroup, flags reFlags) (reNode, error) {
+// reference returns the node that matches what a group has captured.
+func (p *parser) reference(at int, to *group, flags flagSet) (node, error) {
 	if err := p.usable(at, to); err != nil {
 		return nil, err
 	}
 	p.regular = false
 	to.referred = true
-	return reReference{to: to, ignoreCase: flags.has(flagIgnoreCase)}, nil
+	return backReference{to: to, ignoreCase: flags.has(flagIgnoreCase)}, nil
 }
 
-func (p *parser) usable(at int, g *reGroup) error {
+// usable returns an error if Python refuses a reference to the group at this place.
+func (p *parser) usable(at int, g *group) error {
 	switch {
 	case g.body == nil:
 		return p.errorAt(at, "refers to a group from within that group")
@@ -169,7 +170,8 @@ func (p *parser) usable(at int, g *reGroup) error {
 	return nil
 }
 
-func (p *parser) look(start int, n reLook, flags reFlags, depth int) (reNode, error) {
+// lookaround parses the body of a look-ahead or look-behind and its parenthesis.
+func (p *parser) lookaround(start int, n lookaround, flags flagSet, depth int) (node, error) {
 	p.regular = false
 	outer := p.behind
 	if n.behind && outer == 0 {
@@ -187,8 +189,8 @@ func (p *parser) look(start int, n reLook, flags reFlags, depth int) (reNode, er
 	return n, nil
 }
 
-// conditional parses what follows (?( .
-func (p *parser) conditional(start int, flags reFlags, depth int) (reNode, error) {
+// conditional parses the rest of a group after "(?(".
+func (p *parser) conditional(start int, flags flagSet, depth int) (node, error) {
 	at := p.pos
 	name, err := p.name(')')
 	if err != nil {
@@ -201,7 +203,7 @@ func (p *parser) conditional(start int, flags reFlags, depth int) (reNode, error
 	case isIdentifier(name):
 		return nil, p.errorAt(at, "no group before has the name %q", name)
 	case err != nil || number <= 0 || strings.Trim(name, decimalDigits) != "":
-		return nil, p.errorAt(at, "%q is neither name nor number of a group", name)
+		return nil, p.errorAt(at, "%q is neither a name nor a number of a group", name)
 	}
 	if p.behind > 0 {
 		if number >= len(p.groups) {
@@ -212,8 +214,8 @@ func (p *parser) conditional(start int, flags reFlags, depth int) (reNode, error
 		}
 	}
 	p.regular = false
-	p.conditions = append(p.conditions, reCondition{number, at})
-	n := reConditional{number: number, no: reSequence{}}
+	p.conditions = append(p.conditions, condition{number, at})
+	n := conditional{number: number, no: sequence{}}
 	if n.yes, err = p.sequence(flags, depth+1, false); err != nil {
 		return nil, err
 	}

@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds groups within groups. Python's own bound is near.
+// maxDepth bounds groups within groups. Python's own bound is similar.
 const maxDepth = 200
 
 // parse parses a regular expression of Python 3.11
-// (https://docs.python.org/3.11/library/re.html). It is regular when it needs
-// no backtracking.
-func parse(text string) (tree reNode, regular bool, err error) {
+// (https://docs.python.org/3.11/library/re.html). regular reports whether it can be
+// matched without backtracking.
+func parse(text string) (tree node, regular bool, err error) {
 	if !utf8.ValidString(text) {
 		return nil, false, &Error{Pattern: text, Cause: "the pattern is not UTF-8"}
 	}
@@ -20,8 +20,8 @@ func parse(text string) (tree reNode, regular bool, err error) {
 		text:    text,
 		src:     []rune(text),
 		regular: true,
-		groups:  []*reGroup{nil},
-		names:   make(map[string]*reGroup),
+		groups:  []*group{nil},
+		names:   make(map[string]*group),
 	}
 	tree, err = p.choice(0, 0)
 	if err != nil {
@@ -39,24 +39,23 @@ func parse(text string) (tree reNode, regular bool, err error) {
 	return tree, p.regular, nil
 }
 
-// parser is a pattern on its way to a tree.
+// parser turns the text of a pattern into a tree.
 type parser struct {
 	text string
 	src  []rune
 	pos  int
 
-	flags   reFlags // those of the whole pattern
+	flags   flagSet // the flags of the whole pattern
 	regular bool
 
-	groups     []*reGroup          // by number; none is 0
-	names      map[string]*reGroup // of the groups that have one
-	conditions []reCondition
-	behind     int // within a look-behind, the number of the first group in it
+	groups     []*group          // by number; no group has the number 0
+	names      map[string]*group // the groups that have a name
+	conditions []condition
+	behind     int // within a look-behind, the number of the first group in it; else 0
 }
 
-// reCondition is a question whether a group, maybe one that comes later, has
-// captured.
-type reCondition struct{ number, offset int }
+// condition tests whether a group, maybe a later one, has captured.
+type condition struct{ number, offset int }
 
 func (p *parser) errorAt(offset int, format string, args ...any) error {
 	return &Error{Pattern: p.text, Offset: offset, Cause: fmt.Sprintf(format, args...)}
@@ -64,7 +63,7 @@ func (p *parser) errorAt(offset int, format string, args ...any) error {
 
 func (p *parser) atEnd() bool { return p.pos == len(p.src) }
 
-// peek returns the character that comes next, -1 at the end.
+// peek returns the next character, -1 at the end.
 func (p *parser) peek() rune {
 	if p.atEnd() {
 		return -1
@@ -72,7 +71,7 @@ func (p *parser) peek() rune {
 	return p.src[p.pos]
 }
 
-// next takes the character that comes next, -1 at the end.
+// next consumes and returns the next character; it returns -1 at the end.
 func (p *parser) next() rune {
 	c := p.peek()
 	if !p.atEnd() {
@@ -81,6 +80,7 @@ func (p *parser) next() rune {
 	return c
 }
 
+// accept consumes the next character if it is c.
 func (p *parser) accept(c rune) bool {
 	if p.atEnd() || p.src[p.pos] != c {
 		return false
@@ -89,7 +89,7 @@ func (p *parser) accept(c rune) bool {
 	return true
 }
 
-// acceptWhile takes up to limit of the characters in a set.
+// acceptWhile consumes up to limit characters of a set, and returns them.
 func (p *parser) acceptWhile(set string, limit int) string {
 	start := p.pos
 	for p.pos-start < limit && !p.atEnd() && strings.ContainsRune(set, p.src[p.pos]) {
@@ -99,8 +99,8 @@ func (p *parser) acceptWhile(set string, limit int) string {
 }
 
 // choice parses a|b up to a closing parenthesis or the end.
-func (p *parser) choice(flags reFlags, depth int) (reNode, error) {
-	var branches reChoice
+func (p *parser) choice(flags flagSet, depth int) (node, error) {
+	var branches choice
 	for {
 		branch, err := p.sequence(flags, depth, depth == 0 && branches == nil)
 		if err != nil {
@@ -122,11 +122,11 @@ func (p *parser) choice(flags reFlags, depth int) (reNode, error) {
 
 // sequence parses one branch of a choice. Flags for the whole pattern may
 // stand at the start of the first.
-func (p *parser) sequence(flags reFlags, depth int, first bool) (reNode, error) {
+func (p *parser) sequence(flags flagSet, depth int, first bool) (node, error) {
 	if depth > maxDepth {
 		return nil, p.errorAt(p.pos, "more than %d groups within each other", maxDepth)
 	}
-	var parts reSequence
+	var parts sequence
 	for !p.atEnd() && p.peek() != '|' && p.peek() != ')' {
 		start := p.pos
 		c := p.next()
@@ -141,7 +141,7 @@ func (p *parser) sequence(flags reFlags, depth int, first bool) (reNode, error) 
 				continue
 			}
 		}
-		var part reNode
+		var part node
 		var err error
 		switch c {
 		case '\\':
@@ -149,11 +149,11 @@ func (p *parser) sequence(flags reFlags, depth int, first bool) (reNode, error) 
 		case '[':
 			part, err = p.set(start, flags)
 		case '.':
-			part = reSet{anyRune}
+			part = oneOf{anyRune}
 		case '^':
-			part = reAnchor{kind: 'A'}
+			part = anchor{kind: 'A'}
 		case '$':
-			part = reAnchor{kind: 'Z'}
+			part = anchor{kind: 'Z'}
 		case '(':
 			part, err = p.group(start, flags, depth, first && parts == nil)
 			if first && parts == nil {
@@ -182,7 +182,8 @@ func (p *parser) sequence(flags reFlags, depth int, first bool) (reNode, error) 
 	return parts, nil
 }
 
-// skipPast goes on behind the next end that no backslash precedes.
+// skipPast consumes the text up to and with the next end without a backslash before
+// it.
 func (p *parser) skipPast(end rune) (found bool, err error) {
 	for !p.atEnd() {
 		switch start := p.pos; p.next() {
@@ -197,16 +198,16 @@ func (p *parser) skipPast(end rune) (found bool, err error) {
 	return false, nil
 }
 
-// quantifier parses what follows the first character of a quantifier. A brace
-// that starts none is a character like others.
-func (p *parser) quantifier(c rune) (bounds reRepeat, ok bool, err error) {
+// quantifier parses the rest of a quantifier after its first character. It reports
+// false for a brace that starts no quantifier and is a character like others.
+func (p *parser) quantifier(c rune) (bounds repetition, ok bool, err error) {
 	switch c {
 	case '*':
-		bounds = reRepeat{min: 0, max: unlimited}
+		bounds = repetition{min: 0, max: unlimited}
 	case '+':
-		bounds = reRepeat{min: 1, max: unlimited}
+		bounds = repetition{min: 1, max: unlimited}
 	case '?':
-		bounds = reRepeat{min: 0, max: 1}
+		bounds = repetition{min: 0, max: 1}
 	default:
 		start := p.pos
 		least := p.acceptWhile(decimalDigits, len(p.src))
@@ -249,16 +250,16 @@ func repeatCount(digits string, missing int64) (n int64, ok bool) {
 	return n, true
 }
 
-// repeat makes the last part a repetition of itself.
-func (p *parser) repeat(start int, parts reSequence, bounds reRepeat) error {
+// repeat replaces the last part by a repetition of it.
+func (p *parser) repeat(start int, parts sequence, bounds repetition) error {
 	last := len(parts) - 1
 	if last < 0 {
 		return p.errorAt(start, `nothing to repeat: write "\%c" for the character`, p.src[start])
 	}
 	switch parts[last].(type) {
-	case reAnchor:
-		return p.errorAt(start, "nothing to repeat: a position is no character")
-	case reRepeat:
+	case anchor:
+		return p.errorAt(start, "nothing to repeat: a position is not a character")
+	case repetition:
 		return p.errorAt(start, "repeats a repetition: put the inner one in (?:...)")
 	}
 	if bounds.mode == possessive {

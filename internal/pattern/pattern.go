@@ -1,9 +1,9 @@
 // Package pattern matches names against regular expressions of Python 3.11, as
 // its re.search does.
 //
-// Go's engine is used where it can mean the same; look-around, references to
-// groups and the like are left to one that backtracks, within a limit of time.
-// The package knows only names: texts without line ends.
+// Go's package regexp runs the patterns that it can express. A backtracking engine
+// runs the others, as those with look-around or references to groups, and has a time
+// limit. Names are texts without line ends; the package matches nothing else.
 package pattern
 
 import (
@@ -17,22 +17,20 @@ import (
 	"github.com/dlclark/regexp2"
 )
 
-// timeout ends a search by backtracking, which for some patterns takes
-// twice as long with every character of the name. Other searches take
-// microseconds: the limit is far above those, so that results do not depend on the
-// machine's speed.
-// The engine's clock ticks as slowly again: a search ends within twice that.
+// timeout ends a search by backtracking, which for some patterns takes twice as long
+// with every character of the name. The limit is far above the microseconds of normal
+// searches, so that results do not depend on the machine's speed. The engine reads its
+// clock that seldom, too, so that a search ends within twice the timeout.
 const timeout = 100 * time.Millisecond
 
 // maxSlow is how many names a pattern may be too slow for before it is switched
 // off, which bounds the time that it can take in all.
 const maxSlow = 5
 
-// Error says where and why a text is not a regular expression of
-// Python 3.
+// Error is the reason why a text is not a regular expression of Python 3.
 type Error struct {
 	Pattern string
-	Offset  int // of the character in question, from 0, as Python counts
+	Offset  int // the number of characters before the fault, as Python counts
 	Cause   string
 }
 
@@ -42,13 +40,13 @@ func (e *Error) Error() string {
 
 // Pattern is a regular expression of Python 3. It is safe for concurrent use.
 //
-// Neither of the two engines reads Python's syntax as Python does, so a
-// pattern is parsed here and written again in the few constructs that both
-// read alike: sets are spelled out, flags are resolved, and only groups that
-// something refers to capture.
+// Neither engine reads Python's syntax as Python does. So this package parses a
+// pattern and writes it again in the few constructs that both engines read alike:
+// sets are spelled out, flags are resolved, and only groups that a reference or a
+// condition needs capture.
 //
 // A pattern that is too slow for a name does not match it, and is not tried on it
-// again. One that is too slow for maxSlow names matches nothing any more.
+// again. A pattern that is too slow for maxSlow names matches nothing any more.
 //
 // A name holds no line ends, so `$` is the end of the name, `.` is any
 // character, and the flags m and s change nothing.
@@ -72,7 +70,7 @@ func Compile(text string) (*Pattern, error) {
 	}
 	p := &Pattern{}
 	if regular {
-		// An error means more or larger repeats than RE2 allows.
+		// An error means that RE2 allows fewer or smaller repetitions.
 		p.linear, _ = regexp.Compile(write(tree, true))
 	}
 	p.backtracking, err = regexp2.Compile(write(tree, false), regexp2.None)
@@ -83,10 +81,10 @@ func Compile(text string) (*Pattern, error) {
 	return p, nil
 }
 
-// Match reports whether the pattern matches somewhere in the name. A name in
-// ASCII takes time in proportion to its length, unless the pattern needs
-// backtracking: a search that is not over after some tenths of a second ends,
-// and the name does not match.
+// Match reports whether the pattern matches somewhere in the name. The time for a
+// name in ASCII is proportional to its length, unless the pattern needs backtracking.
+// A search by backtracking ends after some tenths of a second; then the name does not
+// match.
 func (p *Pattern) Match(name string) bool {
 	if p.linear != nil && inASCII(name) {
 		return p.linear.MatchString(name)
@@ -96,8 +94,8 @@ func (p *Pattern) Match(name string) bool {
 	}
 	found, err := p.backtracking.MatchString(name)
 	if err != nil {
-		// Time passes while other programs have the processor, too: a search
-		// without end is one that runs out of time twice.
+		// The timeout includes the time in which other programs have the processor, so
+		// only the second one counts.
 		found, err = p.backtracking.MatchString(name)
 	}
 	if err != nil {
@@ -107,14 +105,15 @@ func (p *Pattern) Match(name string) bool {
 	return found
 }
 
-// tooSlow reports whether a search would be a waste of time.
+// tooSlow reports whether the pattern was too slow for the name before, or for
+// maxSlow others.
 func (p *Pattern) tooSlow(name string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.slow) >= maxSlow || slices.Contains(p.slow, name)
 }
 
-// giveUp notes that the pattern is too slow for a name.
+// giveUp records that the pattern is too slow for a name.
 func (p *Pattern) giveUp(name string) {
 	p.mu.Lock()
 	if len(p.slow) >= maxSlow || slices.Contains(p.slow, name) {

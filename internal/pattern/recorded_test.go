@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// recordedCase is what Python makes of a pattern: an error, or the names that
-// it finds the pattern in and those that it does not.
+// recordedCase is Python's result for a pattern: an error, or the names that match
+// and those that do not.
 type recordedCase struct {
 	Pattern string
 	In, Out []string
@@ -33,38 +33,38 @@ func recordedCases(t testing.TB) []recordedCase {
 
 func TestMatchesAsPythonDoes(t *testing.T) {
 	for _, c := range recordedCases(t) {
-		g, err := Compile(c.Pattern)
+		p, err := Compile(c.Pattern)
 		if c.Error != "" {
 			var perr *Error
 			switch {
 			case err == nil:
-				t.Errorf("Compile(%q): no error, Python says %q", c.Pattern, c.Error)
+				t.Errorf("Compile(%q): got no error, want one as Python's %q", c.Pattern, c.Error)
 			case !errors.As(err, &perr):
-				t.Errorf("Compile(%q): %v is no Error", c.Pattern, err)
+				t.Errorf("Compile(%q): got %v (%[2]T), want an *Error", c.Pattern, err)
 			case c.Offset != nil && perr.Offset != *c.Offset:
-				t.Errorf("Compile(%q): %v, Python says %q at position %d", c.Pattern, err, c.Error, *c.Offset)
+				t.Errorf("Compile(%q): got %v, want position %d as of Python's %q", c.Pattern, err, *c.Offset, c.Error)
 			}
 			continue
 		}
 		if err != nil {
-			t.Errorf("Compile: %v, Python takes it", err)
+			t.Errorf("Compile: got %v, want none, as in Python", err)
 			continue
 		}
 		for _, name := range c.In {
-			if !g.Match(name) {
-				t.Errorf("pattern %q does not match %q, in Python it does", c.Pattern, name)
+			if !p.Match(name) {
+				t.Errorf("pattern %q on %q: got no match, want one, as in Python", c.Pattern, name)
 			}
 		}
 		for _, name := range c.Out {
-			if g.Match(name) {
-				t.Errorf("pattern %q matches %q, in Python it does not", c.Pattern, name)
+			if p.Match(name) {
+				t.Errorf("pattern %q on %q: got a match, want none, as in Python", c.Pattern, name)
 			}
 		}
 	}
 }
 
-// TestPatternCasesAreWhatPythonSays runs the recorder again.
-func TestPatternCasesAreWhatPythonSays(t *testing.T) {
+// TestRecordedCasesAreCurrent runs the recorder again.
+func TestRecordedCasesAreCurrent(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("no python3 on PATH")
@@ -81,6 +81,6 @@ func TestPatternCasesAreWhatPythonSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(said, recorded) {
-		t.Error("Python says otherwise: see the difference after python3 cases.py > cases.json in testdata")
+		t.Error("cases.json differs from Python's results: run python3 cases.py > cases.json in testdata, and see git diff")
 	}
 }

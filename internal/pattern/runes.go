@@ -59,8 +59,8 @@ func (s runeSet) within(bounds runeRange) runeSet {
 // lastCased is the end of the last block of letters that have a case.
 const lastCased = 0x1E943
 
-// folded returns the set with all characters that Python's IGNORECASE does
-// not tell from one of the set; with ascii, those that its ASCII flag leaves.
+// folded returns the set and all characters that Python's IGNORECASE considers equal
+// to one of the set; with ascii, as under its ASCII flag.
 func (s runeSet) folded(ascii bool) runeSet {
 	if ascii {
 		var others runeSet
@@ -90,8 +90,8 @@ func (s runeSet) folded(ascii bool) runeSet {
 	return union(s, others)
 }
 
-// pythonFolds are the letters that Python takes for one another because their
-// upper or lower case is the same, where Unicode's simple folding does not.
+// pythonFolds are the letters that Python considers equal because their upper or
+// lower case is the same. Unicode's simple folding does not have them.
 var pythonFolds = [][]rune{
 	{'I', 'i', '\u0130', '\u0131'},
 	{'\u0390', '\u1FD3'},
@@ -99,7 +99,7 @@ var pythonFolds = [][]rune{
 	{'\uFB05', '\uFB06'},
 }
 
-// runeClass returns what \d, \s or \w stands for in Python.
+// runeClass returns the set of \d, \s or \w in Python.
 func runeClass(letter rune, ascii bool) runeSet {
 	switch letter {
 	case 'd':

@@ -2,36 +2,35 @@ package pattern
 
 import "math"
 
-// reNode is a part of a parsed pattern.
-type reNode interface {
-	// width returns the fewest and the most characters that the part takes.
+// node is a part of a parsed pattern.
+type node interface {
+	// width returns the fewest and the most characters that the part can match.
 	width() (lo, hi int64)
-	// write writes the part such that it is a unit among others in a sequence.
-	write(w *reWriter)
+	// write writes the part as one unit of a sequence.
+	write(w *writer)
 }
 
-// widthLimit stands for any width of so many characters or more, which no
-// name has.
+// widthLimit stands for all widths from there on; every name is shorter.
 const widthLimit = 1 << 30
 
-// reSet takes one character of a set.
-type reSet struct{ runes runeSet }
+// oneOf matches one character of a set.
+type oneOf struct{ runes runeSet }
 
-func (reSet) width() (lo, hi int64) { return 1, 1 }
+func (oneOf) width() (lo, hi int64) { return 1, 1 }
 
-// reAnchor is a position: 'A' the start, 'Z' the end, 'b' where a word starts
+// anchor is a position: 'A' the start, 'Z' the end, 'b' where a word starts
 // or ends, 'B' any other.
-type reAnchor struct {
+type anchor struct {
 	kind rune
 	word runeSet
 }
 
-func (reAnchor) width() (lo, hi int64) { return 0, 0 }
+func (anchor) width() (lo, hi int64) { return 0, 0 }
 
-// reSequence is parts one after another.
-type reSequence []reNode
+// sequence matches parts one after another.
+type sequence []node
 
-func (n reSequence) width() (lo, hi int64) {
+func (n sequence) width() (lo, hi int64) {
 	for _, part := range n {
 		l, h := part.width()
 		lo, hi = min(lo+l, widthLimit), min(hi+h, widthLimit)
@@ -39,10 +38,10 @@ func (n reSequence) width() (lo, hi int64) {
 	return lo, hi
 }
 
-// reChoice is a|b.
-type reChoice []reNode
+// choice is a|b: it matches one of its branches.
+type choice []node
 
-func (n reChoice) width() (lo, hi int64) {
+func (n choice) width() (lo, hi int64) {
 	lo = widthLimit
 	for _, part := range n {
 		l, h := part.width()
@@ -54,7 +53,8 @@ func (n reChoice) width() (lo, hi int64) {
 // unlimited is the upper bound of a* and a+. Python has no larger one.
 const unlimited = math.MaxUint32
 
-// repeatMode is how many times a repeat tries first, and whether it gives back.
+// repeatMode is whether a repetition tries the most or the fewest times first, and
+// whether it backtracks.
 type repeatMode int
 
 const (
@@ -63,61 +63,62 @@ const (
 	possessive
 )
 
-// reRepeat is a part min to max times.
-type reRepeat struct {
-	body     reNode
+// repetition matches a part min to max times.
+type repetition struct {
+	body     node
 	min, max int64
 	mode     repeatMode
 }
 
-func (n reRepeat) width() (lo, hi int64) {
+func (n repetition) width() (lo, hi int64) {
 	lo, hi = n.body.width()
 	return min(lo*n.min, widthLimit), min(hi*n.max, widthLimit)
 }
 
-// reGroup is a numbered group.
-type reGroup struct {
+// group is a numbered group.
+type group struct {
 	number   int
-	body     reNode // nil while the group is open
-	lo, hi   int64  // kept: references could ask for it without end
-	referred bool   // a reference or a condition needs what it captures
+	body     node  // nil while the group is open
+	lo, hi   int64 // the width; without it, nested references would be added up for ever
+	referred bool  // a reference or a condition needs what it captures
 }
 
-func (n *reGroup) close(body reNode) {
+func (n *group) close(body node) {
 	n.body = body
 	n.lo, n.hi = body.width()
 }
 
-func (n *reGroup) width() (lo, hi int64) { return n.lo, n.hi }
+func (n *group) width() (lo, hi int64) { return n.lo, n.hi }
 
-// reAtomic is a part that never gives back.
-type reAtomic struct{ body reNode }
+// atomic is a part into which the engine does not backtrack.
+type atomic struct{ body node }
 
-func (n reAtomic) width() (lo, hi int64) { return n.body.width() }
+func (n atomic) width() (lo, hi int64) { return n.body.width() }
 
-// reReference takes what a group has captured.
-type reReference struct {
-	to         *reGroup
+// backReference matches the text that a group has captured.
+type backReference struct {
+	to         *group
 	ignoreCase bool
 }
 
-func (n reReference) width() (lo, hi int64) { return n.to.width() }
+func (n backReference) width() (lo, hi int64) { return n.to.width() }
 
-// reConditional is yes where the group of that number has captured, else no.
-type reConditional struct {
+// conditional is yes if the group of that number has captured, else no.
+type conditional struct {
 	number  int
-	yes, no reNode
+	yes, no node
 }
 
-func (n reConditional) width() (lo, hi int64) {
-	return reChoice{n.yes, n.no}.width()
+func (n conditional) width() (lo, hi int64) {
+	return choice{n.yes, n.no}.width()
 }
 
-// reLook is a look ahead or behind. What is behind has a fixed width.
-type reLook struct {
-	body     reNode
+// lookaround is a look-ahead or a look-behind. The body of a look-behind has a fixed
+// width.
+type lookaround struct {
+	body     node
 	behind   bool
 	negative bool
 }
 
-func (reLook) width() (lo, hi int64) { return 0, 0 }
+func (lookaround) width() (lo, hi int64) { return 0, 0 }

@@ -7,22 +7,21 @@ import (
 	"unicode"
 )
 
-// write writes a tree for the backtracking engine or, with ascii, for
-// the linear one, which then holds for names in ASCII only. What it writes
-// means the same to both engines.
-func write(tree reNode, ascii bool) string {
-	w := &reWriter{ascii: ascii}
+// write writes a tree for the backtracking engine or, with ascii, for the linear
+// engine, which then gets only names in ASCII. The text means the same to both.
+func write(tree node, ascii bool) string {
+	w := &writer{ascii: ascii}
 	tree.write(w)
 	return w.String()
 }
 
-type reWriter struct {
+type writer struct {
 	strings.Builder
 	ascii bool
 }
 
 // group writes parts between an opening parenthesis and a closing one.
-func (w *reWriter) group(open string, parts []reNode, between string) {
+func (w *writer) group(open string, parts []node, between string) {
 	w.WriteString(open)
 	for i, n := range parts {
 		if i > 0 {
@@ -33,7 +32,7 @@ func (w *reWriter) group(open string, parts []reNode, between string) {
 	w.WriteByte(')')
 }
 
-func (w *reWriter) rune(r rune) {
+func (w *writer) rune(r rune) {
 	switch {
 	case strings.ContainsRune(`\.+*?()|[]{}^$`, r):
 		w.WriteByte('\\')
@@ -46,11 +45,11 @@ func (w *reWriter) rune(r rune) {
 	}
 }
 
-func (w *reWriter) set(s runeSet) {
+func (w *writer) set(s runeSet) {
 	if w.ascii {
 		s = s.within(runeRange{0, unicode.MaxASCII})
 	}
-	// Surrogates can't be written, nor be in a name.
+	// UTF-8 has no surrogates, so neither has a name.
 	s = append(s.within(runeRange{0, 0xD7FF}), s.within(runeRange{0xE000, unicode.MaxRune})...)
 	switch {
 	case len(s) == 0:
@@ -66,7 +65,7 @@ func (w *reWriter) set(s runeSet) {
 	}
 }
 
-func (w *reWriter) ranges(s runeSet) {
+func (w *writer) ranges(s runeSet) {
 	for _, r := range s {
 		w.rune(r.lo)
 		if r.hi > r.lo {
@@ -76,9 +75,9 @@ func (w *reWriter) ranges(s runeSet) {
 	}
 }
 
-func (n reSet) write(w *reWriter) { w.set(n.runes) }
+func (n oneOf) write(w *writer) { w.set(n.runes) }
 
-func (n reAnchor) write(w *reWriter) {
+func (n anchor) write(w *writer) {
 	switch {
 	case n.kind == 'A':
 		w.WriteString(`\A`)
@@ -87,12 +86,12 @@ func (n reAnchor) write(w *reWriter) {
 	case w.ascii:
 		w.WriteString(`\` + string(n.kind))
 	default:
-		// What a word is differs from engine to engine.
+		// The engines differ in what a word is, so the boundary is spelled out.
 		after, before := "!", "="
 		if n.kind == 'B' {
 			after, before = before, after
 		}
-		word := []reNode{reSet{n.word}}
+		word := []node{oneOf{n.word}}
 		w.group("(?:(?<=", word, "")
 		w.group("(?"+after, word, "")
 		w.group("|(?<!", word, "")
@@ -101,22 +100,22 @@ func (n reAnchor) write(w *reWriter) {
 	}
 }
 
-func (n reSequence) write(w *reWriter) {
+func (n sequence) write(w *writer) {
 	for _, part := range n {
 		part.write(w)
 	}
 }
 
-func (n reChoice) write(w *reWriter) { w.group("(?:", n, "|") }
+func (n choice) write(w *writer) { w.group("(?:", n, "|") }
 
-func (n reRepeat) write(w *reWriter) {
+func (n repetition) write(w *writer) {
 	if n.mode == possessive {
 		n.mode = greedy
-		reAtomic{n}.write(w)
+		atomic{n}.write(w)
 		return
 	}
-	w.group("(?:", []reNode{n.body}, "")
-	// To the engine math.MaxInt32 is without limit, a minimum included.
+	w.group("(?:", []node{n.body}, "")
+	// The engine takes math.MaxInt32 for "no limit", even as a minimum.
 	if n.max < math.MaxInt32 {
 		fmt.Fprintf(w, "{%d,%d}", n.min, n.max)
 	} else {
@@ -127,17 +126,17 @@ func (n reRepeat) write(w *reWriter) {
 	}
 }
 
-func (n *reGroup) write(w *reWriter) {
+func (n *group) write(w *writer) {
 	open := "(?:"
 	if n.referred {
 		open = fmt.Sprintf("(?<%d>", n.number)
 	}
-	w.group(open, []reNode{n.body}, "")
+	w.group(open, []node{n.body}, "")
 }
 
-func (n reAtomic) write(w *reWriter) { w.group("(?>", []reNode{n.body}, "") }
+func (n atomic) write(w *writer) { w.group("(?>", []node{n.body}, "") }
 
-func (n reReference) write(w *reWriter) {
+func (n backReference) write(w *writer) {
 	if n.ignoreCase {
 		fmt.Fprintf(w, `(?i:\k<%d>)`, n.to.number)
 		return
@@ -145,27 +144,27 @@ func (n reReference) write(w *reWriter) {
 	fmt.Fprintf(w, `\k<%d>`, n.to.number)
 }
 
-func (n reConditional) write(w *reWriter) {
-	w.group(fmt.Sprintf("(?(%d)(?:", n.number), []reNode{n.yes}, "")
-	w.group("|(?:", []reNode{n.no}, "")
+func (n conditional) write(w *writer) {
+	w.group(fmt.Sprintf("(?(%d)(?:", n.number), []node{n.yes}, "")
+	w.group("|(?:", []node{n.no}, "")
 	w.WriteByte(')')
 }
 
-func (n reLook) write(w *reWriter) {
+func (n lookaround) write(w *writer) {
 	open := "(?="
 	if n.negative {
 		open = "(?!"
 	}
 	if !n.behind {
-		w.group(open, []reNode{n.body}, "")
+		w.group(open, []node{n.body}, "")
 		return
 	}
-	// The engine reads what is behind from right to left, Python from left
-	// to right, which is told apart by what a repeated group captures: go
-	// back by the width, which is fixed, and look ahead from there.
+	// The engine matches a look-behind from right to left, Python from left to right,
+	// so that a repeated group captures different text. So go back by the width, which
+	// is fixed, and look ahead from there.
 	width, _ := n.body.width()
 	w.WriteString("(?<" + open[2:])
-	w.group("(?=", []reNode{n.body}, "")
+	w.group("(?=", []node{n.body}, "")
 	w.set(anyRune)
 	fmt.Fprintf(w, "{%d})", width)
 }
