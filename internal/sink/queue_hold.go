@@ -3,6 +3,7 @@ package sink
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,8 +17,8 @@ import (
 
 const (
 	// firstRefused and lastRefused bound the time for which a batch is held that the
-	// destination refuses; it doubles with each hold. A batch that it confirms no more
-	// for a while, and not for ever, is soon sent.
+	// destination refuses; it doubles with each hold. It is short, because the
+	// destination may take the batch soon.
 	firstRefused = 2 * time.Second
 	lastRefused  = 30 * time.Second
 	// firstHold and lastHold bound the time for which a batch is held whose file can't
@@ -235,8 +236,8 @@ func (q *Queue) remedy(seq uint64, err error) string {
 		return "Check the disk and the kernel's log"
 	}
 	st := info.Sys().(*syscall.Stat_t)
-	return "Run chown " + owner.User(os.Geteuid()) + " " + path + ": it belongs to " + owner.User(int(st.Uid)) + ":" + owner.Group(int(st.Gid)) + " with mode " + info.Mode().Perm().String() +
-		": run chown " + owner.User(os.Geteuid()) + " " + path
+	return fmt.Sprintf("Run chown %s %s: the file belongs to %s:%s with mode %v",
+		owner.User(os.Geteuid()), path, owner.User(int(st.Uid)), owner.Group(int(st.Gid)), info.Mode().Perm())
 }
 
 // isFilesOwn reports whether a read error concerns this file only, not the disk or

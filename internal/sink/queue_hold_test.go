@@ -135,7 +135,7 @@ func TestQueueUnreadableFileDelaysNothing(t *testing.T) {
 		fault error
 		says  string
 	}{
-		{"another's", syscall.EACCES, "run chown"},
+		{"another's", syscall.EACCES, `hint="Run chown `},
 		{"bad sector", syscall.EIO, "Check the disk"},
 	} {
 		for _, late := range []bool{false, true} {
@@ -160,6 +160,9 @@ func TestQueueUnreadableFileDelaysNothing(t *testing.T) {
 					}
 					if !strings.Contains(log.String(), "queue file can't be read") || !strings.Contains(log.String(), c.says) {
 						t.Errorf("got log %s, want %q", &log, c.says)
+					}
+					if n := strings.Count(log.String(), "chown"); n > 1 {
+						t.Errorf("got the remedy %d times, want it once: %s", n, &log)
 					}
 					if batches, metrics := q.Len(); batches != 0 || metrics != 0 {
 						t.Errorf("got %d batches with %d metrics that keep fresh ones, want none", batches, metrics)

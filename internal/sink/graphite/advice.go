@@ -17,8 +17,8 @@ func (p *peer) explain(operation string, err error) error {
 	return &peerError{err: fmt.Errorf("%s graphite server %s: %w", operation, p.server, err), hint: advice(err)}
 }
 
-// Advice returns what to do about an error of this package, or nothing, and
-// the error without that.
+// Advice splits an error of this package into the remedy, which is empty if there is
+// none, and the error without it.
 func Advice(err error) (hint string, bare error) {
 	var fault *peerError
 	if !errors.As(err, &fault) {

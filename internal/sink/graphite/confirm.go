@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"haproxystats/internal/sink/outbox"
 )
 
 var (
@@ -141,7 +143,7 @@ func (l *link) drain(ctx context.Context, limit, settle time.Duration) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%w within %v", errUnread, limit)
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := outbox.Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -190,16 +192,4 @@ func (l *link) look() error {
 		return errEarly
 	}
 	return err
-}
-
-// sleep waits for d. It returns ctx's error if ctx ends first.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -12,8 +12,8 @@ import (
 	"haproxystats/internal/sink/outbox"
 )
 
-// Direct delivers batches without a queue: whoever sends one waits until the
-// server has confirmed it. It is not safe for concurrent use.
+// Direct delivers batches without a queue: Send waits until the server has confirmed
+// the batch. It is not safe for concurrent use.
 type Direct struct {
 	log      *slog.Logger
 	relays   *relays
@@ -24,8 +24,8 @@ type Direct struct {
 	skipped  int64
 }
 
-// NewDirect returns what sends as a [Sink] of these options does. Their queue
-// is not used. Patience is how long the server may be down.
+// NewDirect returns a Direct that sends as a [Sink] of these options does. It does not
+// use their queue. Patience is the time for which the server may be down.
 func NewDirect(o Options, patience time.Duration) *Direct {
 	log := o.logger()
 	return &Direct{log: log, relays: newRelays(o, log), pace: o.Pace, patience: patience, encoder: plaintext.New(o.Paths), notices: plaintext.NewNotices(log)}
@@ -34,19 +34,19 @@ func NewDirect(o Options, patience time.Duration) *Direct {
 // Close closes the connections that are kept.
 func (d *Direct) Close() { d.relays.close() }
 
-// Skipped returns how many metrics were left out because their path has no
-// place in Graphite.
+// Skipped returns the number of metrics that were left out because their path is too
+// long for Graphite.
 func (d *Direct) Skipped() int64 { return d.skipped }
 
 // Send sends the batch and returns the lines and bytes that the server has
-// confirmed. While it is down, Send tries again as the options say, and returns an
-// error once that was for as long as its patience, or ctx has ended. Then the
-// server may have got the batch, or part of it.
+// confirmed. While the server is down, Send tries again at the options' Pace. It
+// returns an error when the server has been down for the patience, or ctx has ended.
+// The server may have received the batch, or part of it, even then.
 func (d *Direct) Send(ctx context.Context, b *metric.Batch) (lines int, bytes int64, err error) {
 	result, bytes := d.encoder.Measure(b)
 	d.skipped += result.Skipped
 	d.notices.Note(plaintext.Result{Met: result.Met})
-	var down time.Time // since when
+	var down time.Time // time of the first failure
 	for failures := 0; ; {
 		server, err := d.relays.send(ctx, outbox.Limit(bytes), func(w io.Writer) error {
 			_, err := d.encoder.Encode(w, b)
@@ -69,7 +69,7 @@ func (d *Direct) Send(ctx context.Context, b *metric.Batch) (lines int, bytes in
 		if left <= 0 {
 			return 0, 0, fmt.Errorf("graphite has been down for %v: %w", d.patience, err)
 		}
-		if err := sleep(ctx, min(d.pace.Wait(failures), left)); err != nil {
+		if err := outbox.Sleep(ctx, min(d.pace.Wait(failures), left)); err != nil {
 			return 0, 0, err
 		}
 	}

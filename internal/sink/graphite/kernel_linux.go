@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/sink/outbox"
 )
 
 // A peer that vanished from the network is detected after deadAfter: the kernel probes
@@ -115,7 +117,7 @@ func peek(conn net.Conn) (first byte, n int, err error) {
 func awaitReadable(ctx context.Context, conn net.Conn, d time.Duration) error {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
-		return sleep(ctx, d)
+		return outbox.Sleep(ctx, d)
 	}
 	raw, err := c.SyscallConn()
 	if err != nil {

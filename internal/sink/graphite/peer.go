@@ -21,16 +21,16 @@ type Server struct {
 // String returns the address as a dialer takes it.
 func (s Server) String() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
-// Confirm says what it takes for a batch to count as delivered.
+// Confirm is the way in which the server confirms a batch.
 type Confirm string
 
 const (
-	// HalfClose is a connection a batch, which the server ends after us: then
-	// it has read everything. It is the default.
+	// HalfClose sends each batch over its own connection, and closes that for writing.
+	// The server then closes it too, after it has read everything. It is the default.
 	HalfClose Confirm = "half-close"
-	// Drain keeps connections over batches. A batch is delivered when the
-	// other end's kernel has acknowledged all of it, which says less: what it
-	// had not read when it died is lost.
+	// Drain keeps connections for later batches. A batch is delivered when the server's
+	// kernel has acknowledged all of it. That promises less: what the server had not
+	// read when it died is lost.
 	Drain Confirm = "drain"
 )
 
@@ -52,10 +52,9 @@ type peer struct {
 	closed bool
 }
 
-// send opens a connection or takes a kept one, lets content write to it, and
-// returns nil once the peer has confirmed all of it. ctx bounds the whole. An
-// error of content's own is returned as it is, one with the peer is a
-// [*peerError].
+// send opens a connection or takes a kept one, calls content to write to it, and
+// returns nil once the peer has confirmed everything. ctx bounds all of that. An
+// error of content is returned as it is; an error of the peer is a [*peerError].
 func (p *peer) send(ctx context.Context, content func(io.Writer) error) error {
 	l, err := p.link(ctx)
 	if err != nil {
@@ -74,7 +73,7 @@ func (p *peer) send(ctx context.Context, content func(io.Writer) error) error {
 		l.abort()
 		return err
 	}
-	// A kept connection that has stood once is known to have a server at its end.
+	// The peer has held a proven connection open, so there is a server at its end.
 	held := !l.proven && (p.confirm == Drain || p.trust.due())
 	hold := time.Duration(0)
 	if held {
@@ -93,8 +92,8 @@ func (p *peer) send(ctx context.Context, content func(io.Writer) error) error {
 	return nil
 }
 
-// settle waits until the peer has confirmed all that was sent over l, which it
-// aborts where that fails. The peer must keep the connection open for hold.
+// settle waits until the peer has confirmed all that was sent over l. The peer must
+// keep the connection open for hold. After an error l is aborted.
 func (p *peer) settle(ctx context.Context, l *link, hold time.Duration) error {
 	var err error
 	if p.confirm == Drain {
@@ -113,21 +112,21 @@ func (p *peer) settle(ctx context.Context, l *link, hold time.Duration) error {
 	return nil
 }
 
-// A peer confirms within milliseconds once it has read everything; confirmMin
-// leaves it time to read what its kernel had buffered.
+// confirmMin is the least time that a peer gets to confirm. It takes milliseconds
+// once it has read everything, but it may still have to read what its kernel has
+// buffered.
 const confirmMin = 5 * time.Second
 
-// patience is how long a peer that has been sent everything may take to
-// confirm it.
+// patience returns the time in which the peer must confirm what it was sent.
 func (p *peer) patience() time.Duration { return max(p.writeTimeout, confirmMin) }
 
-// link returns a connection: a kept one that still stands, or a new one.
+// link returns a kept connection that is still open, or a new one.
 func (p *peer) link(ctx context.Context) (*link, error) {
 	for l := p.take(); l != nil; l = p.take() {
 		if l.look() == nil {
 			return l, nil
 		}
-		l.close() // what it was for has been confirmed
+		l.close() // its batches have been confirmed
 	}
 	return p.connect(ctx)
 }
@@ -162,8 +161,8 @@ func (p *peer) connect(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
-// writer remembers the first error of the connection, to tell it from those of
-// the content.
+// writer keeps the first error of the connection, to separate it from errors of the
+// content.
 type writer struct {
 	to  io.Writer
 	err error
@@ -178,7 +177,8 @@ func (w *writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// cause prefers the reason why ctx ended to the time-out that came of it.
+// cause returns the reason why ctx ended, if it has, and not the time-out that
+// followed from it.
 func cause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -186,7 +186,7 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// peerError is an error that is the peer's, not the batch's.
+// peerError is an error that the peer caused, not the batch.
 type peerError struct {
 	err  error
 	hint string // what to do; may be empty

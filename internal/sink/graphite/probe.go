@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// Probe is what a server has shown without being sent anything.
+// Probe is the result of a test of a server, for which no metric was sent.
 type Probe struct {
-	// Err is why a delivery would fail; nil if it would not.
+	// Err is the reason why a delivery would fail; nil if it would succeed.
 	Err error
-	// Connect is how long it took until the connection was ready for writing,
-	// Held how long the server was seen to keep it open, and Confirm how long it
-	// took to confirm after that.
+	// Connect is the time until the connection was ready for writing, Held the time for
+	// which the server kept it open, and Confirm the time that the server then took to
+	// confirm.
 	Connect, Held, Confirm time.Duration
-	// Expires is when the first of the certificates does that the server's is
-	// trusted by; zero without TLS.
+	// Expires is the time until which the server's chain of certificates is valid; zero
+	// without TLS.
 	Expires time.Time
 }
 
-// ProbeServer opens a connection to one of the servers as a delivery does, sends
-// nothing, holds it open as long as the options say, and waits for the
-// confirmation. With [Drain] there is nothing to be acknowledged, so that it only
-// shows that the connection stands. Without TLS a second connection finds out
-// whether the port is one for plaintext lines: it sends the start of a line that
-// never ends, and resets.
+// ProbeServer takes the steps of a delivery to a server, but sends nothing: it opens
+// a connection, holds it open for Options.Hold, and waits for the confirmation. With
+// [Drain] the server has nothing to acknowledge, so the test only shows that the
+// server keeps the connection. Without TLS a second connection finds out whether the
+// port takes plaintext lines: ProbeServer sends the start of a line that never ends,
+// and resets the connection.
 func ProbeServer(ctx context.Context, o Options, server Server) Probe {
 	o.Servers = []Server{server}
 	return newRelays(o, o.logger()).peers[0].probe(ctx)
@@ -41,7 +41,7 @@ func (p *peer) probe(ctx context.Context) (found Probe) {
 	}
 	found.Connect = time.Since(start)
 	if l.secure != nil {
-		found.Expires = firstExpiry(l.secure.ConnectionState().VerifiedChains)
+		found.Expires = validUntil(l.secure.ConnectionState().VerifiedChains)
 	}
 	stop := l.lend(ctx)
 	defer stop()
@@ -63,12 +63,13 @@ func (p *peer) probe(ctx context.Context) (found Probe) {
 	return found
 }
 
-// notPlaintext is the head of a TLS record with a message of no length that TLS
-// allows, a pickle too long for carbon, and the start of a line without an end.
+// notPlaintext is three things at once: a TLS record whose message has a length that
+// TLS forbids, the head of a pickle that is too long for carbon, and the start of a
+// line without an end.
 var notPlaintext = []byte{0x16, 3, 1, 0, 4, 1, 0, 0, 0}
 
-// probeProtocol returns an error if the server answers or ends a connection over
-// which notPlaintext was sent: one that takes lines waits for the end of the line.
+// probeProtocol returns an error if the server answers notPlaintext or closes the
+// connection. A server that takes lines waits for the end of the line.
 func (p *peer) probeProtocol(ctx context.Context) error {
 	l, err := p.connect(ctx)
 	if err != nil {
@@ -81,7 +82,7 @@ func (p *peer) probeProtocol(ctx context.Context) error {
 		err = l.hold(ctx, probeWait)
 	}
 	switch {
-	case err == nil, ctx.Err() != nil: // the time is over, and it has said nothing
+	case err == nil, ctx.Err() != nil: // the server was silent all the time
 		return nil
 	case !errors.Is(err, errInTLS):
 		err = fmt.Errorf("%w: %w", errProtocol, err)
@@ -89,11 +90,12 @@ func (p *peer) probeProtocol(ctx context.Context) error {
 	return p.explain("find the plaintext protocol at", err)
 }
 
-// probeWait is how long a server of another protocol has to answer.
+// probeWait is the time in which a server of another protocol answers.
 const probeWait = time.Second
 
-// firstExpiry returns when the last chain that is valid ceases to be.
-func firstExpiry(chains [][]*x509.Certificate) (last time.Time) {
+// validUntil returns the time until which at least one of the chains is valid. A
+// chain ends with the first of its certificates.
+func validUntil(chains [][]*x509.Certificate) (last time.Time) {
 	for _, chain := range chains {
 		first := chain[0].NotAfter
 		for _, c := range chain[1:] {

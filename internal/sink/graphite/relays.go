@@ -12,22 +12,22 @@ import (
 	"haproxystats/internal/dial"
 )
 
-// ErrTooSlow says that the time for one batch was over.
+// ErrTooSlow reports that a batch took longer than its limit.
 var ErrTooSlow = errors.New("the peer reads too slowly")
 
-// relays are the servers of a sink, of which the earlier are preferred. One that
-// works is used until it fails, or until delay has passed since an earlier one
-// did; then they are tried in their order.
+// relays are the servers of a sink, the preferred ones first. A server that works is
+// used until it fails. Once delay has passed since the last failure of any server,
+// they are tried again in their order.
 type relays struct {
 	peers []*peer
 	delay time.Duration
 	log   *slog.Logger
 
 	mu       sync.Mutex
-	current  int       // the last one that confirmed
-	fault    error     // why it failed since then
-	failed   time.Time // the last time that any did
-	failures int64
+	current  int       // index of the server that confirmed last
+	fault    error     // why that server failed since then
+	failed   time.Time // time of the last failure of any server
+	failures int64     // attempts that were not confirmed
 }
 
 func newRelays(o Options, log *slog.Logger) *relays {
@@ -54,10 +54,9 @@ func newRelays(o Options, log *slog.Logger) *relays {
 	return r
 }
 
-// send sends to the servers, one after the other, until one confirms, and
-// returns it. All of that takes at most limit, of which each has its share, and
-// the time for which each server's connection may be held. An error of content's
-// own is returned as it is.
+// send tries one server after another until one confirms, and returns that server.
+// Each server gets an equal share of what is left of limit, and the time for which its
+// connection may be held on top. An error of content is returned as it is.
 func (r *relays) send(ctx context.Context, limit time.Duration, content func(io.Writer) error) (Server, error) {
 	end := time.Now().Add(limit)
 	first := r.first()
@@ -77,7 +76,7 @@ func (r *relays) send(ctx context.Context, limit time.Duration, content func(io.
 		if n := r.peers[i].trust.failed(); n > 0 && errors.Is(err, errEarly) {
 			r.log.Warn("graphite server closed a connection early, batches before may be lost", "server", r.peers[i].server.String(), "batches", n, "error", err)
 		}
-		r.refused(i, err)
+		r.unconfirmed(i, err)
 		if faults == nil {
 			faults = err
 		} else {
@@ -87,8 +86,8 @@ func (r *relays) send(ctx context.Context, limit time.Duration, content func(io.
 	return Server{}, faults
 }
 
-// inOrder returns the k-th server to try: the first one, then the others as
-// they are preferred.
+// inOrder returns the index of the k-th server to try: first, then the others in
+// order of preference.
 func inOrder(first, k int) int {
 	switch {
 	case k == 0:
@@ -105,8 +104,8 @@ func (r *relays) try(ctx context.Context, limit time.Duration, p *peer, content 
 	return p.send(ctx, content)
 }
 
-// first returns where a batch is sent first. When it is time to try the earlier
-// servers again, one batch does.
+// first returns the index of the server to try first. When it is time to try the
+// preferred servers again, it says so to one batch only.
 func (r *relays) first() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -117,6 +116,7 @@ func (r *relays) first() int {
 	return r.current
 }
 
+// confirmed records that a server has confirmed a batch.
 func (r *relays) confirmed(i int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -129,7 +129,8 @@ func (r *relays) confirmed(i int) {
 	r.current, r.fault = i, nil
 }
 
-func (r *relays) refused(i int, err error) {
+// unconfirmed records an attempt that a server did not confirm.
+func (r *relays) unconfirmed(i int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failures++
@@ -139,8 +140,8 @@ func (r *relays) refused(i int, err error) {
 	}
 }
 
-// tries returns how many were not confirmed.
-func (r *relays) tries() int64 {
+// failedTries returns the number of attempts that were not confirmed.
+func (r *relays) failedTries() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failures

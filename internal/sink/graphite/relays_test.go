@@ -149,7 +149,7 @@ func TestOneTriesTheEarlierServers(t *testing.T) {
 		_, s, _ := newFleet(t)
 		s.relays.confirmed(1)
 		for range 2 {
-			s.relays.refused(0, errors.New("down"))
+			s.relays.unconfirmed(0, errors.New("down"))
 			if got := s.relays.first(); got != 1 {
 				t.Errorf("before the delay has passed server %d is tried", got)
 			}

@@ -15,39 +15,40 @@ import (
 
 // Options describes where a sink sends and how long it waits.
 type Options struct {
-	// Servers are where to send, the preferred ones first. The one that works
-	// is used until it fails; Delay after the last failure the ones before it
-	// are tried again.
+	// Servers are tried in this order. The one that works is used until it fails. The
+	// earlier ones are tried again when Delay has passed since the last failure.
 	Servers []Server
-	Paths   plaintext.Paths
-	// Confirm is [HalfClose] where it is empty.
+	// Paths are those of the metrics.
+	Paths plaintext.Paths
+	// Confirm is the way in which batches are confirmed; empty for [HalfClose].
 	Confirm Confirm
 	// TLS encrypts connections; nil for none.
 	TLS *TLS
 
-	// ConnectTimeout is the time for a name to be looked up and a connection to
-	// be ready for writing.
+	// ConnectTimeout bounds the time until a connection is ready for writing, with the
+	// lookup of the name and the handshake of TLS.
 	ConnectTimeout time.Duration
-	// WriteTimeout is how long the peer may take nothing.
+	// WriteTimeout is the time for which the peer may accept nothing.
 	WriteTimeout time.Duration
-	// Hold is how long a connection is held open after the last write, to find out
-	// a proxy that has no server; 0 for not at all.
+	// Hold is the time for which a connection is held open after the last write, to
+	// detect a proxy that has no server; 0 for not at all.
 	Hold time.Duration
 
-	// Pace shapes the tries while the server is down.
+	// Pace sets the pauses between attempts while the servers are down.
 	outbox.Pace
 
 	// Queue holds what waits.
 	Queue outbox.Queue
-	Log   *slog.Logger
+	// Log gets messages for the operator; nil for none.
+	Log *slog.Logger
 	// Lookup returns the addresses of a server's name; nil for the host's resolver.
 	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)
-	// Dial opens connections; nil for the network's own, which share ConnectTimeout
-	// among the addresses of a name. They must have a CloseWrite method.
+	// Dial opens connections, which must have a CloseWrite method. The default, for nil,
+	// divides ConnectTimeout among the addresses of a name.
 	Dial DialFunc
 }
 
-// logger returns the logger of what the options make.
+// logger returns a logger that names the sink, or one that discards.
 func (o Options) logger() *slog.Logger {
 	if o.Log == nil {
 		return slog.New(slog.DiscardHandler)
@@ -55,7 +56,7 @@ func (o Options) logger() *slog.Logger {
 	return o.Log.With("sink", name)
 }
 
-// name is the sink's word in logs and configuration.
+// name is the sink's name in logs and configuration.
 const name = "graphite"
 
 // Sink delivers to Graphite: an outbox of plaintext lines for one of several
@@ -65,7 +66,7 @@ type Sink struct {
 	relays *relays
 }
 
-// New returns a sink. Nothing is sent before Deliver or Run.
+// New returns a sink. It sends nothing before Deliver or Run.
 func New(o Options) *Sink {
 	log := o.logger()
 	r := newRelays(o, log)
@@ -85,11 +86,11 @@ func New(o Options) *Sink {
 // Close closes the connections that are kept. Deliver works without them.
 func (s *Sink) Close() { s.relays.close() }
 
-// Status returns the counts since New, and whether the servers answer. A try at
-// each of them counts.
+// Status returns the counts since New and the health of the servers. Failures counts
+// each server that a batch was tried at.
 func (s *Sink) Status() sink.Status {
 	status := s.Outbox.Status()
-	status.Failures = s.relays.tries()
+	status.Failures = s.relays.failedTries()
 	return status
 }
 
@@ -112,7 +113,7 @@ func (t transport) Probe(ctx context.Context) error {
 	defer cancel()
 	l, err := t.peers[i].connect(ctx)
 	if err != nil {
-		t.refused(i, err)
+		t.unconfirmed(i, err)
 		return err
 	}
 	l.close()

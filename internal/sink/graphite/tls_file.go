@@ -9,14 +9,14 @@ import (
 	"syscall"
 )
 
-// maxPEM bounds the memory that a file can take. The authorities of a whole
-// system are a quarter of it.
+// maxPEM bounds the size of a file. The authorities of a whole system take a quarter
+// of it.
 const maxPEM = 1 << 20
 
-// readPEM reads a file and returns what it was when it was opened. One that
-// holds a secret must not be open to all users of the host.
+// readPEM reads a file, and returns also its state when it was opened. A file with a
+// secret must not be readable or writable for all users of the host.
 func readPEM(file string, secret bool) ([]byte, fs.FileInfo, error) {
-	// A pipe in its place would block.
+	// Without O_NONBLOCK, opening a pipe would block.
 	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, withoutPath(err)
@@ -40,8 +40,8 @@ func readPEM(file string, secret bool) ([]byte, fs.FileInfo, error) {
 	return data, info, nil
 }
 
-// withoutPath returns what is wrong without the operation and the path, which
-// the message has already.
+// withoutPath returns the cause of a PathError: the caller's message names the
+// operation and the path.
 func withoutPath(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

@@ -5,32 +5,33 @@ import (
 	"time"
 )
 
-// A TCP proxy whose server is down takes a connection and what is sent over it,
-// and closes it some time later as a Graphite server does that has read
-// everything. Such a proxy closes before our end of the connection, if the
-// sink holds that back for long enough. Not every connection is held: while batches
-// follow one another closely, one is held each sampleInterval.
+// A TCP proxy whose server is down accepts a connection and the data sent over it,
+// and closes the connection some time later. A Graphite server that has read
+// everything closes it too. But the proxy closes first, if the sink holds its own
+// end open for long enough. Not every connection is held: while batches follow one
+// another closely, one is held each sampleInterval.
 const (
-	// quietTime without a batch is a pause, after which the next one is held.
+	// quietTime is the pause between two batches after which the second is held.
 	quietTime = 500 * time.Millisecond
 	// sampleInterval is the time between two held connections while there is no
 	// pause.
 	sampleInterval = time.Minute
-	// maxHolds bounds what all servers together may be held for one batch, so that
-	// nobody takes the delivery for stuck.
+	// maxHolds bounds the time for which the connections to all servers together are
+	// held for one batch, so that the delivery does not count as stuck.
 	maxHolds = 36 * time.Second
 )
 
 // trust decides which connections to a peer are held open after the last write.
 type trust struct {
-	hold time.Duration // how long; 0 for never
+	hold time.Duration // time for which they are held; 0 for never
 
 	mu sync.Mutex
-	// proven tells that a held connection has stood, and none has failed since.
+	// proven is true once the peer has kept a held connection open, until the next
+	// failure.
 	proven bool
 	sample time.Time // when the next connection is held at the latest
-	last   time.Time // the last confirmation
-	// unproven counts the confirmations since a held connection stood.
+	last   time.Time // time of the last confirmation
+	// unproven counts the confirmations since the peer last kept a held connection open.
 	unproven int64
 }
 
@@ -51,7 +52,7 @@ func (t *trust) due() bool {
 	return true
 }
 
-// confirmed notes a confirmation, over a connection that was held or not.
+// confirmed records a confirmation, and whether its connection was held.
 func (t *trust) confirmed(held bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -63,8 +64,8 @@ func (t *trust) confirmed(held bool) {
 	}
 }
 
-// failed notes a failure, and returns how many confirmations no held connection
-// has borne out.
+// failed records a failure, and returns the number of confirmations that may be
+// false, because no connection was held since.
 func (t *trust) failed() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()

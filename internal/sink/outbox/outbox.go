@@ -200,7 +200,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 		case <-sending.Done():
 			return
 		}
-		_ = sleep(sending, lastWord)
+		_ = Sleep(sending, lastWord)
 		breakOff()
 	})
 	defer ending.Wait()
@@ -269,7 +269,7 @@ func (o *Outbox) pause(ctx context.Context) error {
 	if wait <= 0 {
 		return ctx.Err()
 	}
-	return sleep(ctx, wait)
+	return Sleep(ctx, wait)
 }
 
 // sent records a confirmed batch, and that the destination is up.

@@ -43,8 +43,8 @@ func (p Pace) Wait(n int) time.Duration {
 	return max(time.Duration(wait), minWait)
 }
 
-// sleep waits for d, or returns the error of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d. It returns the error of ctx if that ends first.
+func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
