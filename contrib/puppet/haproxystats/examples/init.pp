@@ -1,10 +1,13 @@
-# All stats sockets of a directory, to one Graphite; three sites told apart by
-# the names of their frontends.
+# All stats sockets of a directory, and one Graphite. The names of frontends tell
+# their site, of which there are three.
 class { 'haproxystats':
   groups           => ['haproxy'],
   exclude_backends => ['internal_stats'],
   configuration    => {
-    'pull'            => { 'socket-dir' => '/run/haproxy' },
+    'pull'            => {
+      'socket-dir' => '/run/haproxy',
+      'on-partial' => 'keep',
+    },
     'graphite'        => {
       'server'                        => 'graphite.example.com',
       'port'                          => 2003,
