@@ -185,10 +185,18 @@ type Queue struct {
 // Time is a point in time in seconds since 1970, to the millisecond; 0 means never.
 type Time float64
 
-// At returns t as a Time.
-func At(t time.Time) Time {
+// At returns t as a Time. If the clock was set back after t was read from it, At sets t
+// back, too: otherwise the age of t would be 0 until the clock is there again, and no
+// check would alert.
+func At(t time.Time) Time { return at(t, time.Now(), time.Since(t)) }
+
+// at returns the time t of that age by the monotonic clock.
+func at(t, now time.Time, age time.Duration) Time {
 	if t.IsZero() {
 		return 0
+	}
+	if moved := now.Add(-age); t.Round(0).Sub(moved.Round(0)) > time.Second {
+		t = moved
 	}
 	return Time(float64(t.UnixMilli()) / 1000)
 }

@@ -155,6 +155,31 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// TestClockSetBack: the ages in a document stay right.
+func TestClockSetBack(t *testing.T) {
+	read := time.Unix(10_000, 0)
+	for _, c := range []struct {
+		name     string
+		now      int64
+		age      time.Duration
+		at, want float64
+	}{
+		{"as it was", 10_060, time.Minute, 10_000, 60},
+		{"set back", 4_060, time.Minute, 4_000, 60},
+		{"set back a little", 10_059, time.Minute, 10_000, 59},
+		{"set on, or the machine slept", 20_000, time.Minute, 10_000, 10_000},
+	} {
+		now := time.Unix(c.now, 0)
+		got := at(read, now, c.age)
+		if age := (Document{Now: at(now, now, 0)}).Since(got); got != Time(c.at) || age != Seconds(c.want) {
+			t.Errorf("%s: got %v and the age %v, want %v and %v", c.name, got, age, c.at, c.want)
+		}
+	}
+	if got := At(time.Time{}); got != 0 {
+		t.Errorf("got %v for never, want 0", got)
+	}
+}
+
 // TestTimesAreWrittenShort has any times: what is written of them has no more
 // digits than a clock has told.
 func TestTimesAreWrittenShort(t *testing.T) {

@@ -185,7 +185,9 @@ func (v *Verifier) note(confirmed, newest time.Time, err error) {
 		v.log.Info("graphite can be asked again which metrics have arrived", "failing", now.Sub(s.Failing).Round(time.Second))
 	}
 	s.Asked, s.Failing, s.Cause = now, time.Time{}, nil
-	if newest.After(s.Newest) {
+	// A time in the future is of a clock that was set back since: it would hide for as
+	// long that nothing arrives.
+	if newest.After(s.Newest) || s.Newest.After(now.Add(window)) {
 		s.Newest = newest
 	}
 	since := s.Newest

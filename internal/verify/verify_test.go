@@ -174,6 +174,23 @@ func TestFails(t *testing.T) {
 	}
 }
 
+// TestClockSetBack: a value that was shown before the clock was set back does not hide
+// that none arrives since.
+func TestClockSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := New(Options{Path: func() string { return "x" }})
+		before := time.Now().Add(2 * time.Hour) // by the clock then
+		v.note(before, before, nil)
+		time.Sleep(time.Hour)
+		for _, newest := range []time.Time{time.Now().Add(-20 * time.Minute), {}} {
+			v.note(time.Now(), newest, nil)
+			if s := v.Status(); s.Age != 20*time.Minute || s.Behind != 20*time.Minute {
+				t.Errorf("newest value at %v: got age %v and %v behind, want 20m0s", newest, s.Age, s.Behind)
+			}
+		}
+	})
+}
+
 // TestImpossibleTimes: values of a time that can't be are ignored.
 func TestImpossibleTimes(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
