@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"haproxystats/internal/durable"
 )
@@ -16,8 +17,13 @@ import (
 func (q *Queue) Append(epoch int64, encode func(io.Writer) (metrics int, err error)) error {
 	q.appending.Lock()
 	defer q.appending.Unlock()
-	h, seq, err := q.write(epoch, encode)
-	if errors.Is(err, fs.ErrNotExist) && q.displaced() {
+	var h header
+	var seq uint64
+	err := q.settle()
+	if err == nil {
+		h, seq, err = q.write(epoch, encode)
+	}
+	if errors.Is(err, fs.ErrNotExist) && q.displaced() { // since then
 		if err = q.reattach(); err == nil {
 			h, seq, err = q.write(epoch, encode)
 		}
@@ -99,7 +105,24 @@ func (q *Queue) refuse(name string) {
 	q.discard(name)
 }
 
-// displaced reports whether the directory was removed.
+// settle makes sure that the directory is the one that the next process will open. If
+// it was moved, or something was mounted over it, with batches in it, then a batch
+// added to it would be left behind: settle returns an error until it is moved back, or
+// these batches are delivered.
+func (q *Queue) settle() error {
+	if !q.displaced() {
+		return nil
+	}
+	q.mu.Lock()
+	batches := len(q.waiting) + len(q.held)
+	q.mu.Unlock()
+	if batches == 0 || q.removed() {
+		return q.reattach()
+	}
+	return fmt.Errorf("the directory was moved, or covered by a mount, while %d batches wait in it: put %s back in its place", batches, q.whereabouts())
+}
+
+// displaced reports whether the directory no longer has its path.
 func (q *Queue) displaced() bool {
 	now, err := os.Lstat(q.opt.Dir)
 	if err != nil {
@@ -107,6 +130,25 @@ func (q *Queue) displaced() bool {
 	}
 	own, err := q.dir.Identity()
 	return err == nil && durable.Identify(now) != own
+}
+
+// removed reports whether the directory has no path at all.
+func (q *Queue) removed() bool {
+	info, err := q.dir.File().Stat()
+	if err != nil {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Nlink == 0
+}
+
+// whereabouts returns the present path of the directory.
+func (q *Queue) whereabouts() string {
+	path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", q.dir.File().Fd()))
+	if err != nil {
+		return q.opt.Dir
+	}
+	return path
 }
 
 // reattach makes the directory again; the batches in it are lost. After an error,
