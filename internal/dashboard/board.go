@@ -8,14 +8,14 @@ import (
 
 // board is one dashboard.
 type board struct {
-	name  string // of its file and in its address
+	name  string // of the file, and part of the address
 	title string
 	about string
-	vars  []variable // besides namespace and host
+	vars  []variable // those besides namespace and host
 	rows  []row
 }
 
-// row is a line of panels below a heading.
+// row is a heading and the panels below it.
 type row struct {
 	title  string
 	panels []panel
@@ -24,53 +24,53 @@ type row struct {
 // panel is a graph or a single number.
 type panel struct {
 	title   string
-	why     string // what to do with it, where the fields' own words don't say
+	why     string // what the help of the fields does not say
 	lines   []line
 	kind    kind
 	stacked bool
 	alarm   alarm
-	colors  []string // of the lines, where they mean something
-	ceiling float64  // of the scale; 0 for none
+	colors  []string // one for each line if colors have a meaning, else nil
+	ceiling float64  // the largest value of the scale; 0 for none
 }
 
-// kind says how a panel looks.
+// kind is the form of a panel.
 type kind uint8
 
 const (
 	graph  kind = iota
-	number      // the last value, in large
+	number      // the last value
 )
 
-// alarm is from what value on a panel is yellow and red; the zero value is
+// alarm has the values from which on a panel is yellow and red; the zero value means
 // never.
 type alarm struct {
 	warn, crit float64
-	low        bool // small values are the bad ones
+	low        bool // small values are bad
 }
 
 func above(warn, crit float64) alarm { return alarm{warn: warn, crit: crit} }
 func below(warn, crit float64) alarm { return alarm{warn: warn, crit: crit, low: true} }
 
-// boards are all dashboards in the order of their menu.
+// boards returns all dashboards in the order of their menu.
 func boards() []board {
 	return []board{overview(), frontends(), backends(), servers(), self()}
 }
 
-// mostPanels is what fits into one look and a bit of scrolling.
+// mostPanels bounds a dashboard, so that it needs little scrolling.
 const mostPanels = 24
 
-// drawn is a panel with all that the catalogue says of it.
+// drawn is a panel with its queries and their unit.
 type drawn struct {
 	panel
 	queries []query
 	unit    unit
 }
 
-// draw looks the fields of a panel up.
+// draw finds the fields of a panel in the catalogue.
 func (c Catalogue) draw(p panel) (drawn, error) {
 	d := drawn{panel: p}
 	for _, l := range p.lines {
-		q, err := c.look(l)
+		q, err := c.resolve(l)
 		if err != nil {
 			return drawn{}, fmt.Errorf("panel %q: %w", p.title, err)
 		}
@@ -89,13 +89,13 @@ func (c Catalogue) draw(p panel) (drawn, error) {
 		return drawn{}, fmt.Errorf("panel %q: %d colors for %d lines", p.title, len(p.colors), len(p.lines))
 	}
 	if p.kind == number && (len(p.lines) != 1 || !named) {
-		return drawn{}, fmt.Errorf("panel %q: a number is of one line with a name", p.title)
+		return drawn{}, fmt.Errorf("panel %q: a number needs exactly one line, with a name", p.title)
 	}
 	return d, nil
 }
 
-// targets returns the expressions of the lines. Where there is a line for each
-// thing, those that matter most are drawn.
+// targets returns the expressions of the lines. If a line stands for many series, the
+// expression keeps only the highest ones, or the lowest if low values are bad.
 func (d drawn) targets(n names, most int) []string {
 	var out []string
 	for _, q := range d.queries {
@@ -112,7 +112,7 @@ func (d drawn) targets(n names, most int) []string {
 	return out
 }
 
-// help says what the panel shows, in Markdown.
+// help returns the description of the panel, in Markdown.
 func (d drawn) help() string {
 	var parts []string
 	if d.why != "" {
@@ -139,10 +139,10 @@ func (d drawn) help() string {
 	return strings.Join(parts, "\n\n")
 }
 
-// unit is a unit in words, and the one of Grafana's that formats it.
+// unit is a unit in words, and Grafana's name of the unit that formats it.
 type unit struct{ words, grafana string }
 
-// unit says what the numbers of a line are.
+// unit returns the unit of the numbers.
 func (q query) unit() unit {
 	c := q.columns[0]
 	switch q.form {
@@ -167,12 +167,12 @@ func (q query) unit() unit {
 	return unit{c.Unit, "short"}
 }
 
-// levels are Grafana's names of units.
+// levels has Grafana's names of the units of levels.
 var levels = map[string]string{
 	"bytes": "bytes", "megabytes": "mbytes", "seconds": "s", "milliseconds": "ms", "percent": "percent",
 }
 
-// rate is the unit of so many a second.
+// rate returns the unit of a counter that is drawn as a rate.
 func rate(of string) unit {
 	words := strings.TrimSpace(of + " per second")
 	switch of {

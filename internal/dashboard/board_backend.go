@@ -1,6 +1,6 @@
 package dashboard
 
-// backends is about the farms behind HAProxy.
+// backends shows the backends and their errors.
 func backends() board {
 	return board{
 		name: "backend", title: "HAProxy: backends",

@@ -1,6 +1,6 @@
 package dashboard
 
-// frontends is about what clients see.
+// frontends shows what clients do and get.
 func frontends() board {
 	return board{
 		name: "frontend", title: "HAProxy: frontends",

@@ -1,6 +1,6 @@
 package dashboard
 
-// The colours of what has a meaning of its own.
+// The colors of lines that have a meaning.
 const (
 	green  = "#56a64b"
 	blue   = "#5794f2"
@@ -11,7 +11,7 @@ const (
 	gray   = "#8e8e8e"
 )
 
-// overview is for the first look: is something wrong, and where.
+// overview shows at first sight whether something is wrong, and where.
 func overview() board {
 	return board{
 		name: "overview", title: "HAProxy: overview",
@@ -95,7 +95,7 @@ func overview() board {
 	}
 }
 
-// byStatus are the responses of the classes of status.
+// byStatus returns a line for the responses of each class of status.
 func byStatus(of func(...string) line) []line {
 	return []line{
 		of("hrsp_2xx").total("2xx"), of("hrsp_3xx").total("3xx"), of("hrsp_4xx").total("4xx"),

@@ -1,6 +1,6 @@
 package dashboard
 
-// self is about haproxystats itself.
+// self shows how haproxystats itself works.
 func self() board {
 	return board{
 		name: "haproxystats", title: "HAProxy: haproxystats",

@@ -1,6 +1,6 @@
 package dashboard
 
-// servers is about single servers.
+// servers shows single servers.
 func servers() board {
 	return board{
 		name: "server", title: "HAProxy: servers",

@@ -29,7 +29,7 @@ func TestMetricsHasEveryField(t *testing.T) {
 		} {
 			_, err := c.Lookup(scope, f.Name)
 			if want := f.IsMetric(in); (err == nil) != want {
-				t.Errorf("%s metric %s: %v, want it there: %v", scope, f.Name, err, want)
+				t.Errorf("%s metric %s: got error %v, want it in the catalogue: %v", scope, f.Name, err, want)
 			}
 		}
 	}
@@ -38,7 +38,7 @@ func TestMetricsHasEveryField(t *testing.T) {
 		name  string
 		kind  metric.Nature
 	}{
-		{metric.Daemon, "Unstoppable_Jobs", metric.Gauge}, // as it is in paths
+		{metric.Daemon, "Unstoppable_Jobs", metric.Gauge}, // its name in paths
 		{metric.Daemon, "CpuUsagePct", metric.Gauge},
 		{metric.Daemon, "ConnPercentage", metric.Gauge},
 		{metric.Backend, "TotalServers", metric.Gauge},
@@ -47,7 +47,7 @@ func TestMetricsHasEveryField(t *testing.T) {
 	} {
 		got, err := c.Lookup(want.scope, want.name)
 		if err != nil || got.Nature != want.kind || got.Help == "" {
-			t.Errorf("%s metric %s: %+v, %v", want.scope, want.name, got, err)
+			t.Errorf("%s metric %s: got %+v, %v, want nature %v and a help", want.scope, want.name, got, err, want.kind)
 		}
 	}
 }
@@ -62,17 +62,17 @@ func TestMistakesAreErrors(t *testing.T) {
 		"a field of another scope":        {panel{lines: []line{front("econ")}}, "there is no frontend metric econ"},
 		"text":                            {panel{lines: []line{back("status")}}, "there is no backend metric status"},
 		"a limit that is not there":       {panel{lines: []line{front("scur").percentOf("made_up")}}, "there is no frontend metric made_up"},
-		"a counter in percent of a level": {panel{lines: []line{front("stot").percentOf("slim")}}, "slim is no limit of stot"},
-		"a level a minute":                {panel{lines: []line{back("qcur").in(perMinute)}}, "qcur is no counter"},
-		"a sum of different things":       {panel{lines: []line{back("qcur", "rtime")}}, "qcur and rtime are not of a kind"},
-		"a sum of a level and a counter":  {panel{lines: []line{front("scur", "stot")}}, "scur and stot are not of a kind"},
+		"a counter in percent of a level": {panel{lines: []line{front("stot").percentOf("slim")}}, "slim is not a limit of stot"},
+		"a level a minute":                {panel{lines: []line{back("qcur").in(perMinute)}}, "qcur is not a counter"},
+		"a sum of different things":       {panel{lines: []line{back("qcur", "rtime")}}, "qcur and rtime differ in unit or nature"},
+		"a sum of a level and a counter":  {panel{lines: []line{front("scur", "stot")}}, "scur and stot differ in unit or nature"},
 		"two units":                       {panel{lines: []line{front("bin").total("a"), front("stot").total("b")}}, `stot is in "sessions per second", the others are in "bytes per second"`},
 		"lines that can't be told apart":  {panel{lines: []line{front("bin"), front("bout")}}, "one of several lines has no name"},
-		"a number of many":                {panel{kind: number, lines: []line{front("bin")}}, "a number is of one line with a name"},
+		"a number of many":                {panel{kind: number, lines: []line{front("bin")}}, "a number needs exactly one line, with a name"},
 		"colors":                          {panel{colors: []string{red}, lines: []line{front("bin").total("a"), front("bout").total("b")}}, "1 colors for 2 lines"},
 	} {
 		if _, err := c.draw(tc.panel); err == nil || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%s: %v, want %q", name, err, tc.want)
+			t.Errorf("%s: got error %v, want %q", name, err, tc.want)
 		}
 	}
 	crowded := board{rows: []row{{panels: slices.Repeat([]panel{{lines: []line{front("bin")}}}, mostPanels+1)}}}
@@ -84,7 +84,7 @@ func TestMistakesAreErrors(t *testing.T) {
 		{name: "low without the worst", line: daemon("Idle_pct"), levels: below(20, 0)},
 	} {
 		if _, err := r.query(c); err == nil || !strings.Contains(err.Error(), "no level") {
-			t.Errorf("rule %s: %v", r.name, err)
+			t.Errorf("rule %s: got error %v, want one about its levels", r.name, err)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func TestTargets(t *testing.T) {
 		"aliasByNode(asPercent(groupByNode(R.backend.B.{act,bck}, -2, 'sum'), groupByNode(R.backend.B.TotalServers, -2, 'sum'), 0), 0)": back("act", "bck").percentOf("TotalServers"),
 		"alias(diffSeries(sumSeries(R.backend.B.TotalServers), sumSeries(R.backend.B.{act,bck})), 'down')":                              back("act", "bck").missingOf("TotalServers").total("down"),
 	} {
-		q, err := c.look(l)
+		q, err := c.resolve(l)
 		if err != nil {
 			t.Error(err)
 		} else if got := q.target(n); got != want {
@@ -116,7 +116,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestWorstAreDrawn: of many lines those that matter are kept.
+// TestWorstAreDrawn checks which of many series a panel keeps.
 func TestWorstAreDrawn(t *testing.T) {
 	c := allMetrics(t)
 	for want, p := range map[string]panel{
@@ -129,13 +129,13 @@ func TestWorstAreDrawn(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := d.targets(wildcards, 7); len(got) != 1 || !strings.HasPrefix(got[0], want) || strings.HasSuffix(got[0], ", 7)") != (want != "alias(") {
-			t.Errorf("%q, want %s", got, want)
+			t.Errorf("got targets %q, want one that begins with %s", got, want)
 		}
 	}
 }
 
-// TestCountersAreRates looks into every file: a counter is never drawn as a
-// level, nor a level as a rate.
+// TestCountersAreRates checks in every file that no counter is drawn as a level, and no
+// level as a rate.
 func TestCountersAreRates(t *testing.T) {
 	c := allMetrics(t)
 	counters := make(map[string]bool)
@@ -155,7 +155,7 @@ func TestCountersAreRates(t *testing.T) {
 			for _, m := range path.FindAllSubmatch(made[name], -1) {
 				found++
 				if rate := len(m[1]) > 0; rate != counters[string(m[2])] {
-					t.Errorf("%s/%s: %s is a counter: %v", what, name, m[0], !rate)
+					t.Errorf("%s/%s: %s: got a rate: %v, want %v", what, name, m[0], rate, !rate)
 				}
 			}
 			again, err := files(c)
@@ -164,7 +164,7 @@ func TestCountersAreRates(t *testing.T) {
 			}
 		}
 		if found < 50 {
-			t.Errorf("%s: %d metrics found", what, found)
+			t.Errorf("%s: got %d metrics, want 50 or more", what, found)
 		}
 	}
 }

@@ -10,13 +10,13 @@ import (
 type object = map[string]any
 
 const (
-	// schemaVersion is that of Grafana 10.4 and 11; later ones migrate it.
+	// schemaVersion is the version of Grafana 10.4 and 11; later releases migrate it.
 	schemaVersion = 39
 	grafanaSince  = "10.4.0"
-	// source is a variable, as panels refer to it: with it a dashboard works
-	// whether it is imported, provisioned or fetched, and can change sources.
+	// source is the variable that panels name as their data source. So a dashboard works
+	// with any data source, whether it is imported, provisioned or fetched.
 	source = "${DS_GRAPHITE}"
-	// mostLines is how many of the series that stand for one thing each are drawn.
+	// mostLines bounds the series of a line that stands for many.
 	mostLines = 20
 	// wide is the width of Grafana's grid.
 	wide = 24
@@ -24,14 +24,14 @@ const (
 
 var datasource = object{"type": "graphite", "uid": source}
 
-// variable is a choice at the top of a dashboard, made by a metric query.
+// variable is a choice at the top of a dashboard. A metric query finds its values.
 type variable struct {
 	name, label, query, regex string
-	one                       bool // exactly one value; else several or all
+	one                       bool // exactly one value is chosen; otherwise several or all
 }
 
-// The variables. The first two find what is haproxystats's among all else that
-// a Graphite may hold.
+// The variables. The first two find the metrics of haproxystats among all others of a
+// Graphite server.
 var (
 	varNamespace = variable{name: "namespace", label: "Namespace", query: "expand(*.*.haproxy)", regex: `/^(.+)\.[^.]+\.haproxy$/`, one: true}
 	varHost      = variable{name: "host", label: "Host", query: "expand($namespace.*.haproxy)", regex: `/([^.]+)\.haproxy$/`}
@@ -40,7 +40,7 @@ var (
 	varServer    = variable{name: "server", label: "Server", query: "$namespace.$host.haproxy.backend.$backend.server.*"}
 )
 
-// Grafana returns the dashboards as files by name, to be imported.
+// Grafana returns the dashboards for Grafana, as files by name.
 func Grafana(c Catalogue) (map[string][]byte, error) {
 	files := make(map[string][]byte)
 	for _, b := range boards() {
@@ -55,7 +55,7 @@ func Grafana(c Catalogue) (map[string][]byte, error) {
 	return files, nil
 }
 
-// document writes JSON to be read by people, too.
+// document returns indented JSON.
 func document(o object) ([]byte, error) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
@@ -65,7 +65,7 @@ func document(o object) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// names are patterns for what the dashboard has no variable of.
+// names returns the dashboard's variables, and patterns for names without one.
 func (b board) names() names {
 	n := names{root: "$namespace.$host.haproxy", frontend: "*", backend: "*", server: "*"}
 	for _, v := range b.vars {
@@ -121,7 +121,8 @@ func (b board) grafana(c Catalogue) (object, error) {
 	}, nil
 }
 
-// menu leads to the other dashboards, with the same choices and time.
+// menu returns the link to the other dashboards, which keeps the variables and the
+// time.
 func menu() object {
 	return object{
 		"type": "dashboards", "title": "HAProxy", "tags": []string{"haproxystats"}, "icon": "external link",
@@ -143,7 +144,7 @@ func (v variable) grafana() object {
 	return o
 }
 
-// panels lays the panels out, row by row.
+// panels returns the panels with their positions, row by row.
 func (b board) panels(c Catalogue) ([]object, error) {
 	var out []object
 	y, count := 0, 0
@@ -155,7 +156,7 @@ func (b board) panels(c Catalogue) ([]object, error) {
 	for _, r := range b.rows {
 		add(object{"type": "row", "title": r.title, "collapsed": false, "panels": []object{}}, 0, wide, 1)
 		y++
-		for _, line := range r.shelves() {
+		for _, line := range r.lines() {
 			height := 0
 			for i, p := range line {
 				d, err := c.draw(p)
@@ -176,9 +177,9 @@ func (b board) panels(c Catalogue) ([]object, error) {
 	return out, nil
 }
 
-// shelves are the panels that stand side by side: numbers all together, graphs
-// by two or three.
-func (r row) shelves() [][]panel {
+// lines returns groups of panels that stand side by side: all numbers together, and
+// two or three graphs.
+func (r row) lines() [][]panel {
 	across := 2
 	switch n := len(r.panels); {
 	case r.panels[0].kind == number:
@@ -256,7 +257,7 @@ func (d drawn) timeseries(o object) {
 			"axisLabel": d.unit.axis(), "axisPlacement": "auto", "axisCenteredZero": false, "axisColorMode": "text",
 			"drawStyle": "line", "lineInterpolation": "linear", "lineWidth": width, "fillOpacity": fill, "gradientMode": "none",
 			"showPoints": "never", "pointSize": 4, "barAlignment": 0, "insertNulls": false,
-			// A round that is missing does not tear a line; a minute does.
+			// A line has a gap after a minute without values, but not after a missing round.
 			"spanNulls":         60000,
 			"scaleDistribution": object{"type": "linear"},
 			"stacking":          object{"group": "A", "mode": stacking},
@@ -282,7 +283,7 @@ func (d drawn) timeseries(o object) {
 	}
 }
 
-// axis is the unit in words where the numbers don't show it.
+// axis returns the unit in words, or "" if Grafana shows it with each number.
 func (u unit) axis() string {
 	switch u.grafana {
 	case "short", "cps", "cpm":
@@ -295,7 +296,7 @@ func (a alarm) grafana() object {
 	steps := []object{{"color": green, "value": nil}}
 	switch {
 	case a == alarm{}:
-	case a.low: // from below: red, yellow, green
+	case a.low: // the steps from below are red, yellow, green
 		steps = []object{{"color": red, "value": nil}, {"color": yellow, "value": a.crit}, {"color": green, "value": a.warn}}
 	default:
 		steps = append(steps, object{"color": yellow, "value": a.warn}, object{"color": red, "value": a.crit})

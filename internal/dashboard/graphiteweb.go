@@ -5,25 +5,25 @@ import (
 	"strings"
 )
 
-// wildcards are the names on Graphite-web, which has no variables: all hosts of
-// the default namespace. Graphite-web's templates can put one host in their
-// place.
+// wildcards select all hosts of the default namespace, because Graphite-web has no
+// variables. Its templates can replace them with one host.
 var wildcards = names{root: "loadbalancers.*.haproxy", frontend: "*", backend: "*", server: "*"}
 
-// The size of a graph, and how many lines still have a legend there.
+// The size of a graph, and the largest number of its lines: with more, Graphite-web
+// leaves the legend out.
 const (
 	graphWidth  = 640
 	graphHeight = 280
 	mostLegends = 10
 )
 
-// palette is in the order of the lines where colours mean nothing.
+// palette has the colors of the lines of a panel whose colors have no meaning.
 var palette = []string{
 	"#5794f2", "#56a64b", "#ff9830", "#a352cc", "#e02f44", "#37bbc4", "#f2cc0c", "#c0689c", "#8e8e8e", "#8b6b4e",
 }
 
-// GraphiteWeb returns the dashboards as files by name, each the state that
-// Graphite-web saves.
+// GraphiteWeb returns the dashboards for Graphite-web, as files by name. A file has
+// the state that Graphite-web saves.
 func GraphiteWeb(c Catalogue) (map[string][]byte, error) {
 	files := make(map[string][]byte)
 	for _, b := range boards() {
@@ -50,7 +50,8 @@ func GraphiteWeb(c Catalogue) (map[string][]byte, error) {
 	return files, nil
 }
 
-// graphs are the graphs of a dashboard; Graphite-web has none of a single number.
+// graphs returns the graphs of a dashboard. It leaves out single numbers, which
+// Graphite-web can't show.
 func (b board) graphs(c Catalogue) ([][]any, error) {
 	var out [][]any
 	for _, r := range b.rows {
@@ -64,7 +65,7 @@ func (b board) graphs(c Catalogue) ([][]any, error) {
 			}
 			params := d.graphite()
 			targets := params["target"].([]string)
-			// Its parts are a name, the parameters, and an address that is made anew.
+			// A graph has a name, parameters, and an address that Graphite-web makes itself.
 			out = append(out, []any{"target=" + strings.Join(targets, "&target="), params, ""})
 		}
 	}

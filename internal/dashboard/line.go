@@ -2,38 +2,38 @@ package dashboard
 
 import "haproxystats/internal/metric"
 
-// line asks for one or several series of a panel, or for those of a rule.
+// line describes one or several series of a panel or a rule.
 type line struct {
 	scope  metric.Scope
-	fields []string // more than one are added
-	of     string   // the field that these are a percentage of, or are taken from
+	fields []string // added up
+	of     string   // for share and missing: the field that has the whole
 	by     grouping
 	form   form
-	worst  aggregation // of all these series only the highest or lowest, if set
-	label  string      // names a single series
-	window int         // minutes that each number is the mean of; 0 for none
+	worst  aggregation // highest or lowest reduces all series to one; "" keeps them
+	label  string      // name of a single series
+	window int         // minutes of the moving average; 0 for none
 }
 
-// grouping says which series there are.
+// grouping selects the series that values are combined to.
 type grouping uint8
 
 const (
 	each  grouping = iota // one for each frontend, backend or server, whatever the host
 	hosts                 // one for each host
-	where                 // one for each frontend, backend or server of each host
+	where                 // one for each frontend, backend or server on each host
 	all                   // one
 )
 
-// form says what is made of the numbers first.
+// form is the way in which numbers are converted.
 type form uint8
 
 const (
 	asIs      form = iota // a level as it is, a counter as events a second
-	perMinute             // a counter as events a minute: for rare ones
-	share                 // in percent of another field
-	missing               // what another field has more
-	reported              // 1 while there is a number, else 0
-	reporters             // how many hosts there are numbers of
+	perMinute             // a counter of rare events as events a minute
+	share                 // the percentage of another field
+	missing               // the difference to another field, which is larger
+	reported              // 1 if there is a number, otherwise 0
+	reporters             // the number of hosts that have sent numbers
 )
 
 func daemon(fields ...string) line  { return line{scope: metric.Daemon, fields: fields, by: hosts} }

@@ -18,12 +18,11 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// Catalogue is all that can be sent, by scope and name.
+// Catalogue has all metrics that can be sent, by scope and name.
 type Catalogue map[metric.Scope]map[string]metric.Column
 
-// Metrics returns the catalogue: what is made of a snapshot in which HAProxy
-// fills every field it has ever had, and what is said of the work on it with every
-// sink.
+// Metrics returns the catalogue. It has the metrics of a snapshot in which HAProxy
+// fills every known field, and the self metrics with every sink.
 func Metrics() (Catalogue, error) {
 	a := aggregate.New(aggregate.Options{Percentages: true})
 	a.Reset()
@@ -59,7 +58,7 @@ func (c Catalogue) add(s metric.Scope, column metric.Column) {
 	c[s][plaintext.Component(column.Name)] = column
 }
 
-// Lookup finds a metric by its name in the paths.
+// Lookup returns the metric with this name in paths.
 func (c Catalogue) Lookup(s metric.Scope, name string) (metric.Column, error) {
 	if column, ok := c[s][name]; ok {
 		return column, nil
@@ -68,8 +67,8 @@ func (c Catalogue) Lookup(s metric.Scope, name string) (metric.Column, error) {
 		strings.Join(slices.Sorted(maps.Keys(c[s])), " "))
 }
 
-// everything is a snapshot with a row of each kind and a 1 in every field that
-// can hold a number.
+// everything returns the files of a snapshot with a row of each kind, and a 1 in every
+// field that can have a number.
 func everything() fstest.MapFS {
 	var info bytes.Buffer
 	for _, f := range catalogue.InfoFields() {
@@ -98,7 +97,7 @@ func everything() fstest.MapFS {
 	}
 }
 
-// value is 1 for a number and what is given for a name.
+// value returns 1 for a field with numbers, and the name for any other.
 func value(f catalogue.Field, name string) string {
 	if !f.IsMetric(f.In) {
 		return name
@@ -106,8 +105,8 @@ func value(f catalogue.Field, name string) string {
 	return "1"
 }
 
-// since returns the first HAProxy that has a metric, or "" where all have it or
-// HAProxy does not make it.
+// since returns the first version of HAProxy that has a metric, or "" if all have it
+// or it is not HAProxy's.
 func since(s metric.Scope, name string) string {
 	find := catalogue.LookupStat
 	if s == metric.Daemon {
@@ -119,5 +118,5 @@ func since(s metric.Scope, name string) string {
 	return ""
 }
 
-// oldest is the first HAProxy that haproxystats knows.
+// oldest is the first version of HAProxy that haproxystats knows.
 const oldest = "1.6"

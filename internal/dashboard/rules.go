@@ -5,23 +5,23 @@ import (
 	"slices"
 )
 
-// rule is from when on somebody should look.
+// rule is an alert rule.
 type rule struct {
 	name  string
 	title string
-	todo  string // what it means and where to look first
+	todo  string // what an alert means, and where to look first
 	line  line
-	// What the numbers of so many minutes count as: the lowest or highest of
-	// them where one that is odd must not matter. A share of counters is
-	// averaged before it is a share, or an error in a quiet second would count
-	// as much as many in a busy one.
+	// over reduces the numbers of the last minutes to one. The lowest or highest keeps a
+	// single odd number from an alert. A share of counters is averaged before it is
+	// computed; otherwise an error in a quiet second would count as much as many errors
+	// in a busy one.
 	over    aggregation
 	minutes int
-	levels  alarm // one of 0 is not there
-	silence bool  // the rule is about metrics that don't come
+	levels  alarm // 0 leaves a level out
+	silence bool  // the rule alerts if no metrics come
 }
 
-// rules are all rules, the most telling first.
+// rules returns all rules, the most important first.
 func rules() []rule {
 	return []rule{
 		{
@@ -141,7 +141,7 @@ func rules() []rule {
 	}
 }
 
-// level is what a rule says from a value on.
+// level is a severity, and the value from which on a rule has it.
 type level struct {
 	name  string
 	value float64
@@ -152,15 +152,16 @@ func (r rule) steps() []level {
 	return slices.DeleteFunc([]level{{"warning", r.levels.warn}, {"critical", r.levels.crit}}, func(l level) bool { return l.value == 0 })
 }
 
-// anywhere are patterns: a rule looks at every host of every namespace.
+// anywhere has patterns that select every host of every namespace.
 var anywhere = names{root: "*.*.haproxy", frontend: "*", backend: "*", server: "*"}
 
-// query returns the rule's series, one for each thing on each host.
+// query returns the rule's series, one for each frontend, backend or server on each
+// host.
 func (r rule) query(c Catalogue) (query, error) {
 	if len(r.steps()) == 0 || r.levels.low && r.levels.crit == 0 {
-		return query{}, fmt.Errorf("rule %s: it has no level that the plugin can take", r.name)
+		return query{}, fmt.Errorf("rule %s: it has no level, or no critical one though low values are bad, which check_graphite needs", r.name)
 	}
-	q, err := c.look(r.line.per(where))
+	q, err := c.resolve(r.line.per(where))
 	if err != nil {
 		return query{}, fmt.Errorf("rule %s: %w", r.name, err)
 	}

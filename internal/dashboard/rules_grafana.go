@@ -7,7 +7,7 @@ import (
 	"text/template"
 )
 
-// YAML takes a string of JSON, and of Go's, as it is.
+// strconv.Quote serves for YAML, whose strings are written as those of Go.
 var grafanaRules = template.Must(template.New("grafana.yaml").Funcs(template.FuncMap{"quote": strconv.Quote}).Parse(
 	`# Alert rules for Grafana 10.4 and later, to be provisioned:
 # /etc/grafana/provisioning/alerting/haproxystats.yaml
@@ -66,14 +66,14 @@ groups:
 {{- end}}
 `))
 
-// grafanaRule is what the template shows.
+// grafanaRule has the values for the template.
 type grafanaRule struct {
 	UID, Title, Summary, Todo, Severity, NoData string
 	Target, Reducer, Operator, Value            string
 	Seconds                                     int
 }
 
-// reducers are Grafana's names of aggregations.
+// reducers has Grafana's names of aggregations.
 var reducers = map[aggregation]string{average: "mean", highest: "max", lowest: "min", latest: "last"}
 
 // grafanaAlerts returns a rule for each level.
@@ -106,8 +106,8 @@ func grafanaAlerts(c Catalogue) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// summary is a template of Grafana's. A series is named by host, proxy and
-// server.
+// summary returns the summary of an alert, as a template for Grafana. The name of a
+// series has the host, the proxy and the server.
 func (r rule) summary(q query) string {
 	text := r.title + ": {{ .Labels.name }}"
 	if words := q.unit().words; words != "" {

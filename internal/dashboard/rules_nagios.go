@@ -103,26 +103,26 @@ apply Service "haproxy-{{.Name}}" {
 }
 {{end}}`))
 
-// service is a rule as check_graphite looks at it: one series of a host, the
-// worst, with each value standing for the minutes before it.
+// service is a rule as check_graphite evaluates it: the worst series of a host, each
+// value of which covers the minutes before it.
 type service struct {
 	rule
 	query query
 }
 
-// neverAbove is the critical threshold of a rule that is only a warning: the
-// plugin wants both.
+// neverAbove is the critical threshold of a rule that only warns: the plugin needs
+// both thresholds.
 const neverAbove = 1e12
 
-// Name, Title, Todo, Low and Silence are the rule's, for the templates.
+// Name, Title, Todo, Low and Silence give the templates the fields of the rule.
 func (s service) Name() string  { return s.name }
 func (s service) Title() string { return s.title }
 func (s service) Todo() string  { return s.todo }
 func (s service) Low() bool     { return s.levels.low }
 func (s service) Silence() bool { return s.silence }
 
-// Target returns the expression for a host whose metrics begin so. Quotes are
-// double, as shells are given it between single ones.
+// Target returns the expression for a host whose paths begin with host. Its quotes are
+// double, because the command line has it in single ones.
 func (s service) Target(host string) string {
 	worst := highest
 	if s.levels.low {
@@ -135,14 +135,14 @@ func (s service) Target(host string) string {
 	return strings.ReplaceAll(string(worst)+"Series("+t+")", "'", `"`)
 }
 
-// moving are the ends of the names of Graphite's moving windows.
+// moving has the ends of the names of Graphite's moving windows.
 var moving = map[aggregation]string{average: "Average", highest: "Max", lowest: "Min"}
 
-// Quoted is the target between double quotes.
+// Quoted returns the target for a text in double quotes.
 func (s service) Quoted(host string) string { return strings.ReplaceAll(s.Target(host), `"`, `\"`) }
 
-// Warning and Critical are the thresholds. A rule that is never a warning is
-// critical at once.
+// Warning and Critical return the thresholds. A rule without a warning has the critical
+// threshold for both.
 func (s service) Warning() string {
 	if s.levels.warn == 0 {
 		return decimal(s.levels.crit)
@@ -157,8 +157,8 @@ func (s service) Critical() string {
 	return decimal(s.levels.crit)
 }
 
-// Options are the rest of the plugin's command line. Only what is about
-// silence minds it: one alert is enough then.
+// Options returns the other options of the plugin. Missing metrics alert only by the
+// rule about silence, so that there is one alert.
 func (s service) Options() string {
 	var o []string
 	if s.levels.low {
@@ -170,7 +170,7 @@ func (s service) Options() string {
 	return strings.Join(o, " ")
 }
 
-// Alerts returns the rules as files by name.
+// Alerts returns the alert rules, as files by name.
 func Alerts(c Catalogue) (map[string][]byte, error) {
 	var services []service
 	for _, r := range rules() {

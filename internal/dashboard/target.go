@@ -7,7 +7,7 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// aggregation makes one value of several; Graphite knows it by this name.
+// aggregation combines several values to one. Its text is Graphite's name of it.
 type aggregation string
 
 const (
@@ -18,10 +18,10 @@ const (
 	latest  aggregation = "last" // of values that follow one another
 )
 
-// names are what stands in paths for the names of things: patterns, or the
-// variables of whatever reads the target.
+// names has the components of paths that differ between hosts, proxies and servers:
+// patterns, or variables of the program that reads the target.
 type names struct {
-	root                      string // the path up to and with "haproxy"
+	root                      string // the path up to and including "haproxy"
 	frontend, backend, server string
 }
 
@@ -42,8 +42,8 @@ func (n names) path(s metric.Scope, field string) string {
 	panic("unreachable: " + s.String() + " is in no table")
 }
 
-// nodes are the places in a path by which series are grouped. They are counted
-// from the end, as a namespace may have several parts.
+// nodes has the components of a path by which series are grouped. They are counted from
+// the end, because a namespace may have several components.
 var nodes = map[metric.Scope]map[grouping][]string{
 	metric.Daemon:   {hosts: {"-4"}, where: {"-4"}},
 	metric.Frontend: {each: {"-2"}, hosts: {"-5"}, where: {"-5", "-2"}},
@@ -52,17 +52,17 @@ var nodes = map[metric.Scope]map[grouping][]string{
 	metric.Self:     {hosts: {"-4"}, where: {"-4"}},
 }
 
-// query is a line with what the catalogue says of its fields.
+// query is a line with the metrics of its fields.
 type query struct {
 	line
 	columns []metric.Column
 	limit   metric.Column // of line.of
 }
 
-// look finds the fields of a line.
-func (c Catalogue) look(l line) (query, error) {
+// resolve finds the fields of a line in the catalogue.
+func (c Catalogue) resolve(l line) (query, error) {
 	if _, placed := nodes[l.scope]; !placed {
-		return query{}, fmt.Errorf("%s has no place in the paths that the dashboards read", l.scope)
+		return query{}, fmt.Errorf("the dashboards do not read paths of scope %s", l.scope)
 	}
 	q := query{line: l}
 	for _, f := range l.fields {
@@ -74,7 +74,7 @@ func (c Catalogue) look(l line) (query, error) {
 	}
 	for _, column := range q.columns {
 		if column.Nature.IsCounter() != q.columns[0].Nature.IsCounter() || column.Unit != q.columns[0].Unit {
-			return query{}, fmt.Errorf("%s and %s are not of a kind", q.columns[0].Name, column.Name)
+			return query{}, fmt.Errorf("%s and %s differ in unit or nature", q.columns[0].Name, column.Name)
 		}
 	}
 	if l.of != "" {
@@ -83,12 +83,12 @@ func (c Catalogue) look(l line) (query, error) {
 			return query{}, err
 		}
 		if limit.Nature.IsCounter() != q.columns[0].Nature.IsCounter() {
-			return query{}, fmt.Errorf("%s is no limit of %s", l.of, q.columns[0].Name)
+			return query{}, fmt.Errorf("%s is not a limit of %s", l.of, q.columns[0].Name)
 		}
 		q.limit = limit
 	}
 	if l.form == perMinute && !q.columns[0].Nature.IsCounter() {
-		return query{}, fmt.Errorf("%s is no counter", q.columns[0].Name)
+		return query{}, fmt.Errorf("%s is not a counter", q.columns[0].Name)
 	}
 	return q, nil
 }
@@ -101,7 +101,7 @@ func (q query) target(n names) string {
 		t = "countSeries(removeEmptySeries(" + n.path(q.scope, q.fields[0]) + "))"
 	case share:
 		t = "asPercent(" + q.group(n, q.fields...) + ", " + q.group(n, q.of)
-		for i := range nodes[q.scope][q.by] { // the names of the groups have a node for each
+		for i := range nodes[q.scope][q.by] { // the name of a group has one component for each
 			t += fmt.Sprintf(", %d", i)
 		}
 		t += ")"
@@ -124,8 +124,7 @@ func (q query) target(n names) string {
 	return t
 }
 
-// group returns an expression for the series of the fields added up, named by
-// what they stand for.
+// group returns an expression for the sums of the fields, one series for each group.
 func (q query) group(n names, fields ...string) string {
 	field := fields[0]
 	if len(fields) > 1 {
@@ -153,8 +152,8 @@ func (q query) group(n names, fields ...string) string {
 	return t
 }
 
-// aggregation says how values of several hosts, or of several fields, combine:
-// as the values of several processes do. Of our own times the longest counts.
+// aggregation returns the rule that combines the values of several hosts or fields. It
+// is the rule for several processes, except that the longest of our own times counts.
 func (q query) aggregation() aggregation {
 	c := q.columns[0]
 	switch {

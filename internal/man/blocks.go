@@ -13,16 +13,16 @@ const (
 	subsection
 )
 
-// block is a piece of Markdown.
+// block is a part of a Markdown text.
 type block struct {
 	kind kind
 	term string // of a definition
 	text string
 }
 
-// blocks takes Markdown apart: headings of "# " and "## "; paragraphs; items that begin with "- ";
-// definitions, whose text begins with ": " on the line below the term; examples,
-// which are indented by four spaces.
+// blocks splits a Markdown text into headings of "# " and "## ", paragraphs, items that
+// begin with "- ", definitions, whose text begins with ": " on the line below the term,
+// and examples, which are indented by four spaces.
 func blocks(text string) []block {
 	var found []block
 	var now *block

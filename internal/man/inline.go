@@ -2,13 +2,13 @@ package man
 
 import "strings"
 
-// escape keeps roff from reading text as markup. A hyphen stays one that can be
-// searched and copied.
+// escape escapes the characters that roff reads as markup. A hyphen stays a hyphen that
+// can be searched for and copied.
 func escape(text string) string {
 	return strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`).Replace(text)
 }
 
-// protect keeps a line from being a request.
+// protect keeps roff from reading a line as a request.
 func protect(line string) string {
 	if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {
 		return `\&` + line
@@ -16,12 +16,12 @@ func protect(line string) string {
 	return line
 }
 
-// quote makes an argument of a macro.
+// quote returns text as an argument of a macro.
 func quote(text string) string {
 	return `"` + strings.ReplaceAll(escape(text), `"`, `\(dq`) + `"`
 }
 
-// inline turns `code` bold and *names* italic, line by line as they come.
+// inline returns text with `code` in bold and *names* in italics. Its line breaks stay.
 func (p *Page) inline(text string) string {
 	var out strings.Builder
 	for text != "" {
@@ -32,7 +32,7 @@ func (p *Page) inline(text string) string {
 		mark := text[at : at+1]
 		inner, after, closed := strings.Cut(text[at+1:], mark)
 		if !closed || inner == "" {
-			p.fail("a %s that is not closed: %s", mark, text)
+			p.fail("%s is not closed: %s", mark, text)
 			return ""
 		}
 		font := `\fB`
@@ -50,7 +50,7 @@ func (p *Page) inline(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// plain escapes running text, where a hyphen is one between words.
+// plain escapes running text, in which a hyphen only joins words.
 func plain(text string) string {
 	return strings.ReplaceAll(escape(text), `\-`, "-")
 }

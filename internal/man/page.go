@@ -1,9 +1,8 @@
-// Package man writes manual pages: the markup of man(7) from a little Markdown.
+// Package man writes manual pages, in the markup of man(7), from a subset of Markdown.
 //
-// It promises pages that depend on nothing but what it is given: no date, no
-// environment. It knows paragraphs, lists, definitions, examples, `code` and
-// *names to be replaced*; what it does not know it refuses. It is for
-// generators and is no part of the programs.
+// The same input gives the same page: there is no date in it, and the environment does
+// not matter. The package knows headings, paragraphs, lists, definitions, examples,
+// `code` and *names to be replaced*. Only generators use it, not the programs.
 package man
 
 import (
@@ -17,7 +16,7 @@ import (
 type Page struct {
 	out bytes.Buffer
 	err error
-	// opened is true right behind a heading, where no paragraph macro belongs.
+	// opened is true directly after a heading, where no paragraph macro is needed.
 	opened bool
 }
 
@@ -45,7 +44,7 @@ func (p *Page) Subsection(name string) {
 	p.opened = true
 }
 
-// Usage writes a line of a synopsis: words in which `code` and *names* stand.
+// Usage writes a line of a synopsis, with `code` and *names*.
 func (p *Page) Usage(text string) {
 	if !p.opened {
 		p.line(".br")
@@ -54,7 +53,7 @@ func (p *Page) Usage(text string) {
 	p.line(p.inline(text))
 }
 
-// Define writes a term and what there is to say of it, both in Markdown.
+// Define writes a term and its definition, both in Markdown.
 func (p *Page) Define(term, text string) {
 	p.line(".TP")
 	p.line(p.inline(term))
@@ -84,15 +83,15 @@ func (p *Page) Text(text string) {
 	}
 }
 
-// Bytes returns the page, or says what in it is no Markdown that is known here,
-// or no ASCII, which is what every roff can show.
+// Bytes returns the page. It returns an error for Markdown that the package does not
+// know, and for characters outside ASCII, which not every roff can show.
 func (p *Page) Bytes() ([]byte, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
 	for line := range bytes.Lines(p.out.Bytes()) {
 		if bytes.ContainsFunc(line, func(r rune) bool { return r > unicode.MaxASCII }) {
-			return nil, fmt.Errorf("no ASCII: %s", line)
+			return nil, fmt.Errorf("a character outside ASCII: %s", line)
 		}
 	}
 	return p.out.Bytes(), nil

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// body is what a page has behind its NAME.
+// body returns the part of a page after its NAME.
 func body(t *testing.T, write func(p *Page)) string {
 	t.Helper()
 	p := New("a", 1, "b 1.0", "c", "d")
@@ -80,9 +80,9 @@ func TestUsage(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
-		{"an open mark", "The first *.conf files.\n\nAn `open mark.", "a * that is not closed"},
-		{"marks around nothing", "Text **bold**.", "a * that is not closed"},
-		{"no ASCII", "A café.", "no ASCII"},
+		{"an open mark", "The first *.conf files.\n\nAn `open mark.", "* is not closed"},
+		{"marks around nothing", "Text **bold**.", "* is not closed"},
+		{"a character outside ASCII", "A café.", "a character outside ASCII"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := New("a", 1, "b", "c", "d")

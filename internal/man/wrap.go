@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// width is the most characters of a wrapped line.
+// width bounds the characters of a wrapped line.
 const width = 100
 
-// listItem is what stands before the text of a list's item.
+// listItem matches the characters before the text of a list's item.
 var listItem = regexp.MustCompile(`^ *(?:[-*+]|\d+\.) +`)
 
-// Wrap breaks the paragraphs and the items of lists of a Markdown text into lines
-// of at most 100 characters, as far as their words allow. Tables, code, headings and
+// Wrap breaks the paragraphs and list items of a Markdown text into lines of at most
+// 100 characters; a longer word has a line of its own. Tables, code, headings and
 // comments stay as they are.
 func Wrap(text string) string {
 	var out strings.Builder

@@ -1,4 +1,4 @@
-// Command gen writes what package dashboard makes below contrib/. `go generate
+// Command gen writes the dashboards and alert rules below contrib/. `go generate
 // ./internal/dashboard` runs it.
 package main
 
@@ -10,7 +10,7 @@ import (
 	"haproxystats/internal/dashboard"
 )
 
-// contrib is seen from the directory that go generate runs in.
+// contrib is relative to the directory that go generate runs in.
 const contrib = "../../contrib"
 
 func main() {
