@@ -33,7 +33,7 @@ type Program struct {
 // the log, which goes to stderr.
 func (p Program) Run(loaded *config.Loaded, version string, stderr io.Writer) error {
 	level, format := p.Log(&loaded.Config)
-	// Otherwise the program would end when the reader of its log dies.
+	// Without this, the program would end when the reader of its log dies.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
 	log, closeLog := openLog(stderr, format, level, isJournal(stderr, os.Getenv("JOURNAL_STREAM")))
@@ -57,7 +57,7 @@ func (p Program) Run(loaded *config.Loaded, version string, stderr io.Writer) er
 
 const (
 	// oneWish is the time after the first signal in which further signals count as the
-	// same one: the program and its process group may get one each.
+	// same one: a supervisor may signal the program and its process group.
 	oneWish = 500 * time.Millisecond
 	// stopLimit bounds the shutdown, besides flushLimit. Unfinished work stays on disk
 	// for the next start, as after a crash.

@@ -11,9 +11,9 @@ import (
 	"haproxystats/internal/status"
 )
 
-// faults logs what is wrong with the set-up of HAProxy. Every snapshot shows such a
-// fault again, so it is logged once for as long as it lasts. All workers share one
-// value. The zero value is ready for use.
+// faults logs faults in the set-up of HAProxy. Every snapshot shows such a fault again,
+// so a fault is logged once while it lasts. All workers share one value. The zero value
+// is ready for use.
 type faults struct {
 	mu sync.Mutex
 	// told counts for each logged fault the snapshots without it.
@@ -21,25 +21,25 @@ type faults struct {
 	// excludeFrontends and excludeBackends are the files of excluded names; empty for
 	// none. They are compared with the first complete snapshot, and then emptied.
 	excludeFrontends, excludeBackends string
-	// badRows, duplicates and missing are those of the snapshot that was read last.
+	// badRows, duplicates and missing are counts of the snapshot that was read last.
 	badRows, duplicates, missing int
 }
 
-// count records what is wrong with the snapshot that was read last.
+// count records the counts of the snapshot that was read last.
 func (f *faults) count(w selfstat.Work) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.badRows, f.duplicates, f.missing = w.BadRows, w.DuplicateSockets, w.ProcessesMissing
 }
 
-// fill sets what is counted in a status document.
+// fill sets the counts of a status document.
 func (f *faults) fill(p *status.Process) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p.BadRows, p.DuplicateSockets, p.ProcessesMissing = f.badRows, f.duplicates, f.missing
 }
 
-// maxUnmatched is how many names a message lists.
+// maxUnmatched bounds the names in a message.
 const maxUnmatched = 5
 
 // tellUnmatched logs, once, which excluded names a complete snapshot does not have.
@@ -59,14 +59,15 @@ func (f *faults) tellUnmatched(log *slog.Logger, epoch int64, frontends, backend
 	}
 }
 
-// The bounds of what is remembered: a fault that was absent for forgetAfter
-// snapshots is logged again when it comes back.
 const (
+	// forgetAfter is the number of snapshots without a fault after which it is logged
+	// again when it comes back.
 	forgetAfter = 100
-	maxFaults   = 1000
+	// maxFaults bounds the faults that are remembered.
+	maxFaults = 1000
 )
 
-// fault is a fault and its line in the log.
+// fault is a fault and its log line. Equal faults have equal keys.
 type fault struct {
 	key     string
 	message string

@@ -33,7 +33,7 @@ func GraphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphi
 	}
 }
 
-// GraphitePaths returns where the metrics of a host go in Graphite's tree.
+// GraphitePaths returns the paths of a host's metrics in Graphite's tree.
 func GraphitePaths(c *config.Config, hostname string) plaintext.Paths {
 	paths := plaintext.Paths{
 		Namespace:      c.Graphite.Namespace,

@@ -14,15 +14,14 @@ import (
 const (
 	// nameLimit bounds the wait for a host's name at the start.
 	nameLimit = 30 * time.Second
-	// booting is how long after the host's boot its name may still come, from DHCP
-	// or cloud-init.
+	// booting is the time after boot in which DHCP or cloud-init may still set the name.
 	booting = 2 * time.Minute
-	// nameEvery is the time between two looks at the name.
+	// nameEvery is the pause between two lookups of the name.
 	nameEvery = time.Second
 )
 
-// host knows the name of this host, which may change while the program runs. It is
-// safe for concurrent use.
+// host has the name of this host, which may change while the program runs. It is safe
+// for concurrent use.
 type host struct {
 	lookup func() (string, error)
 	log    *slog.Logger
@@ -31,7 +30,7 @@ type host struct {
 	name string
 }
 
-// newHost returns the host of this machine, by the name that it has now.
+// newHost returns the host with its present name.
 func newHost(log *slog.Logger) (*host, error) {
 	name, err := os.Hostname()
 	if err != nil {
@@ -40,8 +39,8 @@ func newHost(log *slog.Logger) (*host, error) {
 	return &host{lookup: os.Hostname, log: log, name: name}, nil
 }
 
-// current returns the host's name. A name that replaces another one is logged. A
-// host that has lost its name keeps the last one.
+// current returns the host's name, and logs a change. A host that has lost its name
+// keeps the last one.
 func (h *host) current() string {
 	name, err := h.lookup()
 	h.mu.Lock()
@@ -49,13 +48,13 @@ func (h *host) current() string {
 	if err != nil || name == h.name || isUnnamed(name) {
 		return h.name
 	}
-	h.log.Warn("host has another name now, and metrics go below it", "hostname", name, "was", h.name)
+	h.log.Warn("host was renamed, and its metrics go below the new name", "hostname", name, "was", h.name)
 	h.name = name
 	return name
 }
 
-// await waits until the host has a name of its own. It gives up after limit, and
-// when ctx ends.
+// await waits until the host has a name of its own, at most for limit or until ctx
+// ends.
 func (h *host) await(ctx context.Context, limit time.Duration) {
 	h.mu.Lock()
 	name := h.name
@@ -63,8 +62,8 @@ func (h *host) await(ctx context.Context, limit time.Duration) {
 	if !isUnnamed(name) {
 		return
 	}
-	h.log.Warn("host has no name of its own, and its metrics will meet those of other such hosts",
-		"hostname", name, "wait", limit, "hint", "name the host, for example with hostnamectl, or set prefix-hostname = false and a namespace for each host")
+	h.log.Warn("host has no name of its own, and its metrics will mix with those of other such hosts",
+		"hostname", name, "wait", limit, "hint", "Name the host, for example with hostnamectl, or set prefix-hostname = false and a namespace for each host")
 	end := time.NewTimer(limit)
 	defer end.Stop()
 	tick := time.NewTicker(nameEvery)
@@ -83,14 +82,15 @@ func (h *host) await(ctx context.Context, limit time.Duration) {
 	}
 }
 
-// isUnnamed reports whether a name is what a host has before it is given one.
+// isUnnamed reports whether a name is one of those that hosts have before they are
+// named.
 func isUnnamed(name string) bool {
 	first, _, _ := strings.Cut(name, ".")
 	return first == "" || first == "localhost" || name == "(none)"
 }
 
-// nameWait returns how long to wait for a name: a host that has been up for a while
-// has the one that it will keep.
+// nameWait returns the time to wait for a name: none on a host that has been up for a
+// while, because its name will not change by itself.
 func nameWait() time.Duration {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil || time.Duration(info.Uptime)*time.Second > booting {

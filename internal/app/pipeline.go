@@ -19,7 +19,7 @@ type Pipeline struct {
 	aggregator *aggregate.Aggregator
 	meter      *selfstat.Meter
 	faults     *faults       // shared by the workers
-	node       func() string // returns the host's name; nil where the batch shall not tell
+	node       func() string // returns the host's name; nil to leave it out of the batch
 	log        *slog.Logger
 }
 
@@ -54,7 +54,7 @@ func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, e
 		return nil, selfstat.Work{}, err
 	}
 	p.tell(s.Epoch, report)
-	// What a failed socket or a truncated reply would have had is not known.
+	// Only a complete snapshot shows that a name does not exist.
 	if len(report.BadFiles) == 0 && report.BadRows == 0 && (s.Round == nil || s.Round.SocketsFailed == 0) {
 		frontends, backends := p.aggregator.Unmatched()
 		p.faults.tellUnmatched(p.log, s.Epoch, frontends, backends)
@@ -74,7 +74,7 @@ func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, e
 	return p.aggregator.Batch(s.Epoch), work, nil
 }
 
-// tell logs what could not be used.
+// tell logs files and rows that can't be used, repeated names, and faults of HAProxy.
 func (p *Pipeline) tell(epoch int64, report reply.Report) {
 	for _, bad := range report.BadFiles {
 		p.log.Warn("file can't be used in whole", "snapshot", epoch, "file", bad.File, "error", bad.Err)

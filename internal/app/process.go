@@ -22,7 +22,7 @@ import (
 	"haproxystats/internal/verify"
 )
 
-// Process returns haproxystats-process, which asks verify-url by get.
+// Process returns haproxystats-process. It asks verify-url with get.
 func Process(version string, get verify.Get) Program {
 	return Program{
 		Name: config.ForProcess,
@@ -44,9 +44,9 @@ func Process(version string, get verify.Get) Program {
 // which needs the remaining time.
 const grace = 3 * time.Second
 
-// runProcess runs what watches the spool, the workers, and what sends the sinks'
-// queues. When ctx ends the queues stop at once, and the workers finish what they
-// have taken; the spool is watched for as long as they do.
+// runProcess runs the reader of the spool, the workers, the senders of the sinks' queues
+// and the verifier. When ctx ends, the queues stop at once, and the workers finish the
+// snapshots that they have claimed. The reader of the spool runs until they are done.
 func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, get verify.Get, log *slog.Logger) error {
 	options, err := AggregateOptions(c, log)
 	if err != nil {
@@ -140,8 +140,8 @@ type claim struct{ *spool.Entry }
 // Lane is empty for all: a spool holds the snapshots of one node.
 func (claim) Lane() string { return "" }
 
-// AggregateOptions returns what the configuration asks of aggregation. The log gets
-// patterns that are too slow; nil means nowhere.
+// AggregateOptions returns the configuration's options of aggregation. The log gets a
+// message for each pattern that is too slow; nil for none.
 func AggregateOptions(c *config.Config, log *slog.Logger) (aggregate.Options, error) {
 	log = cmp.Or(log, slog.New(slog.DiscardHandler))
 	o := aggregate.Options{

@@ -75,7 +75,7 @@ func (o roundObserver) RoundEnded(now time.Time, r pull.Result) {
 	o.service.status(o.pullStatus.String())
 }
 
-// Sockets returns the servers of the configuration as the type of package pull.
+// Sockets returns the configuration's servers as sockets of package pull.
 func Sockets(servers []config.Server) []pull.Socket {
 	var s []pull.Socket
 	for _, server := range servers {

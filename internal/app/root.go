@@ -28,6 +28,6 @@ func warnRoot(euid int, dir string, log *slog.Logger) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != 0 {
 		name := owner.User(int(st.Uid))
 		log.Warn("root runs the program in another user's directory, and that user can't use the files it makes",
-			"dir", dir, "owner", name, "remedy", "Run it as user "+name+"; afterwards chown -R "+name+": "+dir)
+			"dir", dir, "owner", name, "hint", "Stop it, run chown -R "+name+": "+dir+", and start it as user "+name)
 	}
 }

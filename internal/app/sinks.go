@@ -21,7 +21,7 @@ type sinkKind struct {
 	name string
 	// queued reports whether the sink has a queue of its own, with its own metrics.
 	queued bool
-	// verified reports that verify-url asks for what the sink has delivered.
+	// verified reports whether verify-url can show what the sink has delivered.
 	verified bool
 	// enabled reports whether the configuration asks for the sink.
 	enabled func(*config.Config) bool
@@ -71,7 +71,7 @@ func openLocalStore(s setup) (sink.Sink, func() error, error) {
 	return localstore.New(s.config.LocalStore.Dir, GraphitePaths(s.config, s.hostname)), func() error { return nil }, nil
 }
 
-// Sinks returns all kinds of sinks, for their self metrics. None of them is open.
+// Sinks returns a sink of each kind, for the names of their self metrics. None is open.
 func Sinks() []selfstat.Sink {
 	var all []selfstat.Sink
 	for _, k := range sinkKinds {
@@ -80,13 +80,12 @@ func Sinks() []selfstat.Sink {
 	return all
 }
 
-// openSinks has the configured sinks.
+// openSinks has the configured sinks. Each of its lists has one element for each sink.
 type openSinks struct {
-	sinks  []sink.Sink
-	stats  []selfstat.Sink // one for each sink
-	closes []func() error
-	// verifiers are those of the sinks; nil for none.
-	verifiers []*verify.Verifier
+	sinks     []sink.Sink
+	stats     []selfstat.Sink
+	closes    []func() error
+	verifiers []*verify.Verifier // nil for a sink that is not verified
 }
 
 // openConfigured opens all configured sinks, or none.

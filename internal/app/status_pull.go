@@ -15,11 +15,11 @@ type pullStatus struct {
 	interval time.Duration
 
 	mu     sync.Mutex
-	begun  time.Time // of the last round
-	stored time.Time // when the last snapshot was
-	epoch  int64     // its name
-	failed int       // sockets that are missing from it
-	before int       // snapshots that waited when the last round began
+	begun  time.Time // when the last round began
+	stored time.Time // when the last snapshot was stored
+	epoch  int64     // name of that snapshot
+	failed int       // number of sockets that are missing from it
+	before int       // number of snapshots that waited when the last round began
 	rounds status.Rounds
 	missed time.Time // when rounds were last missed
 	last   *status.Round
@@ -89,9 +89,9 @@ func (p *pullStatus) String() string {
 	if p.rounds.Stored == 0 {
 		return fmt.Sprintf("no snapshot stored yet, %d waiting", p.before)
 	}
-	lacking := ""
+	missing := ""
 	if p.failed > 0 {
-		lacking = fmt.Sprintf(" without %d sockets", p.failed)
+		missing = fmt.Sprintf(" without %d sockets", p.failed)
 	}
-	return fmt.Sprintf("last snapshot stored %d%s, %d stored, %d waiting", p.epoch, lacking, p.rounds.Stored, p.before)
+	return fmt.Sprintf("last snapshot stored %d%s, %d stored, %d waiting", p.epoch, missing, p.rounds.Stored, p.before)
 }

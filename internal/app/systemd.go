@@ -11,7 +11,7 @@ import (
 )
 
 // patience is the time that systemd may take for a message. A service manager that
-// hangs must hang neither the work nor the shutdown.
+// hangs must delay neither the work nor the shutdown for long.
 const patience = 500 * time.Millisecond
 
 var errNotTaken = fmt.Errorf("not taken within %v", patience)

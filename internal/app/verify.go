@@ -14,7 +14,8 @@ import (
 // verifiedMetric is the self metric that verify-url is asked for.
 const verifiedMetric = "MetricsFrontend"
 
-// verifier makes what asks verify-url; nil if the option is not set.
+// verifier returns the verifier of the Graphite sink, and adds it to the sinks' status
+// and metrics. It returns nil if verify-url is not set.
 func (o openSinks) verifier(c *config.Config, hostname func() string, get verify.Get, log *slog.Logger) *verify.Verifier {
 	if c.Graphite.VerifyURL == "" {
 		return nil

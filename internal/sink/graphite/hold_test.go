@@ -241,7 +241,7 @@ func TestBatchesInDoubt(t *testing.T) {
 			t.Errorf("got error %v, want %v", err, errEarly)
 		}
 	}
-	if got := strings.Count(log.String(), "batches before may be lost"); got != 1 || !strings.Contains(log.String(), "batches=3") {
+	if got := strings.Count(log.String(), "earlier batches may be lost"); got != 1 || !strings.Contains(log.String(), "batches=3") {
 		t.Errorf("got %d times the message, want it once, of 3 batches: %s", got, &log)
 	}
 }

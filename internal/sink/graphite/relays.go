@@ -74,7 +74,7 @@ func (r *relays) send(ctx context.Context, limit time.Duration, content func(io.
 			return Server{}, err
 		}
 		if n := r.peers[i].trust.failed(); n > 0 && errors.Is(err, errEarly) {
-			r.log.Warn("graphite server closed a connection early, batches before may be lost", "server", r.peers[i].server.String(), "batches", n, "error", err)
+			r.log.Warn("graphite server closed a connection early, earlier batches may be lost", "server", r.peers[i].server.String(), "batches", n, "error", err)
 		}
 		r.unconfirmed(i, err)
 		if faults == nil {

@@ -189,7 +189,7 @@ func (c *credentials) reload() error {
 		return faults[0]
 	}
 	if text := faults[0].Error(); text != c.told {
-		c.log.Warn("TLS files have changed but can't be used, those of before stay in use", "error", text)
+		c.log.Warn("TLS files have changed but can't be used, the earlier ones stay in use", "error", text)
 		c.told = text
 	}
 	return nil

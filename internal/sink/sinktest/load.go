@@ -8,7 +8,7 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// columns returns n columns named as HAProxy's are, a few of them means.
+// columns returns n columns with names of HAProxy's fields. A few are means.
 func columns(n int) []metric.Column {
 	names := []string{
 		"bin", "bout", "dresp", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other", "rate", "rate_max",
@@ -29,8 +29,8 @@ func columns(n int) []metric.Column {
 	return c
 }
 
-// fill adds the values of some processes to every cell, of a size and a share
-// of zeros as HAProxy's are.
+// fill adds the values of some processes to every cell. Their sizes, and the share of
+// zeros, are like those of HAProxy.
 func fill(t *metric.Builder, rng *rand.Rand, processes int) {
 	for row := range t.Capacity() {
 		t.Touch(row)
@@ -49,7 +49,7 @@ func fill(t *metric.Builder, rng *rand.Rand, processes int) {
 	}
 }
 
-// Load returns a batch as a node of that size gives it.
+// Load returns a batch of a node of that size.
 func Load(frontends, backends, servers, processes int) *metric.Batch {
 	rng := rand.New(rand.NewPCG(1, 2))
 	f := metric.NewBuilder(metric.Frontend, columns(32))
@@ -72,7 +72,7 @@ func Load(frontends, backends, servers, processes int) *metric.Batch {
 	return batch
 }
 
-// Sizes yields batches as nodes of three sizes give them.
+// Sizes yields the batches of nodes of three sizes.
 func Sizes() iter.Seq2[string, *metric.Batch] {
 	return func(yield func(string, *metric.Batch) bool) {
 		_ = yield("S", Load(20, 20, 100, 4)) &&
@@ -81,7 +81,7 @@ func Sizes() iter.Seq2[string, *metric.Batch] {
 	}
 }
 
-// One returns a batch of a table with one row and one value.
+// One returns a batch of one table with one row and one value.
 func One(scope metric.Scope, e metric.Entity, column string, v int64) *metric.Batch {
 	t := metric.NewBuilder(scope, []metric.Column{{Name: column}})
 	row := t.Row(e)

@@ -1,5 +1,4 @@
-// Package sinktest holds the tests that every sink passes. Only tests import
-// it.
+// Package sinktest has the tests that every sink must pass. Only tests import it.
 package sinktest
 
 import (
@@ -13,22 +12,21 @@ import (
 	"haproxystats/internal/sink"
 )
 
-// Target is a sink under test, with its destination in the hands of the tests.
+// Target is a sink under test, and its destination.
 type Target struct {
-	// Open opens the sink on its state and destination, which outlive it.
-	// close lets another be opened in its place, as after the end of the
-	// process.
+	// Open opens the sink on its state and destination, which outlive it. After close,
+	// Open can open the sink again, as after a restart.
 	Open func(t *testing.T) (s sink.Sink, close func())
 
-	// Break makes the destination refuse whatever comes, and Repair ends that.
+	// Break makes the destination refuse everything, and Repair ends that.
 	Break, Repair func(t *testing.T)
 
-	// Await returns nil once the destination has all of the batch, each value
-	// as it is in the batch, and an error when ctx ends before.
+	// Await returns nil once the destination has every value of the batch, unchanged, and
+	// an error if ctx ends first.
 	Await func(ctx context.Context, b *metric.Batch) error
 }
 
-// patience is how long a test waits for what has to come.
+// patience bounds the wait for an event that must come.
 const patience = 20 * time.Second
 
 // Test runs the tests, each on a target of its own.
@@ -38,28 +36,28 @@ func Test(t *testing.T, target func(t *testing.T) Target) {
 		test func(*testing.T, Target)
 	}{
 		{"delivers", delivers},
-		{"accepts what it can keep while the destination is down", survivesOutage},
-		{"keeps what it accepted over a restart", survivesRestart},
+		{"delivers all accepted batches after an outage", survivesOutage},
+		{"delivers all accepted batches after a restart", survivesRestart},
 		{"accepts or refuses when the context has ended", ended},
 		{"takes batches from several workers", concurrent},
-		{"does not use the batch after Deliver", lets},
+		{"does not use the batch after Deliver", releases},
 		{"takes a batch twice", twice},
 		{"Run ends with its context", ends},
 		{"counts what the destination has confirmed", counts},
-		{"says how the destination does", health},
+		{"reports the health of the destination", health},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, target(t)) })
 	}
 }
 
-// Batch returns a batch with a table of every scope, whose values follow from
-// the epoch.
+// Batch returns a batch with a table of every scope. Its values are derived from the
+// epoch.
 func Batch(epoch int64) *metric.Batch {
 	b, _ := build(epoch)
 	return b
 }
 
-// build returns such a batch with what its tables were made by.
+// build returns the batch of [Batch], and the builders of its tables.
 func build(epoch int64) (b *metric.Batch, builders []*metric.Builder) {
 	b = &metric.Batch{Epoch: epoch}
 	for scope := metric.Scope(0); int(scope) < metric.NumScopes; scope++ {
@@ -217,7 +215,7 @@ func concurrent(t *testing.T, target Target) {
 	await(t, target, all...)
 }
 
-func lets(t *testing.T, target Target) {
+func releases(t *testing.T, target Target) {
 	s, close := target.Open(t)
 	defer close()
 	b, builders := build(1000)
