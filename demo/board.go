@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// historyLength is how many rounds the sparklines can show.
+// historyLength is the number of rounds that a sparkline can show.
 const historyLength = 120
 
 // kind is a kind of proxy.
@@ -20,7 +20,7 @@ const (
 	backend  kind = "backend"
 )
 
-// proxyRow is what the table says of a frontend or backend.
+// proxyRow is a frontend or backend in the table.
 type proxyRow struct {
 	kind     kind
 	name     string
@@ -32,7 +32,7 @@ type proxyRow struct {
 	history  []float64 // requests a second, the newest last
 }
 
-// processRow is what the table says of a HAProxy process.
+// processRow is a HAProxy process in the table.
 type processRow struct {
 	name        string
 	cpu         float64 // percent
@@ -43,13 +43,13 @@ type processRow struct {
 	history     []float64 // cpu, the newest last
 }
 
-// view is all that the screen shows.
+// view has everything that the screen shows.
 type view struct {
 	elapsed   time.Duration
 	snapshots int // that arrived
 	metrics   int // in the newest
-	expected  int // by the instances' own account
-	checked   int // snapshots compared with it
+	expected  int // number of metrics that the instances themselves report
+	checked   int // snapshots compared with that
 	missing   int
 	sent      int64 // requests
 
@@ -73,8 +73,8 @@ var timings = []struct{ what, metric string }{
 	{"servers", "WallClockTimeServers"},
 }
 
-// board turns snapshots into what the tables show. Rates come from the counters
-// of two snapshots. The zero value is ready.
+// board computes the tables from snapshots. Rates are differences of the counters of two
+// snapshots. The zero value is ready for use.
 type board struct {
 	last      *snapshot
 	snapshots int
@@ -102,7 +102,7 @@ func (b *board) take(s *snapshot) {
 	*b = next
 }
 
-// view returns what the newest snapshot says.
+// view returns the tables of the newest snapshot.
 func (b *board) view() view {
 	v := view{snapshots: b.snapshots, proxies: b.proxies, processes: b.processes}
 	if b.last == nil {
@@ -127,13 +127,13 @@ func (b *board) proxy(s *snapshot, k kind, name string) proxyRow {
 		sessions: get("scur"),
 		bytes:    b.rate(s, grown("bin")+grown("bout")),
 	}
-	// A TCP proxy has no requests: its sessions are what it serves.
+	// A TCP proxy has no requests, so its sessions count.
 	requests := grown("req_tot")
 	if get("req_tot") == 0 {
 		requests = grown("stot")
 	}
 	row.requests = b.rate(s, requests)
-	// A connection that fails also makes the 503 of an HTTP request.
+	// A failed connection of an HTTP request is already counted as a 503.
 	row.errors = -1
 	if requests > 0 {
 		failed := max(grown("hrsp_4xx")+grown("hrsp_5xx"), grown("econ"))
@@ -175,8 +175,8 @@ func (b *board) remember(history []float64, rate float64) []float64 {
 	return history[max(0, len(history)-historyLength):]
 }
 
-// grown returns by how much a counter has grown since the last snapshot. One
-// that went back has begun anew.
+// grown returns the increase of a counter since the last snapshot. A counter that went
+// back has restarted from 0.
 func (b *board) grown(s *snapshot, path string) float64 {
 	if b.last == nil {
 		return 0
@@ -188,7 +188,7 @@ func (b *board) grown(s *snapshot, path string) float64 {
 	return now - before
 }
 
-// rate is growth by second.
+// rate returns the increase of a counter per second.
 func (b *board) rate(s *snapshot, growth float64) float64 {
 	if b.last == nil || s.epoch <= b.last.epoch {
 		return 0

@@ -21,7 +21,7 @@ const (
 	interval  = 2 * time.Second        // between two rounds of pull
 )
 
-// environment is all that the demo starts.
+// environment has everything that the demo starts.
 type environment struct {
 	dir       string
 	balancers []*real.HAProxy
@@ -31,8 +31,8 @@ type environment struct {
 	undo      []func() error // stops what has been started, last one first
 }
 
-// openEnvironment builds and starts everything; progress goes to w, the metrics that
-// arrive into the store. If it can't go on it stops what it has started.
+// openEnvironment builds and starts everything. It writes its progress to w, and adds
+// the metrics that arrive to the store. After an error it stops what it has started.
 func openEnvironment(ctx context.Context, w io.Writer, store *store) (_ *environment, err error) {
 	e := &environment{}
 	opened := false
@@ -40,7 +40,7 @@ func openEnvironment(ctx context.Context, w io.Writer, store *store) (_ *environ
 		if opened {
 			return
 		}
-		if ctx.Err() != nil { // what it interrupted is of no interest
+		if ctx.Err() != nil { // the error follows from the interruption
 			err = fmt.Errorf("stopped before it began: %w", context.Cause(ctx))
 		}
 		err = errors.Join(err, e.close()) // after a panic, too
@@ -100,10 +100,10 @@ func (e *environment) openBalancers(ctx context.Context, binary string) error {
 	return nil
 }
 
-// sockets is the directory of the stats sockets.
+// sockets returns the directory of the stats sockets.
 func (e *environment) sockets() string { return filepath.Join(e.dir, "run") }
 
-// alive returns an error if something has ended or broken that should not.
+// alive returns an error if a server or program has ended or failed.
 func (e *environment) alive() error {
 	processes := e.programs
 	for _, h := range e.balancers {

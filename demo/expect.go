@@ -9,7 +9,7 @@ import (
 	"haproxystats/test/real"
 )
 
-// Metrics that are computed, rather than read from a field of the catalogue.
+// Metrics that are computed, and not read from a field of the catalogue.
 var (
 	processComputed = []string{"CpuUsagePct", "ConnPercentage", "ConnRatePercentage", "SslConnPercentage", "SslRatePercentage"}
 	nodeComputed    = append([]string{
@@ -25,8 +25,8 @@ var (
 // paths is a set of metric paths.
 type paths map[string]bool
 
-// accounted asks the instances themselves what there is to count, and returns
-// the paths that any later snapshot must have.
+// accounted asks the instances themselves for their statistics, and returns the paths
+// that every later snapshot must have.
 func accounted(ctx context.Context, balancers []*real.HAProxy) (paths, error) {
 	want := make(paths)
 	want.add(root+".haproxystats", selfMetrics...)
@@ -97,15 +97,15 @@ func (p paths) add(prefix string, names ...string) {
 	}
 }
 
-// audit compares snapshots with what the instances account for.
+// audit compares snapshots with the paths that the instances report.
 type audit struct {
 	want    paths
-	after   int64 // snapshots later than this must have it all
+	after   int64 // snapshots later than this must have all paths
 	checked int
 	missing []string // of all the snapshots checked, sorted
 }
 
-// expect sets what snapshots later than the time must have.
+// expect sets the paths that snapshots later than the time must have.
 func (a *audit) expect(want paths, epoch int64) { a.want, a.after = want, epoch }
 
 // pending reports whether a snapshot is awaited.

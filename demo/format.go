@@ -9,8 +9,8 @@ import (
 
 var bars = []rune("▁▂▃▄▅▆▇█")
 
-// sparkline draws the newest values, width of them, between 0 and the largest
-// of all, which is at least full.
+// sparkline draws the newest values, at most width of them. Its height stands for the
+// largest value, or for full if that is larger.
 func sparkline(values []float64, width int, full float64) string {
 	if over := len(values) - width; over > 0 {
 		values = values[over:]
@@ -29,7 +29,7 @@ func sparkline(values []float64, width int, full float64) string {
 	return b.String()
 }
 
-// count writes a whole number with its thousands apart: 12,345.
+// count formats a whole number with commas: 12,345.
 func count(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {

@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	// frame is the time between two looks at what arrived.
+	// frame is the time between two pictures.
 	frame = 250 * time.Millisecond
-	// extra is how long the demo goes on to have at least one snapshot checked.
+	// extra is the time that the demo adds until at least one snapshot has been checked.
 	extra = 20 * time.Second
 )
 
-// loop reads, checks and draws what arrives.
+// loop reads, checks and draws the snapshots that arrive.
 type loop struct {
 	env    *environment
 	store  *store
-	screen *screen // nil where nobody watches
+	screen *screen // nil if the output is not a terminal
 	start  time.Time
 	length time.Duration // 0: until ctx ends
 
@@ -27,8 +27,8 @@ type loop struct {
 	expected int
 }
 
-// run goes on until the length is over and a snapshot has been checked, or
-// ctx ends, or something breaks.
+// run draws until the length is over and a snapshot has been checked. It ends early
+// when ctx ends or a program fails.
 func (l *loop) run(ctx context.Context) (verdict, error) {
 	parent := os.Getppid()
 	ticker := time.NewTicker(frame)
@@ -52,7 +52,7 @@ func (l *loop) run(ctx context.Context) (verdict, error) {
 	}
 }
 
-// step takes in what arrived, compares it, and draws.
+// step compares the snapshots that have arrived, and draws the newest.
 func (l *loop) step(ctx context.Context, now time.Time) error {
 	if err := l.env.alive(); err != nil {
 		return err

@@ -2,9 +2,8 @@
 // with traffic, haproxystats-pull and haproxystats-process every two seconds,
 // a small Graphite receiver, and what arrives there as a live table.
 //
-// It ends by Ctrl-C or after DEMO_SECONDS and leaves nothing behind. Its exit
-// status reports whether every metric that the instances themselves account for
-// has arrived.
+// It ends on Ctrl-C or after DEMO_SECONDS, and removes everything that it has made. The
+// exit status is 0 if every metric that the instances themselves report has arrived.
 package main
 
 import (
@@ -20,7 +19,7 @@ import (
 	"golang.org/x/term"
 )
 
-// plainTime is how long the demo runs where nobody watches it.
+// plainTime is the time for which the demo runs if its output is not a terminal.
 const plainTime = 12 * time.Second
 
 func main() { os.Exit(run(os.Stdout, os.Stderr)) }
@@ -46,7 +45,7 @@ func run(stdout *os.File, stderr io.Writer) int {
 	return 0
 }
 
-// length reads DEMO_SECONDS; 0 is no end.
+// length returns the time of DEMO_SECONDS; 0 means no end.
 func length(seconds string, live bool) (time.Duration, error) {
 	if seconds == "" {
 		if live {

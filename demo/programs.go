@@ -11,7 +11,7 @@ import (
 	"haproxystats/test/real"
 )
 
-// configTemplate is what an operator would write.
+// configTemplate is the configuration, as an operator would write it.
 var configTemplate = template.Must(template.New("haproxystats.conf").Parse(`[DEFAULT]
 loglevel = info
 
@@ -37,7 +37,7 @@ namespace       = {{.Namespace}}
 prefix-hostname = false
 `))
 
-// openPrograms starts both programs, and has pull stopped before process.
+// openPrograms starts both programs. On the way down, pull stops before process.
 func (e *environment) openPrograms() error {
 	var text bytes.Buffer
 	err := configTemplate.Execute(&text, map[string]any{
@@ -69,7 +69,7 @@ func (e *environment) openPrograms() error {
 	return nil
 }
 
-// stopProgram wants a clean end.
+// stopProgram stops a program, and returns an error unless it ends cleanly.
 func stopProgram(name string, p *real.Process) error {
 	if err := p.Stop(); err != nil {
 		return err
@@ -90,5 +90,5 @@ func (e *environment) logs() string {
 	return strings.TrimSpace(strings.Join(last, "\n"))
 }
 
-// logLines is how much of a program's log a failure shows.
+// logLines bounds the lines of a program's log that a failure shows.
 const logLines = 5

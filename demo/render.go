@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// style is how a piece of text shows; colour stands for states only.
+// style is the look of a piece of text. Only states have colors.
 type style string
 
 // The styles, as escape sequences.
@@ -27,7 +27,7 @@ type span struct {
 	style style
 }
 
-// line is what one row of the terminal shows.
+// line is one row of the terminal.
 type line []span
 
 // String returns the line, cut to width columns. Every character takes one.
@@ -46,8 +46,8 @@ func (l line) String(width int, styled bool) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// render draws the view on width by height characters, without styles if it
-// is to be read as text. A height of 0 has no bound.
+// render draws the view on width by height characters, as plain text unless styled. A
+// height of 0 means no bound.
 func render(v view, width, height int, styled bool) string {
 	head, body, foot := header(v), tables(v, width), footer(v)
 	if room := height - len(head) - len(foot); height > 0 && len(body) > room {
@@ -99,7 +99,7 @@ func footer(v view) []line {
 	}
 }
 
-// timingLine shows what haproxystats-process says of its own work.
+// timingLine shows the times that haproxystats-process has measured.
 func timingLine(v view) line {
 	if len(v.timings) == 0 {
 		return nil

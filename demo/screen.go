@@ -17,8 +17,8 @@ const (
 	clearBelow  = "\x1b[J"
 )
 
-// screen is a terminal that shows one picture after the other, and what was on
-// it before once it is closed.
+// screen is a terminal that shows one picture after another. Its close restores what
+// the terminal showed before.
 type screen struct {
 	out    io.Writer
 	size   func() (width, height int)
@@ -46,5 +46,5 @@ func (s *screen) draw(v view) {
 	s.write(goHome + strings.ReplaceAll(picture, "\n", clearLine+"\r\n") + clearLine + clearBelow)
 }
 
-// write ignores errors: a terminal that is gone comes with a signal.
+// write ignores errors: a signal reports that the terminal is gone.
 func (s *screen) write(text string) { _, _ = io.WriteString(s.out, text) }

@@ -9,25 +9,25 @@ import (
 	"haproxystats/test/real"
 )
 
-// quiet is how long no point of a snapshot must have come for it to be whole.
+// quiet is the time without a further point after which a snapshot is complete.
 const quiet = 500 * time.Millisecond
 
-// snapshot is what one round of pull became: values by path.
+// snapshot has the metrics of one round of pull: values by path.
 type snapshot struct {
 	epoch  int64
 	values map[string]float64
-	last   time.Time // when its newest point came
+	last   time.Time // when its last point arrived
 }
 
 // store gathers points into snapshots. The zero value is ready.
 type store struct {
 	mu      sync.Mutex
 	arrive  map[int64]*snapshot // by epoch
-	settled int64               // epoch of the newest snapshot given out
+	settled int64               // epoch of the newest snapshot that take has returned
 }
 
-// add takes a point in. One that comes after its snapshot has been given out is
-// a repetition, and ignored.
+// add adds a point. It ignores a point whose snapshot take has already returned: that
+// is a repeat.
 func (s *store) add(p real.Point, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,8 +46,8 @@ func (s *store) add(p real.Point, now time.Time) {
 	snap.last = now
 }
 
-// take gives out the snapshots that are whole now, the oldest first; none
-// before an older one that still arrives.
+// take returns the snapshots that are complete now, the oldest first. A snapshot waits
+// for older ones that still arrive.
 func (s *store) take(now time.Time) []*snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// verdict is what the demo has to say at its end.
+// verdict is the result of the demo.
 type verdict struct {
 	view       view
 	missing    []string // paths of expected metrics
 	badLines   []string // that the receiver could not read
-	unexpected int64    // requests that got another answer than they should
-	logs       string   // the programs' last words
+	unexpected int64    // requests with a wrong answer
+	logs       string   // the last lines of the programs' logs
 }
 
-// listed is how many of the missing metrics are named.
+// listed bounds the missing metrics that are named.
 const listed = 50
 
-// summaryWidth fits a mail.
+// summaryWidth is the width of the tables in the summary; it fits an e-mail.
 const summaryWidth = 80
 
 // ok reports whether every expected metric arrived.
@@ -25,7 +25,7 @@ func (v verdict) ok() bool {
 	return v.view.checked > 0 && len(v.missing) == 0 && len(v.badLines) == 0
 }
 
-// text is the summary: the tables, then what they are worth.
+// text returns the summary: the tables, and then the verdict on them.
 func (v verdict) text() string {
 	var b strings.Builder
 	for _, part := range [][]line{header(v.view), tables(v.view, summaryWidth), {nil, timingLine(v.view), nil}} {

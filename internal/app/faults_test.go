@@ -63,8 +63,8 @@ func TestFaultsAreTold(t *testing.T) {
 	}
 }
 
-// TestFaultsAreToldAgain: what was gone for long is news again, and a moment is not
-// long.
+// TestFaultsAreToldAgain checks that a fault is logged again if it was absent for
+// forgetAfter snapshots, and not earlier.
 func TestFaultsAreToldAgain(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
@@ -90,8 +90,8 @@ func TestFaultsAreToldAgain(t *testing.T) {
 	}
 }
 
-// TestUnmatchedExclusions has a first snapshot that lacks a socket, a complete one, and
-// one more.
+// TestUnmatchedExclusions has a snapshot without a socket, then a complete one, and then
+// another.
 func TestUnmatchedExclusions(t *testing.T) {
 	var log bytes.Buffer
 	p := NewPipeline(aggregate.Options{

@@ -19,7 +19,7 @@ func GraphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphi
 		Servers:        servers,
 		Paths:          GraphitePaths(c, hostname),
 		Confirm:        graphite.Confirm(c.Graphite.Confirm),
-		TLS:            GraphiteTLS(c),
+		TLS:            graphiteTLS(c),
 		ConnectTimeout: c.Graphite.ConnectTimeout,
 		WriteTimeout:   c.Graphite.WriteTimeout,
 		Hold:           c.Graphite.ConfirmHold,

@@ -14,7 +14,7 @@ import (
 	"haproxystats/internal/config"
 )
 
-// reader is the other end of a log. It can hang, and it can be gone.
+// reader is the reader of a log. It can hang, and it can be dead.
 type reader struct {
 	mu   sync.Mutex
 	hang chan struct{} // nil: it reads
@@ -51,8 +51,8 @@ func (r *reader) text() string {
 
 func numberedDrops(lines int) []byte { return fmt.Appendf(nil, "dropped %d\n", lines) }
 
-// TestLogReaderHangs fills the queue while nobody reads: no write waits, no line
-// is out of order, and what was dropped is counted where it is missing.
+// TestLogReaderHangs fills the queue while the reader hangs. No write waits, the lines
+// stay in order, and the number of dropped lines is in their place.
 func TestLogReaderHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{hang: make(chan struct{})}
@@ -93,7 +93,7 @@ func TestLogReaderHangs(t *testing.T) {
 	})
 }
 
-// TestLogReaderIsGone writes to a log that takes nothing, until it does again.
+// TestLogReaderIsGone writes to a log whose writes fail for a while.
 func TestLogReaderIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{gone: true}
@@ -111,7 +111,7 @@ func TestLogReaderIsGone(t *testing.T) {
 	})
 }
 
-// TestLogCloseIsBounded ends with a reader that hangs.
+// TestLogCloseIsBounded closes a log whose reader hangs.
 func TestLogCloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{hang: make(chan struct{})}
@@ -127,8 +127,8 @@ func TestLogCloseIsBounded(t *testing.T) {
 	})
 }
 
-// TestLogSaysWhatWasDropped has the count in the format of the log, whatever its
-// level.
+// TestLogSaysWhatWasDropped checks that the number of dropped lines is in the format of
+// the log, whatever its level.
 func TestLogSaysWhatWasDropped(t *testing.T) {
 	for format, want := range map[config.LogFormat]string{
 		config.LogText: "<4>level=WARN msg=\"log messages were dropped, because the log was not read\" messages=3\n",
@@ -150,7 +150,7 @@ func TestLogSaysWhatWasDropped(t *testing.T) {
 	}
 }
 
-// TestDurationsHaveAUnit wants a duration to be read without knowing Go.
+// TestDurationsHaveAUnit checks that durations are readable without knowledge of Go.
 func TestDurationsHaveAUnit(t *testing.T) {
 	for format, want := range map[config.LogFormat]string{
 		config.LogText: "<6>level=INFO msg=done duration=1.5s round.skew=2ms\n",

@@ -65,8 +65,8 @@ func TestLogger(t *testing.T) {
 	}
 }
 
-// TestLoggerAttributes shows that attributes and groups stay with a logger, and
-// that only a record's own time and level are treated as such.
+// TestLoggerAttributes checks that attributes and groups stay with a logger, and that
+// attributes named time and level are not mistaken for those of the record.
 func TestLoggerAttributes(t *testing.T) {
 	var out bytes.Buffer
 	log := newLogger(&out, config.LogText, slog.LevelInfo, true)
@@ -153,7 +153,7 @@ func TestIsJournal(t *testing.T) {
 	}
 }
 
-// TestLoggerHidesNothing logs a name that would turn a terminal's line around.
+// TestLoggerHidesNothing logs a name that would reverse the text on a terminal.
 func TestLoggerHidesNothing(t *testing.T) {
 	for _, format := range []config.LogFormat{config.LogText, config.LogJSON} {
 		var out bytes.Buffer

@@ -17,7 +17,7 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// lines gives away what is logged, line by line.
+// lines passes each log line on.
 type lines chan string
 
 func (l lines) Write(p []byte) (int, error) {
@@ -77,9 +77,9 @@ func serveSockets(t *testing.T, dir string, faults map[string]haproxysim.Fault) 
 	})
 }
 
-// TestPartialRound pulls from two sockets of which one fails, and processes what
-// is kept: one snapshot without a trace of the other socket but its number, or
-// nothing.
+// TestPartialRound pulls from two sockets, one of which fails, and processes the result:
+// with on-partial = keep a snapshot that has only the number of failed sockets, with
+// discard nothing.
 func TestPartialRound(t *testing.T) {
 	for _, onPartial := range []string{"keep", "discard"} {
 		t.Run(onPartial, func(t *testing.T) {
@@ -142,7 +142,8 @@ confirm-hold = 0.05
 	}
 }
 
-// TestDamagedSnapshot changes a snapshot in the queue: nothing of it arrives.
+// TestDamagedSnapshot changes a snapshot in the queue, and checks that nothing of it
+// arrives.
 func TestDamagedSnapshot(t *testing.T) {
 	base := t.TempDir()
 	sockets, err := os.MkdirTemp("", "app")

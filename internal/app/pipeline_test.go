@@ -35,8 +35,8 @@ func recording(t *testing.T) (files fstest.MapFS, size int) {
 	return files, size
 }
 
-// TestPipelineTellsOfTheSnapshot has what a snapshot and its round say among the
-// metrics, one snapshot after another.
+// TestPipelineTellsOfTheSnapshot checks the self metrics that describe a snapshot and its
+// round, for one snapshot after another.
 func TestPipelineTellsOfTheSnapshot(t *testing.T) {
 	files, size := recording(t)
 	round := &snapshot.Round{SocketsFailed: 2, Duration: 1234 * time.Millisecond, Skew: 5 * time.Millisecond, Missed: 4, HandOver: 41 * time.Millisecond}
@@ -73,7 +73,7 @@ func TestPipelineTellsOfTheSnapshot(t *testing.T) {
 	}
 }
 
-// selfMetrics returns what the batch says of ourselves.
+// selfMetrics returns the self metrics of the batch.
 func selfMetrics(t *testing.T, b *metric.Batch) map[string]float64 {
 	t.Helper()
 	got := map[string]float64{}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestWarnRoot has a directory of another user's, by hand and by the unit.
+// TestWarnRoot has a directory of another user, and root or that user run the program.
 func TestWarnRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root may give a directory to another user")

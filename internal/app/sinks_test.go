@@ -16,8 +16,8 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// TestSinksCount delivers snapshots to the sinks as they are configured, and
-// wants the metrics of each to say what became of those before.
+// TestSinksCount delivers snapshots to the configured sinks, and checks that the self
+// metrics of each snapshot count the deliveries of the earlier ones.
 func TestSinksCount(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -50,7 +50,7 @@ func TestSinksCount(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			port := "1" // nobody listens there
+			port := "1" // refuses connections
 			received := func() {}
 			if test.up {
 				carbon := receive(t)

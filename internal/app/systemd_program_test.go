@@ -22,8 +22,7 @@ import (
 	"haproxystats/test/programs"
 )
 
-// TestPrograms runs both programs as systemd does, and ends them in whatever
-// they are at.
+// TestPrograms runs both programs as systemd does, and ends them in every state.
 func TestPrograms(t *testing.T) {
 	dir := t.TempDir()
 	if err := programs.Build(t.Context(), dir, "haproxystats-pull", "haproxystats-process"); err != nil {

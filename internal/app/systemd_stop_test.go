@@ -94,7 +94,7 @@ func TestEndsByItself(t *testing.T) {
 	}
 }
 
-// TestHangingSystemdDoesNotHoldTheEnd has a service manager that takes nothing.
+// TestHangingSystemdDoesNotHoldTheEnd has a service manager that accepts no message.
 func TestHangingSystemdDoesNotHoldTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

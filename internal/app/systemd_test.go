@@ -62,8 +62,8 @@ func TestSupervisorsInterval(t *testing.T) {
 	}
 }
 
-// TestSystemdHangs accepts no message for a while: the program does not wait long,
-// and reports to systemd again afterwards.
+// TestSystemdHangs has a service manager that accepts no message for a while. The program
+// does not wait long, and reports again afterwards.
 func TestSystemdHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got []string
@@ -143,8 +143,8 @@ func (s stuckSink) Deliver(context.Context, *metric.Batch) error {
 	return nil
 }
 
-// TestStuckWorkerGivesNoSignOfLife feeds the watchdog while nobody is stuck, and
-// no longer.
+// TestStuckWorkerGivesNoSignOfLife checks that the watchdog gets signs of life only while
+// no worker is stuck.
 func TestStuckWorkerGivesNoSignOfLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var signs int

@@ -5,8 +5,8 @@ import (
 	"haproxystats/internal/sink/graphite"
 )
 
-// GraphiteTLS returns how connections to Graphite are encrypted, or nil.
-func GraphiteTLS(c *config.Config) *graphite.TLS {
+// graphiteTLS returns how connections to Graphite are encrypted, or nil.
+func graphiteTLS(c *config.Config) *graphite.TLS {
 	if !c.Graphite.TLS {
 		return nil
 	}
@@ -20,7 +20,7 @@ func GraphiteTLS(c *config.Config) *graphite.TLS {
 
 // checkTLS refuses files that can't be used.
 func checkTLS(c *config.Config) []config.Problem {
-	tls := GraphiteTLS(c)
+	tls := graphiteTLS(c)
 	if tls == nil || (tls.CertFile == "") != (tls.KeyFile == "") {
 		return nil // an incomplete pair has been refused already
 	}

@@ -39,8 +39,8 @@ func verifying(t *testing.T, lines string) (openSinks, *config.Config) {
 
 func hostname() string { return "h.example" }
 
-// TestVerifierAsks for the self metric of this host, and what it finds out goes to the
-// metrics and the status.
+// TestVerifierAsks checks that the verifier asks for the self metric of this host, and that
+// its result is in the metrics and the status.
 func TestVerifierAsks(t *testing.T) {
 	sinks, c := verifying(t, "verify-url = http://g/render\n")
 	synctest.Test(t, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestVerifierAsks(t *testing.T) {
 	})
 }
 
-// TestVerifierIsNotThere where verify-url is not set.
+// TestVerifierIsNotThere checks that there is no verifier without verify-url.
 func TestVerifierIsNotThere(t *testing.T) {
 	sinks, c := verifying(t, "")
 	if v := sinks.verifier(c, hostname, nil, nil); v != nil || sinks.verifiers[0] != nil || has(sinks.stats[0], "GraphiteVerifiedAge") {
@@ -78,7 +78,7 @@ func TestVerifierIsNotThere(t *testing.T) {
 	}
 }
 
-// TestVerifierAuthorities reads ca-file for each question.
+// TestVerifierAuthorities checks that ca-file is read for each question.
 func TestVerifierAuthorities(t *testing.T) {
 	sinks, c := verifying(t, "verify-url = https://g/render\nca-file = /nowhere/ca.pem\n")
 	v := sinks.verifier(c, hostname, nil, slog.New(slog.DiscardHandler))

@@ -19,7 +19,7 @@ import (
 	"haproxystats/internal/status"
 )
 
-// says is a program that says something, whoever asks.
+// says returns an Ask that returns the document.
 func says(d status.Document) func(context.Context, string) (status.Document, error) {
 	return func(context.Context, string) (status.Document, error) { return d, nil }
 }
@@ -41,7 +41,7 @@ func processing(p *status.Process) status.Document {
 	return status.Document{Program: "haproxystats-process", Now: 1000, Started: 400, State: status.Running, Process: p}
 }
 
-// TestJudgements has what a program may say, and what is made of it.
+// TestJudgements has documents of the programs, and the results of the checks.
 func TestJudgements(t *testing.T) {
 	failures := func(n int) (f []snapshot.Failure) {
 		for i := range n {
@@ -126,8 +126,8 @@ func TestJudgements(t *testing.T) {
 	}
 }
 
-// TestSinkConfirmsNothing has haproxystats-pull store snapshots of which nothing
-// comes to the sink, as with a src-dir that is not dst-dir.
+// TestSinkConfirmsNothing has haproxystats-pull store snapshots that do not reach the sink,
+// as with a src-dir that is not dst-dir.
 func TestSinkConfirmsNothing(t *testing.T) {
 	stores := func(stored status.Time) *status.Pull { return &status.Pull{Interval: 20, Stored: stored} }
 	sink := func(confirmed status.Time) *status.Process {
@@ -165,7 +165,7 @@ func TestSinkConfirmsNothing(t *testing.T) {
 	}
 }
 
-// TestConfigurationChanged compares what a program has read with what there is.
+// TestConfigurationChanged has programs that run with another configuration.
 func TestConfigurationChanged(t *testing.T) {
 	d := pulling(&status.Pull{Interval: 10, Stored: 995})
 	d.ConfigSHA256 = "aa"
@@ -191,8 +191,8 @@ func TestConfigurationChanged(t *testing.T) {
 	}
 }
 
-// TestTimesAreRounded has times whose difference is no whole number of
-// milliseconds in floating point. It is written as one, and compared as it is.
+// TestTimesAreRounded has times whose difference in floating point is not a whole number of
+// milliseconds. The difference is rounded for the output, and not for the comparison.
 func TestTimesAreRounded(t *testing.T) {
 	d := pulling(&status.Pull{Interval: 10, Stored: 1785331200.137})
 	d.Now, d.Started = 1785331202.101, 1785331200.973
@@ -215,8 +215,8 @@ func TestTimesAreRounded(t *testing.T) {
 	}
 }
 
-// TestContainer has the same answers for the check of the program itself and for
-// that of the container it runs in.
+// TestContainer checks that the check of a container gives the result of the program's own
+// check.
 func TestContainer(t *testing.T) {
 	for first, c := range map[string]struct {
 		mode string
@@ -248,7 +248,7 @@ func TestContainer(t *testing.T) {
 	}
 }
 
-// TestByLock has programs that can't be asked.
+// TestByLock has programs that do not answer, and locks that show whether they run.
 func TestByLock(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "in")
 	w, err := spool.OpenWriter(spool.WriterOptions{Dir: dir, Tmp: dir + ".tmp"})
@@ -291,8 +291,8 @@ func TestByLock(t *testing.T) {
 	want("queue", Request{Filled: true}, nagios.Unknown, i.DstDir+" does not exist")
 }
 
-// TestHangs has a program that listens and says nothing. That it holds its lock
-// does not make it work.
+// TestHangs has a program that accepts connections and sends nothing. It holds its lock, but
+// does not count as running.
 func TestHangs(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "in")
 	w, err := spool.OpenWriter(spool.WriterOptions{Dir: dir, Tmp: dir + ".tmp"})
@@ -323,7 +323,7 @@ func TestHangs(t *testing.T) {
 	}
 }
 
-// TestUnknownIsNotTold has what a program does not know of itself yet.
+// TestUnknownIsNotTold checks that the text leaves out values that are not known yet.
 func TestUnknownIsNotTold(t *testing.T) {
 	i := Installation{ProcessSocket: "s", Patience: time.Minute, Ask: says(processing(&status.Process{
 		Workers: status.Workers{Configured: 1, Alive: 1}, Sinks: []status.Sink{{Name: "a", Reachable: true}},
@@ -342,7 +342,7 @@ func TestUnknownIsNotTold(t *testing.T) {
 
 var firstLine = regexp.MustCompile(`\A[A-Z]+ (OK|WARNING|CRITICAL|UNKNOWN): [^|\n]+( \|( '([^'=\n|]|'')+'=-?[0-9.]+(s|c|B)?[0-9;.~:@-]*)+)?\n\z`)
 
-// FuzzModes makes every check of what any program may say.
+// FuzzModes makes every check with any document.
 func FuzzModes(f *testing.F) {
 	for _, name := range []string{"pull", "process"} {
 		text, err := os.ReadFile("../status/testdata/" + name + ".json")
@@ -369,7 +369,7 @@ func FuzzModes(f *testing.F) {
 	})
 }
 
-// verified is a document of a sink that works, with what verify-url has shown.
+// verified returns the document of a sink that works and is verified.
 func verified(v status.Verified) status.Document {
 	return processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Verified: &v}}})
 }

@@ -75,7 +75,7 @@ func (i Installation) queue(ctx context.Context, r Request) (queued, *finding) {
 }
 
 func (i Installation) list(dir, why string) (queued, *finding) {
-	places, err := spool.List(dir)
+	snapshots, err := spool.List(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return queued{}, &finding{status: nagios.Unknown, text: fmt.Sprintf("%s does not exist: neither program was ever started, or this is not their configuration", dir)}
 	}
@@ -83,19 +83,19 @@ func (i Installation) list(dir, why string) (queued, *finding) {
 		f := i.unseen(dir, err)
 		return queued{}, &f
 	}
-	q := queued{dir: dir, size: len(places)}
+	q := queued{dir: dir, size: len(snapshots)}
 	if why != "" {
 		q.how = ", counted by listing it: " + why
 	}
-	if len(places) > 0 {
-		q.age = status.For(oldest(places, time.Now()))
+	if len(snapshots) > 0 {
+		q.age = status.For(oldest(snapshots, time.Now()))
 	}
 	return q, nil
 }
 
 // oldest returns the age of the oldest snapshot whose time is plausible; 0 for none.
-func oldest(places []spool.Listed, now time.Time) (age time.Duration) {
-	for _, p := range places {
+func oldest(snapshots []spool.Listed, now time.Time) (age time.Duration) {
+	for _, p := range snapshots {
 		age = max(age, snapshot.Age(p.Epoch, now))
 	}
 	return age

@@ -17,7 +17,7 @@ import (
 	"haproxystats/internal/config"
 )
 
-// stub is a program that does nothing but run.
+// stub is a program that waits for its end.
 func stub(run func(context.Context) error) program {
 	return program{Program: app.Program{
 		Name:  config.ForPull,

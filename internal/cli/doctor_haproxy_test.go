@@ -20,8 +20,8 @@ import (
 	"haproxystats/test/real"
 )
 
-// The doctor's questions are put to real HAProxy here, because what it answers
-// to those about levels and limits is in no recording.
+// These tests run doctor on real HAProxy, because no recording has HAProxy's answers about
+// levels and limits.
 
 // startRealHAProxy starts one with sockets of that text in its section global,
 // where @ stands for the directory that is returned, and waits until it answers.
@@ -156,8 +156,8 @@ func TestDoctorNamesTheGroupToJoin(t *testing.T) {
 	want(t, found, "socket-access b.sock", doctor.OK, "user nobody may connect to it")
 }
 
-// TestDoctorOnRealGraphite: real receivers close an empty connection, too, and
-// make no metric of it.
+// TestDoctorOnRealGraphite checks that real receivers close an empty connection, too, and
+// store no metric for it.
 func TestDoctorOnRealGraphite(t *testing.T) {
 	cache, relay := real.Need(t, "graphite-carbon"), real.Need(t, "carbon-c-relay")
 	dir := t.TempDir()

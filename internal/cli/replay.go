@@ -39,11 +39,11 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	places, err := recorded(dir, o.from, o.to)
+	snapshots, err := recorded(dir, o.from, o.to)
 	if err != nil {
 		return err
 	}
-	out := newProgress(stderr, len(places))
+	out := newProgress(stderr, len(snapshots))
 	log := newToolLogger(out)
 	direct := graphite.NewDirect(app.GraphiteOptions(made.config, made.hostname, log), o.patience)
 	defer direct.Close()
@@ -71,7 +71,7 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal does not wait
-	err = r.run(ctx, places)
+	err = r.run(ctx, snapshots)
 	warnSkipped(log, skipped())
 	return err
 }
@@ -79,27 +79,27 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 // recorded returns the snapshots in dir whose time is between from and to, or dir
 // itself if it is a snapshot; to = 0 means no end.
 func recorded(dir string, from, to int64) ([]spool.Listed, error) {
-	places, err := spool.List(dir)
+	snapshots, err := spool.List(dir)
 	if err != nil {
 		return nil, err
 	}
-	if len(places) == 0 {
+	if len(snapshots) == 0 {
 		view, err := spool.OpenView(dir, nil)
 		if err != nil {
 			return nil, fmt.Errorf("%s holds no snapshots, and can't be one: %w", dir, err)
 		}
 		view.Close()
-		places = []spool.Listed{{Path: dir, Epoch: view.Epoch()}}
+		snapshots = []spool.Listed{{Path: dir, Epoch: view.Epoch()}}
 	}
 	if to == 0 {
 		to = math.MaxInt64
 	}
-	all := len(places)
-	places = slices.DeleteFunc(places, func(p spool.Listed) bool { return p.Epoch < from || p.Epoch > to })
-	if len(places) == 0 {
+	all := len(snapshots)
+	snapshots = slices.DeleteFunc(snapshots, func(p spool.Listed) bool { return p.Epoch < from || p.Epoch > to })
+	if len(snapshots) == 0 {
 		return nil, fmt.Errorf("none of the %d snapshots of %s is in the time from --from to --to", all, dir)
 	}
-	return places, nil
+	return snapshots, nil
 }
 
 // replayer sends snapshots, one after another.
@@ -113,9 +113,9 @@ type replayer struct {
 
 // run sends the snapshots. It leaves out a snapshot that can't be used, and returns
 // an error for it at the end.
-func (r *replayer) run(ctx context.Context, places []spool.Listed) error {
+func (r *replayer) run(ctx context.Context, snapshots []spool.Listed) error {
 	unused := 0
-	for _, p := range places {
+	for _, p := range snapshots {
 		if r.wait(ctx) != nil {
 			return r.stopped("interrupted", p)
 		}
@@ -137,7 +137,7 @@ func (r *replayer) run(ctx context.Context, places []spool.Listed) error {
 	}
 	r.progress.end()
 	if unused > 0 {
-		return fmt.Errorf("%d of %d snapshots could not be used", unused, len(places))
+		return fmt.Errorf("%d of %d snapshots could not be used", unused, len(snapshots))
 	}
 	return nil
 }

@@ -57,9 +57,9 @@ func (l leakTested) Run() int {
 	return 0
 }
 
-// TestScripts runs the scripts in testdata/script, each of which runs the
-// programs as an operator does and looks at what comes out. With UPDATE_SCRIPTS
-// set, the files that output is compared with are rewritten.
+// TestScripts runs the scripts in testdata/script. Each runs the programs as an operator
+// does, and compares their output. With UPDATE_SCRIPTS set, the expected output is
+// rewritten.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 scripts,
@@ -92,8 +92,8 @@ func archives(t *testing.T) map[string]*txtar.Archive {
 	return all
 }
 
-// TestScriptsMeetNowhere finds scripts that start a program with the default
-// base-dir, which they would share with others and with an installation.
+// TestScriptsMeetNowhere finds scripts that start a program with the default base-dir. They
+// would share it with other scripts and with an installation.
 func TestScriptsMeetNowhere(t *testing.T) {
 	starts := regexp.MustCompile(`(?m)^start \S+ haproxystats-`)
 	own := regexp.MustCompile(`(?m)^(base-dir|status-socket) *=`)
@@ -112,8 +112,7 @@ func TestScriptsMeetNowhere(t *testing.T) {
 	}
 }
 
-// TestEveryOptionHasAScript finds options that no configuration of a script
-// sets.
+// TestEveryOptionHasAScript finds options that no script sets.
 func TestEveryOptionHasAScript(t *testing.T) {
 	set := make(map[string]bool) // "section" and "section option"
 	for _, archive := range archives(t) {

@@ -7,8 +7,8 @@ import (
 	"haproxystats/internal/config"
 )
 
-// TestGraphiteLimit has room for what may take five seconds whatever
-// write-timeout is, and a bound for patient programs.
+// TestGraphiteLimit checks that the limit has room for a confirmation, which may take five
+// seconds with any write-timeout, and that it is bounded.
 func TestGraphiteLimit(t *testing.T) {
 	for _, c := range []struct{ connect, write, want time.Duration }{
 		{time.Second, time.Second, 15 * time.Second},

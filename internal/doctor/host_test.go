@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestHost looks at this host, of which not much is known.
+// TestHost examines this host, about which a test can assume little.
 func TestHost(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", path)
@@ -46,8 +46,8 @@ func TestHost(t *testing.T) {
 	check(t, Connections(t.Context(), os.DirFS("/"), path, path), OK, "1 connection in use", "")
 }
 
-// TestDanglingLinks has links to a disk that is not mounted, as it were: nobody
-// can make a directory by them.
+// TestDanglingLinks has links whose target does not exist, as on a disk that is not
+// mounted: no directory can be made at such a path.
 func TestDanglingLinks(t *testing.T) {
 	u, err := CurrentUser()
 	if err != nil {

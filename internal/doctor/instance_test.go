@@ -19,8 +19,8 @@ func silent(context.Context, string) (status.Document, error) {
 	return status.Document{}, fmt.Errorf("ask: %w", fs.ErrNotExist)
 }
 
-// TestRunningByItsLock has programs that say nothing. Who has the lock is told
-// as the spool sees it.
+// TestRunningByItsLock has programs without a status socket. The lock shows whether they
+// run.
 func TestRunningByItsLock(t *testing.T) {
 	comm := func(name string) fstest.MapFS { return fstest.MapFS{"proc/712/comm": {Data: []byte(name + "\n")}} }
 	held := spool.LockOwner{Held: true, PID: 712}
@@ -122,7 +122,7 @@ func TestRunningByItsWord(t *testing.T) {
 	}
 }
 
-// TestRunsWithAnOlderConfiguration compares the hashes of what was read.
+// TestRunsWithAnOlderConfiguration compares the hashes of the configurations.
 func TestRunsWithAnOlderConfiguration(t *testing.T) {
 	for sha256, n := range map[string]int{"aa": 1, "bb": 2, "": 1} {
 		ask := func(context.Context, string) (status.Document, error) {
@@ -138,8 +138,7 @@ func TestRunsWithAnOlderConfiguration(t *testing.T) {
 	}
 }
 
-// TestAnotherAnswers has two programs that were given one status socket, by two
-// names.
+// TestAnotherAnswers has two programs with one status socket, which has two names.
 func TestAnotherAnswers(t *testing.T) {
 	ask := func(context.Context, string) (status.Document, error) {
 		return status.Document{Program: "haproxystats-pull", PID: 7, State: status.Running, Pull: &status.Pull{}}, nil
@@ -152,8 +151,8 @@ func TestAnotherAnswers(t *testing.T) {
 	check(t, found[1], Warning, "it does not run", "systemctl start haproxystats-process")
 }
 
-// TestNoStatusAnswers has something at the status socket that tells no status.
-// Whether the program runs is then told by its lock.
+// TestNoStatusAnswers has another server at the status socket. Then the lock shows whether
+// the program runs.
 func TestNoStatusAnswers(t *testing.T) {
 	for err, remedy := range map[error]string{
 		errors.New("invalid character"): "a path of its own",

@@ -54,7 +54,7 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// TestRepliesAreBoundedTogether fills the memory of all replies by two.
+// TestRepliesAreBoundedTogether has two replies that exceed the common bound.
 func TestRepliesAreBoundedTogether(t *testing.T) {
 	r := newReplies()
 	r.left.Store(10)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestShellQuote asks a shell what it makes of the words.
+// TestShellQuote checks that a shell reads the quoted words unchanged.
 func TestShellQuote(t *testing.T) {
 	for path, want := range map[string]string{
 		"/run/haproxy/admin-1.sock": "/run/haproxy/admin-1.sock",

@@ -12,8 +12,8 @@ import (
 	"haproxystats/internal/config"
 )
 
-// TestSocketsThatNobodyAsked has no time left for a socket, because others have
-// used it up: that is no fault of this one.
+// TestSocketsThatNobodyAsked has no time left for a socket, because others have used it
+// up. The socket is skipped, and not reported as a fault.
 func TestSocketsThatNobodyAsked(t *testing.T) {
 	dir := t.TempDir()
 	listener, err := net.Listen("unix", filepath.Join(dir, "a.sock"))

@@ -25,8 +25,8 @@ const shortest = 10 * time.Minute
 const (
 	// carbonCreates is carbon's default for MAX_CREATES_PER_MINUTE.
 	carbonCreates = 50
-	// manyMinutes is how long nobody wants to wait for new metrics without knowing
-	// why.
+	// manyMinutes is the time for new metrics to appear from which on doctor explains the
+	// wait.
 	manyMinutes = 5
 )
 

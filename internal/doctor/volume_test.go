@@ -12,7 +12,8 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// TestCreates: a note, and not a warning, because nobody can see carbon's own limit.
+// TestCreates checks that there is a note, and not a warning: doctor can't know carbon's
+// limit.
 func TestCreates(t *testing.T) {
 	for metrics, want := range map[int64]string{
 		200: "", 201: "201 metrics take 5m to appear", 1751: "carbon creates 50 metrics a minute by default, so 1751 metrics take 36m to appear on a new host; raise MAX_CREATES_PER_MINUTE in carbon.conf",

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestRetryForAnotherSink tells nothing of a sink that is left out because it has
-// accepted the snapshot before.
+// TestRetryForAnotherSink checks that the log does not mention a sink that is left out
+// because it has already accepted the snapshot.
 func TestRetryForAnotherSink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(2)
@@ -36,8 +36,7 @@ func TestRetryForAnotherSink(t *testing.T) {
 	})
 }
 
-// TestNameUsedAgain: what is known of a snapshot ends with it, so that another
-// one of its name is delivered, too.
+// TestNameUsedAgain checks that a later snapshot with the same name is delivered, too.
 func TestNameUsedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(1)
@@ -56,8 +55,8 @@ func TestNameUsedAgain(t *testing.T) {
 	})
 }
 
-// TestNameTakenByAnother has a snapshot replaced by another one of its name while
-// a sink refuses it: the other sink gets the new one, too.
+// TestNameTakenByAnother has a snapshot replaced by another one of the same name while one
+// sink refuses it. The sink that has accepted the first one gets the new one, too.
 func TestNameTakenByAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(1)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestStats has five snapshots: one that is poison, one that a sink refuses
-// twice, one that can't be taken out at first, and two that are just done.
+// TestStats has five snapshots: one that can't be processed, one that a sink refuses twice,
+// one whose commit fails at first, and two without a fault.
 func TestStats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(5)

@@ -17,10 +17,10 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// TestOrder reads snapshots of several nodes at various speeds and delivers them
-// to sinks of various speeds, some of which fail at times. Each sink gets those
-// of a node in order of time, one at a time; those that come again excepted, each
-// of which it gets all the same. Never is more in hand than there are workers.
+// TestOrder reads snapshots of several nodes at various speeds, and delivers them to sinks
+// of various speeds that fail at times. Each sink gets the snapshots of a node one at a
+// time and in order of time, except those that come again, which it gets later. There are
+// never more snapshots in hand than workers.
 func TestOrder(t *testing.T) {
 	rapid.Check(t, inBubble(t, anyOrder))
 }
@@ -38,7 +38,7 @@ func anyOrder(t *rapid.T) {
 	var mu sync.Mutex
 	again := map[int64]bool{} // snapshots that came again
 	failed := map[[2]int64]bool{}
-	// fate waits as long as a step takes, and fails it once if it is to.
+	// fate waits for the duration of a step, and returns the error of a step that fails once.
 	fate := func(step int, epoch int64) error {
 		i := step*snapshots + int(epoch-first)
 		time.Sleep(time.Duration(takes[i]) * time.Millisecond)
@@ -113,9 +113,9 @@ func anyOrder(t *rapid.T) {
 	}
 }
 
-// TestReadingAheadOfDelivery has a sink that takes a second and snapshots that
-// take a second to read: after the first they overlap. A quick sink gets each as
-// soon as it is read, and nodes do not wait for each other.
+// TestReadingAheadOfDelivery has a sink that takes a second for a snapshot, and snapshots
+// that take a second to read. Reading and delivering overlap. A quick sink gets each
+// snapshot as soon as it has been read, and nodes do not wait for each other.
 func TestReadingAheadOfDelivery(t *testing.T) {
 	for _, test := range []struct {
 		name       string
@@ -165,8 +165,8 @@ func TestReadingAheadOfDelivery(t *testing.T) {
 	}
 }
 
-// TestWaitingForATurnIsNotStuck has ten snapshots at a sink that takes nearly as
-// long for each as a worker may be without progress.
+// TestWaitingForATurnIsNotStuck has ten snapshots wait for a sink, which takes a little
+// less than StallAfter for each.
 func TestWaitingForATurnIsNotStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(10)
@@ -194,8 +194,8 @@ func TestWaitingForATurnIsNotStuck(t *testing.T) {
 	})
 }
 
-// TestStuckBehindAnother names the worker that is stuck, not those that wait for
-// their turn behind it.
+// TestStuckBehindAnother checks that the error names the worker that is stuck, and not
+// those that wait behind it.
 func TestStuckBehindAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(3)
@@ -237,8 +237,8 @@ func (p *pipeline) DeliverThen(ctx context.Context, b *metric.Batch, next func()
 	return p.Deliver(ctx, b)
 }
 
-// TestPipeline sends the next snapshot while one is confirmed, in order, and no
-// more than there are workers.
+// TestPipeline checks that the next snapshot is sent while one is being confirmed, in order,
+// and that there are never more in hand than workers.
 func TestPipeline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(4)

@@ -46,7 +46,7 @@ func readAll(_ int64, files fs.FS) error {
 	return nil
 }
 
-// TestStalled ends the program when a worker is stuck, whatever it is in.
+// TestStalled checks that Run ends when a worker is stuck in any step.
 func TestStalled(t *testing.T) {
 	tests := []struct {
 		name string
@@ -114,8 +114,8 @@ func TestStalled(t *testing.T) {
 	}
 }
 
-// TestSlowIsNotStuck lets a snapshot take far longer than a stall, as long as
-// something is done.
+// TestSlowIsNotStuck has a snapshot that takes far longer than StallAfter, but makes
+// progress.
 func TestSlowIsNotStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(2)

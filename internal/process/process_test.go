@@ -50,7 +50,8 @@ func TestWithoutSinks(t *testing.T) {
 	})
 }
 
-// TestSlowSink delays no other sink, and no commit comes before it is done.
+// TestSlowSink checks that a slow sink delays no other sink, and that the commit waits for
+// it.
 func TestSlowSink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(1)
@@ -75,8 +76,8 @@ func TestSlowSink(t *testing.T) {
 	})
 }
 
-// TestFailingSink gets a snapshot again until it accepts, and alone; that
-// counts for no try.
+// TestFailingSink checks that only the sink that failed gets the snapshot again, until it
+// accepts, and that this does not count as a failed attempt of the snapshot.
 func TestFailingSink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(8)
@@ -115,7 +116,8 @@ func TestFailingSink(t *testing.T) {
 	})
 }
 
-// TestPoison costs three tries, and the others nothing.
+// TestPoison checks that a snapshot that can't be processed is given up after three
+// attempts, and delays no other.
 func TestPoison(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -168,7 +170,8 @@ func TestPoison(t *testing.T) {
 	}
 }
 
-// TestPanicInSink is the snapshot's fault: it would never end otherwise.
+// TestPanicInSink checks that a panic in a sink counts as an attempt of the snapshot, so
+// that it does not repeat for ever.
 func TestPanicInSink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(2)
@@ -193,7 +196,7 @@ func TestPanicInSink(t *testing.T) {
 	})
 }
 
-// TestExhausted blames no snapshot for a lack of descriptors.
+// TestExhausted checks that a lack of file descriptors does not count as an attempt.
 func TestExhausted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(3)
@@ -218,7 +221,7 @@ func TestExhausted(t *testing.T) {
 	})
 }
 
-// TestCommitFails tries the commit alone again.
+// TestCommitFails checks that only the commit is repeated.
 func TestCommitFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(3)
@@ -250,8 +253,7 @@ func TestCommitFails(t *testing.T) {
 	})
 }
 
-// TestVanished delivers what appears under the name of a snapshot that
-// vanished.
+// TestVanished checks that a snapshot with the name of one that vanished is delivered.
 func TestVanished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(1)

@@ -14,10 +14,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestAnyOutcome lets everything fail in any way at any time, for a while. Then
-// each snapshot is committed after every sink has accepted it, or has been
-// given up after three tries; and a sink got it again only after a failure of
-// its own, a panic, or because it had vanished.
+// TestAnyOutcome has every step fail in any way at any time, for a while. Each snapshot is
+// then committed after every sink has accepted it, or given up after three attempts. A
+// sink gets a snapshot again only after its own failure or a panic, or if the snapshot had
+// vanished.
 func TestAnyOutcome(t *testing.T) {
 	rapid.Check(t, inBubble(t, anyOutcome))
 }

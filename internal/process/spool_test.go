@@ -33,10 +33,9 @@ type entry struct{ *spool.Entry }
 
 func (entry) Lane() string { return "" }
 
-// TestSpool takes real directories through everything at once: two workers, a
-// sink that fails at times, poison first in the queue, a FIFO, and a program
-// that ends in the middle and starts again. Nothing is lost, and what is
-// delivered again is what the program that ended had in hand.
+// TestSpool uses real directories with two workers, a sink that fails at times, a snapshot
+// that can't be processed first in the queue, a FIFO, and a restart in the middle. Nothing
+// is lost, and only snapshots that were in hand at the restart are delivered again.
 func TestSpool(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "incoming")
 	w, err := spool.OpenWriter(spool.WriterOptions{Dir: dir, Tmp: dir + ".tmp"})

@@ -15,8 +15,8 @@ type noted struct {
 
 func (n noted) Sync() error { return n.sync() }
 
-// TestQueueIsDurable: a batch is accepted once its file and then its name are on
-// the disk, and is not there otherwise.
+// TestQueueIsDurable checks that Append syncs the file and then its name, and that a
+// batch whose sync failed is not in the queue.
 func TestQueueIsDurable(t *testing.T) {
 	for fails := range 3 {
 		dir := t.TempDir()

@@ -247,7 +247,7 @@ func TestQueueNamesAnotherFormat(t *testing.T) {
 	}
 }
 
-// FuzzQueueHeader: a header that is taken is one that the queue wrote.
+// FuzzQueueHeader checks that an accepted header is one that the queue would write.
 func FuzzQueueHeader(f *testing.F) {
 	good := stored(f, 20)
 	f.Add(good)
@@ -261,7 +261,8 @@ func FuzzQueueHeader(f *testing.F) {
 	})
 }
 
-// FuzzQueueContent: what goes in comes out, in whatever pieces it was written.
+// FuzzQueueContent checks that the content of a batch stays, in whatever pieces it was
+// written.
 func FuzzQueueContent(f *testing.F) {
 	f.Add([]byte("a.b 1 1795335122\n"), uint16(3))
 	f.Add(bytes.Repeat([]byte("a.b 1 1795335122\n"), 30000), uint16(4096))
@@ -308,8 +309,8 @@ func (m *inMemory) Sync() error { return nil }
 
 func (m *inMemory) Close() error { return nil }
 
-// FuzzQueueDamage: a change of any byte of a file is detected, or the file is as good as
-// before.
+// FuzzQueueDamage checks that a changed byte of a file is detected, unless the content is
+// the same.
 func FuzzQueueDamage(f *testing.F) {
 	good := stored(f, 200)
 	f.Add(0, byte(1), 0)
@@ -333,7 +334,7 @@ func FuzzQueueDamage(f *testing.F) {
 	})
 }
 
-// TestQueueFileCanNotBeDeleted: what has been sent is deleted as soon as that is
+// TestQueueFileCanNotBeDeleted checks that a file that was sent is deleted as soon as
 // possible, and not sent again.
 func TestQueueFileCanNotBeDeleted(t *testing.T) {
 	dir := t.TempDir()

@@ -127,8 +127,8 @@ func TestQueueOutlivesErrorsOfTheDisk(t *testing.T) {
 	}
 }
 
-// TestQueueUnreadableFileDelaysNothing: the others go on, the message says whose the
-// file is and what to do, and it is sent once it can be read.
+// TestQueueUnreadableFileDelaysNothing checks that the other batches are sent, that the
+// message has the remedy, and that the file is sent once it can be read.
 func TestQueueUnreadableFileDelaysNothing(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -180,7 +180,7 @@ func TestQueueUnreadableFileDelaysNothing(t *testing.T) {
 	}
 }
 
-// TestQueueKeepsFilesOfALaterVersion, as they are there after a rollback.
+// TestQueueKeepsFilesOfALaterVersion has files of a later version, as after a rollback.
 func TestQueueKeepsFilesOfALaterVersion(t *testing.T) {
 	dir := filled(t, 3)
 	later := header{metrics: 1}.bytes()
@@ -204,7 +204,8 @@ func TestQueueKeepsFilesOfALaterVersion(t *testing.T) {
 	}
 }
 
-// TestQueueNumbersDoNotWrap: numbers that counting can't reach are not the queue's.
+// TestQueueNumbersDoNotWrap has a file with a number that the queue can't reach by
+// counting: it is not a file of the queue.
 func TestQueueNumbersDoNotWrap(t *testing.T) {
 	dir := filled(t, 2)
 	foreign := []string{"18446744073709551615.batch", "18446744073709551614.tmp", "04611686018427387904.corrupt"}
@@ -226,7 +227,7 @@ func TestQueueNumbersDoNotWrap(t *testing.T) {
 	}
 }
 
-// TestQueueEndsAtTheLastNumber without a wrap.
+// TestQueueEndsAtTheLastNumber checks that numbers do not wrap.
 func TestQueueEndsAtTheLastNumber(t *testing.T) {
 	q := open(t, QueueOptions{Dir: t.TempDir()})
 	q.next = maxSeq - 1
@@ -237,7 +238,8 @@ func TestQueueEndsAtTheLastNumber(t *testing.T) {
 	equal(t, drain(t, q), "1")
 }
 
-// TestQueueReplacesNothing: a name that somebody takes meanwhile stays his.
+// TestQueueReplacesNothing checks that Append does not replace a file that has taken the
+// name meanwhile.
 func TestQueueReplacesNothing(t *testing.T) {
 	dir := t.TempDir()
 	q := open(t, QueueOptions{Dir: dir})
@@ -257,8 +259,8 @@ func TestQueueReplacesNothing(t *testing.T) {
 	}
 }
 
-// TestQueueRefusesNumbersThatCanNotBe: a header with a right checksum that says more
-// than its frame can hold.
+// TestQueueRefusesNumbersThatCanNotBe has a header with a correct checksum that claims
+// more than its frame can hold.
 func TestQueueRefusesNumbersThatCanNotBe(t *testing.T) {
 	for _, h := range []header{
 		{metrics: 1, raw: math.MaxInt64},
@@ -314,8 +316,8 @@ func TestQueueSetsManyDamagedFilesAside(t *testing.T) {
 	})
 }
 
-// TestQueueHoldsWhatIsRefused: the others go first, it comes again later, and at once
-// when it is released.
+// TestQueueHoldsWhatIsRefused checks that the others go first, and that a held batch comes
+// again later, or at once when it is released.
 func TestQueueHoldsWhatIsRefused(t *testing.T) {
 	dir := filled(t, 3)
 	synctest.Test(t, func(t *testing.T) {
@@ -359,7 +361,8 @@ func TestQueueHoldsWhatIsRefused(t *testing.T) {
 	})
 }
 
-// TestQueueBoundsCountWhatIsHeld: it is the oldest, and is dropped first.
+// TestQueueBoundsCountWhatIsHeld checks that a held batch counts, and is dropped first
+// because it is the oldest.
 func TestQueueBoundsCountWhatIsHeld(t *testing.T) {
 	q := open(t, QueueOptions{Dir: t.TempDir(), MaxMetrics: 20})
 	put(t, q, 0, 10)

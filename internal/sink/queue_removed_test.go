@@ -24,7 +24,8 @@ func TestQueueOutlivesItsDirectory(t *testing.T) {
 	}
 }
 
-// TestQueueIsMadeAnewWhileABatchIsSent: that one's end is not another one's.
+// TestQueueIsMadeAnewWhileABatchIsSent checks that the end of that batch removes no other
+// batch.
 func TestQueueIsMadeAnewWhileABatchIsSent(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "q")
 	q := open(t, QueueOptions{Dir: dir})
@@ -42,7 +43,7 @@ func TestQueueIsMadeAnewWhileABatchIsSent(t *testing.T) {
 	equal(t, drain(t, q), "2")
 }
 
-// TestQueueTriesAgainToMakeItsDirectory where that can't be done at once.
+// TestQueueTriesAgainToMakeItsDirectory has a first attempt that fails.
 func TestQueueTriesAgainToMakeItsDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "q")
 	q := open(t, QueueOptions{Dir: dir})
@@ -65,7 +66,7 @@ func TestQueueTriesAgainToMakeItsDirectory(t *testing.T) {
 	}
 }
 
-// TestQueueWhoseFileIsRemovedWhileItIsWritten loses none of the others.
+// TestQueueWhoseFileIsRemovedWhileItIsWritten checks that no other batch is lost.
 func TestQueueWhoseFileIsRemovedWhileItIsWritten(t *testing.T) {
 	dir := t.TempDir()
 	q := open(t, QueueOptions{Dir: dir})

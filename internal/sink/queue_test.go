@@ -248,8 +248,8 @@ func TestQueueKeepsTheBatchBeingSent(t *testing.T) {
 	}
 }
 
-// TestQueueIsTrimmedAfterAFailure: what was kept for being sent goes once it is
-// not, when there is too much.
+// TestQueueIsTrimmedAfterAFailure checks that the batch being sent, which the bounds
+// spare, is dropped once sending it has failed.
 func TestQueueIsTrimmedAfterAFailure(t *testing.T) {
 	q := open(t, QueueOptions{Dir: t.TempDir(), MaxMetrics: 10})
 	put(t, q, 0, 10)
@@ -261,7 +261,7 @@ func TestQueueIsTrimmedAfterAFailure(t *testing.T) {
 		t.Error(err)
 	}
 	if batches, metrics := q.Len(); batches != 1 || metrics != 10 {
-		t.Errorf("%d batches with %d metrics wait", batches, metrics)
+		t.Errorf("got %d batches with %d metrics that wait, want 1 with 10", batches, metrics)
 	}
 	equal(t, drain(t, q), "1")
 }

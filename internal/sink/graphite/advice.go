@@ -45,7 +45,7 @@ func advice(err error) string {
 		return "Check the limit of open files"
 	case errors.Is(err, syscall.ETIMEDOUT):
 		return "Check that its host is up, and the network"
-	case errors.Is(err, ErrStalled), errors.Is(err, ErrTooSlow):
+	case errors.Is(err, errStalled), errors.Is(err, errTooSlow):
 		return "Check its load and the network, or set a longer write-timeout"
 	case errors.Is(err, errAnswers):
 		return "Check that server and port in [graphite] are those of the plaintext protocol, and that nothing in between sends a banner"
@@ -57,7 +57,7 @@ func advice(err error) string {
 		return "Check its load and the network"
 	case errors.Is(err, errEarly):
 		return "Check its log and its limits. A TCP proxy whose server is down does this, and so does a port for TLS, pickles or queries. For a receiver that closes idle connections, set a shorter confirm-hold"
-	case errors.Is(err, ErrUnconfirmed):
+	case errors.Is(err, errUnconfirmed):
 		return "Check its log. If a device on the way drops half-closed connections, set confirm = drain in [graphite]"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ENOTCONN):
 		return "Check its log and its limits: it closed the connection before it had read everything"

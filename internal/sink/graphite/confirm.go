@@ -12,14 +12,14 @@ import (
 )
 
 var (
-	// ErrUnconfirmed reports that the peer did not confirm the metrics.
-	ErrUnconfirmed = errors.New("the peer has not confirmed the metrics")
-	errEarly       = fmt.Errorf("%w: it closed the connection early", ErrUnconfirmed)
+	// errUnconfirmed reports that the peer did not confirm the metrics.
+	errUnconfirmed = errors.New("the peer has not confirmed the metrics")
+	errEarly       = fmt.Errorf("%w: it closed the connection early", errUnconfirmed)
 	errHandshake   = errors.New("the handshake failed")
 	errProtocol    = errors.New("it does not take lines of text")
-	errUnread      = fmt.Errorf("%w: its host has not acknowledged all of them", ErrUnconfirmed)
-	errAnswers     = fmt.Errorf("%w: it answers, which a Graphite server does not", ErrUnconfirmed)
-	errInTLS       = fmt.Errorf("%w: it answers in TLS", ErrUnconfirmed)
+	errUnread      = fmt.Errorf("%w: its host has not acknowledged all of them", errUnconfirmed)
+	errAnswers     = fmt.Errorf("%w: it answers, which a Graphite server does not", errUnconfirmed)
+	errInTLS       = fmt.Errorf("%w: it answers in TLS", errUnconfirmed)
 )
 
 // alertRecord is the first byte that a TLS server sends to a client that does not
@@ -106,7 +106,7 @@ func ended(err error, limit time.Duration) error {
 	case errors.Is(err, io.EOF):
 		return nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("%w within %v", ErrUnconfirmed, limit)
+		return fmt.Errorf("%w within %v", errUnconfirmed, limit)
 	}
 	return err
 }

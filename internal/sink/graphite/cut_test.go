@@ -31,8 +31,8 @@ func secured(t testing.TB) (*receiver, *TLS) {
 	return r, &TLS{CAFile: newPEMFiles(t).authority(a)}
 }
 
-// TestEveryCutPoint: wherever the peer resets or closes a connection, nothing
-// is lost, and no part of a line is taken for one.
+// TestEveryCutPoint resets or closes a connection at every byte. No line is lost, and no
+// part of a line counts as a line.
 func TestEveryCutPoint(t *testing.T) {
 	for _, how := range []string{"reset", "close"} {
 		for _, encrypted := range []bool{false, true} {
@@ -83,9 +83,9 @@ func everyCutPoint(t *testing.T, how string, encrypted bool) {
 	t.Logf("%d cut points", points)
 }
 
-// TestCutsOfALargeBatch does the same where the batch is more than the buffers
-// between the two ends hold, and for connections that are kept, too: as long as
-// it is not all in the peer's kernel, nothing is lost.
+// TestCutsOfALargeBatch cuts connections that carry more than the buffers between the
+// two ends can hold, also connections that are kept. Nothing is lost before the peer's
+// kernel has everything.
 func TestCutsOfALargeBatch(t *testing.T) {
 	for _, confirm := range confirmations {
 		for _, encrypted := range []bool{false, true} {

@@ -19,7 +19,7 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// options are those of the tests: patient with the peer, quick to try again.
+// options returns options with long time-outs and short pauses between attempts.
 func options(t testing.TB, address string) Options {
 	t.Helper()
 	host, port, err := net.SplitHostPort(address)
@@ -47,8 +47,7 @@ func openQueue(t testing.TB, dir string, metrics int64) *sink.Queue {
 	return q
 }
 
-// start runs the sink until the test ends, or until the function it returns is
-// called.
+// start runs the sink until the test ends or stop is called.
 func start(t testing.TB, s *Sink) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -131,7 +130,7 @@ func TestOutageKeepsTheOrder(t *testing.T) {
 	}
 }
 
-// TestEarlierBatchesGoFirst: while one waits, a fresh one is not sent before it.
+// TestEarlierBatchesGoFirst checks that a fresh batch waits behind a queued one.
 func TestEarlierBatchesGoFirst(t *testing.T) {
 	r := newReceiver(t)
 	o := options(t, r.address)

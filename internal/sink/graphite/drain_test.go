@@ -17,7 +17,7 @@ import (
 	"haproxystats/internal/sink/sinktest"
 )
 
-// TestDrainContract: kept connections keep the contract of every sink.
+// TestDrainContract runs the tests of every sink with kept connections.
 func TestDrainContract(t *testing.T) {
 	for _, encrypted := range []bool{false, true} {
 		t.Run(map[bool]string{false: "plain", true: "TLS"}[encrypted], func(t *testing.T) {
@@ -46,8 +46,8 @@ func TestDrainContract(t *testing.T) {
 	}
 }
 
-// TestKeptConnectionThatEnded: one that the peer has ended in between is
-// noticed before a batch goes there.
+// TestKeptConnectionThatEnded checks that no batch is sent over a kept connection that
+// the peer has ended.
 func TestKeptConnectionThatEnded(t *testing.T) {
 	for _, encrypted := range []bool{false, true} {
 		for _, how := range []string{"close", "reset", "answer"} {
@@ -117,8 +117,8 @@ func TestKeptConnectionThatEnded(t *testing.T) {
 	}
 }
 
-// TestDrainOfASlowPeer: nothing counts before the peer's kernel has all of it,
-// however slowly the peer takes it.
+// TestDrainOfASlowPeer checks that a batch counts only when the peer's kernel has all of
+// it, however slowly the peer reads.
 func TestDrainOfASlowPeer(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -164,7 +164,7 @@ func TestDrainOfASlowPeer(t *testing.T) {
 	}
 }
 
-// TestDrainIsBounded: what is written but never taken is not delivered.
+// TestDrainIsBounded writes a batch that the peer never reads: it is not delivered.
 func TestDrainIsBounded(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -202,8 +202,8 @@ func errText(err error) string {
 	return err.Error()
 }
 
-// TestIdleConnections: connections that are not used for long are closed, and
-// all are when the sink is.
+// TestIdleConnections checks that idle connections are closed after idleLimit, and all
+// connections with the sink.
 func TestIdleConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan time.Time, 10)
@@ -244,7 +244,8 @@ func TestIdleConnections(t *testing.T) {
 	})
 }
 
-// TestNothingIsKeptAfterClose: a delivery that ends later closes its connection.
+// TestNothingIsKeptAfterClose checks that a delivery that ends after Close closes its
+// connection.
 func TestNothingIsKeptAfterClose(t *testing.T) {
 	r := newReceiver(t)
 	o := options(t, r.address)
@@ -259,8 +260,8 @@ func TestNothingIsKeptAfterClose(t *testing.T) {
 	}
 }
 
-// TestWorkersDoNotWaitForEachOther: as many connections are kept as there were
-// deliveries at once.
+// TestWorkersDoNotWaitForEachOther checks that the sink keeps one connection for each
+// concurrent delivery.
 func TestWorkersDoNotWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
@@ -292,8 +293,8 @@ func TestWorkersDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
-// TestLateRefusal: in TLS 1.3 a server may still look at our certificate when
-// its kernel has everything.
+// TestLateRefusal has a server of TLS 1.3 refuse our certificate after its kernel has
+// everything.
 func TestLateRefusal(t *testing.T) {
 	a := newAuthority(t, "a")
 	for _, c := range []struct {

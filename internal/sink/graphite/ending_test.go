@@ -10,11 +10,11 @@ import (
 	"haproxystats/internal/sink/sinktest"
 )
 
-// lastWord is how long Run goes on with what it is sending when it is to end.
+// lastWord is the time that Run gives a batch in flight when it should end.
 const lastWord = 2 * time.Second
 
-// TestRunFinishesWhatItSends ends Run while the peer has all of a queued batch
-// and has not confirmed it yet.
+// TestRunFinishesWhatItSends ends Run when the peer has received all of a queued batch,
+// but has not confirmed it yet.
 func TestRunFinishesWhatItSends(t *testing.T) {
 	for _, c := range []struct {
 		name      string

@@ -69,8 +69,8 @@ func TestHealth(t *testing.T) {
 	})
 }
 
-// TestFailuresAtOnce: several workers that fail at once are one failure, and
-// don't make the next wait longer.
+// TestFailuresAtOnce checks that concurrent failures of several workers count as one, and
+// do not lengthen the next pause.
 func TestFailuresAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := new(peers)
@@ -103,7 +103,8 @@ func TestFailuresAtOnce(t *testing.T) {
 	})
 }
 
-// TestLeftOutIsCountedOnce, however often the batch is formatted.
+// TestLeftOutIsCountedOnce checks that encoding a batch again does not count the metrics
+// that are left out again.
 func TestLeftOutIsCountedOnce(t *testing.T) {
 	for name, stalled := range map[string][]string{
 		"sent": nil, "sent to the second server": {"a"}, "queued": {"a", "b", "c"},

@@ -15,8 +15,8 @@ import (
 	"haproxystats/internal/sink/sinktest"
 )
 
-// serverless is a proxy that can't reach its server: it takes bytes bytes, or none
-// of them, and ends the connection politely.
+// serverless is a proxy that can't reach its server. It reads the given number of bytes,
+// or nothing, and closes the connection cleanly.
 func serverless(t *testing.T, settings *tls.Config, bytes int64) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -43,7 +43,7 @@ func serverless(t *testing.T, settings *tls.Config, bytes int64) (address string
 	return l.Addr().String()
 }
 
-// TestProxyWithoutServer: what a proxy has taken and nobody has read is not
+// TestProxyWithoutServer checks that a batch that only a proxy has accepted is not
 // confirmed, whatever its size.
 func TestProxyWithoutServer(t *testing.T) {
 	a := newAuthority(t, "a")
@@ -88,8 +88,8 @@ func TestProxyWithoutServer(t *testing.T) {
 	}
 }
 
-// TestEndBeforeOurs: a peer that ends its own direction first has confirmed
-// nothing, also where no connection is held.
+// TestEndBeforeOurs checks that a peer that closes first has confirmed nothing, even if
+// no connection is held.
 func TestEndBeforeOurs(t *testing.T) {
 	for _, encrypted := range []bool{false, true} {
 		t.Run(fmt.Sprintf("TLS %t", encrypted), func(t *testing.T) {
@@ -140,8 +140,8 @@ func TestEndBeforeOurs(t *testing.T) {
 	}
 }
 
-// TestHeldConnections are the first after the start, a failure or a pause, and one
-// a minute of the others.
+// TestHeldConnections checks which connections are held: the first one after the start,
+// a failure or a pause, and one a minute of the others.
 func TestHeldConnections(t *testing.T) {
 	const hold = 6 * time.Second
 	for _, confirm := range confirmations {
@@ -185,8 +185,8 @@ func TestHeldConnections(t *testing.T) {
 	}
 }
 
-// TestHoldIsBounded: however long a connection is to be held, the end of the
-// program ends that, and the batch is in the queue.
+// TestHoldIsBounded checks that the end of the program ends a long hold, and that the
+// batch is in the queue then.
 func TestHoldIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s, log := newFleet(t)
@@ -210,8 +210,8 @@ func TestHoldIsBounded(t *testing.T) {
 	})
 }
 
-// TestServersShareTheHold, so that a delivery to all of them is not taken for
-// stuck.
+// TestServersShareTheHold checks that a delivery to all servers does not take so long
+// that its worker counts as stuck.
 func TestServersShareTheHold(t *testing.T) {
 	o := options(t, "127.0.0.1:1")
 	o.Hold = 30 * time.Second
@@ -223,8 +223,8 @@ func TestServersShareTheHold(t *testing.T) {
 	}
 }
 
-// TestBatchesInDoubt: an early end tells how many batches were confirmed without a
-// held connection.
+// TestBatchesInDoubt checks the number of batches in the log that were confirmed without
+// a held connection before an early close.
 func TestBatchesInDoubt(t *testing.T) {
 	var log journal
 	o := options(t, serverless(t, nil, 17))

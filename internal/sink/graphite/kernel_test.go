@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestVanishedPeersAreNoticed: the kernel is told to give a peer up that says
-// nothing any more, but not before the time that it has to take something.
+// TestVanishedPeersAreNoticed checks the time after which the kernel gives up a silent
+// peer. It is not shorter than WriteTimeout.
 func TestVanishedPeersAreNoticed(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -86,7 +86,7 @@ func TestUnreadDataIsSeen(t *testing.T) {
 	}
 }
 
-// TestAbortIsNoEnd: a peer that has got a part of a line must not take it for one.
+// TestAbortIsNoEnd checks that a peer does not see a clean end after a part of a line.
 func TestAbortIsNoEnd(t *testing.T) {
 	conn, peer := connected(t, "tcp", "127.0.0.1:0")
 	if _, err := conn.Write([]byte("a.b 1 17953")); err != nil {

@@ -14,8 +14,8 @@ import (
 // writeSize bounds one write to the connection.
 const writeSize = 256 << 10
 
-// ErrStalled reports that the peer accepted nothing for the write time-out.
-var ErrStalled = errors.New("the peer reads nothing")
+// errStalled reports that the peer accepted nothing for the write time-out.
+var errStalled = errors.New("the peer reads nothing")
 
 // halfCloser is a connection that can be closed for writing only.
 type halfCloser interface {
@@ -140,7 +140,7 @@ func (c *patientConn) Write(p []byte) (int, error) {
 		case !errors.Is(err, os.ErrDeadlineExceeded) || c.ctx.Err() != nil:
 			return done, err
 		case n == 0:
-			return done, fmt.Errorf("%w for %v", ErrStalled, c.timeout)
+			return done, fmt.Errorf("%w for %v", errStalled, c.timeout)
 		}
 	}
 	return done, nil

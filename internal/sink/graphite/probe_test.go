@@ -72,7 +72,8 @@ func TestProbeFindsFaults(t *testing.T) {
 	}
 }
 
-// TestProbeFindsProxyWithoutServer: it takes connections, and closes them by itself.
+// TestProbeFindsProxyWithoutServer probes a proxy that accepts connections and then
+// closes them.
 func TestProbeFindsProxyWithoutServer(t *testing.T) {
 	for _, confirm := range confirmations {
 		o := options(t, serverless(t, nil, 0))
@@ -85,8 +86,8 @@ func TestProbeFindsProxyWithoutServer(t *testing.T) {
 	}
 }
 
-// TestProbeFindsOtherProtocols at ports that hold connections open, and confirm,
-// until something comes that is not theirs.
+// TestProbeFindsOtherProtocols probes ports that keep connections open, and confirm,
+// until they receive bytes of another protocol.
 func TestProbeFindsOtherProtocols(t *testing.T) {
 	a := newAuthority(t, "a")
 	secure := newTLSReceiver(t, &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}})

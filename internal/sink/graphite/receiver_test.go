@@ -16,14 +16,14 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// fault is what a receiver does to one connection, once it has read so many
-// bytes, those of TLS counted.
+// fault is what a receiver does to one connection once it has read that many bytes,
+// including those of TLS.
 type fault struct {
 	after int
 	how   string // "reset" or "close"
 }
 
-// cut is a connection of which so much is read.
+// cut is a connection that ends after a number of bytes.
 type cut struct {
 	net.Conn
 	from io.Reader
@@ -31,8 +31,8 @@ type cut struct {
 
 func (c cut) Read(p []byte) (int, error) { return c.from.Read(p) }
 
-// receiver is a Graphite server on loopback that remembers the lines it has
-// read, and misbehaves on demand.
+// receiver is a Graphite server on loopback. It records the lines that it has read, and
+// its connections fail on demand.
 type receiver struct {
 	t       testing.TB
 	address string
@@ -52,7 +52,7 @@ type receiver struct {
 
 func newReceiver(t testing.TB) *receiver { return newTLSReceiver(t, nil) }
 
-// newTLSReceiver speaks TLS where there are settings for it.
+// newTLSReceiver returns a receiver that speaks TLS if settings is not nil.
 func newTLSReceiver(t testing.TB, settings *tls.Config) *receiver {
 	r := &receiver{
 		t: t, address: "127.0.0.1:0", tls: settings,
@@ -133,14 +133,14 @@ func (r *receiver) serve(raw *net.TCPConn, f fault) {
 	}
 }
 
-// arm has the next connection misbehave.
+// arm adds faults for the next connections.
 func (r *receiver) arm(f fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.faults = append(r.faults, f)
 }
 
-// connections returns how many there have been.
+// connections returns the number of connections so far.
 func (r *receiver) connections() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -174,7 +174,7 @@ func (r *receiver) await(ctx context.Context, content string) error {
 	return nil
 }
 
-// strange returns the lines that are in none of the contents.
+// strange returns the received lines that are in none of the contents.
 func (r *receiver) strange(contents ...string) (lines []string) {
 	known := map[string]bool{}
 	for _, c := range contents {

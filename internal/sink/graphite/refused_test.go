@@ -14,8 +14,8 @@ import (
 	"haproxystats/internal/sink/sinktest"
 )
 
-// TestRefusedBatch has a receiver that does not confirm a batch with a certain name, and does not
-// close a connection on which nothing comes. The other batches go on.
+// TestRefusedBatch has a receiver that does not confirm a batch with a certain name, and
+// keeps an idle connection open. The other batches are delivered.
 func TestRefusedBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := new(peers)

@@ -12,8 +12,8 @@ import (
 	"haproxystats/internal/dial"
 )
 
-// ErrTooSlow reports that a batch took longer than its limit.
-var ErrTooSlow = errors.New("the peer reads too slowly")
+// errTooSlow reports that a batch took longer than its limit.
+var errTooSlow = errors.New("the peer reads too slowly")
 
 // relays are the servers of a sink, the preferred ones first. A server that works is
 // used until it fails. Once delay has passed since the last failure of any server,
@@ -99,7 +99,7 @@ func inOrder(first, k int) int {
 }
 
 func (r *relays) try(ctx context.Context, limit time.Duration, p *peer, content func(io.Writer) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: not done within %v", ErrTooSlow, limit.Round(time.Millisecond)))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w: not done within %v", errTooSlow, limit.Round(time.Millisecond)))
 	defer cancel()
 	return p.send(ctx, content)
 }

@@ -76,8 +76,8 @@ func newFleet(t *testing.T, change ...func(*Options)) (*fleet, *Sink, *journal) 
 	return f, New(o), log
 }
 
-// TestFailOver: the next server at once; an earlier one when the current one
-// fails, or after the delay.
+// TestFailOver checks that a failure leads to the next server at once, and that an
+// earlier server is tried when the current one fails, or after the delay.
 func TestFailOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s, log := newFleet(t)
@@ -142,8 +142,8 @@ func TestFailOver(t *testing.T) {
 	})
 }
 
-// TestOneTriesTheEarlierServers: it may take as long as it takes to find out that
-// they are still down, and the others need not.
+// TestOneTriesTheEarlierServers checks that only one batch waits to find out whether the
+// earlier servers are still down.
 func TestOneTriesTheEarlierServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, s, _ := newFleet(t)
@@ -161,7 +161,8 @@ func TestOneTriesTheEarlierServers(t *testing.T) {
 	})
 }
 
-// TestFaultOfTheContent is no reason to go to another server.
+// TestFaultOfTheContent checks that a batch that can't be read is not sent to another
+// server.
 func TestFaultOfTheContent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s, log := newFleet(t)
@@ -186,7 +187,7 @@ func (q unreadable) First(send func(sink.Item) error) error {
 
 func (unreadable) WriteTo(io.Writer) (int64, error) { return 0, syscall.EMFILE }
 
-// TestFaultOfTheQueue is not said to be the server's.
+// TestFaultOfTheQueue checks that the log does not blame the server for the queue.
 func TestFaultOfTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var queue outbox.Queue
@@ -210,8 +211,8 @@ func TestFaultOfTheQueue(t *testing.T) {
 	})
 }
 
-// TestFailOverLosesNothing: two servers that come and go; what one of them has
-// not confirmed, the other gets.
+// TestFailOverLosesNothing has two servers that stop and start. A batch that one of them
+// has not confirmed goes to the other.
 func TestFailOverLosesNothing(t *testing.T) {
 	for _, confirm := range confirmations {
 		t.Run(string(confirm), func(t *testing.T) {

@@ -92,8 +92,8 @@ func inMemory(t *testing.T, p *peers) (Options, *bytes.Buffer) {
 	}, &log
 }
 
-// TestDeliverIsBounded: whatever the peer does, Deliver returns in time, and
-// the batch is in the queue.
+// TestDeliverIsBounded checks that Deliver returns in time with the batch in the queue,
+// whatever the peer does.
 func TestDeliverIsBounded(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -174,8 +174,8 @@ func TestDialIsBounded(t *testing.T) {
 	})
 }
 
-// TestPaceOfTries: interval and backoff, then the delay, and all over again,
-// until the server is up; and one line in the log for each change.
+// TestPaceOfTries checks the pauses between attempts (interval with backoff, then delay,
+// and again) until the server is up, and that the log has one line for each change.
 func TestPaceOfTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &peers{}
@@ -242,8 +242,8 @@ func TestPaceOfTries(t *testing.T) {
 	})
 }
 
-// TestTerminationKeepsTheBatch: a delivery that SIGTERM interrupts ends at
-// once, and the batch is there after the restart, as is the one being sent.
+// TestTerminationKeepsTheBatch interrupts a delivery and a batch from the queue, as
+// SIGTERM does. Both end at once, and both batches are there after the restart.
 func TestTerminationKeepsTheBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &peers{serve: []func(*duplex){func(d *duplex) { io.Copy(io.Discard, d); blockUntilClosed(d) }}}
@@ -294,8 +294,8 @@ func TestTerminationKeepsTheBatch(t *testing.T) {
 	})
 }
 
-// TestNoRoomInTheQueue: with the server down and the disk full the batch is
-// refused, and the server is tried again by later deliveries.
+// TestNoRoomInTheQueue has the server down and the disk full. Deliver returns an error,
+// and later deliveries try the server again.
 func TestNoRoomInTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var received bytes.Buffer

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestFiles: each fault is told with the option that it is in, and nothing of
-// what is in a file of a key shows anywhere.
+// TestFiles checks that each fault names its option, and that no message has a part of a
+// key.
 func TestFiles(t *testing.T) {
 	a := newAuthority(t, "a")
 	own, other := a.sign("us", time.Hour), a.sign("us", time.Hour)
@@ -60,7 +60,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// said returns what Check finds, with short names.
+// said returns the faults that Check finds, with short names of files.
 func said(o TLS) string {
 	var found []string
 	for _, fault := range o.Check() {
@@ -69,7 +69,7 @@ func said(o TLS) string {
 	return strings.Join(found, "; ")
 }
 
-// TestStrangeFiles: a path of anything but a regular file is refused at once.
+// TestStrangeFiles checks that anything but a regular file is refused at once.
 func TestStrangeFiles(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")
@@ -91,7 +91,7 @@ func TestStrangeFiles(t *testing.T) {
 	}
 }
 
-// TestServersOfTheSystem: without ca-file those of the system are used.
+// TestServersOfTheSystem uses the authorities of the system, without ca-file.
 func TestServersOfTheSystem(t *testing.T) {
 	c := &credentials{log: quiet}
 	settings, err := c.config("graphite.example.com")

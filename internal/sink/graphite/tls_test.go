@@ -36,8 +36,8 @@ func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j,
 
 var confirmations = []Confirm{HalfClose, Drain}
 
-// TestTLS delivers to servers whose certificates are in order, and says what to
-// check of those whose are not; none of these has a metric.
+// TestTLS delivers to servers with valid certificates. A server with an invalid one gets
+// no metric, and the error has the remedy.
 func TestTLS(t *testing.T) {
 	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
 	server := func(c tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{c}} }
@@ -115,7 +115,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestPlainToTLS: a server that answers in TLS is told from one that answers.
+// TestPlainToTLS checks that the error for an answer in TLS differs from that for any
+// other answer.
 func TestPlainToTLS(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -143,8 +144,8 @@ func TestPlainToTLS(t *testing.T) {
 	}
 }
 
-// TestRenewal: files that change are used for the next connection, without a
-// restart, and files that are not in order don't take those away that were.
+// TestRenewal checks that changed files are used for the next connection without a
+// restart, and that the earlier ones stay in use while the new ones are not valid.
 func TestRenewal(t *testing.T) {
 	before, after := newAuthority(t, "before"), newAuthority(t, "after")
 	settings := func(a *authority) *tls.Config {

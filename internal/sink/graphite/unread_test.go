@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// TestEndWithoutReading: a peer that ends the connection cleanly, but has not
-// read everything, has confirmed nothing. On a UNIX socket nothing is
-// acknowledged before it is read, so that this does not depend on timing.
+// TestEndWithoutReading checks that a peer that closes cleanly without having read
+// everything has confirmed nothing. A UNIX socket acknowledges only bytes that were
+// read, so this does not depend on timing.
 func TestEndWithoutReading(t *testing.T) {
 	for _, encrypted := range []bool{false, true} {
 		for _, reads := range []bool{false, true} {
@@ -52,7 +52,7 @@ func endWithoutReading(t *testing.T, encrypted, reads bool) {
 		return err
 	})
 	close(sent)
-	if reads && err != nil || !reads && !errors.Is(err, ErrUnconfirmed) {
+	if reads && err != nil || !reads && !errors.Is(err, errUnconfirmed) {
 		t.Errorf("error %v", err)
 	}
 	if err := <-over; err != nil {

@@ -190,8 +190,8 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// TestRefusedBatch: the others go on, the log tells it from a destination that is
-// down, and nothing is lost.
+// TestRefusedBatch has a destination that refuses one batch. The others are delivered,
+// the log does not report an outage, and nothing is lost.
 func TestRefusedBatch(t *testing.T) {
 	reset := fmt.Errorf("write: %w", syscall.ECONNRESET)
 	for _, c := range []struct {
@@ -243,8 +243,8 @@ func TestRefusedBatch(t *testing.T) {
 	}
 }
 
-// TestOutageIsNotARefusal: a destination that answers when it is asked and confirms
-// nothing is down, and the order stays.
+// TestOutageIsNotARefusal has a destination that answers probes and confirms nothing. It
+// counts as down, and the order of the batches stays.
 func TestOutageIsNotARefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDestination()
@@ -264,8 +264,8 @@ func TestOutageIsNotARefusal(t *testing.T) {
 	})
 }
 
-// TestReachedAndSilent: a destination that can be reached and confirms no batch, such as
-// one that answers with a banner, is told apart from one that is down, once.
+// TestReachedAndSilent has a destination that can be reached and confirms no batch, such
+// as one that sends a banner. The log says so once.
 func TestReachedAndSilent(t *testing.T) {
 	const text = "destination can be reached and confirms nothing, and gets the same metrics at each try"
 	for _, c := range []struct {
@@ -296,7 +296,8 @@ func TestReachedAndSilent(t *testing.T) {
 	}
 }
 
-// TestOutageIsReminded every ten minutes, with what waits, and each new cause is told.
+// TestOutageIsReminded checks that the log has a reminder every ten minutes, with the size
+// of the queue, and each new cause.
 func TestOutageIsReminded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDestination()
@@ -344,7 +345,8 @@ func (q *brokenQueue) First(send func(sink.Item) error) error {
 
 func (q *brokenQueue) WriteTo(io.Writer) (int64, error) { return 0, q.err }
 
-// TestFaultOfTheQueue: neither its begin nor its end is said to be the destination's.
+// TestFaultOfTheQueue checks that the log does not blame the destination for a queue that
+// can't be read.
 func TestFaultOfTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDestination()
@@ -394,8 +396,8 @@ func (d slowToConfirm) Send(_ context.Context, _ int64, write func(io.Writer) er
 	return "memory", nil
 }
 
-// TestNextBeforeTheConfirmation lets the next batch come once this one's bytes are
-// written.
+// TestNextBeforeTheConfirmation checks that next is called once the bytes are written, and
+// before the confirmation.
 func TestNextBeforeTheConfirmation(t *testing.T) {
 	d := slowToConfirm{make(chan struct{})}
 	o, _, _ := outboxOf(t, d)
