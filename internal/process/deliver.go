@@ -42,36 +42,24 @@ func (w *worker) deliver(ctx context.Context, s inHand, b *metric.Batch) (all bo
 	errs := make([]error, len(w.p.sinks))
 	panics := make([]error, len(w.p.sinks))
 	w.waitFor(len(w.p.sinks))
-	var wg sync.WaitGroup
-	for i, to := range w.p.sinks {
+	var pending []int
+	for i := range w.p.sinks {
 		if s.accepted[i] {
 			w.passed()
 			s.ticket.pass(i)
 			continue
 		}
-		wg.Go(func() {
-			defer s.ticket.pass(i)
-			errs[i] = s.ticket.wait(ctx, i)
-			w.passed()
-			if errs[i] != nil {
-				return
-			}
-			w.sending(to.Name())
-			defer func() {
-				if v := recover(); v != nil {
-					w.panicked(s, v)
-					panics[i] = fmt.Errorf("panic in sink %s: %v", to.Name(), v)
-				}
-				w.sent(to.Name())
-			}()
-			if errs[i] = to.give(ctx, b, func() { s.ticket.pass(i) }); errs[i] != nil {
-				return
-			}
-			s.accepted[i] = true
-			if to.end() {
-				w.p.log.Info("sink accepts snapshots again", "sink", to.Name())
-			}
-		})
+		pending = append(pending, i)
+	}
+	var wg sync.WaitGroup
+	for k, i := range pending {
+		if k == len(pending)-1 {
+			// Nearly always there is one sink, and waking another thread costs more than a
+			// small batch.
+			errs[i], panics[i] = w.deliverTo(ctx, i, s, b)
+			break
+		}
+		wg.Go(func() { errs[i], panics[i] = w.deliverTo(ctx, i, s, b) })
 	}
 	wg.Wait()
 	for i, to := range w.p.sinks {
@@ -80,4 +68,31 @@ func (w *worker) deliver(ctx context.Context, s inHand, b *metric.Batch) (all bo
 		}
 	}
 	return errors.Join(errs...) == nil, errors.Join(panics...)
+}
+
+// deliverTo delivers the batch to one sink, when it is its turn.
+func (w *worker) deliverTo(ctx context.Context, number int, s inHand, b *metric.Batch) (err, panicked error) {
+	to := w.p.sinks[number]
+	defer s.ticket.pass(number)
+	err = s.ticket.wait(ctx, number)
+	w.passed()
+	if err != nil {
+		return err, nil
+	}
+	w.sending(to.Name())
+	defer func() {
+		if v := recover(); v != nil {
+			w.panicked(s, v)
+			panicked = fmt.Errorf("panic in sink %s: %v", to.Name(), v)
+		}
+		w.sent(to.Name())
+	}()
+	if err := to.give(ctx, b, func() { s.ticket.pass(number) }); err != nil {
+		return err, nil
+	}
+	s.accepted[number] = true
+	if to.end() {
+		w.p.log.Info("sink accepts snapshots again", "sink", to.Name())
+	}
+	return nil, nil
 }
