@@ -1,6 +1,9 @@
 package metric
 
-import "slices"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // Table has the values of one scope: a row for each entity, a column for each
 // metric. Only its [Builder] can change it, so several goroutines may read a table
@@ -13,6 +16,7 @@ type Table struct {
 	seen     []uint32
 	active   []uint32
 	cells    cells
+	points   atomic.Int64 // what Points returns, plus 1; 0 if it is not known yet
 }
 
 // Scope returns the kind of thing that the rows describe.
@@ -45,6 +49,9 @@ func (t *Table) Active(row int) int { return int(t.active[row]) }
 
 // Points returns the number of values, including those that only [Table.Filled] has.
 func (t *Table) Points() int {
+	if known := t.points.Load(); known > 0 {
+		return int(known - 1)
+	}
 	n := 0
 	for _, row := range t.rows {
 		_, counts := t.cells.row(row)
@@ -54,6 +61,7 @@ func (t *Table) Points() int {
 			}
 		}
 	}
+	t.points.Store(int64(n) + 1)
 	return n
 }
 
