@@ -15,6 +15,21 @@ import (
 // small, so all are kept until the batch is made: percentiles need them.
 type daemon struct {
 	processes []process
+	names     map[string]string // of fields that were shown before, so that each is allocated once
+	seen      map[string]bool   // the fields of the reply in hand
+	layout    daemonLayout
+}
+
+// maxFieldNames bounds the names of fields that are remembered.
+const maxFieldNames = 4096
+
+// daemonLayout has the columns of the fields that processes show, and the node's
+// builder with these columns.
+type daemonLayout struct {
+	shown   []string // the fields of all processes, one process after another
+	columns []metric.Column
+	place   map[string]int // of a column, by its name
+	node    *metric.Builder
 }
 
 // process has the reply of one HAProxy process.
@@ -51,13 +66,19 @@ func (d *daemon) reset() { d.processes = d.processes[:0] }
 // add reads one reply. Of a repeated key the first one counts.
 func (d *daemon) add(socket string, s *haproxy.InfoScanner) {
 	p := process{socket: socket}
-	seen := make(map[string]bool)
+	if n := len(d.processes); n > 0 {
+		p.values = make([]infoValue, 0, len(d.processes[n-1].values))
+	}
+	if d.seen == nil {
+		d.seen = make(map[string]bool)
+	}
+	clear(d.seen)
 	for s.Next() {
-		if seen[string(s.Key())] {
+		if d.seen[string(s.Key())] {
 			continue
 		}
-		field := string(s.Key())
-		seen[field] = true
+		field := d.name(s.Key())
+		d.seen[field] = true
 		p.learn(field, string(s.Value()))
 		if n, ok := haproxy.Number(s.Value()); ok {
 			p.values = append(p.values, infoValue{field: field, n: unsigned(field, n)})
@@ -68,6 +89,19 @@ func (d *daemon) add(socket string, s *haproxy.InfoScanner) {
 	if len(p.values) > 0 {
 		d.processes = append(d.processes, p)
 	}
+}
+
+// name returns the name of a field.
+func (d *daemon) name(field []byte) string {
+	if name, known := d.names[string(field)]; known {
+		return name
+	}
+	if d.names == nil || len(d.names) >= maxFieldNames {
+		d.names = make(map[string]string)
+	}
+	name := string(field)
+	d.names[name] = name
+	return name
 }
 
 // learn records a field that identifies the process.
@@ -105,9 +139,8 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 	if len(processes) == 0 {
 		return nil
 	}
-	columns := processColumns(processes, opt)
-	place := places(columns)
-	node := metric.NewBuilder(metric.Daemon, columns)
+	d.arrange(processes, opt)
+	node, place := d.layout.node, d.layout.place
 	row := node.Row(metric.Entity{})
 	for _, p := range processes {
 		node.Touch(row)
@@ -121,7 +154,8 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 	if !opt.PerProcess {
 		return out
 	}
-	each := metric.NewBuilder(metric.Process, columns)
+	// Labels change with the processes, so this builder's rows don't stay.
+	each := metric.NewBuilder(metric.Process, d.layout.columns)
 	for i, label := range labels(processes) {
 		row := each.Row(metric.Entity{Name: label})
 		each.Touch(row)
@@ -131,6 +165,40 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 		}
 	}
 	return append(out, each.Table())
+}
+
+// arrange makes the layout for the processes, unless that of the last batch serves.
+func (d *daemon) arrange(processes []*process, opt Options) {
+	if l := &d.layout; l.node != nil && l.serves(processes) {
+		l.node.Reset()
+		return
+	}
+	columns := processColumns(processes, opt)
+	l := daemonLayout{columns: columns, place: places(columns), node: metric.NewBuilder(metric.Daemon, columns)}
+	for _, p := range processes {
+		for _, v := range p.values {
+			l.shown = append(l.shown, v.field)
+		}
+	}
+	d.layout = l
+}
+
+// serves reports whether the processes show the same fields as those that the layout
+// was made for.
+func (l *daemonLayout) serves(processes []*process) bool {
+	shown := l.shown
+	for _, p := range processes {
+		if len(p.values) > len(shown) {
+			return false
+		}
+		for i, v := range p.values {
+			if v.field != shown[i] {
+				return false
+			}
+		}
+		shown = shown[len(p.values):]
+	}
+	return len(shown) == 0
 }
 
 // counted returns the processes in the order of their sockets, each once.
