@@ -1,8 +1,8 @@
 // Package plaintext encodes batches as Graphite's plaintext lines.
 //
-// What Graphite can't have in a path is this package's business, and nobody
-// else's: it maps names to paths, and combines rows whose names map to one. It
-// writes where it is told to, and knows neither servers nor files.
+// Only this package knows which characters a path of Graphite's can have: it maps names
+// to paths, and combines rows whose names map to one path. It writes to a writer, and
+// knows neither servers nor files.
 package plaintext
 
 import (
@@ -32,8 +32,7 @@ const (
 	maxLine = MaxPath + 1 + maxNumber + suffixSize
 )
 
-// Encoder encodes batches, of which every line has this form, whatever the
-// names are:
+// Encoder encodes batches. Every line has this form, whatever HAProxy's names are:
 //
 //	line      = path " " number " " time "\n"
 //	path      = component *("." component)      ; at most MaxPath bytes
@@ -42,8 +41,8 @@ const (
 //	number    = ["-"] 1*digit ["." 1*digit]     ; never an exponent
 //	time      = ["-"] 1*digit                   ; seconds since 1970
 //
-// Equal batches give equal bytes. An Encoder remembers the entities of the
-// last batch, which only saves time, and is not safe for concurrent use.
+// Equal batches give equal bytes. An Encoder keeps the paths of the last batch to save
+// time. It is not safe for concurrent use.
 type Encoder struct {
 	where   Paths
 	node    string // whose root it is
@@ -60,16 +59,16 @@ type Encoder struct {
 	suffixLen int
 }
 
-// Result is what became of a batch.
+// Result counts the lines of a batch, and the metrics without one.
 type Result struct {
 	Lines int
-	// Skipped is the number of values left out because Graphite can't store their
-	// path, and Longest the longest of HAProxy's names that are too long for a
-	// component; empty if it is the operator's path that is.
+	// Skipped is the number of values that are left out because Graphite can't store
+	// their path. Longest is the longest of HAProxy's names that are too long for a
+	// component; it is empty if only the operator's part of the path is too long.
 	Skipped int64
 	Longest string
-	// Met are pairs of names that map to one path and are combined, as "a.b" and
-	// "a_b". The encoder returns a pair once, as long as both names stay.
+	// Met has pairs of names that map to one path and are combined, such as "a.b" and
+	// "a_b". The encoder returns a pair once while both names stay.
 	Met []Meeting
 }
 
@@ -86,7 +85,7 @@ func New(p Paths) *Encoder {
 	return e
 }
 
-// setNode has the paths begin with a node's name from now on.
+// setNode makes the paths of the next batches begin with the node's name.
 func (e *Encoder) setNode(node string) {
 	e.node, e.root, e.group = node, e.where.root(node), nil
 	if group := appendPath(nil, e.where.GroupNamespace); len(group) > 0 {
@@ -126,7 +125,7 @@ func (e *Encoder) Encode(w io.Writer, b *metric.Batch) (Result, error) {
 	return out.result, nil
 }
 
-// Measure returns what became of the batch, and how many bytes that is.
+// Measure returns the result of encoding the batch, and the number of bytes.
 func (e *Encoder) Measure(b *metric.Batch) (Result, int64) {
 	var size counter
 	result, _ := e.Encode(&size, b) // which takes everything
@@ -169,8 +168,8 @@ func (e *Encoder) prepare(b *metric.Batch, result *Result) []named {
 	return e.tables
 }
 
-// writeRow writes a line for every value in row at of t, once for each path of
-// the row that they are named by.
+// writeRow writes a line for every value in row at of t, once for each path of row, which
+// may be another row.
 func (e *Encoder) writeRow(out *chunks, p *paths, t *metric.Table, at, row int) {
 	r := &p.rows[row]
 	prefix, split := e.prefixes(p, row)

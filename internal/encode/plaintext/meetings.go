@@ -8,16 +8,16 @@ import (
 
 // meetings are the rows of a table that map to one path.
 type meetings struct {
-	of    []int   // per row: the number of its meeting, or -1
-	rows  [][]int // per meeting: its rows, in the table's order
+	of    []int   // by row: the number of its meeting, or -1
+	rows  [][]int // by meeting: its rows, in the table's order
 	pairs map[pair]bool
 
-	merged *metric.Builder // a row per meeting
+	merged *metric.Builder // one row for each meeting
 	result *metric.Table   // of merged; nil until the batch is merged
 	same   []int           // the number of each column
 }
 
-// pair is two entities that meet.
+// pair is two entities that map to one path.
 type pair struct{ first, next metric.Entity }
 
 // place is where an entity is in Graphite's tree.
@@ -25,9 +25,9 @@ type place struct{ parent, name string }
 
 func placeOf(e metric.Entity) place { return place{Component(e.Parent), Component(e.Name)} }
 
-// meet finds the rows that meet. Of the pairs those are told that before has not.
-// Processes don't meet: their metrics would make no sense together, so the later
-// ones get a number.
+// meet finds the rows that map to one path. It adds the pairs that are not in before to
+// the result. Combined metrics of processes would make no sense, so a later process gets
+// a path with a number instead.
 func (p *paths) meet(t *metric.Table, before *meetings, result *Result) {
 	byPlace := make(map[place]int) // the first row
 	m := &meetings{of: make([]int, len(p.rows)), pairs: make(map[pair]bool)}
@@ -37,7 +37,7 @@ func (p *paths) meet(t *metric.Table, before *meetings, result *Result) {
 	for i := range p.rows {
 		p.rows[i].known = false
 	}
-	tells := t.Scope() != metric.ServerName && p.counts < 0 // which have the names of others
+	tells := t.Scope() != metric.ServerName && p.counts < 0 // those repeat names of other tables
 	for _, row := range t.Rows() {
 		r := &p.rows[row]
 		r.known = true
@@ -76,7 +76,7 @@ func (p *paths) meet(t *metric.Table, before *meetings, result *Result) {
 	}
 }
 
-// full returns the name that tells an entity from the others of its scope.
+// full returns the name that identifies an entity in its scope.
 func full(e metric.Entity) string {
 	if e.Parent == "" {
 		return e.Name
@@ -84,8 +84,8 @@ func full(e metric.Entity) string {
 	return e.Parent + "/" + e.Name
 }
 
-// combined returns the table and the row that hold the values of a row and of
-// those that it meets, and whether the row is the first of these.
+// combined returns the table and the row with the combined values of all rows that map to
+// the path of row. It reports whether row is the first of these rows.
 func (t named) combined(row int) (from *metric.Table, at int, first bool) {
 	m := t.meets
 	meeting := m.of[row]
@@ -123,9 +123,8 @@ func (m *meetings) merge(t *metric.Table) {
 	m.result = m.merged.Table()
 }
 
-// recount returns the table with the number of servers of each backend counted
-// anew where rows meet: what two backends count is not the sum if servers of
-// theirs have the same name.
+// recount returns the table with the number of servers of each backend counted again if
+// rows have met: the sum of two backends would count servers of one name twice.
 func (t named) recount(tables []named) *metric.Table {
 	meets := t.meets != nil
 	below := make(map[string]int64)

@@ -8,24 +8,24 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// Paths says where metrics go in Graphite's tree.
+// Paths has the parts of the paths that the operator chooses.
 type Paths struct {
-	// Namespace is the first part of every path; its dots separate.
+	// Namespace is the first part of every path. Its dots separate components.
 	Namespace string
-	// Hostname is one path component after it, see [Hostname]; empty for none. A
-	// batch that names its node has that in place of it.
+	// Hostname is the component after the namespace, see [Hostname]; empty for none. The
+	// name of a batch's node replaces it.
 	Hostname string
-	// FQDN takes all of a node's name for the component; else its first label only.
+	// FQDN uses all of a node's name for the component, and not only its first label.
 	FQDN bool
-	// GroupNamespace goes before the group of an entity that has one. Without
-	// it groups are left out of account.
+	// GroupNamespace stands before the group of an entity. If it is empty, groups do not
+	// matter.
 	GroupNamespace string
-	// DoubleWrites gives an entity with a group its plain path as well.
+	// DoubleWrites gives an entity with a group also the path without the group.
 	DoubleWrites bool
 }
 
-// Hostname makes a path component of a host's name as the kernel gives it: all
-// of it, dots replaced, or its first label only.
+// Hostname returns the path component of a host's name: with fqdn all of the name, with
+// its dots replaced, otherwise only its first label.
 func Hostname(name string, fqdn bool) string {
 	if !fqdn {
 		name, _, _ = strings.Cut(name, ".")
@@ -36,8 +36,7 @@ func Hostname(name string, fqdn bool) string {
 	return Component(name)
 }
 
-// root returns the path that all metrics of a node are below, with a dot at its
-// end.
+// root returns the path above all metrics of a node, with a dot at its end.
 func (p Paths) root(node string) []byte {
 	b := appendPath(nil, p.Namespace)
 	if host := p.Hostname; host != "" {
@@ -49,12 +48,12 @@ func (p Paths) root(node string) []byte {
 	return append(b, "haproxy."...)
 }
 
-// Self returns the path of a metric of haproxystats itself on a node.
+// Self returns the path of a self metric of a node.
 func (p Paths) Self(node, name string) string {
 	return string(append(appendPlace(p.root(node), metric.Self, metric.Entity{}), name...))
 }
 
-// Component returns what a name is in a path: one component.
+// Component returns the path component of a name.
 func Component(name string) string {
 	for i := range len(name) {
 		if c := name[i]; c <= ' ' || c >= 0x7f || c == '.' || c == ';' || c == '/' {
@@ -67,7 +66,7 @@ func Component(name string) string {
 	return name
 }
 
-// appendPlace appends what is between the root and the metric's name, with a
+// appendPlace appends the part of a path between the root and the metric's name, with a
 // dot at its end.
 func appendPlace(b []byte, scope metric.Scope, e metric.Entity) []byte {
 	switch scope {
@@ -89,15 +88,15 @@ func appendPlace(b []byte, scope metric.Scope, e metric.Entity) []byte {
 	return append(appendComponent(b, e.Name), '.')
 }
 
-// appendServers appends what is between the root and the name of a backend's server.
+// appendServers appends the part of a path between the root and the name of a server.
 func appendServers(b []byte, backend string) []byte {
 	b = append(b, "backend."...)
 	b = appendComponent(b, backend)
 	return append(b, ".server."...)
 }
 
-// appendComponent appends name as one component of a path: what would break a
-// line or a path becomes an underscore, and so does an empty name.
+// appendComponent appends name as one component of a path. Characters that would break a
+// line or a path become underscores, and so does an empty name.
 func appendComponent(b []byte, name string) []byte {
 	if name == "" {
 		return append(b, '_')
@@ -123,8 +122,8 @@ func appendComponent(b []byte, name string) []byte {
 	return b
 }
 
-// appendPath appends a path that an operator chose, with a dot at its end. Its
-// dots separate; empty components, which Graphite doesn't tell apart, go.
+// appendPath appends a path that an operator chose, with a dot at its end. Its dots
+// separate components. It leaves out empty components, as Graphite does.
 func appendPath(b []byte, path string) []byte {
 	for name := range strings.SplitSeq(path, ".") {
 		if name != "" {

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Notices tells an operator of names that Graphite can't have, each once. It is
-// shared by all that encode the same batches. A nil *Notices tells nothing.
+// Notices logs each name that Graphite can't store, and each pair of names that map to
+// one path, once. All encoders of a sink share one. A nil *Notices logs nothing.
 type Notices struct {
 	log *slog.Logger
 
@@ -15,18 +15,18 @@ type Notices struct {
 	met  map[Meeting]bool
 }
 
-// maxMet bounds the pairs that are remembered: names of time may change for ever.
+// maxMet bounds the pairs that are remembered: new names may appear for ever.
 const maxMet = 1 << 14
 
 // maxShown bounds a name in a message.
 const maxShown = 300
 
-// NewNotices returns notices for that log.
+// NewNotices returns Notices that write to the log.
 func NewNotices(log *slog.Logger) *Notices {
 	return &Notices{log: log, met: make(map[Meeting]bool)}
 }
 
-// Note tells what is new in the result of a batch.
+// Note logs the names in the result of a batch that are new.
 func (n *Notices) Note(r Result) {
 	if n == nil || r.Skipped == 0 && len(r.Met) == 0 {
 		return

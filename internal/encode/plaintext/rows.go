@@ -6,29 +6,29 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// paths knows what stands before and after the last dot of a path, for one table. It knows the rows by their numbers, which a builder keeps from one
-// batch to the next, so its size is that of the table last written.
+// paths has the parts of the paths of one table. It identifies rows by their numbers,
+// which a builder keeps from one batch to the next.
 type paths struct {
 	scope   metric.Scope
 	columns []metric.Column
 	names   [][]byte // of the columns, with a space at the end
-	how     []how    // the columns' values are written
+	how     []how    // of the columns
 	fixed   []fixed  // the columns, if short
 	short   bool     // all names fit into fixed
 	rows    []rowPaths
-	altered int // how many of rows have a name that a path can't show
+	altered int // number of rows with a name that a path can't show unchanged
 	counts  int // the column that counts different things; -1 for none
 
 	meets *meetings // nil for none
-	// renamed has the processes whose label another one has in its path.
+	// renamed has the processes whose label was taken, with another label.
 	renamed map[int]metric.Entity
-	// target and folded serve a table of which columns map to one name: target
-	// has the column of folded for each of the table's.
+	// target and folded are for a table with columns that map to one name. For each column
+	// of the table, target has the column of folded.
 	target []int
 	folded *metric.Builder
 }
 
-// how says how a column's values are written.
+// how is the way in which the values of a column are written.
 type how uint8
 
 const (
@@ -38,8 +38,8 @@ const (
 	filled            // by metric.Table.Filled
 )
 
-// maxFixed is the length of a name, with its space, up to which it is copied
-// without a look at the length.
+// maxFixed is the number of bytes that are copied for a short name and its space,
+// whatever its length.
 const maxFixed = 32
 
 // fixed is a column whose name is short.
@@ -52,7 +52,7 @@ type fixed struct {
 	filled, active bool
 }
 
-// rowPaths is what is known of the paths of a row's entity.
+// rowPaths has the properties of the paths of a row's entity.
 type rowPaths struct {
 	entity  metric.Entity
 	made    bool // the other fields are valid
@@ -61,7 +61,7 @@ type rowPaths struct {
 	known   bool // the row was there when the meetings were looked for
 }
 
-// fold returns the table, with columns combined of which the names map to one.
+// fold returns the table with columns combined whose names map to one.
 func (p *paths) fold(t *metric.Table) *metric.Table {
 	if t.Scope() != p.scope || !slices.Equal(t.Columns(), p.columns) {
 		p.useColumns(t.Scope(), t.Columns())
@@ -73,7 +73,7 @@ func (p *paths) fold(t *metric.Table) *metric.Table {
 	for _, row := range t.Rows() {
 		p.folded.MergeRow(p.folded.Row(t.Entity(row)), t, row, p.target)
 	}
-	if p.folded.Capacity() > 2*len(t.Rows())+1024 { // what is gone is forgotten
+	if p.folded.Capacity() > 2*len(t.Rows())+1024 { // too many rows are no longer in use
 		p.columns = nil
 	}
 	return p.folded.Table()
@@ -132,7 +132,7 @@ func (p *paths) value(t *metric.Table, row, col int) (metric.Value, bool) {
 	return v, ok
 }
 
-// use finds the paths of a table's rows, and which rows meet in one.
+// use finds the paths of a table's rows, and the rows that map to one path.
 func (p *paths) use(e *Encoder, t *metric.Table, result *Result) {
 	// Processes are named anew each time, and there are few.
 	changed := t.Scope() == metric.Process
@@ -173,7 +173,7 @@ func (p *paths) use(e *Encoder, t *metric.Table, result *Result) {
 	}
 }
 
-// isAltered reports whether a name is another one in a path.
+// isAltered reports whether a name differs from its path component.
 func isAltered(name string) bool { return name != "" && Component(name) != name }
 
 func (p *paths) count(r rowPaths, n int) {
@@ -207,9 +207,9 @@ type below struct {
 	path   []byte // nil for none
 }
 
-// prefixes returns the one or two paths of a row's entity, with maxCopied bytes of
-// room from the begin of each. They are valid until the next call. Most entities
-// have one, of names that it shows as they are.
+// prefixes returns the one or two paths of a row's entity, and the index at which the
+// second begins. Behind them are at least maxCopied bytes of capacity. They are valid
+// until the next call.
 func (e *Encoder) prefixes(p *paths, row int) (prefix []byte, split int) {
 	r := &p.rows[row]
 	entity, renamed := p.renamed[row]
