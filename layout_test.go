@@ -1,4 +1,4 @@
-// Package haproxystats holds the tests of the module's own layout.
+// Package haproxystats tests the layout of the module.
 package haproxystats
 
 import (
@@ -81,7 +81,7 @@ func list(t *testing.T, args ...string) []goPackage {
 	}
 }
 
-// room returns the path of a package within the module.
+// room returns the path of a package inside the module.
 func room(importPath string) (string, bool) {
 	if importPath == module {
 		return "", false
@@ -145,8 +145,8 @@ func TestImportsFollowThePlan(t *testing.T) {
 	}
 }
 
-// never are imports that no row of the table may allow: from is a package, or a
-// folder with all below it, and so is to.
+// never lists imports that no row of the table may allow. Both from and to are a package,
+// or a folder with everything below it.
 var never = []struct{ from, to, reason string }{
 	{"internal/metric", "internal/haproxy", "tables are what sinks know, and sinks do not know HAProxy's protocol"},
 	{"internal/haproxy", "internal/catalogue", "client and scanners read fields whatever they mean"},
@@ -194,8 +194,8 @@ func TestProgramsLinkNoTestCode(t *testing.T) {
 	}
 }
 
-// TestOnlyProcessLinksHTTP: what asks verify-url is large, and pull and the check have
-// no use for it.
+// TestOnlyProcessLinksHTTP checks that haproxystats-pull and the check do not link
+// net/http, which is large and which they do not need.
 func TestOnlyProcessLinksHTTP(t *testing.T) {
 	for _, name := range []string{"haproxystats", "haproxystats-pull", "haproxystats-process", "check_haproxystats"} {
 		links := slices.ContainsFunc(list(t, "-deps", "./cmd/"+name), func(p goPackage) bool { return p.ImportPath == "net/http" })

@@ -14,15 +14,13 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// userID is the user that the programs run as where nobody says otherwise, and
-// its group.
+// userID is the default user of the programs, and its group.
 const userID = 65532
 
 // stateDir is the one directory that the programs write to.
 const stateDir = "var/lib/haproxystats"
 
-// file is a file or a directory of the image. All are root's, but for what
-// has an owner.
+// file is a file or a directory of the image. It belongs to root unless owner is set.
 type file struct {
 	path  string // without a slash at its start
 	mode  fs.FileMode
@@ -74,19 +72,19 @@ func (r recipe) files(ctx context.Context, arch string) ([]file, error) {
 		file{path: "usr/share/doc/haproxystats/LICENSE", mode: 0o644, data: license},
 		file{path: "var", mode: dir},
 		file{path: "var/lib", mode: dir},
-		// A platform that gives each container a user of its own leaves it in
-		// group 0, which may therefore do what the user may.
+		// A platform that gives each container its own user keeps it in group 0, so this
+		// group has the permissions of the user.
 		file{path: stateDir, mode: fs.ModeDir | 0o770, owner: userID},
 	), nil
 }
 
-// authorities are the certificates that Mozilla trusts, as the pinned module
-// has them: those of the machine that builds would differ from day to day.
+// authorities returns the certificates that Mozilla trusts, from a pinned module. The
+// certificates of the building machine would change from day to day.
 func authorities() []byte {
 	var b bytes.Buffer
 	for root := range bundle.Roots() {
 		if root.Constraint != nil {
-			continue // trusted in part only, which a file of certificates can't say
+			continue // a file of certificates can't express partial trust
 		}
 		_ = pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}) // b takes all
 	}
@@ -105,7 +103,7 @@ func (r recipe) programs(ctx context.Context, arch string) ([]file, error) {
 		"-ldflags", "-s -w "+variable+"version="+r.version+" "+variable+"commit="+r.commit,
 		"-o", tmp+string(filepath.Separator), "./cmd/...")
 	build.Dir = r.source
-	// What else the builder's environment says would show in the result.
+	// Other variables of the builder's environment could change the result.
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch,
 		"GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -36,7 +36,7 @@ func (r recipe) config(arch string) *v1.ConfigFile {
 		Config: v1.Config{
 			User: fmt.Sprintf("%d:%d", userID, userID),
 			Env:  []string{"PATH=/usr/bin"},
-			// No program is the one to run: which, is the command.
+			// There is no entry point: the command names the program.
 			Volumes:    map[string]struct{}{"/" + stateDir: {}},
 			WorkingDir: "/" + stateDir,
 			StopSignal: "SIGTERM",
@@ -146,7 +146,7 @@ func (r recipe) writeArchives(ctx context.Context, out string, archs []string) e
 	return nil
 }
 
-// imageTag makes a tag of a version: a plus sign is not allowed in one.
+// imageTag returns the tag of a version. A tag can't have a plus sign.
 func imageTag(version string) string {
 	return strings.ReplaceAll(version, "+", "-")
 }
@@ -194,7 +194,7 @@ func writeLayout(w io.Writer, index v1.ImageIndex, tag name.Tag, created time.Ti
 	return err
 }
 
-// replace writes a file anew, all of it or nothing.
+// replace replaces a file as a whole.
 func replace(path string, write func(io.Writer) error) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".image-")
 	if err != nil {

@@ -1,17 +1,15 @@
-// Command image builds the container image without an engine: all programs of
-// cmd/ for each architecture, in one layer on nothing.
+// Command image builds the container image without an engine. The image has all programs
+// of cmd/, for each architecture, in one layer without a base.
 //
 //	go -C packaging/image run . [-out DIR] [-arch LIST] [-version V] [-commit C] [-created SECONDS]
 //	go -C packaging/image run . -root DIR [-arch ARCH]
 //
-// It writes to DIR an OCI archive with an index of all architectures, and for
-// each of them an archive that docker load takes. The same source, the same
-// arguments and the same Go make the same bytes. With -root it writes the files
-// of one architecture to a directory instead, as root, which is how the
-// Dockerfile gets the very same ones.
+// It writes to DIR an OCI archive with an index of all architectures, and one archive for
+// docker load for each architecture. The same source, arguments and version of Go produce
+// the same bytes. With -root it writes the files of one architecture to a directory
+// instead, which needs root; the Dockerfile gets the same files that way.
 //
-// It is a module of its own: nothing that the programs need is needed for this,
-// and the other way round.
+// It is a module of its own, because it and the programs need different modules.
 package main
 
 import (
@@ -36,7 +34,7 @@ func main() {
 	}
 }
 
-// recipe is what an image is made of.
+// recipe has the inputs of an image.
 type recipe struct {
 	source  string // the repository
 	version string

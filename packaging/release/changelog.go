@@ -12,8 +12,8 @@ const (
 	unreleased = section + "Unreleased"
 )
 
-// changelog is the text of CHANGELOG.md, parted at its section of what is
-// unreleased. The title may name the version that it is meant for:
+// changelog is the text of CHANGELOG.md, split at its section of unreleased changes. The
+// title may name the intended version:
 //
 //	## Unreleased: 1.2.0
 type changelog struct {
@@ -54,7 +54,7 @@ func parseChangelog(text string) (changelog, error) {
 	return c, nil
 }
 
-// check returns what keeps the section from becoming that of version v.
+// check returns an error if the section can't become that of version v.
 func (c changelog) check(v version) error {
 	var errs []error
 	if c.meant != "" && c.meant != v.String() {
@@ -66,7 +66,7 @@ func (c changelog) check(v version) error {
 	return errors.Join(errs...)
 }
 
-// empty reports whether there is nothing but headings.
+// empty reports whether the section has only headings.
 func (c changelog) empty() bool {
 	for line := range strings.Lines(c.notes) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {

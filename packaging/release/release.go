@@ -19,7 +19,7 @@ const (
 	notesFile     = "release-notes.md"
 )
 
-// commands are what a release calls upon, each in the clone.
+// commands are the commands that a release runs in the clone.
 type commands struct {
 	generate []string // writes the generated files
 	test     []string // decides whether the commit is good
@@ -40,9 +40,9 @@ type release struct {
 	tag   string     // the object of the tag
 }
 
-// perform makes the release in a clone of the checkout. If it succeeds and is no
-// rehearsal, the checkout gets the result in one go; otherwise the checkout is
-// as it was.
+// perform makes the release in a clone of the checkout. If it succeeds and is not a
+// rehearsal, the checkout gets the result in one step. Otherwise the checkout does not
+// change.
 func (r *release) perform(ctx context.Context, dry bool) (err error) {
 	if err := r.check(ctx); err != nil {
 		return fmt.Errorf("release %v refused:\n%w", r.version, err)
@@ -80,8 +80,8 @@ type step struct {
 	do   func(context.Context) error
 }
 
-// signing is what git may be told about authors and signatures in the
-// checkout's own configuration, which a clone does not take over.
+// signing lists the options of git about authors and signatures. The checkout's own
+// configuration may have them, and a clone does not copy that.
 var signing = []string{"user.name", "user.email", "user.signingKey", "gpg.format", "commit.gpgSign", "tag.gpgSign"}
 
 func (r *release) makeClone(ctx context.Context) (err error) {
@@ -142,7 +142,7 @@ func (r *release) commit(ctx context.Context, subject, version, changes string) 
 	return r.clone.gits(ctx, []string{"add", "--all"}, []string{"commit", "--quiet", "--message", subject})
 }
 
-// test tests the very commit that gets the tag.
+// test tests the commit that gets the tag.
 func (r *release) test(ctx context.Context) error {
 	if err := r.clone.run(ctx, r.out, r.commands.test...); err != nil {
 		return err
@@ -164,7 +164,7 @@ func (r *release) makeTag(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Git would take the headings for comments.
+	// Git would remove the headings as comments.
 	_, err = r.clone.git(ctx, "tag", "--annotate", "--cleanup=whitespace",
 		"--message", "haproxystats "+r.version.String()+"\n\n"+notes, r.version.tag())
 	if err != nil {
@@ -174,7 +174,7 @@ func (r *release) makeTag(ctx context.Context) error {
 	return err
 }
 
-// notes returns what the changelog says of the version.
+// notes returns the changelog's section of the version.
 func (r *release) notes() (string, error) {
 	text, err := os.ReadFile(r.clone.path(changelogFile))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package container holds the tests of what runs haproxystats in containers: the
-// image, its Dockerfile, the Compose file and the examples for Kubernetes.
+// Package container tests the files that run haproxystats in containers: the image, its
+// Dockerfile, the Compose file and the examples for Kubernetes.
 //
 // The image is loaded and run by a real engine, podman, on a root file system that
 // can't be written, without capabilities, as any user. Everything happens in

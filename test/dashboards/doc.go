@@ -1,5 +1,5 @@
-// Package dashboards tests the dashboards and alert rules of contrib/ on a real
-// Graphite that gets its metrics from haproxystats and real HAProxy: every
-// target of every panel must have numbers, every variable a value, and every
-// rule must fire when it should and not when it should not.
+// Package dashboards tests the dashboards and alert rules of contrib/ on a real Graphite,
+// which gets its metrics from haproxystats and real HAProxy. Every target of every panel
+// must have numbers, and every variable a value. Every rule must fire on the metrics of a
+// fault, and stay quiet otherwise.
 package dashboards

@@ -1,7 +1,6 @@
-// Package deploy holds the tests of contrib/puppet and contrib/ansible: that
-// both have every option of the configuration, and what they make of a node.
+// Package deploy tests contrib/puppet and contrib/ansible: whether both know every option
+// of the configuration, and how they change a node.
 //
-// The node is this machine's own root under an overlay that takes all writes,
-// with a package of the programs, and with a systemctl that only remembers what
-// it is told. Nothing in it has a network.
+// The node is this machine's root under an overlay that takes all writes. It has a package
+// of the programs, a systemctl that only records its arguments, and no network.
 package deploy

@@ -1,4 +1,3 @@
-// Package docs holds the tests of what is written for people: links lead
-// somewhere, commands and messages that documents quote exist, manual pages are
-// well-formed, and shells complete what they should.
+// Package docs tests the documents: links have targets, the commands and messages that
+// documents quote exist, manual pages are well-formed, and completion works in each shell.
 package docs

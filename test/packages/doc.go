@@ -1,4 +1,4 @@
-// Package packages tests what `make packages` makes: what is in the packages, that
-// the same source makes the same bytes, and what they do where they are
-// installed, upgraded and removed.
+// Package packages tests the result of `make packages`: the content of the packages,
+// whether the same source gives the same bytes, and their installation, upgrade and
+// removal.
 package packages

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Build compiles programs into dir, by their names below cmd; where none is named
-// all of them. They are linked statically, so that they run in any root.
+// Build compiles the named programs of cmd into dir, or all programs if none is named.
+// They are linked statically, so that they run in any root.
 func Build(ctx context.Context, dir string, names ...string) error {
 	return build(ctx, []string{"-o", dir + "/"}, []string{"CGO_ENABLED=0"}, names)
 }
 
-// BuildRace is Build with the race detector, by which a program that has a race
-// ends with a status other than 0.
+// BuildRace is Build with the race detector. A program with a race exits with a status
+// other than 0.
 func BuildRace(ctx context.Context, dir string, names ...string) error {
 	return build(ctx, []string{"-o", dir + "/", "-race"}, nil, names)
 }

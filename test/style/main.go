@@ -1,6 +1,6 @@
-// Style checks how the project is written: Markdown is wrapped, and words that
-// vocabulary.tsv gives up do not come back. It prints what it finds with its place
-// and what to write instead, and ends with status 1 if there is anything.
+// Style checks that Markdown is wrapped, and that words on the list in vocabulary.tsv do
+// not come back. It prints each finding with its position and the better word, and exits
+// with status 1 if there is one.
 //
 //	go run ./test/style
 package main

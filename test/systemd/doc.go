@@ -1,4 +1,4 @@
-// Package systemd tests the units of contrib/systemd: what systemd-analyze says of
-// them, which system calls the programs make and the units allow, and, in a
-// machine that systemd-nspawn starts, what they do.
+// Package systemd tests the units of contrib/systemd: the judgement of systemd-analyze,
+// the system calls that the programs make against those that the units allow, and the
+// units at work in a machine that systemd-nspawn starts.
 package systemd

@@ -6,7 +6,7 @@ import (
 	"haproxystats/test/real"
 )
 
-// Mix is how often each kind of request comes, of the sum of all.
+// Mix has the weight of each kind of request.
 type Mix []Share
 
 // Share is the weight of a kind of request.
@@ -15,7 +15,7 @@ type Share struct {
 	Weight int
 }
 
-// Usual has some of everything, failures among it.
+// Usual has requests of all kinds, including failures.
 var Usual = Mix{
 	{real.Page, 55},
 	{real.APICall, 25},

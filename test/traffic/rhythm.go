@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Rhythm is how a client paces its requests. Its pauses swell and shrink with a
-// tide, so that there is something to see.
+// Rhythm sets the pauses between a client's requests. The mean pause rises and falls, so
+// that graphs have a shape.
 type Rhythm struct {
 	Calm  time.Duration // the mean pause between two requests
 	Swell float64       // the part of Calm by which the mean changes, 0 to 1

@@ -1,5 +1,5 @@
-// Package traffic keeps real HAProxy instances busy, for people and tests that
-// look at what comes of it: requests of all kinds, now more and now fewer.
+// Package traffic sends requests of all kinds to real HAProxy instances, at a rate that
+// rises and falls, for demonstrations and tests.
 package traffic
 
 import (
@@ -13,7 +13,7 @@ import (
 	"haproxystats/test/real"
 )
 
-// Traffic is clients at work until it is stopped.
+// Traffic is a set of clients that send requests until Stop.
 type Traffic struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -87,13 +87,13 @@ func (t *Traffic) Stop() error {
 	return nil
 }
 
-// Sent returns how many requests have been sent.
+// Sent returns the number of requests that have been sent.
 func (t *Traffic) Sent() int64 { return t.sent.Load() }
 
-// Unexpected returns how many of them did not end as requests of their kind do.
+// Unexpected returns the number of requests with another end than their kind has.
 func (t *Traffic) Unexpected() int64 { return t.unexpected.Load() }
 
-// Err returns what ended a client.
+// Err returns the error that ended a client.
 func (t *Traffic) Err() error {
 	if err := t.broken.Load(); err != nil {
 		return *err

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Kind is what goes wrong with a connection to Graphite.
+// Kind is a kind of fault of a connection to Graphite.
 type Kind int
 
 // The kinds of faults.
@@ -24,7 +24,7 @@ const (
 	Mute         // all is taken and nothing confirmed
 )
 
-// Fault is what goes wrong with a connection to Graphite.
+// Fault is a fault of a connection to Graphite.
 type Fault struct {
 	Kind  Kind
 	At    int64
@@ -32,7 +32,7 @@ type Fault struct {
 	Every time.Duration // 0: 1 ms
 }
 
-// Plan says what goes wrong with the nth connection, n from 1 on.
+// Plan returns the fault of the nth connection, counted from 1.
 type Plan func(n int64) Fault
 
 // Always is a plan for all connections.
@@ -140,7 +140,7 @@ func (r *receiver) Port() int {
 	return a.Port
 }
 
-// SetPlan says what goes wrong with later connections.
+// SetPlan sets the faults of later connections.
 func (r *receiver) SetPlan(p Plan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -177,7 +177,7 @@ func (r *Received) WaitLines(ctx context.Context, n int64) error {
 	}
 }
 
-// Finding is what a comparison of what arrived with what was accepted found.
+// Finding is the result of comparing the arrived lines with the accepted snapshots.
 type Finding struct {
 	Snapshots  int // accepted
 	Lost       int // of them, those of which nothing arrived
@@ -192,7 +192,7 @@ func (f Finding) String() string {
 		f.Snapshots, f.Lost, f.Incomplete, f.Invented, f.Repeats)
 }
 
-// Bad reports whether anything is wrong but repeats.
+// Bad reports whether anything is wrong besides repeats.
 func (f Finding) Bad() bool { return f.Lost+f.Incomplete+f.Invented > 0 }
 
 // Compare compares what arrived with the times that were accepted. Rounds says

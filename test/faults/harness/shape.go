@@ -13,7 +13,7 @@ const Root = "ft.haproxy."
 // foretell.
 const self = Root + "haproxystats."
 
-// Shape says how much a [Source] has to tell.
+// Shape is the size of the replies of a [Source].
 type Shape struct {
 	Sockets   int // 0: 2
 	Frontends int // 0: 1

@@ -113,7 +113,7 @@ func (k *Socket) Rounds() int64 {
 	return k.rounds
 }
 
-// SetFault makes later connections suffer.
+// SetFault sets the fault of later connections.
 func (k *Socket) SetFault(f haproxysim.Fault) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -1,4 +1,4 @@
-# @summary The configuration of both programs, and what it refers to.
+# @summary The configuration of both programs, and the files that it names.
 #
 # @api private
 class haproxystats::config {
@@ -22,7 +22,7 @@ class haproxystats::config {
     }
   }
 
-  # A file that the configuration names itself goes before a list of names.
+  # A file that the configuration names takes precedence over a list of names.
   $process = $haproxystats::configuration['process'] ? {
     undef   => $list_files,
     default => $list_files + $haproxystats::configuration['process'],
@@ -39,8 +39,8 @@ class haproxystats::config {
     mode   => '0750',
   }
 
-  # The programs read the lists when they check the file: a new list comes
-  # before it, and one that is not wanted any more goes after it.
+  # The programs read the lists when they check the file. So a new list is
+  # written before the file, and an old list is removed after it.
   $lists.each |$option, $names| {
     if $names.empty {
       file { "/etc/haproxystats.${option}":

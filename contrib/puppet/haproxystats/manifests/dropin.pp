@@ -1,4 +1,4 @@
-# @summary A drop-in of a unit, which is removed when it has nothing to say.
+# @summary A drop-in of a unit. It is removed if it has no lines.
 #
 # Its title is the unit without `.service`, a slash and the name of the file.
 #

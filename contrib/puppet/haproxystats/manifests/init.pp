@@ -1,14 +1,14 @@
 # @summary Installs, configures and runs haproxystats.
 #
 # The configuration is a hash of sections, each a hash of options, as
-# haproxystats.conf(5) explains them. What is not given is left out of the file,
-# so that the default of the programs holds.
+# haproxystats.conf(5) explains them. The file has only the options that are set, and
+# the programs' defaults apply to the others.
 #
-# @example All stats sockets of a directory, to one Graphite
+# @example All stats sockets of a directory, and one Graphite
 #   class { 'haproxystats':
 #     groups        => ['haproxy'],
 #     configuration => {
-#       'pull'     => { 'socket-dir' => '/run/haproxy' },
+#       'pull'     => { 'socket-dir' => '/run/haproxy', 'on-partial' => 'keep' },
 #       'graphite' => { 'server' => 'graphite.example.com', 'port' => 2003 },
 #     },
 #   }
@@ -20,7 +20,7 @@
 # @param version
 #   `installed`, `latest`, or the version of the package.
 # @param package_source
-#   A package file on the node, where no repository has it. `version` is then `installed` or `latest`.
+#   A package file on the node, if no repository has the package. `version` is then `installed` or `latest`.
 # @param groups
 #   Groups of the stats sockets, which the user `haproxystats` joins. They must exist.
 # @param enable
