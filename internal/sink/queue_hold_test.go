@@ -361,6 +361,27 @@ func TestQueueHoldsWhatIsRefused(t *testing.T) {
 	})
 }
 
+// TestQueueDoesNotRestWhileABatchIsDue has a hold end just before the queue begins to
+// rest, which only a new batch would have ended.
+func TestQueueDoesNotRestWhileABatchIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := open(t, QueueOptions{Dir: t.TempDir()})
+		put(t, q, 1, 5)
+		<-q.wake
+		if err := q.First(func(Item) error { return Hold(errors.New("refused")) }); !errors.As(err, new(HoldError)) {
+			t.Fatalf("got error %v, want a hold", err)
+		}
+		time.Sleep(firstRefused)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		start := time.Now()
+		q.rest(ctx)
+		if took := time.Since(start); took > 0 {
+			t.Errorf("got a rest of %v with a batch due, want none", took)
+		}
+	})
+}
+
 // TestQueueBoundsCountWhatIsHeld checks that a held batch counts, and is dropped first
 // because it is the oldest.
 func TestQueueBoundsCountWhatIsHeld(t *testing.T) {

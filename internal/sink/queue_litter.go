@@ -24,21 +24,8 @@ func (q *Queue) discard(name string) {
 // rest waits until a batch comes, ctx ends, a hold is over, or it is time to delete
 // again.
 func (q *Queue) rest(ctx context.Context) {
-	q.mu.Lock()
-	q.litter.Sweep()
 	var again <-chan time.Time
-	_, next := q.due()
-	wait := time.Until(next)
-	switch {
-	case len(q.damaged) > 0:
-		wait = 0
-	case q.litter.Len() > 0 && (next.IsZero() || wait > sweepPause):
-		wait = sweepPause
-	case next.IsZero():
-		wait = -1
-	}
-	q.mu.Unlock()
-	if wait >= 0 || !next.IsZero() {
+	if wait, bounded := q.restTime(); bounded {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		again = timer.C
@@ -48,4 +35,21 @@ func (q *Queue) rest(ctx context.Context) {
 	case <-again:
 	case <-ctx.Done():
 	}
+}
+
+// restTime returns the time until there is something to do; false if only a new batch
+// brings something.
+func (q *Queue) restTime() (wait time.Duration, bounded bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.litter.Sweep()
+	b, next := q.due()
+	if b != nil || len(q.damaged) > 0 {
+		return 0, true // the hold may have ended after Wait had checked it
+	}
+	wait, bounded = time.Until(next), !next.IsZero()
+	if q.litter.Len() > 0 && (!bounded || wait > sweepPause) {
+		return sweepPause, true
+	}
+	return wait, bounded
 }
