@@ -115,23 +115,23 @@ type replayer struct {
 // an error for it at the end.
 func (r *replayer) run(ctx context.Context, snapshots []spool.Listed) error {
 	unused := 0
-	for _, p := range snapshots {
+	for _, s := range snapshots {
 		if r.wait(ctx) != nil {
-			return r.stopped("interrupted", p)
+			return r.stopped(errInterrupted, s)
 		}
-		batch, err := r.pipeline.Read(p.Path)
+		batch, err := r.pipeline.Read(s.Path)
 		if err != nil {
 			unused++
-			r.log.Warn("snapshot is left out", "error", err)
+			r.log.Warn("snapshot is left out", "snapshot", s.Epoch, "error", err)
 			r.progress.add(0, 0)
 			continue
 		}
 		lines, bytes, err := r.send(ctx, batch)
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return r.stopped("interrupted", p)
+			return r.stopped(errInterrupted, s)
 		case err != nil:
-			return r.stopped(err.Error(), p)
+			return r.stopped(err, s)
 		}
 		r.progress.add(lines, bytes)
 	}
@@ -142,10 +142,13 @@ func (r *replayer) run(ctx context.Context, snapshots []spool.Listed) error {
 	return nil
 }
 
-// stopped returns the error that names where to go on.
-func (r *replayer) stopped(why string, at spool.Listed) error {
+var errInterrupted = errors.New("interrupted")
+
+// stopped returns the error of a replay that ends before the snapshot at, and how to
+// continue it.
+func (r *replayer) stopped(cause error, at spool.Listed) error {
 	r.progress.end()
-	return fmt.Errorf("%s: to go on, run it with --from %d", why, at.Epoch)
+	return fmt.Errorf("%w: to go on, run it with --from %d", cause, at.Epoch)
 }
 
 // wait keeps to the rate: it waits for as long as the metrics sent so far may take.
