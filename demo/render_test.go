@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -126,6 +127,24 @@ func TestFormats(t *testing.T) {
 	} {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
+
+// TestSizeOfTerminal: nothing can be drawn on no columns.
+func TestSizeOfTerminal(t *testing.T) {
+	for _, c := range []struct {
+		width, height         int
+		err                   error
+		wantWidth, wantHeight int
+	}{
+		{120, 40, nil, 120, 40},
+		{0, 0, nil, 80, 24},
+		{120, 0, nil, 80, 24},
+		{0, 0, io.ErrUnexpectedEOF, 80, 24},
+	} {
+		if w, h := known(c.width, c.height, c.err); w != c.wantWidth || h != c.wantHeight {
+			t.Errorf("known(%d, %d, %v): got %d, %d, want %d, %d", c.width, c.height, c.err, w, h, c.wantWidth, c.wantHeight)
 		}
 	}
 }

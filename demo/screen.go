@@ -27,14 +27,19 @@ type screen struct {
 
 func openScreen(f *os.File) *screen {
 	s := &screen{out: f, styled: os.Getenv("NO_COLOR") == "", size: func() (int, int) {
-		width, height, err := term.GetSize(int(f.Fd()))
-		if err != nil {
-			return 80, 24
-		}
-		return width, height
+		return known(term.GetSize(int(f.Fd())))
 	}}
 	s.write(enterScreen)
 	return s
+}
+
+// known returns a terminal's size, or the usual one where the terminal does not know
+// its own, as on a serial line or below script(1).
+func known(width, height int, err error) (int, int) {
+	if err != nil || width == 0 || height == 0 {
+		return 80, 24
+	}
+	return width, height
 }
 
 func (s *screen) close() { s.write(leaveScreen) }
