@@ -94,7 +94,7 @@ func TestJudgements(t *testing.T) {
 		{"in hand", "queue", processing(&status.Process{Waiting: 59, Workers: status.Workers{Busy: 2}}), Request{}, nagios.Warning, "61 snapshots in "},
 		{"long", "queue", processing(&status.Process{Waiting: 121}), Request{}, nagios.Critical, ""},
 		{"a warning alone", "queue", processing(&status.Process{Waiting: 121}), Request{Warn: above(60)}, nagios.Warning, ""},
-		{"old", "age", processing(&status.Process{Waiting: 1, Oldest: 121}), Request{}, nagios.Warning, "the oldest of 1 snapshots in "},
+		{"old", "age", processing(&status.Process{Waiting: 1, Oldest: 121}), Request{}, nagios.Warning, "the oldest of 1 snapshot in "},
 		{"very old", "age", processing(&status.Process{Waiting: 1, Oldest: 601}), Request{}, nagios.Critical, " is 10m1s old"},
 
 		{"the spool can't be read", "workers", unread, Request{}, nagios.Unknown, ": permission denied; 4 of 4 workers are alive"},

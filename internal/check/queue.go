@@ -31,7 +31,7 @@ func checkQueue(ctx context.Context, i Installation, r Request) finding {
 	t := r.or(above(60), above(120))
 	return finding{
 		status:  t.judge(float64(q.size)),
-		text:    fmt.Sprintf("%d snapshots in %s%s", q.size, q.dir, q.how),
+		text:    fmt.Sprintf("%s in %s%s", snapshots(q.size), q.dir, q.how),
 		metrics: []nagios.Metric{t.metric("queue", float64(q.size), ""), gauge("age", q.age, "s")},
 	}
 }
@@ -45,7 +45,7 @@ func checkAge(ctx context.Context, i Installation, r Request) finding {
 	t := r.or(above(120), above(600))
 	text := "no snapshot in " + q.dir
 	if q.size > 0 {
-		text = fmt.Sprintf("the oldest of %d snapshots in %s is %s old", q.size, q.dir, ago(q.age))
+		text = fmt.Sprintf("the oldest of %s in %s is %s old", snapshots(q.size), q.dir, ago(q.age))
 	}
 	return finding{
 		status:  t.judge(float64(q.age)),
@@ -99,4 +99,12 @@ func oldest(snapshots []spool.Listed, now time.Time) (age time.Duration) {
 		age = max(age, snapshot.Age(p.Epoch, now))
 	}
 	return age
+}
+
+// snapshots returns a number of snapshots in words.
+func snapshots(n int) string {
+	if n == 1 {
+		return "1 snapshot"
+	}
+	return fmt.Sprintf("%d snapshots", n)
 }
