@@ -200,7 +200,7 @@ func (r *run) socket(ctx context.Context, client *haproxy.Client, t pull.Target,
 	case errors.Is(err, fs.ErrPermission):
 		skipped.Text, skipped.Remedy = "this user can't connect", asRootRemedy
 		return append(found, skipped)
-	case errors.Is(err, haproxy.ErrNotStats):
+	case errors.Is(err, haproxy.ErrNotStats) && !t.Listed:
 		hint, text := socketAdvice(err)
 		return []Finding{about{"socket-reply", address}.warning(text+"; rounds ignore it", hint)}
 	case errors.Is(err, errMemory):

@@ -67,9 +67,11 @@ func (e *TextError) Is(target error) bool {
 	return target == ErrNotStats && (e.Master || !strings.HasPrefix(e.Text, unknownCommand) && !strings.HasPrefix(e.Text, denied))
 }
 
-// hint returns what to do about the socket.
-func (e *TextError) hint() string {
+// hint returns what to do about the socket, which only a list can name if it is remote.
+func (e *TextError) hint(remote bool) string {
 	switch {
+	case remote && errors.Is(e, ErrNotStats):
+		return "Correct its address in servers: another program listens there, or HAProxy with a `bind` line"
 	case e.Master:
 		return "Move it out of socket-dir, or list the stats sockets in servers: this is the command line of HAProxy's master process (option -S), which has no statistics. " +
 			"Leave its permissions as they are"

@@ -76,6 +76,27 @@ func TestMasterThatWaits(t *testing.T) {
 	})
 }
 
+// TestRemoteSocketThatIsNotAStatsSocket: no directory has it, only servers.
+func TestRemoteSocketThatIsNotAStatsSocket(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
+			_, _ = io.Copy(io.Discard, c)
+			c.Close()
+		}
+	}()
+	err = new(haproxy.Client).Fetch(t.Context(), "tcp", l.Addr().String(), io.Discard, io.Discard)
+	want := "Correct its address in servers: another program listens there, or HAProxy with a `bind` line"
+	if fault, ok := errors.AsType[*haproxy.SocketError](err); !ok || !fault.NotStats() || fault.Hint != want {
+		t.Errorf("got %v, want the hint %q", err, want)
+	}
+}
+
 func fetchOver(t *testing.T, conn net.Conn) error {
 	t.Helper()
 	start := time.Now()

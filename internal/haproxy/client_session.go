@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"haproxystats/internal/dial"
@@ -304,7 +305,7 @@ func (x *exchange) refused(r *reply, p []byte) error {
 		return x.canceled(x.ctx, "read "+r.name+" from")
 	}
 	answer := newTextError(text)
-	return x.replyError(r, answer, "", answer.hint())
+	return x.replyError(r, answer, "", answer.hint(!strings.HasPrefix(x.network, "unix")))
 }
 
 // isText reports whether a text that is not a reply is complete: its first line, and

@@ -6,6 +6,8 @@ type Target struct {
 	Name   string
 	// Same are other names of the socket, which are not asked.
 	Same []Socket
+	// Listed reports whether servers names the socket, so that each round counts it.
+	Listed bool
 }
 
 // Targets returns the sockets that a first round would ask now. It asks none.
@@ -16,7 +18,7 @@ func (p *Puller) Targets() ([]Target, error) {
 	}
 	targets := make([]Target, len(found))
 	for i, name := range names(socketsOf(found)) {
-		targets[i] = Target{found[i].Socket, name, found[i].same}
+		targets[i] = Target{found[i].Socket, name, found[i].same, found[i].listed}
 	}
 	return targets, nil
 }

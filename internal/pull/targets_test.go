@@ -25,8 +25,8 @@ func TestTargetsAreThoseOfARound(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Target{
-		{Socket{"unix", filepath.Join(dir, "a.sock")}, "a.sock", nil},
-		{Socket{"tcp", "LB-01:5555"}, "lb-01:5555", nil},
+		{Socket{"unix", filepath.Join(dir, "a.sock")}, "a.sock", nil, true},
+		{Socket{"tcp", "LB-01:5555"}, "lb-01:5555", nil, true},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
