@@ -14,7 +14,7 @@ import (
 
 // explain returns the error of an operation, with what to do about it.
 func (p *peer) explain(operation string, err error) error {
-	return &peerError{err: fmt.Errorf("%s graphite server %s: %w", operation, p.server, err), hint: advice(err)}
+	return &peerError{err: fmt.Errorf("%s graphite server %s: %w", operation, p.server, err), hint: p.server.advice(err)}
 }
 
 // Advice splits an error of this package into the remedy, which is empty if there is
@@ -25,6 +25,18 @@ func Advice(err error) (hint string, bare error) {
 		return "", err
 	}
 	return fault.hint, fault.err
+}
+
+// defaultPort is the port where the configuration sets none. It is that of the
+// original, for a relay on the same host; carbon does not listen there by itself.
+const defaultPort = 3002
+
+// advice returns what to do about an error of the server.
+func (s Server) advice(err error) string {
+	if s.Port == defaultPort && errors.Is(err, syscall.ECONNREFUSED) {
+		return "Set port in [graphite]: 3002 is only the default, and carbon listens on 2003 for the plaintext protocol"
+	}
+	return advice(err)
 }
 
 func advice(err error) string {
