@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -13,6 +14,9 @@ type Loaded struct {
 	// Warnings are what does not stop the program but will surprise: names that
 	// nothing reads, and bad values for the other program.
 	Warnings []Problem
+	// Relative are the relative paths, unless Warnings has them. They do what is meant
+	// as long as the program is started in the same directory.
+	Relative []Problem
 	// Notice says that defaults apply because there is no file; or it is empty.
 	Notice string
 	// SHA256 is the hash, in hexadecimal, of what the program was told; empty if it
@@ -138,16 +142,22 @@ func (l *loader) setOption(o Option) {
 		if written.Pos.IsZero() {
 			return // the fault is that of base-dir, which has been reported
 		}
-		p := l.problem(o.Section, o.Name, err.Error()+hint(text))
+		p := l.problem(o.Section, o.Name, err.Error()+hint(o.Kind, text))
 		p.Allowed = o.Allowed
 		l.report(o.Section, p)
 	}
 }
 
-// hint explains the two ways in which a value comes to hold more than was
-// meant.
-func hint(text string) string {
+// withUnit matches a number with a unit.
+var withUnit = regexp.MustCompile(`^[0-9][0-9._]*[ \t]*[A-Za-zµμ]+$`)
+
+// hint explains how a value of a kind comes to hold more than was meant.
+func hint(kind, text string) string {
 	switch {
+	case withUnit.MatchString(text) && (kind == positiveSeconds.name || kind == wholeSeconds.name):
+		return " (write seconds, without a unit)"
+	case withUnit.MatchString(text) && (kind == factor.name || kind == retries.name):
+		return " (write the number without a unit)"
 	case strings.Contains(text, "\n"):
 		return " (an indented line continues the value above it)"
 	case strings.Contains(text, " #") || strings.Contains(text, " ;"):

@@ -39,6 +39,17 @@ func TestProblems(t *testing.T) {
 		warn    []string
 	}{
 		{
+			"numbers with a unit", ForPull, "[pull]\npull-interval = 10s\npull-timeout = 2000 ms\ntimeout = 1e3x\nqueue-size = 1k\nworkers = four\n",
+			[]string{
+				`f:2: [pull] pull-interval = "10s": not a whole number (write seconds, without a unit)` + whole1,
+				`f:3: [pull] pull-timeout = "2000 ms": not a number (write seconds, without a unit); allowed: 0 or more`,
+				`f:4: [pull] timeout = "1e3x": not a number; allowed: above 0`,
+				`f:5: [pull] queue-size = "1k": not a whole number (write the number without a unit)` + whole1,
+				`f:6: [pull] workers = "four": not a whole number` + workersOK,
+			},
+			nil,
+		},
+		{
 			"pull, all at once", ForPull, `[DEFAULT]
 loglevel = loud
 log-format = xml
@@ -145,7 +156,7 @@ a b = ^a
 				`f:25: [graphite] prefix-hostname = "y": neither yes nor no` + yes,
 				`f:26: [graphite] fqdn = "0.0": neither yes nor no` + yes,
 				`f:27: [graphite] queue-size = "0": out of range` + whole1,
-				`f:28: [graphite] queue-max-bytes = "1GiB": not a whole number` + whole1,
+				`f:28: [graphite] queue-max-bytes = "1GiB": not a whole number (write the number without a unit)` + whole1,
 				`f:29: [graphite] queue-dir = "": the path is empty; allowed: a path`,
 				`f:30: [graphite] group-namespace = ".a": a component of the path is empty` + pathOK,
 				`f:31: [graphite] group-namespace-double-writes = "perhaps": neither yes nor no` + yes,
@@ -487,14 +498,18 @@ func TestExclusionFiles(t *testing.T) {
 // what a supervisor starts.
 func TestRelativePaths(t *testing.T) {
 	file := write1(t, "[pull]\nsocket-dir = run/haproxy\n")
-	for dir, want := range map[string][]string{
-		t.TempDir(): nil,
-		"/":         {`f:2: [pull] socket-dir = "run/haproxy": a relative path means /run/haproxy here, where the program was started in /: write the whole path`},
+	in := `f:2: [pull] socket-dir = "run/haproxy": a relative path `
+	for dir, want := range map[string]struct{ warnings, relative []string }{
+		t.TempDir(): {nil, []string{in + `depends on the directory that a program is started in, and systemd starts it in /: write the whole path`}},
+		"/":         {[]string{in + `means /run/haproxy here, where the program was started in /: write the whole path`}, nil},
 	} {
 		t.Chdir(dir)
 		loaded, err := Load(ForPull, Files{File: file})
-		if got := said(file, loaded.Warnings); err != nil || !slices.Equal(got, want) {
-			t.Errorf("in %s got %q, %v, want %q", dir, got, err, want)
+		if got := said(file, loaded.Warnings); err != nil || !slices.Equal(got, want.warnings) {
+			t.Errorf("in %s got the warnings %q, %v, want %q", dir, got, err, want.warnings)
+		}
+		if got := said(file, loaded.Relative); !slices.Equal(got, want.relative) {
+			t.Errorf("in %s got the relative paths %q, want %q", dir, got, want.relative)
 		}
 	}
 }

@@ -265,6 +265,9 @@ func (l *loader) checkPaths() {
 		case supervised && !filepath.IsAbs(text):
 			p.Reason = fmt.Sprintf("a relative path means /%s here, where the program was started in /: write the whole path", text)
 			l.warn(p)
+		case !filepath.IsAbs(text):
+			p.Reason = "a relative path depends on the directory that a program is started in, and systemd starts it in /: write the whole path"
+			l.Relative = append(l.Relative, p)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"haproxystats/internal/aggregate"
@@ -87,7 +88,7 @@ const localLimit = 5 * time.Second
 func (r *run) all(ctx context.Context) Report {
 	pulling, pullErr := config.Load(config.ForPull, r.files, r.wiring.CheckPull)
 	processing, processErr := config.Load(config.ForProcess, r.files, r.wiring.CheckProcess)
-	report := judgeConfiguration(r.files.File, pullErr, processErr, append(pulling.Warnings, processing.Warnings...))
+	report := judgeConfiguration(r.files.File, pullErr, processErr, slices.Concat(pulling.Warnings, processing.Warnings, pulling.Relative, processing.Relative))
 
 	var checks []Check
 	add := func(name string, limit time.Duration, run func(context.Context) []Finding) {

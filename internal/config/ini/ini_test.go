@@ -24,6 +24,7 @@ func TestFaults(t *testing.T) {
 			`f:8: [s]: "= 3" has no option name before its delimiter`,
 			"f:10: [s]: \"bar\" is neither a [section] nor an `option = value`: comment it with #, or indent it to continue the value above",
 		}},
+		{"a header without its end", "[s]\n[pull\na = 1\n", []string{`f:2: [s]: "[pull" begins a section and has no ] after its name: write [name]`}},
 		{"across two headers", "[s]\na = 1\n[s]\na = 2\n", []string{
 			`f:3: [s]: the section was opened in line 1 already: move the options there`,
 			`f:4: [s] a: the option was set in line 2 already: keep one of them`,

@@ -106,6 +106,10 @@ func (p *parser) parseLine(line string) {
 		return
 	}
 	name, value, ok := cutOption(text)
+	if !ok && strings.HasPrefix(text, "[") {
+		p.fault(ErrLine, p.section.Name, "", fmt.Sprintf("%s begins a section and has no ] after its name: write [name]", quote(text)))
+		return
+	}
 	if !ok {
 		p.fault(ErrLine, p.section.Name, "",
 			fmt.Sprintf("%s is neither a [section] nor an `option = value`: comment it with #, or indent it to continue the value above", quote(text)))
