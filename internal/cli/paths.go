@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"fmt"
 	"io"
+	"path/filepath"
 
 	"haproxystats/internal/app"
 	"haproxystats/internal/config"
@@ -19,8 +21,12 @@ func printPaths(o pathsOptions, dir string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if entries, err := spool.List(dir); err == nil && len(entries) > 0 {
+	entries, err := spool.List(dir)
+	switch {
+	case err == nil && len(entries) > 0:
 		dir = entries[0].Path // of a spool, the oldest snapshot
+	case err == nil && filepath.Clean(dir) == filepath.Clean(replay.config.Process.SrcDir):
+		return fmt.Errorf("no snapshot waits in %s: stop haproxystats-process, and try again after the next round of haproxystats-pull", dir)
 	}
 	log := newToolLogger(stderr)
 	return app.WritePaths(stdout, replay.config, replay.hostname, dir, log)
