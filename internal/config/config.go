@@ -190,7 +190,8 @@ type Graphite struct {
 	// failure, the first server is tried again. Metrics wait only if all servers
 	// failed.
 	Server []Relay
-	// Port of Graphite's plaintext protocol.
+	// Port of Graphite's plaintext protocol. Carbon listens on 2003 by default; the
+	// default here is that of haproxystats 0.5.
 	Port int
 	// When metrics count as delivered. With `half-close` they travel over one
 	// connection, which haproxystats-process then closes for writing. Graphite must
