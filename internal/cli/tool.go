@@ -197,7 +197,9 @@ func newDoctor(stdout io.Writer) *cobra.Command {
 		Short: "Find what is wrong with this installation",
 		Long: `Checks the configuration, the sockets of HAProxy, the directories and Graphite,
 and prints what is wrong, with the remedy. It sends no metric and changes
-nothing. The exit status is 1 if there is an error; warnings do not change it.`,
+nothing. To find out what listens at the port of Graphite, it sends a few bytes
+without an end of line, which carbon drops. The exit status is 1 if there is an
+error; warnings do not change it.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.files.Required = cmd.Flags().Changed("file")
