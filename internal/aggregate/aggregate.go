@@ -58,11 +58,13 @@ func New(opt Options) *Aggregator {
 	return &Aggregator{opt: opt, proxies: newProxies(opt)}
 }
 
-// Reset begins a new snapshot, and makes the last batch invalid.
-func (a *Aggregator) Reset() {
+// Reset begins a new snapshot, and makes the last batch invalid. It returns the number
+// of names that it has forgotten, which is above 0 if most names of earlier snapshots
+// are gone.
+func (a *Aggregator) Reset() (forgotten int) {
 	a.daemon.reset()
-	a.proxies.reset()
 	a.twins.reset()
+	return a.proxies.reset()
 }
 
 // Info adds a process's reply to `show info`.

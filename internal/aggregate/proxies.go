@@ -90,9 +90,11 @@ func (p *proxies) forget() {
 	p.widenings = 0
 }
 
-func (p *proxies) reset() {
+// reset begins a new snapshot, and returns the number of names that it has forgotten.
+func (p *proxies) reset() (forgotten int) {
 	// Memory follows the present names and headers, not all that ever were.
 	if p.names.mostlyStale() || p.widenings > maxHeaders || len(p.layouts) > maxHeaders {
+		forgotten = len(p.names.byName)
 		p.forget()
 	}
 	p.names.reset()
@@ -100,6 +102,7 @@ func (p *proxies) reset() {
 		b.Reset()
 	}
 	p.rows = [4]int{}
+	return forgotten
 }
 
 func (p *proxies) tables() []*metric.Builder {

@@ -3,6 +3,7 @@ package app
 import (
 	"io/fs"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"haproxystats/internal/aggregate"
@@ -21,7 +22,13 @@ type Pipeline struct {
 	faults     *faults       // shared by the workers
 	node       func() string // returns the host's name; nil to leave it out of the batch
 	log        *slog.Logger
+	release    bool // the memory of many names that are gone is still to be given back
 }
+
+// manyNames is the number of forgotten names whose memory is given back to the system
+// at once. Otherwise the next collection would come only after as much garbage as there
+// was memory in use, which takes small snapshots hours.
+const manyNames = 20_000
 
 // NewPipeline returns a pipeline for one worker.
 func NewPipeline(opt aggregate.Options, sources selfstat.Sources, log *slog.Logger) *Pipeline {
@@ -46,7 +53,11 @@ func (p *Pipeline) Aggregate(s snapshot.Snapshot) (*metric.Batch, error) {
 // Combine returns the batch without the metrics of haproxystats itself, and the
 // measured work.
 func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, error) {
-	p.aggregator.Reset()
+	// The encoders forget the names only with the next batch, so it is waited for.
+	if p.release {
+		debug.FreeOSMemory()
+	}
+	p.release = p.aggregator.Reset() >= manyNames
 	timed := timedConsumer{Consumer: p.aggregator}
 	counted := countedFS{FS: s.Files}
 	report, err := p.reader.Read(&counted, &timed)
