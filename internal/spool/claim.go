@@ -93,7 +93,7 @@ func (r *Reader) next() (*attempt, waiting, error) {
 		w.scan = true
 		return nil, w, nil
 	}
-	var best, suspect *attempt
+	var best, suspect, unread *attempt
 	alone := r.suspectInHand()
 	for _, a := range r.taken {
 		switch {
@@ -101,6 +101,11 @@ func (r *Reader) next() (*attempt, waiting, error) {
 		case a.due.After(now):
 			if w.due.IsZero() || a.due.Before(w.due) {
 				w.due = a.due
+			}
+		case r.unreadable.last && !a.unreadable.IsZero():
+			// Others first: many unreadable entries would take all turns.
+			if unread == nil || a.compare(unread.item) < 0 {
+				unread = a
 			}
 		case a.suspect:
 			if suspect == nil || cmp.Or(cmp.Compare(a.unended, suspect.unended), a.compare(suspect.item)) < 0 {
@@ -118,6 +123,9 @@ func (r *Reader) next() (*attempt, waiting, error) {
 		r.taken[best.name] = best
 		r.ready = r.ready[1:]
 		r.unclaimed--
+	}
+	if best == nil {
+		best = unread
 	}
 	if best == nil {
 		return nil, w, nil

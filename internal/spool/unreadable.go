@@ -20,14 +20,18 @@ const (
 	// unreadableReminder is the time between two messages about unreadable entries.
 	unreadableReminder = 10 * time.Minute
 	// unreadableRow is the number of unreadable entries in a row after which all wait
-	// for outagePause each time: then the disk is at fault, not one bad sector.
+	// for outagePause each time: then the disk is at fault, not one bad sector. After an
+	// entry that was not tried before they wait for untriedPause only, so that many
+	// unreadable entries do not hold up those behind them for long.
 	unreadableRow = 3
+	untriedPause  = outagePause / 64
 )
 
 // unreadable is what is known of the entries that the machine could not read.
 type unreadable struct {
 	count int       // of entries
 	row   int       // how many since one could be read
+	last  bool      // the last entry that came back could not be read
 	told  time.Time // of the last message about them
 	read  time.Time // when an entry could be read
 	reads int       // how many could be read since the reader opened
@@ -51,12 +55,15 @@ func (r *Reader) postponeUnreadable(a *attempt, path string, cause error) {
 	now := time.Now()
 	r.mu.Lock()
 	u := &r.unreadable
+	pause := outagePause
 	if a.unreadable.IsZero() {
 		a.unreadable = now
 		u.count++
+		pause = untriedPause
 	}
+	u.last = true
 	if u.row++; u.row >= unreadableRow {
-		r.pause = now.Add(outagePause)
+		r.pause = now.Add(pause)
 	}
 	tell := u.told.IsZero() || now.Sub(u.told) >= unreadableReminder
 	if tell {
@@ -82,7 +89,7 @@ func (r *Reader) postponeUnreadable(a *attempt, path string, cause error) {
 func (r *Reader) noteRead(a *attempt) {
 	r.mu.Lock()
 	u := &r.unreadable
-	u.row = 0
+	u.row, u.last = 0, false
 	u.read = time.Now()
 	u.reads++
 	again := r.endUnreadable(a)

@@ -106,6 +106,42 @@ func TestBadSectorHoldsUpNobody(t *testing.T) {
 	})
 }
 
+// TestManyUnreadableHoldUpNobody has more of them than can be tried again within a
+// minute: they are older than the others, as entries of another user from a run by
+// hand are.
+func TestManyUnreadableHoldUpNobody(t *testing.T) {
+	for _, cause := range []error{unix.EACCES, unix.EIO} {
+		dir := queue(t)
+		const unreadable, others = 200, 20
+		for i := range unreadable + others {
+			plant(t, dir, fmt.Sprint(1000+i))
+		}
+		synctest.Test(t, func(t *testing.T) {
+			r := openReaderAt(t, dir, nil)
+			start, last := time.Now(), ""
+			for done := 0; done < others; {
+				e := claim(t, r)
+				if e.Epoch() < 1000+unreadable {
+					e.Release(failing(cause))
+					if time.Since(start) > 5*time.Minute {
+						t.Fatalf("%v: %d of %d others came in 5 minutes, want all", cause, done, others)
+					}
+					continue
+				}
+				if e.Name() < last {
+					t.Errorf("%v: got %s after %s, want the order of time", cause, e.Name(), last)
+				}
+				last = e.Name()
+				commit(t, e)
+				done++
+			}
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("%v: the others took %v, want at most 10s", cause, took)
+			}
+		})
+	}
+}
+
 // TestUnreadableIsSetAside after an hour in which others could be read, and not
 // while none can. It is never deleted.
 func TestUnreadableIsSetAside(t *testing.T) {
