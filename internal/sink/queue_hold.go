@@ -190,11 +190,11 @@ func (q *Queue) tellUnreadable(b *batch, err error) {
 
 // diskFailed handles a batch whose file the disk could not read. It reports whether
 // to try the next batch at once: if that can be read, the file is bad and not the
-// disk. mu is held.
+// disk. Several files may be bad in a row. mu is held.
 func (q *Queue) diskFailed(b *batch, err error) (next bool) {
 	b.tries++
 	switch s := q.suspect; {
-	case s.batch != nil && s.batch != b: // another file can't be read either
+	case s.batch != nil && s.batch != b && (b.tries < readTries || !q.newestReadable(b)): // another file can't be read either
 		s.batch.hold.until = time.Time{}
 		q.suspect = suspect{}
 	case b.tries >= readTries:
@@ -204,6 +204,20 @@ func (q *Queue) diskFailed(b *batch, err error) (next bool) {
 		return true
 	}
 	return false
+}
+
+// newestReadable reports whether the disk can read the newest batch's header: then
+// several files are bad, and not the disk. mu is held.
+func (q *Queue) newestReadable(but *batch) bool {
+	if len(q.waiting) == 0 {
+		return false
+	}
+	newest := q.waiting[len(q.waiting)-1]
+	if newest == but {
+		return false
+	}
+	_, err := q.header(newest.seq)
+	return err == nil
 }
 
 // diskWorks records that a file could be read: the suspect's file is bad, then, not

@@ -180,6 +180,33 @@ func TestQueueUnreadableFileDelaysNothing(t *testing.T) {
 	}
 }
 
+// TestQueueSeveralBadFiles in a row, as on one bad track of the disk, delay no others.
+func TestQueueSeveralBadFiles(t *testing.T) {
+	for _, bad := range []uint64{2, 5} {
+		dir := filled(t, 8)
+		synctest.Test(t, func(t *testing.T) {
+			d := &disk{func(uint64) error { return nil }}
+			q := attached(t, QueueOptions{Dir: dir, Log: quiet}, d)
+			d.fails = func(seq uint64) error {
+				if seq <= bad {
+					return syscall.EIO
+				}
+				return nil
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			defer cancel()
+			var want []string
+			for epoch := bad; epoch < 8; epoch++ {
+				want = append(want, fmt.Sprint(epoch))
+			}
+			equal(t, sendAll(ctx, t, q), want...)
+			if s := q.Stats(); s.Unreadable != int64(bad) || len(files(t, dir)) != int(bad) {
+				t.Errorf("got %+v and %d files, want %d unreadable ones", s, len(files(t, dir)), bad)
+			}
+		})
+	}
+}
+
 // TestQueueKeepsFilesOfALaterVersion has files of a later version, as after a rollback.
 func TestQueueKeepsFilesOfALaterVersion(t *testing.T) {
 	dir := filled(t, 3)
