@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,7 +36,8 @@ func (entry) Lane() string { return "" }
 
 // TestSpool uses real directories with two workers, a sink that fails at times, a snapshot
 // that can't be processed first in the queue, a FIFO, and a restart in the middle. Nothing
-// is lost, and only snapshots that were in hand at the restart are delivered again.
+// is lost, and only snapshots that were in hand at the restart are delivered again, and to
+// the steady sink also those that waited for the other one.
 func TestSpool(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "incoming")
 	w, err := spool.OpenWriter(spool.WriterOptions{Dir: dir, Tmp: dir + ".tmp"})
@@ -136,7 +138,7 @@ func TestSpool(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	restarts := 0
+	restarts, waited := 0, 0
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for epoch := int64(first); epoch < last; epoch++ {
@@ -151,6 +153,7 @@ func TestSpool(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		waited += n
 		select {
 		case <-ended:
 			done = n == 0
@@ -161,7 +164,7 @@ func TestSpool(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	for _, r := range []*recorder{fragile, steady} {
+	for r, most := range map[*recorder]int{fragile: restarts * workers, steady: restarts*workers + waited} {
 		repeats := 0
 		for epoch := int64(first); epoch < last; epoch++ {
 			if r.got[epoch] == 0 {
@@ -172,8 +175,8 @@ func TestSpool(t *testing.T) {
 		if len(r.got) != last-first {
 			t.Errorf("%s got %d snapshots, want %d", r.name, len(r.got), last-first)
 		}
-		if repeats > restarts*workers {
-			t.Errorf("%s: %d repeats in %d restarts of %d workers", r.name, repeats, restarts, workers)
+		if repeats > most {
+			t.Errorf("%s: %d repeats in %d restarts of %d workers, want at most %d", r.name, repeats, restarts, workers, most)
 		}
 	}
 	corrupt, err := os.ReadDir(dir + ".corrupt")
@@ -185,4 +188,46 @@ func TestSpool(t *testing.T) {
 			t.Errorf("%s holds %v, %v", d, left, err)
 		}
 	}
+}
+
+// TestSinkThatAcceptsNothing delays no other sink: each snapshot reaches that one at
+// once, however many wait for the broken one.
+func TestSinkThatAcceptsNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "incoming")
+	const first, last = 1500000000, 1500000030
+	for epoch := first; epoch < last; epoch++ {
+		if err := os.MkdirAll(filepath.Join(dir, fmt.Sprint(epoch)), 0o750); err != nil {
+			t.Fatal(err)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r, err := spool.OpenReader(spool.ReaderOptions{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		broken := newRecorder("broken", func(context.Context, int64) error { return errors.New("disk full") })
+		works := newRecorder("works", func(context.Context, int64) error { return nil })
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		p := New(Options{
+			Source: directories{r}, Sinks: []Sink{broken, works},
+			NewAggregator: newAggregator(func(int64, fs.FS) error { return nil }), Workers: 1,
+		})
+		if err := p.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		for epoch := int64(first); epoch < last; epoch++ {
+			if n := works.got[epoch]; n != 1 {
+				t.Errorf("the sink that works got %d %d times, want once", epoch, n)
+			}
+		}
+		calls := 0
+		for _, n := range broken.calls {
+			calls += n
+		}
+		if most := 2 * (last - first); calls > most {
+			t.Errorf("the broken sink was called %d times in 10 s, want at most %d", calls, most)
+		}
+	})
 }

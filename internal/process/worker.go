@@ -133,14 +133,16 @@ func (w *worker) process(ctx context.Context, s inHand) (ok bool) {
 		return true
 	}
 	points := b.Points()
+	before := slices.Clone(s.accepted)
 	accepted, blame := w.deliver(ctx, s, b)
 	switch {
 	case blame != nil:
 		w.release(s, blame)
 		return true
 	case !accepted:
+		progress := !slices.Equal(s.accepted, before) // by other sinks, which take the next one too
 		w.postpone(s)
-		return false
+		return progress
 	}
 	return w.commit(s, start, points)
 }

@@ -76,7 +76,8 @@ func (r *Reader) scanWanted() bool {
 	return r.dirty && !r.more
 }
 
-// next takes the oldest entry that may be claimed now.
+// next takes the oldest entry that may be claimed now. After an entry came back, those
+// that never did go first.
 func (r *Reader) next() (*attempt, waiting, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,7 +94,7 @@ func (r *Reader) next() (*attempt, waiting, error) {
 		w.scan = true
 		return nil, w, nil
 	}
-	var best, suspect, unread *attempt
+	var best, suspect, again *attempt
 	alone := r.suspectInHand()
 	for _, a := range r.taken {
 		switch {
@@ -102,10 +103,10 @@ func (r *Reader) next() (*attempt, waiting, error) {
 			if w.due.IsZero() || a.due.Before(w.due) {
 				w.due = a.due
 			}
-		case r.unreadable.last && !a.unreadable.IsZero():
-			// Others first: many unreadable entries would take all turns.
-			if unread == nil || a.compare(unread.item) < 0 {
-				unread = a
+		case r.cameBack && a.returns > 0:
+			// Others first: many entries that come back each time would take all turns.
+			if again == nil || a.compare(again.item) < 0 {
+				again = a
 			}
 		case a.suspect:
 			if suspect == nil || cmp.Or(cmp.Compare(a.unended, suspect.unended), a.compare(suspect.item)) < 0 {
@@ -125,7 +126,7 @@ func (r *Reader) next() (*attempt, waiting, error) {
 		r.unclaimed--
 	}
 	if best == nil {
-		best = unread
+		best = again
 	}
 	if best == nil {
 		return nil, w, nil
@@ -253,5 +254,6 @@ func (r *Reader) requeue(a *attempt, limit time.Duration) {
 	a.claimed = a.immovable
 	a.due = time.Now().Add(min(limit, firstRetry<<min(a.returns, 10)))
 	a.returns++
+	r.cameBack = true
 	r.wakeAll()
 }

@@ -109,9 +109,18 @@ func (e *Entry) Commit() error {
 	}
 	e.end(true)
 	e.r.noteRead(e.a)
+	e.r.noteDone()
 	e.r.drop(e.a)
 	e.r.discard(gone)
 	return nil
+}
+
+// noteDone records that an entry was processed: those that came back have their turn
+// again.
+func (r *Reader) noteDone() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cameBack = false
 }
 
 // stay ends the claim of a processed entry that its file system can't move. The
@@ -122,6 +131,7 @@ func (e *Entry) stay(err error) {
 	e.unmark(false)
 	e.end(true)
 	e.r.noteRead(e.a)
+	e.r.noteDone()
 	e.r.mu.Lock()
 	e.a.immovable = true
 	e.r.mu.Unlock()

@@ -61,6 +61,7 @@ type Reader struct {
 	more      bool   // there are more than ready has room for
 	dirty     bool   // something may have arrived since the last listing
 	taken     map[string]*attempt
+	cameBack  bool      // the last claim that ended gave its entry back
 	outage    error     // why the directory could not be read
 	pause     time.Time // nothing is tried before this time
 	wake      chan struct{}

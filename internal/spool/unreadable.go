@@ -31,7 +31,6 @@ const (
 type unreadable struct {
 	count int       // of entries
 	row   int       // how many since one could be read
-	last  bool      // the last entry that came back could not be read
 	told  time.Time // of the last message about them
 	read  time.Time // when an entry could be read
 	reads int       // how many could be read since the reader opened
@@ -61,7 +60,6 @@ func (r *Reader) postponeUnreadable(a *attempt, path string, cause error) {
 		u.count++
 		pause = untriedPause
 	}
-	u.last = true
 	if u.row++; u.row >= unreadableRow {
 		r.pause = now.Add(pause)
 	}
@@ -89,7 +87,7 @@ func (r *Reader) postponeUnreadable(a *attempt, path string, cause error) {
 func (r *Reader) noteRead(a *attempt) {
 	r.mu.Lock()
 	u := &r.unreadable
-	u.row, u.last = 0, false
+	u.row = 0
 	u.read = time.Now()
 	u.reads++
 	again := r.endUnreadable(a)

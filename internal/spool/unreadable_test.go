@@ -142,6 +142,34 @@ func TestManyUnreadableHoldUpNobody(t *testing.T) {
 	}
 }
 
+// TestManyThatComeBackHoldUpNobody has a sink that takes nothing: each entry comes
+// back, and the others have their first turn all the same.
+func TestManyThatComeBackHoldUpNobody(t *testing.T) {
+	dir := queue(t)
+	const number = 50
+	for i := range number {
+		plant(t, dir, fmt.Sprint(1000+i))
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := openReaderAt(t, dir, nil)
+		seen := make(map[string]bool)
+		for range number {
+			e := claim(t, r)
+			seen[e.Name()] = true
+			time.Sleep(maxRetry) // a worker rests, and those that came back are due
+			e.Postpone()
+		}
+		if len(seen) != number {
+			t.Errorf("got %d of %d entries in as many claims, want each once", len(seen), number)
+		}
+		commit(t, claim(t, r))
+		time.Sleep(maxRetry)
+		for range number - 1 {
+			commit(t, claim(t, r))
+		}
+	})
+}
+
 // TestUnreadableIsSetAside after an hour in which others could be read, and not
 // while none can. It is never deleted.
 func TestUnreadableIsSetAside(t *testing.T) {
