@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// readNames fills in the names of the files of excluded proxies.
+// readNames reads the files of excluded proxies.
 func (l *loader) readNames() {
 	for _, e := range []struct {
 		option string
@@ -19,21 +19,22 @@ func (l *loader) readNames() {
 		}
 		data, err := readAll(e.to.File, true)
 		if err != nil {
-			l.refuse("process", e.option, cause(err)+": the file must exist and be readable")
+			l.refuse("process", e.option, cause(err), fileHint(err))
 			continue
 		}
 		if !utf8.Valid(data) {
-			l.refuse("process", e.option, "the file is not UTF-8 text")
+			l.refuse("process", e.option, "the file is not UTF-8 text", "Save the file as UTF-8")
 			continue
 		}
 		e.to.Names = parseNames(string(data))
 		if len(e.to.Names) == 0 {
-			l.warn(l.problem("process", e.option, "the file has no names, so nothing is left out: write one name a line"))
+			l.warn(l.problem("process", e.option, "the file has no names, so nothing is excluded", "Write one name per line"))
 		}
 	}
 }
 
-// parseNames takes a name a line, and passes over empty lines and comments.
+// parseNames returns the names in a text, one per line. It skips empty lines and
+// comments.
 func parseNames(text string) []string {
 	text = strings.TrimPrefix(text, "\ufeff")
 	var names []string

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,15 +17,15 @@ import (
 // DefaultFile is the file that is read when none is named.
 const DefaultFile = "/etc/haproxystats.conf"
 
-// Files says what to read.
+// Files are the files to read.
 type Files struct {
 	// File is read first.
 	File string
-	// Required tells that File must exist: the operator named it. Else a
+	// Required is true if File must exist, because the operator named it. Otherwise a
 	// missing file means defaults.
 	Required bool
-	// Dir, where not empty, is a directory whose files *.conf are read after
-	// File, in the order of their names; what is read later wins.
+	// Dir, unless empty, is a directory whose files *.conf are read after File, in the
+	// order of their names. A later file overrides an earlier one.
 	Dir string
 }
 
@@ -42,7 +43,7 @@ func (f Files) read() (sources []source, notice string, problems []Problem) {
 	data, err := readAll(f.File, false)
 	switch {
 	case f.File == "":
-		problems = append(problems, Problem{Reason: "the file's name is empty: name it behind -f, or leave that out"})
+		problems = append(problems, Problem{Reason: "the file's name is empty", Hint: "Name a file after -f, or leave -f out"})
 	case err == nil:
 		sources = append(sources, source{f.File, data})
 	case errors.Is(err, fs.ErrNotExist) && !f.Required:
@@ -53,8 +54,8 @@ func (f Files) read() (sources []source, notice string, problems []Problem) {
 	further, err := f.Further()
 	if err != nil {
 		return sources, notice, append(problems, Problem{
-			Pos:    ini.Pos{File: f.Dir},
-			Reason: cause(err) + ": the directory for further files must exist and be readable",
+			Pos: ini.Pos{File: f.Dir}, Reason: cause(err),
+			Hint: "Make sure that the directory for further files exists and is readable",
 		})
 	}
 	for _, name := range further {
@@ -87,11 +88,17 @@ func (f Files) Further() ([]string, error) {
 }
 
 func unreadable(name string, err error) Problem {
-	return Problem{Pos: ini.Pos{File: name}, Reason: cause(err) + ": the file must exist and be readable"}
+	return Problem{Pos: ini.Pos{File: name}, Reason: cause(err), Hint: fileHint(err)}
 }
 
-// readAll reads a file of bounded size. A regular file is asked for where no
-// operator named this very file: a pipe in its place would block.
+// fileHint returns what to do about a file that could not be read.
+func fileHint(err error) string {
+	return cmp.Or(hintOf(err), "Make sure that the file exists and is readable")
+}
+
+// readAll reads a file of bounded size. With regular it refuses anything but a
+// regular file, because a pipe would block; only a file that the operator named
+// himself may be a pipe.
 func readAll(name string, regular bool) ([]byte, error) {
 	flags := os.O_RDONLY
 	if regular {
@@ -108,7 +115,7 @@ func readAll(name string, regular bool) ([]byte, error) {
 			return nil, err
 		}
 		if !info.Mode().IsRegular() {
-			return nil, errors.New("not a regular file")
+			return nil, &hinted{"not a regular file", "Name a regular file"}
 		}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
@@ -116,12 +123,12 @@ func readAll(name string, regular bool) ([]byte, error) {
 		return nil, err
 	}
 	if len(data) > maxFile {
-		return nil, fmt.Errorf("longer than %d bytes", maxFile)
+		return nil, &hinted{fmt.Sprintf("longer than %d bytes", maxFile), "Check that this is the right file"}
 	}
 	return data, nil
 }
 
-// cause returns what is wrong without the operation and the path, which the
+// cause returns the text of an error without the operation and the path, which the
 // message has already.
 func cause(err error) string {
 	var path *fs.PathError

@@ -14,16 +14,16 @@ func TestMissingFile(t *testing.T) {
 	if err != nil || loaded.Notice != missing+" does not exist: defaults apply" || len(loaded.Warnings) > 0 {
 		t.Errorf("no file gives notice %q, warnings %v, error %v", loaded.Notice, loaded.Warnings, err)
 	}
-	want := missing + ": no such file or directory: the file must exist and be readable"
+	want := missing + ": no such file or directory. Make sure that the file exists and is readable"
 	if loaded, err := Load(ForPull, Files{File: missing, Required: true}); message(err) != want || loaded.Notice != "" {
 		t.Errorf("no file that must exist gives %v, notice %q, want %s", err, loaded.Notice, want)
 	}
-	want = "the file's name is empty: name it behind -f, or leave that out"
+	want = "the file's name is empty. Name a file after -f, or leave -f out"
 	if _, err := Load(ForPull, Files{Required: true}); message(err) != want {
 		t.Errorf("an empty name gives %v, want %s", err, want)
 	}
 	dir := t.TempDir()
-	want = dir + ": is a directory: the file must exist and be readable"
+	want = dir + ": is a directory. Make sure that the file exists and is readable"
 	if _, err := Load(ForPull, Files{File: dir}); message(err) != want {
 		t.Errorf("a directory for the file gives %v, want %s", err, want)
 	}
@@ -79,8 +79,8 @@ func TestDirectoryProblems(t *testing.T) {
 a.conf:2: [graphite] port = "a": not a whole number; allowed: 1 to 65535
 a.conf:3: [graphite] fqdn = "a": neither yes nor no; allowed: true or false, yes or no, on or off, 1 or 0
 b.conf:2: [process] workers = "b": not a whole number; allowed: 1 to 1024
-c.conf: not a regular file: the file must exist and be readable
-d.conf: not a regular file: the file must exist and be readable`
+c.conf: not a regular file. Name a regular file
+d.conf: not a regular file. Name a regular file`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -89,8 +89,8 @@ d.conf: not a regular file: the file must exist and be readable`
 func TestBadDirectory(t *testing.T) {
 	file := write1(t, "")
 	for dir, want := range map[string]string{
-		file:              ": not a directory: the directory for further files must exist and be readable",
-		file + ".missing": ": no such file or directory: the directory for further files must exist and be readable",
+		file:              ": not a directory. Make sure that the directory for further files exists and is readable",
+		file + ".missing": ": no such file or directory. Make sure that the directory for further files exists and is readable",
 	} {
 		if _, err := Load(ForProcess, Files{File: file, Dir: dir}); message(err) != dir+want {
 			t.Errorf("%s gives %v, want %s", dir, err, want)

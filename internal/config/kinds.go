@@ -10,7 +10,7 @@ import (
 	"unicode"
 )
 
-// kind is how the text of a value becomes a T.
+// kind parses the text of a value into a T.
 type kind[T any] struct {
 	name    string // "whole number"
 	allowed string // completes "allowed: "
@@ -19,7 +19,7 @@ type kind[T any] struct {
 
 var errRange = errors.New("out of range")
 
-// oneOf takes one of some words, in any case.
+// oneOf accepts one of several words, in upper or lower case.
 func oneOf[T any](words map[string]T, allowed ...string) kind[T] {
 	return kind[T]{"word", strings.Join(allowed, ", "), func(text string) (T, error) {
 		v, ok := words[strings.ToLower(text)]
@@ -50,7 +50,7 @@ func parsePath(text string) (string, error) {
 	case text == "":
 		return "", errors.New("the path is empty")
 	case strings.ContainsFunc(text, unicode.IsControl):
-		return "", errors.New("the path holds a line break or another control character")
+		return "", errors.New("the path contains a line break or another control character")
 	}
 	return text, nil
 }
@@ -70,21 +70,21 @@ var socketFile = kind[string]{"socket", "the path of a UNIX socket, or nothing t
 	case err != nil:
 		return "", err
 	case strings.HasSuffix(path, "/"):
-		return "", errors.New("names a directory")
+		return "", errors.New("the path is that of a directory")
 	case len(path)-strings.LastIndexByte(path, '/')-1 > maxSocketName:
-		return "", fmt.Errorf("the name behind the last `/` has more than %d bytes", maxSocketName)
+		return "", fmt.Errorf("the name after the last `/` has more than %d bytes", maxSocketName)
 	}
 	return path, nil
 }}
 
-var nameFile = kind[Exclusion]{"file", "a file with a name a line", func(text string) (Exclusion, error) {
+var nameFile = kind[Exclusion]{"file", "a file with one name per line", func(text string) (Exclusion, error) {
 	path, err := parsePath(text)
 	return Exclusion{File: path}, err
 }}
 
 var host = kind[string]{"host", "a host name or an IP address", parseHost}
 
-// parseHost takes an IPv6 address with or without brackets.
+// parseHost accepts an IPv6 address with or without brackets, and removes them.
 func parseHost(text string) (string, error) {
 	if text == "" {
 		return "", errors.New("the host is empty")
@@ -95,7 +95,7 @@ func parseHost(text string) (string, error) {
 	}
 	if i := strings.IndexFunc(text, notInHost); i >= 0 {
 		if text[i] == ':' {
-			return "", errors.New("the host holds a colon but is not an IPv6 address")
+			return "", errors.New("the host contains a colon but is not an IPv6 address")
 		}
 		return "", fmt.Errorf("%q can't be part of a host name", text[i:i+1])
 	}
@@ -110,7 +110,7 @@ var pathPrefix = kind[string]{
 	"Graphite path", "components separated by dots, without white space, `/` and `;`", parseGraphitePath,
 }
 
-// parseGraphitePath refuses what would break a line or a path of Graphite.
+// parseGraphitePath refuses characters that would break a line or a path of Graphite.
 func parseGraphitePath(text string) (string, error) {
 	if slices.Contains(strings.Split(text, "."), "") {
 		return "", errors.New("a component of the path is empty")

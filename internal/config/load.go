@@ -1,43 +1,40 @@
 package config
 
 import (
-	"regexp"
 	"slices"
-	"strings"
 
 	"haproxystats/internal/config/ini"
 )
 
-// Loaded is what [Load] has read.
+// Loaded is a configuration as [Load] has read it.
 type Loaded struct {
 	Config Config
-	// Warnings are what does not stop the program but will surprise: names that
-	// nothing reads, and bad values for the other program.
+	// Warnings are problems that do not stop the program, as names that nothing reads
+	// and bad values for the other program.
 	Warnings []Problem
-	// Relative are the relative paths, unless Warnings has them. They do what is meant
-	// as long as the program is started in the same directory.
+	// Relative are the relative paths, unless Warnings has them. They are right as long as
+	// the program is started in the same directory.
 	Relative []Problem
-	// Notice says that defaults apply because there is no file; or it is empty.
+	// Notice is a message that defaults apply because there is no file; or it is empty.
 	Notice string
-	// SHA256 is the hash, in hexadecimal, of what the program was told; empty if it
-	// refuses that. A program that runs tells the one of its start.
+	// SHA256 is the hash of the program's configuration in hexadecimal; empty if the
+	// program refuses the configuration. The status document has the hash of the
+	// configuration that the running program started with.
 	SHA256 string
 
 	program Program
 	doc     *ini.Document
 }
 
-// Check looks at a configuration and returns what it refuses. Values that have
-// been refused already are zero. A problem with an option needs no position and
-// no value; they are filled in.
+// Check returns the problems of a configuration. Values that were refused before are
+// zero. Load fills in the position and the value of a problem with an option.
 type Check func(*Config) []Problem
 
-// Load reads files for a program. The error is nil or [Problems]: everything
-// that is wrong with the sections that the program uses, also by the checks.
-// Bad values in the other program's sections are warnings, and zero.
+// Load reads files for a program. The error is nil or [Problems]: all problems of the
+// sections that the program uses, also those that the checks have found. Bad values in
+// the other program's sections are warnings, and become zero.
 //
-// With an error too it returns what it has read, which is good for
-// [Loaded.Print] only.
+// Together with an error it returns what it has read, for [Loaded.Print] only.
 func Load(program Program, files Files, checks ...Check) (*Loaded, error) {
 	sources, notice, problems := files.read()
 	loaded, err := assemble(program, sources, problems, checks)
@@ -45,15 +42,15 @@ func Load(program Program, files Files, checks ...Check) (*Loaded, error) {
 	return loaded, err
 }
 
-// assemble makes a configuration of what files hold. It is given the problems
-// of reading them.
+// assemble makes a configuration from the content of files. problems are those of
+// reading the files.
 func assemble(program Program, sources []source, problems []Problem, checks []Check) (*Loaded, error) {
 	l := loader{Loaded: &Loaded{program: program, doc: defaults()}, problems: problems}
 	var names []string
 	for _, s := range sources {
 		names = append(names, s.name)
 		for _, fault := range l.doc.Parse(s.name, s.data) {
-			l.problems = append(l.problems, unparsed(fault))
+			l.problems = append(l.problems, syntaxProblem(fault))
 		}
 	}
 	l.setSwitched()
@@ -61,7 +58,7 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 	for _, o := range options {
 		l.setOption(o)
 	}
-	l.fallBack()
+	l.inheritTimeout()
 	l.setPorts()
 	l.setGroups()
 	if program == ForProcess {
@@ -80,7 +77,8 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 	for _, check := range checks {
 		for _, p := range check(l.config) {
 			if p.Pos.IsZero() && p.Option != "" {
-				p = l.problem(p.Section, p.Option, p.Reason)
+				at := l.problem(p.Section, p.Option, "", "")
+				p.Section, p.Pos, p.Value = at.Section, at.Pos, at.Value
 			}
 			l.problems = append(l.problems, p)
 		}
@@ -108,14 +106,15 @@ func defaults() *ini.Document {
 	return doc
 }
 
-// loader is the work on one configuration.
+// loader assembles one configuration.
 type loader struct {
 	*Loaded
 	config   *Config
 	problems []Problem
 }
 
-// setSwitched adds the defaults of sections that a file has opened.
+// setSwitched adds the defaults of sections that have defaults only if a file has
+// them.
 func (l *loader) setSwitched() {
 	_, l.Config.LocalStore.Enabled = l.doc.Section("local-store")
 	for _, o := range options {
@@ -135,40 +134,23 @@ func (l *loader) setOption(o Option) {
 	}
 	text, err := l.doc.Get(o.Section, o.Name)
 	if err != nil {
-		l.report(o.Section, fromINI(l.doc, err))
+		l.report(o.Section, referenceProblem(l.doc, err))
 		return
 	}
 	if err := o.set(l.config, text); err != nil {
 		if written.Pos.IsZero() {
 			return // the fault is that of base-dir, which has been reported
 		}
-		p := l.problem(o.Section, o.Name, err.Error()+hint(o.Kind, text))
+		p := l.problem(o.Section, o.Name, err.Error(), valueHint(o.Kind, text, err))
 		p.Allowed = o.Allowed
 		l.report(o.Section, p)
 	}
 }
 
-// withUnit matches a number with a unit.
-var withUnit = regexp.MustCompile(`^[0-9][0-9._]*[ \t]*[A-Za-zµμ]+$`)
-
-// hint explains how a value of a kind comes to hold more than was meant.
-func hint(kind, text string) string {
-	switch {
-	case withUnit.MatchString(text) && (kind == positiveSeconds.name || kind == wholeSeconds.name):
-		return " (write seconds, without a unit)"
-	case withUnit.MatchString(text) && (kind == factor.name || kind == retries.name):
-		return " (write the number without a unit)"
-	case strings.Contains(text, "\n"):
-		return " (an indented line continues the value above it)"
-	case strings.Contains(text, " #") || strings.Contains(text, " ;"):
-		return " (a comment needs a line of its own)"
-	}
-	return ""
-}
-
-// problem describes an option as a section shows it.
-func (l *loader) problem(section, name, reason string) Problem {
-	p := Problem{Section: home(l.doc, section, name), Option: name, Reason: reason}
+// problem returns a problem with an option of a section, or with the option of
+// [DEFAULT] that the section inherits.
+func (l *loader) problem(section, name, reason, hint string) Problem {
+	p := Problem{Section: definingSection(l.doc, section, name), Option: name, Reason: reason, Hint: hint}
 	if o, ok := l.doc.Lookup(section, name); ok {
 		p.Pos, p.Value = o.Pos, o.Raw
 	}
@@ -178,15 +160,15 @@ func (l *loader) problem(section, name, reason string) Problem {
 	return p
 }
 
-// refuse adds a problem with an option of the program's own.
-func (l *loader) refuse(section, name, reason string) {
-	l.problems = append(l.problems, l.problem(section, name, reason))
+// refuse adds a problem with an option that the program uses.
+func (l *loader) refuse(section, name, reason, hint string) {
+	l.problems = append(l.problems, l.problem(section, name, reason, hint))
 }
 
 func (l *loader) warn(p Problem) { l.Warnings = append(l.Warnings, p) }
 
-// report adds a problem with an option of a section: a warning where the
-// section is the other program's.
+// report adds a problem with an option of a section. It is a warning if only the
+// other program uses the section.
 func (l *loader) report(section string, p Problem) {
 	s, _ := lookupSection(section)
 	if s.usedBy(l.program) {

@@ -227,8 +227,8 @@ func TestGraphiteTimeout(t *testing.T) {
 		warning        string
 	}{
 		{"[DEFAULT]\ntimeout = 5\n", time.Second, time.Second, ""},
-		{"[graphite]\ntimeout = 5\n", 5 * time.Second, 5 * time.Second, "taken for connect-timeout and write-timeout, not set in the file; set that instead"},
-		{"[graphite]\ntimeout = 5\nwrite-timeout = 2\n", 5 * time.Second, 2 * time.Second, "taken for connect-timeout, not set in the file; set that instead"},
+		{"[graphite]\ntimeout = 5\n", 5 * time.Second, 5 * time.Second, "used for connect-timeout and write-timeout, because no file sets that. Set connect-timeout and write-timeout instead"},
+		{"[graphite]\ntimeout = 5\nwrite-timeout = 2\n", 5 * time.Second, 2 * time.Second, "used for connect-timeout, because no file sets that. Set connect-timeout instead"},
 		{"[graphite]\ntimeout = 5\nconnect-timeout = 3\nwrite-timeout = 2\n", 3 * time.Second, 2 * time.Second, ""},
 	} {
 		loaded, err := Load(ForProcess, Files{File: write1(t, tt.text)})
@@ -240,7 +240,7 @@ func TestGraphiteTimeout(t *testing.T) {
 		}
 		warning := ""
 		for _, w := range loaded.Warnings {
-			warning += w.Reason
+			warning += w.Reason + ". " + w.Hint
 		}
 		if warning != tt.warning {
 			t.Errorf("%q warns %q, want %q", tt.text, warning, tt.warning)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +8,7 @@ import (
 	"haproxystats/internal/catalogue"
 )
 
-// metricNames takes names of columns of `show stat` that are metrics of a scope.
+// metricNames accepts names of columns of `show stat` that are metrics of a scope.
 func metricNames(scope catalogue.Scopes, plural string) kind[[]string] {
 	return kind[[]string]{
 		"list of metrics",
@@ -35,7 +34,7 @@ func parseMetrics(text string, scope catalogue.Scopes, plural string) ([]string,
 		return nil, joined(faults)
 	}
 	if len(names) == 0 {
-		return nil, errors.New("the list is empty; remove the option to have all metrics")
+		return nil, &hinted{"the list is empty", "Remove the option to get all metrics"}
 	}
 	return names, nil
 }

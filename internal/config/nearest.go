@@ -2,8 +2,8 @@ package config
 
 import "strings"
 
-// meant returns `; did you mean "x"?` for the known name that is closest to the
-// given one, or nothing where none is close.
+// meant returns `; did you mean "x"?` for the known name that is closest to the given
+// one, or "" if none is close.
 func meant(name string, known []string) string {
 	if best := nearest(name, known); best != "" {
 		return `; did you mean "` + best + `"?`
@@ -11,20 +11,20 @@ func meant(name string, known []string) string {
 	return ""
 }
 
-// nearest returns the known name that takes the fewest changes, or "" where
-// they would be more than a third of the name. Case, and "_" in the place of
-// "-", cost nothing.
+// nearest returns the known name with the fewest changes to the given one, or "" if
+// each differs in more than a third of the name. Upper case and "_" instead of "-" are
+// not changes.
 func nearest(name string, known []string) string {
 	best, least := "", max(1, len(name)/3)+1
 	for _, k := range known {
-		if d := distance(plain(name), plain(k)); d < least {
+		if d := distance(normalized(name), normalized(k)); d < least {
 			best, least = k, d
 		}
 	}
 	return best
 }
 
-func plain(name string) string {
+func normalized(name string) string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), "_", "-")
 }
 

@@ -10,15 +10,17 @@ import (
 	"time"
 )
 
-// The texts that Python's int and float take, but for digits of other scripts.
+// The texts that Python's int and float accept, except those with digits of other
+// scripts.
 var (
 	pythonInt   = regexp.MustCompile(`^[+-]?[0-9](_?[0-9])*$`)
 	pythonFloat = regexp.MustCompile(`^[+-]?([0-9](_?[0-9])*\.?([0-9](_?[0-9])*)?|\.[0-9](_?[0-9])*)([eE][+-]?[0-9](_?[0-9])*)?$`)
-	// pythonNotFinite is what Python takes too, and no option can use.
+	// pythonNotFinite has the other texts that Python's float accepts. No option can use
+	// their values.
 	pythonNotFinite = regexp.MustCompile(`(?i)^[+-]?(inf|infinity|nan)$`)
 )
 
-// parseInt reads what Python's int does.
+// parseInt parses an integer as Python's int does.
 func parseInt(text string) (int64, error) {
 	text = strings.TrimSpace(text)
 	if !pythonInt.MatchString(text) {
@@ -31,7 +33,7 @@ func parseInt(text string) (int64, error) {
 	return n, nil
 }
 
-// parseFloat reads what Python's float does, but for infinities and NaN.
+// parseFloat parses a number as Python's float does, and refuses infinities and NaN.
 func parseFloat(text string) (float64, error) {
 	text = strings.TrimSpace(text)
 	if pythonNotFinite.MatchString(text) {
@@ -47,7 +49,7 @@ func parseFloat(text string) (float64, error) {
 	return f, nil
 }
 
-// whole takes a whole number from least on.
+// whole accepts a whole number that is at least least.
 func whole(least int) kind[int] { return wholeBetween(least, math.MaxInt) }
 
 func wholeBetween[T int | int64](least, most T) kind[T] {
@@ -74,7 +76,7 @@ var retries = func() kind[int] {
 	return k
 }()
 
-// factor takes a number above 0.
+// factor accepts a number above 0.
 var factor = kind[float64]{"number", "above 0", func(text string) (float64, error) {
 	f, err := parseFloat(text)
 	if err == nil && f <= 0 {
@@ -94,10 +96,10 @@ var positiveSeconds = seconds("above 0", func(f float64) bool { return f > 0 })
 // tenthOfASecond is for clocks that would burn a core if they ticked faster.
 var tenthOfASecond = seconds("0.1 or more", func(f float64) bool { return f >= 0.1 })
 
-// anySeconds takes 0 too.
+// anySeconds accepts 0, too.
 var anySeconds = seconds("0 or more", func(f float64) bool { return f >= 0 })
 
-// holdSeconds keeps a held connection shorter than what a delivery may take.
+// holdSeconds keeps the time for which a connection is held below that of a delivery.
 var holdSeconds = seconds("0 to 30", func(f float64) bool { return f >= 0 && f <= 30 })
 
 func seconds(allowed string, ok func(float64) bool) kind[time.Duration] {
@@ -114,13 +116,13 @@ func seconds(allowed string, ok func(float64) bool) kind[time.Duration] {
 		}
 		d := time.Duration(math.Round(f * float64(time.Second)))
 		if d == 0 && f > 0 {
-			d = 1 // 0 may mean something else
+			d = 1 // an option may give 0 another meaning
 		}
 		return d, nil
 	}}
 }
 
-// wholeSeconds takes a whole number of seconds, at least 1.
+// wholeSeconds accepts a whole number of seconds, at least 1.
 var wholeSeconds = kind[time.Duration]{"whole seconds", "1 or more", func(text string) (time.Duration, error) {
 	n, err := parseInt(text)
 	switch {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Program is one of the two programs, which share a file.
+// Program is one of the two programs that share a file.
 type Program string
 
 // The programs.
@@ -19,12 +19,12 @@ type Section struct {
 	Name string
 	// Field is the field of [Config] that holds it.
 	Field string
-	// Programs are those that use it. A bad value in it stops no other.
+	// Programs are the programs that use it. A bad value in it stops only these.
 	Programs []Program
-	// Groups tells that the names of its options are up to the operator.
+	// Groups is true if the operator chooses the names of its options.
 	Groups bool
-	// Switch tells that the section does something by being there, so that it
-	// has no defaults before it is.
+	// Switch is true if the section has an effect just by its presence. It then has no
+	// defaults unless a file has the section.
 	Switch bool
 }
 
@@ -59,11 +59,11 @@ func (s Section) usedBy(p Program) bool { return slices.Contains(s.Programs, p) 
 type Option struct {
 	Section string
 	Name    string
-	// Default is the text of the default, as a file would have it.
+	// Default is the text of the default, as in a file.
 	Default string
-	// HasDefault tells an empty default from none.
+	// HasDefault distinguishes an empty default from none.
 	HasDefault bool
-	// Kind and Allowed say what values there are.
+	// Kind and Allowed describe the values.
 	Kind, Allowed string
 	// New is for options that haproxystats 0.5 did not have.
 	New bool
@@ -123,8 +123,8 @@ func (o Option) Field() string {
 	return ""
 }
 
-// lookupOption finds the option that a name means in a section: its own, or
-// else one of [DEFAULT], which every section may set for itself.
+// lookupOption returns the option of that name in a section: the section's own, or
+// else that of [DEFAULT], which every section may override.
 func lookupOption(section, name string) (Option, bool) {
 	for _, in := range []string{section, "DEFAULT"} {
 		i := slices.IndexFunc(options, func(o Option) bool { return o.Section == in && o.Name == name })

@@ -8,7 +8,7 @@ import (
 	"haproxystats/internal/catalogue"
 )
 
-// Levels that Python's logging knows too: warn and fatal, besides the named.
+// logLevel also accepts warn and fatal, as Python's logging does.
 var logLevel = oneOf(map[string]slog.Level{
 	"debug": slog.LevelDebug, "info": slog.LevelInfo,
 	"warning": slog.LevelWarn, "warn": slog.LevelWarn, "error": slog.LevelError,
@@ -23,9 +23,9 @@ var onPartial = oneOf(map[string]OnPartial{"discard": PartialDiscard, "keep": Pa
 
 var confirm = oneOf(map[string]Confirm{"half-close": ConfirmHalfClose, "drain": ConfirmDrain}, "half-close", "drain")
 
-// options is the table that everything about options follows. Texts of
-// defaults are those that haproxystats 0.5 prints; its directories are written
-// with a reference, so that they follow base-dir.
+// options is the table of all options. The texts of defaults are those that
+// haproxystats 0.5 prints; directories have a reference instead, so that they follow
+// base-dir.
 var options = []Option{
 	option("DEFAULT", "loglevel", "info", logLevel, func(c *Config) *slog.Level { return &c.Default.LogLevel }),
 	since1(option("DEFAULT", "log-format", "text", logFormat, func(c *Config) *LogFormat { return &c.Default.LogFormat })),

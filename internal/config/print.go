@@ -11,8 +11,8 @@ import (
 	"haproxystats/internal/config/ini"
 )
 
-// PrintDefaults writes the defaults of the sections that a program prints.
-// Sections that work by being there are left out.
+// PrintDefaults writes the defaults of the sections that a program prints, without
+// the sections that have an effect just by their presence.
 func PrintDefaults(w io.Writer, program Program) error {
 	doc := defaults()
 	return write(w, doc, program, func(section string) []string {
@@ -26,27 +26,27 @@ func PrintDefaults(w io.Writer, program Program) error {
 	})
 }
 
-// Print writes every option of the sections that the program prints, with the
-// value it has, unknown ones too. Options of [DEFAULT] show in every section. A
-// value whose references can't be replaced is written as it stands.
+// Print writes every option of the sections that the program prints with its value,
+// also unknown options. Every section has the options of [DEFAULT]. A value whose
+// references can't be replaced is written unchanged.
 func (l *Loaded) Print(w io.Writer) error {
 	return write(w, l.doc, l.program, l.doc.Names)
 }
 
-// hash returns the hash of everything that the program was told: the options of
-// its sections, and the names in the files that these name. Comments, order and
-// the other program's sections do not change it.
+// hash returns the hash of the program's configuration: the options of its sections,
+// and the names in the files of excluded proxies. Comments, order and the other
+// program's sections do not change it.
 func (l *Loaded) hash() string {
 	h := sha256.New()
-	_ = l.Print(h) // a hash takes everything
+	_ = l.Print(h) // writing to a hash never fails
 	for _, e := range []Exclusion{l.Config.Process.ExcludeFrontends, l.Config.Process.ExcludeBackends} {
 		fmt.Fprintf(h, "%q\n", e.Names)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// write prints INI as haproxystats 0.5 does: sorted, and all sections but the
-// other program's.
+// write prints INI as haproxystats 0.5 does: sorted, and without the other program's
+// sections.
 func write(w io.Writer, doc *ini.Document, program Program, names func(section string) []string) error {
 	sections := []string{ini.Default}
 	for _, s := range doc.Sections() {
@@ -73,8 +73,8 @@ func write(w io.Writer, doc *ini.Document, program Program, names func(section s
 	return err
 }
 
-// prints tells which sections a program prints: haproxystats-pull [DEFAULT] and
-// [pull], haproxystats-process all but [pull].
+// prints reports whether a program prints a section: haproxystats-pull prints
+// [DEFAULT] and [pull], haproxystats-process all but [pull].
 func prints(program Program, section string) bool {
 	if program == ForPull {
 		return section == ini.Default || section == "pull"

@@ -11,23 +11,32 @@ import (
 	"haproxystats/internal/config/ini"
 )
 
-// Problem is one thing that is wrong with a configuration. It is comparable.
+// Problem is one fault of a configuration. It is comparable.
 type Problem struct {
 	Pos     ini.Pos
-	Section string // empty where the problem is outside of any
-	Option  string // empty where the problem is in no option
+	Section string // empty if the problem is outside of any section
+	Option  string // empty if the problem is not in an option
 	Value   string // as read, with references replaced; shown with Option only
-	Reason  string // what is wrong, and what to do where that isn't clear
-	Allowed string // what the option takes, where that is the point
-	// Refuser is the other program, which will refuse the value; it is empty for
-	// all other problems.
+	Reason  string // what is wrong
+	Allowed string // the values that the option takes; may be empty
+	Hint    string // what to do, a sentence without its full stop; may be empty
+	// Refuser is the other program if that one will refuse the value; empty for all
+	// other problems.
 	Refuser Program
 }
 
-// Error returns the problem in one line, without the passwords of URLs:
+// Error returns the problem and its hint in one line, without the passwords of URLs:
 //
-//	file:12: [pull] workers = "many": not a whole number; allowed: 1 or more
+//	file:12: [pull] workers = "2 # two": not a whole number; allowed: 1 to 1024. Put the comment on a line of its own
 func (p Problem) Error() string {
+	if p.Hint == "" {
+		return p.Description()
+	}
+	return p.Description() + ". " + hideUser(p.Hint)
+}
+
+// Description returns the problem in one line as Error does, without its hint.
+func (p Problem) Description() string {
 	var s strings.Builder
 	if !p.Pos.IsZero() {
 		s.WriteString(p.Pos.String() + ": ")
@@ -43,13 +52,15 @@ func (p Problem) Error() string {
 	if p.Allowed != "" {
 		s.WriteString("; allowed: " + p.Allowed)
 	}
-	return userInfo.ReplaceAllString(s.String(), "://***@")
+	return hideUser(s.String())
 }
 
 // userInfo matches the name and password of a URL.
 var userInfo = regexp.MustCompile(`://[^/@\s]*@`)
 
-// shorten quotes a value for a message.
+func hideUser(text string) string { return userInfo.ReplaceAllString(text, "://***@") }
+
+// shorten returns the start of a value in quotes.
 func shorten(value string) string {
 	const limit = 200
 	if len(value) > limit {
@@ -79,8 +90,8 @@ func (p Problems) Unwrap() []error {
 	return errs
 }
 
-// tidy sorts problems by place, those without one at the end, and takes out
-// what is said twice.
+// tidy sorts problems by position, those without a position at the end, and removes
+// repetitions.
 func tidy(problems []Problem, files []string) []Problem {
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(
@@ -96,7 +107,7 @@ func tidy(problems []Problem, files []string) []Problem {
 	})
 }
 
-// order is the place of a file in the order of reading.
+// order returns the index of a file in the order of reading; unknown files are last.
 func order(files []string, file string) int {
 	if i := slices.Index(files, file); i >= 0 {
 		return i
@@ -104,31 +115,32 @@ func order(files []string, file string) int {
 	return len(files)
 }
 
-// unparsed makes a problem of a fault in the form of a file.
-func unparsed(fault *ini.Error) Problem {
-	p := Problem{Pos: fault.Pos, Section: fault.Section, Reason: fault.Detail}
+// syntaxProblem returns a fault in the syntax of a file as a problem.
+func syntaxProblem(fault *ini.Error) Problem {
+	p := Problem{Pos: fault.Pos, Section: fault.Section, Reason: fault.Detail, Hint: fault.Hint}
 	if fault.Option != "" {
 		p.Reason = fault.Option + ": " + p.Reason
 	}
 	return p
 }
 
-// fromINI makes a problem of a fault in a value.
-func fromINI(doc *ini.Document, err error) Problem {
+// referenceProblem returns a fault in the references of a value as a problem.
+func referenceProblem(doc *ini.Document, err error) Problem {
 	var fault *ini.Error
 	if !errors.As(err, &fault) {
 		return Problem{Reason: err.Error()}
 	}
-	p := Problem{Pos: fault.Pos, Section: fault.Section, Option: fault.Option, Reason: fault.Detail}
+	p := Problem{Pos: fault.Pos, Section: fault.Section, Option: fault.Option, Reason: fault.Detail, Hint: fault.Hint}
 	if o, ok := doc.Lookup(fault.Section, fault.Option); ok {
 		p.Value = o.Raw
-		p.Section = home(doc, fault.Section, fault.Option)
+		p.Section = definingSection(doc, fault.Section, fault.Option)
 	}
 	return p
 }
 
-// home returns the section in which the option that a section shows is written.
-func home(doc *ini.Document, section, name string) string {
+// definingSection returns the section that defines an option of a section: that
+// section itself, or [DEFAULT].
+func definingSection(doc *ini.Document, section, name string) string {
 	if s, ok := doc.Section(section); ok {
 		if slices.ContainsFunc(s.Options, func(o ini.Option) bool { return o.Name == name }) {
 			return section

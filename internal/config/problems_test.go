@@ -23,6 +23,7 @@ func said(file string, problems []Problem) []string {
 func TestProblems(t *testing.T) {
 	const (
 		whole1    = "; allowed: 1 or more"
+		indented  = ". Do not indent the next option: an indented line continues the value above it"
 		workersOK = "; allowed: 1 to 1024"
 		retriesOK = "; allowed: 0 or more, or -1 for no end"
 		yes       = "; allowed: true or false, yes or no, on or off, 1 or 0"
@@ -41,10 +42,10 @@ func TestProblems(t *testing.T) {
 		{
 			"numbers with a unit", ForPull, "[pull]\npull-interval = 10s\npull-timeout = 2000 ms\ntimeout = 1e3x\nqueue-size = 1k\nworkers = four\n",
 			[]string{
-				`f:2: [pull] pull-interval = "10s": not a whole number (write seconds, without a unit)` + whole1,
-				`f:3: [pull] pull-timeout = "2000 ms": not a number (write seconds, without a unit); allowed: 0 or more`,
+				`f:2: [pull] pull-interval = "10s": not a whole number` + whole1 + `. Write seconds, without a unit`,
+				`f:3: [pull] pull-timeout = "2000 ms": not a number; allowed: 0 or more. Write seconds, without a unit`,
 				`f:4: [pull] timeout = "1e3x": not a number; allowed: above 0`,
-				`f:5: [pull] queue-size = "1k": not a whole number (write the number without a unit)` + whole1,
+				`f:5: [pull] queue-size = "1k": not a whole number` + whole1 + `. Write the number without a unit`,
 				`f:6: [pull] workers = "four": not a whole number` + workersOK,
 			},
 			nil,
@@ -88,9 +89,9 @@ queue-size = 0
 				`f:15: [pull] pull-timeout = "-0.1": out of range; allowed: 0 or more`,
 				`f:16: [pull] pull-interval = "0": out of range` + whole1,
 				`f:17: [pull] buffer-limit = "0": out of range` + whole1,
-				`f:19: [pull] tmp-dst-dir = "/x/../a/": dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete`,
-				`f:20: [pull] workers = "8 # threads": not a whole number (a comment needs a line of its own)` + workersOK,
-				`f:21: [pull] queue-size = "0\n360": not a whole number (an indented line continues the value above it)` + whole1,
+				`f:19: [pull] tmp-dst-dir = "/x/../a/": dst-dir and tmp-dst-dir are one directory: snapshots would be processed before they are complete. Set tmp-dst-dir to another directory on the same file system`,
+				`f:20: [pull] workers = "8 # threads": not a whole number` + workersOK + `. Put the comment on a line of its own`,
+				`f:21: [pull] queue-size = "0\n360": not a whole number` + whole1 + indented,
 			},
 			nil,
 		},
@@ -133,18 +134,18 @@ a b = ^a
 `,
 			[]string{
 				`f:2: [process] workers = "0": out of range` + workersOK,
-				`f:3: [process] src-dir = "a\nb": the path holds a line break or another control character (an indented line continues the value above it); allowed: a path`,
+				`f:3: [process] src-dir = "a\nb": the path contains a line break or another control character; allowed: a path` + indented,
 				`f:5: [process] metric-set = "clasic": not one of the words; did you mean "classic"?; allowed: all, classic`,
 				`f:6: [process] frontend-metrics = "scur hrsp5xx qcur status pxname": no HAProxy version has a column "hrsp5xx"; did you mean "hrsp_5xx"?; the column "qcur" is never filled for frontends; the column "status" is not a number; the column "pxname" is not a number` + front,
-				`f:7: [process] backend-metrics = "": the list is empty; remove the option to have all metrics` + back,
+				`f:7: [process] backend-metrics = "": the list is empty` + back + `. Remove the option to get all metrics`,
 				`f:8: [process] server-metrics = "conn_tot bin": the column "conn_tot" is never filled for servers` + serv,
 				`f:9: [process] aggr-server-metrics = "maybe": neither yes nor no` + yes,
-				`f:10: [process] exclude-frontends = "/does/not/exist": no such file or directory: the file must exist and be readable`,
-				`f:11: [process] exclude-backends = "/": not a regular file: the file must exist and be readable`,
+				`f:10: [process] exclude-frontends = "/does/not/exist": no such file or directory. Make sure that the file exists and is readable`,
+				`f:11: [process] exclude-backends = "/": not a regular file. Name a regular file`,
 				`f:12: [process] per-process-metrics = "": neither yes nor no` + yes,
 				`f:13: [process] calculate-percentages = "2": neither yes nor no` + yes,
 				`f:14: [process] liveness-check-interval = "0": out of range; allowed: 0.1 or more`,
-				`f:16: [graphite] server = "http://graphite": a URL is not taken; leave out what is before the host; allowed: host, host:port or [v6]:port, with a host name or an IP address, separated by commas`,
+				`f:16: [graphite] server = "http://graphite": a URL is not accepted; allowed: host, host:port or [v6]:port, with a host name or an IP address, separated by commas`,
 				`f:17: [graphite] port = "65536": out of range; allowed: 1 to 65535`,
 				`f:18: [graphite] retries = "x": not a whole number` + retriesOK,
 				`f:19: [graphite] interval = "inf": not a finite number; allowed: 0 or more`,
@@ -156,7 +157,7 @@ a b = ^a
 				`f:25: [graphite] prefix-hostname = "y": neither yes nor no` + yes,
 				`f:26: [graphite] fqdn = "0.0": neither yes nor no` + yes,
 				`f:27: [graphite] queue-size = "0": out of range` + whole1,
-				`f:28: [graphite] queue-max-bytes = "1GiB": not a whole number (write the number without a unit)` + whole1,
+				`f:28: [graphite] queue-max-bytes = "1GiB": not a whole number` + whole1 + `. Write the number without a unit`,
 				`f:29: [graphite] queue-dir = "": the path is empty; allowed: a path`,
 				`f:30: [graphite] group-namespace = ".a": a component of the path is empty` + pathOK,
 				`f:31: [graphite] group-namespace-double-writes = "perhaps": neither yes nor no` + yes,
@@ -175,31 +176,31 @@ a b = ^a
 		},
 		{
 			"rounds longer than their interval", ForPull, "[pull]\npull-interval = 5\npull-timeout = 5.1\n", nil,
-			[]string{`f:3: [pull] pull-timeout = "5.1": pull-timeout (5.1s) is longer than pull-interval (5s): a slow round makes the next ones be missed; set pull-timeout below pull-interval`},
+			[]string{`f:3: [pull] pull-timeout = "5.1": pull-timeout (5.1s) is longer than pull-interval (5s): after a slow round the next ones are missed. Set pull-timeout below pull-interval`},
 		},
 		{
 			"an interval shorter than the default of a round", ForPull, "[pull]\npull-interval = 1\n", nil,
-			[]string{`f:2: [pull] pull-interval = "1": pull-timeout (2s) is longer than pull-interval (1s): a slow round makes the next ones be missed; set pull-timeout below pull-interval`},
+			[]string{`f:2: [pull] pull-interval = "1": pull-timeout (2s) is longer than pull-interval (1s): after a slow round the next ones are missed. Set pull-timeout below pull-interval`},
 		},
 		{
 			"paths that a shell would change", ForPull, "[paths]\nbase-dir = ~/stats\n[pull]\nsocket-dir = \"/run/haproxy\"\nstatus-socket = '/run/x'\ndst-dir = /spool/in # the queue\n[graphite]\nqueue-dir = ~me/q\n",
 			[]string{
-				`f:2: [paths] base-dir = "~/stats": ~ is not expanded here: write the whole path, from / on`,
-				`f:4: [pull] socket-dir = "\"/run/haproxy\"": quotes are part of the value here: remove them`,
-				`f:5: [pull] status-socket = "'/run/x'": quotes are part of the value here: remove them`,
+				`f:2: [paths] base-dir = "~/stats": ~ is not expanded here. Write the absolute path`,
+				`f:4: [pull] socket-dir = "\"/run/haproxy\"": quotes are part of the value here. Remove them`,
+				`f:5: [pull] status-socket = "'/run/x'": quotes are part of the value here. Remove them`,
 			},
 			[]string{
-				`f:6: [pull] dst-dir = "/spool/in # the queue": text behind the path is taken for a part of it: a comment needs a line of its own`,
-				`f:8: [graphite] queue-dir = "~me/q": haproxystats-process will refuse this: ~ is not expanded here: write the whole path, from / on`,
+				`f:6: [pull] dst-dir = "/spool/in # the queue": text after the path is part of the path. Put the comment on a line of its own`,
+				`f:8: [graphite] queue-dir = "~me/q": haproxystats-process will refuse this: ~ is not expanded here. Write the absolute path`,
 			},
 		},
 		{
 			"two spools", ForPull, "[paths]\nbase-dir = /srv\n[process]\nsrc-dir = /srv/in\n[pull]\nworkers = 2\n", nil,
-			[]string{`f:4: [process] src-dir = "/srv/in": src-dir of [process] (/srv/in) is not dst-dir of [pull] (/srv/incoming): haproxystats-process does not take the snapshots that haproxystats-pull stores; set both to one directory, or remove both`},
+			[]string{`f:4: [process] src-dir = "/srv/in": src-dir of [process] (/srv/in) is not dst-dir of [pull] (/srv/incoming): haproxystats-process does not process the snapshots that haproxystats-pull stores. Set both to one directory, or remove both`},
 		},
 		{
 			"two spools, by dst-dir", ForProcess, "[paths]\nbase-dir = /srv\n[pull]\ndst-dir = /srv/out\n[process]\nworkers = 2\n", nil,
-			[]string{`f:4: [pull] dst-dir = "/srv/out": src-dir of [process] (/srv/incoming) is not dst-dir of [pull] (/srv/out): haproxystats-process does not take the snapshots that haproxystats-pull stores; set both to one directory, or remove both`},
+			[]string{`f:4: [pull] dst-dir = "/srv/out": src-dir of [process] (/srv/incoming) is not dst-dir of [pull] (/srv/out): haproxystats-process does not process the snapshots that haproxystats-pull stores. Set both to one directory, or remove both`},
 		},
 		{"files of one program", ForProcess, "[paths]\nbase-dir = /srv\n[process]\nsrc-dir = /srv/in\n", nil, nil},
 		{"one spool, written in two ways", ForProcess, "[pull]\ndst-dir = /srv/in/\n[process]\nsrc-dir = /srv/./in\n", nil, nil},
@@ -214,27 +215,27 @@ a b = ^a
 		},
 		{
 			"a password in a URL", ForProcess, "[graphite]\nserver = http://me:s3cret@host, b\n",
-			[]string{`f:2: [graphite] server = "http://***@host, b": "http://***@host": a URL is not taken; leave out what is before the host; allowed: host, host:port or [v6]:port, with a host name or an IP address, separated by commas`},
+			[]string{`f:2: [graphite] server = "http://***@host, b": "http://***@host": a URL is not accepted; allowed: host, host:port or [v6]:port, with a host name or an IP address, separated by commas`},
 			nil,
 		},
 		{
 			"the form of the file", ForPull, "x\n[pull]\nworkers = 0\nworkers = 2\nretries\n[pull]\n",
 			[]string{
-				`f:1: "x" stands before the first [section]: put a header such as [DEFAULT] above it`,
-				`f:4: [pull]: workers: the option was set in line 3 already: keep one of them`,
-				"f:5: [pull]: \"retries\" is neither a [section] nor an `option = value`: comment it with #, or indent it to continue the value above",
-				`f:6: [pull]: the section was opened in line 2 already: move the options there`,
+				`f:1: "x" stands before the first [section]. Put a header such as [DEFAULT] above it`,
+				`f:4: [pull]: workers: the option was set in line 3 already. Keep one of them`,
+				"f:5: [pull]: \"retries\" is neither a [section] nor an `option = value`. Start the line with # for a comment, or indent it to continue the value above",
+				`f:6: [pull]: the section was opened in line 2 already. Move the options there`,
 			},
 			nil,
 		},
 		{
 			"references", ForProcess, "[paths]\nbase-dir = $HOME/stats\n[process]\nworkers = ${cpus}\n[graphite]\nnamespace = ${namespace}\n[frontend-groups]\na = x$\n[graphite2]\n",
 			[]string{
-				`f:2: [paths] base-dir = "$HOME/stats": "$HOME/stats": after a $ comes { or another $; a dollar sign itself is written $$`,
-				`f:4: [process] workers = "${cpus}": ${cpus} refers to an option that is not set; a dollar sign itself is written $$`,
-				`f:6: [graphite] namespace = "${namespace}": "${namespace}" takes part in more than 10 nested references: it may refer to itself`,
-				`f:7: [frontend-groups]: groups need a namespace: set group-namespace in [graphite], or remove this section`,
-				`f:8: [frontend-groups] a = "x$": "$": after a $ comes { or another $; a dollar sign itself is written $$`,
+				`f:2: [paths] base-dir = "$HOME/stats": "$HOME/stats": neither { nor another $ follows the $. Write $$ for a dollar sign`,
+				`f:4: [process] workers = "${cpus}": ${cpus} refers to an option that is not set. Set that option, or write $$ for a dollar sign`,
+				`f:6: [graphite] namespace = "${namespace}": "${namespace}" takes part in more than 10 nested references. Check that no option refers to itself`,
+				`f:7: [frontend-groups]: groups need a namespace. Set group-namespace in [graphite], or remove this section`,
+				`f:8: [frontend-groups] a = "x$": "$": neither { nor another $ follows the $. Write $$ for a dollar sign`,
 			},
 			[]string{`f:9: [graphite2]: unknown section, nothing in it is read; did you mean "graphite"?`},
 		},
@@ -244,7 +245,7 @@ a b = ^a
 			[]string{
 				`f:2: [pull] workers = "0": haproxystats-pull will refuse this: out of range` + workersOK,
 				`f:3: [pull] servers = "x": haproxystats-pull will refuse this: "x": starts with neither tcp:// nor unix://; allowed: tcp://host:port, tcp://[v6]:port or unix:///path, separated by commas`,
-				`f:4: [pull] dst-dir = "${nope}": haproxystats-pull will refuse this: ${nope} refers to an option that is not set; a dollar sign itself is written $$`,
+				`f:4: [pull] dst-dir = "${nope}": haproxystats-pull will refuse this: ${nope} refers to an option that is not set. Set that option, or write $$ for a dollar sign`,
 			},
 		},
 		{
@@ -267,17 +268,17 @@ a b = ^a
 		},
 		{
 			"what follows a bad base-dir is not said", ForProcess, "[paths]\nbase-dir = /a\n b\n[local-store]\n",
-			[]string{`f:2: [paths] base-dir = "/a\nb": the path holds a line break or another control character (an indented line continues the value above it); allowed: a path`},
+			[]string{`f:2: [paths] base-dir = "/a\nb": the path contains a line break or another control character; allowed: a path` + indented},
 			nil,
 		},
 		{
 			"namespace without groups", ForProcess, "[graphite]\ngroup-namespace = x\ngroup-namespace-double-writes = no\n",
-			[]string{`f:2: [graphite] group-namespace = "x": a namespace needs groups: add a section [frontend-groups], [backend-groups] or [server-groups], or remove this option`},
+			[]string{`f:2: [graphite] group-namespace = "x": a namespace needs groups. Add a section [frontend-groups], [backend-groups] or [server-groups], or remove this option`},
 			nil,
 		},
 		{
 			"namespace without double writes", ForProcess, "[graphite]\ngroup-namespace = x\n[server-groups]\n",
-			[]string{`f:2: [graphite] group-namespace = "x": needs group-namespace-double-writes: true to send the metrics of groups below their plain path too, false not to`},
+			[]string{`f:2: [graphite] group-namespace = "x": needs group-namespace-double-writes. Set that to true to send the metrics of groups under their normal path, too, or to false`},
 			nil,
 		},
 		{
@@ -286,32 +287,32 @@ a b = ^a
 				`f:2: [graphite] confirm = "halfclose": not one of the words; did you mean "half-close"?; allowed: half-close, drain`,
 				`f:3: [graphite] tls = "2": neither yes nor no` + yes,
 				`f:4: [graphite] ca-file = "": the path is empty; allowed: a file in PEM form`,
-				`f:5: [graphite] server-name = "a:1": the host holds a colon but is not an IPv6 address; allowed: a host name or an IP address`,
+				`f:5: [graphite] server-name = "a:1": the host contains a colon but is not an IPv6 address; allowed: a host name or an IP address`,
 			},
 			nil,
 		},
 		{
 			"half a pair", ForProcess, "[graphite]\ntls = on\nkey-file = /k\n",
-			[]string{`f:3: [graphite] key-file = "/k": needs cert-file: set both, or none`},
+			[]string{`f:3: [graphite] key-file = "/k": needs cert-file. Set both, or remove both`},
 			nil,
 		},
 		{
 			"the other half", ForProcess, "[graphite]\ntls = on\ncert-file = /c\n",
-			[]string{`f:3: [graphite] cert-file = "/c": needs key-file: set both, or none`},
+			[]string{`f:3: [graphite] cert-file = "/c": needs key-file. Set both, or remove both`},
 			nil,
 		},
 		{
 			"files for TLS, but no TLS", ForProcess, "[graphite]\nca-file = /a\nkey-file = /k\nserver-name = g\n",
 			nil,
 			[]string{
-				`f:2: [graphite] ca-file = "/a": no effect without tls = true: metrics are not encrypted`,
-				`f:3: [graphite] key-file = "/k": no effect without tls = true: metrics are not encrypted`,
-				`f:4: [graphite] server-name = "g": no effect without tls = true: metrics are not encrypted`,
+				`f:2: [graphite] ca-file = "/a": no effect without tls = true: metrics are not encrypted. Set tls = true in [graphite], or remove this option`,
+				`f:3: [graphite] key-file = "/k": no effect without tls = true: metrics are not encrypted. Set tls = true in [graphite], or remove this option`,
+				`f:4: [graphite] server-name = "g": no effect without tls = true: metrics are not encrypted. Set tls = true in [graphite], or remove this option`,
 			},
 		},
 		{
 			"verify-url with a password", ForProcess, "[graphite]\nverify-url = http://me:secret@g/render\n",
-			[]string{`f:2: [graphite] verify-url = "http://***@g/render": the address contains a user or a password: let Graphite answer this host without one; allowed: an http or https address that ends in /render, without a password`},
+			[]string{`f:2: [graphite] verify-url = "http://***@g/render": the address contains a user or a password; allowed: an http or https address that ends in /render, without a password. Let Graphite answer this host without a password, and remove both`},
 			nil,
 		},
 		{
@@ -331,12 +332,12 @@ a b = ^a
 		},
 		{
 			"verify-url with a question", ForProcess, "[graphite]\nverify-url = http://g/render?target=x\n",
-			[]string{`f:2: [graphite] verify-url = "http://g/render?target=x": the address has something after its path: leave out what follows /render; allowed: an http or https address that ends in /render, without a password`},
+			[]string{`f:2: [graphite] verify-url = "http://g/render?target=x": the address continues after its path; allowed: an http or https address that ends in /render, without a password. Remove the text after /render`},
 			nil,
 		},
 		{
 			"verify-url that is none", ForProcess, "[graphite]\nverify-url = http://[g/render\n",
-			[]string{`f:2: [graphite] verify-url = "http://[g/render": not an address of the web; allowed: an http or https address that ends in /render, without a password`},
+			[]string{`f:2: [graphite] verify-url = "http://[g/render": not a URL; allowed: an http or https address that ends in /render, without a password`},
 			nil,
 		},
 		{
@@ -344,27 +345,27 @@ a b = ^a
 		},
 		{
 			"one directory for both states", ForPull, "[pull]\ndst-dir = ${tmp-dst-dir}\n",
-			[]string{`f:2: [pull] dst-dir = "/var/lib/haproxystats/incoming.tmp": dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete`},
+			[]string{`f:2: [pull] dst-dir = "/var/lib/haproxystats/incoming.tmp": dst-dir and tmp-dst-dir are one directory: snapshots would be processed before they are complete. Set tmp-dst-dir to another directory on the same file system`},
 			nil,
 		},
 		{
 			"unfinished rounds where others are read", ForPull, "[pull]\ntmp-dst-dir = /a/in\n[process]\nsrc-dir = /a/x/../in\n",
-			[]string{`f:2: [pull] tmp-dst-dir = "/a/in": tmp-dst-dir is src-dir of [process]: rounds would be processed before they are complete; set src-dir to dst-dir`},
+			[]string{`f:2: [pull] tmp-dst-dir = "/a/in": tmp-dst-dir is src-dir of [process]: snapshots would be processed before they are complete. Set src-dir in [process] to dst-dir of [pull]`},
 			nil,
 		},
 		{
 			"others are read where unfinished rounds are", ForPull, "[process]\nsrc-dir = /var/lib/haproxystats/incoming.tmp\n",
-			[]string{`f:2: [process] src-dir = "/var/lib/haproxystats/incoming.tmp": tmp-dst-dir is src-dir of [process]: rounds would be processed before they are complete; set src-dir to dst-dir`},
+			[]string{`f:2: [process] src-dir = "/var/lib/haproxystats/incoming.tmp": tmp-dst-dir is src-dir of [process]: snapshots would be processed before they are complete. Set src-dir in [process] to dst-dir of [pull]`},
 			nil,
 		},
 		{
 			"status sockets", ForPull, "[pull]\nstatus-socket = /run/" + strings.Repeat("s", maxSocketName+1) + "\n[process]\nstatus-socket = /run/\n",
-			[]string{`f:2: [pull] status-socket = "/run/` + strings.Repeat("s", maxSocketName+1) + `": the name behind the last ` + "`/`" + ` has more than 80 bytes; allowed: the path of a UNIX socket, or nothing to have none`},
-			[]string{`f:4: [process] status-socket = "/run/": haproxystats-process will refuse this: names a directory; allowed: the path of a UNIX socket, or nothing to have none`},
+			[]string{`f:2: [pull] status-socket = "/run/` + strings.Repeat("s", maxSocketName+1) + `": the name after the last ` + "`/`" + ` has more than 80 bytes; allowed: the path of a UNIX socket, or nothing to have none`},
+			[]string{`f:4: [process] status-socket = "/run/": haproxystats-process will refuse this: the path is that of a directory; allowed: the path of a UNIX socket, or nothing to have none`},
 		},
 		{
 			"one status socket for both", ForPull, "[process]\nstatus-socket = /var/lib//haproxystats/pull.status\n",
-			[]string{`f:2: [process] status-socket = "/var/lib//haproxystats/pull.status": is that of the other program, too: give each its own`},
+			[]string{`f:2: [process] status-socket = "/var/lib//haproxystats/pull.status": the other program has the same one. Give each program its own socket`},
 			nil,
 		},
 		{
@@ -417,11 +418,11 @@ x = y
 `,
 			nil,
 			[]string{
-				`f:2: [DEFAULT] workers = "3": no effect here, because its section has a default of its own; set it in [pull] or [process]`,
+				`f:2: [DEFAULT] workers = "3": no effect here, because its section has a default of its own. Move it to [pull] or [process]`,
 				`f:3: [DEFAULT] log-level = "info": unknown option; did you mean "loglevel"?`,
 				`f:6: [DEFAULT] unused = "1": unknown option`,
 				`f:7: [Paths]: unknown section, nothing in it is read; did you mean "paths"?`,
-				`f:10: [pull] src-dir = "/srv": unknown option; it belongs in [process]`,
+				`f:10: [pull] src-dir = "/srv": unknown option. Move it to [process]`,
 				`f:11: [pull] timeot = "1": unknown option; did you mean "timeout"?`,
 				`f:17: [process] worker = "2": unknown option; did you mean "workers"?`,
 				`f:18: [process] colour = "red": unknown option`,
@@ -435,8 +436,8 @@ x = y
 			"ports of carbon's other protocols", ForProcess, "[graphite]\nserver = a, b:2004, b:2004, c:2003\nport = 7002\nconfirm-hold = 0\n",
 			nil,
 			[]string{
-				`f:2: [graphite] server = "a, b:2004, b:2004, c:2003": port 2004 is carbon-cache's port for pickles by default; carbon takes the plaintext protocol on 2003, carbon-relay on 2013, carbon-aggregator on 2023`,
-				`f:3: [graphite] port = "7002": port 7002 is carbon-cache's port for queries by default; carbon takes the plaintext protocol on 2003, carbon-relay on 2013, carbon-aggregator on 2023`,
+				`f:2: [graphite] server = "a, b:2004, b:2004, c:2003": port 2004 is carbon-cache's port for pickles by default. Use the port for the plaintext protocol: 2003 of carbon-cache, 2013 of carbon-relay, 2023 of carbon-aggregator`,
+				`f:3: [graphite] port = "7002": port 7002 is carbon-cache's port for queries by default. Use the port for the plaintext protocol: 2003 of carbon-cache, 2013 of carbon-relay, 2023 of carbon-aggregator`,
 			},
 		},
 		{
@@ -448,8 +449,8 @@ x = y
 			"groups with names of defaults", ForProcess, "[DEFAULT]\nmine = 1\n[graphite]\ngroup-namespace = g\ngroup-namespace-double-writes = no\n[frontend-groups]\ntimeout = ^t\nlog-format = ^l\nmine = ^m\nx = ${mine}\n",
 			nil,
 			[]string{
-				`f:7: [frontend-groups] timeout = "^t": not taken for a group, because [DEFAULT] has an option of this name; give the group another one`,
-				`f:9: [frontend-groups] mine = "^m": not taken for a group, because [DEFAULT] has an option of this name; give the group another one`,
+				`f:7: [frontend-groups] timeout = "^t": not used as a group, because [DEFAULT] has an option of this name. Give the group another name`,
+				`f:9: [frontend-groups] mine = "^m": not used as a group, because [DEFAULT] has an option of this name. Give the group another name`,
 			},
 		},
 	} {
@@ -462,6 +463,11 @@ x = y
 			}
 			if diff := cmp.Diff(tt.warn, said(file, loaded.Warnings)); diff != "" {
 				t.Errorf("warnings (-want +got):\n%s", diff)
+			}
+			for _, p := range slices.Concat(problems, loaded.Warnings) {
+				if h := p.Hint; h != "" && (h[0] < 'A' || h[0] > 'Z' || strings.HasSuffix(h, ".")) {
+					t.Errorf("got hint %q, want a sentence that begins with a capital letter, without its full stop", h)
+				}
 			}
 		})
 	}
@@ -482,7 +488,7 @@ func TestExclusionFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, want := range map[string]string{"latin1": "the file is not UTF-8 text", "empty": "", "comments": ""} {
+	for name, want := range map[string]string{"latin1": "the file is not UTF-8 text. Save the file as UTF-8", "empty": "", "comments": ""} {
 		file := write1(t, "[process]\nexclude-backends = "+filepath.Join(dir, name)+"\n")
 		loaded, err := Load(ForProcess, Files{File: file})
 		if !strings.HasSuffix(message(err), want) || (err == nil) != (want == "") {
@@ -500,8 +506,8 @@ func TestRelativePaths(t *testing.T) {
 	file := write1(t, "[pull]\nsocket-dir = run/haproxy\n")
 	in := `f:2: [pull] socket-dir = "run/haproxy": a relative path `
 	for dir, want := range map[string]struct{ warnings, relative []string }{
-		t.TempDir(): {nil, []string{in + `depends on the directory that a program is started in, and systemd starts it in /: write the whole path`}},
-		"/":         {[]string{in + `means /run/haproxy here, where the program was started in /: write the whole path`}, nil},
+		t.TempDir(): {nil, []string{in + `depends on the directory that a program is started in, and systemd starts it in /. Write the absolute path`}},
+		"/":         {[]string{in + `means /run/haproxy here, because the program was started in /. Write the absolute path`}, nil},
 	} {
 		t.Chdir(dir)
 		loaded, err := Load(ForPull, Files{File: file})
@@ -529,8 +535,8 @@ func TestManyUnknownNames(t *testing.T) {
 	if err != nil || len(loaded.Warnings) != maxUnknown+1 {
 		t.Fatalf("got %d warnings, %v, want %d", len(loaded.Warnings), err, maxUnknown+1)
 	}
-	want := fmt.Sprintf("%d more names that nothing reads, this is the last; is this a file of haproxystats?", 120_000-maxUnknown)
-	if got := loaded.Warnings[maxUnknown].Reason; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	want := fmt.Sprintf("%d more names that nothing reads, this is the last one. Check that this is a file of haproxystats", 120_000-maxUnknown)
+	if got := loaded.Warnings[maxUnknown].Error(); !strings.HasSuffix(got, ": "+want) {
+		t.Errorf("got %q, want it to end in %q", got, want)
 	}
 }

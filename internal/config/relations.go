@@ -11,14 +11,14 @@ import (
 	"haproxystats/internal/config/ini"
 )
 
-// fallBack gives [graphite] timeout to the time limits that no file sets.
-func (l *loader) fallBack() {
+// inheritTimeout sets the time limits of [graphite] that no file sets to its timeout.
+func (l *loader) inheritTimeout() {
 	g := &l.config.Graphite
 	timeout, ok := l.doc.Lookup("graphite", "timeout")
-	if !ok || timeout.Pos.IsZero() || home(l.doc, "graphite", "timeout") != "graphite" || g.Timeout == 0 {
+	if !ok || timeout.Pos.IsZero() || definingSection(l.doc, "graphite", "timeout") != "graphite" || g.Timeout == 0 {
 		return
 	}
-	var taken []string
+	var inheriting []string
 	for _, limit := range []struct {
 		name string
 		to   *time.Duration
@@ -28,16 +28,17 @@ func (l *loader) fallBack() {
 	} {
 		if o, _ := l.doc.Lookup("graphite", limit.name); o.Pos.IsZero() {
 			*limit.to = g.Timeout
-			taken = append(taken, limit.name)
+			inheriting = append(inheriting, limit.name)
 		}
 	}
-	if len(taken) > 0 {
-		l.warn(l.problem("graphite", "timeout", "taken for "+strings.Join(taken, " and ")+", not set in the file; set that instead"))
+	if len(inheriting) > 0 {
+		names := strings.Join(inheriting, " and ")
+		l.warn(l.problem("graphite", "timeout", "used for "+names+", because no file sets that", "Set "+names+" instead"))
 	}
 }
 
-// otherPorts are carbon's ports of other protocols than plaintext, as in its own
-// example of a configuration. It closes a connection there without a word.
+// otherPorts are carbon's ports for other protocols than plaintext, as in its example
+// configuration. Carbon closes a plaintext connection there without an answer.
 var otherPorts = map[int]string{
 	2004: "carbon-cache's port for pickles",
 	2014: "carbon-relay's port for pickles",
@@ -45,8 +46,8 @@ var otherPorts = map[int]string{
 	7002: "carbon-cache's port for queries",
 }
 
-// setPorts gives [graphite] port to the servers that are written without one. A
-// server given twice is one.
+// setPorts sets the port of servers without one to [graphite] port, and removes
+// repeated servers.
 func (l *loader) setPorts() {
 	var relays []Relay
 	for _, r := range l.config.Graphite.Server {
@@ -55,7 +56,8 @@ func (l *loader) setPorts() {
 			r.Port, option = l.config.Graphite.Port, "port"
 		}
 		if use, ok := otherPorts[r.Port]; ok && !slices.Contains(relays, r) {
-			l.warn(l.problem("graphite", option, fmt.Sprintf("port %d is %s by default; carbon takes the plaintext protocol on 2003, carbon-relay on 2013, carbon-aggregator on 2023", r.Port, use)))
+			l.warn(l.problem("graphite", option, fmt.Sprintf("port %d is %s by default", r.Port, use),
+				"Use the port for the plaintext protocol: 2003 of carbon-cache, 2013 of carbon-relay, 2023 of carbon-aggregator"))
 		}
 		if !slices.Contains(relays, r) {
 			relays = append(relays, r)
@@ -64,16 +66,16 @@ func (l *loader) setPorts() {
 	l.config.Graphite.Server = relays
 }
 
-// checkTLS refuses one half of a key pair, and warns of a server that is not
-// asked for the certificate that it should have.
+// checkTLS refuses one half of a key pair, and warns of options that have no effect
+// without TLS.
 func (l *loader) checkTLS() {
 	if !l.config.Graphite.TLS {
 		for _, name := range []string{"ca-file", "cert-file", "key-file", "server-name"} {
 			if name == "ca-file" && strings.HasPrefix(strings.ToLower(l.config.Graphite.VerifyURL), "https:") {
-				continue // it is that of verify-url
+				continue // verify-url uses it, too
 			}
 			if _, ok := l.doc.Lookup("graphite", name); ok {
-				l.warn(l.problem("graphite", name, "no effect without tls = true: metrics are not encrypted"))
+				l.warn(l.problem("graphite", name, "no effect without tls = true: metrics are not encrypted", "Set tls = true in [graphite], or remove this option"))
 			}
 		}
 		return
@@ -81,12 +83,12 @@ func (l *loader) checkTLS() {
 	for name, other := range map[string]string{"cert-file": "key-file", "key-file": "cert-file"} {
 		_, ok := l.doc.Lookup("graphite", name)
 		if _, both := l.doc.Lookup("graphite", other); ok && !both {
-			l.refuse("graphite", name, "needs "+other+": set both, or none")
+			l.refuse("graphite", name, "needs "+other, "Set both, or remove both")
 		}
 	}
 }
 
-// setGroups takes the options of the group sections, in their order.
+// setGroups reads the options of the group sections, in their order.
 func (l *loader) setGroups() {
 	for _, groups := range []struct {
 		section string
@@ -110,16 +112,16 @@ func (l *loader) setGroups() {
 
 func (l *loader) group(section string, o ini.Option) (Group, bool) {
 	if l.isInherited(o.Name) {
-		l.warn(l.problem(section, o.Name, "not taken for a group, because [DEFAULT] has an option of this name; give the group another one"))
+		l.warn(l.problem(section, o.Name, "not used as a group, because [DEFAULT] has an option of this name", "Give the group another name"))
 		return Group{}, false
 	}
 	pattern, err := l.doc.Get(section, o.Name)
 	if err != nil {
-		l.report(section, fromINI(l.doc, err))
+		l.report(section, referenceProblem(l.doc, err))
 		return Group{}, false
 	}
 	if _, err := parseGraphitePath(o.Name); err != nil {
-		p := l.problem(section, o.Name, "the name of a group becomes part of paths: "+err.Error())
+		p := l.problem(section, o.Name, "the name of a group becomes part of paths: "+err.Error(), "")
 		p.Allowed = pathPrefix.allowed
 		l.report(section, p)
 		return Group{}, false
@@ -127,8 +129,9 @@ func (l *loader) group(section string, o ini.Option) (Group, bool) {
 	return Group{Section: section, Name: o.Name, Pattern: pattern, Pos: o.Pos}, true
 }
 
-// isInherited reports whether haproxystats 0.5 takes the name for one that comes
-// from [DEFAULT]. Its own options of today there do not count.
+// isInherited reports whether haproxystats 0.5 considers the option of a group section
+// to be inherited from [DEFAULT]. Defaults of options that 0.5 did not have do not
+// count.
 func (l *loader) isInherited(name string) bool {
 	return slices.ContainsFunc(l.doc.Defaults().Options, func(o ini.Option) bool {
 		known, ok := lookupOption("DEFAULT", name)
@@ -136,7 +139,7 @@ func (l *loader) isInherited(name string) bool {
 	})
 }
 
-// checkGroups refuses one of a namespace and its groups without the other.
+// checkGroups refuses groups without a namespace, and a namespace without groups.
 func (l *loader) checkGroups() {
 	var opened []*ini.Section
 	for _, s := range l.doc.Sections() {
@@ -148,22 +151,23 @@ func (l *loader) checkGroups() {
 		for _, s := range opened {
 			l.problems = append(l.problems, Problem{
 				Pos: s.Pos, Section: s.Name,
-				Reason: "groups need a namespace: set group-namespace in [graphite], or remove this section",
+				Reason: "groups need a namespace", Hint: "Set group-namespace in [graphite], or remove this section",
 			})
 		}
 		return
 	}
 	if len(opened) == 0 {
 		l.refuse("graphite", "group-namespace",
-			"a namespace needs groups: add a section [frontend-groups], [backend-groups] or [server-groups], or remove this option")
+			"a namespace needs groups", "Add a section [frontend-groups], [backend-groups] or [server-groups], or remove this option")
 	}
 	if _, ok := l.doc.Lookup("graphite", "group-namespace-double-writes"); !ok {
 		l.refuse("graphite", "group-namespace",
-			"needs group-namespace-double-writes: true to send the metrics of groups below their plain path too, false not to")
+			"needs group-namespace-double-writes",
+			"Set that to true to send the metrics of groups under their normal path, too, or to false")
 	}
 }
 
-// checkDirectories refuses one directory for both states of a round.
+// checkDirectories refuses one directory for both unfinished and finished snapshots.
 func (l *loader) checkDirectories() {
 	p := l.config.Pull
 	o, _ := l.doc.Lookup("pull", "tmp-dst-dir")
@@ -174,15 +178,17 @@ func (l *loader) checkDirectories() {
 	same := func(dir string) bool { return dir != "" && filepath.Clean(dir) == filepath.Clean(p.TmpDstDir) }
 	switch {
 	case same(p.DstDir):
-		l.refuse("pull", other, "dst-dir and tmp-dst-dir are one directory: rounds would be processed before they are complete")
+		l.refuse("pull", other, "dst-dir and tmp-dst-dir are one directory: snapshots would be processed before they are complete",
+			"Set tmp-dst-dir to another directory on the same file system")
 	case same(l.config.Process.SrcDir):
-		l.refuse(section, name, "tmp-dst-dir is src-dir of [process]: rounds would be processed before they are complete; set src-dir to dst-dir")
+		l.refuse(section, name, "tmp-dst-dir is src-dir of [process]: snapshots would be processed before they are complete",
+			"Set src-dir in [process] to dst-dir of [pull]")
 	}
 }
 
-// checkSpool warns of snapshots that one program stores and the other never
-// takes. Files that set options of one program only may leave the other to files
-// of its own.
+// checkSpool warns of snapshots that one program stores and the other never processes.
+// It needs options of both programs: a file with those of one program only means that
+// the other program has a file of its own.
 func (l *loader) checkSpool() {
 	dst, src := l.config.Pull.DstDir, l.config.Process.SrcDir
 	if dst == "" || src == "" || !l.isSet("pull") || !l.isSet("process") || sameDirectory(dst, src) {
@@ -193,8 +199,8 @@ func (l *loader) checkSpool() {
 		section, name = "pull", "dst-dir"
 	}
 	p := l.problem(section, name, fmt.Sprintf(
-		"src-dir of [process] (%s) is not dst-dir of [pull] (%s): haproxystats-process does not take the snapshots that haproxystats-pull stores; "+
-			"set both to one directory, or remove both", src, dst))
+		"src-dir of [process] (%s) is not dst-dir of [pull] (%s): haproxystats-process does not process the snapshots that haproxystats-pull stores", src, dst),
+		"Set both to one directory, or remove both")
 	if p.Pos.IsZero() { // neither is set: it comes from base-dir
 		return
 	}
@@ -207,7 +213,7 @@ func (l *loader) isSet(section string) bool {
 	return ok && slices.ContainsFunc(s.Options, func(o ini.Option) bool { return !o.Pos.IsZero() })
 }
 
-// sameDirectory reports whether two paths lead to one directory, links included.
+// sameDirectory reports whether two paths lead to one directory, also through links.
 func sameDirectory(a, b string) bool {
 	if filepath.Clean(a) == filepath.Clean(b) {
 		return true
@@ -220,7 +226,7 @@ func sameDirectory(a, b string) bool {
 	return err == nil && os.SameFile(first, second)
 }
 
-// checkTimes warns of rounds that may last into the time of the next.
+// checkTimes warns of rounds that may last longer than the interval between them.
 func (l *loader) checkTimes() {
 	p := l.config.Pull
 	if p.PullInterval > 0 && p.PullTimeout > p.PullInterval {
@@ -229,16 +235,16 @@ func (l *loader) checkTimes() {
 			name = "pull-interval"
 		}
 		l.warn(l.problem("pull", name, fmt.Sprintf(
-			"pull-timeout (%v) is longer than pull-interval (%v): a slow round makes the next ones be missed; set pull-timeout below pull-interval",
-			p.PullTimeout, p.PullInterval)))
+			"pull-timeout (%v) is longer than pull-interval (%v): after a slow round the next ones are missed", p.PullTimeout, p.PullInterval),
+			"Set pull-timeout below pull-interval"))
 	}
 }
 
 // pathKinds are the kinds of options that are paths.
 var pathKinds = []string{directory.name, pemFile.name, socketFile.name, nameFile.name}
 
-// checkPaths refuses paths that only a shell would expand, and warns of those
-// that hang on the working directory where a supervisor has set that to /.
+// checkPaths refuses paths that only a shell would expand. It warns of relative paths
+// if the working directory is /, as under a supervisor, and else adds them to Relative.
 func (l *loader) checkPaths() {
 	dir, err := os.Getwd()
 	supervised := err == nil && dir == "/"
@@ -251,34 +257,36 @@ func (l *loader) checkPaths() {
 		if !ok || written.Pos.IsZero() || err != nil || text == "" {
 			continue
 		}
-		p := l.problem(o.Section, o.Name, "")
+		p := l.problem(o.Section, o.Name, "", "")
 		switch {
 		case strings.HasPrefix(text, "~"):
-			p.Reason = "~ is not expanded here: write the whole path, from / on"
+			p.Reason, p.Hint = "~ is not expanded here", "Write the absolute path"
 			l.report(o.Section, p)
 		case isQuoted(text):
-			p.Reason = "quotes are part of the value here: remove them"
+			p.Reason, p.Hint = "quotes are part of the value here", "Remove them"
 			l.report(o.Section, p)
 		case strings.Contains(text, " #") || strings.Contains(text, " ;"):
-			p.Reason = "text behind the path is taken for a part of it: a comment needs a line of its own"
+			p.Reason, p.Hint = "text after the path is part of the path", commentHint
 			l.warn(p)
 		case supervised && !filepath.IsAbs(text):
-			p.Reason = fmt.Sprintf("a relative path means /%s here, where the program was started in /: write the whole path", text)
+			p.Reason = fmt.Sprintf("a relative path means /%s here, because the program was started in /", text)
+			p.Hint = "Write the absolute path"
 			l.warn(p)
 		case !filepath.IsAbs(text):
-			p.Reason = "a relative path depends on the directory that a program is started in, and systemd starts it in /: write the whole path"
+			p.Reason = "a relative path depends on the directory that a program is started in, and systemd starts it in /"
+			p.Hint = "Write the absolute path"
 			l.Relative = append(l.Relative, p)
 		}
 	}
 }
 
-// isQuoted reports whether a text is in quotes, as a shell or YAML would have it.
+// isQuoted reports whether a text is in quotes, as a shell or YAML requires.
 func isQuoted(text string) bool {
 	return len(text) > 1 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]
 }
 
-// checkStatusSockets refuses one socket for both programs, of which only one
-// could have it.
+// checkStatusSockets refuses one socket for both programs: only one of them could
+// listen on it.
 func (l *loader) checkStatusSockets() {
 	pull, process := l.config.Pull.StatusSocket, l.config.Process.StatusSocket
 	if pull == "" || filepath.Clean(pull) != filepath.Clean(process) {
@@ -288,5 +296,5 @@ func (l *loader) checkStatusSockets() {
 	if o, _ := l.doc.Lookup(section, "status-socket"); o.Pos.IsZero() {
 		section = "process"
 	}
-	l.refuse(section, "status-socket", "is that of the other program, too: give each its own")
+	l.refuse(section, "status-socket", "the other program has the same one", "Give each program its own socket")
 }

@@ -20,8 +20,7 @@ var relayList = kind[[]Relay]{
 	parseRelays,
 }
 
-// parseRelays leaves the ports that are not given at 0. It tolerates a comma at
-// the end.
+// parseRelays returns 0 for ports that are not given. It tolerates a comma at the end.
 func parseRelays(text string) ([]Relay, error) {
 	text = strings.TrimSuffix(strings.TrimSpace(text), ",")
 	parts := strings.Split(text, ",")
@@ -49,17 +48,17 @@ func parseRelays(text string) ([]Relay, error) {
 
 func parseRelay(text string) (Relay, error) {
 	if strings.Contains(text, "://") {
-		return Relay{}, errors.New("a URL is not taken; leave out what is before the host")
+		return Relay{}, errors.New("a URL is not accepted")
 	}
 	if name, err := parseHost(text); err == nil || !strings.Contains(text, ":") {
 		return Relay{Host: name}, err
 	}
 	name, portText, err := net.SplitHostPort(text)
 	if err != nil {
-		return Relay{}, errors.New("neither host:port nor an IPv6 address; with a port that stands in brackets: [v6]:port")
+		return Relay{}, &hinted{"neither host:port nor an IPv6 address", "Write an IPv6 address with a port as [v6]:port"}
 	}
 	if strings.HasPrefix(text, "[") != strings.Contains(name, ":") {
-		return Relay{}, errors.New("an IPv6 address, and nothing else, stands in brackets: [v6]:port")
+		return Relay{}, errors.New("only an IPv6 address stands in brackets")
 	}
 	if name, err = parseHost(name); err != nil {
 		return Relay{}, err

@@ -27,7 +27,7 @@ func TestRelays(t *testing.T) {
 		{"a,,b", nil, "entry 2 is empty"},
 		{"a b", nil, `" " can't be part of a host name`},
 		{"a b, c:x", nil, `"a b": " " can't be part of a host name; "c:x": the port "x" is not a number from 1 to 65535`},
-		{"http://graphite", nil, "a URL is not taken; leave out what is before the host"},
+		{"http://graphite", nil, "a URL is not accepted"},
 		{"a:", nil, `the port "" is not a number from 1 to 65535`},
 		{"a:0", nil, `the port "0" is not a number from 1 to 65535`},
 		{"a:65536", nil, `the port "65536" is not a number from 1 to 65535`},
@@ -35,9 +35,9 @@ func TestRelays(t *testing.T) {
 		{"a:1/x", nil, `the port "1/x" is not a number from 1 to 65535`},
 		{":1", nil, "the host is empty"},
 		{"u@h:1", nil, `"@" can't be part of a host name`},
-		{"[127.0.0.1]:1", nil, "an IPv6 address, and nothing else, stands in brackets: [v6]:port"},
-		{"[::1:1", nil, "neither host:port nor an IPv6 address; with a port that stands in brackets: [v6]:port"},
-		{"1::2::3", nil, "neither host:port nor an IPv6 address; with a port that stands in brackets: [v6]:port"},
+		{"[127.0.0.1]:1", nil, "only an IPv6 address stands in brackets"},
+		{"[::1:1", nil, "neither host:port nor an IPv6 address"},
+		{"1::2::3", nil, "neither host:port nor an IPv6 address"},
 	} {
 		got, err := parseRelays(tt.text)
 		if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -56,14 +56,14 @@ func TestRelaysWithoutPort(t *testing.T) {
 	}
 }
 
-// What a check finds out about an option is told with its place and value.
+// TestProblemOfACheck: Load adds the position and the value, and keeps the rest.
 func TestProblemOfACheck(t *testing.T) {
 	check := func(*Config) []Problem {
-		return []Problem{{Section: "graphite", Option: "key-file", Reason: "no good"}}
+		return []Problem{{Section: "graphite", Option: "key-file", Reason: "no good", Allowed: "a good one", Hint: "Make it good"}}
 	}
 	file := write1(t, "[DEFAULT]\nx = /k\n[graphite]\ntls = on\ncert-file = /c\nkey-file = ${x}.pem\n")
 	_, err := Load(ForProcess, Files{File: file}, check)
-	if want := file + `:6: [graphite] key-file = "/k.pem": no good`; message(err) != want {
-		t.Errorf("%q, want %q", message(err), want)
+	if want := file + `:6: [graphite] key-file = "/k.pem": no good; allowed: a good one. Make it good`; message(err) != want {
+		t.Errorf("got %q, want %q", message(err), want)
 	}
 }

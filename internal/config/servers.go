@@ -24,8 +24,8 @@ var serverList = kind[[]Server]{
 	parseServers,
 }
 
-// parseServers tolerates a comma at the end and takes a server given twice as
-// one: its statistics would count double.
+// parseServers tolerates a comma at the end. It returns a server that is given twice
+// only once, because its statistics would count double.
 func parseServers(text string) ([]Server, error) {
 	text = strings.TrimSuffix(strings.TrimSpace(text), ",")
 	if text == "" {
@@ -56,18 +56,9 @@ func parseServers(text string) ([]Server, error) {
 	return servers, nil
 }
 
-// joined puts errors into one line.
-func joined(faults []error) error {
-	texts := make([]string, len(faults))
-	for i, err := range faults {
-		texts[i] = err.Error()
-	}
-	return errors.New(strings.Join(texts, "; "))
-}
-
 func parseServer(text string) (Server, error) {
 	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return Server{}, errors.New("holds white space; put a comma between two servers")
+		return Server{}, &hinted{"contains white space", "Put a comma between two servers"}
 	}
 	scheme, rest, ok := strings.Cut(text, ":")
 	switch {
@@ -82,7 +73,7 @@ func parseServer(text string) (Server, error) {
 func parseTCP(rest string) (Server, error) {
 	rest, ok := strings.CutPrefix(rest, "//")
 	if !ok {
-		return Server{}, errors.New("two slashes are missing: tcp://host:port")
+		return Server{}, errors.New("two slashes are missing")
 	}
 	rest = strings.TrimSuffix(rest, "/")
 	i := strings.LastIndexByte(rest, ':')
@@ -100,7 +91,7 @@ func parseTCP(rest string) (Server, error) {
 			return Server{}, fmt.Errorf("%s is not an IPv6 address in brackets", name)
 		}
 	} else if strings.Contains(name, ":") {
-		return Server{}, errors.New("an IPv6 address stands in brackets: tcp://[v6]:port")
+		return Server{}, errors.New("an IPv6 address needs brackets")
 	} else if _, err := parseHost(name); err != nil {
 		return Server{}, err
 	} else {
@@ -112,12 +103,12 @@ func parseTCP(rest string) (Server, error) {
 func parseUNIX(rest string) (Server, error) {
 	if path, ok := strings.CutPrefix(rest, "//"); ok {
 		if path != "" && path[0] != '/' {
-			return Server{}, errors.New("the path of a UNIX socket starts with a slash of its own: unix:///path")
+			return Server{}, &hinted{"the path of a UNIX socket is not absolute", "Write three slashes: unix:///path"}
 		}
 		rest = path
 	}
 	if rest == "" || rest == "/" || rest[0] != '/' {
-		return Server{}, errors.New("the path is missing: unix:///path")
+		return Server{}, errors.New("the path is missing")
 	}
 	return Server{"unix", rest}, nil
 }

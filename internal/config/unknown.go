@@ -8,7 +8,7 @@ import (
 	"haproxystats/internal/config/ini"
 )
 
-// maxUnknown is how many unknown names are told one by one: a file of another
+// maxUnknown bounds the unknown names that are reported one by one: a file of another
 // program may have any number.
 const maxUnknown = 100
 
@@ -22,7 +22,7 @@ type unknownNames struct {
 }
 
 // findUnknown warns of names that nothing reads. A name that a reference uses is
-// a variable and not one of them.
+// read: it is a variable.
 func (l *loader) findUnknown() {
 	u := unknownNames{loader: l, references: l.doc.References()}
 	for _, o := range l.doc.Defaults().Options {
@@ -40,12 +40,15 @@ func (l *loader) findUnknown() {
 		}
 	}
 	if u.more > 0 {
-		l.warn(Problem{Pos: u.last, Reason: fmt.Sprintf("%d more names that nothing reads, this is the last; is this a file of haproxystats?", u.more)})
+		l.warn(Problem{
+			Pos: u.last, Reason: fmt.Sprintf("%d more names that nothing reads, this is the last one", u.more),
+			Hint: "Check that this is a file of haproxystats",
+		})
 	}
 }
 
-// add warns of an unknown name, or counts it where there are many. The reason is
-// asked for only where it is told, since to find what was meant takes time.
+// add warns of an unknown name, or only counts it if there are many. It calls problem
+// only for a warning, because the search for similar names takes time.
 func (u *unknownNames) add(pos ini.Pos, problem func() Problem) {
 	if u.warned == maxUnknown {
 		u.more++
@@ -74,10 +77,10 @@ func (u *unknownNames) checkOption(section string, o ini.Option) {
 		return
 	}
 	u.add(o.Pos, func() Problem {
-		p := u.problem(section, o.Name, "unknown option")
+		p := u.problem(section, o.Name, "unknown option", "")
 		switch in := sectionsWith(o.Name, func(Option) bool { return true }); {
 		case in != "":
-			p.Reason += "; it belongs in " + in
+			p.Hint = "Move it to " + in
 		case synonyms[section][o.Name] != "":
 			p.Reason += "; did you mean " + `"` + synonyms[section][o.Name] + `"` + "?"
 		default:
@@ -87,8 +90,8 @@ func (u *unknownNames) checkOption(section string, o ini.Option) {
 	})
 }
 
-// synonyms are words that other programs use for an option, by section: none is
-// close to ours in spelling.
+// synonyms are the names of options in other programs, by section, if their spelling
+// is not close to ours.
 var synonyms = map[string]map[string]string{
 	"pull": {
 		"sockets": "servers", "socket": "servers", "url": "servers", "urls": "servers", "stats-socket": "servers", "haproxy": "servers",
@@ -105,7 +108,7 @@ var synonyms = map[string]map[string]string{
 	"paths":       {"dir": "base-dir", "data-dir": "base-dir", "path": "base-dir"},
 }
 
-// checkDefault warns of an option of [DEFAULT] that no section takes from there.
+// checkDefault warns of an option of [DEFAULT] that no section inherits.
 func (u *unknownNames) checkDefault(o ini.Option) {
 	if _, ok := lookupOption("DEFAULT", o.Name); ok || u.references.Has("DEFAULT", o.Name) {
 		return
@@ -114,9 +117,9 @@ func (u *unknownNames) checkDefault(o ini.Option) {
 		return
 	}
 	u.add(o.Pos, func() Problem {
-		p := u.problem("DEFAULT", o.Name, "unknown option")
+		p := u.problem("DEFAULT", o.Name, "unknown option", "")
 		if in := sectionsWith(o.Name, func(Option) bool { return true }); in != "" {
-			p.Reason = "no effect here, because its section has a default of its own; set it in " + in
+			p.Reason, p.Hint = "no effect here, because its section has a default of its own", "Move it to "+in
 		} else {
 			p.Reason += meant(o.Name, namesIn("DEFAULT"))
 		}
@@ -124,14 +127,15 @@ func (u *unknownNames) checkDefault(o ini.Option) {
 	})
 }
 
-// inherits reports whether what [DEFAULT] sets goes before the option's own default:
-// a section that a file opens gets its defaults last.
+// inherits reports whether a value in [DEFAULT] overrides the option's own default. It
+// does in sections that get their defaults only after the files are read.
 func inherits(o Option) bool {
 	s, _ := lookupSection(o.Section)
 	return !o.HasDefault || s.Switch
 }
 
-// sectionsWith names the sections that have a fitting option of that name.
+// sectionsWith returns the names of the sections that have a fitting option of that
+// name.
 func sectionsWith(name string, fits func(Option) bool) string {
 	var found []string
 	for _, o := range options {

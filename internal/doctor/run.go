@@ -132,7 +132,7 @@ func judgeConfiguration(file string, pullErr, processErr error, warnings []confi
 		errors.As(err, &problems)
 		for _, p := range problems {
 			if !told[p] {
-				r = append(r, Finding{Check: "configuration", Verdict: Error, Text: p.Error()})
+				r = append(r, Finding{Check: "configuration", Verdict: Error, Text: p.Description(), Remedy: p.Hint})
 			}
 			told[p] = true
 			refused[optionRef{p.Pos.String(), p.Section, p.Option}] = true
@@ -141,7 +141,7 @@ func judgeConfiguration(file string, pullErr, processErr error, warnings []confi
 	for _, w := range warnings {
 		// A problem that stops one program is a warning for the other: tell it once.
 		if !told[w] && !refused[optionRef{w.Pos.String(), w.Section, w.Option}] {
-			r = append(r, Finding{Check: "configuration", Verdict: Warning, Text: w.Error()})
+			r = append(r, Finding{Check: "configuration", Verdict: Warning, Text: w.Description(), Remedy: w.Hint})
 		}
 		told[w] = true
 	}

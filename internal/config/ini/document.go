@@ -1,14 +1,13 @@
 // Package ini reads the dialect of Python's configparser.ConfigParser with
-// ExtendedInterpolation, which is what files written for the Python
-// haproxystats are in.
+// ExtendedInterpolation: the format of files for the Python haproxystats.
 //
-// It promises the values that Python gives, for one file or several read one
-// after the other, and a position for every option and every fault. It reports
-// all the faults of a file, where Python stops at one. It differs on purpose in
-// three points: a byte order mark is skipped, a comment need not be UTF-8, and
-// an expansion is bounded in size.
+// It promises the values that Python gives, for one file or several files read one
+// after the other, and a position for every option and every fault. Python stops at
+// the first fault of a file; this package reports all of them. It differs from Python
+// on purpose in three points: a byte order mark is skipped, a comment need not be
+// UTF-8, and the size of an expansion is bounded.
 //
-// It does not know which sections and options there should be.
+// The package does not know which sections and options there should be.
 package ini
 
 import (
@@ -16,16 +15,16 @@ import (
 	"strconv"
 )
 
-// Default is the section whose options show through in every other section.
+// Default is the section whose options every other section inherits.
 const Default = "DEFAULT"
 
-// Pos is where something was read. The zero Pos is that of built-in values.
+// Pos is a position in a file. The zero Pos is that of built-in values.
 type Pos struct {
 	File string
-	Line int // the first is 1
+	Line int // from 1; 0 means the whole file
 }
 
-// IsZero reports whether p is no place in a file.
+// IsZero reports whether p is the position of built-in values.
 func (p Pos) IsZero() bool { return p == Pos{} }
 
 // String returns "file:line", or "built-in default".
@@ -49,9 +48,9 @@ type Option struct {
 // Section is a named list of options.
 type Section struct {
 	Name string
-	Pos  Pos // of the header that came first
-	// Options holds the section's own options, not those of [Default], in the
-	// order in which their names came first.
+	Pos  Pos // of the first header
+	// Options are the section's own options, without those of [Default], in the order
+	// of their first occurrence.
 	Options []Option
 
 	index map[string]int // into Options, by name
@@ -79,8 +78,8 @@ func (s *Section) put(o Option) *Option {
 	return &s.Options[len(s.Options)-1]
 }
 
-// Document is what a set of files says. The zero value is an empty document.
-// It is not safe for use while it is being changed.
+// Document is the content of a set of files. The zero value is an empty document.
+// A document may be read concurrently, but not while it is being changed.
 type Document struct {
 	defaults Section
 	sections []*Section
@@ -93,8 +92,8 @@ func (d *Document) Defaults() *Section {
 	return &d.defaults
 }
 
-// Sections returns the sections other than [Default], in the order in which
-// they came first.
+// Sections returns the sections other than [Default], in the order of their first
+// occurrence.
 func (d *Document) Sections() []*Section { return d.sections }
 
 // Section returns the section of that name, which may be [Default].
@@ -106,7 +105,7 @@ func (d *Document) Section(name string) (*Section, bool) {
 	return s, ok
 }
 
-// section returns the section of that name, which it adds if need be.
+// section returns the section of that name, and adds it if it is missing.
 func (d *Document) section(name string, at Pos) *Section {
 	s, ok := d.Section(name)
 	if !ok {
@@ -128,8 +127,8 @@ func (d *Document) Set(section, name, raw string) {
 	d.section(section, Pos{}).put(Option{Name: name, Raw: raw})
 }
 
-// Lookup returns the option as the section shows it: its own, or else that of
-// [Default]. It is false where neither has it, or where the section is missing.
+// Lookup returns the section's own option, or else that of [Default]. It returns false
+// if neither has the option, or if the section does not exist.
 func (d *Document) Lookup(section, name string) (Option, bool) {
 	s, ok := d.Section(section)
 	if !ok {
@@ -144,8 +143,8 @@ func (d *Document) Lookup(section, name string) (Option, bool) {
 	return Option{}, false
 }
 
-// Names returns the names of the options that the section shows, its own and
-// those of [Default], in byte order.
+// Names returns the names of the section's own options and those of [Default], in
+// byte order.
 func (d *Document) Names(section string) []string {
 	s, ok := d.Section(section)
 	if !ok {

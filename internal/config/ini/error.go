@@ -19,13 +19,14 @@ var (
 // Error is one fault of a file.
 type Error struct {
 	Pos     Pos
-	Section string // empty where the fault is outside of any
-	Option  string // empty where the fault is not in an option's value
+	Section string // empty if the fault is outside of any section
+	Option  string // empty if the fault is not in an option's value
 	Err     error  // one of the causes above
-	Detail  string // what is wrong and what to do
+	Detail  string // what is wrong
+	Hint    string // what to do, a sentence without its full stop; may be empty
 }
 
-// Error returns the position, the option and the detail in one line.
+// Error returns the position, the option, the detail and the hint in one line.
 func (e *Error) Error() string {
 	s := e.Pos.String() + ": "
 	switch {
@@ -34,7 +35,11 @@ func (e *Error) Error() string {
 	case e.Section != "":
 		s += "[" + e.Section + "]: "
 	}
-	return s + e.Detail
+	s += e.Detail
+	if e.Hint != "" {
+		s += ". " + e.Hint
+	}
+	return s
 }
 
 // Unwrap returns the cause.

@@ -17,30 +17,30 @@ func TestFaults(t *testing.T) {
 	}{
 		{"none", "[s]\na = 1\n", nil},
 		{"all at once", "x = 1\ny = 2\n[s]\nfoo\na = 1\nA = 2\n[s]\n= 3\nb = 1\nbar\n", []string{
-			`f:1: "x = 1" stands before the first [section]: put a header such as [DEFAULT] above it`,
-			"f:4: [s]: \"foo\" is neither a [section] nor an `option = value`: comment it with #, or indent it to continue the value above",
-			`f:6: [s] a: the option was set in line 5 already: keep one of them`,
-			`f:7: [s]: the section was opened in line 3 already: move the options there`,
-			`f:8: [s]: "= 3" has no option name before its delimiter`,
-			"f:10: [s]: \"bar\" is neither a [section] nor an `option = value`: comment it with #, or indent it to continue the value above",
+			`f:1: "x = 1" stands before the first [section]. Put a header such as [DEFAULT] above it`,
+			"f:4: [s]: \"foo\" is neither a [section] nor an `option = value`. Start the line with # for a comment, or indent it to continue the value above",
+			`f:6: [s] a: the option was set in line 5 already. Keep one of them`,
+			`f:7: [s]: the section was opened in line 3 already. Move the options there`,
+			`f:8: [s]: "= 3" has no option name before its delimiter. Write the line as ` + "`option = value`",
+			"f:10: [s]: \"bar\" is neither a [section] nor an `option = value`. Start the line with # for a comment, or indent it to continue the value above",
 		}},
-		{"a header without its end", "[s]\n[pull\na = 1\n", []string{`f:2: [s]: "[pull" begins a section and has no ] after its name: write [name]`}},
+		{"a header without its end", "[s]\n[pull\na = 1\n", []string{`f:2: [s]: "[pull" begins a section and has no ] after its name. Write [name]`}},
 		{"across two headers", "[s]\na = 1\n[s]\na = 2\n", []string{
-			`f:3: [s]: the section was opened in line 1 already: move the options there`,
-			`f:4: [s] a: the option was set in line 2 already: keep one of them`,
+			`f:3: [s]: the section was opened in line 1 already. Move the options there`,
+			`f:4: [s] a: the option was set in line 2 already. Keep one of them`,
 		}},
 		{"not UTF-8", "[s]\na = caf\xe9\nb = 1\n \xff\n", []string{
-			`f:2: [s]: byte 8 is not UTF-8: save the file as UTF-8`,
-			`f:4: [s]: byte 2 is not UTF-8: save the file as UTF-8`,
+			`f:2: [s]: byte 8 is not UTF-8. Save the file as UTF-8`,
+			`f:4: [s]: byte 2 is not UTF-8. Save the file as UTF-8`,
 		}},
 		{"not UTF-8 in a comment", "# caf\xe9\n[s]\n  ; \xff\na = 1\n", nil},
 		{"a true U+FFFD", "[s]\na = \ufffd\n", nil},
-		{"UTF-16", "\xff\xfe[\x00s\x00]\x00\n\x00", []string{`f:1: the file is UTF-16: save it as UTF-8`}},
-		{"UTF-16, big end first", "\xfe\xff\x00[", []string{`f:1: the file is UTF-16: save it as UTF-8`}},
+		{"UTF-16", "\xff\xfe[\x00s\x00]\x00\n\x00", []string{`f:1: the file is UTF-16. Save the file as UTF-8`}},
+		{"UTF-16, big end first", "\xfe\xff\x00[", []string{`f:1: the file is UTF-16. Save the file as UTF-8`}},
 		{"byte order mark", "\ufeff[s]\na = 1\n", nil},
 		{"CR LF", "[s]\r\nfoo\r\n\r\nbar\r\n", []string{
-			"f:2: [s]: \"foo\" is neither a [section] nor an `option = value`: comment it with #, or indent it to continue the value above",
-			"f:4: [s]: \"bar\" is neither a [section] nor an `option = value`: comment it with #, or indent it to continue the value above",
+			"f:2: [s]: \"foo\" is neither a [section] nor an `option = value`. Start the line with # for a comment, or indent it to continue the value above",
+			"f:4: [s]: \"bar\" is neither a [section] nor an `option = value`. Start the line with # for a comment, or indent it to continue the value above",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,12 +97,12 @@ func TestInterpolationFaults(t *testing.T) {
 		cause      error
 		want       string
 	}{
-		{"dollar", "[s]\na = x$HOME\n", ErrReferenceSyntax, `f:2: [s] a: "$HOME": after a $ comes { or another $; a dollar sign itself is written $$`},
-		{"open", "[s]\na = ${x\n", ErrReferenceSyntax, `f:2: [s] a: "${x": write ${option}, ${section:option}, or $$ for a dollar sign`},
-		{"colons", "[s]\na = ${x:y:z}\n", ErrReferenceSyntax, `f:2: [s] a: ${x:y:z} has more than one colon: write ${section:option}`},
-		{"missing", "[s]\na = ${t:B}\n", ErrReference, `f:2: [s] a: ${t:b} refers to an option that is not set; a dollar sign itself is written $$`},
-		{"elsewhere", "[s]\na = ${t:b}\n[t]\nb = ${c}\n", ErrReference, `f:4: [t] b: ${c} refers to an option that is not set; a dollar sign itself is written $$`},
-		{"cycle", "[s]\na = ${a}\n", ErrDepth, `f:2: [s] a: "${a}" takes part in more than 10 nested references: it may refer to itself`},
+		{"dollar", "[s]\na = x$HOME\n", ErrReferenceSyntax, `f:2: [s] a: "$HOME": neither { nor another $ follows the $. Write $$ for a dollar sign`},
+		{"open", "[s]\na = ${x\n", ErrReferenceSyntax, `f:2: [s] a: "${x": the reference is incomplete. Write ${option}, ${section:option}, or $$ for a dollar sign`},
+		{"colons", "[s]\na = ${x:y:z}\n", ErrReferenceSyntax, `f:2: [s] a: ${x:y:z} has more than one colon. Write ${section:option}`},
+		{"missing", "[s]\na = ${t:B}\n", ErrReference, `f:2: [s] a: ${t:b} refers to an option that is not set. Set that option, or write $$ for a dollar sign`},
+		{"elsewhere", "[s]\na = ${t:b}\n[t]\nb = ${c}\n", ErrReference, `f:4: [t] b: ${c} refers to an option that is not set. Set that option, or write $$ for a dollar sign`},
+		{"cycle", "[s]\na = ${a}\n", ErrDepth, `f:2: [s] a: "${a}" takes part in more than 10 nested references. Check that no option refers to itself`},
 		{"length", bomb, ErrExpansion, `f:2: [s] a: the value is longer than 1048576 bytes`},
 		{"number", many, ErrExpansion, `f:2: [s] a: the value needs more than 65536 references`},
 	} {

@@ -5,11 +5,10 @@ import (
 	"strings"
 )
 
-// maxDepth is how many references may lie between an option and the text it
-// takes, as in Python.
+// maxDepth bounds the references that lead from an option to a text, as in Python.
 const maxDepth = 10
 
-// Python has no bounds in width: a few lines could fill any memory.
+// Python does not bound the size of an expansion: a few lines could fill any memory.
 const (
 	maxExpansion  = 1 << 20 // bytes of one value
 	maxReferences = 1 << 16 // references followed for one value
@@ -17,8 +16,8 @@ const (
 
 // Get returns the value of an option, as [Document.Lookup] finds it, with
 // `${option}` and `${section:option}` replaced by values and `$$` by a dollar
-// sign. The error is an [*Error] at the option in which the fault is, which
-// may be another than the one asked for.
+// sign. The error is an [*Error] at the faulty option, which may be one that the
+// requested option refers to.
 func (d *Document) Get(section, name string) (string, error) {
 	o, ok := d.Lookup(section, name)
 	if !ok {
@@ -31,7 +30,7 @@ func (d *Document) Get(section, name string) (string, error) {
 	return x.out.String(), nil
 }
 
-// expansion is the work on one value.
+// expansion replaces the references in one value.
 type expansion struct {
 	doc        *Document
 	section    string
@@ -40,24 +39,30 @@ type expansion struct {
 	references int
 }
 
-// tooFar blames the option that was asked for: no other is at fault alone.
+// tooFar returns an error that blames the requested option, because no other option
+// is at fault alone.
 func (x *expansion) tooFar(detail string) error {
 	return &Error{Pos: x.option.Pos, Section: x.section, Option: x.option.Name, Err: ErrExpansion, Detail: detail}
 }
 
 // expand writes the value of o, as seen from a section.
 func (x *expansion) expand(section string, o Option, depth int) error {
-	fault := func(cause error, detail string) error {
-		return &Error{Pos: o.Pos, Section: section, Option: o.Name, Err: cause, Detail: detail}
+	fault := func(e Error) error {
+		e.Pos, e.Section, e.Option = o.Pos, section, o.Name
+		return &e
 	}
 	if depth > maxDepth {
-		return fault(ErrDepth, fmt.Sprintf("%s takes part in more than %d nested references: it may refer to itself", quote(o.Raw), maxDepth))
+		return fault(Error{
+			Err:    ErrDepth,
+			Detail: fmt.Sprintf("%s takes part in more than %d nested references", quote(o.Raw), maxDepth),
+			Hint:   "Check that no option refers to itself",
+		})
 	}
 	for rest := o.Raw; rest != ""; {
 		var t token
-		var err error
-		if t, rest, err = next(rest); err != nil {
-			return fault(ErrReferenceSyntax, err.Error())
+		var syntax *Error
+		if t, rest, syntax = next(rest); syntax != nil {
+			return fault(*syntax)
 		}
 		text := t.text
 		if t.reference {
@@ -67,7 +72,11 @@ func (x *expansion) expand(section string, o Option, depth int) error {
 			from := t.from(section)
 			to, ok := x.doc.Lookup(from, t.text)
 			if !ok {
-				return fault(ErrReference, fmt.Sprintf("%s refers to an option that is not set; a dollar sign itself is written $$", t))
+				return fault(Error{
+					Err:    ErrReference,
+					Detail: fmt.Sprintf("%s refers to an option that is not set", t),
+					Hint:   "Set that option, or write $$ for a dollar sign",
+				})
 			}
 			if strings.Contains(to.Raw, "$") {
 				if err := x.expand(from, to, depth+1); err != nil {
@@ -93,7 +102,8 @@ type token struct {
 	section   string
 }
 
-// from returns the section that a reference written in one takes its value in.
+// from returns the section in which a reference looks for its option; section is the
+// one that the reference stands in.
 func (t token) from(section string) string {
 	if t.qualified {
 		return t.section
@@ -108,8 +118,12 @@ func (t token) String() string {
 	return "${" + t.text + "}"
 }
 
-// next cuts the first token off s, which must not be empty.
-func next(s string) (t token, rest string, err error) {
+// next cuts the first token off s, which must not be empty. The error has only a
+// cause, a detail and a hint.
+func next(s string) (t token, rest string, err *Error) {
+	bad := func(detail, hint string) (token, string, *Error) {
+		return token{}, "", &Error{Err: ErrReferenceSyntax, Detail: detail, Hint: hint}
+	}
 	switch i := strings.IndexByte(s, '$'); {
 	case i < 0:
 		return token{text: s}, "", nil
@@ -118,30 +132,30 @@ func next(s string) (t token, rest string, err error) {
 	case strings.HasPrefix(s, "$$"):
 		return token{text: "$"}, s[2:], nil
 	case !strings.HasPrefix(s, "${"):
-		return token{}, "", fmt.Errorf("%s: after a $ comes { or another $; a dollar sign itself is written $$", quote(s))
+		return bad(quote(s)+": neither { nor another $ follows the $", "Write $$ for a dollar sign")
 	}
 	path, rest, ok := strings.Cut(s[2:], "}")
 	if !ok || path == "" {
-		return token{}, "", fmt.Errorf("%s: write ${option}, ${section:option}, or $$ for a dollar sign", quote(s))
+		return bad(quote(s)+": the reference is incomplete", "Write ${option}, ${section:option}, or $$ for a dollar sign")
 	}
 	section, name, qualified := strings.Cut(path, ":")
 	if !qualified {
 		return token{reference: true, text: optionName(path)}, rest, nil
 	}
 	if strings.Contains(name, ":") {
-		return token{}, "", fmt.Errorf("${%s} has more than one colon: write ${section:option}", path)
+		return bad("${"+path+"} has more than one colon", "Write ${section:option}")
 	}
 	return token{reference: true, text: optionName(name), qualified: true, section: section}, rest, nil
 }
 
-// References is the set of the options that values of a document refer to.
+// References is the set of the options to which values of a document refer.
 type References struct {
-	named    map[string]bool    // by name, whatever the section
-	anywhere map[string]bool    // by name, from a value that every section shows
+	named    map[string]bool    // by name, in any section
+	anywhere map[string]bool    // by name, from a value that every section inherits
 	in       map[[2]string]bool // by section and name
 }
 
-// References collects what the values of the document refer to.
+// References returns the options to which the values of the document refer.
 func (d *Document) References() References {
 	r := References{named: make(map[string]bool), anywhere: make(map[string]bool), in: make(map[[2]string]bool)}
 	for _, s := range append([]*Section{d.Defaults()}, d.sections...) {
@@ -152,8 +166,8 @@ func (d *Document) References() References {
 	return r
 }
 
-// add takes the references of a value that is written in a section. A value of
-// [Default] is expanded in whatever section shows it.
+// add adds the references in a value of a section. A value of [Default] is expanded
+// in every section that inherits it.
 func (r References) add(from, raw string) {
 	for raw != "" {
 		t, rest, err := next(raw)
@@ -173,8 +187,8 @@ func (r References) add(from, raw string) {
 	}
 }
 
-// Has reports whether the value of any option refers to this one, so that it
-// serves as a variable. An option of [Default] is seen from all sections.
+// Has reports whether the value of any option refers to this option, which therefore
+// is a variable. All sections can refer to an option of [Default].
 func (r References) Has(section, name string) bool {
 	if section == Default {
 		return r.named[name]
@@ -182,7 +196,7 @@ func (r References) Has(section, name string) bool {
 	return r.anywhere[name] || r.in[[2]string{section, name}]
 }
 
-// quote shows the start of a text.
+// quote returns the start of a text in quotes.
 func quote(s string) string {
 	const limit = 80
 	if len(s) > limit {

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Parse adds what a file says to the document and returns all of its faults in
-// the order of the lines. What an earlier file said of an option is replaced;
-// within one file an option or a section may come only once.
+// Parse adds the options of a file to the document and returns all faults of the file
+// in the order of its lines. An option replaces that of an earlier file; within one
+// file an option or a section may occur only once.
 //
 // The name is used for positions only.
 func (d *Document) Parse(name string, data []byte) []*Error {
@@ -22,7 +22,7 @@ func (d *Document) Parse(name string, data []byte) []*Error {
 	}
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		p.line = 1
-		p.fault(ErrEncoding, "", "", "the file is UTF-16: save it as UTF-8")
+		p.fault(ErrEncoding, "", "", "the file is UTF-16", "Save the file as UTF-8")
 		return p.faults
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
@@ -51,6 +51,7 @@ func cutLine(data []byte) (line string, rest []byte) {
 
 type optionKey struct{ section, name string }
 
+// parser adds one file to a document.
 type parser struct {
 	doc    *Document
 	file   string
@@ -58,19 +59,19 @@ type parser struct {
 	faults []*Error
 
 	section *Section // nil before the first header
-	option  string   // that an indented line continues, or empty
-	value   []string // its lines so far
-	indent  int      // of the line that a continuation must exceed
+	option  string   // the option that an indented line continues, or empty
+	value   []string // the lines of that option so far
+	indent  int      // the indent that a continuation must exceed
 
-	noHeader bool // text before the first header has been reported
-	sections map[string]int
-	options  map[optionKey]int // the lines of this file's
+	noHeader bool              // text before the first header has been reported
+	sections map[string]int    // the lines of this file's headers
+	options  map[optionKey]int // the lines of this file's options
 }
 
 func (p *parser) pos() Pos { return Pos{p.file, p.line} }
 
-func (p *parser) fault(cause error, section, option, detail string) {
-	p.faults = append(p.faults, &Error{Pos: p.pos(), Section: section, Option: option, Err: cause, Detail: detail})
+func (p *parser) fault(cause error, section, option, detail, hint string) {
+	p.faults = append(p.faults, &Error{Pos: p.pos(), Section: section, Option: option, Err: cause, Detail: detail, Hint: hint})
 }
 
 func (p *parser) parseLine(line string) {
@@ -86,7 +87,7 @@ func (p *parser) parseLine(line string) {
 	}
 	if !utf8.ValidString(line) {
 		p.fault(ErrEncoding, p.sectionName(), "",
-			fmt.Sprintf("byte %d is not UTF-8: save the file as UTF-8", invalidAt(line)+1))
+			fmt.Sprintf("byte %d is not UTF-8", invalidAt(line)+1), "Save the file as UTF-8")
 	}
 	indent := indentOf(line)
 	if p.option != "" && indent > p.indent {
@@ -101,22 +102,23 @@ func (p *parser) parseLine(line string) {
 	if p.section == nil {
 		if !p.noHeader {
 			p.noHeader = true
-			p.fault(ErrNoHeader, "", "", fmt.Sprintf("%s stands before the first [section]: put a header such as [DEFAULT] above it", quote(text)))
+			p.fault(ErrNoHeader, "", "", quote(text)+" stands before the first [section]", "Put a header such as [DEFAULT] above it")
 		}
 		return
 	}
 	name, value, ok := cutOption(text)
 	if !ok && strings.HasPrefix(text, "[") {
-		p.fault(ErrLine, p.section.Name, "", fmt.Sprintf("%s begins a section and has no ] after its name: write [name]", quote(text)))
+		p.fault(ErrLine, p.section.Name, "", quote(text)+" begins a section and has no ] after its name", "Write [name]")
 		return
 	}
 	if !ok {
 		p.fault(ErrLine, p.section.Name, "",
-			fmt.Sprintf("%s is neither a [section] nor an `option = value`: comment it with #, or indent it to continue the value above", quote(text)))
+			quote(text)+" is neither a [section] nor an `option = value`",
+			"Start the line with # for a comment, or indent it to continue the value above")
 		return
 	}
 	if name == "" {
-		p.fault(ErrLine, p.section.Name, "", fmt.Sprintf("%s has no option name before its delimiter", quote(text)))
+		p.fault(ErrLine, p.section.Name, "", quote(text)+" has no option name before its delimiter", "Write the line as `option = value`")
 	}
 	p.openOption(name, value)
 }
@@ -131,7 +133,7 @@ func (p *parser) sectionName() string {
 func (p *parser) openSection(name string) {
 	p.finish()
 	if first, ok := p.sections[name]; ok && name != Default {
-		p.fault(ErrDuplicateSection, name, "", fmt.Sprintf("the section was opened in line %d already: move the options there", first))
+		p.fault(ErrDuplicateSection, name, "", fmt.Sprintf("the section was opened in line %d already", first), "Move the options there")
 	} else {
 		p.sections[name] = p.line
 	}
@@ -145,7 +147,7 @@ func (p *parser) openOption(name, value string) {
 	}
 	key := optionKey{p.section.Name, name}
 	if first, ok := p.options[key]; ok {
-		p.fault(ErrDuplicateOption, key.section, name, fmt.Sprintf("the option was set in line %d already: keep one of them", first))
+		p.fault(ErrDuplicateOption, key.section, name, fmt.Sprintf("the option was set in line %d already", first), "Keep one of them")
 	} else {
 		p.options[key] = p.line
 	}
@@ -165,8 +167,8 @@ func (p *parser) finish() {
 	p.value = p.value[:0]
 }
 
-// header returns the name of a section header: what is between the first
-// character, which must be "[", and the last "]". Text after it is ignored.
+// header returns the name of a section header: the text between the first character,
+// which must be "[", and the last "]". Text after that is ignored.
 func header(text string) (string, bool) {
 	end := strings.LastIndexByte(text, ']')
 	if text[0] != '[' || end < 2 {
@@ -188,7 +190,7 @@ func cutOption(text string) (name, value string, ok bool) {
 // letters by rules of their own (capital I with a dot, and a final sigma).
 func optionName(s string) string { return strings.ToLower(s) }
 
-// isSpace tells what Python's str.isspace does.
+// isSpace reports whether a character is white space, as Python's str.isspace does.
 func isSpace(r rune) bool { return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f }
 
 func trim(s string) string { return strings.TrimFunc(s, isSpace) }
