@@ -85,7 +85,7 @@ func TestAnswer(t *testing.T) {
 	check(t, Answer(r), Error, "longer than pull-timeout, 2s", "Raise pull-timeout, and pull-interval")
 	r.Limit = 0
 	check(t, Answer(r), OK, "in 3s", "")
-	r.Err = &haproxy.SocketError{Op: "read show info from", Socket: "a.sock", Err: haproxy.ErrTimeout, Hint: "0 bytes have come"}
+	r.Err = &haproxy.SocketError{Op: "read show info from", Socket: "a.sock", Err: haproxy.ErrTimeout, Hint: "0 bytes have arrived"}
 	check(t, Answer(r), Error, "read show info: time-out", "stats maxconn")
 	r.Err = &haproxy.SocketError{Op: "connect", Socket: "a.sock", Err: errors.New("connection refused"), Hint: "Check that HAProxy runs"}
 	check(t, Answer(r), Error, "connect: connection refused", "Check that HAProxy runs")

@@ -17,7 +17,7 @@ import (
 // more CPU time; 256 KiB save none.
 const bufferSize = 64 << 10
 
-// defaultBuffers is how many buffers there are unless Client.Buffers says.
+// defaultBuffers is the number of buffers if Client.Buffers is 0.
 const defaultBuffers = 8
 
 // buffers lends a bounded number of buffers. A socket has one only while there are
@@ -79,13 +79,14 @@ func (c *Client) lender() *buffers {
 	return b
 }
 
-// source is a connection to read from, which tells first that there is something.
+// source is a connection on which a reader can wait for bytes before it takes a
+// buffer.
 type source interface {
-	// wait returns when bytes have arrived, or the end or an error of the connection,
-	// which it may return.
+	// wait waits until bytes have arrived, or the connection has ended or failed. It may
+	// return the error of the connection.
 	wait() error
-	// read reads what has arrived. It does not wait: the error is errNothing if nothing
-	// has.
+	// read reads the bytes that have arrived. It does not wait: the error is errNothing
+	// if there are none.
 	read(p []byte) (int, error)
 }
 

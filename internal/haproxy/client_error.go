@@ -16,31 +16,31 @@ import (
 	"haproxystats/internal/dial"
 )
 
-// What can be wrong with a reply.
+// The faults of a reply.
 var (
-	// ErrEmptyReply is a connection that was closed without a byte.
+	// ErrEmptyReply means that the connection was closed without a byte.
 	ErrEmptyReply = errors.New("empty reply")
-	// ErrTruncated is a reply that ends before the empty line that ends it.
+	// ErrTruncated means that the reply ends before the empty line at its end.
 	ErrTruncated = errors.New("truncated reply")
-	// ErrLongReply is a reply that does not end where it should.
+	// ErrLongReply means that the reply continues after the place where it should end.
 	ErrLongReply = errors.New("reply without end")
-	// ErrTimeout is a connection or a reply that took too long.
+	// ErrTimeout means that the connection or the reply took too long.
 	ErrTimeout = errors.New("time-out")
 )
 
-// ErrNotStats is a socket that is not a stats socket, by its type or by what it
-// answers.
+// ErrNotStats means that the type or the answer of a socket is not that of a stats
+// socket.
 var ErrNotStats = errors.New("not a stats socket")
 
-// TextError is what a socket sends instead of a reply.
+// TextError is a text that a socket has sent instead of a reply.
 type TextError struct {
 	Text string // its first line, at most 200 bytes
-	// Master tells that it is HAProxy's master process, which has no statistics,
-	// that lists its commands.
+	// Master is true if the text is the list of commands of HAProxy's master process,
+	// which has no statistics.
 	Master bool
 }
 
-// newTextError returns what a text that is not a reply tells.
+// newTextError returns the error for a text that is not a reply.
 func newTextError(text []byte) *TextError {
 	text = withoutSeverity(text)
 	line, _, _ := bytes.Cut(text, []byte("\n"))
@@ -53,7 +53,8 @@ func newTextError(text []byte) *TextError {
 
 const unknownCommand = "Unknown command"
 
-// severity is what `severity-output` on a socket's line puts before short answers.
+// severity matches the prefix of short answers if the socket's line has
+// `severity-output`.
 var severity = regexp.MustCompile(`^\[[0-9a-z]{1,10}\]: `)
 
 func withoutSeverity(answer []byte) []byte { return answer[len(severity.Find(answer)):] }
@@ -61,8 +62,8 @@ func withoutSeverity(answer []byte) []byte { return answer[len(severity.Find(ans
 // Error returns the text, quoted.
 func (e *TextError) Error() string { return "the socket answers " + strconv.Quote(e.Text) }
 
-// Is reports whether the text shows that the socket is not a stats socket: HAProxy
-// has a few words of its own for why it does not answer.
+// Is reports whether the text shows that the socket is not a stats socket: it is none
+// of the texts with which a stats socket refuses a command.
 func (e *TextError) Is(target error) bool {
 	return target == ErrNotStats && (e.Master || !strings.HasPrefix(e.Text, unknownCommand) && !strings.HasPrefix(e.Text, denied))
 }
@@ -112,8 +113,7 @@ func (s *session) canceled(ctx context.Context, op string) error {
 	return &SocketError{Op: op, Socket: s.address, Err: ctx.Err()}
 }
 
-// replyError returns the failure of the reply r, of which detail tells more unless it
-// is empty.
+// replyError returns the failure of the reply r. The detail may be empty.
 func (s *session) replyError(r *reply, err error, detail, hint string) error {
 	if detail != "" {
 		err = fmt.Errorf("%w: %s", err, detail)
@@ -121,17 +121,17 @@ func (s *session) replyError(r *reply, err error, detail, hint string) error {
 	return &SocketError{Op: "read " + r.name + " from", Socket: s.address, Err: err, Hint: hint}
 }
 
-// stopping is the hint where HAProxy has closed the connection.
+// stopping is the hint for a connection that HAProxy has closed.
 const stopping = "Check whether HAProxy is being stopped or reloaded"
 
-// readError returns why the reply r did not come, or did not come to its end.
+// readError returns why the reply r did not arrive, or not completely.
 func (s *session) readError(ctx context.Context, r *reply, err error) error {
 	var cause string
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return s.canceled(ctx, "read "+r.name+" from")
 	case ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded):
-		return s.replyError(r, ErrTimeout, fmt.Sprintf("%d bytes have come", r.size), "Check whether HAProxy is stopped, is too busy, "+
+		return s.replyError(r, ErrTimeout, fmt.Sprintf("%d bytes have arrived", r.size), "Check whether HAProxy is stopped, is too busy, "+
 			"or has all connections to its stats sockets in use: it allows 10, unless `stats maxconn` says otherwise")
 	case errors.Is(err, io.EOF):
 		cause = "the socket has closed the connection"
@@ -184,11 +184,11 @@ func (s *session) connectError(err error, tries int) error {
 	return e
 }
 
-// bare takes the wrapping of package net off, which repeats the operation and
-// the address.
+// bare returns err without the wrapping of package net, which repeats the operation
+// and the address.
 func bare(err error) error {
 	if errors.As(err, new(*dial.Error)) {
-		return err // has several
+		return err // it has several addresses
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err

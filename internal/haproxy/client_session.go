@@ -106,7 +106,7 @@ func (s *session) dial(ctx context.Context) (net.Conn, error) {
 	}
 	conn, err := connect(ctx, s.network, s.address)
 	if errors.As(err, new(*dial.Error)) {
-		return nil, err // it says what came of each address
+		return nil, err // it has the result of each address
 	}
 	if err != nil && (errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)) {
 		// Dialers report a deadline in different ways, and may see it before the context
@@ -144,7 +144,7 @@ func (x *exchange) current() *reply {
 	return &x.stat.reply
 }
 
-// read passes what arrives to the replies until the socket closes the connection.
+// read passes all bytes to the replies until the socket closes the connection.
 func (x *exchange) read() error {
 	for {
 		if err := x.from.wait(); err != nil {
@@ -156,11 +156,13 @@ func (x *exchange) read() error {
 	}
 }
 
-// turn is how many times a socket fills its buffer before others have theirs.
+// turn is the number of times that a socket may fill its buffer before it returns the
+// buffer for other sockets.
 const turn = 16
 
-// drain passes what has arrived to the replies, one turn at most, and reports whether
-// the connection has ended with both replies whole.
+// drain passes the bytes that have arrived to the replies, one turn at most. It
+// reports whether the connection has ended; then err is nil if the replies are
+// complete.
 func (x *exchange) drain() (over bool, err error) {
 	lender := x.client.lender()
 	buf, err := lender.get(x.ctx)
@@ -183,7 +185,7 @@ func (x *exchange) drain() (over bool, err error) {
 	return false, nil
 }
 
-// fill reads what has arrived, as much as p holds.
+// fill reads the bytes that have arrived, at most len(p).
 func fill(from source, p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		var more int
@@ -193,7 +195,7 @@ func fill(from source, p []byte) (n int, err error) {
 	return n, err
 }
 
-// bufferError returns why there was no buffer until the end of the round.
+// bufferError returns the error for a round that ended before a buffer was free.
 func (x *exchange) bufferError() error {
 	r := x.current()
 	if errors.Is(x.ctx.Err(), context.Canceled) {
@@ -263,7 +265,8 @@ func (x *exchange) takeStat(p []byte) error {
 	return nil
 }
 
-// ended returns what is missing after the connection has ended with err.
+// ended returns an error if a reply is incomplete at the end of the connection; err is
+// what ended the connection.
 func (x *exchange) ended(err error) error {
 	if x.info != nil && !x.info.whole {
 		early := x.info.settle()

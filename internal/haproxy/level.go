@@ -26,9 +26,9 @@ var ErrLevel = errors.New("the socket does not tell its level")
 // denied begins the answer to a command that needs a higher level.
 const denied = "Permission denied"
 
-// Level returns the level of the socket. It changes nothing: HAProxy before 1.9,
-// which can't be asked, is given commands without the object that they would work
-// on, and the way they are refused shows the level.
+// Level returns the level of the socket. It changes nothing: HAProxy before 1.9 has no
+// command for this, and gets commands without the object that they would work on. Its
+// refusal shows the level.
 func (c *Client) Level(ctx context.Context, network, address string) (Level, error) {
 	s := &session{client: c, network: network, address: address}
 	told, err := s.command(ctx, "show cli level")

@@ -39,8 +39,8 @@ func Number(b []byte) (int64, bool) {
 	return int64(v), true
 }
 
-// WideNumber reads a field as a number of any size, or with a decimal point,
-// exactly. It is false if the field is not a number.
+// WideNumber parses a field as a number of any size or with a decimal point, without
+// rounding. It returns false if the field is not a number.
 func WideNumber(b []byte) (*big.Rat, bool) {
 	if len(b) == 0 || len(b) > maxNumber {
 		return nil, false

@@ -6,15 +6,15 @@ import "bytes"
 // stray quote may be such a row.
 const maxRecord = 64 << 10
 
-// record splits a row that may have quoted fields (RFC 4180: a quote within is
-// doubled, a field in quotes may hold commas and newlines).
+// record splits a row that may have quoted fields (RFC 4180: a quote within a quoted
+// field is doubled, and such a field may contain commas and newlines).
 type record struct {
 	fields [][]byte
 	text   []byte // backs the unquoted fields
 }
 
-// split splits one row. It returns false if quotes are not balanced; the fields
-// before the fault are right.
+// split splits one row. It returns false if the quotes are not balanced; then fields
+// has those before the fault.
 func (r *record) split(row []byte) bool {
 	r.fields = r.fields[:0]
 	r.text = append(r.text[:0], row...) // never longer than the row
@@ -117,7 +117,7 @@ func (s *StatScanner) splitLonger(from, to int) bool {
 
 // strictQuotes reports whether a line of a row ends within a quoted field; open is
 // whether it begins in one. ok is false if a quote stands within an unquoted field
-// or behind a quoted one.
+// or after the end of a quoted one.
 func strictQuotes(line []byte, open bool) (stillOpen, ok bool) {
 	for {
 		i := bytes.IndexByte(line, '"')

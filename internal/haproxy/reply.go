@@ -33,7 +33,7 @@ func (r *reply) fits(p []byte) bool {
 	if r.first == nil && r.size > 0 {
 		return true
 	}
-	begun := append(slices.Clip(r.first), p[:min(len(p), headerSize)]...) // the rest decides nothing
+	begun := append(slices.Clip(r.first), p[:min(len(p), headerSize)]...) // no beginning is longer
 	for _, b := range r.begins {
 		n := min(len(begun), len(b))
 		if string(begun[:n]) != b[:n] {
@@ -102,8 +102,8 @@ func beforeHeader(text []byte) int {
 const infoStep = 1 << 10
 
 // take adds p to the reply and returns the number of its bytes that belong to the
-// reply: all, until the end has come. Early has earlier bytes that turned out to
-// begin the next reply.
+// reply: all, until the end has arrived. early has bytes of earlier calls that have
+// turned out to begin the next reply.
 func (r *infoReply) take(p []byte) (n int, early []byte) {
 	if len(r.text) == 0 {
 		if at := beforeHeader(p); at >= 0 { // nearly always: then p is not copied

@@ -37,8 +37,8 @@ type Row struct {
 	// the selection. Present[i] is 1 if there is a number; if it is 0, so is the value.
 	Values  []int64
 	Present []byte
-	// Plain is set if no value is negative, or has more than 16 digits, or is odd: the
-	// sum of a few can't overflow.
+	// Plain is true if no value is negative, has more than 16 digits, or is in Odd. The
+	// sum of a few plain values can't overflow.
 	Plain bool
 	// Odd lists the selected fields that are neither empty nor whole numbers in an
 	// int64.
@@ -61,15 +61,15 @@ var ErrNoHeader = errors.New("no header with the columns pxname and svname")
 // rows in CSV, and an empty line at the end. The zero value is ready for Reset, and
 // one scanner serves many replies.
 //
-// Only selected columns are read. A row without one of them, or a name,
-// or has an unknown type, is skipped and counted.
+// Only selected columns are read. A row that ends before one of them, has no name, or
+// has an unknown type is skipped and counted.
 //
 // Source: HAProxy's management guide, "CSV format".
 type StatScanner struct {
 	lines   lines
 	header  header
 	wanted  [rowTypes]choice
-	last    int // column of the header and of all choices
+	last    int // the last column that the header or a choice needs
 	row     Row
 	values  []int64
 	present []byte
@@ -106,7 +106,7 @@ type header struct {
 // slice; else nothing is selected.
 func (s *StatScanner) Reset(r io.Reader) error {
 	s.lines.reset(r)
-	if cap(s.record.text) > 4*readSize { // nor must one huge row
+	if cap(s.record.text) > 4*readSize { // the memory of one huge row must not stay
 		s.record = record{}
 	}
 	s.skipped = 0
@@ -180,8 +180,8 @@ func parseHeader(line []byte) (header, error) {
 // Columns returns the names of the columns; the caller must not change them.
 func (s *StatScanner) Columns() []string { return s.header.columns }
 
-// Select says which columns of rows of type t are wanted: numbers of columns in
-// ascending order, each once. Rows of a type without a selection are skipped.
+// Select selects columns of rows of type t by their numbers, in ascending order and
+// each once. Rows of a type without a selection are skipped.
 func (s *StatScanner) Select(t RowType, columns []int) {
 	s.wanted[t] = choice{made: true, columns: columns, last: -1}
 	if len(columns) > 0 {

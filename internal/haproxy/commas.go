@@ -5,31 +5,30 @@ import (
 	"math/bits"
 )
 
-// fields finds the fields of a row without quotes. It looks at eight bytes at
-// once and takes down where each comma is, without a branch that depends on
-// where: how long a field is can't be predicted, and a wrong guess costs more
-// than the work.
+// fields finds the fields of a row without quotes. It reads eight bytes at once and
+// stores the position of each comma. No branch depends on these positions: the length
+// of a field can't be predicted, and a wrong guess costs more than the work.
 type fields struct {
-	row  []byte // the row, and padding behind it
+	row  []byte // the row, and padding after it
 	size int    // without the padding
-	n    int    // how many fields are known
-	// bounds has numbers of 16 bits: field i ends before number i+1, and begins
-	// behind number i.
+	n    int    // number of fields found
+	// bounds has positions of 16 bits: field i begins after number i, and ends before
+	// number i+1.
 	bounds [boundsMask + 1 + 2*perWord]byte
 }
 
 const (
-	// perWord is how many commas eight bytes can have.
+	// perWord is the largest number of commas in eight bytes.
 	perWord = 8
-	// boundsMask tells the compiler that an index into bounds is in it.
+	// boundsMask shows the compiler that an index into bounds is in range.
 	boundsMask = 2*bits16 - 1
 	bits16     = 2 * maxColumns
-	// maxPlain is the length of a row that fields can take, whose bounds have 16 bits.
+	// maxPlain is the longest row whose bounds have 16 bits.
 	maxPlain = 1<<16 - 2*perWord
 )
 
-// find finds the fields of the row buf[from:to], of which those up to number last
-// will be asked for. Eight more bytes can be read behind it.
+// find finds the fields of the row buf[from:to], up to number last. Eight bytes after
+// the row must be readable.
 func (f *fields) find(buf []byte, from, to, last int) {
 	row, size := buf[from:to+padding], to-from
 	f.row, f.size = row, size
@@ -45,7 +44,7 @@ func (f *fields) find(buf []byte, from, to, last int) {
 		at += 8
 	}
 	if at >= size {
-		for n > 0 && f.bound(n) >= size { // commas behind the row
+		for n > 0 && f.bound(n) >= size { // commas after the row
 			n--
 		}
 		n++
@@ -59,14 +58,14 @@ func (f *fields) bound(i int) int {
 	return int(binary.LittleEndian.Uint16(f.bounds[2*i&boundsMask:]))
 }
 
-// field returns a field, which the row must have.
+// field returns field i, which the row must have.
 func (f *fields) field(i int) []byte {
 	return f.row[uint16(f.bound(i)+1):f.bound(i+1)]
 }
 
-// numbers reads the numbers in the columns, which the row must have. It is false
-// if one of them is neither empty nor a short number, or if they begin too near to
-// the begin of the row.
+// numbers reads the numbers in the columns, which the row must have. It returns false
+// if a field is neither empty nor a short number, or is too near to the beginning of
+// the row.
 func (f *fields) numbers(columns []int, values []int64, present []byte) bool {
 	if len(columns) == 0 {
 		return true
@@ -80,7 +79,7 @@ func (f *fields) numbers(columns []int, values []int64, present []byte) bool {
 		bounds := binary.LittleEndian.Uint32(f.bounds[2*c&boundsMask:])
 		end := int(bounds >> 16)
 		n := end - int(uint16(bounds+1))
-		present[i] = byte(uint(n+15) >> 4) // 1 but for n = 0, if it is at most 16
+		present[i] = byte(uint(n+15) >> 4) // 0 for n = 0, and 1 for n up to 16
 		lower := (binary.LittleEndian.Uint64(row[end-8:]) ^ eightZeros)
 		if n <= 8 {
 			lower &= lastBytes[n&15]
@@ -98,7 +97,7 @@ func (f *fields) numbers(columns []int, values []int64, present []byte) bool {
 	return bad&highBits == 0
 }
 
-// read reads the numbers in the columns, which have been found, into s.
+// read reads the numbers in the columns into s. The row must have these columns.
 func (f *fields) read(s *StatScanner, columns []int) {
 	s.row.Odd = s.row.Odd[:0]
 	if s.row.Plain = f.numbers(columns, s.values, s.present); s.row.Plain {
@@ -111,7 +110,7 @@ func (f *fields) read(s *StatScanner, columns []int) {
 	}
 }
 
-// readField reads any field.
+// readField reads column i of the selection, whatever its text.
 func (s *StatScanner) readField(i int, raw []byte) {
 	s.values[i], s.present[i] = 0, 0
 	if len(raw) == 0 {
@@ -129,19 +128,19 @@ const (
 	eightZeros  = 0x3030303030303030 // digits
 	lowBits     = 0x7f7f7f7f7f7f7f7f
 	highBits    = 0x8080808080808080
-	notDigits   = 0x7676767676767676 // carries what is above 9 into the high bit
+	notDigits   = 0x7676767676767676 // added to a byte above 9, it sets the high bit
 )
 
-// commaMask returns a bit for each byte of w that is a comma: exact, without
-// carries.
+// commaMask returns a mask with a bit for each byte of w that is a comma. No carry
+// from one byte changes the result for another.
 func commaMask(w uint64) uint8 {
 	w ^= eightCommas
 	w = ^(((w & lowBits) + lowBits) | w | lowBits)
 	return uint8(w >> 7 * 0x0102040810204080 >> 56) // gathers the bits
 }
 
-// commaTable has, for each result of commaMask, the places of the commas in the
-// word, in numbers of 16 bits, and how many they are.
+// commaTable has, for each result of commaMask, the positions of the commas in the
+// word, in numbers of 16 bits, and the number of commas.
 var commaTable = func() (table [256]struct {
 	first, next uint64
 	n           int
@@ -150,11 +149,11 @@ var commaTable = func() (table [256]struct {
 	for m := range table {
 		c := &table[m]
 		for left := uint8(m); left != 0; left &= left - 1 {
-			place := uint64(bits.TrailingZeros8(left))
+			position := uint64(bits.TrailingZeros8(left))
 			if c.n < 4 {
-				c.first |= place << (16 * c.n)
+				c.first |= position << (16 * c.n)
 			} else {
-				c.next |= place << (16 * (c.n - 4))
+				c.next |= position << (16 * (c.n - 4))
 			}
 			c.n++
 		}
@@ -170,10 +169,10 @@ var lastBytes = func() (masks [16]uint64) {
 	return masks
 }()
 
-// eightDigits returns the number whose decimals are the bytes of w, the first in
-// the lowest.
+// eightDigits returns the number whose digits are the bytes of w, the first digit in
+// the lowest byte.
 func eightDigits(w uint64) uint64 {
-	// Two digits, four, eight: each step adds neighbours up.
+	// Each step joins neighbours: two digits, then four, then eight.
 	w = w * (10<<8 + 1) >> 8
 	w = (w & 0x00ff00ff00ff00ff) * (100<<16 + 1) >> 16
 	return (w & 0x0000ffff0000ffff) * (10000<<32 + 1) >> 32
