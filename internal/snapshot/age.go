@@ -2,8 +2,8 @@ package snapshot
 
 import "time"
 
-// The bounds of a plausible time of a snapshot: a clock may be a little ahead, and
-// what waits may be old, but not by many years.
+// The bounds of a plausible time of a snapshot: a clock may be a little ahead, and a
+// waiting snapshot may be old, but not by many years.
 const (
 	maxAhead = 5 * time.Minute
 	maxAge   = 10 * 365 * 24 * time.Hour
@@ -15,8 +15,8 @@ func IsPlausible(epoch int64, now time.Time) bool {
 	return epoch <= now.Add(maxAhead).Unix() && epoch >= now.Add(-maxAge).Unix()
 }
 
-// Age returns the age of a snapshot of that epoch; 0 if the epoch is not plausible,
-// so that no sum or graph is made of nonsense.
+// Age returns the age of a snapshot of that epoch; 0 if the epoch is not plausible, so
+// that sums and graphs have no impossible ages.
 func Age(epoch int64, now time.Time) time.Duration {
 	if !IsPlausible(epoch, now) {
 		return 0

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Errors of a [Decoder], besides [ErrDamaged]. After each of them the decoder is as
-// it was before the record.
+// Errors of a [Decoder], besides [ErrDamaged]. They leave the decoder as it was before
+// the record.
 var (
 	// ErrForeign means that a record belongs to another snapshot.
 	ErrForeign = errors.New("a record of another snapshot")
@@ -14,35 +14,33 @@ var (
 	ErrDuplicate = errors.New("a record for the second time")
 	// ErrOrder means that records before this one are missing, or come later.
 	ErrOrder = errors.New("a record before its turn")
-	// ErrIncomplete means that the last record has not come.
+	// ErrIncomplete means that the last record has not arrived.
 	ErrIncomplete = errors.New("records are missing")
 	// ErrTooLarge means that the snapshot has more bytes than the decoder may keep.
 	ErrTooLarge = errors.New("the snapshot is too large")
 )
 
-// Decoder puts the records of one snapshot together. The records must come in
-// order, as one partition of a message queue keeps them. The zero value is not
-// ready for use.
+// Decoder assembles a snapshot from its records. The records must arrive in order, as
+// from one partition of a message queue. The zero value is not ready for use.
 type Decoder struct {
 	limit int64
 
 	first Record // without the pieces
-	next  int    // the sequence that is due; 0: nothing has come
+	next  int    // the sequence that is due; 0 before the first record
 	files Memory
-	bytes int64 // that the files begun have, or will have
-	last  piece // of the file that is not complete, if its data is not at its end
-	got   int64 // bytes of that file
-	sum   uint32
-	err   error // what was damaged
+	bytes int64  // the sizes of all files in files, also of an incomplete one
+	last  piece  // the latest piece, without its data
+	got   int64  // bytes of that piece's file so far
+	sum   uint32 // the checksum of these bytes
+	err   error  // the damage, after which all records are refused
 }
 
 // NewDecoder returns a decoder that keeps at most limit bytes.
 func NewDecoder(limit int64) *Decoder { return &Decoder{limit: limit, files: make(Memory)} }
 
-// Add takes the next record and keeps a copy of its data. Its error satisfies
-// errors.Is with one of [ErrForeign], [ErrDuplicate], [ErrOrder] and [ErrTooLarge],
-// after which the decoder goes on with other records, or with [ErrDamaged], after
-// which it refuses all.
+// Add adds the next record and keeps a copy of its data. After an error that satisfies
+// errors.Is with one of [ErrForeign], [ErrDuplicate], [ErrOrder] and [ErrTooLarge] the
+// decoder accepts other records; after [ErrDamaged] it accepts none.
 func (d *Decoder) Add(r Record) error {
 	if err := d.add(r); err != nil {
 		return fmt.Errorf("record %d of %d of a snapshot: %w", r.Sequence, r.Records, err)
@@ -119,18 +117,18 @@ func (d *Decoder) piece(p piece) error {
 	return nil
 }
 
-// Done reports whether the last record has come.
+// Done reports whether the last record has arrived.
 func (d *Decoder) Done() bool { return d.err == nil && d.next > 0 && d.next == d.first.Records }
 
 // Snapshot returns the snapshot, whose files are a [Memory]. The error satisfies
-// errors.Is(err, [ErrIncomplete]) before the last record has come, and errors.Is(err,
-// [ErrDamaged]) if a record or the manifest is damaged.
+// errors.Is(err, [ErrIncomplete]) before the last record has arrived, and
+// errors.Is(err, [ErrDamaged]) if a record or the manifest is damaged.
 func (d *Decoder) Snapshot() (Snapshot, error) {
 	if d.err != nil {
 		return Snapshot{}, d.err
 	}
 	if !d.Done() {
-		return Snapshot{}, fmt.Errorf("%w: %d of %d have come", ErrIncomplete, d.next, d.first.Records)
+		return Snapshot{}, fmt.Errorf("%w: %d of %d have arrived", ErrIncomplete, d.next, d.first.Records)
 	}
 	h := d.first.head
 	return d.files.Snapshot(h.node, h.cluster, h.epoch)

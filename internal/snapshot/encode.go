@@ -11,16 +11,17 @@ import (
 	"slices"
 )
 
-// MinRecord is the smallest bound of a record's size that [Encode] takes: it has
+// MinRecord is the smallest bound of a record's size that [Encode] accepts: it has
 // room for all items with the longest names.
 const MinRecord = 2048
 
 const (
-	// fixedSize is more than magic, version, checksum and the items of every record
-	// take, and headSize more than the others of the first record without the names.
+	// fixedSize exceeds the size of magic, version, checksum and the items that every
+	// record has.
 	fixedSize = 64
-	headSize  = 48
-	// pieceSize is more than a piece takes besides its name and data.
+	// headSize exceeds the size of the other items of the first record, without names.
+	headSize = 48
+	// pieceSize exceeds the size of a piece without its name and data.
 	pieceSize = 32
 )
 
@@ -39,6 +40,7 @@ func Encode(s Snapshot, maxRecord int, emit func(record []byte) error) error {
 	return nil
 }
 
+// encoder makes the records of one snapshot.
 type encoder struct {
 	s     Snapshot
 	max   int
@@ -50,8 +52,8 @@ type encoder struct {
 
 	record   []byte
 	sequence int
-	open     fs.File // what the pieces are read of
-	sum      uint32  // of what was read of it
+	open     fs.File // the file that is being read
+	sum      uint32  // the checksum of its bytes so far
 	data     []byte
 }
 
@@ -129,8 +131,8 @@ func (e *encoder) stat(name string) (fs.FileInfo, error) {
 	return f.Stat()
 }
 
-// identify makes the id of what is known of the snapshot before its replies are
-// read.
+// identify computes the id from the name of the snapshot, the names and sizes of its
+// files, and its manifest. It does not read the replies.
 func (e *encoder) identify() error {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %d\n", e.s.Node, e.s.Cluster, e.s.Epoch)
@@ -152,8 +154,8 @@ func (e *encoder) identify() error {
 	return nil
 }
 
-// plan divides the files into pieces and those into records: it calls add with
-// each piece, and next before the first piece of each record but the first one.
+// plan divides the files into pieces, and the pieces into records. It calls add with
+// each piece, and next before the first piece of each record except the first one.
 func (e *encoder) plan(add func(part) error, next func() error) error {
 	room := e.max - fixedSize - headSize - len(e.s.Node) - len(e.s.Cluster)
 	for _, f := range e.files {
@@ -224,12 +226,12 @@ func (e *encoder) piece(p part) (err error) {
 	return e.close(p.file)
 }
 
-// close ends a file, which must end where it did when it was listed. The read that
-// finds out lets a file that verifies itself do so.
+// close ends a file, which must have the length with which it was listed. It reads
+// past that length, because a file that verifies itself does so at its end.
 func (e *encoder) close(f File) error {
 	n, err := e.open.Read(make([]byte, 1))
 	if n > 0 || err == nil {
-		err = errors.New("it has grown")
+		err = errors.New("the file has grown")
 	} else if errors.Is(err, io.EOF) {
 		err = nil
 	}

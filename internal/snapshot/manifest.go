@@ -16,32 +16,32 @@ import (
 const (
 	manifestVersion = 1
 	manifestTitle   = "haproxystats manifest "
-	// maxManifest bounds what is read and written, in bytes. It has room for the
-	// files of 20,000 sockets.
+	// maxManifest bounds a manifest in bytes. It has room for the files of 20,000
+	// sockets.
 	maxManifest = 4 << 20
-	// maxFailures and maxText bound how many failures are named, and how many
-	// bytes of each name and cause are kept.
+	// maxFailures bounds the failures in a manifest, and maxText each name and cause in
+	// bytes.
 	maxFailures = 1000
 	maxText     = 256
 )
 
 var (
-	// ErrNewer means that a manifest or a record was written by a later version, so
-	// that what it says is not known.
+	// ErrNewer means that a later version has written a manifest or a record, so that its
+	// meaning is not known.
 	ErrNewer = errors.New("written by a newer version of haproxystats")
-	// ErrDamaged means that a snapshot is not what was handed over.
+	// ErrDamaged means that a snapshot differs from the one that was handed over.
 	ErrDamaged = errors.New("not what was handed over")
 )
 
-// castagnoli is the CRC that processors have an instruction for.
+// castagnoli is the polynomial of CRC-32C, for which processors have an instruction.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Sum returns the CRC-32C of what has the checksum sum, followed by p.
+// Sum returns the CRC-32C of some bytes followed by p, where sum is that of the bytes.
 func Sum(sum uint32, p []byte) uint32 { return crc32.Update(sum, castagnoli, p) }
 
-// Manifest is what the file [ManifestName] of a snapshot says.
+// Manifest is the content of the file [ManifestName] of a snapshot.
 type Manifest struct {
-	// Round is how the files were collected. Durations are in whole milliseconds.
+	// Round is the round that collected the files. Durations are in whole milliseconds.
 	Round Round
 	// Files are the files that were handed over, by name.
 	Files []File
@@ -54,8 +54,8 @@ type File struct {
 	CRC  uint32 // CRC-32C
 }
 
-// NewManifest returns the manifest of a snapshot with these files: it names the
-// first thousand failures, with the beginnings of long texts.
+// NewManifest returns the manifest of a snapshot with these files. It has at most a
+// thousand failures, and only the beginnings of long texts.
 func NewManifest(r Round, files []File) Manifest {
 	m := Manifest{
 		Round: Round{
@@ -73,7 +73,7 @@ func NewManifest(r Round, files []File) Manifest {
 	return m
 }
 
-// beginning returns what is kept of a text.
+// beginning returns a text of at most maxText bytes: s, or its beginning.
 func beginning(s string) string {
 	if len(s) <= maxText {
 		return s
@@ -81,8 +81,8 @@ func beginning(s string) string {
 	return strings.ToValidUTF8(s[:maxText-3], "") + "..."
 }
 
-// Append appends the text of the manifest to b. The error is for a manifest that
-// is longer than [ReadManifest] accepts.
+// Append appends the text of the manifest to b. It returns an error for a manifest
+// that is longer than [ReadManifest] accepts.
 func (m Manifest) Append(b []byte) ([]byte, error) {
 	start := len(b)
 	b = fmt.Appendf(b, "%s%d\n", manifestTitle, manifestVersion)
@@ -108,8 +108,8 @@ func (m Manifest) Append(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// ReadManifest reads and parses a manifest, as [ParseManifest] does. It reads no
-// more than the longest manifest has.
+// ReadManifest reads a manifest and parses it as [ParseManifest] does. It reads a
+// bounded number of bytes.
 func ReadManifest(r io.Reader) (Manifest, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
 	if err != nil {
@@ -119,7 +119,7 @@ func ReadManifest(r io.Reader) (Manifest, error) {
 }
 
 // ParseManifest parses a manifest. The error satisfies errors.Is(err, [ErrNewer])
-// if only a later version knows what it says, else errors.Is(err, [ErrDamaged]).
+// if a later version has written it, else errors.Is(err, [ErrDamaged]).
 func ParseManifest(b []byte) (Manifest, error) {
 	p := manifestParser{seen: make(map[string]bool)}
 	if err := p.parse(b); err != nil {
@@ -134,7 +134,7 @@ func ParseManifest(b []byte) (Manifest, error) {
 type manifestParser struct {
 	m    Manifest
 	line int
-	seen map[string]bool // what must not be there twice
+	seen map[string]bool // items that must not be there twice
 }
 
 func (p *manifestParser) parse(b []byte) error {
@@ -157,7 +157,7 @@ func (p *manifestParser) parse(b []byte) error {
 		case word == "end":
 			sum := crc32.Checksum(b[:len(b)-len(rest)], castagnoli)
 			if want := fmt.Sprintf("%08x", sum); value != want || len(after) > 0 {
-				return fmt.Errorf("ends in %q, want %s and nothing behind", value, want)
+				return fmt.Errorf("ends in %q, want %s and nothing after it", value, want)
 			}
 			return nil
 		default:
@@ -181,8 +181,8 @@ func checkTitle(line string) error {
 	return nil
 }
 
-// field takes one line. A line that is not known is skipped, so that a new item
-// needs no new version.
+// field parses one line. It skips unknown lines, so that a new item needs no new
+// version.
 func (p *manifestParser) field(word, value string) (err error) {
 	key := word
 	switch word {
@@ -217,7 +217,7 @@ func (p *manifestParser) field(word, value string) (err error) {
 	return err
 }
 
-// plainNumber says what is wrong with a number without the names of Go's functions.
+// plainNumber returns an error about a number without the names of Go's functions.
 func plainNumber(err error) error {
 	n, ok := errors.AsType[*strconv.NumError](err)
 	switch {
@@ -251,7 +251,7 @@ func parseFailure(text string) (f Failure, err error) {
 	}
 	f.Cause, text, err = parseQuoted(text)
 	if err == nil && text != "" {
-		err = fmt.Errorf("%q behind the cause", text)
+		err = fmt.Errorf("%q after the cause", text)
 	}
 	return f, err
 }
@@ -272,7 +272,7 @@ func parseFile(text string) (f File, err error) {
 	return f, err
 }
 
-// parseQuoted returns the text in quotes, and what follows it and a space.
+// parseQuoted returns the text in quotes, and the rest after it and a space.
 func parseQuoted(text string) (value, rest string, err error) {
 	quoted, err := strconv.QuotedPrefix(text)
 	if err != nil {

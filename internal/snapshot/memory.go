@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Memory holds the files of a snapshot by their names, the manifest among them. It
-// is an [fs.FS] with no directory but ".". Its files must not be changed while they
-// are read.
+// Memory has the files of a snapshot by their names, including the manifest. It is an
+// [fs.FS] whose only directory is ".". Its files must not be changed while they are
+// read.
 type Memory map[string][]byte
 
-// Snapshot returns the snapshot with these files. The error is for a damaged
-// manifest and satisfies errors.Is(err, [ErrDamaged]); without a manifest, or with
-// one of a later version, the round is not known.
+// Snapshot returns the snapshot with these files. The error satisfies errors.Is(err,
+// [ErrDamaged]) if the manifest is damaged. The round is nil without a manifest, or
+// with one of a later version.
 func (m Memory) Snapshot(node, cluster string, epoch int64) (Snapshot, error) {
 	s := Snapshot{Node: node, Cluster: cluster, Epoch: epoch, Files: m}
 	text, ok := m[ManifestName]
@@ -38,7 +38,7 @@ func (m Memory) Snapshot(node, cluster string, epoch int64) (Snapshot, error) {
 // Clone returns a copy that shares the content of the files.
 func (m Memory) Clone() Memory { return maps.Clone(m) }
 
-// Size returns how many bytes all files have.
+// Size returns the size of all files in bytes.
 func (m Memory) Size() (n int64) {
 	for _, data := range m {
 		n += int64(len(data))

@@ -9,7 +9,7 @@ import (
 	"io/fs"
 )
 
-// The bounds of what records may say. They are checked before anything is kept.
+// The bounds of the numbers in records. They are checked before anything is stored.
 const (
 	recordMagic   = "hps"
 	recordVersion = 1
@@ -33,23 +33,22 @@ const (
 	tagPiece
 )
 
-// ID tells the records of one snapshot from those of others.
+// ID identifies the snapshot that a record belongs to.
 type ID [16]byte
 
-// Record is one record of a snapshot. It refers to the bytes that it was parsed of.
+// Record is one record of a snapshot. It refers to the bytes from which it was parsed.
 type Record struct {
-	// ID is of the snapshot that the record belongs to.
 	ID ID
 	// Sequence is the number of the record among the Records of the snapshot, from 0.
 	Sequence, Records int
-	// Bytes is how many bytes all files of the snapshot have.
+	// Bytes is the size of all files of the snapshot.
 	Bytes int64
 
 	head   head
 	pieces []piece
 }
 
-// head is what only the first record says.
+// head has the items that only the first record has.
 type head struct {
 	node, cluster string
 	epoch         int64
@@ -64,8 +63,8 @@ type piece struct {
 	data         []byte
 }
 
-// ParseRecord parses a record. The error satisfies errors.Is(err, [ErrNewer]) if
-// only a later version knows what it says, else errors.Is(err, [ErrDamaged]).
+// ParseRecord parses a record. The error satisfies errors.Is(err, [ErrNewer]) if a
+// later version has written it, else errors.Is(err, [ErrDamaged]).
 func ParseRecord(b []byte) (Record, error) {
 	r, err := parseRecord(b)
 	if err != nil {
@@ -83,7 +82,7 @@ func parseRecord(b []byte) (Record, error) {
 		return Record{}, errors.New("it does not begin as one")
 	}
 	switch version := b[len(recordMagic)]; {
-	case version > recordVersion: // whose checksum may be another
+	case version > recordVersion: // its checksum may be of another kind
 		return Record{}, fmt.Errorf("%w: version %d, this program reads %d", ErrNewer, version, recordVersion)
 	case version == 0:
 		return Record{}, errors.New("version 0")
@@ -122,7 +121,7 @@ func parseRecord(b []byte) (Record, error) {
 	return r, nil
 }
 
-// item takes one item. One that is not known is skipped.
+// item parses one item. It skips unknown items.
 func (r *Record) item(tag uint64, value []byte) error {
 	f := fields{rest: value}
 	switch tag {
@@ -171,8 +170,8 @@ func (p piece) check() error {
 	return nil
 }
 
-// travels reports whether a file of that name is carried by records: it is the
-// manifest, or no program's mark, and an [fs.FS] can open it.
+// travels reports whether records contain a file of that name: an [fs.FS] can open it,
+// and it is the manifest or not hidden.
 func travels(name string) bool {
 	return fs.ValidPath(name) && (name == ManifestName || CheckFileName(name) == nil)
 }
@@ -212,7 +211,7 @@ func (f *fields) varint() int64 {
 	return n
 }
 
-// number returns a uvarint that is no more than limit.
+// number returns a uvarint that is at most limit.
 func (f *fields) number(limit uint64) uint64 {
 	n := f.uvarint()
 	if n > limit {

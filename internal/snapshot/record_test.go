@@ -363,7 +363,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"a long cluster", Snapshot{Cluster: long, Files: Memory{}}, MinRecord, nothing, "more than 255"},
 		{"a long name", Snapshot{Files: Memory{long: nil}}, MinRecord, nothing, "255 bytes of a name"},
 		{"a refusal", small, MinRecord, func([]byte) error { return refused }, refused.Error()},
-		{"a file that has grown", Snapshot{Files: growing{small.Files.(Memory), 1}}, MinRecord, nothing, "it has grown"},
+		{"a file that has grown", Snapshot{Files: growing{small.Files.(Memory), 1}}, MinRecord, nothing, "the file has grown"},
 		{"a file that has shrunk", Snapshot{Files: growing{small.Files.(Memory), -1}}, MinRecord, nothing, io.ErrUnexpectedEOF.Error()},
 		{"no directory", Snapshot{Files: os.DirFS("/nonexistent")}, MinRecord, nothing, "no such file"},
 	} {

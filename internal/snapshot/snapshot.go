@@ -1,13 +1,13 @@
-// Package snapshot is about what one node said in one round: the raw replies of
-// every HAProxy process to `show info` and `show stat`, and how they were
-// collected. It names the files of a snapshot, writes and parses the manifest,
-// keeps a snapshot in memory ([Memory]), and carries one as a stream of bounded
-// records ([Encode], [Decoder]).
+// Package snapshot has the formats of a snapshot: the raw replies of every HAProxy
+// process of one node to `show info` and `show stat` in one round, with a description
+// of the round. The package names the files of a snapshot, writes and parses the
+// manifest, keeps a snapshot in memory ([Memory]), and converts it to a stream of
+// bounded records and back ([Encode], [Decoder]).
 //
 // A snapshot's files are an [fs.FS], so an entry of the spool, a recording and the
 // records of a message queue are read by the same code. Items of a manifest and
-// files that this version does not know travel unchanged. The package does not
-// know what is in the replies.
+// files that this version does not know stay unchanged. The package does not know
+// the content of the replies.
 //
 // # Files
 //
@@ -17,10 +17,10 @@
 //
 // # The manifest
 //
-// The manifest is text of one line an item. The last line has a CRC-32C in
-// hexadecimal of all lines before it. Names and causes are quoted as in Go. A reader
-// skips an unknown item, so that only a change of what the known ones mean needs
-// another version; the manifest of a later version verifies nothing.
+// The manifest is text with one item per line. The last line has the CRC-32C of all
+// lines before it in hexadecimal. Names and causes are quoted as in Go. A reader skips
+// an unknown item, so that only a new meaning of a known item needs another version.
+// Nothing is verified by the manifest of a later version.
 //
 //	haproxystats manifest 1
 //	round-duration-ms 87
@@ -33,9 +33,9 @@
 //	file "a.sock_stat" 68124 9bb0d5f1
 //	end eb6d8e98
 //
-// A file's numbers are its length in bytes and its CRC-32C. At most a thousand
-// failures are named, each text with at most 256 bytes; sockets-failed counts all.
-// rounds-missed and hand-over-ms are left out where they are 0.
+// A file's numbers are its length in bytes and its CRC-32C. There are at most a
+// thousand failures, each text with at most 256 bytes; sockets-failed counts all.
+// rounds-missed and hand-over-ms are left out if they are 0.
 //
 // # Records
 //
@@ -53,12 +53,12 @@
 //
 //	1  id        16 bytes, the same in all records of the snapshot
 //	2  sequence  uvarint, the number of the record, from 0
-//	3  records   uvarint, how many records the snapshot has
-//	4  bytes     uvarint, how many bytes all its files have
-//	5  node      text, the node that the snapshot is of
+//	3  records   uvarint, the number of records of the snapshot
+//	4  bytes     uvarint, the size of all its files
+//	5  node      text, the node of the snapshot
 //	6  cluster   text, the cluster of the node; it may be empty
 //	7  epoch     varint (zigzag), seconds since 1970
-//	8  files     uvarint, how many files the snapshot has
+//	8  files     uvarint, the number of files of the snapshot
 //	9  piece     a part of a file, any number of times
 //
 // Every record has the items 1 to 4, and the first one has 5 to 8. A piece is
@@ -69,10 +69,10 @@
 //	CRC-32C of the file from its beginning to the end of the data, 4 bytes, little-endian
 //	data: the rest of the item
 //
-// The pieces of a file follow one another, and so do the files; an empty file has
-// one piece. The id is the beginning of a SHA-256 of what the first record says, the
-// names and sizes of the files and the manifest, so that a snapshot that is sent
-// again has the same records.
+// All pieces of a file come before those of the next file; an empty file has one
+// piece. The id is the beginning of the SHA-256 of node, cluster, epoch, the names and
+// sizes of the files, and the manifest, so that a snapshot that is sent again has the
+// same records.
 package snapshot
 
 import (
@@ -89,51 +89,50 @@ const (
 )
 
 // ManifestName is the name of the manifest. The dot hides it from programs that
-// take every file of a snapshot.
+// process every file of a snapshot.
 const ManifestName = ".manifest"
 
-// Snapshot is what one node said in one round.
+// Snapshot has the replies of one node in one round.
 type Snapshot struct {
 	// Node is the node's name, and Cluster that of its cluster. They are empty in
 	// the node's own spool.
 	Node, Cluster string
 	// Epoch is the time of the round in seconds since 1970.
 	Epoch int64
-	// Round is how the files were collected; nil if the snapshot does not tell.
+	// Round is the round that collected the files; nil if it is not known.
 	Round *Round
 	// Files are the replies and the manifest.
 	Files fs.FS
 }
 
-// Round is how the files of a snapshot were collected.
+// Round is one round of collecting: its duration, skew and failed sockets.
 type Round struct {
-	// SocketsFailed is how many sockets have failed, so that the snapshot has no
-	// files of theirs.
+	// SocketsFailed is the number of failed sockets. The snapshot has no files of these.
 	SocketsFailed int
-	// Failures names the sockets that have failed: all of them, or the first
-	// thousand if the round was read from a manifest.
+	// Failures are the failed sockets: all of them, or the first thousand if the round
+	// was read from a manifest.
 	Failures []Failure
-	// Duration is how long the sockets took.
+	// Duration is the time that the sockets needed for their replies.
 	Duration time.Duration
-	// Skew is how long after its time the round began.
+	// Skew is the delay between the planned and the real start of the round.
 	Skew time.Duration
-	// Missed is how many rounds were not made since the snapshot before, because their
-	// time had passed.
+	// Missed is the number of rounds since the previous snapshot that were not made,
+	// because their time had passed.
 	Missed int
-	// HandOver is how long the hand-over of the snapshot before took, which makes it
-	// durable: that of this one ends after its manifest is written. 0 means that it is
-	// not known, or shorter than a millisecond.
+	// HandOver is the time that the hand-over of the previous snapshot took, which makes
+	// it durable. This snapshot's own hand-over ends only after its manifest is written. 0
+	// means unknown, or less than a millisecond.
 	HandOver time.Duration
 }
 
-// Failure is a socket that has failed, and why.
+// Failure is a failed socket with the cause.
 type Failure struct {
 	Socket string `json:"socket"`
 	Cause  string `json:"cause"`
 }
 
-// IsHidden reports whether a name is not that of a file of the snapshot, but is for
-// the programs that keep it. The manifest's is one of them.
+// IsHidden reports whether a name is reserved for the programs that store the
+// snapshot. The manifest has such a name.
 func IsHidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // IsReply reports whether a name is that of a socket's reply.
@@ -141,7 +140,7 @@ func IsReply(name string) bool {
 	return !IsHidden(name) && (strings.HasSuffix(name, InfoSuffix) || strings.HasSuffix(name, StatSuffix))
 }
 
-var errFileName = errors.New("a file's name must not be empty, start with a dot, or hold a slash or a NUL")
+var errFileName = errors.New("a file's name must not be empty, start with a dot, or contain a slash or a NUL")
 
 // CheckFileName refuses names that lead out of a snapshot or hide in it.
 func CheckFileName(name string) error {
