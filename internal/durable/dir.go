@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNotRegular means that something else than a file has a file's name.
+// ErrNotRegular means that a name is not that of a regular file.
 var ErrNotRegular = errors.New("not a regular file")
 
-// listSize is how many names [Dir.List] reads at a time.
+// listSize is the number of names that [Dir.List] reads at once.
 const listSize = 512
 
-// Dir is a directory that is held open, so that its files are reached whatever
-// becomes of its path. It is safe for concurrent use.
+// Dir is a directory that is held open, so that its files stay reachable if its path
+// changes. It is safe for concurrent use.
 type Dir struct {
 	file *os.File
 }
 
-// OpenDir opens the directory itself, not what a link of that name leads to.
+// OpenDir opens a directory. It fails if the path is that of a link.
 func OpenDir(path string) (*Dir, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -31,9 +31,8 @@ func OpenDir(path string) (*Dir, error) {
 	return &Dir{f}, nil
 }
 
-// OpenParent opens the directory that path's last part is in, and returns that
-// part. The caller needs no permission to list the directory, and can't: the
-// result is for names that the caller knows.
+// OpenParent opens the parent directory of a path, and returns the last part of the
+// path. The directory can't be listed, and the caller needs no permission to list it.
 func OpenParent(path string) (d *Dir, name string, err error) {
 	parent := filepath.Dir(path)
 	fd, err := unix.Open(parent, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -43,10 +42,10 @@ func OpenParent(path string) (d *Dir, name string, err error) {
 	return &Dir{os.NewFile(uintptr(fd), parent)}, filepath.Base(path), nil
 }
 
-// Path returns the path that the directory was opened by.
+// Path returns the path with which the directory was opened.
 func (d *Dir) Path() string { return d.file.Name() }
 
-// File returns the open directory, for what this type has no method for.
+// File returns the open directory, for operations that this type does not have.
 func (d *Dir) File() *os.File { return d.file }
 
 // Sync makes the names in the directory durable.
@@ -60,7 +59,7 @@ func (d *Dir) Open(name string, flags int) (*os.File, error) {
 	return d.open(name, flags, FileMode)
 }
 
-// open opens a name, and gives a file that it makes the mode.
+// open opens a name. A new file gets the mode.
 func (d *Dir) open(name string, flags int, mode fs.FileMode) (*os.File, error) {
 	var fd int
 	err := d.control(func(dir int) (err error) {
@@ -74,7 +73,7 @@ func (d *Dir) open(name string, flags int, mode fs.FileMode) (*os.File, error) {
 }
 
 // OpenRegular opens a file for reading. The error satisfies errors.Is(err,
-// [ErrNotRegular]) if the name is something else's.
+// [ErrNotRegular]) if the name is not that of a regular file.
 func (d *Dir) OpenRegular(name string) (*os.File, error) {
 	// Stat comes first, because opening a device can make it act.
 	info, err := d.Stat(name)
@@ -88,7 +87,7 @@ func (d *Dir) OpenRegular(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The file may have been exchanged since.
+	// Another file may have taken the name since.
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		f.Close()
 		return nil, d.pathError("open", name, errors.Join(ErrNotRegular, err))
@@ -116,7 +115,7 @@ func (d *Dir) Mkdir(name string) error {
 	return d.pathError("mkdir", name, err)
 }
 
-// Remove removes a name, but not that of a directory.
+// Remove removes a name; it refuses that of a directory.
 func (d *Dir) Remove(name string) error {
 	err := d.control(func(dir int) error { return unix.Unlinkat(dir, name, 0) })
 	return d.pathError("remove", name, err)
@@ -128,21 +127,20 @@ func (d *Dir) RemoveDir(name string) error {
 	return d.pathError("remove", name, err)
 }
 
-// Rename gives a file of the directory another name in it, and replaces a file
-// of that name.
+// Rename renames a file within the directory, and replaces a file of that name.
 func (d *Dir) Rename(from, to string) error {
 	err := d.control(func(dir int) error { return unix.Renameat(dir, from, dir, to) })
 	return d.linkError(from, to, err)
 }
 
-// RenameNoReplace gives a file of the directory another name in it. The error
-// satisfies errors.Is(err, [fs.ErrExist]) if that name is in use.
+// RenameNoReplace renames a file within the directory. The error satisfies
+// errors.Is(err, [fs.ErrExist]) if the new name is in use.
 func (d *Dir) RenameNoReplace(from, to string) error {
 	err := d.control(func(dir int) error { return renameNoReplace(dir, from, dir, to) })
 	return d.linkError(from, to, err)
 }
 
-// Stat returns what has the name.
+// Stat returns the identity, kind and size of a name, without following a link.
 func (d *Dir) Stat(name string) (Info, error) {
 	var st unix.Stat_t
 	err := d.control(func(dir int) error {
@@ -154,7 +152,7 @@ func (d *Dir) Stat(name string) (Info, error) {
 	return infoOf(&st), nil
 }
 
-// Identity returns which directory it is.
+// Identity returns the identity of the directory.
 func (d *Dir) Identity() (Identity, error) {
 	var st unix.Stat_t
 	if err := d.control(func(dir int) error { return unix.Fstat(dir, &st) }); err != nil {
@@ -163,10 +161,10 @@ func (d *Dir) Identity() (Identity, error) {
 	return infoOf(&st).ID, nil
 }
 
-// List calls visit for every name in the directory, in no order and a few hundred
-// at a time, so that memory does not grow with their number.
+// List calls visit for every name in the directory, in no particular order. It reads a
+// few hundred names at once, so that memory does not grow with their number.
 func (d *Dir) List(visit func(fs.DirEntry)) error {
-	// A descriptor of its own, since reading moves its offset.
+	// Reading moves the offset of a descriptor, so it needs its own.
 	f, err := d.Open(".", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return err
@@ -186,8 +184,8 @@ func (d *Dir) List(visit func(fs.DirEntry)) error {
 	}
 }
 
-// control calls f with the directory's descriptor, which can't be closed
-// meanwhile, and again as long as f is interrupted by a signal.
+// control calls f with the directory's descriptor, which can't be closed meanwhile. It
+// calls f again while signals interrupt it.
 func (d *Dir) control(f func(fd int) error) error {
 	conn, err := d.file.SyscallConn()
 	if err != nil {

@@ -1,25 +1,24 @@
-// Package durable makes files, directories and their names last, and keeps them
-// the caller's own: directories that are held open ([Dir]), locks ([Lock]),
-// renames that never replace anything, and the removal of what could not be
-// removed at once ([Litter]).
+// Package durable makes files and directories that survive a power cut and that no
+// other process can redirect: directories that are held open ([Dir]), locks ([Lock]),
+// renames that never replace anything, and repeated attempts to remove files
+// ([Litter]).
 //
 // # Promises
 //
 //   - No function follows a symbolic link in the last part of a path, or in a name
-//     within a [Dir]. Links before that are the operator's, and are followed.
-//   - Opening never waits: not for the other end of a FIFO that somebody planted.
-//   - A function whose name begins with RenameNoReplace never replaces what is
-//     there, also on a file system without that flag, as long as the callers hold
-//     a lock.
-//   - Only names are made durable by a sync of their directory: the caller syncs
-//     the content of files first.
+//     within a [Dir]. Links in earlier parts are the operator's, and are followed.
+//   - Opening never waits, not even for the other end of a planted FIFO.
+//   - RenameNoReplace never replaces a file. On a file system without that flag this
+//     holds only while the callers have a lock.
+//   - The sync of a directory makes only names durable: the caller syncs the content of
+//     files first.
 //
-// The package does not know what is in the files.
+// The package does not know the content of the files.
 package durable
 
 import "io/fs"
 
-// Modes of all that the programs make, before the umask narrows them.
+// The modes of new files and directories, before the umask narrows them.
 const (
 	DirMode  fs.FileMode = 0o750
 	FileMode fs.FileMode = 0o640

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// maxLitter bounds how many names are remembered. Those beyond it are left for
-// the next start of the program.
+// maxLitter bounds the remembered names. Further names wait for the next start of the
+// program.
 const maxLitter = 4096
 
 // Litter removes names, and remembers those that could not be removed, to try
@@ -19,12 +19,12 @@ type Litter struct {
 	names []string
 }
 
-// NewLitter returns an empty Litter that removes by remove, for which a name that
-// does not exist is removed.
+// NewLitter returns an empty Litter that calls remove for each name. An error of
+// remove that satisfies errors.Is(err, [fs.ErrNotExist]) counts as success.
 func NewLitter(remove func(name string) error) *Litter { return &Litter{remove: remove} }
 
-// Remove removes a name. If it can't, it returns why, and whether nothing else
-// waits to be removed: then the failure is worth a message.
+// Remove removes a name, or remembers it and returns the error. first reports whether
+// no other name was waiting, so that the caller logs the first failure only.
 func (l *Litter) Remove(name string) (first bool, err error) {
 	if err := l.try(name); err != nil {
 		l.mu.Lock()
@@ -36,8 +36,8 @@ func (l *Litter) Remove(name string) (first bool, err error) {
 	return false, nil
 }
 
-// Sweep tries again, until one can't be removed: that one comes last the next
-// time, so that it does not keep the others.
+// Sweep removes the remembered names until one fails. That name is the last one of the
+// next Sweep, so that it does not delay the others.
 func (l *Litter) Sweep() {
 	l.mu.Lock()
 	names := l.names
@@ -58,7 +58,7 @@ func (l *Litter) Sweep() {
 	l.keep(later...)
 }
 
-// Len returns how many names wait to be removed.
+// Len returns the number of names that wait to be removed.
 func (l *Litter) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,17 +11,17 @@ import (
 // ErrLocked means that another process, or this one, has the lock.
 var ErrLocked = errors.New("another process has the lock")
 
-// Lock is an exclusive lock, which the kernel ends with the process.
+// Lock is an exclusive lock. It ends with the process at the latest.
 type Lock struct {
 	file *os.File
 }
 
-// Lock locks a file of the directory, which is made with the mode if it is missing.
-// The file stays: removing it would let two processes hold locks on two files of one
-// name. The error satisfies errors.Is(err, [ErrLocked]) if somebody has the lock, and
-// errors.Is(err, [ErrNotRegular]) if the name is something else's.
+// Lock locks a file of the directory. It makes a missing file with the mode. The file
+// stays after the lock: if it were removed, two processes could lock two files of one
+// name. The error satisfies errors.Is(err, [ErrLocked]) if the lock is taken, and
+// errors.Is(err, [ErrNotRegular]) if the name is not that of a regular file.
 func (d *Dir) Lock(name string, mode fs.FileMode) (*Lock, error) {
-	// For reading only, so that the file system can be remounted so meanwhile.
+	// A file that is open for writing would prevent a read-only remount.
 	f, err := d.open(name, unix.O_RDONLY|unix.O_CREAT, mode)
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (d *Dir) Lock(name string, mode fs.FileMode) (*Lock, error) {
 }
 
 // LockSelf locks the directory. The error satisfies errors.Is(err, [ErrLocked])
-// if somebody has the lock.
+// if the lock is taken.
 func (d *Dir) LockSelf() (*Lock, error) {
 	f, err := d.Open(".", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
@@ -55,8 +55,8 @@ func lockFile(f *os.File) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
-// Unlock ends the lock. Closing the file would not do: a child process that is
-// being started holds all descriptors until it runs its program.
+// Unlock ends the lock. Closing the file is not enough: a child process that is just
+// being started has copies of all descriptors until it runs its program.
 func (l *Lock) Unlock() error {
 	return errors.Join(unix.Flock(int(l.file.Fd()), unix.LOCK_UN), l.file.Close())
 }

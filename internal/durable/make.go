@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MakeDir makes a directory with its parents, and makes their names durable. A
-// directory that exists is fine, also behind a link.
+// MakeDir makes a directory with its parents, and makes their names durable. It
+// accepts an existing directory, also through a link.
 func MakeDir(dir string) error {
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		return nil
@@ -30,11 +30,11 @@ func MakeDir(dir string) error {
 	return SyncDir(filepath.Dir(dir))
 }
 
-// ErrNotDir means that something else than a directory has a directory's name.
+// ErrNotDir means that a name is not that of a directory.
 var ErrNotDir = errors.New("not a directory")
 
-// CheckDir refuses what has the path and is not a directory: a link would lead
-// files elsewhere. A path that nothing has is fine.
+// CheckDir refuses a path that is not that of a directory: a link would lead files
+// elsewhere. It accepts a path that does not exist.
 func CheckDir(path string) error {
 	var st unix.Stat_t
 	err := unix.Lstat(path, &st)
@@ -58,8 +58,8 @@ func SyncDir(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// CheckSameMount refuses two directories between which rename can't work: on
-// two file systems, or on one that is mounted twice.
+// CheckSameMount refuses two directories between which a rename fails: they are on two
+// file systems, or on two mounts of one.
 func CheckSameMount(a, b string) error {
 	var sa, sb unix.Statx_t
 	const mask = unix.STATX_INO | unix.STATX_MNT_ID

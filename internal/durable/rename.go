@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RenameNoReplace gives a file or directory another path. The error satisfies
-// errors.Is(err, [fs.ErrExist]) if that path is in use.
+// RenameNoReplace renames a file or directory. The error satisfies errors.Is(err,
+// [fs.ErrExist]) if the new path is in use.
 func RenameNoReplace(from, to string) error {
 	if err := renameNoReplace(unix.AT_FDCWD, from, unix.AT_FDCWD, to); err != nil {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
@@ -21,8 +21,8 @@ func renameNoReplace(fromDir int, from string, toDir int, to string) error {
 	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
 		return err
 	}
-	// The file system does not know the flag. The caller's lock keeps others of
-	// ours away, so that a look before is enough.
+	// The file system does not know the flag. The caller's lock keeps other programs
+	// away, so that a check before the rename is enough.
 	var st unix.Stat_t
 	switch err := unix.Fstatat(toDir, to, &st, unix.AT_SYMLINK_NOFOLLOW); {
 	case err == nil:
