@@ -2,12 +2,11 @@
 //
 // [net.Dialer] splits its time among the addresses, but gives each at least two
 // seconds, and waits 300 ms for the other family. With a shorter time-out, a silent
-// first address uses up all of it. A [Dialer] begins with the next address after a
-// share of the time that is left, lets the earlier tries go on, and takes the first
-// connection. It remembers which address of a name that was, and begins with it the
-// next time.
+// first address uses all of it. A [Dialer] tries the next address after a share of the
+// remaining time, lets the earlier attempts continue, and returns the first connection.
+// It remembers the address of that connection, and tries it first the next time.
 //
-// The package does not know what is said over a connection.
+// The package does not know the protocol of a connection.
 package dial
 
 import (
@@ -23,11 +22,11 @@ import (
 )
 
 const (
-	// maxAddresses bounds the tries, and so the descriptors, of one call.
+	// maxAddresses bounds the attempts, and so the descriptors, of one call.
 	maxAddresses = 16
-	// maxNames bounds the memory of names.
+	// maxNames bounds the remembered names.
 	maxNames = 1024
-	// maxStagger is the longest wait for one address before the next is tried, too.
+	// maxStagger is the longest wait before the next address is tried, too.
 	maxStagger = 250 * time.Millisecond
 )
 
@@ -41,7 +40,7 @@ type Dialer struct {
 	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)
 
 	mu     sync.Mutex
-	worked map[string]netip.Addr // by host and port
+	worked map[string]netip.Addr // the address of the last connection, by host and port
 }
 
 // Dial opens a connection as [net.Dialer.DialContext] does. If no address of a
@@ -105,7 +104,7 @@ func (d *Dialer) last(name string) netip.Addr {
 	return d.worked[name]
 }
 
-// remember notes the address that worked; the zero one forgets it.
+// remember records the address that worked; the zero address deletes the record.
 func (d *Dialer) remember(name string, a netip.Addr) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -119,9 +118,8 @@ func (d *Dialer) remember(name string, a netip.Addr) {
 	d.worked[name] = a
 }
 
-// order returns the addresses in the order of the tries: first, if it is among
-// them, then the two families in turn, beginning with the preferred one. Each
-// address is there once.
+// order returns the addresses, each once, in the order of the attempts: first, if it is
+// among them, then the two families in turn, beginning with that of all[0].
 func order(all []netip.Addr, first netip.Addr) []netip.Addr {
 	var families [2][]netip.Addr // the preferred one, the other one
 	seen := make(map[netip.Addr]bool)
@@ -149,7 +147,7 @@ func order(all []netip.Addr, first netip.Addr) []netip.Addr {
 	return ordered
 }
 
-// try is what came of one address.
+// try is the result of one attempt; i is the index of its address.
 type try struct {
 	i    int
 	conn net.Conn
@@ -203,7 +201,7 @@ func (d *Dialer) race(ctx context.Context, addresses []netip.Addr, port string) 
 			}
 		case <-ctx.Done():
 			if len(addresses) == 1 && faults[0] == nil {
-				// The try says what it was about.
+				// The error of the attempt is more precise than that of ctx.
 				t := <-tries
 				if t.err == nil {
 					return t.conn, addresses[0], nil
@@ -219,8 +217,8 @@ func (d *Dialer) race(ctx context.Context, addresses []netip.Addr, port string) 
 	return nil, netip.Addr{}, newError(addresses, port, faults, started, time.Since(begin), ctx.Err())
 }
 
-// share returns how long one of n addresses is waited for before the next one is
-// tried. It leaves the last one as much time as the others.
+// share returns the wait for one of n addresses before the next one is tried. It
+// leaves the last address as much time as the others.
 func share(ctx context.Context, n int) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -229,14 +227,14 @@ func share(ctx context.Context, n int) time.Duration {
 	return max(min(maxStagger, time.Until(deadline)/time.Duration(n+1)), 0)
 }
 
-// Error says that no address of a name could be connected to.
+// Error means that no address of a name could be connected to.
 type Error struct {
 	Name  string
-	Tries []Failure // in their order
-	left  int       // addresses that are too many
+	Tries []Failure // in the order of the attempts
+	left  int       // number of addresses beyond maxAddresses
 }
 
-// Failure is an address and why it could not be connected to.
+// Failure is an address with the error of its attempt.
 type Failure struct {
 	Address string // with the port
 	Err     error
@@ -262,10 +260,10 @@ func newError(addresses []netip.Addr, port string, faults []error, started int, 
 
 var errNotTried = errors.New("not tried, the time was over")
 
-// silence says that an address has not answered.
+// silence means that an address has not answered.
 type silence struct {
 	taken time.Duration
-	ended error // why nobody waits any longer
+	ended error // the reason for not waiting longer
 }
 
 func (s *silence) Error() string {

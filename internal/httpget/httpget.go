@@ -1,4 +1,4 @@
-// Package httpget asks a web server one question, bounded in time and size.
+// Package httpget makes GET requests over HTTP, bounded in time and size.
 //
 // It is the only package of the programs that links net/http, and only
 // haproxystats-process imports it. It opens no listener.
@@ -18,18 +18,18 @@ import (
 )
 
 const (
-	// maxAnswer bounds what is read of an answer, maxHeader its header.
+	// maxAnswer bounds an answer, and maxHeader its header, in bytes.
 	maxAnswer = 64 << 10
 	maxHeader = 16 << 10
 )
 
-// ErrTooLong means that the answer is longer than 64 KiB, the most that is read.
+// ErrTooLong means that the answer is longer than 64 KiB.
 var ErrTooLong = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
 
-// New returns a function that asks for an address and returns the answer. It trusts
-// the authorities in roots; nil stands for those of the system. It follows no
-// redirection, uses no proxy, and keeps no connection. Its errors name neither the
-// address nor its query.
+// New returns a function that requests an address and returns the answer. It trusts
+// the authorities in roots; nil stands for those of the system. The function follows
+// no redirection, uses no proxy, and keeps no connection. Its errors contain neither
+// the address nor its query.
 func New() func(ctx context.Context, address string, roots *x509.CertPool) ([]byte, error) {
 	dialer := new(dial.Dialer)
 	return func(ctx context.Context, address string, roots *x509.CertPool) ([]byte, error) {
@@ -72,7 +72,7 @@ func get(ctx context.Context, client *http.Client, address string) ([]byte, erro
 	return text, nil
 }
 
-// refused says what an answer other than 200 means.
+// refused returns the error for an answer whose status is not 200.
 func refused(r *http.Response) error {
 	status := fmt.Sprintf("the server answers %d %s", r.StatusCode, http.StatusText(r.StatusCode))
 	switch {

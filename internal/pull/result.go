@@ -21,7 +21,7 @@ const (
 // Result is the result of a round.
 type Result struct {
 	Outcome Outcome
-	// Cause is why the round was dropped or skipped, else nil.
+	// Cause is the reason why the round was dropped or skipped, else nil.
 	Cause error
 	// Epoch is the name of the snapshot, if one was stored.
 	Epoch int64
@@ -53,7 +53,8 @@ func (p *Puller) begun() {
 	}
 }
 
-// ended calls the observer, then logs the result.
+// ended passes a result to the observer. A round that the end of the program has
+// interrupted before it was stored has no result.
 func (p *Puller) ended(ctx context.Context, r Result) {
 	if p.Observer != nil && (ctx.Err() == nil || r.Epoch != 0) {
 		p.Observer.RoundEnded(time.Now(), r)

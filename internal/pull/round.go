@@ -135,9 +135,9 @@ func skipped(why, err error, waiting int) Result {
 	return Result{Outcome: Skipped, Cause: why, Waiting: waiting}
 }
 
-// keeps reports whether a round in which so many sockets have failed is handed over.
-// A round that the end of the program interrupted is not: most of its sockets
-// have not failed.
+// keeps reports whether to hand over a round in which so many sockets have failed. If
+// the end of the program has interrupted the round, its failures are not those of the
+// sockets, so it is not handed over.
 func (p *Puller) keeps(ctx context.Context, failed, sockets int) bool {
 	return failed == 0 || p.KeepPartial && failed < sockets && ctx.Err() == nil
 }
@@ -173,8 +173,8 @@ func (p *Puller) tell(outcomes []outcome, r Result, took time.Duration) {
 	p.log().Info("snapshot stored", "snapshot", r.Epoch, "sockets", r.Sockets, "bytes", size, "duration", took)
 }
 
-// stage begins a snapshot at the first free second from epoch on, before the next
-// round's.
+// stage begins a snapshot at the first free second from epoch on, but before the next
+// round.
 func (p *Puller) stage(epoch int64, used *epochs) (Stage, int64, error) {
 	for s := epoch; s < epoch+int64(p.Interval/time.Second); s++ {
 		if used.has(s) {

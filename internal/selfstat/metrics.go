@@ -8,10 +8,10 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// seconds is the unit of times, which have three decimals.
+// seconds is the unit of durations, which have three decimals.
 const seconds = "seconds"
 
-// facts are what the metrics of one snapshot are made of.
+// facts are the inputs of the metrics of one snapshot.
 type facts struct {
 	Work
 	Sources
@@ -19,7 +19,7 @@ type facts struct {
 	now    time.Time
 }
 
-// number is a value, in milliseconds where the unit is seconds, or none.
+// number is a value or none. The value of a metric in seconds is in milliseconds.
 type number struct {
 	n    int64
 	none bool
@@ -29,7 +29,7 @@ func count[N int | int64](n N) number { return number{n: int64(n)} }
 
 func length(d time.Duration) number { return number{n: d.Round(time.Millisecond).Milliseconds()} }
 
-// ofRound is a number that only some snapshots tell.
+// ofRound returns a number of the round, or none if the snapshot has no round.
 func ofRound(f *facts, n func(*snapshot.Round) number) number {
 	if f.Round == nil {
 		return number{none: true}
@@ -37,7 +37,7 @@ func ofRound(f *facts, n func(*snapshot.Round) number) number {
 	return n(f.Round)
 }
 
-// snapshotMetric is a metric that is there once.
+// snapshotMetric is a metric that exists once for each snapshot.
 type snapshotMetric struct {
 	metric.Column
 	value func(*facts) number
@@ -152,7 +152,7 @@ var ofSnapshot = []snapshotMetric{
 	}, func(f *facts) number { return count(f.Spool.Corrupt()) }},
 }
 
-// sinkMetric is a metric that is there for each sink, behind its prefix.
+// sinkMetric is a metric that exists for each sink, with the sink's prefix.
 type sinkMetric struct {
 	metric.Column
 	value func(sink.Status, time.Time) number

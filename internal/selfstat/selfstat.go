@@ -1,11 +1,9 @@
-// Package selfstat turns what haproxystats knows of its own work into metrics:
-// what a snapshot took, how it was collected, what waits, and how the sinks
-// do.
+// Package selfstat makes the metrics of haproxystats itself: the time and size of a
+// snapshot, its round, the waiting snapshots, and the counts of the sinks.
 //
-// The tables of metrics here are the only list of them: what is emitted and
-// what docs/metrics.md lists come from them. The package measures nothing itself
-// and keeps no state between snapshots; where the numbers come from, [Sources]
-// says.
+// Its tables are the only list of these metrics: the emitted metrics and
+// docs/metrics.md come from them. The package measures nothing and keeps no state
+// between snapshots. The numbers come from [Work] and [Sources].
 package selfstat
 
 import (
@@ -15,14 +13,14 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// Meter makes the metrics of one snapshot after another. It is not safe for
-// concurrent use: each worker has its own.
+// Meter makes the metrics of one snapshot at a time. It is not safe for concurrent
+// use: each worker has its own.
 type Meter struct {
 	sources Sources
 	builder *metric.Builder
 }
 
-// New returns a meter of these sources.
+// New returns a meter with these sources.
 func New(s Sources) *Meter {
 	columns := Columns()
 	for _, each := range s.Sinks {
@@ -31,8 +29,8 @@ func New(s Sources) *Meter {
 	return &Meter{sources: s, builder: metric.NewBuilder(metric.Self, columns)}
 }
 
-// Table returns the metrics of the work on the snapshot that became b, and of
-// the sources as they are now. It is valid until the next call.
+// Table returns the metrics of the work on one snapshot and of the present state of
+// the sources; b is the batch of the snapshot. The table is valid until the next call.
 func (m *Meter) Table(w Work, b *metric.Batch) *metric.Table {
 	m.builder.Reset()
 	row := m.builder.Row(metric.Entity{})
@@ -58,8 +56,8 @@ func (m *Meter) Table(w Work, b *metric.Batch) *metric.Table {
 	return m.builder.Table()
 }
 
-// set puts a number into its cell, if there is one. Seconds come in
-// milliseconds.
+// set puts a number into its cell, unless it is none. The number of a column in
+// seconds is in milliseconds.
 func (m *Meter) set(row, column int, c metric.Column, v number) {
 	switch {
 	case v.none:

@@ -9,34 +9,34 @@ import (
 	"haproxystats/internal/snapshot"
 )
 
-// Work is what one snapshot took.
+// Work is the work on one snapshot: its time, size and faults.
 type Work struct {
-	// HAProxy is the time for `show info`; Frontends, Backends and Servers are
-	// the shares in the time for `show stat`, which is read once for all of
-	// them, by their numbers of rows.
+	// HAProxy is the time for `show info`. Frontends, Backends and Servers are shares
+	// in the time for `show stat`, by their numbers of rows, because one reading serves
+	// all of them.
 	HAProxy, Frontends, Backends, Servers time.Duration
 	// AllStats is the time for both.
 	AllStats time.Duration
-	// Total is the time from taking the snapshot to handing it to the sinks.
+	// Total is the time from claiming the snapshot to handing it to the sinks.
 	Total time.Duration
 	// Bytes is the size of the replies that were read.
 	Bytes int64
-	// BadRows and BadFiles count what could not be used.
+	// BadRows and BadFiles count the rows and files that could not be used.
 	BadRows, BadFiles int
-	// DuplicateSockets counts the sockets of processes that have answered through
-	// another one, ProcessesMissing the processes that HAProxy should have and that
-	// have not answered.
+	// DuplicateSockets counts the sockets of processes that have also answered through
+	// another socket. ProcessesMissing counts the processes of HAProxy that have not
+	// answered.
 	DuplicateSockets, ProcessesMissing int
-	// Round is how the snapshot was collected; nil if that is not known.
+	// Round is the round that collected the snapshot; nil if it is not known.
 	Round *snapshot.Round
 }
 
-// Sources is where the numbers come from that are not of one snapshot. They are
-// asked once a snapshot and must answer at once, to several goroutines.
+// Sources are the sources of the numbers that do not belong to one snapshot. Several
+// goroutines ask them, once for each snapshot, and they must answer at once.
 type Sources struct {
-	// Spool is where the snapshots wait.
+	// Spool is the queue of the snapshots.
 	Spool Spool
-	// Retries returns how many tries at snapshots have not got them done.
+	// Retries returns the number of failed attempts to process a snapshot.
 	Retries func() int64
 	// Sinks are in the order of their metrics.
 	Sinks []Sink
@@ -44,30 +44,30 @@ type Sources struct {
 
 // Spool is a queue of snapshots.
 type Spool interface {
-	// Waiting returns how many snapshots nobody has begun.
+	// Waiting returns the number of unclaimed snapshots.
 	Waiting() int
-	// Oldest returns the age of the oldest snapshot there, begun or not.
+	// Oldest returns the age of the oldest snapshot in the queue, claimed or not.
 	Oldest() time.Duration
-	// Corrupt returns how many snapshots have been given up.
+	// Corrupt returns the number of snapshots that were given up.
 	Corrupt() int64
 }
 
-// Sink is a sink of which there are self metrics.
+// Sink is a sink that has self metrics.
 type Sink struct {
-	// Name is the sink's, in lower case with dashes: the names of its metrics begin
-	// with LocalStore if it is "local-store".
+	// Name is the sink's name in lower case with dashes. The metrics of "local-store"
+	// begin with LocalStore.
 	Name string
-	// Queued reports that the sink has a queue of its own.
+	// Queued is true if the sink has a queue of its own.
 	Queued bool
-	// Verified reports that it is asked whether what was delivered has arrived, and
-	// Age returns how old the newest value is that has.
+	// Verified is true if the arrival of metrics at the destination is verified. Then
+	// Age returns the age of the newest value there.
 	Verified bool
 	Age      func() time.Duration
-	// Status returns what the sink has counted.
+	// Status returns the counts of the sink.
 	Status func() sink.Status
 }
 
-// prefix begins the names of the sink's metrics.
+// prefix returns the beginning of the names of the sink's metrics.
 func (s Sink) prefix() string {
 	var b strings.Builder
 	for word := range strings.FieldsFuncSeq(s.Name, func(r rune) bool { return r == '-' }) {
@@ -76,7 +76,7 @@ func (s Sink) prefix() string {
 	return b.String()
 }
 
-// metrics are those that the sink has, without their prefix.
+// metrics returns the sink's metrics, without the prefix of their names.
 func (s Sink) metrics() [][]sinkMetric {
 	all := [][]sinkMetric{ofSink}
 	if s.Queued {
@@ -91,7 +91,7 @@ func (s Sink) metrics() [][]sinkMetric {
 	return all
 }
 
-// Columns returns what there is of a snapshot and of the spool.
+// Columns returns the metrics of a snapshot and of the spool.
 func Columns() []metric.Column {
 	var columns []metric.Column
 	for _, e := range ofSnapshot {

@@ -1,9 +1,9 @@
-// Package verify finds out from end to end whether metrics arrive: it asks Graphite's
-// render for a metric of haproxystats itself, and compares the newest value with the
-// last confirmation.
+// Package verify checks from end to end whether metrics arrive: it asks Graphite's
+// render for a metric of haproxystats itself, and compares the time of the newest value
+// with the last confirmation.
 //
 // A confirmation is from the next hop, which may be a proxy or a relay. The package
-// does not know how metrics are delivered, nor how the question travels.
+// does not know how metrics are delivered, nor the protocol of the request.
 package verify
 
 import (
@@ -19,53 +19,54 @@ import (
 )
 
 const (
-	// interval is the time between two questions.
+	// interval is the time between two requests.
 	interval = time.Minute
-	// limit bounds one question.
+	// limit bounds one request.
 	limit = 10 * time.Second
-	// window is how far back Graphite is asked. With a value each second the answer
+	// window is the time for which Graphite is asked. With a value each second the answer
 	// stays far below 64 KiB.
 	window = 15 * time.Minute
-	// late is how far Graphite may be behind before the log says so.
+	// late is the delay of Graphite from which on it is logged.
 	late = 5 * time.Minute
 )
 
-// Get asks for an address, bounded in size, and returns the answer; nil for roots
-// stands for the authorities of the system.
+// Get requests an address and returns the answer, whose size it bounds. Nil roots
+// stand for the authorities of the system.
 type Get func(ctx context.Context, address string, roots *x509.CertPool) ([]byte, error)
 
-// Options says what is asked.
+// Options are the options of a [Verifier].
 type Options struct {
 	URL string // of the render
-	// Path returns the metric's, which changes with the name of the host.
+	// Path returns the path of the metric, which changes with the name of the host.
 	Path func() string
 	// Roots returns the authorities to trust; nil for those of the system.
 	Roots func() (*x509.CertPool, error)
 	Get   Get
-	// Confirmed returns when a snapshot was confirmed last: zero for never, and
-	// while older ones wait.
+	// Confirmed returns the time of the last confirmation of a snapshot; zero if there is
+	// none, and while older snapshots wait.
 	Confirmed func() time.Time
-	Log       *slog.Logger
+	// Log gets a message for each change. Nil means no log.
+	Log *slog.Logger
 }
 
-// Status is what is known.
+// Status is the result of the requests so far.
 type Status struct {
 	// Newest is the time of the newest value that Graphite has shown; zero for none.
 	Newest time.Time
-	// Age is that of the newest value; without one, the time since the first question.
+	// Age is the age of the newest value or, without one, the time since the start.
 	Age time.Duration
-	// Behind is how far the newest value was behind the last confirmation, at the
-	// last answer.
+	// Behind is the time between the newest value and the last confirmation, at the last
+	// answer.
 	Behind time.Duration
-	// Asked is when Graphite answered last.
+	// Asked is the time of the last answer.
 	Asked time.Time
-	// Failing is when the first question failed since then, and Cause why the last
-	// one did.
+	// Failing is the time of the first request that has failed since then, and Cause the
+	// error of the last one.
 	Failing time.Time
 	Cause   error
 }
 
-// Verifier asks again and again.
+// Verifier asks Graphite at intervals.
 type Verifier struct {
 	opt Options
 	log *slog.Logger
@@ -76,7 +77,7 @@ type Verifier struct {
 	late   bool // the log has said that Graphite is behind
 }
 
-// New returns a verifier, which asks nothing before Run.
+// New returns a verifier, which makes no request before Run.
 func New(o Options) *Verifier {
 	log := o.Log
 	if log == nil {
@@ -104,7 +105,7 @@ func (v *Verifier) Run(ctx context.Context) error {
 	}
 }
 
-// Status returns what is known now.
+// Status returns the result of the requests so far.
 func (v *Verifier) Status() Status {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -128,7 +129,7 @@ func (v *Verifier) Ask(ctx context.Context) (time.Time, error) {
 			return time.Time{}, err
 		}
 	}
-	// Graphite-web remembers its answers for a minute, if it may.
+	// noCache: Graphite-web otherwise caches an answer for a minute.
 	query := url.Values{
 		"target": {v.opt.Path()}, "format": {"json"}, "noCache": {"1"},
 		"from": {fmt.Sprintf("-%dmin", int(window.Minutes()))},
@@ -140,7 +141,7 @@ func (v *Verifier) Ask(ctx context.Context) (time.Time, error) {
 	return newest(answer, time.Now())
 }
 
-// errAnswer says that the answer is not one of Graphite's render.
+// errAnswer means that the answer is not one of Graphite's render.
 var errAnswer = errors.New("the answer is not a list of series in JSON; verify-url must be the address of Graphite's render")
 
 // newest returns the time of the newest value of an answer; zero for none.
@@ -156,7 +157,7 @@ func newest(answer []byte, now time.Time) (last time.Time, err error) {
 			if len(p) != 2 || p[1] == nil {
 				return time.Time{}, errAnswer
 			}
-			// A time that can't be is as good as none.
+			// A value with an impossible time counts as none.
 			if p[0] == nil || *p[1] <= 0 || *p[1] > float64(now.Add(window).Unix()) {
 				continue
 			}
@@ -168,7 +169,7 @@ func newest(answer []byte, now time.Time) (last time.Time, err error) {
 	return last, nil
 }
 
-// note keeps what a question has brought, and logs what has changed.
+// note records the result of a request, and logs a change.
 func (v *Verifier) note(confirmed, newest time.Time, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
