@@ -100,7 +100,7 @@ func Columns() []metric.Column {
 	return columns
 }
 
-// Columns returns what there is of the sink.
+// Columns returns the metrics of the sink.
 func (s Sink) Columns() []metric.Column {
 	var columns []metric.Column
 	for _, list := range s.metrics() {
