@@ -274,7 +274,7 @@ func TestMissedRoundsOutliveADroppedRound(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- p.Run(ctx) }()
-		time.Sleep(70 * time.Second) // stored until 25, dropped at 30, stored from 40 to 65
+		time.Sleep(69 * time.Second) // stored until 25, dropped at 30, stored from 40 to 65; the next round is at 70
 		cancel()
 		<-done
 		if len(observer.results) != 3 || observer.results[1].Outcome != Dropped {
