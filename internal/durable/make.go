@@ -44,7 +44,7 @@ func CheckDir(path string) error {
 	case err != nil:
 		return &fs.PathError{Op: "lstat", Path: path, Err: err}
 	case kind != Directory:
-		return fmt.Errorf("%s is %v, %w: move it away", path, kind, ErrNotDir)
+		return fmt.Errorf("%s is %v, %w. Move it away", path, kind, ErrNotDir)
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func CheckSameMount(a, b string) error {
 	}
 	mounts := sa.Mask&sb.Mask&unix.STATX_MNT_ID != 0 // from Linux 5.8 on
 	if sa.Dev_major != sb.Dev_major || sa.Dev_minor != sb.Dev_minor || mounts && sa.Mnt_id != sb.Mnt_id {
-		return fmt.Errorf("%s and %s are on different file systems, so that a rename can't hand a directory over: put both on one", a, b)
+		return fmt.Errorf("%s and %s are on different file systems, so that a rename can't hand a directory over. Put both on one file system", a, b)
 	}
 	return nil
 }

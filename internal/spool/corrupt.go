@@ -115,9 +115,9 @@ func (r *Reader) moveOut(path, name, dir string) (string, error) {
 				return "", err
 			}
 		case errors.Is(err, unix.EXDEV):
-			return "", fmt.Errorf("%w: it is in a lower layer of an overlay file system, as the image of a container is: put the spool on a volume, or remove it by hand", err)
+			return "", fmt.Errorf("%w: it is in a lower layer of an overlay file system, as the image of a container is. Put the spool on a volume, or remove the entry by hand", err)
 		case errors.Is(err, fs.ErrPermission):
-			return "", fmt.Errorf("%w: the entry and the queue must be writable for %s", err, whoami())
+			return "", fmt.Errorf("%w. Make the entry and the queue writable for %s", err, whoami())
 		default:
 			return "", err
 		}

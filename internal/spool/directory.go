@@ -34,17 +34,17 @@ func openDirectory(dir string) (string, error) {
 
 // readOnly is the remedy for EROFS. The packaged units let their programs write only
 // in /var/lib/haproxystats.
-const readOnly = "if systemd has started this program, name the directory in ReadWritePaths of a drop-in of the unit: " +
-	"see spool.conf in contrib/systemd, and haproxystats doctor; else the disk is mounted read-only"
+const readOnly = "If systemd has started this program, name the directory in ReadWritePaths of a drop-in of the unit: " +
+	"see spool.conf in contrib/systemd, and haproxystats doctor. Otherwise remount the file system writable"
 
 // makeDirectory makes dir and its parents durably; it accepts an existing directory.
 func makeDirectory(dir string) error {
 	err := durable.MakeDir(dir)
 	switch {
 	case errors.Is(err, durable.ErrNotDir):
-		return fmt.Errorf("make spool %s: %w: mount or make what the link leads to, or move the file away", dir, err)
+		return fmt.Errorf("make spool %s: %w. Mount or make the target of the link, or move the file away", dir, err)
 	case errors.Is(err, unix.EROFS):
-		return fmt.Errorf("make spool %s: %w: %s", dir, err, readOnly)
+		return fmt.Errorf("make spool %s: %w. %s", dir, err, readOnly)
 	case err != nil:
 		return fmt.Errorf("make spool %s: %w: %s must be able to make it", dir, err, whoami())
 	}
@@ -68,7 +68,7 @@ func checkAccess(dir string) error {
 		return nil
 	}
 	if errors.Is(err, unix.EROFS) {
-		return fmt.Errorf("open spool %s: %w: %s", dir, err, readOnly)
+		return fmt.Errorf("open spool %s: %w. %s", dir, err, readOnly)
 	}
 	info, statErr := os.Lstat(dir)
 	if statErr != nil {

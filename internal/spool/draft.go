@@ -75,7 +75,7 @@ func (d *Draft) open() error {
 func (d *Draft) replaceLeftover() error {
 	state, err := lookAtDraft(d.path)
 	if err == nil && state != unfinished {
-		err = fmt.Errorf("%w: what is there is not an unfinished snapshot of ours: move it away", fs.ErrExist)
+		err = fmt.Errorf("%w: it is not an unfinished snapshot of ours. Move it away", fs.ErrExist)
 	}
 	if err == nil {
 		err = removeDraft(d.path)
@@ -142,7 +142,7 @@ func (d *Draft) Commit(r snapshot.Round) error {
 		}
 	}
 	if errors.Is(err, unix.EXDEV) {
-		return fmt.Errorf("commit %s: %w: put both on one file system", d.path, err)
+		return fmt.Errorf("commit %s: %w. Put tmp-dst-dir and dst-dir on one file system", d.path, err)
 	}
 	if err != nil {
 		return fmt.Errorf("commit %s: %w", d.path, err)

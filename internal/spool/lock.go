@@ -23,9 +23,9 @@ func lock(dir, end string) (*durable.Lock, error) {
 	switch {
 	case errors.Is(err, durable.ErrLocked):
 		owner, _ := readLockRecord(path)
-		return nil, fmt.Errorf("lock %s: another process (pid %d) is its %s: stop that one, or use another directory: %w", dir, owner.pid, end, err)
+		return nil, fmt.Errorf("lock %s: another process (pid %d) is its %s: %w. Stop that process, or use another directory", dir, owner.pid, end, err)
 	case errors.Is(err, durable.ErrNotRegular):
-		return nil, fmt.Errorf("lock %s: %w: remove it", dir, err)
+		return nil, fmt.Errorf("lock %s: %w. Remove it", dir, err)
 	case err != nil:
 		return nil, fmt.Errorf("lock %s: %w: %s must be able to create and write files in its parent directory", dir, err, whoami())
 	}

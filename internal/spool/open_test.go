@@ -177,8 +177,8 @@ func TestSecondInstanceIsRefused(t *testing.T) {
 	}
 	for _, d := range []string{dir, link} {
 		we, re := openBoth(d, filepath.Join(t.TempDir(), "tmp"))
-		refused(t, we, dir, pid, "writer", "stop that one")
-		refused(t, re, dir, pid, "reader", "stop that one")
+		refused(t, we, dir, pid, "writer", "Stop that process")
+		refused(t, re, dir, pid, "reader", "Stop that process")
 	}
 	_, err := OpenWriter(WriterOptions{Dir: queue(t), Tmp: dir + ".tmp"})
 	refused(t, err, dir+".tmp", pid)

@@ -19,8 +19,8 @@ import (
 func checkNoQueue(tmp string) error {
 	for _, suffix := range []string{".reader.lock", ".trash", ".corrupt"} {
 		if _, err := os.Lstat(tmp + suffix); err == nil {
-			return fmt.Errorf("open spool: %s stands beside %s, which therefore is a queue that haproxystats-process empties: "+
-				"set tmp-dst-dir to another directory, or remove what stands beside it if it is no longer a queue", filepath.Base(tmp+suffix), tmp)
+			return fmt.Errorf("open spool: %s stands beside %s, which therefore is a queue that haproxystats-process empties. "+
+				"Set tmp-dst-dir to another directory, or remove that file if it is no longer a queue", filepath.Base(tmp+suffix), tmp)
 		}
 	}
 	return nil
@@ -30,7 +30,7 @@ func checkNoQueue(tmp string) error {
 type draftState int
 
 const (
-	foreign    draftState = iota // it holds what this program does not put there
+	foreign    draftState = iota // it contains files of another program
 	unfinished                   // a draft that its writer has not finished
 	finished                     // a whole snapshot, with its manifest
 )
@@ -107,8 +107,8 @@ func (w *Writer) recover() error {
 		return fmt.Errorf("open spool: %w", err)
 	}
 	if len(whole) > 1 {
-		return fmt.Errorf("open spool: %s holds %d finished snapshots, as %s: a queue can't be the place for unfinished ones: "+
-			"set tmp-dst-dir to another directory, or move the snapshots to %s", w.tmp, len(whole), whole[0], w.dir)
+		return fmt.Errorf("open spool: %s holds %d finished snapshots, as %s: a queue can't have unfinished ones. "+
+			"Set tmp-dst-dir to another directory, or move the snapshots to %s", w.tmp, len(whole), whole[0], w.dir)
 	}
 	if len(others) > 0 {
 		w.log.Warn("tmp-dst-dir contains directories that are not unfinished snapshots, leaving them alone",
@@ -180,7 +180,7 @@ func removeDraft(path string) error {
 		return err
 	}
 	if !ours {
-		return fmt.Errorf("%s holds what is not a snapshot's: %s", path, strings.Join(names[:min(len(names), 10)], ", "))
+		return fmt.Errorf("%s contains files that are not of a snapshot: %s", path, strings.Join(names[:min(len(names), 10)], ", "))
 	}
 	for _, name := range names {
 		if err := dir.Remove(name); err != nil {

@@ -118,7 +118,7 @@ func (r *Reader) checkTime(a *attempt) {
 	r.mu.Unlock()
 	if tell {
 		r.log.Warn("snapshot has a time in the future, or one long past", "snapshot", a.name,
-			"time", time.Unix(a.epoch, 0).UTC().Format(time.RFC3339), "hint", "check the clock of the host that made it")
+			"time", time.Unix(a.epoch, 0).UTC().Format(time.RFC3339), "hint", "Check the clock of the host that made it")
 	}
 }
 

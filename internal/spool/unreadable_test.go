@@ -333,7 +333,7 @@ func TestLowerLayer(t *testing.T) {
 		r.listAgain()
 		commit(t, claim(t, r))
 		nothing(t, r)
-		if n := log.count("put the spool on a volume"); n != 1 {
+		if n := log.count("Put the spool on a volume"); n != 1 {
 			t.Errorf("%d messages, want 1:\n%s", n, &log)
 		}
 		r.Close()

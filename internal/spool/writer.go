@@ -144,7 +144,7 @@ func (w *Writer) remake(dir string) error {
 func (w *Writer) Stage(epoch int64) (*Draft, error) {
 	name := strconv.FormatInt(epoch, 10)
 	if epoch < 0 {
-		return nil, fmt.Errorf("stage %s: %w: before 1970: check the clock", name, fs.ErrInvalid)
+		return nil, fmt.Errorf("stage %s: %w: before 1970. Check the clock", name, fs.ErrInvalid)
 	}
 	if err := w.checkNoLinks(); err != nil {
 		return nil, fmt.Errorf("stage %s: %w", name, err)

@@ -60,14 +60,14 @@ func TestLinkInsteadOfDirectory(t *testing.T) {
 			link := dir + c.suffix
 			replace(t, link, target)
 
-			refused(t, first.Commit(snapshot.Round{}), link, "not a directory: move it away")
+			refused(t, first.Commit(snapshot.Round{}), link, "not a directory. Move it away")
 			_, err := w.Stage(4)
-			refused(t, err, link, "not a directory: move it away")
+			refused(t, err, link, "not a directory. Move it away")
 			if c.waiting {
 				_, err := w.Waiting()
-				refused(t, err, link, "not a directory: move it away")
+				refused(t, err, link, "not a directory. Move it away")
 			} else {
-				refused(t, second.Discard(), link, "not a directory: move it away")
+				refused(t, second.Discard(), link, "not a directory. Move it away")
 			}
 			w.litter.Remove(filepath.Join(w.tmp, "3"))
 			w.litter.Sweep()
@@ -100,7 +100,7 @@ func TestDanglingLinkInsteadOfDirectory(t *testing.T) {
 		target := filepath.Join(t.TempDir(), "target")
 		replace(t, dir+suffix, target)
 		_, err := w.Stage(1)
-		refused(t, err, dir+suffix, "not a directory: move it away")
+		refused(t, err, dir+suffix, "not a directory. Move it away")
 		if _, err := os.Lstat(target); err == nil {
 			t.Error("the link was followed")
 		}

@@ -294,7 +294,7 @@ func TestTmpIsAQueue(t *testing.T) {
 			if err == nil {
 				w.Close()
 			}
-			refused(t, err, tmp, "set tmp-dst-dir to another directory")
+			refused(t, err, tmp, "Set tmp-dst-dir to another directory")
 			if after := tree(t, tmp); !slices.Equal(before, after) {
 				t.Errorf("it holds\n%q, before\n%q", after, before)
 			}

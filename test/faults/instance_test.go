@@ -34,8 +34,8 @@ func TestTwoInstances(t *testing.T) {
 		name, conf string
 		says       []string
 	}{
-		{harness.Pull, conf, []string{s.Incoming(), "another process", "stop that one"}},
-		{harness.Process, conf, []string{s.Incoming(), "another process", "stop that one"}},
+		{harness.Pull, conf, []string{s.Incoming(), "another process", "Stop that process"}},
+		{harness.Process, conf, []string{s.Incoming(), "another process", "Stop that process"}},
 		{harness.Process, elsewhere, []string{filepath.Join(s.Base(), "queue", "graphite"), "another process", "stop that one"}},
 	} {
 		output := s.Refused(harness.Launch{Name: second.name, Conf: second.conf})
@@ -96,7 +96,7 @@ func TestTmpIsQueue(t *testing.T) {
 	s.Must(err)
 	for _, c := range []struct{ name, srcDir, says string }{
 		{"of the same configuration", s.Incoming(), "tmp-dst-dir is src-dir"},
-		{"of another program", s.Path("elsewhere"), "set tmp-dst-dir to another directory"},
+		{"of another program", s.Path("elsewhere"), "Set tmp-dst-dir to another directory"},
 	} {
 		other := s.Configure(harness.Config{Source: src, Set: harness.Options{
 			"pull":    {"dst-dir": s.Path("elsewhere"), "tmp-dst-dir": s.Incoming(), "status-socket": ""},

@@ -34,12 +34,12 @@ func TestLinkWhilePulling(t *testing.T) {
 			}
 			for range harness.Count(1, 20) {
 				another()
-				told := len(pull.Lines("round", dir, "not a directory: move it away"))
+				told := len(pull.Lines("round", dir, "not a directory. Move it away"))
 				pull.Freeze() // else it makes the directory anew in between
 				s.Must(os.Rename(dir, away), os.Symlink(outside.dir, dir))
 				pull.Thaw()
 				s.Until("pull to tell of the link", harness.EndLimit, func() bool {
-					return len(pull.Lines("round", dir, "not a directory: move it away")) > told
+					return len(pull.Lines("round", dir, "not a directory. Move it away")) > told
 				})
 				pull.Freeze()
 				s.Must(os.Remove(dir), os.Rename(away, dir))
