@@ -69,13 +69,47 @@ func readLockOwner(dir, end string) (LockOwner, error) {
 		return LockOwner{}, err
 	}
 	newest, _ := parseEpoch(record.newest)
-	locks, err := os.Open(kernelLocks)
-	if err != nil {
-		return LockOwner{}, err
-	}
-	defer locks.Close()
-	pid, held, err := findLock(locks, durable.Identify(info), record.pid)
+	open := func() (io.ReadCloser, error) { return os.Open(kernelLocks) }
+	pid, held, err := searchLock(open, durable.Identify(info), record.pid)
 	return LockOwner{Held: held, PID: pid, Newest: newest}, err
+}
+
+// maxSearches bounds how often the list of locks is read for one that is not there.
+const maxSearches = 10
+
+// searchLock looks for the lock of a file in the kernel's list. The kernel hands out a
+// page of it at a time, by the numbers of its lines: if an earlier lock ends between two
+// pages, a line is left out. So a lock counts as not held only if one page has the whole
+// list, or several readings miss the lock.
+func searchLock(open func() (io.ReadCloser, error), id durable.Identity, recorded int) (pid int, held bool, err error) {
+	for range maxSearches {
+		locks, err := open()
+		if err != nil {
+			return 0, false, err
+		}
+		pages := pageCounter{r: locks}
+		pid, held, err = findLock(&pages, id, recorded)
+		locks.Close()
+		if err != nil || held || pages.n <= 1 {
+			return pid, held, err
+		}
+	}
+	return 0, false, nil
+}
+
+// pageCounter counts the reads that return something.
+type pageCounter struct {
+	r io.Reader
+	n int
+}
+
+// Read implements [io.Reader].
+func (p *pageCounter) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	if n > 0 {
+		p.n++
+	}
+	return n, err
 }
 
 // findLock looks for the lock of a file in lines as

@@ -2,11 +2,15 @@ package spool
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"haproxystats/internal/durable"
 	"haproxystats/internal/snapshot"
@@ -134,4 +138,46 @@ func FuzzFindLock(f *testing.F) {
 			t.Errorf("%d, %v of %q", pid, held, locks)
 		}
 	})
+}
+
+// pages is a list of locks that is handed out a page at a time.
+type pages []string
+
+// Read implements [io.Reader].
+func (p *pages) Read(b []byte) (int, error) {
+	if len(*p) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, (*p)[0])
+	*p = (*p)[1:]
+	return n, nil
+}
+
+// TestLockBetweenPages: a reading of the kernel's list may leave out a lock if others end
+// meanwhile. That does not count as a lock that nobody has.
+func TestLockBetweenPages(t *testing.T) {
+	const others, ours = "1: FLOCK  ADVISORY  WRITE 11 08:02:1 0 EOF\n", "2: FLOCK  ADVISORY  WRITE 1234 08:02:5678 0 EOF\n"
+	id := durable.Identity{Device: unix.Mkdev(8, 2), Inode: 5678}
+	for name, c := range map[string]struct {
+		readings []pages // the last one again and again
+		held     bool
+		opened   int
+	}{
+		"in the second page":    {[]pages{{others, ours}}, true, 1},
+		"left out once":         {[]pages{{others, others}, {others, ours}}, true, 2},
+		"a page without it":     {[]pages{{others}, {ours}}, false, 1},
+		"nobody has it":         {[]pages{{others, others}}, false, maxSearches},
+		"nobody has any":        {[]pages{{}}, false, 1},
+		"left out all but once": {[]pages{{others, others}, {others, others}, {others, others}, {ours}}, true, 4},
+	} {
+		opened := 0
+		pid, held, err := searchLock(func() (io.ReadCloser, error) {
+			p := slices.Clone(c.readings[min(opened, len(c.readings)-1)])
+			opened++
+			return io.NopCloser(&p), nil
+		}, id, 0)
+		if err != nil || held != c.held || held && pid != 1234 || opened != c.opened {
+			t.Errorf("%s: got %d, %t, %v after %d readings, want held %t after %d", name, pid, held, err, opened, c.held, c.opened)
+		}
+	}
 }
