@@ -34,6 +34,11 @@ var (
 // bytes.
 const maxRatio = 1 << 15
 
+// maxRaw bounds the bytes of a batch before compression: the lines of a snapshot of a
+// million servers have less than 10 GB. A file that claims more was not written by a queue, and would
+// be sent for as long as a delivery may take.
+const maxRaw = 16 << 30
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // header describes the batch in a file.
@@ -91,7 +96,7 @@ func readHeader(r io.Reader, size int64) (header, error) {
 		return header{}, fmt.Errorf("%w: frame of %d bytes where its header says %d", errDamaged, size-headerSize, h.frame)
 	}
 	// Impossible numbers would make bounds and time limits overflow.
-	if h.raw/maxRatio > h.frame || h.metrics > h.raw {
+	if h.raw > maxRaw || h.raw/maxRatio > h.frame || h.metrics > h.raw {
 		return header{}, fmt.Errorf("%w: %d metrics of %d bytes in a frame of %d", errDamaged, h.metrics, h.raw, h.frame)
 	}
 	return h, nil
@@ -136,6 +141,9 @@ func writeBatch(f file, enc *zstd.Encoder, epoch int64, encode func(io.Writer) (
 	}
 	if err := enc.Close(); err != nil {
 		return header{}, err
+	}
+	if raw.n > maxRaw {
+		return header{}, fmt.Errorf("a batch of %d bytes, more than %d", raw.n, int64(maxRaw))
 	}
 	h := header{metrics: int64(metrics), epoch: epoch, raw: raw.n, frame: frame.n, crc: frame.crc}
 	if _, err := f.WriteAt(h.bytes(), 0); err != nil {

@@ -301,6 +301,10 @@ func TestQueueRefusesNumbersThatCanNotBe(t *testing.T) {
 			t.Errorf("%+v: got error %v, want damage", h, err)
 		}
 	}
+	bomb := header{metrics: 1, raw: maxRaw + 1, frame: 1 << 20}
+	if _, err := readHeader(bytes.NewReader(bomb.bytes()), bomb.size()); !errors.Is(err, errDamaged) {
+		t.Errorf("%+v: got error %v, want damage", bomb, err)
+	}
 	h := header{metrics: 1, raw: 1, frame: math.MaxInt64}
 	if _, err := readHeader(bytes.NewReader(h.bytes()), headerSize+17); !errors.Is(err, errDamaged) {
 		t.Errorf("%+v: got error %v, want damage", h, err)
