@@ -18,7 +18,7 @@ import (
 // WritePaths writes the lines that Graphite would get of the snapshot in dir, and
 // logs what is wrong with its names.
 func WritePaths(w io.Writer, c *config.Config, hostname, dir string, log *slog.Logger) error {
-	options, err := AggregateOptions(c, log)
+	options, err := AggregateOptions(c, log, nil)
 	if err != nil {
 		return err
 	}

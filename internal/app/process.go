@@ -48,7 +48,8 @@ const grace = 3 * time.Second
 // and the verifier. When ctx ends, the queues stop at once, and the workers finish the
 // snapshots that they have claimed. The reader of the spool runs until they are done.
 func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, get verify.Get, log *slog.Logger) error {
-	options, err := AggregateOptions(c, log)
+	var processor *process.Processor
+	options, err := AggregateOptions(c, log, func() { processor.Progressed() })
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,6 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 	for _, s := range sinks.sinks {
 		deliverers = append(deliverers, s)
 	}
-	var processor *process.Processor
 	sources := selfstat.Sources{
 		Spool:   incoming,
 		Retries: func() int64 { return processor.Stats().Retries },
@@ -140,9 +140,10 @@ type claim struct{ *spool.Entry }
 // Lane is empty for all: a spool holds the snapshots of one node.
 func (claim) Lane() string { return "" }
 
-// AggregateOptions returns the configuration's options of aggregation. The log gets a
-// message for each pattern that is too slow; nil for none.
-func AggregateOptions(c *config.Config, log *slog.Logger) (aggregate.Options, error) {
+// AggregateOptions returns what the configuration asks of aggregation. The log gets
+// patterns that are too slow, and slow is called for each name that a pattern is too
+// slow for. Both may be nil.
+func AggregateOptions(c *config.Config, log *slog.Logger, slow func()) (aggregate.Options, error) {
 	log = cmp.Or(log, slog.New(slog.DiscardHandler))
 	o := aggregate.Options{
 		Spell:            plaintext.Component, // options match names as the original did
@@ -170,6 +171,9 @@ func AggregateOptions(c *config.Config, log *slog.Logger) (aggregate.Options, er
 				return o, err
 			}
 			p.Slow = func(name string, off bool) {
+				if slow != nil {
+					slow()
+				}
 				log.Warn("pattern of a group takes too long, the name is not in the group", "group", g.Name, "pattern", g.Pattern, "name", name)
 				if off {
 					log.Error("pattern of a group takes too long too often and is switched off", "group", g.Name, "pattern", g.Pattern)

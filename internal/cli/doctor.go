@@ -34,7 +34,7 @@ func printFindings(o doctorOptions, stdout io.Writer) error {
 			Graphite: func(c *config.Config) graphite.Options {
 				return app.GraphiteOptions(c, "host", slog.New(slog.DiscardHandler))
 			},
-			Aggregate: func(c *config.Config) (aggregate.Options, error) { return app.AggregateOptions(c, nil) },
+			Aggregate: func(c *config.Config) (aggregate.Options, error) { return app.AggregateOptions(c, nil, nil) },
 		},
 	})
 	if err != nil {

@@ -117,7 +117,7 @@ func newReplayConfig(files config.Files, check config.Check, hostname string, st
 			return r, fmt.Errorf("find the host's name: %w", err)
 		}
 	}
-	r.options, err = app.AggregateOptions(r.config, newToolLogger(stderr))
+	r.options, err = app.AggregateOptions(r.config, newToolLogger(stderr), nil)
 	return r, err
 }
 

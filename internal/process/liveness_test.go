@@ -140,6 +140,32 @@ func TestSlowIsNotStuck(t *testing.T) {
 	})
 }
 
+// TestProgressed: a worker that takes long over many bounded steps is not stuck.
+func TestProgressed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(1)
+		var p *Processor
+		p = New(Options{
+			Source: s, LivenessInterval: 10 * time.Second, StallAfter: 30 * time.Second,
+			NewAggregator: newAggregator(func(int64, fs.FS) error {
+				for range 20 { // as many names that patterns are too slow for
+					time.Sleep(20 * time.Second)
+					p.Progressed()
+				}
+				return nil
+			}),
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- p.Run(ctx) }()
+		time.Sleep(10 * time.Minute)
+		cancel()
+		if err := <-ended; err != nil || len(s.now().committed) != 1 {
+			t.Errorf("got %v and %d snapshots committed, want nil and 1", err, len(s.now().committed))
+		}
+	})
+}
+
 // TestPauseIsNotAStall checks a worker that reads, as the processor does, but with
 // an hour between two checks, in which the whole process was stopped.
 func TestPauseIsNotAStall(t *testing.T) {

@@ -208,6 +208,15 @@ func (p *Processor) Run(ctx context.Context) error {
 	return stalled
 }
 
+// Progressed counts as progress of every worker. An aggregator calls it during steps
+// that take long, are bounded in number, and read nothing, such as searches in names: the
+// processor can't see them.
+func (p *Processor) Progressed() {
+	for _, w := range p.workers {
+		w.step()
+	}
+}
+
 // abandon waits a moment for the workers to return, and gives back the snapshots of
 // those that don't.
 func (p *Processor) abandon(finished <-chan struct{}) {
