@@ -216,8 +216,8 @@ func TestNRPERunsThePlugin(t *testing.T) {
 		status int
 		out    string
 	}{
-		"queue":   {0, `^QUEUE OK: 1 snapshots in \S+/base/incoming, counted by listing it: .*\|'queue'=1;60;120;0`},
-		"age":     {2, `^AGE CRITICAL: the oldest of 1 snapshots in `},
+		"queue":   {0, `^QUEUE OK: 1 snapshot in \S+/base/incoming, counted by listing it: .*\|'queue'=1;60;120;0`},
+		"age":     {2, `^AGE CRITICAL: the oldest of 1 snapshot in `},
 		"process": {2, `^PROCESS CRITICAL: haproxystats-process is not running`},
 		"workers": {2, `^WORKERS CRITICAL: haproxystats-process is not running`},
 		"pull":    {2, `^PULL CRITICAL: haproxystats-pull is not running`},
