@@ -210,10 +210,11 @@ type Graphite struct {
 	// after `timeout connect`, mostly 5 seconds, if all slots of its servers are in
 	// use. Set a longer time than your proxy takes. The first connection after a
 	// start, a failure or a pause of half a second is held, and one a minute while
-	// metrics follow one another closely. A proxy that takes longer, and a Graphite
-	// that dies in between, are not detected. Several servers share 36 seconds. 0
-	// holds no connection; set it to 0 for a receiver that closes idle connections at
-	// once.
+	// metrics follow one another closely. If many snapshots wait at a start, the first
+	// `workers` of them are held at the same time, so that catching up takes this time
+	// longer. A proxy that takes longer, and a Graphite that dies in between, are not
+	// detected. Several servers share 36 seconds. 0 holds no connection; set it to 0
+	// for a receiver that closes idle connections at once.
 	ConfirmHold time.Duration
 	// Address of the render of Graphite-web, such as
 	// `https://graphite.example.com/render`, to find out from end to end whether

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,6 +179,41 @@ func TestHeldConnections(t *testing.T) {
 				deliver(0, hold, 0)
 				p.close()
 				deliver(0, 0, hold) // a connection of its own
+				s.Close()
+				f.wg.Wait()
+			})
+		})
+	}
+}
+
+// TestOneHoldForALongQueue has four workers deliver a long queue. The first connections are
+// held at the same time, and no later one is.
+func TestOneHoldForALongQueue(t *testing.T) {
+	const hold = 6 * time.Second
+	for _, confirm := range confirmations {
+		t.Run(string(confirm), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, s, _ := newFleet(t)
+				p := s.relays.peers[0]
+				s.relays.peers, p.confirm, p.trust.hold = s.relays.peers[:1], confirm, hold
+				begun := time.Now()
+				var workers sync.WaitGroup
+				for range 4 {
+					workers.Go(func() {
+						for range 100 {
+							if err := s.Deliver(t.Context(), sinktest.Batch(1000)); err != nil {
+								t.Error(err)
+							}
+						}
+					})
+				}
+				workers.Wait()
+				if took := time.Since(begun); took != hold {
+					t.Errorf("400 batches took %v, want one hold of %v", took, hold)
+				}
+				if got := s.Status().Batches; got != 400 {
+					t.Errorf("got %d batches confirmed, want 400", got)
+				}
 				s.Close()
 				f.wg.Wait()
 			})
