@@ -24,7 +24,7 @@ type Program struct {
 	// Check makes the checks of the configuration that package config can't.
 	Check config.Check
 	// Work runs until ctx ends.
-	Work func(ctx context.Context, l *config.Loaded, service *Supervisor, log *slog.Logger) error
+	Work func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error
 	// Log returns the level and the format of the program's section.
 	Log func(c *config.Config) (slog.Level, config.LogFormat)
 }
@@ -49,8 +49,8 @@ func (p Program) Run(loaded *config.Loaded, version string, stderr io.Writer) er
 	for _, w := range loaded.Warnings {
 		log.Warn("the configuration may not mean what it says", "problem", w)
 	}
-	service := newSupervisor(log)
-	return untilSignal(signals, service, log, func(ctx context.Context) error {
+	service := newSupervisor(log.Logger)
+	return untilSignal(signals, service, log.Logger, func(ctx context.Context) error {
 		return p.Work(ctx, loaded, service, log)
 	})
 }

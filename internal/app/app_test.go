@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 
@@ -19,7 +18,7 @@ func TestJournal(t *testing.T) {
 	stderr, st := journal(t)
 	t.Setenv("JOURNAL_STREAM", streamOf(st))
 	p := Pull("test")
-	p.Work = func(context.Context, *config.Loaded, *Supervisor, *slog.Logger) error { return errors.New("no disk") }
+	p.Work = func(context.Context, *config.Loaded, *Supervisor, Log) error { return errors.New("no disk") }
 	if err := p.Run(new(config.Loaded), "test", stderr); !errors.Is(err, ErrLogged) {
 		t.Errorf("got %v, want %v", err, ErrLogged)
 	}

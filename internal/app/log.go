@@ -19,15 +19,31 @@ import (
 // flushLimit bounds the wait for the reader of the log when the program ends.
 const flushLimit = 400 * time.Millisecond
 
-// openLog returns a logger that never waits for the reader of w. Closing it waits
-// for at most flushLimit.
-func openLog(w io.Writer, format config.LogFormat, level slog.Level, journal bool) (log *slog.Logger, closeLog func()) {
+// Log is the log of a program.
+type Log struct {
+	*slog.Logger
+	// Dropped returns the number of messages since the start that were dropped because
+	// the log was not read. Nil means that none are dropped.
+	Dropped func() int64
+}
+
+// dropped returns the number of dropped messages.
+func (l Log) dropped() int64 {
+	if l.Dropped == nil {
+		return 0
+	}
+	return l.Dropped()
+}
+
+// openLog returns a log that never waits for the reader of w. Closing it waits for at
+// most flushLimit.
+func openLog(w io.Writer, format config.LogFormat, level slog.Level, journal bool) (log Log, closeLog func()) {
 	q := newLogQueue(w, func(lines int) []byte {
 		var line bytes.Buffer
 		newLogger(&line, format, slog.LevelWarn, journal).Warn("log messages were dropped, because the log was not read", "messages", lines)
 		return line.Bytes()
 	})
-	return newLogger(q, format, level, journal), func() { q.Close(flushLimit) }
+	return Log{newLogger(q, format, level, journal), q.total.Load}, func() { q.Close(flushLimit) }
 }
 
 // newLogger returns a logger that writes one line for each message. With journal,

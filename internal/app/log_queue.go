@@ -4,6 +4,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,8 @@ type logQueue struct {
 
 	wake chan struct{} // wakes the writing goroutine for new lines or the end
 	done chan struct{} // closed when the writing goroutine has ended
+
+	total atomic.Int64 // lines dropped since the start
 
 	mu     sync.Mutex
 	lines  [][]byte
@@ -41,6 +44,7 @@ func (q *logQueue) Write(line []byte) (int, error) {
 	// A short line must not overtake a long one that was dropped.
 	if q.lost > 0 || q.bytes+len(line) > maxLogBytes {
 		q.lost++
+		q.total.Add(1)
 	} else {
 		q.lines = append(q.lines, slices.Clone(line))
 		q.bytes += len(line)
@@ -87,11 +91,13 @@ func (q *logQueue) run() {
 		lines, dropped, closed := q.take()
 		for _, line := range lines {
 			report()
-			if lost > 0 {
-				lost++
-			} else if _, err := q.w.Write(line); err != nil {
-				lost++
+			if lost == 0 {
+				if _, err := q.w.Write(line); err == nil {
+					continue
+				}
 			}
+			lost++
+			q.total.Add(1)
 		}
 		lost += dropped
 		report()

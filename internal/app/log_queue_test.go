@@ -79,6 +79,9 @@ func TestLogReaderHangs(t *testing.T) {
 			t.Fatal(err)
 		}
 		q.Close(time.Minute)
+		if got := q.total.Load(); got != 8 {
+			t.Errorf("got %d dropped in all, want 8", got)
+		}
 		if took := time.Since(start); took != 0 {
 			t.Errorf("took %v, want 0", took)
 		}
@@ -107,6 +110,9 @@ func TestLogReaderIsGone(t *testing.T) {
 		q.Close(time.Minute)
 		if got, want := r.text(), "dropped 5\nread\n"; got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+		if got := q.total.Load(); got != 5 {
+			t.Errorf("got %d dropped in all, want 5", got)
 		}
 	})
 }

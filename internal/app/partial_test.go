@@ -182,11 +182,11 @@ confirm-hold = 0.05
 }
 
 func runProcessHere(ctx context.Context, c *config.Config, service *Supervisor, log *slog.Logger) error {
-	return runProcess(ctx, c, named("host"), release{version: "test"}, service, nil, log)
+	return runProcess(ctx, c, named("host"), release{version: "test"}, service, nil, Log{Logger: log})
 }
 
 func runPullHere(ctx context.Context, c *config.Config, service *Supervisor, log *slog.Logger) error {
-	return runPull(ctx, c, release{version: "test"}, service, log)
+	return runPull(ctx, c, release{version: "test"}, service, Log{Logger: log})
 }
 
 // runOne runs a program until the test ends and returns its log.

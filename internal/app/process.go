@@ -29,8 +29,8 @@ func Process(version string, get verify.Get) Program {
 		Check: func(c *config.Config) []config.Problem {
 			return append(CheckGroups(c), checkTLS(c)...)
 		},
-		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log *slog.Logger) error {
-			here, err := newHost(log)
+		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
+			here, err := newHost(log.Logger)
 			if err != nil {
 				return fmt.Errorf("find the host's name: %w", err)
 			}
@@ -47,7 +47,8 @@ const grace = 3 * time.Second
 // runProcess runs the reader of the spool, the workers, the senders of the sinks' queues
 // and the verifier. When ctx ends, the queues stop at once, and the workers finish the
 // snapshots that they have claimed. The reader of the spool runs until they are done.
-func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, get verify.Get, log *slog.Logger) error {
+func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, get verify.Get, to Log) error {
+	log := to.Logger
 	var processor *process.Processor
 	options, err := AggregateOptions(c, log, func() { processor.Progressed() })
 	if err != nil {
@@ -59,7 +60,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 		return err
 	}
 	defer incoming.Close()
-	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, r, log)
+	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, r, to)
 	defer page.close()
 	sinks, err := openConfigured(setup{c, here.current(), log})
 	if err != nil {
@@ -76,6 +77,8 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 		Spool:   incoming,
 		Retries: func() int64 { return processor.Stats().Retries },
 		Sinks:   sinks.stats,
+
+		LogDropped: to.dropped,
 	}
 	told := &faults{excludeFrontends: c.Process.ExcludeFrontends.File, excludeBackends: c.Process.ExcludeBackends.File}
 	processor = process.New(process.Options{

@@ -17,21 +17,22 @@ func Pull(version string) Program {
 	return Program{
 		Name:  config.ForPull,
 		Check: func(*config.Config) []config.Problem { return nil },
-		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log *slog.Logger) error {
+		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
 			return runPull(ctx, &l.Config, release{version, l.SHA256}, service, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Pull.LogLevel, c.Pull.LogFormat },
 	}
 }
 
-func runPull(ctx context.Context, c *config.Config, r release, service *Supervisor, log *slog.Logger) error {
+func runPull(ctx context.Context, c *config.Config, r release, service *Supervisor, to Log) error {
+	log := to.Logger
 	warnRoot(os.Geteuid(), c.Pull.DstDir, log)
 	queue, err := spool.OpenWriter(spool.WriterOptions{Dir: c.Pull.DstDir, Tmp: c.Pull.TmpDstDir, Log: log})
 	if err != nil {
 		return err
 	}
 	defer queue.Close()
-	page := openStatus(ctx, c.Pull.StatusSocket, config.ForPull, r, log)
+	page := openStatus(ctx, c.Pull.StatusSocket, config.ForPull, r, to)
 	defer page.close()
 	status := &pullStatus{interval: c.Pull.PullInterval}
 	puller := pull.Puller{

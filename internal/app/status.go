@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -18,6 +17,7 @@ type statusPage struct {
 	program config.Program
 	release release
 	started time.Time
+	log     Log
 
 	mu   sync.Mutex
 	work func(*status.Document) // nil while the program starts
@@ -31,16 +31,16 @@ type release struct{ version, sha256 string }
 
 // openStatus answers at the status socket until close. At first the program's state
 // is "starting".
-func openStatus(ctx context.Context, path string, program config.Program, r release, log *slog.Logger) *statusPage {
+func openStatus(ctx context.Context, path string, program config.Program, r release, log Log) *statusPage {
 	if path == "" {
 		return nil
 	}
-	listener, err := status.Listen(path, log)
+	listener, err := status.Listen(path, log.Logger)
 	if err != nil {
 		log.Warn("status socket not available, continuing without it", "error", err)
 		return nil
 	}
-	p := &statusPage{ctx: ctx, program: program, release: r, started: time.Now()}
+	p := &statusPage{ctx: ctx, program: program, release: r, started: time.Now(), log: log}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- listener.Run(serving, p.document) }()
@@ -80,6 +80,7 @@ func (p *statusPage) document() status.Document {
 	d := status.Document{
 		Program: string(p.program), Version: p.release.version, ConfigSHA256: p.release.sha256, PID: os.Getpid(),
 		Now: status.At(time.Now()), Started: status.At(p.started), State: status.Starting,
+		LogMessagesDropped: p.log.dropped(),
 	}
 	if work != nil {
 		d.State = status.Running

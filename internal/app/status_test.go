@@ -14,7 +14,7 @@ import (
 func TestStates(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	path := filepath.Join(t.TempDir(), "s")
-	page := openStatus(ctx, path, config.ForPull, release{"test", "abc"}, slog.New(slog.DiscardHandler))
+	page := openStatus(ctx, path, config.ForPull, release{"test", "abc"}, Log{Logger: slog.New(slog.DiscardHandler), Dropped: func() int64 { return 6 }})
 	defer page.close()
 	work := &pullStatus{}
 	for _, step := range []struct {
@@ -28,7 +28,7 @@ func TestStates(t *testing.T) {
 	} {
 		step.do()
 		d, err := status.Ask(t.Context(), path)
-		if err != nil || d.State != step.state || (d.Pull != nil) != step.works || d.Program != "haproxystats-pull" {
+		if err != nil || d.State != step.state || (d.Pull != nil) != step.works || d.Program != "haproxystats-pull" || d.LogMessagesDropped != 6 {
 			t.Errorf("%s: %+v, %v", step.state, d, err)
 		}
 	}

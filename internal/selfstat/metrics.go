@@ -150,6 +150,15 @@ var ofSnapshot = []snapshotMetric{
 		Name: "CorruptSnapshots", Unit: "snapshots", Nature: metric.Counter,
 		Help: "Snapshots that were given up and moved to the directory beside `src-dir` that ends in `.corrupt`",
 	}, func(f *facts) number { return count(f.Spool.Corrupt()) }},
+	{metric.Column{
+		Name: "LogMessagesDropped", Unit: "messages", Nature: metric.Counter,
+		Help: "Log messages of haproxystats-process that were dropped, because the log was not read",
+	}, func(f *facts) number {
+		if f.LogDropped == nil {
+			return number{none: true}
+		}
+		return count(f.LogDropped())
+	}},
 }
 
 // sinkMetric is a metric that exists for each sink, with the sink's prefix.

@@ -66,7 +66,7 @@ func batch() *metric.Batch {
 
 func TestTable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := New(Sources{Spool: spool{}, Retries: retries, Sinks: []Sink{
+		m := New(Sources{Spool: spool{}, Retries: retries, LogDropped: func() int64 { return 17 }, Sinks: []Sink{
 			{Name: "graphite", Queued: true, Status: func() sink.Status {
 				return sink.Status{
 					Batches: 11, Metrics: 12, Bytes: 13, Failures: 14, Skipped: 15, Resent: 24,
@@ -103,6 +103,7 @@ func TestTable(t *testing.T) {
 			"BadRows": 4, "BadFiles": 5, "DuplicateSockets": 9, "ProcessesMissing": 10, "SnapshotBytes": 1 << 33,
 			"RoundDuration": 1.235, "RoundSkew": 0.001, "SocketsFailed": 2, "RoundsMissed": 16, "HandOverDuration": 0.041,
 			"QueueLength": 6, "QueueAge": 12.346, "CorruptSnapshots": 7, "SnapshotRetries": 8,
+			"LogMessagesDropped": 17,
 			"GraphiteConfirmedBatches": 11, "GraphiteSentMetrics": 12, "GraphiteSentBytes": 13,
 			"GraphiteFailures": 14, "GraphiteSkippedMetrics": 15,
 			"GraphiteQueueBatches": 21, "GraphiteQueueMetrics": 22, "GraphiteQueueBytes": 23,
@@ -118,7 +119,7 @@ func TestTable(t *testing.T) {
 	})
 }
 
-// TestNext has a second snapshot, which says nothing of its round, and a queue
+// TestNext has a second snapshot, which says nothing of its round, no log, and a queue
 // that is empty or holds a snapshot from the future.
 func TestNext(t *testing.T) {
 	oldest := int64(0)
@@ -128,7 +129,7 @@ func TestNext(t *testing.T) {
 	m.Table(Work{Total: time.Second, BadRows: 9, Round: &snapshot.Round{SocketsFailed: 1}}, batch())
 	oldest = time.Now().Unix() + 3600
 	got := values(t, m.Table(Work{BadRows: 1}, &metric.Batch{}))
-	for _, name := range []string{"RoundDuration", "RoundSkew", "SocketsFailed", "RoundsMissed", "HandOverDuration"} {
+	for _, name := range []string{"RoundDuration", "RoundSkew", "SocketsFailed", "RoundsMissed", "HandOverDuration", "LogMessagesDropped"} {
 		if v, ok := got[name]; ok {
 			t.Errorf("%s is %v, want none", name, v)
 		}
@@ -145,7 +146,7 @@ func TestNext(t *testing.T) {
 // TestColumns wants every metric to be described and those that only grow to be
 // counters.
 func TestColumns(t *testing.T) {
-	counters := map[string]bool{"SnapshotRetries": true, "CorruptSnapshots": true}
+	counters := map[string]bool{"SnapshotRetries": true, "CorruptSnapshots": true, "LogMessagesDropped": true}
 	for _, name := range []string{
 		"SentMetrics", "SentBytes", "ConfirmedBatches", "Failures", "SkippedMetrics",
 		"ResentBatches", "DroppedMetrics", "CorruptBatches",

@@ -40,6 +40,9 @@ type Sources struct {
 	Retries func() int64
 	// Sinks are in the order of their metrics.
 	Sinks []Sink
+	// LogDropped returns the number of log messages that were dropped; nil if it is not
+	// known.
+	LogDropped func() int64
 }
 
 // Spool is a queue of snapshots.

@@ -23,6 +23,9 @@ type Document struct {
 	// ConfigSHA256 is the hash of the configuration that the program has read: see
 	// config.Loaded.
 	ConfigSHA256 string `json:"config_sha256,omitempty"`
+	// LogMessagesDropped counts the log messages that were dropped because the log was
+	// not read.
+	LogMessagesDropped int64 `json:"log_messages_dropped"`
 	// Pull is set by haproxystats-pull, Process by haproxystats-process; neither is set
 	// while a program starts.
 	Pull    *Pull    `json:"pull,omitempty"`

@@ -18,6 +18,7 @@ import (
 func pullDocument() Document {
 	return Document{
 		Format: Format, Program: "haproxystats-pull", Version: "1.0.0", PID: 42, Now: 1795335143.5, Started: 1795335000, State: Running,
+		LogMessagesDropped: 5,
 		Pull: &Pull{
 			Interval: 10, Begun: 1795335142, Stored: 1795335142.25, StoredEpoch: 1795335142, Waiting: 3,
 			Rounds: Rounds{Stored: 14, Partial: 1, Dropped: 2, Skipped: 3, Missed: 4}, Missed: 1795335100,
