@@ -57,7 +57,10 @@ func self() board {
 				{title: "Confirmed metrics", lines: []line{program("GraphiteSentMetrics")}},
 				{title: "Failed deliveries", lines: []line{program("GraphiteFailures").in(perMinute)}},
 				{title: "Metrics that wait", lines: []line{program("GraphiteQueueMetrics")}},
-				{title: "Age of the oldest queued metrics", alarm: above(60, 300), lines: []line{program("GraphiteQueueAge")}},
+				{
+					title: "Age of metrics", why: "The host that is furthest behind. Queued: the oldest that wait. Seen: the newest that Graphite showed.",
+					lines: []line{program("GraphiteQueueAge").highest("queued"), program("GraphiteVerifiedAge").highest("seen")},
+				},
 				{title: "Refused batches", alarm: above(1, 100), lines: []line{program("GraphiteRefusedBatches")}},
 				{title: "Unreadable files of the queue", alarm: above(1, 100), lines: []line{program("GraphiteUnreadableFiles")}},
 				{
