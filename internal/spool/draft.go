@@ -53,14 +53,20 @@ func (f *draftFile) Write(p []byte) (int, error) {
 func (f *draftFile) Close() error { return f.to.Close() }
 
 func (d *Draft) open() error {
-	err := os.Mkdir(d.path, durable.DirMode)
+	_, err := os.Lstat(d.path)
 	switch {
+	case err == nil:
+		err = d.replaceLeftover()
 	case errors.Is(err, fs.ErrNotExist):
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	d.w.recordDraft(d.name)
+	err = os.Mkdir(d.path, durable.DirMode)
+	if errors.Is(err, fs.ErrNotExist) {
 		if err = d.w.remake(d.w.tmp); err == nil {
-			err = os.Mkdir(d.path, durable.DirMode)
-		}
-	case errors.Is(err, fs.ErrExist):
-		if err = d.replaceLeftover(); err == nil {
 			err = os.Mkdir(d.path, durable.DirMode)
 		}
 	}
@@ -73,7 +79,7 @@ func (d *Draft) open() error {
 
 // replaceLeftover removes a draft of the same name.
 func (d *Draft) replaceLeftover() error {
-	state, err := lookAtDraft(d.path)
+	state, err := d.w.lookAtDraft(d.path)
 	if err == nil && state != unfinished {
 		err = fmt.Errorf("%w: it is not an unfinished snapshot of ours. Move it away", fs.ErrExist)
 	}

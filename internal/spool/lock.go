@@ -31,6 +31,6 @@ func lock(dir, end string) (*durable.Lock, error) {
 	}
 	// The record only serves the message above, so its errors do not prevent the start.
 	before, _ := readLockRecord(path)
-	lockRecord{os.Getpid(), before.newest}.write(path)
+	lockRecord{os.Getpid(), before.name}.write(path)
 	return l, nil
 }

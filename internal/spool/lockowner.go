@@ -68,7 +68,7 @@ func readLockOwner(dir, end string) (LockOwner, error) {
 	if err != nil && !errors.Is(err, fs.ErrPermission) { // a lock file without permission to read has no record
 		return LockOwner{}, err
 	}
-	newest, _ := parseEpoch(record.newest)
+	newest, _ := parseEpoch(record.name)
 	open := func() (io.ReadCloser, error) { return os.Open(kernelLocks) }
 	pid, held, err := searchLock(open, durable.Identify(info), record.pid)
 	return LockOwner{Held: held, PID: pid, Newest: newest}, err

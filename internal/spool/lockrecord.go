@@ -13,13 +13,17 @@ import (
 )
 
 // lockRecord is the record in the lock file of one end of a queue, in two lines: the
-// process and, for a writer, the newest entry that was handed over. The reader may
-// finish the newest entry within milliseconds; without this record a writer
-// restarted in the same second would reuse its name. The record is not synced: a
-// power cut takes longer than a second.
+// process and, for a writer, the name of an entry.
+//
+// In the lock file of the queue, that is the newest entry that was handed over. The
+// reader may finish the newest entry within milliseconds; without this record a writer
+// restarted in the same second would reuse its name. In the lock file of the directory
+// for drafts, it is the last draft that was begun: while a draft is empty, nothing else
+// shows whose it is. The record is not synced: a power cut takes longer than a second,
+// and an empty draft does no harm.
 type lockRecord struct {
-	pid    int
-	newest string
+	pid  int
+	name string
 }
 
 // maxLockRecord exceeds the length of any record.
@@ -47,7 +51,7 @@ func parseLockRecord(text string) lockRecord {
 	r.pid, _ = strconv.Atoi(lines[0])
 	if len(lines) == 3 {
 		if _, ok := parseEpoch(lines[1]); ok {
-			r.newest = lines[1]
+			r.name = lines[1]
 		}
 	}
 	return r
@@ -67,11 +71,16 @@ func (r lockRecord) write(path string) {
 	if err != nil {
 		return
 	}
-	_, _ = fmt.Fprintf(f, "%d\n%s\n", r.pid, r.newest)
+	_, _ = fmt.Fprintf(f, "%d\n%s\n", r.pid, r.name)
 	f.Close()
 }
 
 // recordNewest records an entry that is about to be handed over.
 func (w *Writer) recordNewest(name string) {
 	lockRecord{os.Getpid(), name}.write(lockPath(w.dir, "writer"))
+}
+
+// recordDraft records a draft that is about to be made.
+func (w *Writer) recordDraft(name string) {
+	lockRecord{os.Getpid(), name}.write(lockPath(w.tmp, "writer"))
 }

@@ -46,7 +46,7 @@ func TestNoteOfTheNewest(t *testing.T) {
 		if err := os.WriteFile(lockPath(dir, "writer"), []byte(text), 0o640); err != nil {
 			t.Fatal(err)
 		}
-		if got := parseLockRecord(text).newest; got != want {
+		if got := parseLockRecord(text).name; got != want {
 			t.Errorf("%q names %q, want %q", text, got, want)
 		}
 		handOver(t, openWriterAt(t, dir, nil), 1)

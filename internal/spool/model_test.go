@@ -92,8 +92,13 @@ func newMachine(t *rapid.T) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Drafts are named by the time of the file system, which no bubble has changed.
+	info, err := os.Stat(base)
+	if err != nil {
+		t.Fatal(err)
+	}
 	m := &machine{
-		t: t, base: base, dir: filepath.Join(base, "incoming"), next: 1500000000,
+		t: t, base: base, dir: filepath.Join(base, "incoming"), next: info.ModTime().Unix(),
 		draft: map[int64]*staged{}, in: map[int64]int{}, held: map[int64]*Entry{},
 		tries: map[int64]int{}, ended: map[int64]int{}, counts: map[int64]bool{}, suspect: map[int64]bool{}, given: map[int64]int{}, wrong: map[int64]bool{},
 	}

@@ -6,7 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -37,7 +40,7 @@ const (
 
 // lookAtDraft returns the state of a directory in Tmp, or an error if the state
 // can't be read now.
-func lookAtDraft(path string) (draftState, error) {
+func (w *Writer) lookAtDraft(path string) (draftState, error) {
 	dir, err := durable.OpenDir(path)
 	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
 		return foreign, nil
@@ -49,6 +52,12 @@ func lookAtDraft(path string) (draftState, error) {
 	names, ours, err := contentOf(dir)
 	if err != nil || !ours {
 		return foreign, err
+	}
+	if len(names) == 0 {
+		if ok, err := w.isEmptyDraft(dir); err != nil || !ok {
+			return foreign, err
+		}
+		return unfinished, nil
 	}
 	for _, name := range names {
 		if isMark(name) { // a reader makes marks in a queue
@@ -84,6 +93,32 @@ func lookAtDraft(path string) (draftState, error) {
 	return finished, nil
 }
 
+// maxDraftAge bounds the time between the round that names a draft and the last change
+// of its directory.
+const maxDraftAge = 24 * time.Hour
+
+// isEmptyDraft reports whether an empty directory is a draft. Its content can't show
+// that: it is the last draft that was recorded, or one that this user has made at about
+// the time in its name. A directory named 2024 is neither.
+func (w *Writer) isEmptyDraft(dir *durable.Dir) (bool, error) {
+	name := filepath.Base(dir.Path())
+	if name == w.lastDraft {
+		return true, nil
+	}
+	epoch, ok := parseEpoch(name)
+	if !ok || strconv.FormatInt(epoch, 10) != name {
+		return false, nil
+	}
+	info, err := dir.File().Stat()
+	if err != nil {
+		return false, err
+	}
+	// Seconds are compared, because times of 2^63 s overflow.
+	changed, day := info.ModTime().Unix(), int64(maxDraftAge/time.Second)
+	mine := info.Sys().(*syscall.Stat_t).Uid == uint32(os.Geteuid())
+	return mine && epoch >= changed-day && epoch <= changed+day, nil
+}
+
 // recover removes abandoned drafts, and hands over one that was finished. Other
 // files and directories stay. A directory with several finished snapshots is a
 // queue: nothing in it is touched.
@@ -93,7 +128,7 @@ func (w *Writer) recover() error {
 		if _, ok := parseEpoch(e.Name()); !ok {
 			return
 		}
-		state, err := lookAtDraft(filepath.Join(w.tmp, e.Name()))
+		state, err := w.lookAtDraft(filepath.Join(w.tmp, e.Name()))
 		switch {
 		case err != nil || state == foreign:
 			others = append(others, e.Name())

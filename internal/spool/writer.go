@@ -30,8 +30,10 @@ type Writer struct {
 	dir, tmp string
 	log      *slog.Logger
 	locks    []*durable.Lock
-	newest   string // handed over by the previous writer
 	sync     func(*os.File) error
+
+	// newest was handed over by the previous writer, and lastDraft was its last draft.
+	newest, lastDraft string
 
 	litter *durable.Litter // drafts that could not be removed
 
@@ -77,7 +79,10 @@ func OpenWriter(o WriterOptions) (*Writer, error) {
 	// From here on no other program hands over entries, and the lock file has only the
 	// record of its holder.
 	if n, err := readLockRecord(lockPath(dir, "writer")); err == nil {
-		w.newest = n.newest
+		w.newest = n.name
+	}
+	if n, err := readLockRecord(lockPath(tmp, "writer")); err == nil {
+		w.lastDraft = n.name
 	}
 	if err := w.recover(); err != nil {
 		return nil, errors.Join(err, w.Close())

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -184,7 +185,14 @@ func TestStageRefusesNegative(t *testing.T) {
 func TestLeftoversAreCleaned(t *testing.T) {
 	dir := queue(t)
 	tmp := dir + ".tmp"
-	plant(t, tmp, "7/sub", "8", "10", "11", "2023", "keep")
+	now := time.Now()
+	fresh := fmt.Sprint(now.Unix())
+	plant(t, tmp, "7/sub", "8", "0"+fresh, fresh, "10", "11", "2023", "2024", "keep")
+	old := fmt.Sprint(now.Unix() - 1000)
+	plant(t, tmp, old)
+	if err := os.Chtimes(filepath.Join(tmp, old), now, now.Add(-48*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"7/old_info", "9", "10/a.sock_info", "10/a.sock_stat", "11/.manifest", "2023/photo.jpg"} {
 		if err := os.WriteFile(filepath.Join(tmp, name), nil, 0o600); err != nil {
 			t.Fatal(err)
@@ -193,7 +201,7 @@ func TestLeftoversAreCleaned(t *testing.T) {
 	os.Symlink("2023", filepath.Join(tmp, "12"))
 	var log journal
 	w := openWriterAt(t, dir, log.logger())
-	if got, want := names(t, tmp), []string{"12", "2023", "7", "9", "keep"}; !slices.Equal(got, want) {
+	if got, want := names(t, tmp), []string{"0" + fresh, "12", old, "2023", "2024", "7", "8", "9", "keep"}; !slices.Equal(got, want) {
 		t.Errorf("tmp holds %q, want %q", got, want)
 	}
 	if n := log.count("unfinished snapshot of an earlier run is removed"); n != 3 {
@@ -202,7 +210,7 @@ func TestLeftoversAreCleaned(t *testing.T) {
 	if n := log.count("leaving them alone"); n != 1 || log.count("2023") != 1 {
 		t.Errorf("%d messages about the others, want 1:\n%s", n, &log)
 	}
-	for _, taken := range []int64{7, 2023, 9, 12} {
+	for _, taken := range []int64{7, 2023, 2024, 8, 9, 12} {
 		if _, err := w.Stage(taken); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("stage %d: got %v, want %v", taken, err, fs.ErrExist)
 		}
@@ -212,6 +220,32 @@ func TestLeftoversAreCleaned(t *testing.T) {
 	handOver(t, w, 13)
 	if got, want := names(t, filepath.Join(dir, "13")), []string{snapshot.ManifestName, "a_info"}; !slices.Equal(got, want) {
 		t.Errorf("the entry holds %q, want %q", got, want)
+	}
+}
+
+// TestEmptyDraftIsKnown: a writer dies after it has made a draft, and before it has made
+// a file in it. The next one removes the draft, and not an empty directory of which
+// it could not make a draft.
+func TestEmptyDraftIsKnown(t *testing.T) {
+	dir := queue(t)
+	tmp := dir + ".tmp"
+	plant(t, tmp, "2024")
+	w := openWriterAt(t, dir, nil)
+	if _, err := w.Stage(7); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	w = openWriterAt(t, dir, nil)
+	if got, want := names(t, tmp), []string{"2024"}; !slices.Equal(got, want) {
+		t.Errorf("tmp holds %q, want %q", got, want)
+	}
+	if _, err := w.Stage(2024); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("stage 2024: got %v, want %v", err, fs.ErrExist)
+	}
+	w.Close()
+	openWriterAt(t, dir, nil)
+	if got, want := names(t, tmp), []string{"2024"}; !slices.Equal(got, want) {
+		t.Errorf("tmp holds %q, want %q", got, want)
 	}
 }
 
