@@ -151,13 +151,13 @@ func TestCallsFailProcess(t *testing.T) {
 	row.Result("%v", settleFed(s, graphite, feeder, process))
 }
 
-// readsFail returns the prefix that starts a program whose reads of snapshots fail,
-// and what ends that.
-func readsFail(s *harness.Site, errno string, epochs []int64) (prefix []string, stop func(p *harness.Program)) {
+// tamper returns the prefix that starts a program with a fault in its reads of
+// snapshots, as strace's -e inject spells it, and what ends that.
+func tamper(s *harness.Site, fault string, epochs []int64) (prefix []string, stop func(p *harness.Program)) {
 	s.T.Helper()
 	// With -D the program has the process that the test knows; with -I 2 a signal ends
 	// strace.
-	prefix = []string{"strace", "-D", "-I", "2", "-f", "-qq", "-o", "/dev/null", "-e", "trace=read", "-e", "inject=read:error=" + errno}
+	prefix = []string{"strace", "-D", "-I", "2", "-f", "-qq", "-o", "/dev/null", "-e", "trace=read", "-e", "inject=read:" + fault}
 	for _, epoch := range epochs {
 		dir := filepath.Join(s.Incoming(), fmt.Sprint(epoch))
 		entries, err := os.ReadDir(dir)
@@ -210,7 +210,7 @@ func TestReadsFail(t *testing.T) {
 			for range 10 {
 				epochs = append(epochs, feeder.Next())
 			}
-			prefix, stop := readsFail(s, errno, epochs)
+			prefix, stop := tamper(s, "error="+errno, epochs)
 			process = s.Launch(harness.Launch{Name: harness.Process, Conf: conf, Prefix: prefix})
 			process.WaitSays(10*time.Second, "snapshots can't be read now")
 			// Three tries of a snapshot's own faults take less.
@@ -231,6 +231,40 @@ func TestReadsFail(t *testing.T) {
 		t.Errorf("given up: got %v, want none", got)
 	}
 	row.Result("all taken after %.1f s at most", slowest.Seconds())
+	row.Result("%v", settleFed(s, graphite, feeder, process))
+}
+
+// TestReadsHang has a disk hang while a snapshot is read, for longer than a worker may
+// be without progress: the program ends each time, and its supervisor starts it again.
+func TestReadsHang(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "a disk that hangs for 65 s while a waiting snapshot is read", "the program ends as stuck; 0 given up, 0 lost")
+	need(t, "strace")
+	s := harness.NewSite(t)
+	src := s.Source(harness.Shape{})
+	graphite := s.Graphite(src)
+	conf := s.Configure(harness.Config{Port: graphite.Port(), Set: harness.Options{"process": {"liveness-check-interval": "1"}}})
+	feeder := s.Feeder(src, s.Incoming())
+	epoch := feeder.Next()
+	for range harness.Count(1, 4) {
+		prefix, _ := tamper(s, "delay_enter=65000000", []int64{epoch})
+		process := s.Launch(harness.Launch{Name: harness.Process, Conf: conf, Prefix: prefix})
+		process.ExpectEnd()
+		s.Until("the stuck program to end", 3*time.Minute, process.Ended)
+		if !process.Says("worker is stuck") {
+			t.Errorf("got %q at the end, want that a worker is stuck", process.Output())
+		}
+		if got := s.Corrupt(s.Incoming()); len(got) > 0 {
+			t.Fatalf("given up: got %v, want none", got)
+		}
+		// The third failed attempt would cost it its place.
+		if got, err := filepath.Glob(filepath.Join(s.Incoming(), fmt.Sprint(epoch), ".try*")); err != nil || len(got) > 0 {
+			t.Errorf("failed attempts: got %v, %v, want none", got, err)
+		}
+		row.Inject(1)
+	}
+	process := s.Start(harness.Process, conf)
+	s.Must(graphite.Received.WaitWhole(s.Ctx, epoch))
 	row.Result("%v", settleFed(s, graphite, feeder, process))
 }
 
