@@ -30,6 +30,9 @@ type Options struct {
 	ServerNames bool
 	// PerProcess adds the metrics of each process.
 	PerProcess bool
+	// Processes adds what each process has said of itself to the batch, for those who
+	// combine the batches of several nodes.
+	Processes bool
 	// Percentages adds the share of HAProxy's limits that is in use.
 	Percentages bool
 	// FrontendGroups, BackendGroups and ServerGroups sort names into groups; the first
@@ -111,5 +114,8 @@ func (a *Aggregator) Batch(epoch int64) *metric.Batch {
 	b := &metric.Batch{Epoch: epoch}
 	b.Tables = append(b.Tables, a.daemon.tables(a.opt)...)
 	b.Tables = append(b.Tables, a.proxies.result()...)
+	if a.opt.Processes {
+		b.Processes = a.daemon.table(a.opt)
+	}
 	return b
 }

@@ -24,6 +24,7 @@ type proxies struct {
 	widenings int // how often the tables got columns
 	rows      [4]int
 	repeated  []Repeated
+	disputed  []string
 	cursors   []cursor
 }
 

@@ -132,10 +132,16 @@ type Batch struct {
 	// Node is the name of the host that the batch is about, as the host gives it;
 	// empty if it is not told.
 	Node string
+	// Cluster is the name of the cluster that the node belongs to, or that the batch is
+	// about if it has no node; empty if there is none.
+	Cluster string
 	// Epoch is the time of the snapshot in seconds since the Unix epoch.
 	Epoch int64
 	// Tables come in a fixed order, so equal snapshots give equal output.
 	Tables []*Table
+	// Processes has what each process of the node has said of itself, if somebody asked
+	// for it: percentiles over the processes of several nodes need that.
+	Processes *Table
 }
 
 // Points returns the number of values in the batch.

@@ -74,7 +74,7 @@ func (t *Table) of(row, col int) int64 {
 }
 
 // Cells returns the sums of a row's cells, and the numbers of their values. If a
-// number is [Wide], only [Table.At] knows the value.
+// number is [Wide], only [Table.At] and [Table.Each] know the value.
 func (t *Table) Cells(row int) (sums []int64, counts []uint16) { return t.cells.row(row) }
 
 // At returns the value of a cell, and false if the cell has none.

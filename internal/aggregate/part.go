@@ -1,0 +1,213 @@
+package aggregate
+
+import (
+	"slices"
+
+	"haproxystats/internal/catalogue"
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/metric"
+)
+
+// AddTable adds a table of a node's batch, so that the aggregator makes the batch of
+// several nodes. Tables that follow from others are left out: the percentiles of a
+// cluster are those of all processes of all nodes. Exclusions, groups and lists of
+// metrics are the aggregator's own; the totals of server names are those that the nodes
+// send.
+func (a *Aggregator) AddTable(node string, t metric.Rows) {
+	switch t.Scope() {
+	case metric.Process:
+		a.daemon.addTable(node, t)
+	case metric.Frontend:
+		a.proxies.addTable(haproxy.FrontendRow, t)
+	case metric.Backend:
+		a.proxies.addTable(haproxy.BackendRow, t)
+	case metric.Server:
+		a.proxies.addTable(haproxy.ServerRow, t)
+	case metric.ServerName:
+		a.proxies.addServerNames(t)
+	}
+}
+
+// Disputed returns the fields for which a node's table has another rule than this
+// version's catalogue, which counts; each once.
+func (a *Aggregator) Disputed() []string {
+	d := a.proxies.disputed
+	a.proxies.disputed = nil
+	return d
+}
+
+// addTable adds the processes of a node: what its table of processes says.
+func (d *daemon) addTable(node string, t metric.Rows) {
+	columns := t.Columns()
+	t.Each(func(r *metric.Row) {
+		p := process{socket: node + "/" + string(r.Name)}
+		for i, n := range r.Counts {
+			if n > 0 && n != metric.Wide {
+				p.values = append(p.values, infoValue{field: columns[i].Name, n: r.Sums[i]})
+			}
+		}
+		for _, w := range r.Wides {
+			p.values = append(p.values, infoValue{field: columns[w.Column].Name, wide: w.Sum})
+		}
+		if len(p.values) > 0 {
+			d.processes = append(d.processes, p)
+		}
+	})
+}
+
+// table returns what each process has said, by its socket.
+func (d *daemon) table(opt Options) *metric.Table {
+	processes := d.counted()
+	var columns []metric.Column
+	seen := make(map[string]bool)
+	for _, p := range processes {
+		for _, v := range p.values {
+			if !seen[v.field] && (v.field == fieldIdle || catalogue.IsMetric(v.field, catalogue.Daemon, opt.Classic)) {
+				seen[v.field] = true
+				columns = append(columns, infoColumn(v.field, opt.Classic))
+			}
+		}
+	}
+	slices.SortFunc(columns, compareColumns(catalogue.InfoFields()))
+	place := places(columns)
+	b := metric.NewBuilder(metric.Process, columns)
+	for _, p := range processes {
+		row := b.Row(metric.Entity{Name: p.socket})
+		b.Touch(row)
+		for _, v := range p.values {
+			column, ok := place[v.field]
+			switch {
+			case !ok:
+			case v.wide != nil:
+				b.AddRat(row, column, v.wide)
+			default:
+				b.Add(row, column, v.n)
+			}
+		}
+	}
+	return b.Table()
+}
+
+// addTable adds rows of one type.
+func (p *proxies) addTable(typ haproxy.RowType, t metric.Rows) {
+	if slices.ContainsFunc(t.Columns(), func(c metric.Column) bool { return c.Combine == metric.Distinct }) {
+		return // counted anew, of the servers
+	}
+	slots := p.receive(typ, t.Columns())
+	p.names.begin()
+	table := p.scopes[typ].table
+	last := &p.names.first
+	var row haproxy.Row
+	row.Type = typ
+	t.Each(func(r *metric.Row) {
+		switch typ {
+		case haproxy.FrontendRow:
+			row.Proxy, row.Service = r.Name, frontendService
+		case haproxy.BackendRow:
+			row.Proxy, row.Service = r.Name, backendService
+		case haproxy.ServerRow:
+			row.Proxy, row.Service = r.Parent, r.Name
+		}
+		e := p.names.find(last, &row)
+		if e == nil {
+			e = p.names.insert(last, &row)
+			e.row, e.nameRow = p.admit(e)
+		}
+		p.names.see(e, 0)
+		last = e
+		p.rows[typ]++
+		if e.row >= 0 {
+			slots.add(table, e.row, r)
+		}
+	})
+}
+
+// The services of the rows of proxies, as HAProxy names them.
+var frontendService, backendService = []byte("FRONTEND"), []byte("BACKEND")
+
+// addServerNames adds the totals of server names.
+func (p *proxies) addServerNames(t metric.Rows) {
+	if !p.opt.ServerNames {
+		return
+	}
+	slots := p.receive(haproxy.ServerRow, t.Columns())
+	t.Each(func(r *metric.Row) {
+		name := string(r.Name)
+		row := p.serverNames.Row(metric.Entity{Name: name, Group: group(p.opt.ServerGroups, p.opt.Spell(name))})
+		slots.add(p.serverNames, row, r)
+	})
+}
+
+// receiver has the destination of each column of a node's table.
+type receiver struct {
+	slots []metric.Slot
+	// to has the column for each column of the node; -1: not wanted.
+	to []int
+	// unwanted are the columns of the node that are not wanted.
+	unwanted []int
+}
+
+// receive prepares the table of a row type for the columns of a node's table.
+func (p *proxies) receive(typ haproxy.RowType, columns []metric.Column) receiver {
+	sc := &p.scopes[typ]
+	place := places(sc.table.Columns())
+	all := slices.Clip(sc.table.Columns())
+	for _, c := range columns {
+		if !sc.selection.wants(c.Name) {
+			continue
+		}
+		if i, there := place[c.Name]; there {
+			p.dispute(all[i], c)
+			continue
+		}
+		mine := sc.selection.column(c.Name)
+		if _, known := catalogue.LookupStat(c.Name); known {
+			p.dispute(mine, c)
+		} else {
+			mine.Combine, mine.Nature, mine.Unit, mine.Scale = c.Combine, c.Nature, c.Unit, c.Scale
+		}
+		place[c.Name] = len(all)
+		all = append(all, mine)
+	}
+	if len(all) > len(sc.table.Columns()) {
+		slices.SortFunc(all, compareColumns(catalogue.StatFields()))
+		p.setColumns(typ, all)
+		place = places(all)
+	}
+	var r receiver
+	for i, c := range columns {
+		to, ok := place[c.Name]
+		if !ok || !sc.selection.wants(c.Name) {
+			r.to, r.slots = append(r.to, -1), append(r.slots, metric.Slot{})
+			r.unwanted = append(r.unwanted, i)
+			continue
+		}
+		r.to, r.slots = append(r.to, to), append(r.slots, sc.table.Slot(to))
+	}
+	return r
+}
+
+// dispute notes a column of a node with another rule.
+func (p *proxies) dispute(mine, theirs metric.Column) {
+	if mine.Combine != theirs.Combine && !slices.Contains(p.disputed, mine.Name) && len(p.disputed) < maxDisputed {
+		p.disputed = append(p.disputed, mine.Name)
+	}
+}
+
+// maxDisputed bounds the names that Disputed returns.
+const maxDisputed = 1024
+
+// add adds a row to the table.
+func (c *receiver) add(t *metric.Builder, row int, r *metric.Row) {
+	t.TouchRows(row, r.Seen, r.Active)
+	for _, w := range r.Wides {
+		if c.to[w.Column] >= 0 {
+			t.AddWide(row, c.to[w.Column], w)
+		}
+		r.Counts[w.Column] = 0
+	}
+	for _, i := range c.unwanted {
+		r.Counts[i] = 0
+	}
+	t.AddRow(row, c.slots, r.Sums, r.Counts)
+}
