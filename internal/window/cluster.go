@@ -1,0 +1,257 @@
+package window
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"haproxystats/internal/metric"
+)
+
+// futureWindows is the number of windows beyond Late that may be open ahead of log time,
+// for nodes whose clocks are ahead.
+const futureWindows = 6
+
+// conflictRounds is the number of windows in a row in which two instances of a node
+// must alternate to count as two machines of one name.
+const conflictRounds = 3
+
+// maxSpare is the number of aggregators that are kept for further windows.
+const maxSpare = 2
+
+// Counts counts what happened to the contributions of a cluster.
+type Counts struct {
+	// Windows counts emissions, and Corrected those that came again with more nodes.
+	Windows, Corrected int64
+	// Skipped counts windows that were not emitted because nodes were missing.
+	Skipped int64
+	// Duplicates counts snapshots that came again, and ExtraRounds further snapshots of
+	// a node in one window.
+	Duplicates, ExtraRounds int64
+	// LateDropped and FutureDropped count snapshots that came after their window was
+	// closed, or too long before it.
+	LateDropped, FutureDropped int64
+	// OtherInterval counts snapshots of nodes with another interval than the cluster's.
+	OtherInterval int64
+	// BeforeStart counts snapshots of windows that began before the log, so that nobody
+	// knows which nodes are in them.
+	BeforeStart int64
+	// Conflicts counts nodes of whose name there are two machines.
+	Conflicts int64
+}
+
+// cluster has the windows of one shard of a cluster.
+type cluster struct {
+	key     Key
+	opt     Options
+	windows []*window // by epoch
+	// heard has when a node was last heard of, in log time.
+	heard map[string]time.Time
+	// since is the log time of the first contribution.
+	since     time.Time
+	conflicts map[string]*conflict
+	counts    Counts
+	spare     []Aggregator
+}
+
+// conflict is the suspicion that there are two machines of a node's name.
+type conflict struct {
+	instance, other string
+	changes         int
+	told            bool
+}
+
+func newCluster(k Key, o Options) *cluster {
+	return &cluster{key: k, opt: o, heard: make(map[string]time.Time), conflicts: make(map[string]*conflict)}
+}
+
+// bucket returns the beginning of the window of an epoch.
+func (c *cluster) bucket(epoch int64) int64 {
+	seconds := int64(c.opt.Interval / time.Second)
+	n := epoch / seconds
+	if epoch%seconds < 0 {
+		n--
+	}
+	return n * seconds
+}
+
+// add adds a contribution that came at a time, when log time is now. start is the log
+// time before which the log is not known, or zero; mark is up to when windows are closed
+// for good.
+func (c *cluster) add(k Contribution, at, now, start, mark time.Time) error {
+	if c.since.IsZero() {
+		c.since = now
+	}
+	if k.Interval != 0 && k.Interval != c.opt.Interval {
+		c.counts.OtherInterval++
+		return ErrInterval
+	}
+	if _, known := c.heard[k.Node]; !known && len(c.heard) == maxNodes {
+		return ErrTooManyNodes
+	}
+	c.heard[k.Node] = now
+	epoch := c.bucket(k.Epoch)
+	end := time.Unix(epoch, 0).Add(c.opt.Interval)
+	closed := now
+	if mark.After(closed) {
+		closed = mark
+	}
+	switch {
+	case !end.Add(c.opt.Late).After(closed):
+		c.counts.LateDropped++
+		return ErrLate
+	case time.Unix(epoch, 0).After(now.Add(c.opt.Late + futureWindows*c.opt.Interval)):
+		c.counts.FutureDropped++
+		return ErrFuture
+	}
+	partial := time.Unix(epoch, 0).Before(start)
+	if partial && c.opt.Expected == nil {
+		c.counts.BeforeStart++
+		return ErrBeforeStart
+	}
+	w := c.window(epoch)
+	w.partial = partial
+	if a, there := w.nodes[k.Node]; there {
+		c.suspect(k, a)
+		if a.epoch == k.Epoch {
+			c.counts.Duplicates++
+			return ErrDuplicate
+		}
+		c.counts.ExtraRounds++
+		return ErrExtraRound
+	}
+	w.nodes[k.Node] = arrival{k.Epoch, k.Instance, at.Sub(time.Unix(k.Epoch, 0))}
+	if k.Tables != nil {
+		k.Tables(func(t metric.Rows) { w.aggregator.AddTable(k.Node, t) })
+	}
+	w.releases = append(w.releases, k.Release)
+	w.changed = true
+	c.suspect(k, w.nodes[k.Node])
+	return nil
+}
+
+// window returns the window that begins at epoch, and opens it if necessary.
+func (c *cluster) window(epoch int64) *window {
+	i, found := slices.BinarySearchFunc(c.windows, epoch, func(w *window, e int64) int { return int(min(max(w.epoch-e, -1), 1)) })
+	if found {
+		return c.windows[i]
+	}
+	w := &window{epoch: epoch, nodes: make(map[string]arrival)}
+	if n := len(c.spare); n > 0 {
+		w.aggregator, c.spare = c.spare[n-1], c.spare[:n-1]
+	} else {
+		w.aggregator = c.opt.NewAggregator()
+	}
+	w.aggregator.Reset()
+	c.windows = slices.Insert(c.windows, i, w)
+	return w
+}
+
+// suspect takes down who speaks for a node. A program that starts again changes once;
+// two machines of one name alternate.
+func (c *cluster) suspect(k Contribution, a arrival) {
+	if k.Instance == "" {
+		return
+	}
+	s := c.conflicts[k.Node]
+	switch {
+	case s == nil:
+		c.conflicts[k.Node] = &conflict{instance: k.Instance}
+	case s.instance == k.Instance:
+	case s.other == k.Instance: // back to the one before
+		s.instance, s.other = k.Instance, s.instance
+		s.changes++
+	default:
+		s.instance, s.other, s.changes = k.Instance, s.instance, 1
+	}
+	if s != nil && s.changes >= conflictRounds && !s.told {
+		s.told = true
+		c.counts.Conflicts++
+	}
+}
+
+// expected returns the nodes that are expected now, and whether all of them are known.
+func (c *cluster) expected(now time.Time) (nodes []string, sure bool) {
+	if c.opt.Expected != nil {
+		return c.opt.Expected, true
+	}
+	for n, at := range c.heard {
+		if now.Sub(at) >= c.opt.NodeExpiry {
+			delete(c.heard, n)
+			delete(c.conflicts, n)
+		}
+	}
+	return slices.Sorted(maps.Keys(c.heard)), now.Sub(c.since) >= c.opt.NodeExpiry
+}
+
+// advance emits what is due at a log time, and closes what is over.
+func (c *cluster) advance(now time.Time, emit func(Emission) error) error {
+	expected, sure := c.expected(now)
+	for _, w := range c.windows {
+		if err := c.emit(w, now, expected, sure, emit); err != nil {
+			return err
+		}
+	}
+	for len(c.windows) > 0 && !c.windows[0].end(c.opt.Interval).Add(c.opt.Late).After(now) {
+		w := c.windows[0]
+		w.release()
+		c.windows = slices.Delete(c.windows, 0, 1)
+		if len(c.spare) < maxSpare {
+			c.spare = append(c.spare, w.aggregator)
+		}
+	}
+	return nil
+}
+
+// emit emits a window if it is due.
+func (c *cluster) emit(w *window, now time.Time, expected []string, sure bool, emit func(Emission) error) error {
+	if !w.changed {
+		return nil
+	}
+	var missing []string
+	for _, n := range expected {
+		if _, in := w.nodes[n]; !in {
+			missing = append(missing, n)
+		}
+	}
+	end := w.end(c.opt.Interval)
+	over := !end.Add(c.opt.Late).After(now)
+	switch {
+	case over:
+	case w.emitted && now.Sub(w.emittedAt) < c.opt.Interval: // further late nodes may follow
+		return nil
+	case len(missing) == 0 && sure:
+	case end.Add(c.opt.Grace).After(now):
+		return nil
+	}
+	e := Emission{
+		Key: c.key, Again: w.emitted, Reporting: w.reporting(), Missing: missing, Expected: len(expected),
+		Delay: now.Sub(time.Unix(w.epoch, 0)),
+	}
+	e.Skew, e.SkewedNode = w.skew()
+	skipped := (c.opt.OnIncomplete == Skip || w.partial) && len(missing) > 0
+	if skipped && !over {
+		return nil
+	}
+	if !skipped {
+		e.Batch = w.aggregator.Batch(w.epoch)
+		e.Batch.Cluster = c.key.Cluster
+		if c.key.Shard == 0 {
+			e.Batch.Tables = append(e.Batch.Tables, selfTable(&e, &c.counts))
+		}
+	}
+	if err := emit(e); err != nil {
+		return err
+	}
+	switch {
+	case skipped:
+		c.counts.Skipped++
+	case w.emitted:
+		c.counts.Corrected++
+		fallthrough
+	default:
+		c.counts.Windows++
+	}
+	w.emitted, w.emittedAt, w.changed = true, now, false
+	return nil
+}
