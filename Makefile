@@ -84,8 +84,9 @@ quick: ## vet, build, and all tests that need no server (a minute)
 test: setup lint generated unit containers fuzz ## set up and run all tests
 
 .PHONY: setup
-setup: ## install what the tests run: haproxy, carbon, a relay, the tools of operators
+setup: ## install what the tests run: haproxy, carbon, a relay, Kafka, the tools of operators
 	sh test/real/setup.sh
+	@$(GO) run ./test/real/download
 
 .PHONY: lint
 lint: ## vet, staticcheck, gofumpt, spelling, words that must not come back

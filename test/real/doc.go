@@ -1,6 +1,6 @@
 // Package real runs the real servers at both ends of haproxystats: HAProxy with traffic,
-// and carbon-cache and carbon-c-relay. The integration tests and the demo use it; the
-// programs never link it.
+// and carbon-cache, carbon-c-relay and Apache Kafka. The integration tests and the demo
+// use it; the programs never link it.
 //
 // Servers listen only on loopback, on free ports, and write only to the directories that
 // the caller names. A Start function returns when its server answers, and Stop leaves no
