@@ -44,7 +44,7 @@ func TestNodesEqualWhole(t *testing.T) {
 				continue
 			}
 			for shard := range shards {
-				frame, err := encoder.Encode(nil, b, shard, shards)
+				frame, err := encoder.Encode(nil, tables.Head{Epoch: 1, Shard: shard, Shards: shards}, b)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -130,7 +130,7 @@ func BenchmarkNode(b *testing.B) {
 		b.Run(size.Name+"/encode", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if frame, err = e.Encode(frame[:0], batch, 0, 1); err != nil {
+				if frame, err = e.Encode(frame[:0], tables.Head{Shards: 1}, batch); err != nil {
 					b.Fatal(err)
 				}
 			}

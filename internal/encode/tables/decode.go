@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/big"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -28,16 +29,16 @@ const (
 	maxColumns = 4096
 	maxRows    = 1 << 22
 	maxText    = 64 << 10 // of a name
+	maxName    = 255      // of a node, a cluster or an instance
 	maxNumber  = 4096     // of a number as text
 	maxValues  = 1 << 40  // of a cell
+
+	maxInterval = 1 << 30 // seconds
 )
 
 // Part is one shard of a node's tables. It refers to memory of its decoder.
 type Part struct {
-	// Epoch is the time of the snapshot in seconds since the Unix epoch.
-	Epoch int64
-	// Shard is the number of the part among the Shards of the batch, from 0.
-	Shard, Shards int
+	Head
 	// Tables have the rows.
 	Tables []Table
 }
@@ -115,7 +116,7 @@ func (d *Decoder) decode(frame []byte) (*Part, error) {
 	case v == 0:
 		return nil, errors.New("version 0")
 	}
-	d.part = Part{Shards: 1, Tables: d.part.Tables[:0]}
+	d.part = Part{Head: Head{Shards: 1}, Tables: d.part.Tables[:0]}
 	in := input{rest: plain[len(magic)+1:]}
 	for len(in.rest) > 0 {
 		tag := in.uvarint()
@@ -141,6 +142,14 @@ func (d *Decoder) item(tag uint64, in *input) error {
 		d.part.Shard = int(in.number(MaxShards - 1))
 	case tagShards:
 		d.part.Shards = int(in.number(MaxShards))
+	case tagNode:
+		d.part.Node = string(in.bounded(uint64(len(in.rest)), maxName))
+	case tagCluster:
+		d.part.Cluster = string(in.bounded(uint64(len(in.rest)), maxName))
+	case tagInterval:
+		d.part.Interval = time.Duration(in.number(maxInterval)) * time.Second
+	case tagInstance:
+		d.part.Instance = string(in.bounded(uint64(len(in.rest)), maxName))
 	case tagTable:
 		return d.table(in)
 	default:

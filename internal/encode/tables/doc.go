@@ -16,10 +16,14 @@
 // order. Text is its length (uvarint) and that many bytes. A reader skips an item
 // whose tag it does not know. These are known:
 //
-//	1  epoch    varint, seconds since 1970
-//	2  shard    uvarint, the number of the part that this is, from 0
-//	3  shards   uvarint, the number of parts that the tables are divided into
-//	4  table    any number of times
+//	1  epoch     varint, seconds since 1970
+//	2  shard     uvarint, the number of the part that this is, from 0
+//	3  shards    uvarint, the number of parts that the tables are divided into
+//	4  table     any number of times
+//	5  node      bytes
+//	6  cluster   bytes
+//	7  interval  uvarint, seconds from one snapshot of the node to the next; 0: not known
+//	8  instance  bytes
 //
 // A table is
 //

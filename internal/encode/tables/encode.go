@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -22,6 +23,10 @@ const (
 	tagShard
 	tagShards
 	tagTable
+	tagNode
+	tagCluster
+	tagInterval
+	tagInstance
 )
 
 // The kinds of cells.
@@ -51,6 +56,22 @@ func Shard(proxy string, shards int) int {
 	return int(h % uint32(shards))
 }
 
+// Head says what the tables are of.
+type Head struct {
+	// Node is the node that the tables are about, and Cluster the cluster it belongs to.
+	Node, Cluster string
+	// Epoch is the time of the snapshot in seconds since the Unix epoch.
+	Epoch int64
+	// Interval is the time from one snapshot of the node to the next, in whole seconds; 0
+	// if it is not known.
+	Interval time.Duration
+	// Instance is the same for all that one program sends, and tells two machines of
+	// one name apart.
+	Instance string
+	// Shard is the number of the part among the Shards of the tables, from 0.
+	Shard, Shards int
+}
+
 // Encoder encodes batches. It is not safe for concurrent use.
 type Encoder struct {
 	zstd  *zstd.Encoder
@@ -68,21 +89,25 @@ func NewEncoder() *Encoder {
 	return &Encoder{zstd: z}
 }
 
-// Encode appends one shard of the tables of b to dst, as one frame. The table of the
-// daemon is left out: it follows from Processes. The error says that the tables are too
-// large for a reader, so that more shards are needed.
-func (e *Encoder) Encode(dst []byte, b *metric.Batch, shard, shards int) ([]byte, error) {
+// Encode appends the shard of the tables of b that h names to dst, as one frame. The
+// table of the daemon is left out: it follows from Processes. The error says that the
+// tables are too large for a reader, so that more shards are needed.
+func (e *Encoder) Encode(dst []byte, h Head, b *metric.Batch) ([]byte, error) {
 	e.plain = append(e.plain[:0], magic...)
 	e.plain = append(e.plain, version)
-	e.item(tagEpoch, binary.AppendVarint(nil, b.Epoch))
-	e.item(tagShard, binary.AppendUvarint(nil, uint64(shard)))
-	e.item(tagShards, binary.AppendUvarint(nil, uint64(shards)))
-	if b.Processes != nil && shard == 0 {
+	e.item(tagNode, []byte(h.Node))
+	e.item(tagCluster, []byte(h.Cluster))
+	e.item(tagEpoch, binary.AppendVarint(nil, h.Epoch))
+	e.item(tagInterval, binary.AppendUvarint(nil, uint64(h.Interval/time.Second)))
+	e.item(tagInstance, []byte(h.Instance))
+	e.item(tagShard, binary.AppendUvarint(nil, uint64(h.Shard)))
+	e.item(tagShards, binary.AppendUvarint(nil, uint64(h.Shards)))
+	if b.Processes != nil && h.Shard == 0 {
 		e.addTable(b.Processes, b.Processes.Rows())
 	}
 	for _, t := range b.Tables {
 		if isMergeable(t.Scope()) {
-			e.addTable(t, e.shardRows(t, shard, shards))
+			e.addTable(t, e.shardRows(t, h.Shard, h.Shards))
 		}
 	}
 	if len(e.plain) > maxPlain {

@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
@@ -73,7 +74,7 @@ func TestRoundTrip(t *testing.T) {
 	e, d := NewEncoder(), NewDecoder()
 	defer d.Close()
 	for range 2 { // the second time with used buffers
-		frame, err := e.Encode(nil, b, 0, 1)
+		frame, err := e.Encode(nil, Head{Node: "lb1", Cluster: "eu", Epoch: -5, Interval: 10 * time.Second, Instance: "x", Shards: 1}, b)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,8 +82,8 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Epoch != b.Epoch || p.Shard != 0 || p.Shards != 1 || len(p.Tables) != 2 {
-			t.Fatalf("got epoch %d, shard %d of %d, %d tables, want %d, 0 of 1, 2", p.Epoch, p.Shard, p.Shards, len(p.Tables), b.Epoch)
+		if want := (Head{"lb1", "eu", -5, 10 * time.Second, "x", 0, 1}); p.Head != want || len(p.Tables) != 2 {
+			t.Fatalf("got %+v and %d tables, want %+v and 2", p.Head, len(p.Tables), want)
 		}
 		for i, want := range []*metric.Table{b.Processes, b.Tables[0]} {
 			if diff := cmp.Diff(write(want), write(&p.Tables[i])); diff != "" {
@@ -100,7 +101,7 @@ func TestShards(t *testing.T) {
 	const shards = 5
 	rows := 0
 	for shard := range shards {
-		frame, err := e.Encode(nil, b, shard, shards)
+		frame, err := e.Encode(nil, Head{Shard: shard, Shards: shards}, b)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +145,7 @@ func item(tag byte, value string) string {
 }
 
 func TestDamaged(t *testing.T) {
-	good, err := NewEncoder().Encode(nil, sample(), 0, 1)
+	good, err := NewEncoder().Encode(nil, Head{Shards: 1}, sample())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +168,7 @@ func TestDamaged(t *testing.T) {
 		"item cut":         {plain("hpt\x01\x01\x05a"), "too early"},
 		"long epoch":       {plain("hpt\x01" + item(1, "\x01\x01")), "1 bytes more"},
 		"shard":            {plain("hpt\x01" + item(2, "\x01")), "shard 1 of 1"},
+		"long node":        {plain("hpt\x01" + item(5, strings.Repeat("a", 256))), "a text of 256 bytes"},
 		"shards":           {plain("hpt\x01" + item(3, "\x41")), "65 is more than 64"},
 		"scope":            {plain("hpt\x01" + item(4, "\x77\x00\x00")), "119 is more than 6"},
 		"columns":          {plain("hpt\x01" + item(4, "\x02\xff\xff\x7f\x00")), "is more than 4096"},
@@ -198,7 +200,7 @@ func TestDamaged(t *testing.T) {
 // FuzzDecode: whatever comes, the decoder neither fails nor takes memory beyond its
 // bounds, and what it takes it gives in full.
 func FuzzDecode(f *testing.F) {
-	frame, err := NewEncoder().Encode(nil, sample(), 0, 1)
+	frame, err := NewEncoder().Encode(nil, Head{Shards: 1}, sample())
 	if err != nil {
 		f.Fatal(err)
 	}
