@@ -72,6 +72,9 @@ type Record struct {
 	size int64
 }
 
+// Name returns the name of the record's file.
+func (r Record) Name() string { return r.name }
+
 // Open opens the journal in o.Dir, and returns the records that are left there, in
 // order. The directory is locked until Close.
 func Open(o Options) (*Journal, []Record, error) {

@@ -9,7 +9,10 @@
 // formats.
 package metric
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Scope is the kind of thing that the rows of a table describe.
 type Scope uint8
@@ -137,6 +140,9 @@ type Batch struct {
 	Cluster string
 	// Epoch is the time of the snapshot in seconds since the Unix epoch.
 	Epoch int64
+	// Interval is the time from one snapshot of the node to the next, in whole seconds; 0
+	// if it is not known.
+	Interval time.Duration
 	// Tables come in a fixed order, so equal snapshots give equal output.
 	Tables []*Table
 	// Processes has what each process of the node has said of itself, if somebody asked

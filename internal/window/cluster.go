@@ -40,6 +40,17 @@ type Counts struct {
 	Conflicts int64
 }
 
+// Plus returns the sum of both.
+func (c Counts) Plus(o Counts) Counts {
+	return Counts{
+		Windows: c.Windows + o.Windows, Corrected: c.Corrected + o.Corrected, Skipped: c.Skipped + o.Skipped,
+		Duplicates: c.Duplicates + o.Duplicates, ExtraRounds: c.ExtraRounds + o.ExtraRounds,
+		LateDropped: c.LateDropped + o.LateDropped, FutureDropped: c.FutureDropped + o.FutureDropped,
+		OtherInterval: c.OtherInterval + o.OtherInterval, BeforeStart: c.BeforeStart + o.BeforeStart,
+		Conflicts: c.Conflicts + o.Conflicts,
+	}
+}
+
 // cluster has the windows of one shard of a cluster.
 type cluster struct {
 	key     Key

@@ -1,0 +1,247 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"haproxystats/internal/aggregate"
+	"haproxystats/internal/journal"
+	"haproxystats/internal/metric"
+	"haproxystats/internal/window"
+)
+
+// taker is a sink that remembers the sum of each window, and refuses as often as it is
+// told.
+type taker struct {
+	mu     sync.Mutex
+	refuse int
+	got    []string
+}
+
+func (s *taker) Name() string { return "taker" }
+
+func (s *taker) Deliver(_ context.Context, b *metric.Batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refuse > 0 {
+		s.refuse--
+		return errors.New("the disk is full")
+	}
+	said := fmt.Sprint(b.Cluster, " ", b.Epoch)
+	for _, t := range b.Tables {
+		if c := t.Column("stot"); c >= 0 {
+			v, _ := t.At(t.Rows()[0], c)
+			said += fmt.Sprint(" stot ", v.Int)
+		}
+		if c := t.Column("NodesReporting"); c >= 0 {
+			v, _ := t.At(t.Rows()[0], c)
+			said += fmt.Sprint(" nodes ", v.Int)
+		}
+	}
+	s.got = append(s.got, said)
+	return nil
+}
+
+func (s *taker) take() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	got := s.got
+	s.got = nil
+	return got
+}
+
+// batch returns the batch of a node's snapshot, which is taken now.
+func batch(node string, v int64) *metric.Batch {
+	b := metric.NewBuilder(metric.Frontend, []metric.Column{{Name: "stot", Combine: metric.Sum}})
+	row := b.Row(metric.Entity{Name: "www"})
+	b.Touch(row)
+	b.Add(row, 0, v)
+	return &metric.Batch{Node: node, Cluster: "eu", Epoch: time.Now().Unix(), Interval: 10 * time.Second, Tables: []*metric.Table{b.Table()}}
+}
+
+type local struct {
+	*Local
+	journal *journal.Journal
+	stop    func()
+}
+
+// start starts a stage on the journal in dir.
+func start(t *testing.T, dir string, log *slog.Logger, sinks ...Sink) local {
+	t.Helper()
+	j, records, err := journal.Open(journal.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := NewLocal(LocalOptions{Journal: j, Records: records, Options: Options{
+		Sinks: sinks, Log: log,
+		Windows: func(string) window.Options {
+			return window.Options{
+				Interval: 10 * time.Second, Grace: 5 * time.Second, Late: time.Minute, NodeExpiry: time.Minute,
+				NewAggregator: func() window.Aggregator { return aggregate.New(aggregate.Options{}) },
+			}
+		},
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	return local{l, j, func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: got %v, want nil", err)
+		}
+		j.Close()
+	}}
+}
+
+func (l local) deliver(t *testing.T, b *metric.Batch) {
+	t.Helper()
+	if err := l.Deliver(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// until sleeps until a window begins, and then some.
+func until(rest time.Duration) {
+	time.Sleep(time.Until(time.Now().Truncate(10 * time.Second).Add(10*time.Second + rest)))
+}
+
+// TestLocal: a program that starts again makes the same windows of what it has kept, and
+// forgets what is closed.
+func TestLocal(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	synctest.Test(t, func(t *testing.T) {
+		var s taker
+		time.Sleep(3 * time.Second)
+		l := start(t, dir, nil, &s)
+		l.deliver(t, batch("a", 1)) // of a window that began before the journal
+		until(time.Second)
+		l.deliver(t, batch("a", 1))
+		l.deliver(t, batch("b", 10))
+		l.deliver(t, &metric.Batch{Node: "c", Epoch: 5}) // of no cluster
+		epoch := time.Now().Unix() - 1
+		until(6 * time.Second)
+		l.stop()
+		if got, want := s.take(), []string{fmt.Sprintf("eu %d stot 11 nodes 2", epoch)}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+
+		l = start(t, dir, nil, &s)
+		late := batch("c", 100)
+		late.Epoch = epoch + 2
+		l.deliver(t, late)
+		time.Sleep(15 * time.Second)
+		got := s.take()
+		if want := fmt.Sprintf("eu %d stot 111 nodes 3", epoch); len(got) == 0 || got[len(got)-1] != want {
+			t.Errorf("after a start: got %q, want %q at last", got, want)
+		}
+		if status := l.Status(); status.Open != 1 || status.Clusters["eu"].Epoch != epoch || status.Clusters["eu"].Reporting != 3 {
+			t.Errorf("got %+v, want one open window with 3 nodes", status)
+		}
+		time.Sleep(time.Minute)
+		if n := l.journal.Bytes(); n != 0 {
+			t.Errorf("the journal has %d bytes, want 0", n)
+		}
+		l.stop()
+	})
+}
+
+// TestSinkRefuses: a window waits until every sink has accepted it, which is told once.
+func TestSinkRefuses(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		bad, good := taker{refuse: 3}, taker{}
+		l := start(t, dir, slog.New(slog.NewTextHandler(&out, nil)), &bad, &good)
+		until(0)
+		l.deliver(t, batch("a", 1))
+		epoch := time.Now().Unix()
+		time.Sleep(20 * time.Second)
+		want := []string{fmt.Sprintf("eu %d stot 1 nodes 1", epoch)}
+		if got := bad.take(); !slices.Equal(got, want) {
+			t.Errorf("the sink that refused: got %q, want %q", got, want)
+		}
+		if got := good.take(); !slices.Equal(got, want) {
+			t.Errorf("the other sink: got %q, want %q", got, want)
+		}
+		l.stop()
+		for _, says := range []string{"sink accepts no windows", "sink accepts windows again"} {
+			if n := strings.Count(out.String(), says); n != 1 {
+				t.Errorf("%q: got it %d times, want once:\n%s", says, n, out.String())
+			}
+		}
+	})
+}
+
+// TestDamagedRecord: a record that can't be used is told and left out, and others go on.
+func TestDamagedRecord(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		var s taker
+		l := start(t, dir, nil, &s)
+		until(0)
+		l.deliver(t, batch("a", 1))
+		l.deliver(t, batch("b", 10))
+		epoch := time.Now().Unix()
+		l.stop()
+		names, _ := filepath.Glob(filepath.Join(dir, "*.record"))
+		if len(names) != 2 {
+			t.Fatalf("got %q, want two records", names)
+		}
+		if err := os.WriteFile(names[0], []byte("nothing that"), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		l = start(t, dir, slog.New(slog.NewTextHandler(&out, nil)), &s)
+		time.Sleep(20 * time.Second)
+		l.stop()
+		if got, want := s.take(), []string{fmt.Sprintf("eu %d stot 10 nodes 1", epoch)}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if !strings.Contains(out.String(), "record of the journal can't be used") || !strings.Contains(out.String(), filepath.Base(names[0])) {
+			t.Errorf("the log does not name the record:\n%s", out.String())
+		}
+	})
+}
+
+// TestTold: the log names a node whose snapshot is left out, once for a burst, and the
+// nodes that are missing when that changes.
+func TestTold(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		var s taker
+		l := start(t, dir, slog.New(slog.NewTextHandler(&out, nil)), &s)
+		for i := range 4 {
+			until(0)
+			l.deliver(t, batch("a", 1))
+			if i != 2 {
+				l.deliver(t, batch("b", 1))
+			}
+			other := batch("slow", 1)
+			other.Interval = time.Minute
+			l.deliver(t, other)
+		}
+		time.Sleep(20 * time.Second)
+		l.stop()
+		for says, want := range map[string]int{
+			"snapshot of a node is left out of its cluster\" cluster=eu node=slow":         1,
+			"nodes of the cluster are missing\" cluster=eu missing=1 expected=2 nodes=b\n": 1,
+			"all nodes of the cluster report":                                              1,
+		} {
+			if n := strings.Count(out.String(), says); n != want {
+				t.Errorf("%q: got it %d times, want %d:\n%s", says, n, want, out.String())
+			}
+		}
+	})
+}
