@@ -1,0 +1,145 @@
+// Package encode has what the encoders of records share. A record is what one
+// [Message] carries: a line or an object about one entity, or some hundred data points.
+//
+// Encoders are pure: a batch in, bytes out. Each maps names in its own way, but all of
+// them visit the entities by [Groups] and make valid UTF-8 of names by [AppendText].
+package encode
+
+import (
+	"cmp"
+	"strings"
+
+	"haproxystats/internal/metric"
+)
+
+// Message is one encoded record.
+type Message struct {
+	// Scope is the scope of all the metrics in the record.
+	Scope metric.Scope
+	// Proxy is the frontend or backend that the record is about, as HAProxy spells it;
+	// empty if the record is about none, or about several.
+	Proxy string
+	// Value is the record. It is valid until emit returns.
+	Value []byte
+}
+
+// Host says how records name the host that a batch is about.
+type Host struct {
+	// Name is the host of a batch that names neither a node nor a cluster.
+	Name string
+	// FQDN takes the whole name; else the part before the first dot.
+	FQDN bool
+}
+
+// Of returns the name of the host that the batch is about, empty for a batch about a
+// cluster.
+func (h Host) Of(b *metric.Batch) string {
+	name := b.Node
+	if name == "" && b.Cluster == "" {
+		name = h.Name
+	}
+	if !h.FQDN {
+		name, _, _ = strings.Cut(name, ".")
+	}
+	return name
+}
+
+// Group has the tables of one scope in a batch. Several tables have different columns of
+// the same entities.
+type Group struct {
+	Scope  metric.Scope
+	Tables []*metric.Table
+	next   []int // per table: how many rows were visited
+}
+
+// Groups appends the groups of a batch to old, in the order of the scopes' first tables.
+// It uses the memory of groups that old has beyond its length.
+func Groups(old []Group, b *metric.Batch) []Group {
+	for _, t := range b.Tables {
+		g := find(old, t.Scope())
+		if g == nil {
+			if len(old) < cap(old) {
+				old = old[:len(old)+1]
+			} else {
+				old = append(old, Group{})
+			}
+			g = &old[len(old)-1]
+			g.Scope, g.Tables, g.next = t.Scope(), g.Tables[:0], g.next[:0]
+		}
+		g.Tables, g.next = append(g.Tables, t), append(g.next, 0)
+	}
+	return old
+}
+
+func find(groups []Group, s metric.Scope) *Group {
+	for i := range groups {
+		if groups[i].Scope == s {
+			return &groups[i]
+		}
+	}
+	return nil
+}
+
+// Row is an entity with its row in each table of its group; -1 in a table that has none.
+type Row struct {
+	metric.Entity
+	At []int
+}
+
+// Each calls f with each entity, ordered by parent and name, until f returns an error.
+// The row is valid during the call.
+func (g *Group) Each(f func(*Row) error) error {
+	clear(g.next)
+	r := Row{At: make([]int, len(g.Tables))}
+	for g.step(&r) {
+		if err := f(&r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step moves to the next entity, and reports whether there is one.
+func (g *Group) step(r *Row) bool {
+	found := false
+	for i, t := range g.Tables {
+		r.At[i] = -1
+		if g.next[i] == len(t.Rows()) {
+			continue
+		}
+		row := t.Rows()[g.next[i]]
+		e := t.Entity(row)
+		order := -1
+		if found {
+			order = cmp.Or(cmp.Compare(e.Parent, r.Parent), cmp.Compare(e.Name, r.Name))
+		}
+		if order > 0 {
+			continue
+		}
+		if order < 0 {
+			for k := range i {
+				r.At[k] = -1
+			}
+			r.Entity, found = e, true
+		}
+		r.At[i] = row
+	}
+	for i, row := range r.At {
+		if row >= 0 {
+			g.next[i]++
+		}
+	}
+	return found
+}
+
+// Proxy returns the frontend or backend that an entity is or belongs to; empty if there
+// is none.
+func Proxy(s metric.Scope, e metric.Entity) string {
+	switch s {
+	case metric.Frontend, metric.Backend:
+		return e.Name
+	case metric.Server:
+		return e.Parent
+	}
+	return ""
+}
