@@ -10,7 +10,7 @@ type Series struct {
 	// Field is the field that the series is made of.
 	Field string
 	// Name is the name of the series. Fields that share it are told apart by a label, or
-	// else are one number: the later ones in the list are older spellings of the first.
+	// else are one number; see [Series.IsOlder].
 	Name string
 	// Type is Counter or Gauge, as the exporter has it. A few are wrong, and stay so:
 	// dashboards and alerts rely on them.
@@ -35,6 +35,12 @@ func LookupSeries(scope Scopes, field string) (Series, bool) {
 		return series[i], true
 	}
 	return moduleSeries(scope, field)
+}
+
+// IsOlder reports whether the field is the older spelling of another one, which the series
+// is made of where HAProxy shows both.
+func (s Series) IsOlder() bool {
+	return s.In == Daemon && (s.Field == "TotalSplicdedBytesOut" || strings.HasSuffix(s.Field, "_MB"))
 }
 
 // moduleSeries returns the series of a field that one of HAProxy's modules has. The

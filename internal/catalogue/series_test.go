@@ -71,20 +71,21 @@ func TestSeriesOfFields(t *testing.T) {
 // spellings of a field.
 func TestSeriesAreTold(t *testing.T) {
 	type identity struct {
-		in           Scopes
-		name, value  string
-		older, label string
+		in                 Scopes
+		name, label, value string
+		older              bool
 	}
 	seen := make(map[identity]string)
 	eachSeries(t, func(s Series, _ Field) {
-		id := identity{in: s.In, name: s.Name, value: s.Value, label: s.Label}
-		if strings.HasSuffix(s.Field, "_MB") || s.Field == "TotalSplicdedBytesOut" {
-			id.older = s.Field
-		}
+		id := identity{s.In, s.Name, s.Label, s.Value, s.IsOlder()}
 		if other := seen[id]; other != "" {
 			t.Errorf("%s is made of %s and of %s", s.Name, other, s.Field)
 		}
 		seen[id] = s.Field
+		id.older = false
+		if s.IsOlder() && seen[id] == "" {
+			t.Errorf("%s of %s has no newer spelling before it", s.Name, s.Field)
+		}
 	})
 }
 
