@@ -374,10 +374,12 @@ func FuzzNames(f *testing.F) {
 		b := &metric.Batch{Node: name, Tables: []*metric.Table{table.Table()}}
 		for _, m := range encodetest.Messages(t, New(Options{Host: encode.Host{FQDN: true}}), b) {
 			for _, p := range decode(t, m.Value) {
-				if want := fmt.Sprintf("%q", map[string]string{"proxy": name, "server": column}); !strings.Contains(p.attributes, want[4:len(want)-1]) && p.attributes != want {
-					if s, ok := catalogue.LookupSeries(catalogue.Server, column); !ok || s.Label == "" {
-						t.Errorf("got the attributes %s, want %s", p.attributes, want)
-					}
+				want := map[string]string{"proxy": name, "server": column}
+				if s, ok := catalogue.LookupSeries(catalogue.Server, column); ok && s.Label != "" {
+					want[s.Label] = s.Value
+				}
+				if want := fmt.Sprintf("%q", want); p.attributes != want {
+					t.Errorf("got the attributes %s, want %s", p.attributes, want)
 				}
 				for _, c := range p.name {
 					if c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
