@@ -43,6 +43,7 @@ func render() ([]byte, error) {
 		"StatOther": others(catalogue.StatFields()),
 		"Self":      self(),
 		"Sinks":     sinks(),
+		"Series":    series(),
 	})
 	return []byte(man.Wrap(out.String())), err
 }
@@ -63,6 +64,31 @@ func table(fields []catalogue.Field, scope catalogue.Scopes) string {
 			f.Name, combineNames[f.Combine], f.Unit, f.Since, set, strings.ReplaceAll(f.Help, "|", `\|`))
 	}
 	return b.String()
+}
+
+// series lists the series of HAProxy's exporter that batches have values for.
+func series() string {
+	scopes := map[catalogue.Scopes]string{
+		catalogue.Daemon: "daemon, process", catalogue.Frontend: "frontend",
+		catalogue.Backend: "backend", catalogue.Server: "server",
+	}
+	var lines []string
+	for _, s := range catalogue.AllSeries() {
+		find := catalogue.LookupStat
+		if s.In == catalogue.Daemon {
+			find = catalogue.LookupInfo
+		}
+		scope, ok := scopes[s.In]
+		if f, known := find(s.Field); !ok || !known || !f.IsMetric(s.In) || s.Label == "state" {
+			continue
+		}
+		label := ""
+		if s.Label != "" {
+			label = fmt.Sprintf("`%s=%s`", s.Label, s.Value)
+		}
+		lines = append(lines, fmt.Sprintf("| %s | `%s` | `%s` | %s | %s |", scope, s.Field, s.Name, label, s.Since))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // others names the fields without metrics.
