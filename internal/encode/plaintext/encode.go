@@ -45,7 +45,7 @@ const (
 // time. It is not safe for concurrent use.
 type Encoder struct {
 	where   Paths
-	node    string // whose root it is
+	about   about  // whose root it is
 	root    []byte // with a dot at its end
 	group   []byte // root and the group namespace, likewise; nil for no groups
 	double  bool
@@ -81,13 +81,13 @@ type Meeting struct {
 // New returns an encoder for those paths.
 func New(p Paths) *Encoder {
 	e := &Encoder{where: p, double: p.DoubleWrites}
-	e.setNode("")
+	e.setRoot(about{})
 	return e
 }
 
-// setNode makes the paths of the next batches begin with the node's name.
-func (e *Encoder) setNode(node string) {
-	e.node, e.root, e.group = node, e.where.root(node), nil
+// setRoot makes the paths of the next batches begin with the name of a node or a cluster.
+func (e *Encoder) setRoot(a about) {
+	e.about, e.root, e.group = a, e.where.root(a), nil
 	if group := appendPath(nil, e.where.GroupNamespace); len(group) > 0 {
 		e.group = slices.Concat(e.root, group)
 	}
@@ -99,8 +99,8 @@ func (e *Encoder) Encode(w io.Writer, b *metric.Batch) (Result, error) {
 	if e.buf == nil {
 		e.buf = make([]byte, chunkSize)
 	}
-	if b.Node != e.node {
-		e.setNode(b.Node)
+	if a := aboutOf(b); a != e.about {
+		e.setRoot(a)
 	}
 	e.suffixLen = len(append(strconv.AppendInt(append(e.suffix[:0], ' '), b.Epoch, 10), '\n'))
 	out := chunks{w: w, buf: e.buf}

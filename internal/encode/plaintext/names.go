@@ -17,6 +17,9 @@ type Paths struct {
 	Hostname string
 	// FQDN uses all of a node's name for the component, and not only its first label.
 	FQDN bool
+	// ClusterNamespace is the first part of the paths of clusters, and the
+	// name of the cluster is one path component after it.
+	ClusterNamespace string
 	// GroupNamespace stands before the group of an entity. If it is empty, groups do not
 	// matter.
 	GroupNamespace string
@@ -36,8 +39,24 @@ func Hostname(name string, fqdn bool) string {
 	return Component(name)
 }
 
-// root returns the path above all metrics of a node, with a dot at its end.
-func (p Paths) root(node string) []byte {
+// about is what a batch is about: a node, or a cluster if there is no node.
+type about struct{ node, cluster string }
+
+func aboutOf(b *metric.Batch) about {
+	if b.Node != "" {
+		return about{node: b.Node}
+	}
+	return about{cluster: b.Cluster}
+}
+
+// root returns the path that all metrics of a node or a cluster are below, with a dot
+// at its end.
+func (p Paths) root(a about) []byte {
+	if a.cluster != "" {
+		b := appendPath(nil, p.ClusterNamespace)
+		return append(appendComponent(b, a.cluster), ".haproxy."...)
+	}
+	node := a.node
 	b := appendPath(nil, p.Namespace)
 	if host := p.Hostname; host != "" {
 		if node != "" {
@@ -50,7 +69,7 @@ func (p Paths) root(node string) []byte {
 
 // Self returns the path of a self metric of a node.
 func (p Paths) Self(node, name string) string {
-	return string(append(appendPlace(p.root(node), metric.Self, metric.Entity{}), name...))
+	return string(append(appendPlace(p.root(about{node: node}), metric.Self, metric.Entity{}), name...))
 }
 
 // Component returns the path component of a name.

@@ -41,3 +41,29 @@ func TestBatchNamesItsNode(t *testing.T) {
 		})
 	}
 }
+
+// TestClusterPaths: the paths of a cluster have one component more than those of a node,
+// so that no pattern for nodes counts a cluster, and do not depend on the host.
+func TestClusterPaths(t *testing.T) {
+	builder := metric.NewBuilder(metric.Frontend, []metric.Column{{Name: "stot"}})
+	row := builder.Row(metric.Entity{Name: "www"})
+	builder.Touch(row)
+	builder.Add(row, 0, 7)
+	e := New(Paths{Namespace: "loadbalancers", Hostname: "central", ClusterNamespace: "loadbalancers.clusters"})
+	for _, c := range []struct {
+		node, cluster, want string
+	}{
+		{"", "eu.west", "loadbalancers.clusters.eu_west"},
+		{"lb1.example.com", "eu.west", "loadbalancers.lb1"},
+		{"", "", "loadbalancers.central"},
+		{"", "us", "loadbalancers.clusters.us"},
+	} {
+		var out strings.Builder
+		if _, err := e.Encode(&out, &metric.Batch{Node: c.node, Cluster: c.cluster, Epoch: 5, Tables: []*metric.Table{builder.Table()}}); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := out.String(), c.want+".haproxy.frontend.www.stot 7 5\n"; got != want {
+			t.Errorf("node %q, cluster %q: got %q, want %q", c.node, c.cluster, got, want)
+		}
+	}
+}
