@@ -7,7 +7,7 @@ import (
 	"haproxystats/internal/config/ini"
 )
 
-// Config is the configuration of both programs. The comments of its fields,
+// Config is the configuration of the programs. The comments of its fields,
 // and of theirs, are the text of docs/configuration.md.
 type Config struct {
 	// Options that every other section inherits, unless it sets them itself or has
@@ -46,6 +46,17 @@ type Config struct {
 	// Groups of servers, as in [frontend-groups], for the metrics that
 	// `aggr-server-metrics` adds.
 	ServerGroups []Group
+	// The work of haproxystats-central, which combines the statistics of several nodes
+	// to those of clusters. It takes what applies to metrics from [process]: `workers`,
+	// `metric-set`, the lists of metrics, the exclusions and `calculate-percentages`; and
+	// from [pull] how it asks the sockets of remote nodes.
+	Central Central
+	// A node whose statistics haproxystats-central reads itself, by its name, such as
+	// `[node lb1.example.com]`.
+	Nodes Named[Node]
+	// A cluster. [cluster] is for all clusters; what `[cluster eu]` sets counts for the
+	// cluster `eu`.
+	Clusters Named[Cluster]
 }
 
 // Default is the section [DEFAULT].
@@ -266,6 +277,11 @@ type Graphite struct {
 	// The first part of every metric's path. It may have several components, which
 	// dots separate.
 	Namespace string
+	// The first part of the paths of clusters. The name of the cluster is the component
+	// after it: `<cluster-namespace>.<cluster>.haproxy`. Patterns for nodes, such as
+	// `loadbalancers.*.haproxy`, must not match the paths of clusters, or every sum over
+	// nodes would count them again: give it more components than `namespace`.
+	ClusterNamespace string
 	// Puts the name of the host after the namespace:
 	// `<namespace>.<hostname>.haproxy`. Metrics follow a name that changes while the
 	// program runs. A program that starts with the host waits up to 30 seconds for a
@@ -290,6 +306,78 @@ type Graphite struct {
 	// it if you set `group-namespace`.
 	GroupNamespaceDoubleWrites bool
 }
+
+// Central is the section [central].
+type Central struct {
+	// The least severe messages that haproxystats-central logs, as in [DEFAULT].
+	LogLevel slog.Level
+	// How haproxystats-central writes messages, as in [DEFAULT].
+	LogFormat LogFormat
+	// Also sends the metrics of each node, below the path that the node's own
+	// haproxystats-process would use. Set it for nodes that run none.
+	NodeMetrics bool
+	// A directory of the program's own. `nodes` in it has the snapshots of nodes with
+	// `servers`, one directory for each node. `journal` has the tables of nodes until
+	// their window is closed, so that a program that starts again makes the same windows.
+	WorkDir string
+	// Disk space for the journal. While it is full, snapshots wait in the directories of
+	// their nodes.
+	JournalMaxBytes int64
+	// A UNIX socket on which haproxystats-central reports its state, as `status-socket`
+	// in [pull]. An empty value turns it off.
+	StatusSocket string
+}
+
+// Node is a section [node NAME].
+type Node struct {
+	// The cluster that the node belongs to.
+	Cluster string
+	// A directory with the node's snapshots: its `dst-dir`, as rsync or NFS bring it. The
+	// directory must be the node's alone, and its parent must be writable.
+	SrcDir string
+	// Stats sockets of the node, separated by commas: `tcp://host:port` or
+	// `tcp://[v6]:port`. haproxystats-central asks them as haproxystats-pull would. HAProxy
+	// sends its statistics unencrypted: use it in networks that you trust.
+	Servers []Server
+}
+
+// Cluster is a section [cluster] or [cluster NAME].
+type Cluster struct {
+	// The length of a window: the `pull-interval` of the nodes. A node with another one is
+	// left out, and the log names it.
+	Interval time.Duration
+	// Time after the end of a window for which it waits for nodes that are missing. A
+	// window is sent as soon as all expected nodes are in.
+	Grace time.Duration
+	// Time after the end of a window in which late nodes are added. The window is sent
+	// again then, for the same second: Graphite keeps the later value.
+	Late time.Duration
+	// Time after which a node that is not heard of is expected no longer. It has no
+	// effect if `nodes` is set.
+	NodeExpiry time.Duration
+	// A file with the nodes that are expected, one name in each line. Lines that start
+	// with `#` are comments. The program reads the file when it starts. Without it, the
+	// nodes are learned.
+	Nodes NodeList
+	// What happens to a window in which expected nodes are missing: `emit` sends it, and
+	// `NodesMissing` tells how many are missing; `skip` does not send it.
+	OnIncomplete Incomplete
+}
+
+// NodeList is a file of names of nodes and what it holds.
+type NodeList struct {
+	File  string   // empty where none is set
+	Names []string // as they are in the file
+}
+
+// Incomplete is what happens to a window in which nodes are missing.
+type Incomplete string
+
+// The values of Incomplete.
+const (
+	IncompleteEmit Incomplete = "emit"
+	IncompleteSkip Incomplete = "skip"
+)
 
 // LocalStore is the section [local-store].
 type LocalStore struct {

@@ -33,9 +33,17 @@ func (l *loader) readNames() {
 	}
 }
 
-// parseNames returns the names in a text, one per line. It skips empty lines and
-// comments.
+// parseNames takes a name a line, as paths have it.
 func parseNames(text string) []string {
+	names := readLines(text)
+	for i, n := range names {
+		names[i] = strings.ReplaceAll(n, ".", "_")
+	}
+	return names
+}
+
+// readLines takes a name a line, and passes over empty lines and comments.
+func readLines(text string) []string {
 	text = strings.TrimPrefix(text, "\ufeff")
 	var names []string
 	for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
@@ -43,7 +51,7 @@ func parseNames(text string) []string {
 		if name == "" || name[0] == '#' {
 			continue
 		}
-		names = append(names, strings.ReplaceAll(name, ".", "_"))
+		names = append(names, name)
 	}
 	return names
 }

@@ -53,6 +53,7 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 			l.problems = append(l.problems, syntaxProblem(fault))
 		}
 	}
+	l.checkInstances()
 	l.setSwitched()
 	l.config = &l.Config
 	for _, o := range options {
@@ -61,13 +62,17 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 	l.inheritTimeout()
 	l.setPorts()
 	l.setGroups()
-	if program == ForProcess {
+	switch program {
+	case ForPull:
+		l.checkDirectories()
+		l.checkTimes()
+	case ForCentral:
+		l.checkCentral()
+		fallthrough
+	case ForProcess:
 		l.checkTLS()
 		l.checkGroups()
 		l.readNames()
-	} else {
-		l.checkDirectories()
-		l.checkTimes()
 	}
 	l.checkPaths()
 	l.checkStatusSockets()
@@ -99,8 +104,8 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 func defaults() *ini.Document {
 	doc := new(ini.Document)
 	for _, o := range options {
-		if s, _ := lookupSection(o.Section); o.HasDefault && !s.Switch {
-			doc.Set(o.Section, o.Name, o.Default)
+		if s, _ := lookupSection(o.Section); o.HasDefault && !s.Switch && s.Named != OnlyNamed {
+			doc.Set(o.Section, o.Name, o.defaultOf(""))
 		}
 	}
 	return doc
@@ -111,39 +116,52 @@ type loader struct {
 	*Loaded
 	config   *Config
 	problems []Problem
+	kinds    map[string][]inFile // the sections of the file
 }
 
 // setSwitched adds the defaults of sections that have defaults only if a file has
 // them.
 func (l *loader) setSwitched() {
 	_, l.Config.LocalStore.Enabled = l.doc.Section("local-store")
+	l.kinds = byKind(l.doc)
 	for _, o := range options {
-		if _, ok := l.doc.Section(o.Section); !ok || !o.HasDefault {
-			continue
-		}
-		if _, ok := l.doc.Lookup(o.Section, o.Name); !ok {
-			l.doc.Set(o.Section, o.Name, o.Default)
+		for _, s := range l.kinds[o.Section] {
+			l.inherit(s, o)
+			_, ok := l.doc.Lookup(s.name, o.Name)
+			if s.instance != "" { // its defaults go before [DEFAULT], as everywhere
+				ok = o.isOwn(l.doc, s.name)
+			}
+			if !ok && o.HasDefault {
+				l.doc.Set(s.name, o.Name, o.defaultOf(s.instance))
+			}
 		}
 	}
 }
 
+// setOption sets an option in each section of its kind.
 func (l *loader) setOption(o Option) {
-	written, ok := l.doc.Lookup(o.Section, o.Name)
+	for _, s := range l.kinds[o.Section] {
+		l.setOptionIn(o, s.name, s.instance)
+	}
+}
+
+func (l *loader) setOptionIn(o Option, section, instance string) {
+	written, ok := l.doc.Lookup(section, o.Name)
 	if !ok {
 		return
 	}
-	text, err := l.doc.Get(o.Section, o.Name)
+	text, err := l.doc.Get(section, o.Name)
 	if err != nil {
-		l.report(o.Section, referenceProblem(l.doc, err))
+		l.report(section, referenceProblem(l.doc, err))
 		return
 	}
-	if err := o.set(l.config, text); err != nil {
+	if err := o.set(l.config, instance, text); err != nil {
 		if written.Pos.IsZero() {
 			return // the fault is that of base-dir, which has been reported
 		}
-		p := l.problem(o.Section, o.Name, err.Error(), valueHint(o.Kind, text, err))
+		p := l.problem(section, o.Name, err.Error(), valueHint(o.Kind, text, err))
 		p.Allowed = o.Allowed
-		l.report(o.Section, p)
+		l.report(section, p)
 	}
 }
 

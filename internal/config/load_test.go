@@ -45,7 +45,15 @@ func defaultConfig() Config {
 			Timeout: time.Second, ConnectTimeout: time.Second, WriteTimeout: time.Second,
 			Delay: 10 * time.Second, Backoff: 2, Namespace: "loadbalancers", PrefixHostname: true, FQDN: true,
 			QueueSize: 1_000_000, QueueDir: "/var/lib/haproxystats/queue/graphite", QueueMaxBytes: 1 << 30,
+			ClusterNamespace: "loadbalancers.clusters",
 		},
+		Central: Central{
+			LogLevel: slog.LevelInfo, LogFormat: LogText,
+			WorkDir: "/var/lib/haproxystats/central", JournalMaxBytes: 1 << 30, StatusSocket: "/var/lib/haproxystats/central.status",
+		},
+		Clusters: Named[Cluster]{{Options: Cluster{
+			Interval: 10 * time.Second, Grace: 5 * time.Second, Late: time.Minute, NodeExpiry: time.Minute, OnIncomplete: IncompleteEmit,
+		}}},
 	}
 }
 
@@ -69,7 +77,8 @@ func TestDefaults(t *testing.T) {
 
 func TestEveryOption(t *testing.T) {
 	names := write1(t, "\ufeff# comment\nwww.example.com\r\n\n  # more\n api \n")
-	got := load(t, ForProcess, `
+	nodes := NodeList{File: names, Names: []string{"www.example.com", "api"}}
+	got := load(t, ForCentral, `
 [DEFAULT]
 LOGLEVEL = Debug
 log-format = JSON
@@ -130,6 +139,7 @@ cert-file = /t/cert
 key-file = /t/key
 server-name = g
 namespace = prod.lb
+cluster-namespace = prod.clusters
 prefix-hostname = no
 fqdn = off
 queue-size = 1
@@ -144,6 +154,26 @@ a = ${b}
 web = ^web\d
 [local-store]
 dir = /l
+[central]
+loglevel = error
+node-metrics = yes
+work-dir = /w
+journal-max-bytes = 5
+status-socket = /s3
+[node lb1.example.com]
+cluster = eu
+servers = tcp://lb1:1
+[node lb2]
+cluster = eu.west
+src-dir = /n/lb2
+[cluster]
+late = 90
+nodes = `+names+`
+[cluster eu]
+interval = 30
+grace = 0
+on-incomplete = Skip
+node-expiry = 7
 `)
 	want := Config{
 		Default: Default{LogLevel: slog.LevelDebug, LogFormat: LogJSON, Retries: -1, Timeout: time.Second / 2},
@@ -167,15 +197,24 @@ dir = /l
 			Server: []Relay{{"::1", 65535}, {"b", 1}}, Port: 65535, Confirm: ConfirmDrain, ConfirmHold: 2500 * time.Millisecond, VerifyURL: "https://g:8443/x/render/",
 			TLS: true, CAFile: "/t/ca", CertFile: "/t/cert", KeyFile: "/t/key", ServerName: "g",
 			Timeout: time.Second / 2, ConnectTimeout: 3 * time.Second, WriteTimeout: 4 * time.Second,
-			Backoff: 1.5, Namespace: "prod.lb", QueueSize: 1, QueueDir: "/q", QueueMaxBytes: 1000,
+			Backoff: 1.5, Namespace: "prod.lb", ClusterNamespace: "prod.clusters", QueueSize: 1, QueueDir: "/q", QueueMaxBytes: 1000,
 			GroupNamespace: "grp", GroupNamespaceDoubleWrites: true,
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 70}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 71}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 71}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 72}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 73}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 74}}},
+		Central:      Central{LogLevel: slog.LevelError, LogFormat: LogJSON, NodeMetrics: true, WorkDir: "/w", JournalMaxBytes: 5, StatusSocket: "/s3"},
+		Nodes: Named[Node]{
+			{"lb1.example.com", Node{Cluster: "eu", Servers: []Server{{"tcp", "lb1:1"}}}},
+			{"lb2", Node{Cluster: "eu.west", SrcDir: "/n/lb2"}},
+		},
+		Clusters: Named[Cluster]{
+			{"", Cluster{Interval: 10 * time.Second, Grace: 5 * time.Second, Late: 90 * time.Second, NodeExpiry: time.Minute, Nodes: nodes, OnIncomplete: IncompleteEmit}},
+			{"eu", Cluster{Interval: 30 * time.Second, Late: 90 * time.Second, NodeExpiry: 7 * time.Second, Nodes: nodes, OnIncomplete: IncompleteSkip}},
+		},
 	}
 	for _, groups := range [][]Group{got.FrontendGroups, got.ServerGroups} {
 		for i := range groups {
@@ -202,6 +241,7 @@ func TestBaseDirMovesAll(t *testing.T) {
 	want.Process.SrcDir = "/srv/incoming"
 	want.Pull.StatusSocket, want.Process.StatusSocket = "/srv/pull.status", "/srv/process.status"
 	want.Graphite.QueueDir = "/srv/queue/graphite"
+	want.Central.WorkDir, want.Central.StatusSocket = "/srv/central", "/srv/central.status"
 	want.LocalStore = LocalStore{Enabled: true, Dir: "/srv/local-store"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -5,13 +5,14 @@ import (
 	"slices"
 )
 
-// Program is one of the two programs that share a file.
+// Program is one of the programs that share a file.
 type Program string
 
 // The programs.
 const (
 	ForPull    Program = "haproxystats-pull"
 	ForProcess Program = "haproxystats-process"
+	ForCentral Program = "haproxystats-central"
 )
 
 // Section describes a section of the file.
@@ -26,28 +27,77 @@ type Section struct {
 	// Switch is true if the section has an effect just by its presence. It then has no
 	// defaults unless a file has the section.
 	Switch bool
+	// Separator stands between the name and that which the operator gives, as in
+	// [cluster eu]; empty where there is one section of the name.
+	Separator string
+	// Inherits tells that what the section without a name sets goes before the
+	// defaults of those with one.
+	Inherits bool
+	// Named says whether the section needs the operator's name.
+	Named NameUse
 }
 
+// NameUse says which sections with a [Section.Separator] there are.
+type NameUse int
+
+// The uses of names.
+const (
+	MayBeNamed NameUse = iota // one without a name, and any number with
+	OnlyNamed                 // only with a name
+)
+
+// short returns the section's name as a message has it.
+func (s Section) short() string {
+	if s.Named == OnlyNamed {
+		return s.Title()
+	}
+	return s.Name
+}
+
+// Title returns the section's name as the documentation has it.
+func (s Section) Title() string {
+	switch {
+	case s.Separator == "":
+		return s.Name
+	case s.Named == OnlyNamed:
+		return s.Name + s.Separator + "NAME"
+	}
+	return s.Name + "], [" + s.Name + s.Separator + "NAME"
+}
+
+// The programs of sections.
+var (
+	everyProgram = []Program{ForPull, ForProcess, ForCentral}
+	pulling      = []Program{ForPull, ForCentral}
+	processing   = []Program{ForProcess, ForCentral}
+	central      = []Program{ForCentral}
+)
+
 var sections = []Section{
-	{Name: "DEFAULT", Field: "Default", Programs: []Program{ForPull, ForProcess}},
-	{Name: "paths", Field: "Paths", Programs: []Program{ForPull, ForProcess}},
-	{Name: "pull", Field: "Pull", Programs: []Program{ForPull}},
-	{Name: "process", Field: "Process", Programs: []Program{ForProcess}},
-	{Name: "graphite", Field: "Graphite", Programs: []Program{ForProcess}},
-	{Name: "local-store", Field: "LocalStore", Programs: []Program{ForProcess}, Switch: true},
-	{Name: "frontend-groups", Field: "FrontendGroups", Programs: []Program{ForProcess}, Groups: true, Switch: true},
-	{Name: "backend-groups", Field: "BackendGroups", Programs: []Program{ForProcess}, Groups: true, Switch: true},
-	{Name: "server-groups", Field: "ServerGroups", Programs: []Program{ForProcess}, Groups: true, Switch: true},
+	{Name: "DEFAULT", Field: "Default", Programs: everyProgram},
+	{Name: "paths", Field: "Paths", Programs: everyProgram},
+	{Name: "pull", Field: "Pull", Programs: pulling},
+	{Name: "process", Field: "Process", Programs: processing},
+	{Name: "graphite", Field: "Graphite", Programs: processing},
+	{Name: "local-store", Field: "LocalStore", Programs: processing, Switch: true},
+	{Name: "frontend-groups", Field: "FrontendGroups", Programs: processing, Groups: true, Switch: true},
+	{Name: "backend-groups", Field: "BackendGroups", Programs: processing, Groups: true, Switch: true},
+	{Name: "server-groups", Field: "ServerGroups", Programs: processing, Groups: true, Switch: true},
+	{Name: "central", Field: "Central", Programs: central},
+	{Name: "node", Field: "Nodes", Programs: central, Separator: " ", Named: OnlyNamed},
+	{Name: "cluster", Field: "Clusters", Programs: central, Separator: " ", Inherits: true},
 }
 
 // Sections returns the sections in the order of the documentation. The caller
 // must not change them.
 func Sections() []Section { return sections }
 
+// lookupSection finds the kind of a section of the file.
 func lookupSection(name string) (Section, bool) {
 	i := slices.IndexFunc(sections, func(s Section) bool { return s.Name == name })
 	if i < 0 {
-		return Section{}, false
+		s, _, ok := instanceOf(name)
+		return s, ok
 	}
 	return sections[i], true
 }
@@ -69,7 +119,7 @@ type Option struct {
 	New bool
 
 	// set parses a value into the option's field.
-	set   func(*Config, string) error
+	set   func(c *Config, instance, text string) error
 	field func(*Config) any
 }
 
@@ -81,7 +131,7 @@ func Options() []Option { return options }
 func optional[T any](section, name string, k kind[T], field func(*Config) *T) Option {
 	return Option{
 		Section: section, Name: name, Kind: k.name, Allowed: k.allowed,
-		set: func(c *Config, text string) error {
+		set: func(c *Config, _, text string) error {
 			v, err := k.parse(text)
 			if err != nil {
 				return err
@@ -115,6 +165,9 @@ func (o Option) Field() string {
 	if s, ok := lookupSection(o.Section); ok {
 		section = section.FieldByName(s.Field)
 	}
+	if section.Kind() == reflect.Slice {
+		section = section.Index(0).FieldByName("Options")
+	}
 	for i := range section.NumField() {
 		if section.Field(i).Addr().Pointer() == want && section.Field(i).Type() == reflect.TypeOf(o.field(&c)).Elem() {
 			return section.Type().Field(i).Name
@@ -126,6 +179,9 @@ func (o Option) Field() string {
 // lookupOption returns the option of that name in a section: the section's own, or
 // else that of [DEFAULT], which every section may override.
 func lookupOption(section, name string) (Option, bool) {
+	if s, _, ok := instanceOf(section); ok {
+		section = s.Name
+	}
 	for _, in := range []string{section, "DEFAULT"} {
 		i := slices.IndexFunc(options, func(o Option) bool { return o.Section == in && o.Name == name })
 		if i >= 0 {

@@ -29,8 +29,13 @@ func TestOptionsAndFields(t *testing.T) {
 		if s.Groups {
 			continue
 		}
-		for i := range section.Type.NumField() {
-			if field := s.Field + "." + section.Type.Field(i).Name; !seen[field] {
+		fields := section.Type
+		if fields.Kind() == reflect.Slice {
+			named, _ := fields.Elem().FieldByName("Options")
+			fields = named.Type
+		}
+		for i := range fields.NumField() {
+			if field := s.Field + "." + fields.Field(i).Name; !seen[field] {
 				t.Errorf("the field %s has no option", field)
 			}
 		}
@@ -68,7 +73,7 @@ func TestDefaultsAreAllowed(t *testing.T) {
 			t.Errorf("[%s] %s: %v", o.Section, o.Name, err)
 			continue
 		}
-		if err := o.set(new(Config), text); err != nil {
+		if err := o.set(new(Config), "", text); err != nil {
 			t.Errorf("[%s] %s = %s: %v", o.Section, o.Name, text, err)
 		}
 	}

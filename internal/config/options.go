@@ -23,10 +23,10 @@ var onPartial = oneOf(map[string]OnPartial{"discard": PartialDiscard, "keep": Pa
 
 var confirm = oneOf(map[string]Confirm{"half-close": ConfirmHalfClose, "drain": ConfirmDrain}, "half-close", "drain")
 
-// options is the table of all options. The texts of defaults are those that
-// haproxystats 0.5 prints; directories have a reference instead, so that they follow
-// base-dir.
-var options = []Option{
+// options is the table that everything about options follows. Texts of
+// defaults are those that haproxystats 0.5 prints; its directories are written
+// with a reference, so that they follow base-dir.
+var options = append([]Option{
 	option("DEFAULT", "loglevel", "info", logLevel, func(c *Config) *slog.Level { return &c.Default.LogLevel }),
 	since1(option("DEFAULT", "log-format", "text", logFormat, func(c *Config) *LogFormat { return &c.Default.LogFormat })),
 	option("DEFAULT", "retries", "2", retries, func(c *Config) *int { return &c.Default.Retries }),
@@ -86,6 +86,7 @@ var options = []Option{
 	option("graphite", "delay", "10", anySeconds, func(c *Config) *time.Duration { return &c.Graphite.Delay }),
 	option("graphite", "backoff", "2", factor, func(c *Config) *float64 { return &c.Graphite.Backoff }),
 	option("graphite", "namespace", "loadbalancers", pathPrefix, func(c *Config) *string { return &c.Graphite.Namespace }),
+	since1(option("graphite", "cluster-namespace", "${namespace}.clusters", pathPrefix, func(c *Config) *string { return &c.Graphite.ClusterNamespace })),
 	option("graphite", "prefix-hostname", "true", boolean, func(c *Config) *bool { return &c.Graphite.PrefixHostname }),
 	option("graphite", "fqdn", "true", boolean, func(c *Config) *bool { return &c.Graphite.FQDN }),
 	option("graphite", "queue-size", "1000000", whole(1), func(c *Config) *int { return &c.Graphite.QueueSize }),
@@ -95,4 +96,4 @@ var options = []Option{
 	optional("graphite", "group-namespace-double-writes", boolean, func(c *Config) *bool { return &c.Graphite.GroupNamespaceDoubleWrites }),
 
 	option("local-store", "dir", "${paths:base-dir}/local-store", directory, func(c *Config) *string { return &c.LocalStore.Dir }),
-}
+}, centralOptions()...)

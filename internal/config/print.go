@@ -42,11 +42,14 @@ func (l *Loaded) hash() string {
 	for _, e := range []Exclusion{l.Config.Process.ExcludeFrontends, l.Config.Process.ExcludeBackends} {
 		fmt.Fprintf(h, "%q\n", e.Names)
 	}
+	for _, i := range l.Config.Clusters {
+		fmt.Fprintf(h, "%q\n", i.Options.Nodes.Names)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// write prints INI as haproxystats 0.5 does: sorted, and without the other program's
-// sections.
+// write prints INI as haproxystats 0.5 does: sorted, and without the sections of other
+// programs.
 func write(w io.Writer, doc *ini.Document, program Program, names func(section string) []string) error {
 	sections := []string{ini.Default}
 	for _, s := range doc.Sections() {
@@ -73,11 +76,12 @@ func write(w io.Writer, doc *ini.Document, program Program, names func(section s
 	return err
 }
 
-// prints reports whether a program prints a section: haproxystats-pull prints
-// [DEFAULT] and [pull], haproxystats-process all but [pull].
+// prints tells which sections a program prints: haproxystats-pull [DEFAULT] and
+// [pull], as haproxystats 0.5 did, the others those that they use, and unknown ones.
 func prints(program Program, section string) bool {
 	if program == ForPull {
 		return section == ini.Default || section == "pull"
 	}
-	return section != "pull"
+	s, ok := lookupSection(section)
+	return !ok || s.usedBy(program)
 }

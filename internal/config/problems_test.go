@@ -365,7 +365,42 @@ a b = ^a
 		},
 		{
 			"one status socket for both", ForPull, "[process]\nstatus-socket = /var/lib//haproxystats/pull.status\n",
-			[]string{`f:2: [process] status-socket = "/var/lib//haproxystats/pull.status": the other program has the same one. Give each program its own socket`},
+			[]string{`f:2: [process] status-socket = "/var/lib//haproxystats/pull.status": another program has the same one. Give each program its own socket`},
+			nil,
+		},
+		{
+			"nodes from which nothing comes", ForCentral, "[node a]\ncluster = eu\n[node b]\nsrc-dir = /b\nservers = tcp://b:1\ncluster = eu\n[node c]\nsrc-dir = /d\n[node d]\nsrc-dir = /d/\ncluster = x/y\n",
+			[]string{
+				"f:1: [node a]: nothing says where the node's statistics come from. Set src-dir or servers",
+				`f:4: [node b] src-dir = "/b": the node has servers, too, and its statistics can come from one of them only. Remove src-dir or servers`,
+				"f:7: [node c]: the node belongs to no cluster. Set cluster",
+				`f:10: [node d] src-dir = "/d/": node c has the same directory. Give each node a directory of its own`,
+				`f:11: [node d] cluster = "x/y": not a name that can be part of a path; allowed: letters, digits, '.', '_' and '-'`,
+			},
+			nil,
+		},
+		{
+			"names of sections", ForCentral, "[node ]\nsrc-dir = /a\ncluster = eu\n[cluster a/b]\n[cluster  eu]\n[cluster eu]\n[cluster ..]\n[node]\nsrc-dir = /c\n[cluster:x]\n",
+			[]string{
+				"f:1: [node ]: the section has no name. Write a name after node",
+				"f:4: [cluster a/b]: the name can't be part of a path. Use letters, digits, '.', '_' and '-'",
+				"f:6: [cluster eu]: the section is in f:5, too. Put all its options into one",
+				"f:7: [cluster ..]: the name can't be part of a path. Use letters, digits, '.', '_' and '-'",
+			},
+			[]string{
+				`f:8: [node]: nothing in the section is read: it has no name. Write it as [node NAME]`,
+				`f:10: [cluster:x]: unknown section, nothing in it is read; did you mean "cluster"?`,
+			},
+		},
+		{
+			"times of a cluster", ForCentral, "[cluster a]\ngrace = 30\n[cluster b]\nlate = 9\n[cluster c]\ngrace = 20\nlate = 15\n[cluster d]\nnode-expiry = 71\n[cluster e]\nnodes = /does/not/exist\n[cluster f]\nlate = 100\nnode-expiry = 110\n",
+			[]string{
+				`f:2: [cluster a] grace = "30": values would come too late to be of use. Set it below three intervals (30s)`,
+				`f:4: [cluster b] late = "9": nodes would be late in the window that follows theirs. Set it to the interval (10s) or more`,
+				`f:7: [cluster c] late = "15": a window would be closed before grace ends. Set it to grace (20s) or more`,
+				`f:9: [cluster d] node-expiry = "71": a program that starts again learns the nodes from late and interval together. Set it to that time (1m10s) or less`,
+				`f:11: [cluster e] nodes = "/does/not/exist": no such file or directory. Make sure that the file exists and is readable`,
+			},
 			nil,
 		},
 		{
@@ -422,7 +457,7 @@ x = y
 				`f:3: [DEFAULT] log-level = "info": unknown option; did you mean "loglevel"?`,
 				`f:6: [DEFAULT] unused = "1": unknown option`,
 				`f:7: [Paths]: unknown section, nothing in it is read; did you mean "paths"?`,
-				`f:10: [pull] src-dir = "/srv": unknown option. Move it to [process]`,
+				`f:10: [pull] src-dir = "/srv": unknown option. Move it to [process] or [node NAME]`,
 				`f:11: [pull] timeot = "1": unknown option; did you mean "timeout"?`,
 				`f:17: [process] worker = "2": unknown option; did you mean "workers"?`,
 				`f:18: [process] colour = "red": unknown option`,

@@ -252,49 +252,65 @@ func (l *loader) checkPaths() {
 		if !slices.Contains(pathKinds, o.Kind) {
 			continue
 		}
-		written, ok := l.doc.Lookup(o.Section, o.Name)
-		text, err := l.doc.Get(o.Section, o.Name)
-		if !ok || written.Pos.IsZero() || err != nil || text == "" {
-			continue
-		}
-		p := l.problem(o.Section, o.Name, "", "")
-		switch {
-		case strings.HasPrefix(text, "~"):
-			p.Reason, p.Hint = "~ is not expanded here", "Write the absolute path"
-			l.report(o.Section, p)
-		case isQuoted(text):
-			p.Reason, p.Hint = "quotes are part of the value here", "Remove them"
-			l.report(o.Section, p)
-		case strings.Contains(text, " #") || strings.Contains(text, " ;"):
-			p.Reason, p.Hint = "text after the path is part of the path", commentHint
-			l.warn(p)
-		case supervised && !filepath.IsAbs(text):
-			p.Reason = fmt.Sprintf("a relative path means /%s here, because the program was started in /", text)
-			p.Hint = "Write the absolute path"
-			l.warn(p)
-		case !filepath.IsAbs(text):
-			p.Reason = "a relative path depends on the directory that a program is started in, and systemd starts it in /"
-			p.Hint = "Write the absolute path"
-			l.Relative = append(l.Relative, p)
+		for _, s := range l.kinds[o.Section] {
+			l.checkPath(s.name, o.Name, supervised)
 		}
 	}
 }
 
-// isQuoted reports whether a text is in quotes, as a shell or YAML requires.
+func (l *loader) checkPath(section, option string, supervised bool) {
+	written, ok := l.doc.Lookup(section, option)
+	text, err := l.doc.Get(section, option)
+	if !ok || written.Pos.IsZero() || err != nil || text == "" {
+		return
+	}
+	p := l.problem(section, option, "", "")
+	switch {
+	case strings.HasPrefix(text, "~"):
+		p.Reason, p.Hint = "~ is not expanded here", "Write the absolute path"
+		l.report(section, p)
+	case isQuoted(text):
+		p.Reason, p.Hint = "quotes are part of the value here", "Remove them"
+		l.report(section, p)
+	case strings.Contains(text, " #") || strings.Contains(text, " ;"):
+		p.Reason, p.Hint = "text after the path is part of the path", commentHint
+		l.warn(p)
+	case supervised && !filepath.IsAbs(text):
+		p.Reason = fmt.Sprintf("a relative path means /%s here, because the program was started in /", text)
+		p.Hint = "Write the absolute path"
+		l.warn(p)
+	case !filepath.IsAbs(text):
+		p.Reason = "a relative path depends on the directory that a program is started in, and systemd starts it in /"
+		p.Hint = "Write the absolute path"
+		l.Relative = append(l.Relative, p)
+	}
+}
+
+// isQuoted reports whether a text is in quotes, as a shell or YAML would have it.
 func isQuoted(text string) bool {
 	return len(text) > 1 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]
 }
 
-// checkStatusSockets refuses one socket for both programs: only one of them could
-// listen on it.
+// checkStatusSockets refuses one socket for two programs: only one of them could listen
+// on it.
 func (l *loader) checkStatusSockets() {
-	pull, process := l.config.Pull.StatusSocket, l.config.Process.StatusSocket
-	if pull == "" || filepath.Clean(pull) != filepath.Clean(process) {
-		return
+	type owner struct{ section, socket string }
+	owners := []owner{
+		{"pull", l.config.Pull.StatusSocket},
+		{"process", l.config.Process.StatusSocket},
+		{"central", l.config.Central.StatusSocket},
 	}
-	section := "pull"
-	if o, _ := l.doc.Lookup(section, "status-socket"); o.Pos.IsZero() {
-		section = "process"
+	for i, a := range owners {
+		for _, b := range owners[i+1:] {
+			if a.socket == "" || filepath.Clean(a.socket) != filepath.Clean(b.socket) {
+				continue
+			}
+			section := a.section
+			if o, _ := l.doc.Lookup(section, "status-socket"); o.Pos.IsZero() {
+				section = b.section
+			}
+			l.refuse(section, "status-socket", "another program has the same one", "Give each program its own socket")
+			return
+		}
 	}
-	l.refuse(section, "status-socket", "the other program has the same one", "Give each program its own socket")
 }

@@ -29,7 +29,7 @@ func (l *loader) findUnknown() {
 		u.checkDefault(o)
 	}
 	for _, s := range l.doc.Sections() {
-		known, ok := lookupSection(s.Name)
+		known, _, ok := instanceOf(s.Name)
 		switch {
 		case !ok:
 			u.checkSection(s)
@@ -64,9 +64,12 @@ func (u *unknownNames) checkSection(s *ini.Section) {
 		return
 	}
 	u.add(s.Pos, func() Problem {
+		if kind, ok := lookupSection(s.Name); ok {
+			return Problem{Pos: s.Pos, Section: s.Name, Reason: "nothing in the section is read: it has no name", Hint: "Write it as [" + kind.short() + "]"}
+		}
 		var names []string
 		for _, s := range sections {
-			names = append(names, s.Name)
+			names = append(names, s.short())
 		}
 		return Problem{Pos: s.Pos, Section: s.Name, Reason: "unknown section, nothing in it is read" + meant(s.Name, names)}
 	})
@@ -140,7 +143,8 @@ func sectionsWith(name string, fits func(Option) bool) string {
 	var found []string
 	for _, o := range options {
 		if o.Name == name && fits(o) {
-			found = append(found, "["+o.Section+"]")
+			s, _ := lookupSection(o.Section)
+			found = append(found, "["+s.short()+"]")
 		}
 	}
 	return strings.Join(found, " or ")

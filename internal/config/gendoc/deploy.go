@@ -26,6 +26,7 @@ var puppetTypes = map[string]string{
 	"list of hosts":   "Haproxystats::List",
 	"list of URLs":    "Haproxystats::List",
 	"list of metrics": "Haproxystats::List",
+	"cluster":         "Haproxystats::Line",
 }
 
 func puppetType(o config.Option) (string, error) {

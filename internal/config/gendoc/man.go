@@ -28,13 +28,13 @@ func renderMan(dir string) ([]byte, error) {
 	}
 	_, description, _ := strings.Cut(intro, "\n")
 	page := man.New("haproxystats.conf", 5, "haproxystats "+strings.TrimSpace(string(version)), "File Formats Manual",
-		"configuration of haproxystats-pull and haproxystats-process")
+		"configuration of the programs of haproxystats")
 	page.Section("SYNOPSIS")
 	page.Usage("`" + config.DefaultFile + "`")
 	page.Section("DESCRIPTION")
 	page.Text(description)
 	for _, s := range config.Sections() {
-		page.Section("SECTION [" + s.Name + "]")
+		page.Section("SECTION [" + s.Title() + "]")
 		text, err := comments.of("Config", s.Field)
 		if err != nil {
 			return nil, err

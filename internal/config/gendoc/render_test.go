@@ -34,7 +34,7 @@ func TestPageHasEveryOption(t *testing.T) {
 	}
 	rest := string(page)
 	for _, s := range config.Sections() {
-		_, after, ok := strings.Cut(rest, "\n## ["+s.Name+"]\n")
+		_, after, ok := strings.Cut(rest, "\n## ["+s.Title()+"]\n")
 		if !ok {
 			t.Fatalf("no section %s, or not in its order", s.Name)
 		}
@@ -59,7 +59,7 @@ func TestManHasEveryOption(t *testing.T) {
 	}
 	rest := string(page)
 	for _, s := range config.Sections() {
-		_, after, ok := strings.Cut(rest, "\n.SH \"SECTION ["+strings.ReplaceAll(s.Name, "-", `\-`)+"]\"\n")
+		_, after, ok := strings.Cut(rest, "\n.SH \"SECTION ["+strings.ReplaceAll(s.Title(), "-", `\-`)+"]\"\n")
 		if !ok {
 			t.Fatalf("no section %s, or not in its order", s.Name)
 		}

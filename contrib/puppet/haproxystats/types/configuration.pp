@@ -66,6 +66,7 @@ type Haproxystats::Configuration = Struct[{
     Optional['delay'] => Numeric,
     Optional['backoff'] => Numeric,
     Optional['namespace'] => Haproxystats::Line,
+    Optional['cluster-namespace'] => Haproxystats::Line,
     Optional['prefix-hostname'] => Boolean,
     Optional['fqdn'] => Boolean,
     Optional['queue-size'] => Integer,
@@ -80,4 +81,25 @@ type Haproxystats::Configuration = Struct[{
   Optional['frontend-groups'] => Haproxystats::Groups,
   Optional['backend-groups'] => Haproxystats::Groups,
   Optional['server-groups'] => Haproxystats::Groups,
+  Optional['central'] => Struct[{
+    Optional['loglevel'] => Enum['debug', 'info', 'warning', 'error', 'critical'],
+    Optional['log-format'] => Enum['text', 'json'],
+    Optional['node-metrics'] => Boolean,
+    Optional['work-dir'] => Haproxystats::Path,
+    Optional['journal-max-bytes'] => Integer,
+    Optional['status-socket'] => Variant[Haproxystats::Path, Enum['']],
+  }],
+  Optional['node'] => Struct[{
+    Optional['cluster'] => Haproxystats::Line,
+    Optional['src-dir'] => Haproxystats::Path,
+    Optional['servers'] => Haproxystats::List,
+  }],
+  Optional['cluster'] => Struct[{
+    Optional['interval'] => Integer,
+    Optional['grace'] => Numeric,
+    Optional['late'] => Numeric,
+    Optional['node-expiry'] => Numeric,
+    Optional['nodes'] => Haproxystats::Path,
+    Optional['on-incomplete'] => Enum['emit', 'skip'],
+  }],
 }]
