@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestJournal has stderr be the stream that systemd has made.
 func TestJournal(t *testing.T) {
-	stderr, st := journal(t)
+	stderr, st := journalFile(t)
 	t.Setenv("JOURNAL_STREAM", streamOf(st))
 	p := Pull("test")
 	p.Work = func(context.Context, *config.Loaded, *Supervisor, Log) error { return errors.New("no disk") }

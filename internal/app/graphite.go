@@ -36,9 +36,10 @@ func GraphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphi
 // GraphitePaths returns the paths of a host's metrics in Graphite's tree.
 func GraphitePaths(c *config.Config, hostname string) plaintext.Paths {
 	paths := plaintext.Paths{
-		Namespace:      c.Graphite.Namespace,
-		GroupNamespace: c.Graphite.GroupNamespace,
-		DoubleWrites:   c.Graphite.GroupNamespaceDoubleWrites,
+		Namespace:        c.Graphite.Namespace,
+		ClusterNamespace: c.Graphite.ClusterNamespace,
+		GroupNamespace:   c.Graphite.GroupNamespace,
+		DoubleWrites:     c.Graphite.GroupNamespaceDoubleWrites,
 	}
 	if c.Graphite.PrefixHostname {
 		paths.Hostname, paths.FQDN = plaintext.Hostname(hostname, c.Graphite.FQDN), c.Graphite.FQDN

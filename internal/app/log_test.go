@@ -107,8 +107,8 @@ func TestJournalLinesStayWhole(t *testing.T) {
 	}
 }
 
-// journal makes a file to stand for the stream to the journal.
-func journal(t *testing.T) (*os.File, syscall.Stat_t) {
+// journalFile makes a file to stand for the stream to the journal.
+func journalFile(t *testing.T) (*os.File, syscall.Stat_t) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "journal"))
 	if err != nil {
@@ -126,7 +126,7 @@ func journal(t *testing.T) (*os.File, syscall.Stat_t) {
 func streamOf(st syscall.Stat_t) string { return fmt.Sprintf("%d:%d", st.Dev, st.Ino) }
 
 func TestIsJournal(t *testing.T) {
-	f, st := journal(t)
+	f, st := journalFile(t)
 	itself := streamOf(st)
 	closed, err := os.Open(os.DevNull)
 	if err != nil {

@@ -42,8 +42,12 @@ func (p *Pipeline) Aggregate(s snapshot.Snapshot) (*metric.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
+	batch.Node, batch.Cluster = s.Node, s.Cluster
 	if p.node != nil {
 		batch.Node = p.node()
+	}
+	if s.Round != nil {
+		batch.Interval = s.Round.Interval
 	}
 	work.Total = time.Since(start)
 	batch.Tables = append(batch.Tables, p.meter.Table(work, batch))

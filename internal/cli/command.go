@@ -37,6 +37,15 @@ func Process(args []string, stdout, stderr io.Writer, get verify.Get) int {
 	return execute(processProgram(get), args, stdout, stderr)
 }
 
+// Central runs haproxystats-central and returns its exit status.
+func Central(args []string, stdout, stderr io.Writer) int {
+	return execute(centralProgram(), args, stdout, stderr)
+}
+
+func centralProgram() program {
+	return program{app.Central(versionLine()), "Combines statistics of several HAProxy nodes to those of clusters"}
+}
+
 func pullProgram() program {
 	return program{app.Pull(versionLine()), "Pulls statistics from HAProxy over UNIX and TCP sockets"}
 }

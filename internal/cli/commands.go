@@ -15,6 +15,7 @@ func Commands() []*cobra.Command {
 	return []*cobra.Command{
 		newCommand(pullProgram(), io.Discard, io.Discard),
 		newCommand(processProgram(nil), io.Discard, io.Discard),
+		newCommand(centralProgram(), io.Discard, io.Discard),
 		newTool(io.Discard, io.Discard),
 		plugin,
 	}

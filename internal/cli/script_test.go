@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 		"haproxystats":                                  func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr)) },
 		"haproxystats-pull":                             func() { os.Exit(cli.Pull(os.Args[1:], os.Stdout, os.Stderr)) },
 		"haproxystats-process":                          func() { os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New())) },
+		"haproxystats-central":                          func() { os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr)) },
 		"check_haproxystats":                            checkPlugin,
 		"check_haproxystats_process.sh":                 checkPlugin,
 		"check_haproxystats_process_number_of_procs.sh": checkPlugin,
@@ -123,9 +124,13 @@ func TestEveryOptionHasAScript(t *testing.T) {
 			var doc ini.Document
 			doc.Parse(f.Name, f.Data)
 			for _, s := range append(doc.Sections(), doc.Defaults()) {
-				set[s.Name] = true
+				kind := s.Name
+				if known, ok := config.SectionOf(s.Name); ok {
+					kind = known.Name
+				}
+				set[kind] = true
 				for _, o := range s.Options {
-					set[s.Name+" "+o.Name] = true
+					set[kind+" "+o.Name] = true
 				}
 			}
 		}

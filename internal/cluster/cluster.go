@@ -216,6 +216,7 @@ func (s *Stage) emit(ctx context.Context, e window.Emission) error {
 		if err := s.deliver(ctx, e.Batch); err != nil {
 			return err
 		}
+		s.log.Info("window processed", "cluster", e.Cluster, "window", e.Batch.Epoch, "nodes", len(e.Reporting), "missing", len(e.Missing), "again", e.Again)
 	}
 	epoch := int64(0)
 	if e.Batch != nil {

@@ -27,10 +27,35 @@ func (l *loader) checkCentral() {
 		n, _ := l.config.Nodes.Get(s.instance)
 		l.checkNode(s, n, taken)
 	}
+	l.checkPlaces()
 	for _, s := range l.kinds["cluster"] {
 		c := l.config.Clusters.of(s.instance)
 		l.readNodes(s.name, &c.Nodes)
 		l.checkCluster(s.name, *c)
+	}
+}
+
+// checkPlaces refuses paths of clusters that nodes have, too, and warns of options that
+// this program does not use.
+func (l *loader) checkPlaces() {
+	g := l.config.Graphite
+	parts := func(path string) []string {
+		return strings.FieldsFunc(path, func(r rune) bool { return r == '.' })
+	}
+	nodes, clusters := parts(g.Namespace), parts(g.ClusterNamespace)
+	if g.PrefixHostname {
+		nodes = append(nodes, "<node>")
+	}
+	if len(clusters)+1 <= len(nodes) {
+		l.refuse("graphite", "cluster-namespace", fmt.Sprintf(
+			"with the name of a cluster it has %d components, as the paths of nodes have: patterns for nodes would count clusters, too", len(clusters)+1),
+			"Give it more components than namespace")
+	}
+	if l.config.Central.NodeMetrics && !g.PrefixHostname {
+		l.refuse("graphite", "prefix-hostname", "all nodes would have the same paths, because node-metrics is true in [central]", "Set it to true")
+	}
+	if g.VerifyURL != "" {
+		l.warn(l.problem("graphite", "verify-url", "no effect here: haproxystats-central does not ask which metrics have arrived", "Remove it"))
 	}
 }
 

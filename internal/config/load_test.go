@@ -132,7 +132,6 @@ delay = 0
 backoff = 1.5
 confirm = Drain
 confirm-hold = 2.5
-verify-url = https://g:8443/x/render/
 tls = on
 ca-file = /t/ca
 cert-file = /t/cert
@@ -156,7 +155,7 @@ web = ^web\d
 dir = /l
 [central]
 loglevel = error
-node-metrics = yes
+node-metrics = no
 work-dir = /w
 journal-max-bytes = 5
 status-socket = /s3
@@ -194,7 +193,7 @@ node-expiry = 7
 			LivenessCheckInterval: time.Second / 10,
 		},
 		Graphite: Graphite{
-			Server: []Relay{{"::1", 65535}, {"b", 1}}, Port: 65535, Confirm: ConfirmDrain, ConfirmHold: 2500 * time.Millisecond, VerifyURL: "https://g:8443/x/render/",
+			Server: []Relay{{"::1", 65535}, {"b", 1}}, Port: 65535, Confirm: ConfirmDrain, ConfirmHold: 2500 * time.Millisecond,
 			TLS: true, CAFile: "/t/ca", CertFile: "/t/cert", KeyFile: "/t/key", ServerName: "g",
 			Timeout: time.Second / 2, ConnectTimeout: 3 * time.Second, WriteTimeout: 4 * time.Second,
 			Backoff: 1.5, Namespace: "prod.lb", ClusterNamespace: "prod.clusters", QueueSize: 1, QueueDir: "/q", QueueMaxBytes: 1000,
@@ -202,11 +201,11 @@ node-expiry = 7
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 71}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 72}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 70}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 71}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 74}}},
-		Central:      Central{LogLevel: slog.LevelError, LogFormat: LogJSON, NodeMetrics: true, WorkDir: "/w", JournalMaxBytes: 5, StatusSocket: "/s3"},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 73}}},
+		Central:      Central{LogLevel: slog.LevelError, LogFormat: LogJSON, WorkDir: "/w", JournalMaxBytes: 5, StatusSocket: "/s3"},
 		Nodes: Named[Node]{
 			{"lb1.example.com", Node{Cluster: "eu", Servers: []Server{{"tcp", "lb1:1"}}}},
 			{"lb2", Node{Cluster: "eu.west", SrcDir: "/n/lb2"}},
@@ -223,6 +222,13 @@ node-expiry = 7
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// haproxystats-central does not ask Graphite, and warns of the option.
+func TestVerifyURL(t *testing.T) {
+	if got := load(t, ForProcess, "[graphite]\nverify-url = https://g:8443/x/render/\n").Graphite.VerifyURL; got != "https://g:8443/x/render/" {
+		t.Errorf("got %q, want the address", got)
 	}
 }
 

@@ -96,6 +96,13 @@ func instanceOf(section string) (s Section, instance string, ok bool) {
 	return Section{}, "", false
 }
 
+// SectionOf returns what a section of a file is, whose name may have that of the
+// operator behind it.
+func SectionOf(name string) (Section, bool) {
+	s, _, ok := instanceOf(name)
+	return s, ok
+}
+
 // inFile is a section of the file.
 type inFile struct {
 	name     string

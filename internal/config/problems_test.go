@@ -404,6 +404,16 @@ a b = ^a
 			nil,
 		},
 		{
+			"places of clusters", ForCentral, "[graphite]\nnamespace = a.b\ncluster-namespace = a.b\nprefix-hostname = no\nverify-url = https://g/render\n[central]\nnode-metrics = yes\n",
+			[]string{`f:4: [graphite] prefix-hostname = "no": all nodes would have the same paths, because node-metrics is true in [central]. Set it to true`},
+			[]string{`f:5: [graphite] verify-url = "https://g/render": no effect here: haproxystats-central does not ask which metrics have arrived. Remove it`},
+		},
+		{
+			"clusters among nodes", ForCentral, "[graphite]\ncluster-namespace = a\n",
+			[]string{`f:2: [graphite] cluster-namespace = "a": with the name of a cluster it has 2 components, as the paths of nodes have: patterns for nodes would count clusters, too. Give it more components than namespace`},
+			nil,
+		},
+		{
 			"no status sockets", ForProcess, "[process]\nstatus-socket =\n[pull]\nstatus-socket =\n", nil, nil,
 		},
 		{

@@ -62,7 +62,7 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 	result := Result{
 		Outcome: Dropped, Cause: errSocket, Waiting: waiting, Sockets: sockets,
 		Round: snapshot.Round{
-			SocketsFailed: len(failed), Failures: failed, Duration: took, Skew: skew,
+			SocketsFailed: len(failed), Failures: failed, Interval: p.Interval, Duration: took, Skew: skew,
 			Missed: p.misses.since, HandOver: p.handedOver,
 		},
 	}

@@ -60,6 +60,7 @@ func NewManifest(r Round, files []File) Manifest {
 	m := Manifest{
 		Round: Round{
 			SocketsFailed: max(r.SocketsFailed, len(r.Failures)),
+			Interval:      max(0, r.Interval).Truncate(time.Second),
 			Duration:      max(0, r.Duration).Truncate(time.Millisecond),
 			Skew:          max(0, r.Skew).Truncate(time.Millisecond),
 			Missed:        max(0, r.Missed),
@@ -89,6 +90,9 @@ func (m Manifest) Append(b []byte) ([]byte, error) {
 	b = fmt.Appendf(b, "round-duration-ms %d\n", m.Round.Duration.Milliseconds())
 	b = fmt.Appendf(b, "round-skew-ms %d\n", m.Round.Skew.Milliseconds())
 	b = fmt.Appendf(b, "sockets-failed %d\n", m.Round.SocketsFailed)
+	if m.Round.Interval > 0 {
+		b = fmt.Appendf(b, "interval-s %d\n", int64(m.Round.Interval/time.Second))
+	}
 	if m.Round.Missed > 0 {
 		b = fmt.Appendf(b, "rounds-missed %d\n", m.Round.Missed)
 	}
@@ -192,6 +196,8 @@ func (p *manifestParser) field(word, value string) (err error) {
 		p.m.Round.Skew, err = parseMilliseconds(value)
 	case "sockets-failed":
 		p.m.Round.SocketsFailed, err = parseCount(value)
+	case "interval-s":
+		p.m.Round.Interval, err = parseSeconds(value)
 	case "rounds-missed":
 		p.m.Round.Missed, err = parseCount(value)
 	case "hand-over-ms":
@@ -237,12 +243,17 @@ func parseCount(text string) (int, error) {
 	return n, err
 }
 
-func parseMilliseconds(text string) (time.Duration, error) {
+func parseMilliseconds(text string) (time.Duration, error) { return parseTimes(text, time.Millisecond) }
+
+func parseSeconds(text string) (time.Duration, error) { return parseTimes(text, time.Second) }
+
+// parseTimes parses a whole number of units.
+func parseTimes(text string, unit time.Duration) (time.Duration, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err == nil && (n < 0 || n > int64(math.MaxInt64/time.Millisecond)) {
+	if err == nil && (n < 0 || n > int64(math.MaxInt64/unit)) {
 		err = strconv.ErrRange
 	}
-	return time.Duration(n) * time.Millisecond, err
+	return time.Duration(n) * unit, err
 }
 
 func parseFailure(text string) (f Failure, err error) {

@@ -56,11 +56,11 @@ func TestManifestOfMissedRounds(t *testing.T) {
 		back  Round
 	}{
 		{
-			Round{Missed: 3, HandOver: 41900 * time.Microsecond},
-			[]string{"rounds-missed 3", "hand-over-ms 41"},
-			Round{Missed: 3, HandOver: 41 * time.Millisecond},
+			Round{Interval: 10999 * time.Millisecond, Missed: 3, HandOver: 41900 * time.Microsecond},
+			[]string{"interval-s 10", "rounds-missed 3", "hand-over-ms 41"},
+			Round{Interval: 10 * time.Second, Missed: 3, HandOver: 41 * time.Millisecond},
 		},
-		{Round{Missed: -1, HandOver: 999 * time.Microsecond}, nil, Round{}},
+		{Round{Interval: -time.Second, Missed: -1, HandOver: 999 * time.Microsecond}, nil, Round{}},
 	} {
 		got, err := NewManifest(test.round, nil).Append(nil)
 		want := signed(append([]string{"haproxystats manifest 1", "round-duration-ms 0", "round-skew-ms 0", "sockets-failed 0"}, test.want...)...)

@@ -26,6 +26,7 @@
 //	round-duration-ms 87
 //	round-skew-ms 2
 //	sockets-failed 1
+//	interval-s 10
 //	rounds-missed 3
 //	hand-over-ms 41
 //	failed "/run/haproxy/b.sock" "dial /run/haproxy/b.sock: connection refused"
@@ -35,7 +36,7 @@
 //
 // A file's numbers are its length in bytes and its CRC-32C. There are at most a
 // thousand failures, each text with at most 256 bytes; sockets-failed counts all.
-// rounds-missed and hand-over-ms are left out if they are 0.
+// interval-s, rounds-missed and hand-over-ms are left out if they are 0.
 //
 // # Records
 //
@@ -112,6 +113,9 @@ type Round struct {
 	// Failures are the failed sockets: all of them, or the first thousand if the round
 	// was read from a manifest.
 	Failures []Failure
+	// Interval is the time from one round to the next, in whole seconds; 0 if it is not
+	// known.
+	Interval time.Duration
 	// Duration is the time that the sockets needed for their replies.
 	Duration time.Duration
 	// Skew is the delay between the planned and the real start of the round.

@@ -30,6 +30,8 @@ type Document struct {
 	// while a program starts.
 	Pull    *Pull    `json:"pull,omitempty"`
 	Process *Process `json:"process,omitempty"`
+	// Central is set by haproxystats-central, beside Process.
+	Central *Central `json:"central,omitempty"`
 }
 
 // State is the phase of a program's life.
@@ -114,6 +116,40 @@ type Process struct {
 	DuplicateSockets int    `json:"duplicate_sockets"`
 	ProcessesMissing int    `json:"processes_missing"`
 	Sinks            []Sink `json:"sinks"`
+}
+
+// Central is the state of haproxystats-central's clusters.
+type Central struct {
+	// OpenWindows is the number of windows that are not closed for good.
+	OpenWindows int `json:"open_windows"`
+	// JournalBytes is the size of the tables that are kept until their window is closed.
+	JournalBytes int64 `json:"journal_bytes"`
+	// Clusters are the clusters that were heard of, by name.
+	Clusters map[string]Cluster `json:"clusters"`
+}
+
+// Cluster is the state of a cluster.
+type Cluster struct {
+	// Window is the beginning of the newest window that was sent, 0 for none.
+	Window Time `json:"window"`
+	// Reporting, Expected and Missing are the nodes in that window, those that were
+	// expected, and the names of those that were missing.
+	Reporting int      `json:"reporting"`
+	Expected  int      `json:"expected"`
+	Missing   []string `json:"missing,omitempty"`
+	// Windows counts the windows sent, Corrected those that were sent again with more
+	// nodes, and Skipped those that were not sent because nodes were missing.
+	Windows   int64 `json:"windows"`
+	Corrected int64 `json:"corrected"`
+	Skipped   int64 `json:"skipped"`
+	// Duplicates, ExtraRounds, LateDropped, FutureDropped and IntervalDropped are the
+	// cluster's self metrics of these names; Conflicts is NodesConflicting.
+	Duplicates      int64 `json:"duplicates"`
+	ExtraRounds     int64 `json:"extra_rounds"`
+	LateDropped     int64 `json:"late_dropped"`
+	FutureDropped   int64 `json:"future_dropped"`
+	IntervalDropped int64 `json:"interval_dropped"`
+	Conflicts       int64 `json:"conflicts"`
 }
 
 // Workers counts the workers of haproxystats-process.

@@ -1,5 +1,6 @@
 // Package localstore writes batches into files: <dir>/<epoch>/stats has the lines
-// that Graphite gets.
+// that Graphite gets. The batch of a cluster is in stats.cluster.NAME, and that of a node
+// in a cluster in stats.node.NAME.
 //
 // A file appears under its name once it is complete and fsynced, so a reader sees
 // all of a batch or nothing. The package does not remove files, and has no queue: if
@@ -28,6 +29,17 @@ const (
 	fileName = "stats"
 	tempName = ".stats.tmp"
 )
+
+// fileOf returns the name of a batch's file.
+func fileOf(b *metric.Batch) string {
+	switch {
+	case b.Cluster == "":
+		return fileName
+	case b.Node == "":
+		return fileName + ".cluster." + plaintext.Component(b.Cluster)
+	}
+	return fileName + ".node." + plaintext.Component(b.Node)
+}
 
 // Sink is a [haproxystats/internal/sink.Sink] that writes into a directory.
 type Sink struct {
@@ -129,7 +141,7 @@ func (s *Sink) write(dir *durable.Dir, b *metric.Batch) (w written, err error) {
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = dir.Rename(tempName, fileName)
+		err = dir.Rename(tempName, fileOf(b))
 	}
 	if err != nil {
 		return w, errors.Join(err, dir.Remove(tempName))

@@ -1,0 +1,10 @@
+// Command haproxystats-central combines the statistics of several nodes to those of clusters.
+package main
+
+import (
+	"os"
+
+	"haproxystats/internal/cli"
+)
+
+func main() { os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -1,0 +1,178 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"haproxystats/internal/aggregate"
+	"haproxystats/internal/cluster"
+	"haproxystats/internal/config"
+	"haproxystats/internal/journal"
+	"haproxystats/internal/process"
+	"haproxystats/internal/selfstat"
+	"haproxystats/internal/sink"
+	"haproxystats/internal/status"
+	"haproxystats/internal/window"
+)
+
+// Central returns haproxystats-central.
+func Central(version string) Program {
+	return Program{
+		Name: config.ForCentral,
+		Check: func(c *config.Config) []config.Problem {
+			return append(CheckGroups(c), checkTLS(c)...)
+		},
+		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
+			return runCentral(ctx, &l.Config, release{version, l.SHA256}, service, log)
+		},
+		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Central.LogLevel, c.Central.LogFormat },
+	}
+}
+
+// runCentral runs what brings the snapshots of nodes, the workers that make tables of
+// them, the windows of clusters, and what sends the sinks' queues. When ctx ends the
+// windows and queues stop at once, since they begin again where they ended; the workers
+// finish what they have taken.
+func runCentral(ctx context.Context, c *config.Config, r release, service *Supervisor, out Log) error {
+	log := out.Logger
+	if len(c.Nodes) == 0 {
+		return errors.New("no node is configured: add a section [node NAME] for each node")
+	}
+	var processor *process.Processor
+	options, err := AggregateOptions(c, log, func() { processor.Progressed() })
+	if err != nil {
+		return err
+	}
+	hostname, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("find the host's name: %w", err)
+	}
+	page := openStatus(ctx, c.Central.StatusSocket, config.ForCentral, r, out)
+	defer page.close()
+	kept, records, err := journal.Open(journal.Options{
+		Dir: filepath.Join(c.Central.WorkDir, "journal"), MaxBytes: c.Central.JournalMaxBytes, Log: log,
+	})
+	if err != nil {
+		return fmt.Errorf("open the journal of the clusters: %w", err)
+	}
+	defer kept.Close()
+	from, err := openNodes(c, log)
+	if err != nil {
+		return err
+	}
+	defer from.close()
+	sinks, err := openConfigured(setup{c, hostname, log})
+	if err != nil {
+		return err
+	}
+	defer sinks.close()
+
+	var toClusters []cluster.Sink
+	var toNodes []process.Sink
+	for _, s := range sinks.sinks {
+		toClusters = append(toClusters, s)
+		if c.Central.NodeMetrics {
+			toNodes = append(toNodes, s)
+		}
+	}
+	clusters := cluster.NewLocal(cluster.LocalOptions{
+		Journal: kept, Records: records,
+		Options: cluster.Options{Windows: windowOptions(c, options), Sinks: toClusters, Log: log},
+	})
+	sources := selfstat.Sources{
+		Spool: from, Retries: func() int64 { return processor.Stats().Retries }, Sinks: sinks.stats, LogDropped: out.dropped,
+	}
+	ofNodes := options
+	ofNodes.Processes = true
+	told := &faults{excludeFrontends: c.Process.ExcludeFrontends.File, excludeBackends: c.Process.ExcludeBackends.File}
+	processor = process.New(process.Options{
+		Source: from,
+		Sinks:  append([]process.Sink{clusters}, toNodes...),
+		NewAggregator: func() process.Aggregator {
+			p := NewPipeline(ofNodes, sources, log)
+			p.faults = told
+			return p
+		},
+		Workers:          c.Process.Workers,
+		LivenessInterval: service.interval(c.Process.LivenessCheckInterval),
+		Grace:            grace,
+		Alive:            func() { service.alive(centralStatus(clusters.Status())) },
+		Log:              log,
+	})
+
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	sending, stopSending := context.WithCancel(ctx)
+	defer stopSending()
+	var g errgroup.Group
+	from.start(ctx, background, &g)
+	g.Go(func() error { return clusters.Run(sending) })
+	for _, s := range sinks.sinks {
+		if r, ok := s.(sink.Runner); ok {
+			g.Go(func() error { return r.Run(sending) })
+		}
+	}
+	page.running(func(d *status.Document) {
+		tellProcess(d, processor, sources, from.outage(), sinks)
+		told.fill(d.Process)
+		d.Central = clustersStatus(clusters.Status(), kept.Bytes())
+	})
+	service.ready()
+	err = processor.Run(ctx)
+	stop()
+	stopSending()
+	if err != nil {
+		return err
+	}
+	return g.Wait()
+}
+
+// windowOptions returns the options of each cluster's windows.
+func windowOptions(c *config.Config, options aggregate.Options) func(string) window.Options {
+	options.PerProcess = false // processes of different nodes have equal names
+	return func(name string) window.Options {
+		o := c.Cluster(name)
+		return window.Options{
+			Interval: o.Interval, Grace: o.Grace, Late: o.Late, NodeExpiry: o.NodeExpiry,
+			Expected:      o.Nodes.Names,
+			OnIncomplete:  window.Incomplete(o.OnIncomplete),
+			NewAggregator: func() window.Aggregator { return aggregate.New(options) },
+		}
+	}
+}
+
+// centralStatus returns haproxystats-central's line in `systemctl status`.
+func centralStatus(s cluster.Status) string {
+	var reporting, expected int
+	var newest int64
+	for _, c := range s.Clusters {
+		reporting, expected = reporting+c.Reporting, expected+c.Expected
+		newest = max(newest, c.Epoch)
+	}
+	if newest == 0 {
+		return "no window sent yet"
+	}
+	return fmt.Sprintf("last window %d, %d of %d nodes in %d clusters", newest, reporting, expected, len(s.Clusters))
+}
+
+// clustersStatus returns the clusters' part of the status document.
+func clustersStatus(s cluster.Status, journal int64) *status.Central {
+	d := &status.Central{OpenWindows: s.Open, JournalBytes: journal, Clusters: make(map[string]status.Cluster)}
+	for name, c := range s.Clusters {
+		d.Clusters[name] = status.Cluster{
+			Window: status.At(time.Unix(c.Epoch, 0)), Reporting: c.Reporting, Expected: c.Expected, Missing: c.Missing,
+			Windows: c.Counts.Windows, Corrected: c.Counts.Corrected, Skipped: c.Counts.Skipped,
+			Duplicates: c.Counts.Duplicates, ExtraRounds: c.Counts.ExtraRounds,
+			LateDropped: c.Counts.LateDropped, FutureDropped: c.Counts.FutureDropped,
+			IntervalDropped: c.Counts.OtherInterval, Conflicts: c.Counts.Conflicts,
+		}
+	}
+	return d
+}
