@@ -68,6 +68,11 @@ demo: ## three real HAProxy instances with traffic, both programs, a live table 
 	@sh test/real/setup.sh haproxy
 	@$(GO) run ./demo
 
+.PHONY: demo-cluster
+demo-cluster: ## two nodes of two real HAProxy instances, haproxystats-central and carbon-cache, a live table (DEMO_SECONDS)
+	@sh test/real/setup.sh haproxy graphite-carbon python3-whisper
+	@$(GO) run ./demo cluster
+
 .PHONY: dev
 dev: ## haproxy, a receiver and both programs, restarted when the source changes (DEV_SHOW=REGEXP)
 	@sh test/real/setup.sh haproxy

@@ -74,8 +74,9 @@ var timings = []struct{ what, metric string }{
 }
 
 // board computes the tables from snapshots. Rates are differences of the counters of two
-// snapshots. The zero value is ready for use.
+// snapshots.
 type board struct {
+	root      string // of every metric's path
 	last      *snapshot
 	snapshots int
 	proxies   []proxyRow
@@ -84,9 +85,9 @@ type board struct {
 
 // take makes s the newest snapshot.
 func (b *board) take(s *snapshot) {
-	next := board{last: s, snapshots: b.snapshots + 1}
+	next := board{root: b.root, last: s, snapshots: b.snapshots + 1}
 	for _, path := range slices.Sorted(maps.Keys(s.values)) {
-		parts := strings.Split(strings.TrimPrefix(path, root+"."), ".")
+		parts := strings.Split(strings.TrimPrefix(path, b.root+"."), ".")
 		switch {
 		case len(parts) == 3 && parts[0] == string(frontend) && parts[2] == "scur":
 			next.proxies = append(next.proxies, b.proxy(s, frontend, parts[1]))
@@ -110,7 +111,7 @@ func (b *board) view() view {
 	}
 	v.metrics = len(b.last.values)
 	for _, t := range timings {
-		if seconds, ok := b.last.values[root+".haproxystats."+t.metric]; ok {
+		if seconds, ok := b.last.values[b.root+".haproxystats."+t.metric]; ok {
 			v.timings = append(v.timings, timing{t.what, seconds})
 		}
 	}
@@ -118,7 +119,7 @@ func (b *board) view() view {
 }
 
 func (b *board) proxy(s *snapshot, k kind, name string) proxyRow {
-	prefix := root + "." + string(k) + "." + name + "."
+	prefix := b.root + "." + string(k) + "." + name + "."
 	get := func(metric string) float64 { return s.values[prefix+metric] }
 	grown := func(metric string) float64 { return b.grown(s, prefix+metric) }
 	row := proxyRow{
@@ -149,7 +150,7 @@ func (b *board) proxy(s *snapshot, k kind, name string) proxyRow {
 }
 
 func (b *board) process(s *snapshot, name string) processRow {
-	prefix := root + ".daemon.process." + name + "."
+	prefix := b.root + ".daemon.process." + name + "."
 	row := processRow{
 		name: name, cpu: s.values[prefix+"CpuUsagePct"], connections: s.values[prefix+"CurrConns"],
 		rate:     s.values[prefix+"ConnRate"],

@@ -46,8 +46,8 @@ func newHouse(t *testing.T) house {
 	return h
 }
 
-func (h house) command(ctx context.Context, seconds int) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, h.demo)
+func (h house) command(ctx context.Context, seconds int, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, h.demo, args...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+h.tmp, fmt.Sprintf("DEMO_SECONDS=%d", seconds))
 	return cmd
 }

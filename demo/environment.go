@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"haproxystats/test/programs"
@@ -24,17 +25,19 @@ const (
 // environment has everything that the demo starts.
 type environment struct {
 	dir       string
+	out       io.Writer // gets the progress
+	binary    string    // of haproxy
 	balancers []*real.HAProxy
-	programs  []*real.Process // haproxystats-process and -pull
+	programs  []*real.Process // haproxystats' own, and other servers
 	traffic   *traffic.Traffic
 	receiver  *real.Receiver
 	undo      []func() error // stops what has been started, last one first
 }
 
-// openEnvironment builds and starts everything. It writes its progress to w, and adds
-// the metrics that arrive to the store. After an error it stops what it has started.
-func openEnvironment(ctx context.Context, w io.Writer, store *store) (_ *environment, err error) {
-	e := &environment{}
+// openEnvironment builds the programs and has open start everything. The progress is
+// written to w. After an error openEnvironment stops what has been started.
+func openEnvironment(ctx context.Context, w io.Writer, open func(*environment) error, names ...string) (_ *environment, err error) {
+	e := &environment{out: w}
 	opened := false
 	defer func() {
 		if opened {
@@ -45,8 +48,7 @@ func openEnvironment(ctx context.Context, w io.Writer, store *store) (_ *environ
 		}
 		err = errors.Join(err, e.close()) // after a panic, too
 	}()
-	binary, err := real.Find(ctx, "haproxy")
-	if err != nil {
+	if e.binary, err = real.Find(ctx, "haproxy"); err != nil {
 		return nil, err
 	}
 	if e.dir, err = os.MkdirTemp("", "haproxystats-demo-"); err != nil {
@@ -54,50 +56,68 @@ func openEnvironment(ctx context.Context, w io.Writer, store *store) (_ *environ
 	}
 	e.undo = append(e.undo, func() error { return os.RemoveAll(e.dir) })
 
-	fmt.Fprintln(w, "demo: building haproxystats-pull and haproxystats-process")
-	if err := programs.Build(ctx, e.dir, "haproxystats-pull", "haproxystats-process"); err != nil {
+	fmt.Fprintf(w, "demo: building %s\n", strings.Join(names, " and "))
+	if err := programs.Build(ctx, e.dir, names...); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(w, "demo: starting %d haproxy instances with traffic\n", instances)
-	if err := e.openBalancers(ctx, binary); err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(w, "demo: starting haproxystats-pull and haproxystats-process, every %v\n", interval)
-	e.receiver, err = real.StartReceiver(func(p real.Point) { store.add(p, time.Now()) })
-	if err != nil {
-		return nil, err
-	}
-	e.undo = append(e.undo, e.receiver.Stop)
-	if err := e.openPrograms(); err != nil {
+	if err := open(e); err != nil {
 		return nil, err
 	}
 	opened = true
 	return e, nil
 }
 
-// openBalancers starts the instances and sends them traffic.
-func (e *environment) openBalancers(ctx context.Context, binary string) error {
-	if err := os.Mkdir(e.sockets(), 0o750); err != nil {
+// openNode starts one node: its instances, haproxystats-pull and -process. The metrics
+// that arrive are added to the store.
+func (e *environment) openNode(ctx context.Context, store *store) error {
+	fmt.Fprintf(e.out, "demo: starting %d haproxy instances with traffic\n", instances)
+	var names []string
+	for i := range instances {
+		names = append(names, fmt.Sprintf("lb%d", i+1))
+	}
+	if _, err := e.openBalancers(ctx, real.HAProxyConfig{Sockets: e.sockets()}, names...); err != nil {
 		return err
 	}
-	origin, err := real.StartOrigin()
+	e.startTraffic()
+	fmt.Fprintf(e.out, "demo: starting haproxystats-pull and haproxystats-process, every %v\n", interval)
+	var err error
+	e.receiver, err = real.StartReceiver(func(p real.Point) { store.add(p, time.Now()) })
 	if err != nil {
 		return err
 	}
+	e.undo = append(e.undo, e.receiver.Stop)
+	return e.openPrograms()
+}
+
+// openBalancers starts instances that have their sockets in one directory.
+func (e *environment) openBalancers(ctx context.Context, c real.HAProxyConfig, names ...string) ([]*real.HAProxy, error) {
+	if err := os.Mkdir(c.Sockets, 0o750); err != nil {
+		return nil, err
+	}
+	origin, err := real.StartOrigin()
+	if err != nil {
+		return nil, err
+	}
 	e.undo = append(e.undo, origin.Stop)
-	for i := range instances {
-		h, err := real.StartHAProxy(ctx, real.HAProxyConfig{
-			Name: fmt.Sprintf("lb%d", i+1), Binary: binary, Dir: e.dir, Sockets: e.sockets(), Origin: origin,
-		})
+	c.Binary, c.Dir, c.Origin = e.binary, e.dir, origin
+	var opened []*real.HAProxy
+	for _, name := range names {
+		c.Name = name
+		h, err := real.StartHAProxy(ctx, c)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		e.balancers = append(e.balancers, h)
+		opened = append(opened, h)
 		e.undo = append(e.undo, h.Stop)
 	}
+	e.balancers = append(e.balancers, opened...)
+	return opened, nil
+}
+
+// startTraffic sends traffic to all instances.
+func (e *environment) startTraffic() {
 	e.traffic = traffic.Start(e.balancers)
 	e.undo = append(e.undo, e.traffic.Stop)
-	return nil
 }
 
 // sockets returns the directory of the stats sockets.
@@ -110,13 +130,21 @@ func (e *environment) alive() error {
 		processes = append(processes[:len(processes):len(processes)], h.Process)
 	}
 	for _, p := range processes {
-		select {
-		case <-p.Done():
-			return p.Stop()
-		default:
+		if err := running(p); err != nil {
+			return err
 		}
 	}
 	return e.traffic.Err()
+}
+
+// running returns an error if the process has ended.
+func running(p *real.Process) error {
+	select {
+	case <-p.Done():
+		return p.Stop()
+	default:
+		return nil
+	}
 }
 
 // close stops everything, the last started first.

@@ -30,24 +30,38 @@ type loop struct {
 // run draws until the length is over and a snapshot has been checked. It ends early
 // when ctx ends or a program fails.
 func (l *loop) run(ctx context.Context) (verdict, error) {
+	err := pace(ctx, func(now time.Time) (bool, error) {
+		err := l.step(ctx, now)
+		return l.over(now), err
+	})
+	if err != nil {
+		return verdict{}, err
+	}
+	return l.verdict(), nil
+}
+
+// pace calls step once a frame until it reports that the demo is over, or ctx ends. An
+// error that follows from the end of ctx is none.
+func pace(ctx context.Context, step func(now time.Time) (over bool, err error)) error {
 	parent := os.Getppid()
 	ticker := time.NewTicker(frame)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return l.verdict(), nil
+			return nil
 		case now := <-ticker.C:
-			if err := l.step(ctx, now); err != nil && ctx.Err() == nil {
-				return verdict{}, err
+			over, err := step(now)
+			if err != nil && ctx.Err() == nil {
+				return err
 			}
-			if l.over(now) {
-				return l.verdict(), nil
+			if over {
+				return nil
 			}
 		}
 		// `go run` dies of a SIGTERM without a word to the program it runs.
 		if os.Getppid() != parent {
-			return verdict{}, errors.New("the program that started the demo has ended")
+			return errors.New("the program that started the demo has ended")
 		}
 	}
 }

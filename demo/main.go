@@ -2,8 +2,12 @@
 // with traffic, haproxystats-pull and haproxystats-process every two seconds,
 // a small Graphite receiver, and what arrives there as a live table.
 //
+// With the argument cluster it shows haproxystats-central instead: two nodes of two
+// instances each, whose metrics it combines, and carbon-cache as Graphite.
+//
 // It ends on Ctrl-C or after DEMO_SECONDS, and removes everything that it has made. The
-// exit status is 0 if every metric that the instances themselves report has arrived.
+// exit status is 0 if every metric that the instances themselves report has arrived, and
+// for a cluster if the sums of every complete window are those of its nodes.
 package main
 
 import (
@@ -22,9 +26,17 @@ import (
 // plainTime is the time for which the demo runs if its output is not a terminal.
 const plainTime = 12 * time.Second
 
-func main() { os.Exit(run(os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-func run(stdout *os.File, stderr io.Writer) int {
+func run(args []string, stdout *os.File, stderr io.Writer) int {
+	show := watch
+	switch {
+	case len(args) == 1 && args[0] == "cluster":
+		show = watchCluster
+	case len(args) > 0:
+		fmt.Fprintf(stderr, "demo: %q: expected nothing or cluster\n", args)
+		return 2
+	}
 	live := term.IsTerminal(int(stdout.Fd()))
 	length, err := length(os.Getenv("DEMO_SECONDS"), live)
 	if err != nil {
@@ -33,16 +45,22 @@ func run(stdout *os.File, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	verdict, err := watch(ctx, stdout, stderr, length, live)
+	result, err := show(ctx, stdout, stderr, length, live)
 	if err != nil {
 		fmt.Fprintln(stderr, "demo:", err)
 		return 1
 	}
-	fmt.Fprint(stdout, verdict.text())
-	if !verdict.ok() {
+	fmt.Fprint(stdout, result.text())
+	if !result.ok() {
 		return 1
 	}
 	return 0
+}
+
+// result is what a demo has found out.
+type result interface {
+	ok() bool
+	text() string
 }
 
 // length returns the time of DEMO_SECONDS; 0 means no end.
@@ -62,18 +80,19 @@ func length(seconds string, live bool) (time.Duration, error) {
 
 // watch starts everything, runs until the length is over or ctx ends, and stops
 // everything. It returns an error if there is no verdict.
-func watch(ctx context.Context, stdout *os.File, stderr io.Writer, length time.Duration, live bool) (v verdict, err error) {
+func watch(ctx context.Context, stdout *os.File, stderr io.Writer, length time.Duration, live bool) (r result, err error) {
 	var store store
-	env, err := openEnvironment(ctx, stderr, &store)
+	env, err := openEnvironment(ctx, stderr, func(e *environment) error { return e.openNode(ctx, &store) },
+		"haproxystats-pull", "haproxystats-process")
 	if err != nil {
-		return verdict{}, err
+		return nil, err
 	}
 	defer func() {
 		if e := env.close(); err == nil {
 			err = e
 		}
 	}()
-	loop := &loop{env: env, store: &store, start: time.Now(), length: length}
+	loop := &loop{env: env, store: &store, board: board{root: root}, start: time.Now(), length: length}
 	if live {
 		screen := openScreen(stdout)
 		defer screen.close()

@@ -37,18 +37,13 @@ namespace       = {{.Namespace}}
 prefix-hostname = false
 `))
 
-// openPrograms starts both programs. On the way down, pull stops before process.
+// openPrograms starts haproxystats-pull and haproxystats-process. On the way down, pull stops before process.
 func (e *environment) openPrograms() error {
-	var text bytes.Buffer
-	err := configTemplate.Execute(&text, map[string]any{
+	config, err := e.configure("haproxystats.conf", configTemplate, map[string]any{
 		"Dir": e.dir, "Sockets": e.sockets(), "Interval": interval.Seconds(),
 		"Port": e.receiver.Port, "Namespace": namespace,
 	})
 	if err != nil {
-		return err
-	}
-	config := filepath.Join(e.dir, "haproxystats.conf")
-	if err := os.WriteFile(config, text.Bytes(), 0o640); err != nil {
 		return err
 	}
 	for _, dir := range []string{"incoming", "incoming.tmp"} {
@@ -57,16 +52,39 @@ func (e *environment) openPrograms() error {
 		}
 	}
 	for _, name := range []string{"haproxystats-process", "haproxystats-pull"} {
-		p, err := real.StartProcess(real.Command{
-			Name: name, Path: filepath.Join(e.dir, name), Args: []string{"-f", config}, Dir: e.dir,
-		})
-		if err != nil {
+		if err := e.startProgram(name, config); err != nil {
 			return err
 		}
-		e.programs = append(e.programs, p)
-		e.undo = append(e.undo, func() error { return stopProgram(name, p) })
 	}
 	return nil
+}
+
+// configure writes a configuration and returns its path.
+func (e *environment) configure(name string, t *template.Template, data any) (string, error) {
+	var text bytes.Buffer
+	if err := t.Execute(&text, data); err != nil {
+		return "", err
+	}
+	path := filepath.Join(e.dir, name)
+	return path, os.WriteFile(path, text.Bytes(), 0o640)
+}
+
+// startProgram starts a program that runs until the end of the demo.
+func (e *environment) startProgram(name, config string) error {
+	p, err := e.launch(name, config)
+	if err != nil {
+		return err
+	}
+	e.programs = append(e.programs, p)
+	e.undo = append(e.undo, func() error { return stopProgram(name, p) })
+	return nil
+}
+
+// launch starts a program that the caller stops.
+func (e *environment) launch(name, config string) (*real.Process, error) {
+	return real.StartProcess(real.Command{
+		Name: name, Path: filepath.Join(e.dir, name), Args: []string{"-f", config}, Dir: e.dir,
+	})
 }
 
 // stopProgram stops a program, and returns an error unless it ends cleanly.
@@ -80,7 +98,7 @@ func stopProgram(name string, p *real.Process) error {
 	return nil
 }
 
-// logs returns the last lines of both programs.
+// logs returns the last lines of all programs.
 func (e *environment) logs() string {
 	var last []string
 	for _, p := range e.programs {

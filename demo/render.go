@@ -46,10 +46,20 @@ func (l line) String(width int, styled bool) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// render draws the view on width by height characters, as plain text unless styled. A
+// picture is what a screen shows. If the screen is too low, lines of the body are left
+// out.
+type picture interface {
+	parts(width int) (head, body, foot []line)
+}
+
+func (v view) parts(width int) (head, body, foot []line) {
+	return header(v), tables(v, width), footer(v)
+}
+
+// render draws the picture on width by height characters, as plain text unless styled. A
 // height of 0 means no bound.
-func render(v view, width, height int, styled bool) string {
-	head, body, foot := header(v), tables(v, width), footer(v)
+func render(p picture, width, height int, styled bool) string {
+	head, body, foot := p.parts(width)
 	if room := height - len(head) - len(foot); height > 0 && len(body) > room {
 		body = body[:max(0, room-1)]
 		body = append(body, line{{" … more than this terminal is high", dim}})
@@ -91,11 +101,14 @@ func header(v view) []line {
 	}
 }
 
+// hint is the last line of every picture.
+var hint = line{{" Ctrl-C ends the demo and all that it started", dim}}
+
 func footer(v view) []line {
 	return []line{
 		{},
 		timingLine(v),
-		{{" Ctrl-C ends the demo and all that it started", dim}},
+		hint,
 	}
 }
 

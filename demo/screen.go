@@ -44,11 +44,11 @@ func known(width, height int, err error) (int, int) {
 
 func (s *screen) close() { s.write(leaveScreen) }
 
-// draw shows the view.
-func (s *screen) draw(v view) {
+// draw shows the picture.
+func (s *screen) draw(p picture) {
 	width, height := s.size()
-	picture := render(v, width, height, s.styled)
-	s.write(goHome + strings.ReplaceAll(picture, "\n", clearLine+"\r\n") + clearLine + clearBelow)
+	text := render(p, width, height, s.styled)
+	s.write(goHome + strings.ReplaceAll(text, "\n", clearLine+"\r\n") + clearLine + clearBelow)
 }
 
 // write ignores errors: a signal reports that the terminal is gone.

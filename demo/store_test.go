@@ -59,7 +59,7 @@ func snap(epoch int64, values map[string]float64) *snapshot {
 }
 
 func TestBoardComputesRates(t *testing.T) {
-	var b board
+	b := board{root: root}
 	if v := b.view(); v.snapshots != 0 || v.proxies != nil {
 		t.Errorf("empty board: %+v", v)
 	}
@@ -118,7 +118,7 @@ func TestBoardComputesRates(t *testing.T) {
 }
 
 func TestBoardCountsAFailureOnce(t *testing.T) {
-	var b board
+	b := board{root: root}
 	b.take(snap(1, map[string]float64{"backend.x.scur": 0, "backend.x.req_tot": 10}))
 	b.take(snap(2, map[string]float64{"backend.x.scur": 0, "backend.x.req_tot": 14, "backend.x.hrsp_5xx": 3, "backend.x.econ": 3}))
 	if got := b.view().proxies[0].errors; got != 0.75 {
