@@ -33,7 +33,7 @@ type Section struct {
 	// Inherits tells that what the section without a name sets goes before the
 	// defaults of those with one.
 	Inherits bool
-	// Named says whether the section needs the operator's name.
+	// Named is which of these sections there are: without a name, with one, or both.
 	Named NameUse
 }
 

@@ -37,7 +37,7 @@ type Options struct {
 	NodeExpiry time.Duration
 	// Expected are the nodes of the cluster; nil to learn them.
 	Expected []string
-	// OnIncomplete says whether a window with missing nodes is emitted; "" is Emit.
+	// OnIncomplete is what happens to a window with missing nodes; "" is Emit.
 	OnIncomplete Incomplete
 	// NewAggregator returns an aggregator with the cluster's exclusions and groups.
 	NewAggregator func() Aggregator
