@@ -23,6 +23,7 @@ import (
 const (
 	Pull    = "haproxystats-pull"
 	Process = "haproxystats-process"
+	Central = "haproxystats-central"
 )
 
 // EndLimit is how long a program may take to end after a signal.
@@ -59,7 +60,7 @@ type Program struct {
 
 // Launch says how to start a program.
 type Launch struct {
-	Name   string   // Pull or Process
+	Name   string   // Pull, Process or Central
 	Conf   string   // as Site.Configure returns it
 	Prefix []string // a command that starts it, such as strace with its options
 	Env    []string // in addition to this process's

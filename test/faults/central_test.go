@@ -1,0 +1,157 @@
+package faults
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"haproxystats/internal/snapshot"
+	"haproxystats/test/faults/harness"
+	"haproxystats/test/real"
+)
+
+// clusterSite is two nodes of one cluster whose spools haproxystats-central reads, and
+// what it sends.
+type clusterSite struct {
+	*harness.Site
+	conf    string
+	feeders []*harness.Feeder
+	want    map[int64][2]float64 // sum and number of nodes, by window
+
+	mu  sync.Mutex
+	got map[string]map[int64]float64 // the last values, by path and time
+}
+
+// Paths of the cluster.
+const (
+	clusterSum   = "ft.clusters.eu.haproxy.frontend.www.stot"
+	clusterNodes = "ft.clusters.eu.haproxy.haproxystats.NodesReporting"
+)
+
+func newClusterSite(t *testing.T) *clusterSite {
+	t.Helper()
+	s := &clusterSite{Site: harness.NewSite(t), want: make(map[int64][2]float64), got: make(map[string]map[int64]float64)}
+	graphite, err := real.StartReceiver(s.take)
+	s.Must(err)
+	t.Cleanup(func() {
+		if err := graphite.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	set := harness.Options{
+		"process":  {"frontend-metrics": "stot"},
+		"graphite": {"cluster-namespace": "ft.clusters"},
+		"cluster":  {"interval": "1", "grace": "1", "late": "600", "node-expiry": "60", "nodes": s.Path("nodes")},
+	}
+	s.Must(os.WriteFile(s.Path("nodes"), []byte("a\nb\n"), 0o640))
+	for _, name := range []string{"a", "b"} {
+		incoming := s.Mkdir(name, "incoming")
+		set["node "+name] = map[string]string{"cluster": "eu", "src-dir": incoming}
+		s.feeders = append(s.feeders, s.Feeder(harness.NewSource(harness.Shape{}), incoming))
+	}
+	s.conf = s.Configure(harness.Config{Port: graphite.Port, Set: set})
+	return s
+}
+
+func (s *clusterSite) take(p real.Point) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.got[p.Path] == nil {
+		s.got[p.Path] = make(map[int64]float64)
+	}
+	s.got[p.Path][p.Time] = p.Value
+}
+
+// feed hands over a snapshot of the first nodes for the present window, unless there was
+// one.
+func (s *clusterSite) feed(nodes int) {
+	s.T.Helper()
+	epoch := time.Now().Unix()
+	if _, ok := s.want[epoch]; ok {
+		return
+	}
+	sum := 0.0
+	for i, f := range s.feeders[:nodes] {
+		value := epoch%100_000*10 + int64(i) + 1
+		sum += float64(value)
+		f.FeedFiles(epoch, map[string][]byte{
+			"p.sock" + snapshot.InfoSuffix: []byte("Name: HAProxy\nProcess_num: 1\nPid: 1\nUptime_sec: 10\n\n"),
+			"p.sock" + snapshot.StatSuffix: fmt.Appendf(nil, "# pxname,svname,stot,type,\nwww,FRONTEND,%d,0,\n\n", value),
+		})
+	}
+	s.want[epoch] = [2]float64{sum, float64(nodes)}
+}
+
+// wrong returns the windows whose last values are wrong or missing.
+func (s *clusterSite) wrong() (wrong, missing []int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, epoch := range slices.Sorted(maps.Keys(s.want)) {
+		want := s.want[epoch]
+		sum, ok := s.got[clusterSum][epoch]
+		nodes, told := s.got[clusterNodes][epoch]
+		switch {
+		case !ok || !told:
+			missing = append(missing, epoch)
+		case [2]float64{sum, nodes} != want:
+			wrong = append(wrong, epoch)
+		}
+	}
+	return wrong, missing
+}
+
+// settle waits until the last value of every window is right, ends the program, and
+// reports what is wrong.
+func (s *clusterSite) settle(row *harness.Row, p *harness.Program) {
+	s.T.Helper()
+	s.Within(time.Minute, func() bool { wrong, missing := s.wrong(); return len(wrong)+len(missing) == 0 })
+	p.End(stopSignal)
+	wrong, missing := s.wrong()
+	if len(wrong)+len(missing) > 0 {
+		s.T.Errorf("got windows %v with wrong values and %v without, want none of %d", wrong, missing, len(s.want))
+	}
+	row.Result("%d windows: %d wrong, %d missing", len(s.want), len(wrong), len(missing))
+}
+
+const lastValue = "the last value of every window is right: 0 wrong, 0 missing"
+
+// TestKillCentral kills haproxystats-central at random times in the middle of windows.
+func TestKillCentral(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "kill -9 of central", lastValue)
+	random := harness.Random(t)
+	s := newClusterSite(t)
+	for range harness.Count(15, 500) {
+		p := s.Start(harness.Central, s.conf)
+		s.feed(2)
+		s.Pause(time.Duration(random.Int64N(int64(time.Second))))
+		s.feed(2)
+		s.Pause(time.Duration(random.Int64N(int64(10 * time.Millisecond))))
+		p.Kill()
+		row.Inject(1)
+	}
+	s.settle(row, s.Start(harness.Central, s.conf))
+}
+
+// TestNodeStops has a node stop and come back.
+func TestNodeStops(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "a node of a cluster stops and comes back", lastValue+"; NodesReporting counts the nodes")
+	s := newClusterSite(t)
+	p := s.Start(harness.Central, s.conf)
+	for range harness.Count(2, 50) {
+		for _, nodes := range []int{2, 1} {
+			before := len(s.want)
+			s.Until("two windows", harness.EndLimit, func() bool { s.feed(nodes); return len(s.want) >= before+2 })
+		}
+		row.Inject(1)
+	}
+	s.settle(row, p)
+	if !p.Says("nodes of the cluster are missing", "nodes=b") {
+		t.Error("got no message about node b, want one")
+	}
+}
