@@ -155,3 +155,24 @@ func TestNodeStops(t *testing.T) {
 		t.Error("got no message about node b, want one")
 	}
 }
+
+// TestNodeSpoolMoved moves the spool of a node away and back.
+func TestNodeSpoolMoved(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "the spool of a node is moved away and back", lastValue)
+	s := newClusterSite(t)
+	p := s.Start(harness.Central, s.conf)
+	windows := func(nodes int) {
+		before := len(s.want)
+		s.Until("two windows", harness.EndLimit, func() bool { s.feed(nodes); return len(s.want) >= before+2 })
+	}
+	for range harness.Count(2, 50) {
+		windows(2)
+		s.Must(os.Rename(s.Path("b", "incoming"), s.Path("b", "away")))
+		windows(1)
+		s.Must(os.Rename(s.Path("b", "away"), s.Path("b", "incoming")))
+		row.Inject(1)
+	}
+	windows(2)
+	s.settle(row, p)
+}
