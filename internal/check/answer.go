@@ -14,7 +14,7 @@ import (
 	"haproxystats/internal/status"
 )
 
-// program is one of the two programs, as seen from outside.
+// program is one of the programs, as seen from outside.
 type program struct {
 	name, section string
 	socket        string
@@ -54,6 +54,7 @@ type answer struct {
 	status.Document
 	answered bool
 	hangs    bool   // the socket accepts and sends nothing
+	gone     bool   // no program listens at the socket
 	why      string // why there is no document
 }
 
@@ -78,7 +79,7 @@ func (i Installation) ask(ctx context.Context, p program) answer {
 	case errors.Is(err, fs.ErrPermission):
 		return answer{why: i.forbidden(p.socket)}
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return answer{why: "no program answers at " + p.socket}
+		return answer{gone: true, why: "no program answers at " + p.socket}
 	case errors.Is(err, status.ErrFormat): // the error says what to do
 		return answer{why: err.Error()}
 	}

@@ -18,7 +18,7 @@ import (
 	"haproxystats/internal/status"
 )
 
-// Installation describes the sockets, directories and options of the two programs.
+// Installation describes the sockets, directories and options of the programs.
 type Installation struct {
 	// PullSocket and ProcessSocket are their status sockets; empty if turned off.
 	PullSocket, ProcessSocket string
@@ -28,6 +28,8 @@ type Installation struct {
 	// PullSHA256 and ProcessSHA256 are the hashes that the configurations of the
 	// programs would have if they started now; empty if not known.
 	PullSHA256, ProcessSHA256 string
+	// Central is for the checks of haproxystats-central.
+	Central Central
 	// Interval is the time from round to round.
 	Interval time.Duration
 	// KeepPartial reports whether a round in which some sockets fail is kept.
@@ -51,6 +53,8 @@ type Request struct {
 	Plain bool
 	// Sink is the only sink to check; empty for all.
 	Sink string
+	// Cluster is the only cluster to check; empty for all.
+	Cluster string
 	// Filled makes the check look at the queue of haproxystats-pull, should that be
 	// another directory.
 	Filled bool
@@ -97,6 +101,16 @@ func Modes() []Mode {
 		{
 			"sockets", "the stats sockets of HAProxy answer",
 			"sockets that failed in the last round", "0; critical if the round was not stored", checkSockets,
+		},
+		{
+			"central", "haproxystats-central runs with all workers, delivers, and has room in its journal",
+			"seconds since the start of the program",
+			"none; workers, lag of sinks (60 and 600) and journal (80 and 95 % of journal-max-bytes) are judged always", checkCentral,
+		},
+		{
+			"cluster", "the nodes of clusters report, and windows are sent",
+			"nodes missing in the newest window of each cluster",
+			"0, and critical if no node reports; a window older than 3 or 10 intervals and grace alerts always", checkCluster,
 		},
 		{
 			Container, "process 1 works: the check pull for haproxystats-pull, workers for haproxystats-process, with the -f and -d of process 1 unless you give one",

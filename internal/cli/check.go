@@ -28,6 +28,7 @@ type checkOptions struct {
 	mode       string
 	warn, crit string
 	sink       string
+	cluster    string
 	timeout    float64
 	details    int
 	// absentOK makes the check OK if there is no configuration.
@@ -94,6 +95,7 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 		fl.StringVarP(&o.crit, "critical", "c", "", "`range` of values that are not critical")
 	}
 	fl.StringVar(&o.sink, "sink", "", "check only this `sink` (default all)")
+	fl.StringVar(&o.cluster, "cluster", "", "check only this `cluster` (default all)")
 	fl.Float64VarP(&o.timeout, "timeout", "t", 10, "time limit in `seconds` for a result")
 	fl.CountVarP(&o.details, "verbose", "v", "show more lines, such as failed sockets and their errors")
 	fl.BoolP("help", "h", false, "show this screen")
@@ -104,8 +106,8 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 // checkHelp describes the checks.
 func checkHelp() string {
 	var text strings.Builder
-	text.WriteString(`Checks haproxystats-pull and haproxystats-process, and prints the result for
-Nagios, Icinga and compatible systems. The exit status is 0 for OK, 1 for WARNING,
+	text.WriteString(`Checks haproxystats-pull, haproxystats-process and haproxystats-central, and prints
+the result for Nagios, Icinga and compatible systems. The exit status is 0 for OK, 1 for WARNING,
 2 for CRITICAL and 3 for UNKNOWN, also after -h, -V and wrong arguments. It asks
 the programs at their status sockets. If a program does not answer, it reads the
 program's directories and locks, and the output says so.
@@ -159,7 +161,7 @@ func (o *checkOptions) prepare(called *calledName, args []string) (err error) {
 		}
 		*limit.to = &r
 	}
-	o.request.Sink = o.sink
+	o.request.Sink, o.request.Cluster = o.sink, o.cluster
 	return nil
 }
 
@@ -236,7 +238,13 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 	if processing, err := config.Load(config.ForProcess, files, processProgram(nil).Check); err == nil {
 		processSHA256 = processing.SHA256
 	}
+	central, err := centralOf(m.Name, files)
+	if err != nil {
+		none.Text = "the configuration is refused: " + err.Error()
+		return none
+	}
 	return m.Run(ctx, check.Installation{
+		Central:    central,
 		PullSHA256: loaded.SHA256, ProcessSHA256: processSHA256,
 		PullSocket: c.Pull.StatusSocket, ProcessSocket: c.Process.StatusSocket,
 		DstDir: c.Pull.DstDir, SrcDir: c.Process.SrcDir,
@@ -246,4 +254,28 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 		First:       first,
 		User:        user,
 	}, o.request)
+}
+
+// centralOf returns what the checks of haproxystats-central need of its configuration,
+// which other checks do not read.
+func centralOf(mode string, files config.Files) (check.Central, error) {
+	if mode != "central" && mode != "cluster" {
+		return check.Central{}, nil
+	}
+	loaded, err := config.Load(config.ForCentral, files, centralProgram().Check)
+	if err != nil {
+		return check.Central{}, err
+	}
+	c := &loaded.Config
+	central := check.Central{
+		Socket: c.Central.StatusSocket, SHA256: loaded.SHA256, JournalMaxBytes: c.Central.JournalMaxBytes,
+		Window: func(name string) (interval, grace time.Duration) {
+			of := c.Cluster(name)
+			return of.Interval, of.Grace
+		},
+	}
+	for _, n := range c.Nodes {
+		central.Clusters = append(central.Clusters, n.Options.Cluster)
+	}
+	return central, nil
 }

@@ -32,7 +32,7 @@ func TestStatusFields(t *testing.T) {
 
 // fieldsOf returns the paths of the fields of a type and of the types in it.
 func fieldsOf(of reflect.Type, above string) (paths []string) {
-	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice || of.Kind() == reflect.Map {
 		of = of.Elem()
 	}
 	if of.Kind() != reflect.Struct {

@@ -1,0 +1,82 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"haproxystats/internal/nagios"
+	"haproxystats/internal/status"
+)
+
+func centralInstallation(d status.Document, err error) Installation {
+	return Installation{
+		Central: Central{
+			Socket: "s", JournalMaxBytes: 1000, Clusters: []string{"ams"},
+			Window: func(string) (time.Duration, time.Duration) { return 10 * time.Second, 5 * time.Second },
+		},
+		Patience: time.Minute,
+		Ask:      func(context.Context, string) (status.Document, error) { return d, err },
+	}
+}
+
+// TestCentralJudgements has documents of haproxystats-central, and the results of its
+// checks.
+func TestCentralJudgements(t *testing.T) {
+	document := func(alive int, down status.Time, journal int64, clusters map[string]status.Cluster) status.Document {
+		return status.Document{
+			Program: "haproxystats-central", Now: 1000, Started: 400, State: status.Running,
+			Process: &status.Process{
+				Workers: status.Workers{Configured: 2, Alive: alive},
+				Sinks:   []status.Sink{{Name: "a", Reachable: down == 0, Down: down}},
+			},
+			Central: &status.Central{JournalBytes: journal, Clusters: clusters},
+		}
+	}
+	ams := func(c status.Cluster) status.Document {
+		return document(2, 0, 0, map[string]status.Cluster{"ams": c})
+	}
+	starting := status.Document{Program: "haproxystats-central", Now: 1000, Started: 999, State: status.Starting}
+	for _, c := range []struct {
+		name, mode string
+		says       status.Document
+		err        error
+		r          Request
+		want       nagios.Status
+		text       string
+	}{
+		{"well", "central", document(2, 0, 800, nil), nil, Request{}, nagios.OK, "up 10m0s, 2 of 2 workers are alive; a is up"},
+		{"a worker less", "central", document(1, 0, 0, nil), nil, Request{}, nagios.Critical, "1 of 2 workers"},
+		{"a sink is down", "central", document(2, 900, 0, nil), nil, Request{}, nagios.Warning, "a has been down for 1m40s"},
+		{"the journal fills", "central", document(2, 0, 801, nil), nil, Request{}, nagios.Warning, "the journal has 801 bytes of 1000"},
+		{"the journal is full", "central", document(2, 0, 951, nil), nil, Request{}, nagios.Critical, ""},
+		{"up too short", "central", document(2, 0, 0, nil), nil, Request{Warn: atLeast(601)}, nagios.Warning, ""},
+		{"starting", "central", starting, nil, Request{}, nagios.OK, "is starting"},
+		{"not running", "central", status.Document{}, fmt.Errorf("ask: %w", syscall.ECONNREFUSED), Request{}, nagios.Critical, "haproxystats-central is not running"},
+		{"forbidden", "central", status.Document{}, fmt.Errorf("ask: %w", syscall.EACCES), Request{}, nagios.Unknown, "may not look at s"},
+		{"hangs", "cluster", status.Document{}, context.DeadlineExceeded, Request{}, nagios.Critical, "does not answer"},
+		{"another program", "cluster", processing(nil), nil, Request{}, nagios.Unknown, "belongs to another program"},
+
+		{"starting", "cluster", starting, nil, Request{}, nagios.Unknown, "has no status yet"},
+		{"complete", "cluster", ams(status.Cluster{Window: 965, Reporting: 3, Expected: 3}), nil, Request{}, nagios.OK, "ams has 3 of 3 nodes, newest window of 35s ago"},
+		{"one missing", "cluster", ams(status.Cluster{Window: 980, Reporting: 2, Expected: 3, Missing: []string{"lb3"}}), nil, Request{}, nagios.Warning, "ams has 2 of 3 nodes, missing lb3"},
+		{"one missing, which may be", "cluster", ams(status.Cluster{Window: 980, Reporting: 2, Expected: 3, Missing: []string{"lb3"}}), nil, Request{Crit: above(1)}, nagios.OK, ""},
+		{"many missing", "cluster", ams(status.Cluster{Window: 980, Reporting: 1, Expected: 6, Missing: []string{"b", "c", "d", "e", "f"}}), nil, Request{Crit: above(4)}, nagios.Critical, "missing b, c, d and 2 more"},
+		{"none reports", "cluster", ams(status.Cluster{Window: 980, Expected: 1, Missing: []string{"lb1"}}), nil, Request{}, nagios.Critical, "0 of 1 nodes"},
+		{"late", "cluster", ams(status.Cluster{Window: 964, Reporting: 3, Expected: 3}), nil, Request{}, nagios.Warning, "which is late"},
+		{"very late", "cluster", ams(status.Cluster{Window: 894, Reporting: 3, Expected: 3}), nil, Request{}, nagios.Critical, ""},
+		{"older than the start", "cluster", ams(status.Cluster{Window: 300, Reporting: 3, Expected: 3}), nil, Request{}, nagios.Critical, "newest window of 11m40s ago"},
+		{"never heard of", "cluster", document(2, 0, 0, nil), nil, Request{}, nagios.Critical, "ams has sent no window for 10m0s"},
+		{"drops", "cluster", ams(status.Cluster{Window: 980, Reporting: 3, Expected: 3, LateDropped: 4, Conflicts: 1}), nil, Request{}, nagios.OK, ", 4 late snapshots dropped since the start, 1 conflicting nodes since the start"},
+		{"one of two", "cluster", document(2, 0, 0, map[string]status.Cluster{"fra": {Window: 990, Reporting: 1, Expected: 1}}), nil, Request{Cluster: "fra"}, nagios.OK, "fra has 1 of 1 nodes"},
+		{"unknown", "cluster", ams(status.Cluster{}), nil, Request{Cluster: "lon"}, nagios.Unknown, `there is no cluster "lon": expected ams`},
+	} {
+		got := run(c.mode, centralInstallation(c.says, c.err), c.r)
+		if got.Status != c.want || !strings.Contains(got.Text, c.text) {
+			t.Errorf("%s, %s: got %v: %s, want %v: %s", c.mode, c.name, got.Status, got.Text, c.want, c.text)
+		}
+	}
+}
