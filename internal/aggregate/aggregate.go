@@ -92,10 +92,26 @@ func (a *Aggregator) Repeated() []Repeated {
 	return r
 }
 
-// Unmatched returns the names of ExcludeFrontends and ExcludeBackends that no row
-// has had so far.
-func (a *Aggregator) Unmatched() (frontends, backends []string) {
-	return a.proxies.unmatched(haproxy.FrontendRow), a.proxies.unmatched(haproxy.BackendRow)
+// Unmatched are the names in Options that no row has matched so far.
+type Unmatched struct {
+	ExcludeFrontends, ExcludeBackends []string
+	// The groups are those that no name was sorted into. ServerGroups is nil without
+	// ServerNames.
+	FrontendGroups, BackendGroups, ServerGroups []string
+}
+
+// Unmatched returns what no row has matched so far.
+func (a *Aggregator) Unmatched() Unmatched {
+	u := Unmatched{
+		ExcludeFrontends: a.proxies.unmatched(haproxy.FrontendRow),
+		ExcludeBackends:  a.proxies.unmatched(haproxy.BackendRow),
+		FrontendGroups:   a.proxies.frontendGroups.unused(),
+		BackendGroups:    a.proxies.backendGroups.unused(),
+	}
+	if a.opt.ServerNames {
+		u.ServerGroups = a.proxies.serverGroups.unused()
+	}
+	return u
 }
 
 // Repeated is a name of two rows.

@@ -7,12 +7,32 @@ type Group struct {
 	Match func(name string) bool
 }
 
-// group returns the name of the first group that contains the name, or "".
-func group(groups []Group, name string) string {
-	for _, g := range groups {
-		if g.Match(name) {
-			return g.Name
+// groups are the groups of one kind of names.
+type groups struct {
+	all  []Group
+	used []bool // by group: whether it has had a name
+}
+
+func newGroups(all []Group) groups { return groups{all, make([]bool, len(all))} }
+
+// of returns the name of the first group that contains the name, or "".
+func (g *groups) of(name string) string {
+	for i, group := range g.all {
+		if group.Match(name) {
+			g.used[i] = true
+			return group.Name
 		}
 	}
 	return ""
+}
+
+// unused returns the names of the groups that have had no name, in their order.
+func (g *groups) unused() []string {
+	var names []string
+	for i, used := range g.used {
+		if !used {
+			names = append(names, g.all[i].Name)
+		}
+	}
+	return names
 }

@@ -133,7 +133,7 @@ func (p *proxies) addServerNames(t metric.Rows) {
 	slots := p.receive(haproxy.ServerRow, t.Columns())
 	t.Each(func(r *metric.Row) {
 		name := string(r.Name)
-		row := p.serverNames.Row(metric.Entity{Name: name, Group: group(p.opt.ServerGroups, p.opt.Spell(name))})
+		row := p.serverNames.Row(metric.Entity{Name: name, Group: p.serverGroups.of(p.opt.Spell(name))})
 		slots.add(p.serverNames, row, r)
 	})
 }

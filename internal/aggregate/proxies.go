@@ -17,6 +17,8 @@ type proxies struct {
 	serverNames *metric.Builder
 	totals      *metric.Builder
 
+	frontendGroups, backendGroups, serverGroups groups
+
 	names     registry
 	excluded  [3]map[string]bool // by row type and proxy: whether a row had the name
 	layouts   map[string]*layouts
@@ -45,7 +47,12 @@ type layouts struct {
 const maxHeaders = 64
 
 func newProxies(opt Options) proxies {
-	p := proxies{opt: opt}
+	p := proxies{
+		opt:            opt,
+		frontendGroups: newGroups(opt.FrontendGroups),
+		backendGroups:  newGroups(opt.BackendGroups),
+		serverGroups:   newGroups(opt.ServerGroups),
+	}
 	p.scopes[haproxy.FrontendRow].selection = selection{catalogue.Frontend, opt.Frontend, opt.Classic}
 	p.scopes[haproxy.BackendRow].selection = selection{catalogue.Backend, opt.Backend, opt.Classic}
 	p.scopes[haproxy.ServerRow].selection = selection{catalogue.Server, opt.Server, opt.Classic}
@@ -225,14 +232,14 @@ func (p *proxies) admit(n *entry) (at, nameAt int) {
 	proxy := p.opt.Spell(n.proxy)
 	switch n.typ {
 	case haproxy.FrontendRow:
-		e.Group = group(p.opt.FrontendGroups, proxy)
+		e.Group = p.frontendGroups.of(proxy)
 	case haproxy.BackendRow:
-		e.Group = group(p.opt.BackendGroups, proxy)
+		e.Group = p.backendGroups.of(proxy)
 	case haproxy.ServerRow:
 		e.Parent, e.Name = n.proxy, n.service
-		e.Group = group(p.opt.BackendGroups, proxy)
+		e.Group = p.backendGroups.of(proxy)
 		if p.opt.ServerNames {
-			total := metric.Entity{Name: n.service, Group: group(p.opt.ServerGroups, p.opt.Spell(n.service))}
+			total := metric.Entity{Name: n.service, Group: p.serverGroups.of(p.opt.Spell(n.service))}
 			nameAt = p.serverNames.Row(total)
 		}
 	}

@@ -21,6 +21,8 @@ type faults struct {
 	// excludeFrontends and excludeBackends are the files of excluded names; empty for
 	// none. They are compared with the first complete snapshot, and then emptied.
 	excludeFrontends, excludeBackends string
+	// groups reports whether the groups are still to be compared with that snapshot.
+	groups bool
 	// badRows, duplicates and missing are counts of the snapshot that was read last.
 	badRows, duplicates, missing int
 }
@@ -42,20 +44,34 @@ func (f *faults) fill(p *status.Process) {
 // maxUnmatched bounds the names in a message.
 const maxUnmatched = 5
 
-// tellUnmatched logs, once, which excluded names a complete snapshot does not have.
-func (f *faults) tellUnmatched(log *slog.Logger, epoch int64, frontends, backends []string) {
+// tellUnmatched logs, once, which excluded names a complete snapshot does not have, and
+// which groups contain none of its names.
+func (f *faults) tellUnmatched(log *slog.Logger, epoch int64, u aggregate.Unmatched) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, e := range []struct {
 		option string
 		file   *string
 		names  []string
-	}{{"exclude-frontends", &f.excludeFrontends, frontends}, {"exclude-backends", &f.excludeBackends, backends}} {
+	}{{"exclude-frontends", &f.excludeFrontends, u.ExcludeFrontends}, {"exclude-backends", &f.excludeBackends, u.ExcludeBackends}} {
 		if *e.file != "" && len(e.names) > 0 {
 			log.Warn("excluded names match nothing", "snapshot", epoch, "option", e.option, "file", *e.file,
 				"names", e.names[:min(maxUnmatched, len(e.names))], "count", len(e.names))
 		}
 		*e.file = ""
+	}
+	if !f.groups {
+		return
+	}
+	f.groups = false
+	for _, e := range []struct {
+		section string
+		names   []string
+	}{{"frontend-groups", u.FrontendGroups}, {"backend-groups", u.BackendGroups}, {"server-groups", u.ServerGroups}} {
+		if len(e.names) > 0 {
+			log.Warn("groups match nothing", "snapshot", epoch, "section", e.section,
+				"groups", e.names[:min(maxUnmatched, len(e.names))], "count", len(e.names))
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -119,6 +120,55 @@ func TestUnmatchedExclusions(t *testing.T) {
 			t.Fatalf("%s: %v", tc.name, err)
 		}
 		if _, got, _ := strings.Cut(log.String(), " "); got != tc.want {
+			t.Errorf("%s: got the log %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
+
+// TestUnmatchedGroups has groups without a name in the first complete snapshot: one that
+// matches nothing, and one behind another that takes its name.
+func TestUnmatchedGroups(t *testing.T) {
+	is := func(want string) func(string) bool { return func(name string) bool { return name == want } }
+	snapshotOf := func(rows string) snapshot.Snapshot {
+		return snapshot.Snapshot{Epoch: 7, Files: fstest.MapFS{
+			"a_info": {Data: []byte("Version: 2.6.12\nNbproc: 1\nPid: 8\nStart_time_sec: 100\n\n")},
+			"a_stat": {Data: []byte("# pxname,svname,type,iid,sid,stot,\n" + rows + "\n")},
+		}}
+	}
+	for _, tc := range []struct {
+		name        string
+		serverNames bool
+		want        []string
+	}{
+		{"without aggregated servers", false, []string{
+			`level=WARN msg="groups match nothing" snapshot=7 section=frontend-groups groups=[none] count=1`,
+			`level=WARN msg="groups match nothing" snapshot=7 section=backend-groups groups="[late x]" count=2`,
+		}},
+		{"with aggregated servers", true, []string{
+			`level=WARN msg="groups match nothing" snapshot=7 section=frontend-groups groups=[none] count=1`,
+			`level=WARN msg="groups match nothing" snapshot=7 section=backend-groups groups="[late x]" count=2`,
+			`level=WARN msg="groups match nothing" snapshot=7 section=server-groups groups=[none] count=1`,
+		}},
+	} {
+		var log bytes.Buffer
+		p := NewPipeline(aggregate.Options{
+			ServerNames:    tc.serverNames,
+			FrontendGroups: []aggregate.Group{{Name: "web", Match: is("f")}, {Name: "none", Match: is("g")}},
+			BackendGroups:  []aggregate.Group{{Name: "web", Match: is("b")}, {Name: "late", Match: is("b")}, {Name: "x", Match: is("x")}},
+			ServerGroups:   []aggregate.Group{{Name: "none", Match: is("x")}, {Name: "web", Match: is("s")}},
+		}, selfstat.Sources{Spool: emptySpool{}, Retries: func() int64 { return 0 }}, slog.New(slog.NewTextHandler(&log, nil)))
+		p.faults.groups = true
+		for range 2 {
+			if _, err := p.Aggregate(snapshotOf("f,FRONTEND,0,2,0,10,\nb,s,2,3,1,10,\nb,BACKEND,1,3,0,10,\n")); err != nil {
+				t.Fatalf("%s: %v", tc.name, err)
+			}
+		}
+		var got []string
+		for line := range strings.Lines(log.String()) {
+			_, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+			got = append(got, text)
+		}
+		if !slices.Equal(got, tc.want) {
 			t.Errorf("%s: got the log %q, want %q", tc.name, got, tc.want)
 		}
 	}

@@ -71,8 +71,7 @@ func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, e
 	p.tell(s.Epoch, report)
 	// Only a complete snapshot shows that a name does not exist.
 	if len(report.BadFiles) == 0 && report.BadRows == 0 && (s.Round == nil || s.Round.SocketsFailed == 0) {
-		frontends, backends := p.aggregator.Unmatched()
-		p.faults.tellUnmatched(p.log, s.Epoch, frontends, backends)
+		p.faults.tellUnmatched(p.log, s.Epoch, p.aggregator.Unmatched())
 	}
 	work := p.share(timed.stat)
 	work.HAProxy = timed.info

@@ -80,7 +80,11 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 
 		LogDropped: to.dropped,
 	}
-	told := &faults{excludeFrontends: c.Process.ExcludeFrontends.File, excludeBackends: c.Process.ExcludeBackends.File}
+	told := &faults{
+		excludeFrontends: c.Process.ExcludeFrontends.File,
+		excludeBackends:  c.Process.ExcludeBackends.File,
+		groups:           true,
+	}
 	processor = process.New(process.Options{
 		Source: claims{incoming},
 		Sinks:  deliverers,
@@ -160,6 +164,7 @@ func AggregateOptions(c *config.Config, log *slog.Logger, slow func()) (aggregat
 		PerProcess:       c.Process.PerProcessMetrics,
 		Percentages:      c.Process.CalculatePercentages,
 	}
+	together := new(pattern.Budget)
 	for _, section := range []struct {
 		from []config.Group
 		to   *[]aggregate.Group
@@ -173,6 +178,7 @@ func AggregateOptions(c *config.Config, log *slog.Logger, slow func()) (aggregat
 			if err != nil {
 				return o, err
 			}
+			p.Budget = together
 			p.Slow = func(name string, off bool) {
 				if slow != nil {
 					slow()

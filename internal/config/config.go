@@ -37,7 +37,8 @@ type Config struct {
 	// by backtracking. A search that takes longer than some tenths of a second is
 	// given up, and the name does not match. The program remembers that. A pattern
 	// that is too slow for five names matches nothing until the next start, and the
-	// log says so. `\N{...}` is not supported. An option
+	// log says so. After twenty such searches of all patterns together, one name is
+	// enough. `\N{...}` is not supported. An option
 	// with the name of one in [DEFAULT] is not a group.
 	FrontendGroups []Group
 	// Groups of backends, as in [frontend-groups]. The servers of a backend move

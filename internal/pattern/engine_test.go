@@ -83,6 +83,60 @@ func TestSlowNamesAreRemembered(t *testing.T) {
 	}
 }
 
+// TestSlowPatternsTogether has many slow patterns: the time of all is bounded, and none
+// is switched off by names that only others are too slow for.
+func TestSlowPatternsTogether(t *testing.T) {
+	const patterns = maxSlowTogether/2 + 5
+	together := new(Budget)
+	named := func(first int) string {
+		return string(rune('a'+first)) + strings.Repeat("checkout-service-production-frankfurt", 2) + "_2"
+	}
+	var all []*Pattern
+	tries, off := 0, 0
+	for range patterns {
+		p, err := Compile(`^(?!api)([a-z]+-?)+$`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Budget = together
+		p.Slow = func(_ string, last bool) {
+			tries++
+			if last {
+				off++
+			}
+		}
+		all = append(all, p)
+	}
+	// Two names for each of the first, and so the whole budget.
+	for i, p := range all {
+		if i < maxSlowTogether/2 {
+			p.Match(named(0))
+			p.Match(named(1))
+		}
+	}
+	if tries != maxSlowTogether || off != 0 {
+		t.Errorf("got %d tries and %d patterns off, want %d and none", tries, off, maxSlowTogether)
+	}
+	for first := 2; first < 8; first++ {
+		for _, p := range all {
+			if p.Match(named(first)) {
+				t.Fatal("matches")
+			}
+		}
+	}
+	if want := maxSlowTogether + patterns; tries != want || off != patterns {
+		t.Errorf("got %d tries and %d patterns off, want %d and %d", tries, off, want, patterns)
+	}
+	quick, err := Compile(`^(?!api)web$`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quick.Budget = together
+	if !quick.Match("web") {
+		t.Error("a quick pattern does not match any more")
+	}
+}
+
 func TestEngineOfPattern(t *testing.T) {
 	for pattern, linear := range map[string]bool{
 		`^(?P<n>web|api)\b[\w-]+(?i:x){2,3}?$`: true,

@@ -27,6 +27,29 @@ const timeout = 100 * time.Millisecond
 // off, which bounds the time that it can take in all.
 const maxSlow = 5
 
+// maxSlowTogether is how often the patterns of one [Budget] may be too slow before each
+// of them is switched off by its next slow name.
+const maxSlowTogether = 20
+
+// Budget bounds the time that patterns take together. The zero value is ready for use,
+// by several goroutines.
+type Budget struct {
+	mu   sync.Mutex
+	slow int // slow searches so far
+}
+
+// spend counts a name that a pattern was too slow for, and reports whether the budget
+// is used up.
+func (b *Budget) spend() bool {
+	if b == nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.slow++
+	return b.slow > maxSlowTogether
+}
+
 // Error is the reason why a text is not a regular expression of Python 3.
 type Error struct {
 	Pattern string
@@ -46,7 +69,8 @@ func (e *Error) Error() string {
 // condition needs capture.
 //
 // A pattern that is too slow for a name does not match it, and is not tried on it
-// again. A pattern that is too slow for maxSlow names matches nothing any more.
+// again. A pattern that is too slow for maxSlow names, or for one after its Budget is
+// used up, matches nothing any more.
 //
 // A name holds no line ends, so `$` is the end of the name, `.` is any
 // character, and the flags m and s change nothing.
@@ -58,8 +82,13 @@ type Pattern struct {
 	// off is true for the last one. It must be set before the first Match.
 	Slow func(name string, off bool)
 
+	// Budget, unless nil, is shared with other patterns. It must be set before the first
+	// Match.
+	Budget *Budget
+
 	mu   sync.Mutex
 	slow []string // names that the pattern is too slow for
+	off  bool     // it matches nothing any more
 }
 
 // Compile reads a regular expression. An error is an [*Error].
@@ -105,23 +134,25 @@ func (p *Pattern) Match(name string) bool {
 	return found
 }
 
-// tooSlow reports whether the pattern was too slow for the name before, or for
-// maxSlow others.
+// tooSlow reports whether the pattern was too slow for the name before, or is switched
+// off.
 func (p *Pattern) tooSlow(name string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.slow) >= maxSlow || slices.Contains(p.slow, name)
+	return p.off || slices.Contains(p.slow, name)
 }
 
 // giveUp records that the pattern is too slow for a name.
 func (p *Pattern) giveUp(name string) {
 	p.mu.Lock()
-	if len(p.slow) >= maxSlow || slices.Contains(p.slow, name) {
+	if p.off || slices.Contains(p.slow, name) {
 		p.mu.Unlock()
 		return // another goroutine was faster
 	}
 	p.slow = append(p.slow, name)
-	off := len(p.slow) == maxSlow
+	spent := p.Budget.spend()
+	off := spent || len(p.slow) == maxSlow
+	p.off = off
 	p.mu.Unlock()
 	if p.Slow != nil {
 		p.Slow(name, off)
