@@ -8,7 +8,7 @@ LDFLAGS   := -s -w -X haproxystats/internal/cli.version=$(VERSION) -X haproxysta
 PREFIX    ?= /usr/local
 FUZZTIME  ?= 20s
 TOOL      := $(GO) tool -modfile=tools.mod
-PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process bin/check_haproxystats
+PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process bin/haproxystats-central bin/check_haproxystats
 # Modules of their own, apart from what the programs need.
 MODULES   := packaging/image test/container
 PLUGIN    := bin/check_haproxystats
@@ -47,7 +47,7 @@ install: $(filter-out $(wildcard $(PROGRAMS)),$(PROGRAMS)) ## install what was b
 	install -m 0644 contrib/completion/bash/* $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 0644 contrib/completion/zsh/* $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	install -m 0644 contrib/completion/fish/* $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
-	for unit in haproxystats-pull.service haproxystats-process.service; do \
+	for unit in haproxystats-pull.service haproxystats-process.service haproxystats-central.service; do \
 		sed 's,/usr/bin/,$(PREFIX)/bin/,' contrib/systemd/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit; done
 	test -e $(DESTDIR)/etc/haproxystats.conf || install -m 0640 haproxystats.conf $(DESTDIR)/etc/haproxystats.conf
 

@@ -30,6 +30,7 @@ func addFiles(o order, root string, modules []module) error {
 		{pattern: "contrib/systemd/*.service", to: "units"},
 		{pattern: "contrib/systemd/haproxystats-pull.service.d/*.conf", to: "units/haproxystats-pull.service.d"},
 		{pattern: "contrib/systemd/haproxystats-process.service.d/*.conf", to: "units/haproxystats-process.service.d"},
+		{pattern: "contrib/systemd/haproxystats-central.service.d/*.conf", to: "units/haproxystats-central.service.d"},
 		{pattern: "contrib/grafana/*", to: "examples/grafana"},
 		{pattern: "contrib/graphite-web/*", to: "examples/graphite-web"},
 		{pattern: "contrib/alerts/*", to: "examples/alerts"},

@@ -132,7 +132,7 @@ func complete(t *testing.T, b bom) {
 			}
 		}
 	}
-	if seen != 8 {
-		t.Errorf("%d programs were compared, want 4 for 2 architectures", seen)
+	if seen != 10 {
+		t.Errorf("%d programs were compared, want 5 for each of 2 architectures", seen)
 	}
 }

@@ -46,7 +46,7 @@ func TestByHand(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, name := range []string{
-		"bin/haproxystats", "lib/nagios/plugins/check_haproxystats", "lib/nagios/plugins/check_haproxystats_queue_size.py",
+		"bin/haproxystats", "bin/haproxystats-central", "lib/systemd/system/haproxystats-central.service", "lib/nagios/plugins/check_haproxystats", "lib/nagios/plugins/check_haproxystats_queue_size.py",
 		"share/man/man1/haproxystats-pull.1", "share/man/man5/haproxystats.conf.5",
 		"share/doc/haproxystats/README.md", "share/doc/haproxystats/docs/configuration.md",
 		"share/bash-completion/completions/haproxystats", "share/zsh/site-functions/_haproxystats", "share/fish/vendor_completions.d/haproxystats.fish",

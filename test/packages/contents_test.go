@@ -61,7 +61,7 @@ func expected(t *testing.T, format string) map[string]file {
 			files[n] = file{mode: mode, owner: "root:root"}
 		}
 	}
-	add(0o755, "/usr/bin/haproxystats", "/usr/bin/haproxystats-process", "/usr/bin/haproxystats-pull")
+	add(0o755, "/usr/bin/haproxystats", "/usr/bin/haproxystats-central", "/usr/bin/haproxystats-process", "/usr/bin/haproxystats-pull")
 	plugins := "/usr/lib/nagios/plugins/"
 	zsh := "/usr/share/zsh/site-functions/"
 	group := "haproxystats"
@@ -73,11 +73,11 @@ func expected(t *testing.T, format string) map[string]file {
 	case "rpm":
 		plugins = "/usr/lib64/nagios/plugins/"
 	case "apk":
-		add(0o755, "/etc/init.d/haproxystats-process", "/etc/init.d/haproxystats-pull")
+		add(0o755, "/etc/init.d/haproxystats-central", "/etc/init.d/haproxystats-process", "/etc/init.d/haproxystats-pull")
 		files["/etc/logrotate.d/haproxystats"] = file{mode: 0o644, owner: "root:root", config: true}
 	}
 	if format != "apk" {
-		add(0o644, "/usr/lib/systemd/system/haproxystats-process.service", "/usr/lib/systemd/system/haproxystats-pull.service")
+		add(0o644, "/usr/lib/systemd/system/haproxystats-central.service", "/usr/lib/systemd/system/haproxystats-process.service", "/usr/lib/systemd/system/haproxystats-pull.service")
 	}
 	add(0o755, plugins+"check_haproxystats")
 	for _, old := range []string{"process.sh", "pull.sh", "process_number_of_procs.sh", "queue_size.py"} {
@@ -156,7 +156,7 @@ func TestContents(t *testing.T) {
 		})
 	}
 	for arch, p := range programs {
-		if names := slices.Sorted(maps.Keys(p)); !slices.Equal(names, []string{"check_haproxystats", "haproxystats", "haproxystats-process", "haproxystats-pull"}) {
+		if names := slices.Sorted(maps.Keys(p)); !slices.Equal(names, []string{"check_haproxystats", "haproxystats", "haproxystats-central", "haproxystats-process", "haproxystats-pull"}) {
 			t.Errorf("%s: programs %q", arch, names)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 const (
 	pull    = "haproxystats-pull.service"
 	process = "haproxystats-process.service"
+	central = "haproxystats-central.service"
 )
 
 // host is a machine that gets packages, by one format's tool.
@@ -118,11 +119,12 @@ func (h host) life(verify ...string) {
 	}
 	h.state(pull, "active", "enabled")
 	h.state(process, "inactive", "disabled")
+	h.state(central, "inactive", "disabled")
 	h.kept("/etc/haproxystats.conf")
 	h.owners("/etc/haproxystats.conf root:haproxystats 640", "/var/lib/haproxystats haproxystats:haproxystats 750")
 
 	h.Run(h.remove...)
-	for _, unit := range []string{pull, process} {
+	for _, unit := range []string{pull, process, central} {
 		if got := h.Show(unit, "LoadState"); got != "not-found" {
 			h.t.Errorf("%s is %s after the removal", unit, got)
 		}
@@ -159,12 +161,13 @@ func (h host) installed(verify []string) {
 		"/usr/bin/haproxystats-pull root:root 755",
 		"/usr/lib/systemd/system/"+pull+" root:root 644",
 	)
-	for _, unit := range []string{pull, process} {
+	for _, unit := range []string{pull, process, central} {
 		h.state(unit, "inactive", "disabled")
 	}
 	for _, command := range [][]string{
 		{"haproxystats-pull", "-v"},
 		{"haproxystats-process", "-v"},
+		{"haproxystats-central", "-v"},
 		{"haproxystats", "-v"},
 		{h.plugins + "/check_haproxystats", "-V"},
 		{h.plugins + "/check_haproxystats_queue_size.py", "-V"},

@@ -10,7 +10,7 @@ import (
 	"haproxystats/test/systemd/machine"
 )
 
-// life of both services under OpenRC: what apk does on Alpine before it, and what
+// life of the services under OpenRC: what apk does on Alpine before it, and what
 // an OpenRC that has booted leaves, is done by hand.
 const openrcLife = `
 set -e
@@ -20,6 +20,7 @@ useradd --system --gid haproxystats --groups haproxy --home-dir /var/lib/haproxy
 chgrp haproxystats /etc/haproxystats.conf
 chown haproxystats:haproxystats /var/lib/haproxystats
 sed -i 's,^#socket-dir = .*,socket-dir = /run/haproxy,' /etc/haproxystats.conf
+printf '[node lb1]\ncluster = eu\nservers = unix:///run/haproxy/lb1.sock\n' >>/etc/haproxystats.conf
 for state in daemons exclusive failed hotplugged inactive options scheduled started starting stopping tmp wasinactive; do
 	mkdir -p /run/openrc/$state
 done
@@ -40,7 +41,7 @@ started() {
 	timeout 30 sh -c 'until [ "$(grep -c msg=started "$1")" -ge "$2" ]; do sleep 0.1; done' sh "/var/log/$1.log" "$2"
 }
 
-for service in haproxystats-process haproxystats-pull; do
+for service in haproxystats-process haproxystats-pull haproxystats-central; do
 	rc-service --quiet $service start
 	started $service 1
 	first=$(number $service)
@@ -84,7 +85,7 @@ func TestOpenRC(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := machine.Chroot(t, root, "sh", "/opt/life")
-	if want := "haproxystats-process" + openrcSaid + "haproxystats-pull" + openrcSaid; err != nil || out != want {
+	if want := "haproxystats-process" + openrcSaid + "haproxystats-pull" + openrcSaid + "haproxystats-central" + openrcSaid; err != nil || out != want {
 		t.Errorf("%v: got\n%s\nwant\n%s", err, out, want)
 	}
 }

@@ -17,7 +17,7 @@ const source = "../../contrib/systemd"
 // mostExposed is the highest grade that systemd-analyze may give, in tenths.
 const mostExposed = "15"
 
-var units = []string{"haproxystats-pull.service", "haproxystats-process.service"}
+var units = []string{"haproxystats-pull.service", "haproxystats-process.service", "haproxystats-central.service"}
 
 // TestUnits asks systemd-analyze about each unit as it is, with each of its
 // drop-ins, and with all of them.

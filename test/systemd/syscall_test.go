@@ -23,7 +23,7 @@ import (
 	"haproxystats/test/real"
 )
 
-// TestSystemCalls runs both programs from start to stop, with everything on that
+// TestSystemCalls runs the programs from start to stop, with everything on that
 // makes them call the kernel, and compares what they call with what the units
 // allow: there a forbidden call would only fail, and the program might go on
 // without a word.
@@ -35,6 +35,7 @@ func TestSystemCalls(t *testing.T) {
 	}{
 		{program: "haproxystats-pull", until: "last snapshot stored"},
 		{program: "haproxystats-process", until: "last snapshot done"},
+		{program: "haproxystats-central", until: "last window "},
 	} {
 		t.Run(c.program, func(t *testing.T) {
 			may := allowed(t, analyze, c.program+".service")
@@ -205,6 +206,12 @@ ca-file = %[5]s
 server-name = example.com
 [local-store]
 dir = %[1]s/local-store
+[node lb1]
+cluster = eu
+servers = tcp://%[2]s
+[cluster]
+interval = 1
+grace = 0
 `, dir, tcp, excluded, graphite, ca))
 	return path
 }
