@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"encoding/json"
+	"maps"
 	"regexp"
 	"runtime"
 	"slices"
@@ -36,6 +37,7 @@ func TestAnsible(t *testing.T) {
 	all["haproxystats_writable_dirs"] = []string{"/srv/queue"}
 	all["haproxystats_process_cpu_affinity"] = "0 2-3"
 	all["haproxystats_pull_cpu_affinity"] = "any"
+	maps.Copy(all["haproxystats_configuration"].(map[string]any), flat())
 
 	ansible(n, all, "--check", "--diff").passed(t)
 	for _, path := range []string{"/etc/haproxystats.conf", "/usr/bin/haproxystats-pull", "/etc/systemd/system/haproxystats-pull.service.d"} {
@@ -70,6 +72,20 @@ func TestAnsible(t *testing.T) {
 	ansible(n, few, there).passed(t)
 	checkStopped(n)
 
+	combined := map[string]any{
+		"haproxystats_manage_package": false, "haproxystats_programs": combining,
+		"haproxystats_configuration": flat(),
+	}
+	combined["haproxystats_configuration"].(map[string]any)["paths"] = map[string]any{"base-dir": "/srv/stats"}
+	ansible(n, combined, there).passed(t)
+	checkCombining(n)
+	combined["haproxystats_programs"] = []string{"haproxystats-process", "haproxystats-central"}
+	if both := ansible(n, combined); both.failed != 1 || !strings.Contains(both.output, "need the same queue for Graphite") {
+		t.Errorf("got %d failures with two programs that need one queue, want 1:\n%s", both.failed, both.output)
+	}
+	ansible(n, few, there).passed(t)
+	n.calls()
+
 	const facts = "/srv/facts/localhost"
 	kept := n.read(facts)
 	other := regexp.MustCompile(`("ansible_service_mgr":) *"systemd"`).ReplaceAllString(kept, `$1 "openrc"`)
@@ -86,9 +102,17 @@ func TestAnsible(t *testing.T) {
 	checkDropIn(n, pullDropIns+"cpu.conf", "CPUAffinity=1007")
 	n.write(facts, kept, 0o600)
 
-	few["haproxystats_configuration"] = only("pull", "socket_dir", "/run/haproxy")
-	if refused := ansible(n, few); refused.failed != 1 || !strings.Contains(refused.output, "do not know: [pull] socket_dir;") {
-		t.Errorf("got %d failures with an unknown option, want 1:\n%s", refused.failed, refused.output)
+	few["haproxystats_configuration"] = map[string]any{
+		"pull":         map[string]any{"socket_dir": "/run/haproxy"},
+		"node lb1":     map[string]any{"source": "/srv/lb1", "cluster": "eu"},
+		"node":         map[string]any{"cluster": "eu"},
+		"cluster a/b":  map[string]any{"interval": 10},
+		"cluster eu.1": map[string]any{"interval": 10},
+		"pull lb1":     map[string]any{"interval": 10},
+	}
+	refused := ansible(n, few)
+	if want := "do not know: [cluster a/b], [node], [node lb1] source, [pull] socket_dir, [pull lb1];"; refused.failed != 1 || !strings.Contains(refused.output, want) {
+		t.Errorf("got %d failures with unknown sections and options, want 1 and %q:\n%s", refused.failed, want, refused.output)
 	}
 	few["haproxystats_configuration"] = only("graphite", "group-namespace", "site")
 	checkRefused(n, func() string {

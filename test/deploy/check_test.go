@@ -10,6 +10,7 @@ import (
 const (
 	pullDropIns    = "/etc/systemd/system/haproxystats-pull.service.d/"
 	processDropIns = "/etc/systemd/system/haproxystats-process.service.d/"
+	centralDropIns = "/etc/systemd/system/haproxystats-central.service.d/"
 )
 
 // checkInstalled looks at what is around a configuration of all samples: the
@@ -41,6 +42,7 @@ func checkInstalled(n *node) {
 	checkDropIn(n, pullDropIns+"cpu.conf")
 	checkDropIn(n, processDropIns+"spool.conf", "ReadWritePaths=/srv/stats /srv/queue")
 	checkDropIn(n, pullDropIns+"spool.conf", "ReadWritePaths=/srv/stats /srv/queue")
+	checkDropIn(n, centralDropIns+"spool.conf", "ReadWritePaths=/srv/stats /srv/queue")
 	checkDropIn(n, pullDropIns+"tcp.conf", directives(read(n.t, "../../contrib/systemd/haproxystats-pull.service.d/tcp.conf"))[1:]...)
 	checkCalls(n, "daemon-reload",
 		"enable haproxystats-process", "enable haproxystats-pull", "start haproxystats-process", "start haproxystats-pull")
@@ -66,7 +68,7 @@ func checkDefaults(n *node, cpus int) {
 	}
 	checkDropIn(n, processDropIns+"cpu.conf", "CPUAffinity="+strings.Join(last, " "))
 	checkDropIn(n, pullDropIns+"cpu.conf", fmt.Sprint("CPUAffinity=", cpus-1))
-	for _, path := range []string{processDropIns + "spool.conf", pullDropIns + "spool.conf", pullDropIns + "tcp.conf"} {
+	for _, path := range []string{processDropIns + "spool.conf", pullDropIns + "spool.conf", centralDropIns + "spool.conf", pullDropIns + "tcp.conf"} {
 		checkDropIn(n, path)
 	}
 	checkCalls(n, "daemon-reload", "restart haproxystats-process", "restart haproxystats-pull")
@@ -82,6 +84,17 @@ func checkStopped(n *node) {
 	checkCalls(n,
 		"disable haproxystats-process", "disable haproxystats-pull", "stop haproxystats-process", "stop haproxystats-pull")
 }
+
+// checkCombining looks at a node that ran nothing, and now combines others to clusters.
+func checkCombining(n *node) {
+	n.t.Helper()
+	checkInstances(n, printed(n))
+	checkCalls(n, "daemon-reload",
+		"enable haproxystats-central", "enable haproxystats-pull", "start haproxystats-central", "start haproxystats-pull")
+}
+
+// combining are the programs of such a node.
+var combining = []string{"haproxystats-pull", "haproxystats-central"}
 
 // checkRefused has a configuration applied that the programs refuse. What is in
 // place must stay, and the message must say why.

@@ -29,6 +29,16 @@ func TestSamples(t *testing.T) {
 		}
 	}
 	for _, o := range config.Options() {
+		for _, named := range instances[o.Section] {
+			if s, ok := named[o.Name]; ok {
+				kinds[o.Kind] = true
+				if o.HasDefault && s.want == o.Default {
+					t.Errorf("[%s] %s: the sample is the default", o.Section, o.Name)
+				}
+			}
+		}
+	}
+	for _, o := range config.Options() {
 		if !kinds[o.Kind] {
 			t.Errorf("[%s] %s: no sample of the kind %q", o.Section, o.Name, o.Kind)
 		}
@@ -41,6 +51,9 @@ func TestSamples(t *testing.T) {
 	for _, s := range config.Sections() {
 		if s.Groups && len(groups[s.Name]) == 0 {
 			t.Errorf("[%s] has no samples", s.Name)
+		}
+		if s.Separator != "" && len(instances[s.Name]) == 0 {
+			t.Errorf("[%s] has no samples", s.Title())
 		}
 	}
 }

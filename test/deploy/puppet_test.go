@@ -38,6 +38,7 @@ func TestPuppet(t *testing.T) {
 	all["haproxystats::writable_dirs"] = []string{"/srv/queue"}
 	all["haproxystats::process_cpu_affinity"] = "0 2-3"
 	all["haproxystats::pull_cpu_affinity"] = "any"
+	all["haproxystats::named"] = given()
 
 	puppet(n, all, nothingChanged, "--noop")
 	for _, path := range []string{"/etc/haproxystats.conf", "/usr/bin/haproxystats-pull", "/etc/systemd/system/haproxystats-pull.service.d"} {
@@ -64,6 +65,12 @@ func TestPuppet(t *testing.T) {
 	few["haproxystats::configuration"] = only("DEFAULT", "loglevel", "debug")
 	puppet(n, few, changed)
 	checkStopped(n)
+
+	few["haproxystats::configuration"] = only("paths", "base-dir", "/srv/stats")
+	few["haproxystats::enable"], few["haproxystats::autostart"] = true, true
+	few["haproxystats::programs"], few["haproxystats::named"] = combining, given()
+	puppet(n, few, changed)
+	checkCombining(n)
 
 	few["haproxystats::configuration"] = only("graphite", "group-namespace", "site")
 	checkRefused(n, func() string { return puppet(n, few, someFailed) })

@@ -83,6 +83,60 @@ var samples = map[string]sample{
 	"graphite group-namespace-double-writes": {false, "false"},
 
 	"local-store dir": {"${paths:base-dir}/files", "/srv/stats/files"},
+
+	"central loglevel":          {"error", "error"},
+	"central work-dir":          {"${paths:base-dir}/clusters", "/srv/stats/clusters"},
+	"central journal-max-bytes": {1 << 20, "1048576"},
+	"central status-socket":     {"", ""},
+}
+
+// instances are samples for the sections that the operator names, by kind and name. The
+// name of a cluster looks like a section of groups.
+var instances = map[string]map[string]map[string]sample{
+	"node": {
+		"lb1": {
+			"cluster": {"web-groups", "web-groups"},
+			"servers": {[]string{"tcp://192.0.2.1:5555", "tcp://192.0.2.2:5555"}, "tcp://192.0.2.1:5555, tcp://192.0.2.2:5555"},
+		},
+		"lb2.example.com": {
+			"cluster": {"web-groups", "web-groups"},
+			"src-dir": {"${paths:base-dir}/lb2", "/srv/stats/lb2"},
+		},
+	},
+	"cluster": {
+		"web-groups": {
+			"interval":      {20, "20"},
+			"grace":         {1.5, "1.5"},
+			"on-incomplete": {"skip", "skip"},
+		},
+	},
+}
+
+// given returns what Puppet and Ansible are given for the sections that the operator
+// names.
+func given() map[string]map[string]map[string]any {
+	kinds := make(map[string]map[string]map[string]any)
+	for kind, named := range instances {
+		kinds[kind] = make(map[string]map[string]any)
+		for name, options := range named {
+			kinds[kind][name] = make(map[string]any)
+			for option, s := range options {
+				kinds[kind][name][option] = s.given
+			}
+		}
+	}
+	return kinds
+}
+
+// flat returns the sections that the operator names, as the configuration names them.
+func flat() map[string]any {
+	sections := make(map[string]any)
+	for kind, named := range given() {
+		for name, options := range named {
+			sections[kind+" "+name] = options
+		}
+	}
+	return sections
 }
 
 // groups are samples for the sections whose options have no fixed names. Their
@@ -146,6 +200,7 @@ func checkArrived(n *node) {
 			n.t.Errorf("%s: got %q (%t), want %q", name, got, ok, s.want)
 		}
 	}
+	checkInstances(n, printed)
 	file := n.read("/etc/haproxystats.conf")
 	for section, patterns := range groups {
 		text := "[" + section + "]\n"
@@ -161,12 +216,27 @@ func checkArrived(n *node) {
 	}
 }
 
-// printed returns what both programs print of the node's configuration, by
+// checkInstances looks for the samples of sections that the operator names.
+func checkInstances(n *node, printed map[string]string) {
+	n.t.Helper()
+	for kind, named := range instances {
+		for name, options := range named {
+			for option, s := range options {
+				id := kind + " " + name + " " + option
+				if got, ok := printed[id]; !ok || got != s.want {
+					n.t.Errorf("%s: got %q (%t), want %q", id, got, ok, s.want)
+				}
+			}
+		}
+	}
+}
+
+// printed returns what the programs print of the node's configuration, by
 // section and option.
 func printed(n *node) map[string]string {
 	n.t.Helper()
 	values := make(map[string]string)
-	for _, program := range []string{"haproxystats-pull", "haproxystats-process"} {
+	for _, program := range []string{"haproxystats-pull", "haproxystats-process", "haproxystats-central"} {
 		section := ""
 		lines := bufio.NewScanner(strings.NewReader(n.ask(program, "-P")))
 		for lines.Scan() {

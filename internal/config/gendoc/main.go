@@ -28,6 +28,8 @@ var files = map[string]func(dir string) ([]byte, error){
 	"docs/configuration.md":                                    render,
 	"docs/man/haproxystats.conf.5":                             renderMan,
 	"contrib/puppet/haproxystats/types/configuration.pp":       renderPuppet,
+	"contrib/puppet/haproxystats/types/named.pp":               renderPuppetNamed,
+	"contrib/puppet/haproxystats/functions/section.pp":         renderPuppetSection,
 	"contrib/ansible/roles/haproxystats/vars/main/options.yml": renderAnsible,
 }
 

@@ -19,7 +19,7 @@ function haproxystats::text(
       default      => ', ',
     }
     $value.join($separator)
-  } elsif $section =~ /-groups\z/ {
+  } elsif $section =~ /\A(frontend|backend|server)-groups\z/ {
     regsubst($value, '\$', '$$', 'G')
   } else {
     $value

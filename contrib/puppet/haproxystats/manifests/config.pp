@@ -1,4 +1,4 @@
-# @summary The configuration of both programs, and the files that it names.
+# @summary The configuration of the programs, and the files that it names.
 #
 # @api private
 class haproxystats::config {
@@ -27,9 +27,14 @@ class haproxystats::config {
     undef   => $list_files,
     default => $list_files + $haproxystats::configuration['process'],
   }
-  $sections = $process.empty ? {
+  $plain = $process.empty ? {
     true    => $haproxystats::configuration,
     default => $haproxystats::configuration + { 'process' => $process },
+  }
+  $sections = $haproxystats::named.reduce($plain) |$all, $kind| {
+    $all + $kind[1].reduce({}) |$those, $instance| {
+      $those + { haproxystats::section($kind[0], $instance[0]) => $instance[1] }
+    }
   }
 
   file { $directories:
@@ -59,7 +64,9 @@ class haproxystats::config {
     }
   }
 
-  $check = ['haproxystats-pull', 'haproxystats-process'].map |$program| { "/usr/bin/${program} -P -f \"\$1\" >/dev/null" }
+  # The rules for clusters do not hold where haproxystats-central does not run.
+  $checking = unique(['haproxystats-pull', 'haproxystats-process'] + $haproxystats::programs)
+  $check = $checking.map |$program| { "/usr/bin/${program} -P -f \"\$1\" >/dev/null" }
 
   file { $file:
     ensure       => file,

@@ -23,20 +23,25 @@
 #   A package file on the node, if no repository has the package. `version` is then `installed` or `latest`.
 # @param groups
 #   Groups of the stats sockets, which the user `haproxystats` joins. They must exist.
+# @param programs
+#   The programs that the node runs. A node that combines others to clusters runs haproxystats-central, and not
+#   haproxystats-process: both would need the same queue for Graphite.
 # @param enable
-#   Whether the programs run.
+#   Whether these programs run.
 # @param autostart
-#   Whether the programs are started with the node.
+#   Whether these programs are started with the node.
 # @param pull_cpu_affinity
 #   CPUs of haproxystats-pull, as for systemd's `CPUAffinity`: `last` for the node's last one, `any` for all.
 # @param process_cpu_affinity
 #   CPUs of haproxystats-process: `last` for the node's last ones, as many as it has workers; `any` for all.
 # @param writable_dirs
-#   Directories outside of `base-dir` that options point into. They are made, and both units may write in them.
+#   Directories outside of `base-dir` that options point into. They are made, and all units may write in them.
 # @param configuration
 #   The sections of the configuration, each with its options. A list is an array, or the text of the configuration. The
 #   options of a section of groups are names of groups, each with the regular expression of its members, the first one
 #   first; their dollar signs are doubled in the file.
+# @param named
+#   The sections with a name of yours, such as [node lb1] and [cluster eu]: by kind and name, each with its options.
 # @param exclude_frontends
 #   Names of frontends to leave out; they are put into a file of their own.
 # @param exclude_backends
@@ -47,15 +52,21 @@ class haproxystats (
   String[1]                        $version              = 'installed',
   Optional[Haproxystats::Absolute] $package_source       = undef,
   Array[String[1]]                 $groups               = [],
+  Array[Haproxystats::Program]     $programs             = ['haproxystats-pull', 'haproxystats-process'],
   Boolean                          $enable               = true,
   Boolean                          $autostart            = true,
   Haproxystats::Cpus               $pull_cpu_affinity    = 'last',
   Haproxystats::Cpus               $process_cpu_affinity = 'last',
   Array[Haproxystats::Absolute]    $writable_dirs        = [],
   Haproxystats::Configuration      $configuration        = {},
+  Haproxystats::Named              $named                = {},
   Array[Haproxystats::Name]        $exclude_frontends    = [],
   Array[Haproxystats::Name]        $exclude_backends     = [],
 ) {
+  if 'haproxystats-process' in $programs and 'haproxystats-central' in $programs {
+    fail('haproxystats: haproxystats-process and haproxystats-central need the same queue for Graphite: run them on different nodes')
+  }
+
   contain haproxystats::install
   contain haproxystats::config
   contain haproxystats::units

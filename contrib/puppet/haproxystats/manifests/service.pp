@@ -1,18 +1,21 @@
-# @summary Both programs as services, where systemd runs.
+# @summary The programs as services, where systemd runs.
 #
 # It does not in containers, and while images are built.
 #
 # @api private
 class haproxystats::service {
-  $ensure = $haproxystats::enable ? {
-    true    => running,
-    default => stopped,
-  }
-
   unless $facts['haproxystats_systemd'] == false {
-    service { ['haproxystats-pull', 'haproxystats-process']:
-      ensure => $ensure,
-      enable => $haproxystats::autostart,
+    ['haproxystats-pull', 'haproxystats-process', 'haproxystats-central'].each |$program| {
+      $wanted = $program in $haproxystats::programs
+      $ensure = ($wanted and $haproxystats::enable) ? {
+        true    => running,
+        default => stopped,
+      }
+
+      service { $program:
+        ensure => $ensure,
+        enable => ($wanted and $haproxystats::autostart),
+      }
     }
   }
 }

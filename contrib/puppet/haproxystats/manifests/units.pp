@@ -4,7 +4,7 @@
 #
 # @api private
 class haproxystats::units {
-  $units = ['haproxystats-pull', 'haproxystats-process']
+  $units = ['haproxystats-pull', 'haproxystats-process', 'haproxystats-central']
 
   $workers = $haproxystats::configuration.dig('process', 'workers') ? {
     undef   => 4,
@@ -52,6 +52,8 @@ class haproxystats::units {
     'haproxystats-pull/spool.conf':
       directives => $spool;
     'haproxystats-process/spool.conf':
+      directives => $spool;
+    'haproxystats-central/spool.conf':
       directives => $spool;
     'haproxystats-pull/tcp.conf':
       directives => $tcp;

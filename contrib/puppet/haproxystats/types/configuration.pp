@@ -89,11 +89,6 @@ type Haproxystats::Configuration = Struct[{
     Optional['journal-max-bytes'] => Integer,
     Optional['status-socket'] => Variant[Haproxystats::Path, Enum['']],
   }],
-  Optional['node'] => Struct[{
-    Optional['cluster'] => Haproxystats::Line,
-    Optional['src-dir'] => Haproxystats::Path,
-    Optional['servers'] => Haproxystats::List,
-  }],
   Optional['cluster'] => Struct[{
     Optional['interval'] => Integer,
     Optional['grace'] => Numeric,

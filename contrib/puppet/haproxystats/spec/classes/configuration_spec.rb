@@ -12,7 +12,7 @@ describe 'haproxystats' do
     it { is_expected.to contain_file('/etc/haproxystats.exclude-frontends').with_ensure('absent').that_requires("File[#{CONF}]") }
     it { is_expected.to contain_file('/etc/haproxystats.exclude-backends').with_ensure('absent').that_requires("File[#{CONF}]") }
 
-    it 'keeps the configuration from others, and has both programs look at it' do
+    it 'keeps the configuration from others, and has the programs of the node look at it' do
       is_expected.to contain_file(CONF).with(owner: 'root', group: 'haproxystats', mode: '0640')
       expect(catalogue.resource('file', CONF)[:validate_cmd])
         .to eq(%q(/bin/sh -c '/usr/bin/haproxystats-pull -P -f "$1" >/dev/null && /usr/bin/haproxystats-process -P -f "$1" >/dev/null' sh %))
@@ -82,6 +82,55 @@ describe 'haproxystats' do
     end
   end
 
+  context 'with sections that have names' do
+    let(:params) do
+      {
+        'configuration' => { 'cluster' => { 'interval' => 20 } },
+        'named' => {
+          'node' => { 'lb1' => { 'cluster' => 'eu', 'servers' => ['tcp://a:1', 'tcp://b:1'] }, 'lb2.example.com' => { 'cluster' => 'x$-groups' } },
+          'cluster' => { 'x-groups' => { 'on-incomplete' => 'skip' } },
+        },
+      }
+    end
+
+    it 'writes each below its name' do
+      expect(conf).to eq(<<~TEXT.chomp)
+        [cluster]
+        interval = 20
+
+        [node lb1]
+        cluster = eu
+        servers = tcp://a:1, tcp://b:1
+
+        [node lb2.example.com]
+        cluster = x$-groups
+
+        [cluster x-groups]
+        on-incomplete = skip
+      TEXT
+    end
+  end
+
+  # The message names the kind of the section.
+  [
+    ['nod', 'lb1', 'cluster', 'eu'],
+    ['pull', 'lb1', 'timeout', 1],
+    ['node', 'lb1', 'source', '/srv/lb1'],
+    ['node', 'lb1', 'src-dir', 'lb1'],
+    ['node', 'a/b', 'cluster', 'eu'],
+    ['node', '..', 'cluster', 'eu'],
+    ['node', '', 'cluster', 'eu'],
+    ['node', 'a' * 201, 'cluster', 'eu'],
+    ['cluster', "a\nb", 'interval', 10],
+    ['cluster', 'eu', 'interval', '10'],
+  ].each do |kind, name, option, value|
+    context "with [#{kind} #{name.inspect}] #{option} #{value.inspect}" do
+      let(:params) { { 'named' => { kind => { name => { option => value } } } } }
+
+      it { is_expected.to compile.and_raise_error(%r{parameter 'named'.*#{kind}}m) }
+    end
+  end
+
   context 'with the local store' do
     let(:params) { { 'configuration' => { 'local-store' => {} } } }
 
@@ -110,6 +159,8 @@ describe 'haproxystats' do
     ['graphite', 'namespace', "a\nb"],
     ['graphite', 'namespace', ''],
     ['graphite', 'confirm', 'yes'],
+    ['node', 'cluster', 'eu'],
+    ['node lb1', 'cluster', 'eu'],
     ['frontend-groups', 'a=b', 'x'],
     ['frontend-groups', '#a', 'x'],
     ['frontend-groups', 'a', ''],

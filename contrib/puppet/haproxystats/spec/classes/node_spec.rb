@@ -71,6 +71,25 @@ describe 'haproxystats' do
     it { is_expected.to contain_service('haproxystats-process').with(ensure: 'stopped', enable: false) }
   end
 
+  context 'when nothing is said of programs' do
+    it { is_expected.to contain_service('haproxystats-central').with(ensure: 'stopped', enable: false) }
+  end
+
+  context 'with a node that combines others to clusters' do
+    let(:params) { { 'programs' => ['haproxystats-central'] } }
+
+    it { is_expected.to contain_service('haproxystats-central').with(ensure: 'running', enable: true) }
+    it { is_expected.to contain_service('haproxystats-process').with(ensure: 'stopped', enable: false) }
+    it { is_expected.to contain_service('haproxystats-pull').with(ensure: 'stopped', enable: false) }
+    it { is_expected.to contain_file('/etc/haproxystats.conf').with(validate_cmd: %r{haproxystats-process -P .*haproxystats-central -P }) }
+  end
+
+  context 'with two programs that need one queue' do
+    let(:params) { { 'programs' => ['haproxystats-process', 'haproxystats-central'] } }
+
+    it { is_expected.to compile.and_raise_error(%r{need the same queue for Graphite}) }
+  end
+
   context 'where systemd does not run' do
     let(:facts) { { 'haproxystats_systemd' => false } }
 
