@@ -2,15 +2,15 @@ package app
 
 import (
 	"haproxystats/internal/config"
-	"haproxystats/internal/sink/graphite"
+	"haproxystats/internal/tlsfile"
 )
 
 // graphiteTLS returns how connections to Graphite are encrypted, or nil.
-func graphiteTLS(c *config.Config) *graphite.TLS {
+func graphiteTLS(c *config.Config) *tlsfile.Files {
 	if !c.Graphite.TLS {
 		return nil
 	}
-	return &graphite.TLS{
+	return &tlsfile.Files{
 		CAFile:     c.Graphite.CAFile,
 		CertFile:   c.Graphite.CertFile,
 		KeyFile:    c.Graphite.KeyFile,

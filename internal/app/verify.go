@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"haproxystats/internal/config"
-	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/status"
+	"haproxystats/internal/tlsfile"
 	"haproxystats/internal/verify"
 )
 
@@ -38,7 +38,7 @@ func (o openSinks) verifier(c *config.Config, hostname func() string, get verify
 			Log: log.With("sink", s.Name()),
 		}
 		if file := c.Graphite.CAFile; file != "" {
-			options.Roots = func() (*x509.CertPool, error) { return graphite.TLS{CAFile: file}.Authorities() }
+			options.Roots = func() (*x509.CertPool, error) { return tlsfile.Files{CAFile: file}.Authorities() }
 		}
 		v := verify.New(options)
 		o.verifiers[i] = v

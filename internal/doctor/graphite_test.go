@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"haproxystats/internal/sink/graphite"
+	"haproxystats/internal/tlsfile"
 )
 
 func TestRelays(t *testing.T) {
@@ -39,7 +40,7 @@ func TestRelays(t *testing.T) {
 func TestRelaysKeepTheAdvice(t *testing.T) {
 	// As a server gives it that nobody has signed for.
 	probe := graphite.ProbeServer(t.Context(), graphite.Options{
-		TLS: &graphite.TLS{CAFile: "/does/not/exist"}, ConnectTimeout: time.Second,
+		TLS: &tlsfile.Files{CAFile: "/does/not/exist"}, ConnectTimeout: time.Second,
 	}, graphite.Server{Host: "127.0.0.1", Port: 1})
 	found := Relays([]Relay{{graphite.Server{Host: "127.0.0.1", Port: 1}, probe}}, graphite.HalfClose, time.Now())
 	check(t, found[0], Error, "ca-file /does/not/exist: no such file or directory", "Correct the file")

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"haproxystats/internal/tlsfile"
 )
 
 // explain returns the error of an operation, with what to do about it.
@@ -85,7 +87,7 @@ func adviceOnTLS(err error) string {
 		name      x509.HostnameError
 		invalid   x509.CertificateInvalidError
 		header    tls.RecordHeaderError
-		file      *FileError
+		file      *tlsfile.Error
 	)
 	switch {
 	case errors.As(err, &file):

@@ -12,6 +12,8 @@ import (
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/sink/sinktest"
+	"haproxystats/internal/tlsfile"
+	"haproxystats/internal/tlsfile/tlstest"
 )
 
 // step returns the distance of the points at which tests cut connections: 1
@@ -24,11 +26,11 @@ func step(short int) int {
 }
 
 // secured returns a receiver that speaks TLS, and what a sink needs for it.
-func secured(t testing.TB) (*receiver, *TLS) {
+func secured(t testing.TB) (*receiver, *tlsfile.Files) {
 	t.Helper()
-	a := newAuthority(t, "a")
-	r := newTLSReceiver(t, &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}})
-	return r, &TLS{CAFile: newPEMFiles(t).authority(a)}
+	a := tlstest.NewAuthority(t, "a")
+	r := newTLSReceiver(t, &tls.Config{Certificates: []tls.Certificate{a.Sign("127.0.0.1", time.Hour)}})
+	return r, &tlsfile.Files{CAFile: tlstest.NewFiles(t).Authority(a)}
 }
 
 // TestEveryCutPoint resets or closes a connection at every byte. No line is lost, and no
@@ -47,7 +49,7 @@ func TestEveryCutPoint(t *testing.T) {
 func everyCutPoint(t *testing.T, how string, encrypted bool) {
 	r, o, handshake := newReceiver(t), Options{}, 0
 	if encrypted {
-		var settings *TLS
+		var settings *tlsfile.Files
 		r, settings = secured(t)
 		o = options(t, r.address)
 		o.TLS = settings
@@ -101,7 +103,7 @@ func cutsOfALargeBatch(t *testing.T, confirm Confirm, encrypted bool) {
 	const buffer = 64 << 10 // the kernel takes twice that
 	r, o := newReceiver(t), Options{}
 	if encrypted {
-		var settings *TLS
+		var settings *tlsfile.Files
 		r, settings = secured(t)
 		o = options(t, r.address)
 		o.TLS = settings

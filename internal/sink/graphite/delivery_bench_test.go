@@ -10,6 +10,8 @@ import (
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/sinktest"
+	"haproxystats/internal/tlsfile"
+	"haproxystats/internal/tlsfile/tlstest"
 )
 
 // discard reads connections to their end, as a Graphite server does.
@@ -52,11 +54,11 @@ func deliver(b *testing.B, confirm Confirm, encrypted bool) {
 	for name, batch := range sinktest.Sizes() {
 		b.Run(name, func(b *testing.B) {
 			var settings *tls.Config
-			var trust *TLS
+			var trust *tlsfile.Files
 			if encrypted {
-				a := newAuthority(b, "a")
-				settings = &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}}
-				trust = &TLS{CAFile: newPEMFiles(b).authority(a)}
+				a := tlstest.NewAuthority(b, "a")
+				settings = &tls.Config{Certificates: []tls.Certificate{a.Sign("127.0.0.1", time.Hour)}}
+				trust = &tlsfile.Files{CAFile: tlstest.NewFiles(b).Authority(a)}
 			}
 			o := options(b, discard(b, settings))
 			o.Queue, o.Confirm, o.TLS = openQueue(b, b.TempDir(), 0), confirm, trust

@@ -15,6 +15,8 @@ import (
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/sinktest"
+	"haproxystats/internal/tlsfile"
+	"haproxystats/internal/tlsfile/tlstest"
 )
 
 // TestDrainContract runs the tests of every sink with kept connections.
@@ -22,7 +24,7 @@ func TestDrainContract(t *testing.T) {
 	for _, encrypted := range []bool{false, true} {
 		t.Run(map[bool]string{false: "plain", true: "TLS"}[encrypted], func(t *testing.T) {
 			sinktest.Test(t, func(t *testing.T) sinktest.Target {
-				r, settings := newReceiver(t), (*TLS)(nil)
+				r, settings := newReceiver(t), (*tlsfile.Files)(nil)
 				if encrypted {
 					r, settings = secured(t)
 				}
@@ -53,11 +55,11 @@ func TestKeptConnectionThatEnded(t *testing.T) {
 		for _, how := range []string{"close", "reset", "answer"} {
 			t.Run(how+map[bool]string{false: "", true: " TLS"}[encrypted], func(t *testing.T) {
 				var settings *tls.Config
-				var client *TLS
+				var client *tlsfile.Files
 				if encrypted {
-					a := newAuthority(t, "a")
-					settings = &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}}
-					client = &TLS{CAFile: newPEMFiles(t).authority(a)}
+					a := tlstest.NewAuthority(t, "a")
+					settings = &tls.Config{Certificates: []tls.Certificate{a.Sign("127.0.0.1", time.Hour)}}
+					client = &tlsfile.Files{CAFile: tlstest.NewFiles(t).Authority(a)}
 				}
 				l, err := net.Listen("tcp", "127.0.0.1:0")
 				if err != nil {
@@ -296,7 +298,7 @@ func TestWorkersDoNotWaitForEachOther(t *testing.T) {
 // TestLateRefusal has a server of TLS 1.3 refuse our certificate after its kernel has
 // everything.
 func TestLateRefusal(t *testing.T) {
-	a := newAuthority(t, "a")
+	a := tlstest.NewAuthority(t, "a")
 	for _, c := range []struct {
 		name    string
 		certs   bool
@@ -309,7 +311,7 @@ func TestLateRefusal(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newTLSReceiver(t, &tls.Config{
-				Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)},
+				Certificates: []tls.Certificate{a.Sign("127.0.0.1", time.Hour)},
 				ClientAuth:   tls.RequestClientCert, SessionTicketsDisabled: c.silent,
 				VerifyConnection: func(s tls.ConnectionState) error {
 					<-time.After(50 * time.Millisecond) // it is busy
@@ -319,12 +321,12 @@ func TestLateRefusal(t *testing.T) {
 					return nil
 				},
 			})
-			files := newPEMFiles(t)
+			files := tlstest.NewFiles(t)
 			o := options(t, r.address)
-			o.Queue, o.Confirm, o.TLS = openQueue(t, t.TempDir(), 0), Drain, &TLS{CAFile: files.authority(a)}
+			o.Queue, o.Confirm, o.TLS = openQueue(t, t.TempDir(), 0), Drain, &tlsfile.Files{CAFile: files.Authority(a)}
 			o.ConnectTimeout = 200 * time.Millisecond
 			if c.certs {
-				o.TLS.CertFile, o.TLS.KeyFile = files.pair(a.sign("us", time.Hour))
+				o.TLS.CertFile, o.TLS.KeyFile = files.Pair(a.Sign("us", time.Hour))
 			}
 			s := New(o)
 			defer s.Close()

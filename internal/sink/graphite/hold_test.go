@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"haproxystats/internal/sink/sinktest"
+	"haproxystats/internal/tlsfile"
+	"haproxystats/internal/tlsfile/tlstest"
 )
 
 // serverless is a proxy that can't reach its server. It reads the given number of bytes,
@@ -47,7 +49,7 @@ func serverless(t *testing.T, settings *tls.Config, bytes int64) (address string
 // TestProxyWithoutServer checks that a batch that only a proxy has accepted is not
 // confirmed, whatever its size.
 func TestProxyWithoutServer(t *testing.T) {
-	a := newAuthority(t, "a")
+	a := tlstest.NewAuthority(t, "a")
 	for _, confirm := range confirmations {
 		for _, encrypted := range []bool{false, true} {
 			for _, lines := range []int{1, 100, 5000, 60_000} {
@@ -56,10 +58,10 @@ func TestProxyWithoutServer(t *testing.T) {
 					t.Run(name, func(t *testing.T) {
 						text := strings.Repeat("a.b 1 1795335122\n", lines)
 						var settings *tls.Config
-						var client *TLS
+						var client *tlsfile.Files
 						if encrypted {
-							settings = &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}}
-							client = &TLS{CAFile: newPEMFiles(t).authority(a)}
+							settings = &tls.Config{Certificates: []tls.Certificate{a.Sign("127.0.0.1", time.Hour)}}
+							client = &tlsfile.Files{CAFile: tlstest.NewFiles(t).Authority(a)}
 						}
 						taken := int64(0)
 						if reads {
@@ -102,9 +104,9 @@ func TestEndBeforeOurs(t *testing.T) {
 			o := options(t, l.Addr().String())
 			var settings *tls.Config
 			if encrypted {
-				a := newAuthority(t, "a")
-				settings = &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}}
-				o.TLS = &TLS{CAFile: newPEMFiles(t).authority(a)}
+				a := tlstest.NewAuthority(t, "a")
+				settings = &tls.Config{Certificates: []tls.Certificate{a.Sign("127.0.0.1", time.Hour)}}
+				o.TLS = &tlsfile.Files{CAFile: tlstest.NewFiles(t).Authority(a)}
 			}
 			ended, done := make(chan struct{}), make(chan struct{})
 			go func() {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"haproxystats/internal/tlsfile"
 )
 
 // Server is where a Graphite server or relay listens.
@@ -41,7 +43,7 @@ type DialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 type peer struct {
 	server         Server
 	dial           DialFunc
-	credentials    *credentials // nil for no TLS
+	credentials    *tlsfile.Credentials // nil for no TLS
 	confirm        Confirm
 	connectTimeout time.Duration
 	writeTimeout   time.Duration
@@ -135,7 +137,7 @@ func (p *peer) connect(ctx context.Context) (*link, error) {
 	var settings *tls.Config
 	if p.credentials != nil {
 		var err error
-		if settings, err = p.credentials.config(p.server.Host); err != nil {
+		if settings, err = p.credentials.Config(p.server.Host); err != nil {
 			return nil, p.explain("prepare TLS for", err)
 		}
 	}

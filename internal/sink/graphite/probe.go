@@ -3,7 +3,6 @@ package graphite
 import (
 	"context"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"time"
@@ -108,26 +107,4 @@ func validUntil(chains [][]*x509.Certificate) (last time.Time) {
 		}
 	}
 	return last
-}
-
-// OwnExpiry returns when our own certificate expires; zero if there is none.
-func (t TLS) OwnExpiry() (time.Time, error) {
-	if t.CertFile == "" {
-		return time.Time{}, nil
-	}
-	data, _, err := readPEM(t.CertFile, false)
-	if err != nil {
-		return time.Time{}, &FileError{"cert-file", t.CertFile, err}
-	}
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		own, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return time.Time{}, &FileError{"cert-file", t.CertFile, err}
-		}
-		return own.NotAfter, nil
-	}
-	return time.Time{}, &FileError{"cert-file", t.CertFile, errors.New("holds no certificate in PEM form")}
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io/fs"
 	"net"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"haproxystats/internal/tlsfile"
+	"haproxystats/internal/tlsfile/tlstest"
 )
 
 func TestProbeSendsNoLine(t *testing.T) {
@@ -89,8 +91,8 @@ func TestProbeFindsProxyWithoutServer(t *testing.T) {
 // TestProbeFindsOtherProtocols probes ports that keep connections open, and confirm,
 // until they receive bytes of another protocol.
 func TestProbeFindsOtherProtocols(t *testing.T) {
-	a := newAuthority(t, "a")
-	secure := newTLSReceiver(t, &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}})
+	a := tlstest.NewAuthority(t, "a")
+	secure := newTLSReceiver(t, &tls.Config{Certificates: []tls.Certificate{a.Sign("127.0.0.1", time.Hour)}})
 	for _, test := range []struct {
 		name, address string
 		want          error
@@ -108,38 +110,17 @@ func TestProbeFindsOtherProtocols(t *testing.T) {
 }
 
 func TestProbeTellsWhenCertificatesExpire(t *testing.T) {
-	ours := newAuthority(t, "ours") // good for an hour
+	ours := tlstest.NewAuthority(t, "ours") // good for an hour
 	for name, good := range map[string]time.Duration{"server first": 20 * time.Minute, "authority first": 5 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			r := newTLSReceiver(t, &tls.Config{Certificates: []tls.Certificate{ours.sign("127.0.0.1", good)}})
+			r := newTLSReceiver(t, &tls.Config{Certificates: []tls.Certificate{ours.Sign("127.0.0.1", good)}})
 			o := options(t, r.address)
-			o.TLS = &TLS{CAFile: newPEMFiles(t).authority(ours)}
+			o.TLS = &tlsfile.Files{CAFile: tlstest.NewFiles(t).Authority(ours)}
 			found := ProbeServer(t.Context(), o, o.Servers[0])
 			left := time.Until(found.Expires)
 			if want := min(good, time.Hour); found.Err != nil || left > want || left < want-time.Minute {
 				t.Errorf("expires in %v, %v; want %v", left, found.Err, want)
 			}
 		})
-	}
-}
-
-func TestOwnExpiry(t *testing.T) {
-	files := newPEMFiles(t)
-	own := TLS{}
-	if at, err := own.OwnExpiry(); !at.IsZero() || err != nil {
-		t.Error(at, err)
-	}
-	own.CertFile, own.KeyFile = files.pair(newAuthority(t, "ours").sign("us", 20*time.Minute))
-	at, err := own.OwnExpiry()
-	if left := time.Until(at); err != nil || left > 20*time.Minute || left < 19*time.Minute {
-		t.Error(left, err)
-	}
-	own.CertFile = own.KeyFile
-	if _, err := own.OwnExpiry(); err == nil || !strings.Contains(err.Error(), "holds no certificate") {
-		t.Error(err)
-	}
-	own.CertFile = "/does/not/exist"
-	if _, err := own.OwnExpiry(); !errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
 	}
 }

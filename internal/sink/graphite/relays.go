@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"haproxystats/internal/dial"
+	"haproxystats/internal/tlsfile"
 )
 
 // errTooSlow reports that a batch took longer than its limit.
@@ -36,9 +37,9 @@ func newRelays(o Options, log *slog.Logger) *relays {
 	if connect == nil {
 		connect = (&dial.Dialer{Connect: newDialer(o.WriteTimeout).DialContext, Lookup: o.Lookup}).Dial
 	}
-	var c *credentials
+	var c *tlsfile.Credentials
 	if o.TLS != nil {
-		c = &credentials{options: *o.TLS, log: log}
+		c = tlsfile.NewCredentials(*o.TLS, log)
 	}
 	for _, server := range o.Servers {
 		r.peers = append(r.peers, &peer{

@@ -11,6 +11,7 @@ import (
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/outbox"
+	"haproxystats/internal/tlsfile"
 )
 
 // Options describes where a sink sends and how long it waits.
@@ -23,7 +24,7 @@ type Options struct {
 	// Confirm is the way in which batches are confirmed; empty for [HalfClose].
 	Confirm Confirm
 	// TLS encrypts connections; nil for none.
-	TLS *TLS
+	TLS *tlsfile.Files
 
 	// ConnectTimeout bounds the time until a connection is ready for writing, with the
 	// lookup of the name and the handshake of TLS.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"haproxystats/internal/sink/sinktest"
+	"haproxystats/internal/tlsfile"
+	"haproxystats/internal/tlsfile/tlstest"
 )
 
 // journal is a log that may be read while it is written.
@@ -39,45 +41,45 @@ var confirmations = []Confirm{HalfClose, Drain}
 // TestTLS delivers to servers with valid certificates. A server with an invalid one gets
 // no metric, and the error has the remedy.
 func TestTLS(t *testing.T) {
-	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
+	ours, theirs := tlstest.NewAuthority(t, "ours"), tlstest.NewAuthority(t, "theirs")
 	server := func(c tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{c}} }
 	asking := func(version uint16) *tls.Config {
-		c := server(ours.sign("127.0.0.1", time.Hour))
-		c.ClientAuth, c.ClientCAs, c.MaxVersion = tls.RequireAndVerifyClientCert, ours.pool(), version
+		c := server(ours.Sign("127.0.0.1", time.Hour))
+		c.ClientAuth, c.ClientCAs, c.MaxVersion = tls.RequireAndVerifyClientCert, ours.Pool(), version
 		return c
 	}
-	old := server(ours.sign("127.0.0.1", time.Hour))
+	old := server(ours.Sign("127.0.0.1", time.Hour))
 	old.MaxVersion = tls.VersionTLS11
 	for _, c := range []struct {
 		name   string
 		server *tls.Config
-		client func(*TLS, pemFiles)
+		client func(*tlsfile.Files, tlstest.Files)
 		says   string
 	}{
-		{"in order", server(ours.sign("127.0.0.1", time.Hour)), nil, ""},
-		{"another name", server(ours.sign("graphite.example.com", time.Hour)), nil, "Set server-name to a name in the server's certificate"},
-		{"the name that is set", server(ours.sign("graphite.example.com", time.Hour)), func(o *TLS, _ pemFiles) { o.ServerName = "graphite.example.com" }, ""},
-		{"unknown authority", server(theirs.sign("127.0.0.1", time.Hour)), nil, "Set ca-file to the authority that has signed"},
-		{"the system's authorities", server(ours.sign("127.0.0.1", time.Hour)), func(o *TLS, _ pemFiles) { o.CAFile = "" }, "Set ca-file to the authority that has signed"},
-		{"expired", server(ours.sign("127.0.0.1", -time.Hour)), nil, "Renew the server's certificate, and check the clocks"},
+		{"in order", server(ours.Sign("127.0.0.1", time.Hour)), nil, ""},
+		{"another name", server(ours.Sign("graphite.example.com", time.Hour)), nil, "Set server-name to a name in the server's certificate"},
+		{"the name that is set", server(ours.Sign("graphite.example.com", time.Hour)), func(o *tlsfile.Files, _ tlstest.Files) { o.ServerName = "graphite.example.com" }, ""},
+		{"unknown authority", server(theirs.Sign("127.0.0.1", time.Hour)), nil, "Set ca-file to the authority that has signed"},
+		{"the system's authorities", server(ours.Sign("127.0.0.1", time.Hour)), func(o *tlsfile.Files, _ tlstest.Files) { o.CAFile = "" }, "Set ca-file to the authority that has signed"},
+		{"expired", server(ours.Sign("127.0.0.1", -time.Hour)), nil, "Renew the server's certificate, and check the clocks"},
 		{"too old", old, nil, "its versions and ciphers may be too old"},
 		{"no TLS", nil, nil, "start TLS with"},
-		{"client certificate, 1.2", asking(tls.VersionTLS12), func(o *TLS, f pemFiles) { o.CertFile, o.KeyFile = f.pair(ours.sign("us", time.Hour)) }, ""},
-		{"client certificate, 1.3", asking(tls.VersionTLS13), func(o *TLS, f pemFiles) { o.CertFile, o.KeyFile = f.pair(ours.sign("us", time.Hour)) }, ""},
+		{"client certificate, 1.2", asking(tls.VersionTLS12), func(o *tlsfile.Files, f tlstest.Files) { o.CertFile, o.KeyFile = f.Pair(ours.Sign("us", time.Hour)) }, ""},
+		{"client certificate, 1.3", asking(tls.VersionTLS13), func(o *tlsfile.Files, f tlstest.Files) { o.CertFile, o.KeyFile = f.Pair(ours.Sign("us", time.Hour)) }, ""},
 		{"no client certificate, 1.2", asking(tls.VersionTLS12), nil, "or it wants a client certificate"},
 		{"no client certificate, 1.3", asking(tls.VersionTLS13), nil, "it wants a client certificate that it trusts"},
-		{"foreign client certificate", asking(tls.VersionTLS13), func(o *TLS, f pemFiles) { o.CertFile, o.KeyFile = f.pair(theirs.sign("us", time.Hour)) }, "it wants a client certificate that it trusts"},
-		{"expired client certificate", asking(tls.VersionTLS13), func(o *TLS, f pemFiles) { o.CertFile, o.KeyFile = f.pair(ours.sign("us", -time.Hour)) }, "it wants a client certificate that it trusts"},
-		{"a file is missing", server(ours.sign("127.0.0.1", time.Hour)), func(o *TLS, _ pemFiles) { o.CAFile = "/does/not/exist" }, "ca-file /does/not/exist: no such file or directory"},
+		{"foreign client certificate", asking(tls.VersionTLS13), func(o *tlsfile.Files, f tlstest.Files) { o.CertFile, o.KeyFile = f.Pair(theirs.Sign("us", time.Hour)) }, "it wants a client certificate that it trusts"},
+		{"expired client certificate", asking(tls.VersionTLS13), func(o *tlsfile.Files, f tlstest.Files) { o.CertFile, o.KeyFile = f.Pair(ours.Sign("us", -time.Hour)) }, "it wants a client certificate that it trusts"},
+		{"a file is missing", server(ours.Sign("127.0.0.1", time.Hour)), func(o *tlsfile.Files, _ tlstest.Files) { o.CAFile = "/does/not/exist" }, "ca-file /does/not/exist: no such file or directory"},
 	} {
 		for _, confirm := range confirmations {
 			t.Run(c.name+"/"+string(confirm), func(t *testing.T) {
 				r := newTLSReceiver(t, c.server)
-				files := newPEMFiles(t)
+				files := tlstest.NewFiles(t)
 				var log journal
 				o := options(t, r.address)
 				o.Log, o.Confirm, o.Queue = log.logger(), confirm, openQueue(t, t.TempDir(), 0)
-				o.TLS = &TLS{CAFile: files.authority(ours)}
+				o.TLS = &tlsfile.Files{CAFile: files.Authority(ours)}
 				if c.server == nil {
 					o.ConnectTimeout = 100 * time.Millisecond // it waits for the end of a line
 				}
@@ -147,20 +149,20 @@ func TestPlainToTLS(t *testing.T) {
 // TestRenewal checks that changed files are used for the next connection without a
 // restart, and that the earlier ones stay in use while the new ones are not valid.
 func TestRenewal(t *testing.T) {
-	before, after := newAuthority(t, "before"), newAuthority(t, "after")
-	settings := func(a *authority) *tls.Config {
+	before, after := tlstest.NewAuthority(t, "before"), tlstest.NewAuthority(t, "after")
+	settings := func(a *tlstest.Authority) *tls.Config {
 		return &tls.Config{
-			Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)},
-			ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: a.pool(),
+			Certificates: []tls.Certificate{a.Sign("127.0.0.1", time.Hour)},
+			ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: a.Pool(),
 		}
 	}
 	r := newTLSReceiver(t, settings(before))
-	files := newPEMFiles(t)
+	files := tlstest.NewFiles(t)
 	var log journal
 	o := options(t, r.address)
 	o.Log, o.Queue = log.logger(), openQueue(t, t.TempDir(), 0)
-	o.TLS = &TLS{CAFile: files.authority(before)}
-	o.TLS.CertFile, o.TLS.KeyFile = files.pair(before.sign("us", time.Hour))
+	o.TLS = &tlsfile.Files{CAFile: files.Authority(before)}
+	o.TLS.CertFile, o.TLS.KeyFile = files.Pair(before.Sign("us", time.Hour))
 	s := New(o)
 	epoch := int64(1000)
 	deliver := func(want int) {
@@ -175,18 +177,18 @@ func TestRenewal(t *testing.T) {
 	}
 	deliver(0)
 
-	renewed := after.sign("us", time.Hour)
+	renewed := after.Sign("us", time.Hour)
 	cert, err := os.ReadFile(o.TLS.CertFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files.put("cert.pem", 0o644, certPEM(renewed.Certificate[0])) // and not yet its key
+	files.Put("cert.pem", 0o644, tlstest.CertPEM(renewed.Certificate[0])) // and not yet its key
 	deliver(0)
 	if !strings.Contains(log.String(), "does not go with cert-file") {
 		t.Errorf("log %s", &log)
 	}
-	files.put("cert.pem", 0o644, cert)
-	files.put("ca.pem", 0o644, []byte("nonsense"))
+	files.Put("cert.pem", 0o644, cert)
+	files.Put("ca.pem", 0o644, []byte("nonsense"))
 	deliver(0)
 	os.Remove(o.TLS.CAFile)
 	deliver(0)
@@ -194,8 +196,8 @@ func TestRenewal(t *testing.T) {
 	r.stop()
 	r.tls = settings(after)
 	r.start()
-	files.authority(after)
-	files.pair(renewed)
+	files.Authority(after)
+	files.Pair(renewed)
 	deliver(0)
 	if n := strings.Count(log.String(), "have changed and been read again"); n != 1 {
 		t.Errorf("told %d times: %s", n, &log)

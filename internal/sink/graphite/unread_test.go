@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"haproxystats/internal/tlsfile"
+	"haproxystats/internal/tlsfile/tlstest"
 )
 
 // TestEndWithoutReading checks that a peer that closes cleanly without having read
@@ -38,9 +41,9 @@ func endWithoutReading(t *testing.T, encrypted, reads bool) {
 	}
 	var settings *tls.Config
 	if encrypted {
-		a := newAuthority(t, "a")
-		settings = &tls.Config{Certificates: []tls.Certificate{a.sign("127.0.0.1", time.Hour)}}
-		o.TLS = &TLS{CAFile: newPEMFiles(t).authority(a)}
+		a := tlstest.NewAuthority(t, "a")
+		settings = &tls.Config{Certificates: []tls.Certificate{a.Sign("127.0.0.1", time.Hour)}}
+		o.TLS = &tlsfile.Files{CAFile: tlstest.NewFiles(t).Authority(a)}
 	}
 	sent := make(chan struct{})
 	over := make(chan error, 1)

@@ -1,4 +1,6 @@
-package graphite
+// Package tlstest makes authorities and certificates, and the files that hold them; tests
+// only.
+package tlstest
 
 import (
 	"crypto"
@@ -18,18 +20,19 @@ import (
 	"time"
 )
 
-// authority signs certificates for tests.
-type authority struct {
+// Authority signs certificates for tests.
+type Authority struct {
 	t    testing.TB
-	cert *x509.Certificate
+	Cert *x509.Certificate
 	key  crypto.Signer
 }
 
 var serial atomic.Int64
 
-func newAuthority(t testing.TB, name string) *authority {
+// NewAuthority makes an authority that is valid for an hour.
+func NewAuthority(t testing.TB, name string) *Authority {
 	t.Helper()
-	a := &authority{t: t}
+	a := &Authority{t: t}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -44,14 +47,14 @@ func newAuthority(t testing.TB, name string) *authority {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.cert, err = x509.ParseCertificate(der); err != nil {
+	if a.Cert, err = x509.ParseCertificate(der); err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
-// sign returns a certificate for a name or address, good for as long.
-func (a *authority) sign(name string, good time.Duration) tls.Certificate {
+// Sign returns a certificate for a name or address, good for as long.
+func (a *Authority) Sign(name string, good time.Duration) tls.Certificate {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -68,29 +71,31 @@ func (a *authority) sign(name string, good time.Duration) tls.Certificate {
 	} else {
 		template.DNSNames = []string{name}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
+	der, err := x509.CreateCertificate(rand.Reader, template, a.Cert, key.Public(), a.key)
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-func (a *authority) pool() *x509.CertPool {
+// Pool returns the authority alone.
+func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
+	pool.AddCert(a.Cert)
 	return pool
 }
 
-// pemFiles are files of one test, in a directory of their own.
-type pemFiles struct {
+// Files are files of one test, in a directory of their own.
+type Files struct {
 	t   testing.TB
 	dir string
 }
 
-func newPEMFiles(t testing.TB) pemFiles { return pemFiles{t, t.TempDir()} }
+// NewFiles returns a directory without files.
+func NewFiles(t testing.TB) Files { return Files{t, t.TempDir()} }
 
-// put writes a file in place of one that may be there, and returns its name.
-func (f pemFiles) put(name string, mode os.FileMode, data []byte) string {
+// Put writes a file in place of one that may be there, and returns its name.
+func (f Files) Put(name string, mode os.FileMode, data []byte) string {
 	f.t.Helper()
 	file := filepath.Join(f.dir, name)
 	tmp := file + ".tmp"
@@ -106,20 +111,23 @@ func (f pemFiles) put(name string, mode os.FileMode, data []byte) string {
 	return file
 }
 
-func (f pemFiles) authority(a *authority) string {
-	return f.put("ca.pem", 0o644, certPEM(a.cert.Raw))
+// Authority writes the certificate of an authority.
+func (f Files) Authority(a *Authority) string {
+	return f.Put("ca.pem", 0o644, CertPEM(a.Cert.Raw))
 }
 
-// pair writes a certificate and its key.
-func (f pemFiles) pair(c tls.Certificate) (cert, key string) {
-	return f.put("cert.pem", 0o644, certPEM(c.Certificate[0])), f.put("key.pem", 0o600, keyPEM(f.t, c))
+// Pair writes a certificate and its key.
+func (f Files) Pair(c tls.Certificate) (cert, key string) {
+	return f.Put("cert.pem", 0o644, CertPEM(c.Certificate[0])), f.Put("key.pem", 0o600, KeyPEM(f.t, c))
 }
 
-func certPEM(der []byte) []byte {
+// CertPEM returns a certificate in PEM form.
+func CertPEM(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-func keyPEM(t testing.TB, c tls.Certificate) []byte {
+// KeyPEM returns the key of a certificate in PEM form.
+func KeyPEM(t testing.TB, c tls.Certificate) []byte {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
 	if err != nil {

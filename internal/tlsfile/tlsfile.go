@@ -1,4 +1,7 @@
-package graphite
+// Package tlsfile has the settings of encrypted connections whose certificates and
+// keys are in files: it reads the files, tells which one is wrong, and reads them again
+// when they have changed.
+package tlsfile
 
 import (
 	"bytes"
@@ -12,11 +15,12 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 )
 
-// TLS has the settings of encrypted connections. The files are in PEM form; they are
+// Files has the settings of encrypted connections. The files are in PEM form; they are
 // read for the first connection, and again when they have changed.
-type TLS struct {
+type Files struct {
 	// CAFile holds the authorities that may sign servers' certificates; empty
 	// for the system's.
 	CAFile string
@@ -29,30 +33,30 @@ type TLS struct {
 	ServerName string
 }
 
-// FileError is a file that can't be used.
-type FileError struct {
+// Error is a file that can't be used.
+type Error struct {
 	Option string // "ca-file", "cert-file" or "key-file"
 	File   string
 	Err    error
 }
 
 // Error returns the option, the file and what is wrong with it.
-func (e *FileError) Error() string { return e.Option + " " + e.File + ": " + e.Err.Error() }
+func (e *Error) Error() string { return e.Option + " " + e.File + ": " + e.Err.Error() }
 
 // Unwrap returns what is wrong.
-func (e *FileError) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error { return e.Err }
 
 // Check reads the files as a connection does, and returns the faults.
-func (t TLS) Check() []*FileError {
-	_, _, faults := t.load()
+func (f Files) Check() []*Error {
+	_, _, faults := f.load()
 	return faults
 }
 
 // load reads the files. It returns the settings, and the state of each file.
-func (t TLS) load() (settings *tls.Config, read []fs.FileInfo, faults []*FileError) {
+func (f Files) load() (settings *tls.Config, read []fs.FileInfo, faults []*Error) {
 	settings = &tls.Config{
 		MinVersion: tls.VersionTLS12,
-		ServerName: t.ServerName,
+		ServerName: f.ServerName,
 		// Batches are large.
 		DynamicRecordSizingDisabled: true,
 		// A session that is resumed needs no full handshake. It also makes a server
@@ -62,39 +66,39 @@ func (t TLS) load() (settings *tls.Config, read []fs.FileInfo, faults []*FileErr
 	take := func(option, file string, secret bool) ([]byte, bool) {
 		data, info, err := readPEM(file, secret)
 		if err != nil {
-			faults = append(faults, &FileError{option, file, err})
+			faults = append(faults, &Error{option, file, err})
 		}
 		read = append(read, info)
 		return data, err == nil
 	}
-	if t.CAFile != "" {
-		if data, ok := take("ca-file", t.CAFile, false); ok {
+	if f.CAFile != "" {
+		if data, ok := take("ca-file", f.CAFile, false); ok {
 			settings.RootCAs = x509.NewCertPool()
 			if !settings.RootCAs.AppendCertsFromPEM(data) {
-				faults = append(faults, &FileError{"ca-file", t.CAFile, errors.New("holds no certificate in PEM form")})
+				faults = append(faults, &Error{"ca-file", f.CAFile, errors.New("holds no certificate in PEM form")})
 			}
 		}
 	}
 	own := new(tls.Certificate)
-	if t.CertFile != "" {
-		cert, certRead := take("cert-file", t.CertFile, false)
-		key, keyRead := take("key-file", t.KeyFile, true)
+	if f.CertFile != "" {
+		cert, certRead := take("cert-file", f.CertFile, false)
+		key, keyRead := take("key-file", f.KeyFile, true)
 		if certRead {
 			if err := checkCertificates(cert); err != nil {
-				faults = append(faults, &FileError{"cert-file", t.CertFile, err})
+				faults = append(faults, &Error{"cert-file", f.CertFile, err})
 				certRead = false
 			}
 		}
 		if keyRead {
 			if err := checkKey(key); err != nil {
-				faults = append(faults, &FileError{"key-file", t.KeyFile, err})
+				faults = append(faults, &Error{"key-file", f.KeyFile, err})
 				keyRead = false
 			}
 		}
 		if certRead && keyRead {
 			pair, err := tls.X509KeyPair(cert, key)
 			if err != nil {
-				faults = append(faults, &FileError{"key-file", t.KeyFile, fmt.Errorf("does not go with cert-file %s: %w", t.CertFile, err)})
+				faults = append(faults, &Error{"key-file", f.KeyFile, fmt.Errorf("does not go with cert-file %s: %w", f.CertFile, err)})
 			}
 			own = &pair
 		}
@@ -104,16 +108,38 @@ func (t TLS) load() (settings *tls.Config, read []fs.FileInfo, faults []*FileErr
 }
 
 // Authorities returns the authorities of CAFile.
-func (t TLS) Authorities() (*x509.CertPool, error) {
-	settings, _, faults := TLS{CAFile: t.CAFile}.load()
+func (f Files) Authorities() (*x509.CertPool, error) {
+	settings, _, faults := Files{CAFile: f.CAFile}.load()
 	if len(faults) > 0 {
 		return nil, faults[0]
 	}
 	return settings.RootCAs, nil
 }
 
-func (t TLS) files() []string {
-	return slices.DeleteFunc([]string{t.CAFile, t.CertFile, t.KeyFile}, func(file string) bool { return file == "" })
+func (f Files) files() []string {
+	return slices.DeleteFunc([]string{f.CAFile, f.CertFile, f.KeyFile}, func(file string) bool { return file == "" })
+}
+
+// OwnExpiry returns when our own certificate expires; zero if there is none.
+func (f Files) OwnExpiry() (time.Time, error) {
+	if f.CertFile == "" {
+		return time.Time{}, nil
+	}
+	data, _, err := readPEM(f.CertFile, false)
+	if err != nil {
+		return time.Time{}, &Error{"cert-file", f.CertFile, err}
+	}
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		own, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return time.Time{}, &Error{"cert-file", f.CertFile, err}
+		}
+		return own.NotAfter, nil
+	}
+	return time.Time{}, &Error{"cert-file", f.CertFile, errors.New("holds no certificate in PEM form")}
 }
 
 // checkCertificates returns an error unless data is a list of certificates.
@@ -147,9 +173,9 @@ func checkKey(data []byte) error {
 	return errors.New("holds no private key in PEM form")
 }
 
-// credentials are the settings of TLS from the last valid files.
-type credentials struct {
-	options TLS
+// Credentials are the settings of TLS from the last valid files.
+type Credentials struct {
+	options Files
 	log     *slog.Logger
 
 	mu   sync.Mutex
@@ -158,10 +184,19 @@ type credentials struct {
 	told string        // the fault of the present files that was logged last
 }
 
-// config returns settings for a connection to host. Files that have changed are read
+// NewCredentials returns settings that no file has been read for yet. A nil log means
+// none.
+func NewCredentials(f Files, log *slog.Logger) *Credentials {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Credentials{options: f, log: log}
+}
+
+// Config returns settings for a connection to host. Files that have changed are read
 // again. If they are not valid, such as in the middle of a renewal, the earlier
 // settings stay in use.
-func (c *credentials) config(host string) (*tls.Config, error) {
+func (c *Credentials) Config(host string) (*tls.Config, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.good == nil || c.changed() {
@@ -176,7 +211,7 @@ func (c *credentials) config(host string) (*tls.Config, error) {
 	return settings, nil
 }
 
-func (c *credentials) reload() error {
+func (c *Credentials) reload() error {
 	settings, read, faults := c.options.load()
 	if len(faults) == 0 {
 		if c.good != nil {
@@ -196,7 +231,7 @@ func (c *credentials) reload() error {
 }
 
 // changed reports whether a file differs from the one that was read.
-func (c *credentials) changed() bool {
+func (c *Credentials) changed() bool {
 	for i, file := range c.options.files() {
 		info, err := os.Stat(file)
 		if err != nil || !os.SameFile(info, c.read[i]) || !info.ModTime().Equal(c.read[i].ModTime()) ||
