@@ -204,3 +204,15 @@ func TestOnlyProcessLinksHTTP(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlySomeLinkKafka: the client library takes 4 MB, and pull and the check have no
+// use for it.
+func TestOnlySomeLinkKafka(t *testing.T) {
+	for _, name := range []string{"haproxystats-pull", "check_haproxystats"} {
+		for _, p := range list(t, "-deps", "./cmd/"+name) {
+			if strings.HasPrefix(p.ImportPath, "github.com/twmb/franz-go") {
+				t.Errorf("%s links %s", name, p.ImportPath)
+			}
+		}
+	}
+}

@@ -13,9 +13,24 @@ import (
 // of it.
 const maxPEM = 1 << 20
 
+// ReadSecret reads a small file that holds a secret, such as "password". Every user of
+// the host must not be able to read or write it.
+func ReadSecret(file, secret string) ([]byte, error) {
+	data, _, err := readFile(file, secret)
+	return data, err
+}
+
 // readPEM reads a file, and returns also its state when it was opened. A file with a
 // secret must not be readable or writable for all users of the host.
 func readPEM(file string, secret bool) ([]byte, fs.FileInfo, error) {
+	if secret {
+		return readFile(file, "key")
+	}
+	return readFile(file, "")
+}
+
+// readFile is readPEM of a file with any secret; empty for none.
+func readFile(file, secret string) ([]byte, fs.FileInfo, error) {
 	// Without O_NONBLOCK, opening a pipe would block.
 	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -30,8 +45,8 @@ func readPEM(file string, secret bool) ([]byte, fs.FileInfo, error) {
 		return nil, nil, errors.New("not a regular file")
 	case info.Size() > maxPEM:
 		return nil, nil, fmt.Errorf("longer than %d bytes", maxPEM)
-	case secret && info.Mode().Perm()&0o006 != 0:
-		return nil, nil, fmt.Errorf("every user of this host can read or write the key (mode %#o): chmod it to 0640 or 0600", info.Mode().Perm())
+	case secret != "" && info.Mode().Perm()&0o006 != 0:
+		return nil, nil, fmt.Errorf("every user of this host can read or write the %s (mode %#o): chmod it to 0640 or 0600", secret, info.Mode().Perm())
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPEM))
 	if err != nil {
