@@ -19,6 +19,8 @@ type Message struct {
 	// Proxy is the frontend or backend that the record is about, as HAProxy spells it;
 	// empty if the record is about none, or about several.
 	Proxy string
+	// Metrics is the number of metrics in the record.
+	Metrics int
 	// Value is the record. It is valid until emit returns.
 	Value []byte
 }

@@ -83,11 +83,12 @@ func (e *Encoder) Encode(b *metric.Batch, emit func(encode.Message) error) error
 		head := len(e.buf)
 		err := g.Each(func(r *encode.Row) error {
 			e.buf = e.appendTags(e.buf[:head], g.Scope, r.Entity)
-			if !e.appendFields(g, r, fields) {
+			n := e.appendFields(g, r, fields)
+			if n == 0 {
 				return nil
 			}
 			e.buf = append(e.buf, e.time...)
-			return emit(encode.Message{Scope: g.Scope, Proxy: encode.Proxy(g.Scope, r.Entity), Value: e.buf})
+			return emit(encode.Message{Scope: g.Scope, Proxy: encode.Proxy(g.Scope, r.Entity), Metrics: n, Value: e.buf})
 		})
 		if err != nil {
 			return err
@@ -105,9 +106,8 @@ func (e *Encoder) timestamp(epoch int64) []byte {
 	return strconv.AppendInt(nil, epoch, 10)
 }
 
-// appendFields appends the fields of an entity to the line, and reports whether there are
-// any.
-func (e *Encoder) appendFields(g *encode.Group, r *encode.Row, fields []field) bool {
+// appendFields appends the fields of an entity to the line, and returns their number.
+func (e *Encoder) appendFields(g *encode.Group, r *encode.Row, fields []field) (written int) {
 	buf := e.buf
 	first := len(buf)
 	for i, t := range g.Tables {
@@ -135,6 +135,7 @@ func (e *Encoder) appendFields(g *encode.Group, r *encode.Row, fields []field) b
 				if f.float {
 					buf = append(buf, f.name...)
 					buf = strconv.AppendFloat(buf, within(value.Number()), 'f', -1, 64)
+					written++
 					continue
 				}
 				v = whole(value)
@@ -142,14 +143,14 @@ func (e *Encoder) appendFields(g *encode.Group, r *encode.Row, fields []field) b
 			buf = append(buf, f.name...)
 			buf = strconv.AppendInt(buf, v, 10)
 			buf = append(buf, 'i')
+			written++
 		}
 	}
 	e.buf = buf
-	if len(buf) == first {
-		return false
+	if written > 0 {
+		buf[first] = ' ' // the comma of the first field
 	}
-	buf[first] = ' ' // the comma of the first field
-	return true
+	return written
 }
 
 // whole returns a value as an integer.

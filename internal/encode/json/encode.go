@@ -105,9 +105,11 @@ func (e *Encoder) row(g *encode.Group, r *encode.Row, names []string, m encode.M
 			} else {
 				buf = strconv.AppendInt(buf, sums[col], 10)
 			}
+			m.Metrics++
 			if !e.opt.PerMetric {
 				continue
 			}
+			m.Metrics = 1
 			m.Value = append(buf, '}')
 			if err := emit(m); err != nil {
 				return err

@@ -236,7 +236,7 @@ func (e *Encoder) flush() error {
 	outer := protowire.AppendVarint(append(head[:0], requestResourceMetrics), uint64(len(e.record)-from))
 	from -= len(outer)
 	copy(e.record[from:], outer)
-	err := e.emit(encode.Message{Scope: e.scope, Value: e.record[from:]})
+	err := e.emit(encode.Message{Scope: e.scope, Metrics: e.count, Value: e.record[from:]})
 	e.begin()
 	return err
 }

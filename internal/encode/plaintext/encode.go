@@ -78,6 +78,13 @@ type Meeting struct {
 	First, Next string
 }
 
+// ScopeWriter is a writer that is told the scope of the lines that follow. All lines
+// before have been written then.
+type ScopeWriter interface {
+	io.Writer
+	Scope(metric.Scope)
+}
+
 // New returns an encoder for those paths.
 func New(p Paths) *Encoder {
 	e := &Encoder{where: p, double: p.DoubleWrites}
@@ -104,7 +111,12 @@ func (e *Encoder) Encode(w io.Writer, b *metric.Batch) (Result, error) {
 	}
 	e.suffixLen = len(append(strconv.AppendInt(append(e.suffix[:0], ' '), b.Epoch, 10), '\n'))
 	out := chunks{w: w, buf: e.buf}
+	scopes, scoped := w.(ScopeWriter)
 	for _, t := range e.prepare(b, &out.result) {
+		if scoped {
+			out.flush()
+			scopes.Scope(t.Scope())
+		}
 		for _, row := range t.Rows() {
 			if out.err != nil {
 				return Result{}, out.err

@@ -1,0 +1,280 @@
+package kafka
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// A stream of frames is
+//
+//	stream = magic version *frame end
+//	frame  = length body            ; length is not 0
+//	end    = %x00 frames            ; the number of frames
+//	body   = format metrics epoch topic key host cluster value
+//
+// where version and format are a byte each; length, frames and metrics are unsigned
+// varints; epoch is a signed one; topic, key, host and cluster have a length in front;
+// value is the rest. The length of a key is one more than that of its bytes: 0 is for
+// none.
+
+const (
+	magic   = "hsk"
+	version = 1
+	// maxFrame bounds a frame, and so the memory for one, whatever a stream claims.
+	maxFrame = 8 << 20
+	// maxText bounds a topic, key, host or cluster.
+	maxText = 4 << 10
+	// maxValue bounds the value of a record.
+	maxValue = maxFrame - 4*maxText - 64
+)
+
+var (
+	errForeign   = errors.New("the bytes are not records of this program")
+	errTruncated = errors.New("the records are truncated")
+)
+
+// Format is the format of a record's value.
+type Format byte
+
+// The formats. Their numbers are in queues on disk: they do not change.
+const (
+	Graphite   Format = 1
+	JSON       Format = 2
+	JSONMetric Format = 3
+	Influx     Format = 4
+	OTLP       Format = 5
+)
+
+// formats have the headers of each format.
+var formats = map[Format]struct{ name, contentType string }{
+	Graphite:   {"graphite", "text/plain; charset=utf-8"},
+	JSON:       {"json", "application/json"},
+	JSONMetric: {"json-metric", "application/json"},
+	Influx:     {"influx", "text/plain; charset=utf-8"},
+	OTLP:       {"otlp", "application/x-protobuf"},
+}
+
+// String returns the format's name in the configuration and in headers.
+func (f Format) String() string { return formats[f].name }
+
+// record is a record on its way to the client.
+type record struct {
+	format  Format
+	metrics int64
+	epoch   int64
+	topic   string
+	key     []byte // nil for none
+	host    string
+	cluster string
+	value   []byte
+}
+
+// appendHeader appends what is in front of the first frame.
+func appendHeader(b []byte) []byte { return append(append(b, magic...), version) }
+
+// appendFrame appends a frame but for its value.
+func appendFrame(b []byte, r *record) []byte {
+	const most = 2*binary.MaxVarintLen64 + 4*binary.MaxVarintLen32 + 1
+	size := len(r.topic) + len(r.key) + len(r.host) + len(r.cluster) + len(r.value)
+	// The length of the head is known only when it is there.
+	head := make([]byte, 0, most+size-len(r.value))
+	head = append(head, byte(r.format))
+	head = binary.AppendUvarint(head, uint64(r.metrics))
+	head = binary.AppendVarint(head, r.epoch)
+	head = appendText(head, r.topic)
+	if r.key == nil {
+		head = append(head, 0)
+	} else {
+		head = append(binary.AppendUvarint(head, uint64(len(r.key))+1), r.key...)
+	}
+	head = appendText(appendText(head, r.host), r.cluster)
+	return append(binary.AppendUvarint(b, uint64(len(head)+len(r.value))), head...)
+}
+
+func appendText(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+// appendEnd appends the end of a stream.
+func appendEnd(b []byte, frames int) []byte {
+	return binary.AppendUvarint(append(b, 0), uint64(frames))
+}
+
+// decoder reads a stream that is written to it. It holds at most one frame, and
+// allocates nothing for bytes that have not come.
+type decoder struct {
+	// emit takes each record, which is valid until it returns.
+	emit func(*record) error
+
+	rest   []byte // of a frame that is not complete
+	begun  bool
+	ended  bool
+	frames uint64
+	err    error // the first one
+	r      record
+}
+
+// Write implements [io.Writer]. After an error it takes nothing.
+func (d *decoder) Write(p []byte) (int, error) {
+	if d.err != nil {
+		return 0, d.err
+	}
+	n := len(p)
+	if len(d.rest) > 0 {
+		p = append(d.rest, p...)
+	}
+	for len(p) > 0 && d.err == nil {
+		used, err := d.next(p)
+		if d.err = err; err != nil || used == 0 {
+			break
+		}
+		p = p[used:]
+	}
+	if d.err != nil {
+		return 0, d.err
+	}
+	d.rest = append(d.rest[:0], p...)
+	return n, nil
+}
+
+// next takes what is at the beginning of p, and returns its length; 0 if it is not
+// complete.
+func (d *decoder) next(p []byte) (int, error) {
+	if d.ended {
+		return 0, fmt.Errorf("%w: more follows their end", errForeign)
+	}
+	if !d.begun {
+		return d.begin(p)
+	}
+	length, n, err := uvarint(p, maxFrame)
+	if n == 0 || err != nil {
+		return 0, err
+	}
+	if length == 0 {
+		frames, m, err := uvarint(p[n:], math.MaxInt64)
+		if m == 0 || err != nil {
+			return 0, err
+		}
+		if frames != d.frames {
+			return 0, fmt.Errorf("%w: %d of %d", errTruncated, d.frames, frames)
+		}
+		d.ended = true
+		return n + m, nil
+	}
+	if uint64(len(p)-n) < length {
+		return 0, nil
+	}
+	end := n + int(length)
+	if err := d.r.read(p[n:end]); err != nil {
+		return 0, err
+	}
+	d.frames++
+	return end, d.emit(&d.r)
+}
+
+func (d *decoder) begin(p []byte) (int, error) {
+	for i := range min(len(p), len(magic)) {
+		if p[i] != magic[i] {
+			return 0, errForeign
+		}
+	}
+	if len(p) <= len(magic) {
+		return 0, nil
+	}
+	if v := p[len(magic)]; v != version {
+		return 0, fmt.Errorf("%w: version %d of the stream, want %d", errForeign, v, version)
+	}
+	d.begun = true
+	return len(magic) + 1, nil
+}
+
+// close returns an error unless the stream is complete.
+func (d *decoder) close() error {
+	if d.err == nil && !d.ended {
+		d.err = errTruncated
+	}
+	return d.err
+}
+
+// read takes the body of a frame. The record has parts of it.
+func (r *record) read(body []byte) error {
+	b := reader{rest: body}
+	r.format = Format(b.byte())
+	r.metrics = int64(b.uvarint(math.MaxInt64))
+	r.epoch = b.varint()
+	r.topic = string(b.text(0))
+	r.key = b.text(1)
+	r.host = string(b.text(0))
+	r.cluster = string(b.text(0))
+	r.value = b.rest
+	if _, known := formats[r.format]; !known {
+		b.bad = true
+	}
+	if b.bad || r.topic == "" {
+		return fmt.Errorf("%w: a record is damaged", errForeign)
+	}
+	return nil
+}
+
+// reader reads fields one after the other. Once one is bad, all later ones are empty.
+type reader struct {
+	rest []byte
+	bad  bool
+}
+
+func (b *reader) byte() byte {
+	if len(b.rest) == 0 {
+		b.bad = true
+		return 0
+	}
+	c := b.rest[0]
+	b.rest = b.rest[1:]
+	return c
+}
+
+func (b *reader) uvarint(most uint64) uint64 {
+	v, n, err := uvarint(b.rest, most)
+	if n == 0 || err != nil {
+		b.bad, b.rest = true, nil
+		return 0
+	}
+	b.rest = b.rest[n:]
+	return v
+}
+
+func (b *reader) varint() int64 {
+	v, n := binary.Varint(b.rest)
+	if n <= 0 {
+		b.bad, b.rest = true, nil
+		return 0
+	}
+	b.rest = b.rest[n:]
+	return v
+}
+
+// text returns bytes behind their length, which is more by extra; nil if it is less.
+func (b *reader) text(extra uint64) []byte {
+	n := b.uvarint(maxText + extra)
+	if b.bad || n < extra {
+		return nil
+	}
+	n -= extra
+	if n > uint64(len(b.rest)) {
+		b.bad, b.rest = true, nil
+		return nil
+	}
+	text := b.rest[:n:n]
+	b.rest = b.rest[n:]
+	return text
+}
+
+// uvarint reads a number of at most most. Its length is 0 if it is not complete.
+func uvarint(p []byte, most uint64) (v uint64, n int, err error) {
+	v, n = binary.Uvarint(p)
+	if n < 0 || n > 0 && v > most || n == 0 && len(p) >= binary.MaxVarintLen64 {
+		return 0, 0, fmt.Errorf("%w: a length is out of range", errForeign)
+	}
+	return v, n, nil
+}
