@@ -1,0 +1,225 @@
+package kafka
+
+import (
+	"bytes"
+	"context"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"haproxystats/internal/encode/plaintext"
+	"haproxystats/internal/kafka"
+	"haproxystats/internal/metric"
+	"haproxystats/internal/sink"
+	sinkkafka "haproxystats/internal/sink/kafka"
+	"haproxystats/internal/sink/outbox"
+	"haproxystats/internal/sink/sinktest"
+	"haproxystats/test/real"
+)
+
+var paths = plaintext.Paths{Namespace: "loadbalancers", Hostname: "lb1"}
+
+// deadline is that of the tests' deliveries, and slack what a busy machine adds.
+const (
+	deadline = 4 * time.Second
+	slack    = 3 * time.Second
+)
+
+// dispatcher returns a sink for a topic, with its queue; it runs until the test ends.
+func dispatcher(t *testing.T, k *real.Kafka, topic string, change func(*sinkkafka.Options)) *sinkkafka.Sink {
+	t.Helper()
+	q, err := sink.OpenQueue(sink.QueueOptions{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := sinkkafka.Options{
+		Name: "kafka", Connection: options(k.Addr), Topic: sinkkafka.Template(topic), Format: sinkkafka.Graphite, Key: sinkkafka.KeyHost,
+		Hostname: "lb1", Paths: paths, Acks: sinkkafka.AcksAll, Idempotent: true, Compression: sinkkafka.CompressZstd, Timely: true,
+		MaxRecordBytes: 65536, MaxBatchBytes: 1_000_000, DeliveryTimeout: deadline,
+		Pace:  outbox.Pace{Retries: -1, Interval: 100 * time.Millisecond, Backoff: 1},
+		Queue: q,
+	}
+	if change != nil {
+		change(&o)
+	}
+	s := sinkkafka.New(o)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		s.Close()
+		q.Close()
+	})
+	return s
+}
+
+// deliver delivers a batch, which must not take longer than it may.
+func deliver(t *testing.T, s *sinkkafka.Sink, b *metric.Batch) {
+	t.Helper()
+	begun := time.Now()
+	if err := s.Deliver(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begun); took > deadline+slack {
+		t.Errorf("a delivery took %v, want less than %v", took, deadline+slack)
+	}
+}
+
+// drained waits until the queue is empty.
+func drained(t *testing.T, s *sinkkafka.Sink, batches int64) {
+	t.Helper()
+	limit := time.Now().Add(2 * time.Minute)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		status := s.Status()
+		if status.Queue.Batches == 0 && status.Batches >= batches {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("got status %+v, queue %+v; want %d batches and an empty queue", status, status.Queue, batches)
+		}
+		<-tick.C
+	}
+}
+
+func lines(t *testing.T, epochs ...int64) string {
+	t.Helper()
+	var all bytes.Buffer
+	for _, epoch := range epochs {
+		if _, err := plaintext.New(paths).Encode(&all, sinktest.Batch(epoch)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all.String()
+}
+
+// checkTopic compares the lines of a topic with those of snapshots, each at least once.
+func checkTopic(t *testing.T, k *real.Kafka, topic string, epochs ...int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	got, err := exec.CommandContext(ctx, real.Need(t, "kcat"), "-C", "-b", k.Addr, "-t", topic, "-e", "-q", "-o", "beginning").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := make(map[string]bool)
+	for line := range strings.Lines(string(got)) {
+		have[line] = true
+	}
+	want := make(map[string]bool)
+	for line := range strings.Lines(lines(t, epochs...)) {
+		want[line] = true
+		if !have[line] {
+			t.Fatalf("%s has not the line %q", topic, line)
+		}
+	}
+	for line := range have {
+		if line != "\n" && !want[line] {
+			t.Errorf("%s has the line %q, which nobody sent", topic, line)
+		}
+	}
+}
+
+// TestBrokerFails kills and pauses a broker: no delivery takes longer than it may, and
+// nothing is lost.
+func TestBrokerFails(t *testing.T) {
+	k, err := real.StartKafka(t.Context(), real.KafkaConfig{Jars: real.Need(t, "kafka"), Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { k.Kill() })
+	topic := createTopic(t, k, 3, 1, nil)
+	s := dispatcher(t, k, topic, nil)
+	deliver(t, s, sinktest.Batch(1000))
+	k.Kill()
+	deliver(t, s, sinktest.Batch(1001))
+	if cause := s.Status().Health.Cause; cause == nil || !strings.Contains(cause.Error(), "connection refused") {
+		t.Errorf("got the cause %v of a broker that was killed, want that it refuses connections", cause)
+	}
+	if err := k.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	drained(t, s, 2)
+	if err := k.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, s, sinktest.Batch(1002))
+	if err := k.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	drained(t, s, 3)
+	checkTopic(t, k, topic, 1000, 1001, 1002)
+}
+
+// TestTopicIsRemoved and made again, on a broker that knows topics by their ids and on
+// one that knows them by their names.
+func TestTopicIsRemoved(t *testing.T) {
+	for _, component := range []string{"kafka", "kafka-3.9"} {
+		t.Run(component, func(t *testing.T) {
+			k, err := real.StartKafka(t.Context(), real.KafkaConfig{Jars: real.Need(t, component), Dir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { k.Kill() })
+			topic := createTopic(t, k, 1, 1, nil)
+			s := dispatcher(t, k, topic, nil)
+			deliver(t, s, sinktest.Batch(1000))
+			if _, err := k.Tool(t.Context(), "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", k.Addr, "--delete", "--topic", topic); err != nil {
+				t.Fatal(err)
+			}
+			c := client(t, options(k.Addr))
+			awaitTopic(t, c, topic, func(found kafka.Topic) bool { return found.Err != nil })
+			deliver(t, s, sinktest.Batch(1001))
+			if err := kafka.Create(t.Context(), c, topic, 2, 1, map[string]string{"max.message.bytes": "1000"}); err != nil {
+				t.Fatal(err)
+			}
+			drained(t, s, 2)
+			deliver(t, s, sinktest.Batch(1002))
+			drained(t, s, 3)
+			checkTopic(t, k, topic, 1001, 1002)
+		})
+	}
+}
+
+// TestForeignClients read what we write with each codec.
+func TestForeignClients(t *testing.T) {
+	k := broker(t)
+	python := real.Need(t, "python3-kafka")
+	for _, codec := range []sinkkafka.Compression{
+		sinkkafka.CompressNone, sinkkafka.CompressGzip, sinkkafka.CompressSnappy, sinkkafka.CompressLZ4, sinkkafka.CompressZstd,
+	} {
+		t.Run(string(codec), func(t *testing.T) {
+			topic := createTopic(t, k, 1, 1, nil)
+			s := dispatcher(t, k, topic, func(o *sinkkafka.Options) { o.Compression = codec })
+			deliver(t, s, sinktest.Batch(1795312800))
+			drained(t, s, 1)
+			checkTopic(t, k, topic, 1795312800)
+			const program = `
+import sys, kafka
+for r in kafka.KafkaConsumer(sys.argv[2], bootstrap_servers=sys.argv[1], auto_offset_reset="earliest", consumer_timeout_ms=5000):
+    print(r.key.decode(), r.timestamp, dict(r.headers)["format"].decode())
+    sys.stdout.write(r.value.decode())
+    break
+`
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			got, err := exec.CommandContext(ctx, python, "-c", program, k.Addr, topic).Output()
+			if want := "lb1 1795312800000 graphite\n" + lines(t, 1795312800); err != nil || string(got) != want {
+				t.Errorf("python3-kafka read %d bytes, %v; want %d", len(got), err, len(want))
+			}
+		})
+	}
+	topic := createTopic(t, k, 1, 1, nil)
+	s := dispatcher(t, k, topic, nil)
+	deliver(t, s, sinktest.Batch(1000))
+	got, err := k.Consume(t.Context(), topic, 1)
+	if want := "format:graphite,version:1,host:lb1\tlb1\t" + lines(t, 1000); err != nil || !strings.HasSuffix(strings.TrimRight(got, "\n"), strings.TrimRight(want, "\n")) {
+		t.Errorf("the console consumer read %.200q, %v; want %.200q", got, err, want)
+	}
+}
