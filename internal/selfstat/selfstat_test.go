@@ -103,7 +103,7 @@ func TestTable(t *testing.T) {
 			"BadRows": 4, "BadFiles": 5, "DuplicateSockets": 9, "ProcessesMissing": 10, "SnapshotBytes": 1 << 33,
 			"RoundDuration": 1.235, "RoundSkew": 0.001, "SocketsFailed": 2, "RoundsMissed": 16, "HandOverDuration": 0.041,
 			"QueueLength": 6, "QueueAge": 12.346, "CorruptSnapshots": 7, "SnapshotRetries": 8,
-			"LogMessagesDropped": 17,
+			"LogMessagesDropped":       17,
 			"GraphiteConfirmedBatches": 11, "GraphiteSentMetrics": 12, "GraphiteSentBytes": 13,
 			"GraphiteFailures": 14, "GraphiteSkippedMetrics": 15,
 			"GraphiteQueueBatches": 21, "GraphiteQueueMetrics": 22, "GraphiteQueueBytes": 23,
