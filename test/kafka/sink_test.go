@@ -26,8 +26,8 @@ const (
 	slack    = 3 * time.Second
 )
 
-// dispatcher returns a sink for a topic, with its queue; it runs until the test ends.
-func dispatcher(t *testing.T, k *real.Kafka, topic string, change func(*sinkkafka.Options)) *sinkkafka.Sink {
+// openSink returns a sink for a topic, with its queue; it runs until the test ends.
+func openSink(t *testing.T, k *real.Kafka, topic string, change func(*sinkkafka.Options)) *sinkkafka.Sink {
 	t.Helper()
 	q, err := sink.OpenQueue(sink.QueueOptions{Dir: t.TempDir()})
 	if err != nil {
@@ -135,7 +135,7 @@ func TestBrokerFails(t *testing.T) {
 	}
 	t.Cleanup(func() { k.Kill() })
 	topic := createTopic(t, k, 3, 1, nil)
-	s := dispatcher(t, k, topic, nil)
+	s := openSink(t, k, topic, nil)
 	deliver(t, s, sinktest.Batch(1000))
 	k.Kill()
 	deliver(t, s, sinktest.Batch(1001))
@@ -168,7 +168,7 @@ func TestTopicIsRemoved(t *testing.T) {
 			}
 			t.Cleanup(func() { k.Kill() })
 			topic := createTopic(t, k, 1, 1, nil)
-			s := dispatcher(t, k, topic, nil)
+			s := openSink(t, k, topic, nil)
 			deliver(t, s, sinktest.Batch(1000))
 			if _, err := k.Tool(t.Context(), "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", k.Addr, "--delete", "--topic", topic); err != nil {
 				t.Fatal(err)
@@ -196,7 +196,7 @@ func TestForeignClients(t *testing.T) {
 	} {
 		t.Run(string(codec), func(t *testing.T) {
 			topic := createTopic(t, k, 1, 1, nil)
-			s := dispatcher(t, k, topic, func(o *sinkkafka.Options) { o.Compression = codec })
+			s := openSink(t, k, topic, func(o *sinkkafka.Options) { o.Compression = codec })
 			deliver(t, s, sinktest.Batch(1795312800))
 			drained(t, s, 1)
 			checkTopic(t, k, topic, 1795312800)
@@ -216,7 +216,7 @@ for r in kafka.KafkaConsumer(sys.argv[2], bootstrap_servers=sys.argv[1], auto_of
 		})
 	}
 	topic := createTopic(t, k, 1, 1, nil)
-	s := dispatcher(t, k, topic, nil)
+	s := openSink(t, k, topic, nil)
 	deliver(t, s, sinktest.Batch(1000))
 	got, err := k.Consume(t.Context(), topic, 1)
 	if want := "format:graphite,version:1,host:lb1\tlb1\t" + lines(t, 1000); err != nil || !strings.HasSuffix(strings.TrimRight(got, "\n"), strings.TrimRight(want, "\n")) {
