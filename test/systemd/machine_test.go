@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,15 +17,16 @@ import (
 // arrival bounds how long metrics of a running system may take.
 const arrival = 3 * time.Minute
 
-// fleet is a machine with both units, and the HAProxy and the Graphite that they
+// fleet is a machine with all units, and the HAProxy and the Graphite that they
 // work for.
 type fleet struct {
 	t *testing.T
 	*machine.Machine
-	root    string
-	sockets string // directory of the stats sockets
-	tcp     string // address of a stats socket
-	metrics chan struct{}
+	root     string
+	sockets  string // directory of the stats sockets
+	tcp      string // address of a stats socket
+	metrics  chan struct{}
+	graphite int // port of the Graphite
 }
 
 // TestMachine lets systemd run the units, with all that they ask of it.
@@ -47,6 +49,7 @@ func TestMachine(t *testing.T) {
 		{"another directory", fleet.otherDirectory},
 		{"CPUs", fleet.boundToCPUs},
 		{"options", fleet.options},
+		{"clusters", fleet.combines},
 	} {
 		ok := t.Run(c.name, func(t *testing.T) {
 			g := f
@@ -66,7 +69,7 @@ func newFleet(t *testing.T) fleet {
 	machine.Need(t, "systemd-container")
 	f := fleet{t: t, root: machine.Root(t), sockets: filepath.Join(shortDir(t), "haproxy"), metrics: make(chan struct{}, 1)}
 	programs := build(t)
-	for _, unit := range units {
+	for _, unit := range append(slices.Clone(units), central) {
 		f.copyIn(filepath.Join(source, unit), "usr/lib/systemd/system/"+unit, 0o644)
 		program := strings.TrimSuffix(unit, ".service")
 		f.copyIn(filepath.Join(programs, program), "usr/bin/"+program, 0o755)
@@ -93,6 +96,7 @@ func newFleet(t *testing.T) fleet {
 			t.Error(err)
 		}
 	})
+	f.graphite = receiver.Port
 	f.put("etc/haproxystats.conf", fmt.Sprintf("[pull]\nsocket-dir = /run/haproxy\npull-interval = 1\n[graphite]\nport = %d\n", receiver.Port))
 	if err := os.Mkdir(f.sockets, 0o755); err != nil {
 		t.Fatal(err)
@@ -135,8 +139,8 @@ func (f fleet) dropIn(name string, replace ...string) {
 
 // reset stops everything and takes all drop-ins away.
 func (f fleet) reset() {
-	f.Run("systemctl", "stop", units[0], units[1])
-	f.Run("sh", "-c", "rm -rf /etc/systemd/system/haproxystats-* /etc/default/haproxystats /etc/haproxystats.d /var/lib/haproxystats && systemctl daemon-reload")
+	f.Run("systemctl", "stop", units[0], units[1], central)
+	f.Run("sh", "-c", "rm -rf /etc/systemd/system/haproxystats-* /etc/default/haproxystats* /etc/haproxystats.d /var/lib/haproxystats && systemctl daemon-reload")
 }
 
 func (f fleet) start(units ...string) {
@@ -196,6 +200,19 @@ func (f fleet) startsAlone() {
 	}
 	f.haproxy("haproxystats")
 	f.arrive()
+}
+
+// combines runs haproxystats-central, which asks a node over TCP, with a configuration of
+// its own.
+func (f fleet) combines() {
+	f.haproxy("haproxystats")
+	f.put("etc/haproxystats-central.conf", fmt.Sprintf("[graphite]\nport = %d\n[node lb1]\ncluster = eu\nservers = tcp://%s\n[cluster]\ninterval = 1\ngrace = 0\n", f.graphite, f.tcp))
+	f.put("etc/default/haproxystats-central", "CONFIG=/etc/haproxystats-central.conf\n")
+	f.start(central)
+	f.arrive()
+	if got := strings.TrimSpace(f.Run("stat", "-c", "%U:%G %a", "/var/lib/haproxystats/central")); got != "haproxystats:haproxystats 750" {
+		f.t.Errorf("got %s of /var/lib/haproxystats/central, want haproxystats:haproxystats 750", got)
+	}
 }
 
 func (f fleet) processFirst() {
