@@ -12,6 +12,7 @@ import (
 	"haproxystats/internal/man"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/selfstat"
+	"haproxystats/internal/window"
 )
 
 //go:embed metrics.md.tmpl
@@ -43,6 +44,7 @@ func render() ([]byte, error) {
 		"StatOther": others(catalogue.StatFields()),
 		"Self":      self(),
 		"Sinks":     sinks(),
+		"Cluster":   lines(window.SelfColumns()),
 		"Series":    series(),
 	})
 	return []byte(man.Wrap(out.String())), err
@@ -106,9 +108,12 @@ func others(fields []catalogue.Field) string {
 var kinds = map[metric.Nature]string{metric.Gauge: "gauge", metric.Counter: "counter"}
 
 // self lists the self metrics of a snapshot and of the spool.
-func self() string {
+func self() string { return lines(selfstat.Columns()) }
+
+// lines describes one metric in each line.
+func lines(columns []metric.Column) string {
 	var lines []string
-	for _, c := range selfstat.Columns() {
+	for _, c := range columns {
 		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s |", c.Name, kinds[c.Nature], c.Unit, c.Help))
 	}
 	return strings.Join(lines, "\n")

@@ -9,6 +9,7 @@ import (
 
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/selfstat"
+	"haproxystats/internal/window"
 )
 
 func TestDocumentIsUpToDate(t *testing.T) {
@@ -77,6 +78,7 @@ func TestEverySelfMetricHasALine(t *testing.T) {
 	_, section, _ := strings.Cut(string(text), "\n## Self metrics\n")
 	columns := append(selfstat.Columns(), selfstat.Sink{Name: "graphite", Queued: true}.Columns()...)
 	columns = append(columns, selfstat.Sink{Name: "local-store"}.Columns()...)
+	columns = append(columns, window.SelfColumns()...)
 	for _, c := range columns {
 		n := 0
 		for line := range strings.Lines(section) {
