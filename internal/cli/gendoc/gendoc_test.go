@@ -95,6 +95,7 @@ func TestSections(t *testing.T) {
 	expected := map[string][]string{
 		"haproxystats-pull":    {"OPTIONS", "EXIT STATUS", "SIGNALS", "FILES", "ENVIRONMENT"},
 		"haproxystats-process": {"OPTIONS", "EXIT STATUS", "SIGNALS", "FILES", "ENVIRONMENT"},
+		"haproxystats-central": {"OPTIONS", "EXIT STATUS", "SIGNALS", "FILES", "ENVIRONMENT"},
 		"haproxystats":         {"COMMANDS", "OPTIONS", "EXIT STATUS", "FILES"},
 		"check_haproxystats":   {"CHECKS", "OPTIONS", "RANGES", "EXIT STATUS", "OLD NAMES", "FILES"},
 	}

@@ -325,7 +325,9 @@ func AllocatesNothing(t *testing.T, e Encoder) {
 			t.Fatal(err)
 		}
 	})
-	if got > 30 {
-		t.Errorf("got %v allocations for a batch of %d rows, want at most 30", got, rows)
+	// With the race detector the compiler keeps less on the stack, so that a message costs
+	// some allocations.
+	if most := rows / 10; got > float64(most) {
+		t.Errorf("got %v allocations for a batch of %d rows, want at most %d", got, rows, most)
 	}
 }
