@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -495,5 +496,27 @@ func TestCauseIsTold(t *testing.T) {
 	err := s.send(t, sinktest.Batch(1000))
 	if took := time.Since(begun); !errors.Is(err, errCut) || took > 5*time.Second {
 		t.Errorf("got %v after %v, want %v soon", err, took, errCut)
+	}
+}
+
+// TestClosedClientIsNotTheCause: a client that was given up says nothing of the brokers,
+// so another one asks for the cause.
+func TestClosedClientIsNotTheCause(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close() // nobody listens there now
+	tr := newTransport(Options{Connection: kafka.Options{Brokers: []string{address}, ConnectTimeout: time.Second, RequestTimeout: time.Second}}, slog.New(slog.DiscardHandler))
+	defer tr.close()
+	s, err := tr.acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.release(s)
+	s.close()
+	if err := tr.ask(t.Context(), s); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("got %v, want that the brokers refuse connections", err)
 	}
 }

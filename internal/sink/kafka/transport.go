@@ -113,11 +113,27 @@ func (t *transport) explain(ctx context.Context, d *delivery, err error) error {
 	t.doubt(d.session)
 	if kafka.ClassOf(err) == kafka.Wait && ctx.Err() == nil {
 		// The library hides why brokers can't be reached.
-		if cause := t.opt.Connection.Ping(ctx, d.session.client, causeLimit); cause != nil && ctx.Err() == nil {
+		if cause := t.ask(ctx, d.session); cause != nil && ctx.Err() == nil {
 			return cause
 		}
 	}
 	return t.opt.Connection.Explain("produce to topic "+produced.topic, produced.err)
+}
+
+// ask asks the brokers whether they can be used: by a new client if that of the delivery
+// was closed, which says nothing of the brokers.
+func (t *transport) ask(ctx context.Context, s *session) error {
+	err := t.opt.Connection.Ping(ctx, s.client, causeLimit)
+	if !errors.Is(err, kgo.ErrClientClosed) {
+		return err
+	}
+	t.retire(s)
+	fresh, err := t.acquire()
+	if err != nil {
+		return err
+	}
+	defer t.release(fresh)
+	return t.opt.Connection.Ping(ctx, fresh.client, causeLimit)
 }
 
 // produceError is an error of a record that brokers do not take now.
