@@ -131,6 +131,7 @@ func (e *kafkaError) Unwrap() error { return e.err }
 // Ping asks the brokers whether they can be used, and returns within limit. The error
 // has the cause, such as a certificate, a login or a port that is not Kafka's.
 func (o Options) Ping(ctx context.Context, c *kgo.Client, limit time.Duration) error {
+	start := time.Now()
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := c.Ping(limited)
@@ -139,8 +140,9 @@ func (o Options) Ping(ctx context.Context, c *kgo.Client, limit time.Duration) e
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case limited.Err() != nil && errors.Is(err, context.DeadlineExceeded):
-		err = fmt.Errorf("no answer within %v: %w", limit, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		// That of limited, or of a connection, which may be due at the same moment.
+		err = fmt.Errorf("no answer within %v: %w", time.Since(start).Round(100*time.Millisecond), err)
 	}
 	return o.Explain("reach the brokers "+joined(o.Brokers), err)
 }
