@@ -14,6 +14,7 @@ import (
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/process"
 	"haproxystats/internal/pull"
+	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
 )
@@ -119,7 +120,9 @@ func (n *node) offer(ctx context.Context, claims chan<- process.Claim) {
 			}
 			return
 		case err != nil:
-			pause(ctx, claimPause)
+			if outbox.Sleep(ctx, claimPause) != nil {
+				return
+			}
 			continue
 		}
 		select {
@@ -134,15 +137,6 @@ func (n *node) offer(ctx context.Context, claims chan<- process.Claim) {
 // claimPause is the pause after a snapshot could not be claimed, which the reader has
 // logged.
 const claimPause = time.Second
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
-}
 
 // Claim implements [process.Source].
 func (n *nodes) Claim(ctx context.Context) (process.Claim, error) {
