@@ -203,8 +203,10 @@ func (j *Journal) Append(data []byte) (Record, error) {
 	}
 	j.number++
 	r := Record{At: j.last, name: name(j.last, j.number), size: int64(len(data))}
-	if err = j.dir.RenameNoReplace(temp, r.name); err == nil {
-		err = j.dir.Sync()
+	if err = j.dir.RenameNoReplace(temp, r.name); err != nil {
+		j.drop(temp)
+	} else if err = j.dir.Sync(); err != nil {
+		j.drop(r.name) // the caller appends it again
 	}
 	if err != nil {
 		j.bytes -= int64(len(data))
