@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+
+	"haproxystats/internal/bounded"
 )
 
 // The bounds of the numbers in records. They are checked before anything is stored.
@@ -93,11 +95,11 @@ func parseRecord(b []byte) (Record, error) {
 	}
 	var r Record
 	seen := make(map[uint64]bool)
-	for rest := body[len(recordMagic)+1:]; len(rest) > 0; {
-		f := fields{rest: rest}
-		tag, value := f.uvarint(), f.bytes(f.uvarint())
-		if f.err != nil {
-			return Record{}, fmt.Errorf("item: %w", f.err)
+	for f := bounded.NewReader(body[len(recordMagic)+1:]); f.Len() > 0; {
+		tag := f.Uvarint()
+		value := f.Bytes(f.Uvarint())
+		if err := f.Err(); err != nil {
+			return Record{}, fmt.Errorf("item: %w", err)
 		}
 		if tag >= tagID && tag < tagPiece && seen[tag] {
 			return Record{}, fmt.Errorf("item %d for the second time", tag)
@@ -108,7 +110,6 @@ func parseRecord(b []byte) (Record, error) {
 		if err := r.item(tag, value); err != nil {
 			return Record{}, fmt.Errorf("item %d: %w", tag, err)
 		}
-		rest = f.rest
 	}
 	for tag := uint64(tagID); tag < tagPiece; tag++ {
 		if want := tag <= tagBytes || r.Sequence == 0; want != seen[tag] {
@@ -123,41 +124,38 @@ func parseRecord(b []byte) (Record, error) {
 
 // item parses one item. It skips unknown items.
 func (r *Record) item(tag uint64, value []byte) error {
-	f := fields{rest: value}
+	f := bounded.NewReader(value)
 	switch tag {
 	case tagID:
 		if len(value) != len(r.ID) {
 			return fmt.Errorf("%d bytes", len(value))
 		}
-		copy(r.ID[:], f.bytes(uint64(len(r.ID))))
+		copy(r.ID[:], f.Rest())
 	case tagSequence:
-		r.Sequence = int(f.number(maxRecords))
+		r.Sequence = int(f.Number(maxRecords))
 	case tagRecords:
-		r.Records = int(f.number(maxRecords))
+		r.Records = int(f.Number(maxRecords))
 	case tagBytes:
-		r.Bytes = int64(f.number(maxBytes))
+		r.Bytes = int64(f.Number(maxBytes))
 	case tagNode:
-		r.head.node = f.text(uint64(len(value)))
+		r.head.node = string(f.Bounded(uint64(len(value)), maxName))
 	case tagCluster:
-		r.head.cluster = f.text(uint64(len(value)))
+		r.head.cluster = string(f.Bounded(uint64(len(value)), maxName))
 	case tagEpoch:
-		r.head.epoch = f.varint()
+		r.head.epoch = f.Varint()
 	case tagFiles:
-		r.head.files = int(f.number(maxFiles))
+		r.head.files = int(f.Number(maxFiles))
 	case tagPiece:
-		p := piece{name: f.text(f.uvarint()), size: int64(f.number(maxBytes)), offset: int64(f.number(maxBytes)), sum: f.sum()}
-		p.data, f.rest = f.rest, nil
+		p := piece{name: string(f.Text(maxName)), size: int64(f.Number(maxBytes)), offset: int64(f.Number(maxBytes)), sum: f.Uint32()}
+		p.data = f.Rest()
 		r.pieces = append(r.pieces, p)
-		if f.err == nil {
-			f.err = p.check()
+		if f.Err() == nil {
+			return p.check()
 		}
 	default:
 		return nil
 	}
-	if f.err == nil && len(f.rest) > 0 {
-		f.err = fmt.Errorf("%d bytes more than it has", len(f.rest))
-	}
-	return f.err
+	return f.End()
 }
 
 func (p piece) check() error {
@@ -174,75 +172,4 @@ func (p piece) check() error {
 // and it is the manifest or not hidden.
 func travels(name string) bool {
 	return fs.ValidPath(name) && (name == ManifestName || CheckFileName(name) == nil)
-}
-
-// fields reads the fields of an item one after another, until the first error.
-type fields struct {
-	rest []byte
-	err  error
-}
-
-var errShort = errors.New("it ends too early")
-
-func (f *fields) fail(err error) {
-	if f.err == nil {
-		f.err = err
-	}
-	f.rest = nil
-}
-
-func (f *fields) uvarint() uint64 {
-	n, size := binary.Uvarint(f.rest)
-	if size <= 0 {
-		f.fail(errShort)
-		return 0
-	}
-	f.rest = f.rest[size:]
-	return n
-}
-
-func (f *fields) varint() int64 {
-	n, size := binary.Varint(f.rest)
-	if size <= 0 {
-		f.fail(errShort)
-		return 0
-	}
-	f.rest = f.rest[size:]
-	return n
-}
-
-// number returns a uvarint that is at most limit.
-func (f *fields) number(limit uint64) uint64 {
-	n := f.uvarint()
-	if n > limit {
-		f.fail(fmt.Errorf("%d is more than %d", n, limit))
-		return 0
-	}
-	return n
-}
-
-func (f *fields) bytes(n uint64) []byte {
-	if n > uint64(len(f.rest)) {
-		f.fail(errShort)
-		return nil
-	}
-	b := f.rest[:n]
-	f.rest = f.rest[n:]
-	return b
-}
-
-func (f *fields) text(n uint64) string {
-	if n > maxName {
-		f.fail(fmt.Errorf("a name of %d bytes, more than %d", n, maxName))
-		return ""
-	}
-	return string(f.bytes(n))
-}
-
-func (f *fields) sum() uint32 {
-	b := f.bytes(crc32.Size)
-	if len(b) < crc32.Size {
-		return 0
-	}
-	return binary.LittleEndian.Uint32(b)
 }

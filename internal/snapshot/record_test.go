@@ -18,6 +18,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"haproxystats/internal/bounded"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -421,8 +423,8 @@ func FuzzDecoder(f *testing.F) {
 	const limit = 1 << 16
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d := NewDecoder(limit)
-		for in := (fields{rest: b}); len(in.rest) > 0 && in.err == nil; {
-			body := bytes.Clone(in.bytes(in.uvarint()))
+		for in := bounded.NewReader(b); in.Len() > 0; {
+			body := bytes.Clone(in.Bytes(in.Uvarint()))
 			r, err := ParseRecord(binary.LittleEndian.AppendUint32(body, crc32.Checksum(body, castagnoli)))
 			if err == nil {
 				_ = d.Add(r)

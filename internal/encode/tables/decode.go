@@ -11,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"haproxystats/internal/bounded"
 	"haproxystats/internal/metric"
 )
 
@@ -60,7 +61,7 @@ func (t *Table) Columns() []metric.Column { return t.columns }
 
 // Each calls f with each row, whose memory is the decoder's.
 func (t *Table) Each(f func(*metric.Row)) {
-	in := input{rest: t.data}
+	in := bounded.NewReader(t.data)
 	t.row.Parent = nil
 	for range t.count {
 		t.read(&in)
@@ -117,12 +118,12 @@ func (d *Decoder) decode(frame []byte) (*Part, error) {
 		return nil, errors.New("version 0")
 	}
 	d.part = Part{Head: Head{Shards: 1}, Tables: d.part.Tables[:0]}
-	in := input{rest: plain[len(magic)+1:]}
-	for len(in.rest) > 0 {
-		tag := in.uvarint()
-		item := input{rest: in.bytes(in.uvarint())}
-		if in.err != nil {
-			return nil, in.err
+	in := bounded.NewReader(plain[len(magic)+1:])
+	for in.Len() > 0 {
+		tag := in.Uvarint()
+		item := bounded.NewReader(in.Bytes(in.Uvarint()))
+		if in.Err() != nil {
+			return nil, in.Err()
 		}
 		if err := d.item(tag, &item); err != nil {
 			return nil, fmt.Errorf("item %d: %w", tag, err)
@@ -134,45 +135,45 @@ func (d *Decoder) decode(frame []byte) (*Part, error) {
 	return &d.part, nil
 }
 
-func (d *Decoder) item(tag uint64, in *input) error {
+func (d *Decoder) item(tag uint64, in *bounded.Reader) error {
 	switch tag {
 	case tagEpoch:
-		d.part.Epoch = in.varint()
+		d.part.Epoch = in.Varint()
 	case tagShard:
-		d.part.Shard = int(in.number(MaxShards - 1))
+		d.part.Shard = int(in.Number(MaxShards - 1))
 	case tagShards:
-		d.part.Shards = int(in.number(MaxShards))
+		d.part.Shards = int(in.Number(MaxShards))
 	case tagNode:
-		d.part.Node = string(in.bounded(uint64(len(in.rest)), maxName))
+		d.part.Node = string(in.Bounded(uint64(in.Len()), maxName))
 	case tagCluster:
-		d.part.Cluster = string(in.bounded(uint64(len(in.rest)), maxName))
+		d.part.Cluster = string(in.Bounded(uint64(in.Len()), maxName))
 	case tagInterval:
-		d.part.Interval = time.Duration(in.number(maxInterval)) * time.Second
+		d.part.Interval = time.Duration(in.Number(maxInterval)) * time.Second
 	case tagInstance:
-		d.part.Instance = string(in.bounded(uint64(len(in.rest)), maxName))
+		d.part.Instance = string(in.Bounded(uint64(in.Len()), maxName))
 	case tagTable:
 		return d.table(in)
 	default:
 		return nil
 	}
-	return in.end()
+	return in.End()
 }
 
 // table reads the head of a table, and checks its rows.
-func (d *Decoder) table(in *input) error {
+func (d *Decoder) table(in *bounded.Reader) error {
 	if len(d.part.Tables) == maxTables {
 		return fmt.Errorf("more than %d tables", maxTables)
 	}
-	t := Table{scope: metric.Scope(in.number(uint64(metric.NumScopes) - 1)), row: &d.row}
-	columns := in.number(maxColumns)
-	if in.err == nil && columns > uint64(len(in.rest)) {
-		return errShort
+	t := Table{scope: metric.Scope(in.Number(uint64(metric.NumScopes) - 1)), row: &d.row}
+	columns := in.Number(maxColumns)
+	if in.Err() == nil && columns > uint64(in.Len()) {
+		return bounded.ErrShort
 	}
 	t.columns = make([]metric.Column, 0, columns)
 	names := make(map[string]bool, columns)
 	for range columns {
-		c, err := readColumn(input{rest: in.bytes(in.uvarint())})
-		if err = errors.Join(in.err, err); err != nil {
+		c, err := readColumn(bounded.NewReader(in.Bytes(in.Uvarint())))
+		if err = errors.Join(in.Err(), err); err != nil {
 			return err
 		}
 		if names[c.Name] {
@@ -181,70 +182,70 @@ func (d *Decoder) table(in *input) error {
 		names[c.Name] = true
 		t.columns = append(t.columns, c)
 	}
-	t.count = int(in.number(maxRows))
-	if in.err != nil {
-		return in.err
+	t.count = int(in.Number(maxRows))
+	if in.Err() != nil {
+		return in.Err()
 	}
-	t.data = in.rest
-	rest := input{rest: in.rest}
+	t.data = in.Rest()
+	rest := bounded.NewReader(t.data)
 	d.row.Parent = nil
 	for i := range t.count {
-		if t.read(&rest); rest.err != nil {
-			return fmt.Errorf("row %d: %w", i, rest.err)
+		if t.read(&rest); rest.Err() != nil {
+			return fmt.Errorf("row %d: %w", i, rest.Err())
 		}
 	}
 	d.part.Tables = append(d.part.Tables, t)
-	return rest.end()
+	return rest.End()
 }
 
-func readColumn(in input) (metric.Column, error) {
-	c := metric.Column{Name: string(in.text())}
-	c.Combine = metric.Combine(in.number(uint64(metric.Distinct)))
-	c.Nature = metric.Nature(in.number(uint64(metric.State)))
-	c.EmptyIsZero = in.uvarint()&flagEmptyIsZero != 0
-	if scale := in.bytes(8); len(scale) == 8 {
+func readColumn(in bounded.Reader) (metric.Column, error) {
+	c := metric.Column{Name: string(in.Text(maxText))}
+	c.Combine = metric.Combine(in.Number(uint64(metric.Distinct)))
+	c.Nature = metric.Nature(in.Number(uint64(metric.State)))
+	c.EmptyIsZero = in.Uvarint()&flagEmptyIsZero != 0
+	if scale := in.Bytes(8); len(scale) == 8 {
 		c.Scale = math.Float64frombits(binary.LittleEndian.Uint64(scale))
 	}
-	c.Unit = string(in.text())
-	if in.err == nil && (math.IsNaN(c.Scale) || math.IsInf(c.Scale, 0) || c.Scale < 0) {
-		in.err = fmt.Errorf("column %q: the scale %v", c.Name, c.Scale)
+	c.Unit = string(in.Text(maxText))
+	if in.Err() == nil && (math.IsNaN(c.Scale) || math.IsInf(c.Scale, 0) || c.Scale < 0) {
+		in.Fail(fmt.Errorf("column %q: the scale %v", c.Name, c.Scale))
 	}
-	return c, in.err
+	return c, in.Err()
 }
 
 // read reads the next row into t.row.
-func (t *Table) read(in *input) {
+func (t *Table) read(in *bounded.Reader) {
 	r := t.row
-	if n := in.uvarint(); n > 0 {
-		r.Parent = in.bounded(n-1, maxText)
+	if n := in.Uvarint(); n > 0 {
+		r.Parent = in.Bounded(n-1, maxText)
 	}
-	r.Name = in.text()
-	seen, active := in.number(math.MaxInt32), in.number(math.MaxInt32)
+	r.Name = in.Text(maxText)
+	seen, active := in.Number(math.MaxInt32), in.Number(math.MaxInt32)
 	r.Seen, r.Active = int(seen), int(active)
 	if cap(r.Sums) < len(t.columns) {
 		r.Sums, r.Counts = make([]int64, len(t.columns)), make([]uint16, len(t.columns))
 	}
 	r.Sums, r.Counts, r.Wides = r.Sums[:len(t.columns)], r.Counts[:len(t.columns)], r.Wides[:0]
 	for i := 0; i < len(t.columns); {
-		cell := in.uvarint()
-		if in.err != nil {
+		cell := in.Uvarint()
+		if in.Err() != nil {
 			return
 		}
 		n := cell >> kindBits
 		switch cell & (1<<kindBits - 1) {
 		case cellUsual:
-			set(r, i, zigzag(n), usual(t.columns[i].Combine, seen, active))
+			set(r, i, bounded.Zigzag(n), usual(t.columns[i].Combine, seen, active))
 			i++
 		case cellCounted:
-			count := in.number(maxValues)
-			if in.err == nil && count == 0 {
-				in.fail(errors.New("a sum of no values"))
+			count := in.Number(maxValues)
+			if in.Err() == nil && count == 0 {
+				in.Fail(errors.New("a sum of no values"))
 			}
-			set(r, i, zigzag(n), count)
+			set(r, i, bounded.Zigzag(n), count)
 			i++
 		case cellsEmpty:
 			if n >= uint64(len(t.columns)-i) {
-				in.fail(errors.New("more cells than columns"))
+				in.Fail(errors.New("more cells than columns"))
 				return
 			}
 			end := i + int(n) + 1
@@ -268,10 +269,10 @@ func set(r *metric.Row, i int, sum int64, n uint64) {
 }
 
 // readWide sets a cell to a sum of that many bytes of text.
-func readWide(r *metric.Row, i int, in *input, size uint64) {
-	n := in.number(maxValues)
-	text := string(in.bounded(size, maxNumber))
-	if in.err != nil {
+func readWide(r *metric.Row, i int, in *bounded.Reader, size uint64) {
+	n := in.Number(maxValues)
+	text := string(in.Bounded(size, maxNumber))
+	if in.Err() != nil {
 		return
 	}
 	sum, ok := new(big.Rat), !strings.ContainsAny(text, ".eEpPxXoObB_")
@@ -280,7 +281,7 @@ func readWide(r *metric.Row, i int, in *input, size uint64) {
 	}
 	switch {
 	case !ok || n == 0:
-		in.fail(fmt.Errorf("the sum %q of %d values", text, n))
+		in.Fail(fmt.Errorf("the sum %q of %d values", text, n))
 	case n < metric.Wide && sum.IsInt() && sum.Num().IsInt64():
 		r.Sums[i], r.Counts[i] = sum.Num().Int64(), uint16(n)
 	default:
@@ -292,74 +293,3 @@ func addWide(r *metric.Row, i int, sum *big.Rat, n uint64) {
 	r.Sums[i], r.Counts[i] = 0, metric.Wide
 	r.Wides = append(r.Wides, metric.WideCell{Column: i, Sum: sum, N: int64(n)})
 }
-
-func zigzag(n uint64) int64 { return int64(n>>1) ^ -int64(n&1) }
-
-// input is read from the front. Its first error stays, and ends it.
-type input struct {
-	rest []byte
-	err  error
-}
-
-var errShort = errors.New("it ends too early")
-
-func (in *input) fail(err error) {
-	if in.err == nil {
-		in.err = err
-	}
-	in.rest = nil
-}
-
-func (in *input) end() error {
-	if in.err == nil && len(in.rest) > 0 {
-		in.err = fmt.Errorf("%d bytes more than it has", len(in.rest))
-	}
-	return in.err
-}
-
-func (in *input) uvarint() uint64 {
-	if len(in.rest) > 0 && in.rest[0] < 0x80 { // nearly always
-		n := in.rest[0]
-		in.rest = in.rest[1:]
-		return uint64(n)
-	}
-	n, size := binary.Uvarint(in.rest)
-	if size <= 0 {
-		in.fail(errShort)
-		return 0
-	}
-	in.rest = in.rest[size:]
-	return n
-}
-
-func (in *input) varint() int64 { return zigzag(in.uvarint()) }
-
-// number returns a uvarint that is no more than limit.
-func (in *input) number(limit uint64) uint64 {
-	n := in.uvarint()
-	if n > limit {
-		in.fail(fmt.Errorf("%d is more than %d", n, limit))
-		return 0
-	}
-	return n
-}
-
-func (in *input) bytes(n uint64) []byte {
-	if n > uint64(len(in.rest)) {
-		in.fail(errShort)
-		return nil
-	}
-	b := in.rest[:n:n]
-	in.rest = in.rest[n:]
-	return b
-}
-
-func (in *input) bounded(n, limit uint64) []byte {
-	if n > limit {
-		in.fail(fmt.Errorf("a text of %d bytes, more than %d", n, limit))
-		return nil
-	}
-	return in.bytes(n)
-}
-
-func (in *input) text() []byte { return in.bounded(in.uvarint(), maxText) }

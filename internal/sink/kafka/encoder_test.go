@@ -168,20 +168,20 @@ func TestEncoderEndsWithItsWriter(t *testing.T) {
 	o := Options{Topic: "m", Key: KeyHost, Hostname: "lb1", Paths: testPaths, MaxRecordBytes: 65536}
 	want := errors.New("disk full")
 	for room := range 300 {
-		w := &bounded{room: room, err: want}
+		w := &narrow{room: room, err: want}
 		if _, _, err := o.encoder(nil).Encode(w, sinktest.Batch(1000)); !errors.Is(err, want) {
 			t.Fatalf("with room for %d bytes: got %v, want %v", room, err, want)
 		}
 	}
 }
 
-// bounded takes some bytes.
-type bounded struct {
+// narrow takes some bytes.
+type narrow struct {
 	room int
 	err  error
 }
 
-func (b *bounded) Write(p []byte) (int, error) {
+func (b *narrow) Write(p []byte) (int, error) {
 	if b.room -= len(p); b.room < 0 {
 		return 0, b.err
 	}

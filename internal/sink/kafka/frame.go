@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"haproxystats/internal/bounded"
 )
 
 // A stream of frames is
@@ -200,74 +202,25 @@ func (d *decoder) close() error {
 
 // read takes the body of a frame. The record has parts of it.
 func (r *record) read(body []byte) error {
-	b := reader{rest: body}
-	r.format = Format(b.byte())
-	r.metrics = int64(b.uvarint(math.MaxInt64))
-	r.epoch = b.varint()
-	r.topic = string(b.text(0))
-	r.key = b.text(1)
-	r.host = string(b.text(0))
-	r.cluster = string(b.text(0))
-	r.value = b.rest
-	if _, known := formats[r.format]; !known {
-		b.bad = true
+	b := bounded.NewReader(body)
+	r.format = Format(b.Byte())
+	r.metrics = int64(b.Number(math.MaxInt64))
+	r.epoch = b.Varint()
+	r.topic = string(b.Text(maxText))
+	r.key = nil
+	if n := b.Uvarint(); n > 0 {
+		r.key = b.Bounded(n-1, maxText)
 	}
-	if b.bad || r.topic == "" {
-		return fmt.Errorf("%w: a record is damaged", errForeign)
+	r.host = string(b.Text(maxText))
+	r.cluster = string(b.Text(maxText))
+	r.value = b.Rest()
+	switch _, known := formats[r.format]; {
+	case b.Err() != nil:
+		return fmt.Errorf("%w: a record is damaged: %w", errForeign, b.Err())
+	case !known || r.topic == "":
+		return fmt.Errorf("%w: a record of format %d to topic %q", errForeign, r.format, r.topic)
 	}
 	return nil
-}
-
-// reader reads fields one after the other. Once one is bad, all later ones are empty.
-type reader struct {
-	rest []byte
-	bad  bool
-}
-
-func (b *reader) byte() byte {
-	if len(b.rest) == 0 {
-		b.bad = true
-		return 0
-	}
-	c := b.rest[0]
-	b.rest = b.rest[1:]
-	return c
-}
-
-func (b *reader) uvarint(most uint64) uint64 {
-	v, n, err := uvarint(b.rest, most)
-	if n == 0 || err != nil {
-		b.bad, b.rest = true, nil
-		return 0
-	}
-	b.rest = b.rest[n:]
-	return v
-}
-
-func (b *reader) varint() int64 {
-	v, n := binary.Varint(b.rest)
-	if n <= 0 {
-		b.bad, b.rest = true, nil
-		return 0
-	}
-	b.rest = b.rest[n:]
-	return v
-}
-
-// text returns bytes behind their length, which is more by extra; nil if it is less.
-func (b *reader) text(extra uint64) []byte {
-	n := b.uvarint(maxText + extra)
-	if b.bad || n < extra {
-		return nil
-	}
-	n -= extra
-	if n > uint64(len(b.rest)) {
-		b.bad, b.rest = true, nil
-		return nil
-	}
-	text := b.rest[:n:n]
-	b.rest = b.rest[n:]
-	return text
 }
 
 // uvarint reads a number of at most most. Its length is 0 if it is not complete.
