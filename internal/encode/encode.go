@@ -7,6 +7,7 @@ package encode
 
 import (
 	"cmp"
+	"math"
 	"strings"
 
 	"haproxystats/internal/metric"
@@ -132,6 +133,66 @@ func (g *Group) step(r *Row) bool {
 		}
 	}
 	return found
+}
+
+// Cell is a cell that has a value.
+type Cell struct {
+	// Name is the number of the column among those of all tables of the group, as in
+	// [Spell].
+	Name int
+	// Table, Row and Column are where the cell is.
+	Table       *metric.Table
+	Row, Column int
+	// Sum is the value if Plain, else [metric.Table.At] has it.
+	Sum   int64
+	Plain bool
+}
+
+// Value returns the value of the cell, and whether it has one.
+func (c Cell) Value() (metric.Value, bool) {
+	if c.Plain {
+		return metric.Value{Int: c.Sum, Exact: true}, true
+	}
+	return c.Table.At(c.Row, c.Column)
+}
+
+// Cells calls f with each cell of an entity that has a value, until f returns an error.
+func (g *Group) Cells(r *Row, f func(Cell) error) error {
+	first := 0
+	for i, t := range g.Tables {
+		columns := t.Columns()
+		c := Cell{Name: first, Table: t, Row: r.At[i]}
+		if first += len(columns); c.Row < 0 {
+			continue
+		}
+		sums, counts := t.Cells(c.Row)
+		sums, counts = sums[:len(columns)], counts[:len(columns)]
+		for c.Column = range columns {
+			if n := counts[c.Column]; n > 0 {
+				c.Sum = sums[c.Column]
+				c.Plain = n == 1 || n != metric.Wide && !columns[c.Column].Combine.IsMean()
+				if err := f(c); err != nil {
+					return err
+				}
+			}
+			c.Name++
+		}
+	}
+	return nil
+}
+
+// Whole returns a value as an integer of 64 bits: means are rounded, and a larger number
+// is capped.
+func Whole(v metric.Value) int64 {
+	switch {
+	case v.Exact:
+		return v.Int
+	case v.Float >= math.MaxInt64:
+		return math.MaxInt64
+	case v.Float <= math.MinInt64:
+		return math.MinInt64
+	}
+	return int64(math.Round(v.Float))
 }
 
 // Proxy returns the frontend or backend that an entity is or belongs to; empty if there

@@ -110,60 +110,33 @@ func (e *Encoder) timestamp(epoch int64) []byte {
 func (e *Encoder) appendFields(g *encode.Group, r *encode.Row, fields []field) (written int) {
 	buf := e.buf
 	first := len(buf)
-	for i, t := range g.Tables {
-		at := r.At[i]
-		columns := t.Columns()
-		mine := fields[:len(columns)]
-		fields = fields[len(columns):]
-		if at < 0 {
-			continue
-		}
-		sums, counts := t.Cells(at)
-		sums, counts = sums[:len(mine)], counts[:len(mine)]
-		for col := range mine {
-			n := counts[col]
-			if n == 0 {
-				continue
+	_ = g.Cells(r, func(c encode.Cell) error {
+		f := &fields[c.Name]
+		v := c.Sum
+		if f.float || !c.Plain {
+			value, ok := c.Value()
+			switch {
+			case !ok:
+				return nil
+			case f.float:
+				buf = append(buf, f.name...)
+				buf = strconv.AppendFloat(buf, within(value.Number()), 'f', -1, 64)
+				written++
+				return nil
 			}
-			f := &mine[col]
-			v := sums[col]
-			if f.float || n == metric.Wide || n > 1 && columns[col].Combine.IsMean() {
-				value, ok := t.At(at, col)
-				if !ok {
-					continue
-				}
-				if f.float {
-					buf = append(buf, f.name...)
-					buf = strconv.AppendFloat(buf, within(value.Number()), 'f', -1, 64)
-					written++
-					continue
-				}
-				v = whole(value)
-			}
-			buf = append(buf, f.name...)
-			buf = strconv.AppendInt(buf, v, 10)
-			buf = append(buf, 'i')
-			written++
+			v = encode.Whole(value)
 		}
-	}
+		buf = append(buf, f.name...)
+		buf = strconv.AppendInt(buf, v, 10)
+		buf = append(buf, 'i')
+		written++
+		return nil
+	})
 	e.buf = buf
 	if written > 0 {
 		buf[first] = ' ' // the comma of the first field
 	}
 	return written
-}
-
-// whole returns a value as an integer.
-func whole(v metric.Value) int64 {
-	switch {
-	case v.Exact:
-		return v.Int
-	case v.Float >= math.MaxInt64:
-		return math.MaxInt64
-	case v.Float <= math.MinInt64:
-		return math.MinInt64
-	}
-	return int64(math.Round(v.Float))
 }
 
 // within returns a number that is finite.

@@ -79,47 +79,31 @@ func (e *Encoder) Encode(b *metric.Batch, emit func(encode.Message) error) error
 func (e *Encoder) row(g *encode.Group, r *encode.Row, names []string, m encode.Message, emit func(encode.Message) error) error {
 	buf := e.buf
 	begun := len(buf)
-	for i, t := range g.Tables {
-		at := r.At[i]
-		columns := t.Columns()
-		mine := names[:len(columns)]
-		names = names[len(columns):]
-		if at < 0 {
-			continue
+	err := g.Cells(r, func(c encode.Cell) error {
+		before := len(buf)
+		buf = append(buf, names[c.Name]...)
+		if c.Plain {
+			buf = strconv.AppendInt(buf, c.Sum, 10)
+		} else {
+			var ok bool
+			if buf, ok = appendNumber(buf, c.Table, c.Row, c.Column); !ok {
+				buf = buf[:before]
+				return nil
+			}
 		}
-		sums, counts := t.Cells(at)
-		sums, counts = sums[:len(mine)], counts[:len(mine)]
-		for col, name := range mine {
-			n := counts[col]
-			if n == 0 {
-				continue
-			}
-			before := len(buf)
-			buf = append(buf, name...)
-			if n == metric.Wide || n > 1 && columns[col].Combine.IsMean() {
-				var ok bool
-				if buf, ok = appendNumber(buf, t, at, col); !ok {
-					buf = buf[:before]
-					continue
-				}
-			} else {
-				buf = strconv.AppendInt(buf, sums[col], 10)
-			}
-			m.Metrics++
-			if !e.opt.PerMetric {
-				continue
-			}
-			m.Metrics = 1
-			m.Value = append(buf, '}')
-			if err := emit(m); err != nil {
-				return err
-			}
-			buf = m.Value[:begun]
+		m.Metrics++
+		if !e.opt.PerMetric {
+			return nil
 		}
-	}
+		m.Metrics = 1
+		m.Value = append(buf, '}')
+		err := emit(m)
+		buf = m.Value[:begun]
+		return err
+	})
 	e.buf = buf
-	if len(buf) == begun { // nothing is known of it, or all is emitted
-		return nil
+	if err != nil || len(buf) == begun { // nothing is known of it, or all is emitted
+		return err
 	}
 	e.buf = append(buf, '}')
 	m.Value = e.buf

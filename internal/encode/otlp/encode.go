@@ -139,7 +139,7 @@ func (e *Encoder) metric(g *encode.Group, s *series) error {
 				}
 				tag, bits = pointDouble, math.Float64bits(f)
 			} else {
-				bits = uint64(c.times(whole(v)))
+				bits = uint64(c.times(encode.Whole(v)))
 			}
 			from, to := a.ends[n], a.ends[n+1]
 			size := len(head) + 9 + to - from + len(c.label)
@@ -161,19 +161,6 @@ func (e *Encoder) metric(g *encode.Group, s *series) error {
 	}
 	e.end(s)
 	return nil
-}
-
-// whole returns a value as an integer.
-func whole(v metric.Value) int64 {
-	switch {
-	case v.Exact:
-		return v.Int
-	case v.Float >= math.MaxInt64:
-		return math.MaxInt64
-	case v.Float <= math.MinInt64:
-		return math.MinInt64
-	}
-	return int64(math.Round(v.Float))
 }
 
 // full reports whether a point of that size does not fit into the record.
