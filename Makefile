@@ -129,6 +129,12 @@ faults: setup ## the full counts of the fault tests (hours), and the table that 
 bench: ## measure the programs and their phases
 	$(GO) run ./bench
 
+.PHONY: bench-fleet
+bench-fleet: ## simulate 1,000 nodes of a cluster: values, CPU time, memory
+	$(GO) run ./bench/simulate -nodes 1000 -size S -crashes 5
+	$(GO) run ./bench/simulate -nodes 1000 -size S
+	$(GO) run ./bench/simulate -nodes 100 -size M
+
 .PHONY: bench-compare
 bench-compare: ## measure the original and ours side by side
 	$(GO) run ./bench/compare
