@@ -98,6 +98,8 @@ func adviceOfBroker(err error, in string) string {
 		return "Create the topic with kafka-topics.sh --create, or set create-topic = true in " + in
 	case kerr.InvalidTopicException.Code:
 		return "Set topic in " + in + " to a name that Kafka takes"
+	case kerr.LeaderNotAvailable.Code:
+		return "Start the brokers that are down: none of those that run may lead a partition of the topic"
 	case kerr.NotEnoughReplicas.Code, kerr.NotEnoughReplicasAfterAppend.Code:
 		return "Start the brokers that are down: fewer replicas of the topic are in sync than min.insync.replicas asks for"
 	case kerr.MessageTooLarge.Code, kerr.RecordListTooLarge.Code:

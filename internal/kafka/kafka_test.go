@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -170,5 +171,32 @@ func TestClientOfFake(t *testing.T) {
 	cancel()
 	if err := o.Ping(ended, c, time.Second); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v after the context had ended, want %v", err, context.Canceled)
+	}
+}
+
+func TestUnable(t *testing.T) {
+	two := &Settings{MinInSync: 2}
+	for _, c := range []struct {
+		name  string
+		topic Topic
+		all   bool
+		why   string
+		want  error
+	}{
+		{"in order", Topic{Partitions: 3, Replicas: 3, InSync: 3, Settings: two}, true, "", nil},
+		{"as few as may be", Topic{Partitions: 3, Replicas: 3, InSync: 2, Settings: two}, true, "", nil},
+		{"too few", Topic{Partitions: 3, Replicas: 3, InSync: 1, Settings: two}, true, "1 of 3 replicas are in sync, min.insync.replicas is 2", kerr.NotEnoughReplicas},
+		{"too few, and nobody waits for them", Topic{Partitions: 3, Replicas: 3, InSync: 1, Settings: two}, false, "", nil},
+		{"fewer than all, and the settings are hidden", Topic{Partitions: 3, Replicas: 3, InSync: 2}, true, "2 of 3 replicas are in sync", kerr.NotEnoughReplicas},
+		{"all, and the settings are hidden", Topic{Partitions: 3, Replicas: 3, InSync: 3}, true, "", nil},
+		{"without a leader", Topic{Partitions: 3, Replicas: 1, Leaderless: 2, Settings: two}, false, "2 of 3 partitions have no leader", kerr.LeaderNotAvailable},
+	} {
+		why, err := c.topic.Unable(c.all)
+		if why != c.why || !errors.Is(err, c.want) {
+			t.Errorf("%s: got %q, %v; want %q, %v", c.name, why, err, c.why, c.want)
+		}
+		if hint, _ := Advice(Options{}.Explain("", cmp.Or(err, errors.New("another")))); (hint == "") != (c.want == nil) {
+			t.Errorf("%s: got the hint %q, want one only for an error", c.name, hint)
+		}
 	}
 }

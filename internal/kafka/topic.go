@@ -26,6 +26,25 @@ type Topic struct {
 	Err error
 }
 
+// Unable returns the error that producers get from brokers which can be reached, and what
+// explains it: from a partition without a leader, and, if a record is to be on all
+// replicas, from a topic with fewer of them in sync than it wants. The error is nil if
+// there is no such reason. Where the brokers do not tell what the topic wants, that is all
+// of its replicas.
+func (t Topic) Unable(all bool) (why string, err error) {
+	switch {
+	case t.Leaderless > 0:
+		return fmt.Sprintf("%d of %d partitions have no leader", t.Leaderless, t.Partitions), kerr.LeaderNotAvailable
+	case !all:
+		return "", nil
+	case t.Settings != nil && t.InSync < t.Settings.MinInSync:
+		return fmt.Sprintf("%d of %d replicas are in sync, min.insync.replicas is %d", t.InSync, t.Replicas, t.Settings.MinInSync), kerr.NotEnoughReplicas
+	case t.Settings == nil && t.InSync < t.Replicas:
+		return fmt.Sprintf("%d of %d replicas are in sync", t.InSync, t.Replicas), kerr.NotEnoughReplicas
+	}
+	return "", nil
+}
+
 // Settings are those settings of a topic that decide over its records.
 type Settings struct {
 	// MaxMessageBytes bounds a batch of records after compression.

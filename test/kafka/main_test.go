@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -11,9 +12,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/goleak"
 
 	"haproxystats/internal/kafka"
+	"haproxystats/test/faults/harness"
 	"haproxystats/test/real"
 )
 
@@ -24,22 +25,29 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if shared.broker != nil {
-		shared.broker.Kill()
-	}
-	if shared.dir != "" {
-		if err := os.RemoveAll(shared.dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
+	harness.Main(mainFunc(func() int {
+		// A broker needs a processor while it starts.
+		if err := flag.Set("test.parallel", "2"); err != nil {
+			panic(err)
 		}
-	}
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+		code := m.Run()
+		if shared.broker != nil {
+			shared.broker.Kill()
+		}
+		if shared.dir != "" {
+			if err := os.RemoveAll(shared.dir); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = max(code, 1)
+			}
+		}
+		return code
+	}))
 }
+
+// mainFunc is a [testing.M] that cleans up.
+type mainFunc func() int
+
+func (f mainFunc) Run() int { return f() }
 
 // broker returns the broker of all tests, with every listener. A test makes topics of
 // its own.
@@ -77,6 +85,18 @@ func client(t *testing.T, o kafka.Options, more ...kgo.Opt) *kgo.Client {
 	}
 	t.Cleanup(c.Close)
 	return c
+}
+
+// start starts a broker that a test may break.
+func start(t *testing.T, c real.KafkaConfig) *real.Kafka {
+	t.Helper()
+	c.Dir = t.TempDir()
+	k, err := real.StartKafka(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Kill)
+	return k
 }
 
 // createTopic makes a topic with a name of the test's.

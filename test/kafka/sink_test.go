@@ -3,8 +3,11 @@ package kafka
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os/exec"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,30 +65,83 @@ func openSink(t *testing.T, k *real.Kafka, topic string, change func(*sinkkafka.
 func deliver(t *testing.T, s *sinkkafka.Sink, b *metric.Batch) {
 	t.Helper()
 	begun := time.Now()
-	if err := s.Deliver(t.Context(), b); err != nil {
-		t.Fatal(err)
+	if err := s.Deliver(context.WithoutCancel(t.Context()), b); err != nil {
+		t.Error(err)
 	}
 	if took := time.Since(begun); took > deadline+slack {
 		t.Errorf("a delivery took %v, want less than %v", took, deadline+slack)
 	}
 }
 
-// drained waits until the queue is empty.
-func drained(t *testing.T, s *sinkkafka.Sink, batches int64) {
+// load delivers batches, one after another, until it ends.
+type load struct {
+	t     *testing.T
+	first int64
+	count atomic.Int64 // of batches that were accepted
+	stop  func()
+}
+
+// startLoad starts a load with that epoch.
+func startLoad(t *testing.T, s *sinkkafka.Sink, first int64) *load {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &load{t: t, first: first}
+	var delivering sync.WaitGroup
+	delivering.Go(func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			deliver(t, s, sinktest.Batch(first+l.count.Load()))
+			l.count.Add(1)
+			<-tick.C
+		}
+	})
+	l.stop = func() {
+		cancel()
+		delivering.Wait()
+	}
+	t.Cleanup(l.stop)
+	return l
+}
+
+// more waits until that many more batches were accepted.
+func (l *load) more(n int64) {
+	l.t.Helper()
+	want := l.count.Load() + n
+	await(l.t, "batches are accepted", func() bool { return l.count.Load() >= want })
+}
+
+// end ends the load, and returns the epochs of all batches.
+func (l *load) end() []int64 {
+	l.stop()
+	var epochs []int64
+	for i := range l.count.Load() {
+		epochs = append(epochs, l.first+i)
+	}
+	return epochs
+}
+
+// await waits until ok reports true.
+func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	limit := time.Now().Add(2 * time.Minute)
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		status := s.Status()
-		if status.Queue.Batches == 0 && status.Batches >= batches {
-			return
-		}
+	for !ok() {
 		if time.Now().After(limit) {
-			t.Fatalf("got status %+v, queue %+v; want %d batches and an empty queue", status, status.Queue, batches)
+			t.Fatalf("it takes too long until %s", what)
 		}
 		<-tick.C
 	}
+}
+
+// drained waits until the queue is empty and that many batches were delivered.
+func drained(t *testing.T, s *sinkkafka.Sink, batches int64) {
+	t.Helper()
+	await(t, fmt.Sprintf("%d batches are delivered and the queue is empty", batches), func() bool {
+		status := s.Status()
+		return status.Queue.Batches == 0 && status.Batches >= batches
+	})
 }
 
 func lines(t *testing.T, epochs ...int64) string {
@@ -129,11 +185,7 @@ func checkTopic(t *testing.T, k *real.Kafka, topic string, epochs ...int64) {
 // TestBrokerFails kills and pauses a broker: no delivery takes longer than it may, and
 // nothing is lost.
 func TestBrokerFails(t *testing.T) {
-	k, err := real.StartKafka(t.Context(), real.KafkaConfig{Jars: real.Need(t, "kafka"), Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { k.Kill() })
+	k := start(t, real.KafkaConfig{Jars: real.Need(t, "kafka")})
 	topic := createTopic(t, k, 3, 1, nil)
 	s := openSink(t, k, topic, nil)
 	deliver(t, s, sinktest.Batch(1000))
@@ -162,11 +214,7 @@ func TestBrokerFails(t *testing.T) {
 func TestTopicIsRemoved(t *testing.T) {
 	for _, component := range []string{"kafka", "kafka-3.9"} {
 		t.Run(component, func(t *testing.T) {
-			k, err := real.StartKafka(t.Context(), real.KafkaConfig{Jars: real.Need(t, component), Dir: t.TempDir()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { k.Kill() })
+			k := start(t, real.KafkaConfig{Jars: real.Need(t, component)})
 			topic := createTopic(t, k, 1, 1, nil)
 			s := openSink(t, k, topic, nil)
 			deliver(t, s, sinktest.Batch(1000))

@@ -19,15 +19,17 @@ import (
 type delivery struct {
 	*transport
 	session *session
-	ctx     context.Context // ends with the time for producing
+	ctx     context.Context // ends with the time for producing, or with a cause
 	own     bool            // the session was acquired by the delivery
 
 	topic string // that was learned last
 
-	mu      sync.Mutex
-	pending int
-	idle    chan struct{} // closed when pending falls to 0; nil if nobody waits
-	failed  []*item
+	mu       sync.Mutex
+	pending  int
+	answered int           // records that the client is done with
+	waiting  string        // the topic of the last record
+	idle     chan struct{} // closed when pending falls to 0; nil if nobody waits
+	failed   []*item
 }
 
 // item is a record of a delivery.
@@ -112,6 +114,7 @@ func headers(r *record) []kgo.RecordHeader {
 func (d *delivery) produce(i *item) {
 	d.mu.Lock()
 	d.pending++
+	d.waiting = i.Topic
 	d.mu.Unlock()
 	d.session.client.Produce(d.ctx, i.Record, func(_ *kgo.Record, err error) {
 		d.mu.Lock()
@@ -120,6 +123,7 @@ func (d *delivery) produce(i *item) {
 			i.err = err
 			d.failed = append(d.failed, i)
 		}
+		d.answered++
 		if d.pending--; d.pending == 0 && d.idle != nil {
 			close(d.idle)
 			d.idle = nil
@@ -151,7 +155,33 @@ func (d *delivery) wait() error {
 	case <-late.C:
 		d.retire(d.session)
 		d.session.close()
-		return &produceError{d.topic, d.ctx.Err()}
+		return &produceError{d.topic, context.Cause(d.ctx)}
+	}
+}
+
+// watch asks for the cause whenever no record was answered for some time, and gives the
+// delivery up if there is one that the client's tries can't overcome soon: the client
+// hides it until the deadline.
+func (d *delivery) watch(ctx context.Context, giveUp context.CancelCauseFunc) {
+	tick := time.NewTicker(impatience)
+	defer tick.Stop()
+	for answered := 0; ; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		d.mu.Lock()
+		last, waits, topic, s := answered, d.pending > 0, d.waiting, d.session
+		answered = d.answered
+		d.mu.Unlock()
+		if !waits || answered != last {
+			continue
+		}
+		if err := d.lasting(ctx, s, topic); err != nil && ctx.Err() == nil {
+			giveUp(err)
+			return
+		}
 	}
 }
 
@@ -224,7 +254,9 @@ func (d *delivery) renew() error {
 	if d.own {
 		d.release(d.session)
 	}
+	d.mu.Lock()
 	d.session, d.own = s, true
+	d.mu.Unlock()
 	return nil
 }
 

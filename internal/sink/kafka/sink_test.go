@@ -499,6 +499,28 @@ func TestCauseIsTold(t *testing.T) {
 	}
 }
 
+// TestCauseOfAnOutage: a client that has delivered hides the cause until the deadline, so
+// the brokers are asked before.
+func TestCauseOfAnOutage(t *testing.T) {
+	f := newFake(t, kfake.SeedTopics(1, "metrics"))
+	o := f.options()
+	o.DeliveryTimeout = 10 * time.Minute
+	s := newSender(t, o)
+	if err := s.send(t, sinktest.Batch(1000)); err != nil {
+		t.Fatal(err)
+	}
+	f.network.cut(t)
+	begun := time.Now()
+	err := s.send(t, sinktest.Batch(1001))
+	if took := time.Since(begun); !errors.Is(err, errCut) || took > time.Minute {
+		t.Errorf("got %v after %v, want %v soon", err, took, errCut)
+	}
+	f.network.mend(t)
+	if err := s.send(t, sinktest.Batch(1001)); err != nil {
+		t.Errorf("got %v once the network is mended, want no error", err)
+	}
+}
+
 // TestClosedClientIsNotTheCause: a client that was given up says nothing of the brokers,
 // so another one asks for the cause.
 func TestClosedClientIsNotTheCause(t *testing.T) {

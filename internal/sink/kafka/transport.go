@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,8 @@ import (
 const (
 	// causeLimit bounds the question for the cause of a failure.
 	causeLimit = 1500 * time.Millisecond
+	// impatience is the time without an answer after which the cause is asked for.
+	impatience = 500 * time.Millisecond
 	// graceful is what a client may take beyond the deadline to give up its records; then
 	// it is closed, which ends them at once.
 	graceful = 500 * time.Millisecond
@@ -94,30 +97,77 @@ func (t *transport) Send(ctx context.Context, size int64, write func(io.Writer) 
 			return "", err
 		}
 	}
-	d := &delivery{transport: t, session: s, ctx: producing}
+	watched, giveUp := context.WithCancelCause(producing)
+	defer giveUp(nil)
+	d := &delivery{transport: t, session: s, ctx: watched}
 	defer d.finish()
-	if err := d.run(write); err != nil {
-		return "", t.explain(ctx, d, err)
+	var watching sync.WaitGroup
+	watching.Go(func() { d.watch(watched, giveUp) })
+	err = d.run(write)
+	cause := context.Cause(watched)
+	giveUp(nil)
+	watching.Wait()
+	if err != nil {
+		return "", t.explain(ctx, d, err, cause)
 	}
 	t.prove(d.session)
 	return strings.Join(t.opt.Connection.Brokers, ","), nil
 }
 
-// explain returns the error of a delivery with its cause. The batch that can't be read
-// is refused, and all others wait.
-func (t *transport) explain(ctx context.Context, d *delivery, err error) error {
+// explain returns the error of a delivery with its cause: that of giving it up, if there
+// is one. The batch that can't be read is refused, and all others wait.
+func (t *transport) explain(ctx context.Context, d *delivery, err, cause error) error {
 	var produced *produceError
 	if !errors.As(err, &produced) {
 		return err
 	}
 	t.doubt(d.session)
+	var known *kafka.Error
+	if errors.As(cause, &known) {
+		return cause
+	}
 	if kafka.ClassOf(err) == kafka.Wait && ctx.Err() == nil {
-		// The library hides why brokers can't be reached.
+		// The library hides why brokers can't be reached, and why they take no records.
 		if cause := t.ask(ctx, d.session); cause != nil && ctx.Err() == nil {
+			return cause
+		}
+		if cause := t.unable(ctx, d.session, produced.topic, false); cause != nil && ctx.Err() == nil {
 			return cause
 		}
 	}
 	return t.opt.Connection.Explain("produce to topic "+produced.topic, produced.err)
+}
+
+// lasting returns the cause why the brokers give no answer, if it needs more than some
+// tries of the client: nobody can be reached, or too few brokers have the topic.
+func (t *transport) lasting(ctx context.Context, s *session, topic string) error {
+	err := t.opt.Connection.Ping(ctx, s.client, causeLimit)
+	switch {
+	case errors.Is(err, kgo.ErrClientClosed), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return nil // a broker that is busy or paused may answer yet
+	case err != nil:
+		return err
+	}
+	return t.unable(ctx, s, topic, true)
+}
+
+// unable returns the cause why the brokers take no records for a topic though they can be
+// reached, as far as they tell it; if sure is set, only one that lasts for certain.
+func (t *transport) unable(ctx context.Context, s *session, topic string, sure bool) error {
+	limited, cancel := context.WithTimeout(ctx, causeLimit)
+	defer cancel()
+	found, err := kafka.Describe(limited, s.client, topic)
+	if err != nil || found[0].Err != nil {
+		return nil // whoever produces gets it
+	}
+	if sure && (found[0].Leaderless > 0 || found[0].Settings == nil) {
+		return nil
+	}
+	why, err := found[0].Unable(t.opt.Acks == AcksAll)
+	if err == nil {
+		return nil
+	}
+	return t.opt.Connection.Explain("produce to topic "+topic+": "+why, err)
 }
 
 // ask asks the brokers whether they can be used: by a new client if that of the delivery

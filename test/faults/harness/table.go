@@ -102,7 +102,7 @@ func (r *Row) Result(format string, args ...any) {
 // Main runs the tests of a package, has the programs built for them, wants no
 // goroutine left over, and prints the table of the rows: with -v, and into the
 // file that FAULTS_TABLE names.
-func Main(m *testing.M) {
+func Main(m goleak.TestingM) {
 	// Rows wait most of the time, so there may be more than processors. The full
 	// counts do not.
 	if !Full() {
