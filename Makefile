@@ -10,7 +10,7 @@ FUZZTIME  ?= 20s
 TOOL      := $(GO) tool -modfile=tools.mod
 PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process bin/haproxystats-central bin/check_haproxystats
 # Modules of their own, apart from what the programs need.
-MODULES   := packaging/image test/container
+MODULES   := packaging/image test/container test/kafka/otlp
 PLUGIN    := bin/check_haproxystats
 # The packages whose tests start servers, machines or builds of everything.
 WITH_SERVERS := /(demo|dev)$$|/packaging/|/test/(dashboards|deploy|faults|integration|kafka|nagios|packages|systemd|traffic)(/|$$)
@@ -92,6 +92,7 @@ test: setup lint generated unit containers fuzz ## set up and run all tests
 setup: ## install what the tests run: haproxy, carbon, a relay, Kafka, the tools of operators
 	sh test/real/setup.sh
 	@$(GO) run ./test/real/download
+	@$(GO) -C test/kafka/otlp mod download
 
 .PHONY: lint
 lint: ## vet, staticcheck, gofumpt, spelling, words that must not come back

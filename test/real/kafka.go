@@ -321,14 +321,15 @@ func (k *Kafka) createTopic(ctx context.Context, topic string, partitions, repli
 	return err
 }
 
-// Consume returns the first records of a topic that another program than ours reads:
-// Kafka's own console consumer, with the key and the headers of each.
-func (k *Kafka) Consume(ctx context.Context, topic string, records int) (string, error) {
+// Consume returns the first records of the topics that match a regular expression, as
+// another program than ours reads them: Kafka's own console consumer, with the key and the
+// headers of each.
+func (k *Kafka) Consume(ctx context.Context, topics string, records int) (string, error) {
 	option := "--formatter-property"
 	if k.isOld() {
 		option = "--property"
 	}
 	return k.Tool(ctx, "org.apache.kafka.tools.consumer.ConsoleConsumer",
-		"--bootstrap-server", k.Addr, "--topic", topic, "--from-beginning", "--max-messages", strconv.Itoa(records),
-		"--timeout-ms", "30000", option, "print.key=true", option, "print.headers=true")
+		"--bootstrap-server", k.Addr, "--include", topics, "--from-beginning", "--max-messages", strconv.Itoa(records),
+		"--timeout-ms", "60000", option, "print.key=true", option, "print.headers=true")
 }
