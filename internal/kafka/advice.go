@@ -93,7 +93,7 @@ func adviceOfBroker(err error, in string) string {
 	case kerr.GroupAuthorizationFailed.Code:
 		return "Allow the user to read the consumer group, with kafka-acls.sh --consumer"
 	case kerr.ClusterAuthorizationFailed.Code:
-		return "Allow the user IdempotentWrite on the cluster, or set idempotent = false in " + in
+		return "Allow the user to write the topic, with kafka-acls.sh --producer; old brokers also want IdempotentWrite on the cluster, or idempotent = false in " + in
 	case kerr.UnknownTopicOrPartition.Code:
 		return "Create the topic with kafka-topics.sh --create, or set create-topic = true in " + in
 	case kerr.InvalidTopicException.Code:

@@ -499,6 +499,22 @@ func TestCauseIsTold(t *testing.T) {
 	}
 }
 
+// TestAllowedLater: a client that was refused a producer id keeps that error, so another
+// one goes on once it is allowed.
+func TestAllowedLater(t *testing.T) {
+	f := newFake(t, kfake.SeedTopics(1, "metrics"))
+	s := newSender(t, f.options())
+	h := f.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, Err: kerr.ClusterAuthorizationFailed, Count: -1})
+	err := s.send(t, sinktest.Batch(1000))
+	if !errors.Is(err, kerr.ClusterAuthorizationFailed) || !strings.Contains(err.Error(), "IdempotentWrite on the cluster") {
+		t.Errorf("got %v, want CLUSTER_AUTHORIZATION_FAILED and its remedy", err)
+	}
+	h.Remove()
+	if err := s.send(t, sinktest.Batch(1000)); err != nil {
+		t.Errorf("got %v once it is allowed, want no error", err)
+	}
+}
+
 // TestCauseOfAnOutage: a client that has delivered hides the cause until the deadline, so
 // the brokers are asked before.
 func TestCauseOfAnOutage(t *testing.T) {

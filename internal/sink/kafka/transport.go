@@ -122,6 +122,10 @@ func (t *transport) explain(ctx context.Context, d *delivery, err, cause error) 
 		return err
 	}
 	t.doubt(d.session)
+	if kafka.ClassOf(err) == kafka.Operator {
+		// The client may remember it: one that got no producer id never asks again.
+		t.retire(d.session)
+	}
 	var known *kafka.Error
 	if errors.As(cause, &known) {
 		return cause
