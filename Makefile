@@ -123,8 +123,9 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 	GO=$(GO) sh test/fuzz.sh $(FUZZTIME)
 
 .PHONY: faults
-faults: setup ## the full counts of the fault tests (hours), and the table that the documents quote
+faults: setup ## the full counts of the fault tests (hours), and the tables that the documents quote
 	FAULTS=full FAULTS_TABLE=$(CURDIR)/bin/faults.md $(GO) test -v -count 1 -timeout 12h ./test/faults/...
+	FAULTS=full FAULTS_TABLE=$(CURDIR)/bin/faults-kafka.md $(GO) test -v -count 1 -timeout 12h ./test/kafka
 
 .PHONY: bench
 bench: ## measure the programs and their phases

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/kafka"
 	"haproxystats/internal/metric"
@@ -18,6 +20,7 @@ import (
 	sinkkafka "haproxystats/internal/sink/kafka"
 	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/sink/sinktest"
+	"haproxystats/test/faults/harness"
 	"haproxystats/test/real"
 )
 
@@ -190,55 +193,84 @@ func checkTopic(t *testing.T, k *real.Kafka, topic string, epochs ...int64) {
 	}
 }
 
-// TestBrokerFails kills and pauses a broker: no delivery takes longer than it may, and
-// nothing is lost.
-func TestBrokerFails(t *testing.T) {
+// TestBrokerFailsUnderLoad kills and pauses a broker while batches come: no delivery takes
+// longer than it may, nothing is lost, and what waits is sent with the oldest first.
+func TestBrokerFailsUnderLoad(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "Kafka killed and paused under load", "0 lost, 0 invented; the oldest first; a delivery takes at most delivery-timeout + 3 s")
+	random := harness.Random(t)
 	k := start(t, real.KafkaConfig{Jars: real.Need(t, "kafka")})
-	topic := createTopic(t, k, 3, 1, nil)
+	topic := createTopic(t, k, 1, 1, nil)
 	s := openSink(t, k, topic, nil)
-	deliver(t, s, sinktest.Batch(1000))
-	k.Kill()
-	deliver(t, s, sinktest.Batch(1001))
-	if cause := s.Status().Health.Cause; cause == nil || !strings.Contains(cause.Error(), "connection refused") {
-		t.Errorf("got the cause %v of a broker that was killed, want that it refuses connections", cause)
+	load := startLoad(t, s, 1000)
+	for range harness.Count(1, 50) {
+		load.more(random.Int64N(50))
+		k.Kill()
+		await(t, "the broker is found to refuse connections", func() bool {
+			cause := s.Status().Health.Cause
+			return cause != nil && strings.Contains(cause.Error(), "connection refused")
+		})
+		load.more(20)
+		if err := k.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		load.more(random.Int64N(50))
+		if err := k.Pause(); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the broker is found not to answer", func() bool {
+			cause := s.Status().Health.Cause
+			return cause != nil && strings.Contains(cause.Error(), "no answer within")
+		})
+		load.more(20)
+		if err := k.Resume(); err != nil {
+			t.Fatal(err)
+		}
+		row.Inject(2)
 	}
-	if err := k.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	drained(t, s, 2)
-	if err := k.Pause(); err != nil {
-		t.Fatal(err)
-	}
-	deliver(t, s, sinktest.Batch(1002))
-	if err := k.Resume(); err != nil {
-		t.Fatal(err)
-	}
-	drained(t, s, 3)
-	checkTopic(t, k, topic, 1000, 1001, 1002)
+	load.more(20)
+	epochs := load.end()
+	drained(t, s, int64(len(epochs)))
+	checkTopic(t, k, topic, epochs...)
+	checkOrder(t, k, topic)
+	row.Result("%d batches: 0 lost, 0 invented", len(epochs))
 }
 
 // TestTopicIsRemoved and made again, on a broker that knows topics by their ids and on
 // one that knows them by their names.
 func TestTopicIsRemoved(t *testing.T) {
-	for _, component := range []string{"kafka", "kafka-3.9"} {
+	for component, name := range map[string]string{"kafka": "Kafka 4.4", "kafka-3.9": "Kafka 3.9"} {
 		t.Run(component, func(t *testing.T) {
+			t.Parallel()
+			row := harness.Begin(t, "topic removed and made again, "+name, "0 lost of what comes while it is missing, 0 invented")
 			k := start(t, real.KafkaConfig{Jars: real.Need(t, component)})
 			topic := createTopic(t, k, 1, 1, nil)
 			s := openSink(t, k, topic, nil)
-			deliver(t, s, sinktest.Batch(1000))
-			if _, err := k.Tool(t.Context(), "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", k.Addr, "--delete", "--topic", topic); err != nil {
-				t.Fatal(err)
-			}
 			c := client(t, options(k.Addr))
-			awaitTopic(t, c, topic, func(found kafka.Topic) bool { return found.Err != nil })
-			deliver(t, s, sinktest.Batch(1001))
-			if err := kafka.Create(t.Context(), c, topic, 2, 1, map[string]string{"max.message.bytes": "1000"}); err != nil {
-				t.Fatal(err)
+			delivered := int64(0)
+			next := func() {
+				deliver(t, s, sinktest.Batch(1000+delivered))
+				delivered++
 			}
-			drained(t, s, 2)
-			deliver(t, s, sinktest.Batch(1002))
-			drained(t, s, 3)
-			checkTopic(t, k, topic, 1001, 1002)
+			next()
+			for range harness.Count(1, 50) {
+				drained(t, s, delivered)
+				if answer, err := kadm.NewClient(c).DeleteTopic(t.Context(), topic); err != nil || answer.Err != nil {
+					t.Fatal(err, answer.Err)
+				}
+				awaitTopic(t, c, topic, func(found kafka.Topic) bool { return found.Err != nil })
+				kept := delivered
+				next()
+				if err := kafka.Create(t.Context(), c, topic, 2, 1, map[string]string{"max.message.bytes": "1000"}); err != nil {
+					t.Fatal(err)
+				}
+				drained(t, s, delivered)
+				next()
+				drained(t, s, delivered)
+				checkTopic(t, k, topic, 1000+kept, 1000+kept+1)
+				row.Inject(1)
+			}
+			row.Result("%d batches: 0 lost, 0 invented", delivered)
 		})
 	}
 }
