@@ -69,6 +69,23 @@ type Status struct {
 	Open int
 }
 
+// Plus returns the state of two stages together, which may have shards of one cluster.
+func (s Status) Plus(o Status) Status {
+	all := Status{Clusters: make(map[string]Cluster, len(s.Clusters)+len(o.Clusters)), Open: s.Open + o.Open}
+	for _, each := range []Status{s, o} {
+		for name, c := range each.Clusters {
+			known := all.Clusters[name]
+			counts := known.Counts.Plus(c.Counts)
+			if c.Epoch > known.Epoch {
+				known = c
+			}
+			known.Counts = counts
+			all.Clusters[name] = known
+		}
+	}
+	return all
+}
+
 // Cluster says how a cluster does.
 type Cluster struct {
 	// Epoch is the beginning of the newest window that was emitted.

@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/journal"
 	"haproxystats/internal/metric"
@@ -244,4 +246,23 @@ func TestTold(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestStatusPlus: the shards of a cluster may be in several logs; the one with the newest
+// window tells of its nodes.
+func TestStatusPlus(t *testing.T) {
+	a := Status{Open: 1, Clusters: map[string]Cluster{
+		"eu": {Epoch: 20, Reporting: 2, Expected: 3, Missing: []string{"c"}, Counts: window.Counts{Windows: 1}},
+		"us": {Epoch: 10},
+	}}
+	b := Status{Open: 2, Clusters: map[string]Cluster{"eu": {Epoch: 10, Reporting: 1, Counts: window.Counts{Windows: 2}}}}
+	want := Status{Open: 3, Clusters: map[string]Cluster{
+		"eu": {Epoch: 20, Reporting: 2, Expected: 3, Missing: []string{"c"}, Counts: window.Counts{Windows: 3}},
+		"us": {Epoch: 10},
+	}}
+	for _, got := range []Status{a.Plus(b), b.Plus(a)} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("got (-want +got):\n%s", diff)
+		}
+	}
 }

@@ -103,12 +103,11 @@ func (c *cluster) add(k Contribution, at, now, start, mark time.Time) error {
 	c.heard[k.Node] = now
 	epoch := c.bucket(k.Epoch)
 	end := time.Unix(epoch, 0).Add(c.opt.Interval)
-	closed := now
-	if mark.After(closed) {
-		closed = mark
-	}
+	closed := end.Add(c.opt.Late)
 	switch {
-	case !end.Add(c.opt.Late).After(closed):
+	case !closed.After(mark) && now.Before(mark):
+		return ErrDuplicate // whoever read the log before has dealt with it
+	case !closed.After(now):
 		c.counts.LateDropped++
 		return ErrLate
 	case time.Unix(epoch, 0).After(now.Add(c.opt.Late + futureWindows*c.opt.Interval)):

@@ -200,6 +200,29 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestReplay: what an earlier reader of the log has dealt with counts no second time,
+// until the log comes to what is new.
+func TestReplay(t *testing.T) {
+	r := newRun(t, options(), at(base+100))
+	for i, c := range []struct {
+		epoch int64
+		when  float64
+		want  error
+	}{
+		{base + 1, base + 60, ErrDuplicate}, // closed at the mark
+		{base + 41, base + 61, nil},
+		{base + 2, base + 99.9, ErrDuplicate},
+		{base + 3, base + 100, ErrLate}, // beyond the mark
+	} {
+		if err := r.add(i, fmt.Sprint("n", i), c.epoch, 1, at(c.when)); !errors.Is(err, c.want) {
+			t.Errorf("%d: got %v, want %v", i, err, c.want)
+		}
+	}
+	if diff := cmp.Diff(Counts{LateDropped: 1}, r.log.Counts()[Key{Cluster: "eu", Shards: 1}]); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+}
+
 // TestStart: a log whose beginning is not known may begin within a window. Its windows
 // are left out unless all expected nodes are in.
 func TestStart(t *testing.T) {
