@@ -1,0 +1,289 @@
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"haproxystats/internal/kafka/wire"
+	"haproxystats/internal/snapshot"
+)
+
+const (
+	// maxAttempts is the number of attempts of one node that are assembled at once.
+	maxAttempts = 2
+	// maxNodes bounds the nodes of one partition that are assembled at once.
+	maxNodes = 20_000
+	// maxSnapshot is the largest snapshot that is assembled.
+	maxSnapshot = 1 << 30
+	// maxEnded bounds the attempts that are remembered because nothing more of them is needed.
+	maxEnded = 100_000
+	// expiry is the time of the log after which an attempt of which nothing comes is ended.
+	expiry = 60 * time.Second
+)
+
+// sender is what sends one snapshot after another: a node, or one shard of its tables.
+type sender struct {
+	kind          wire.Kind
+	cluster, node string
+	shard, shards int
+}
+
+func senderOf(e wire.Envelope) sender {
+	return sender{e.Kind, e.Cluster, e.Node, e.Shard, e.Shards}
+}
+
+// attempt is one sending of a snapshot.
+type attempt struct {
+	wire.Envelope
+	id      snapshot.ID
+	records int // that it has
+	chunks  chunks
+	offsets []int64   // of its records in the partition
+	first   int64     // the smallest of them
+	last    time.Time // when the latest record came, in log time
+}
+
+// complete reports whether all records have come.
+func (a *attempt) complete() bool { return len(a.chunks.list) == a.records }
+
+// snapshot decodes the snapshot. expander is nil if the values are not compressed.
+func (a *attempt) snapshot(expander *wire.Expander) (snapshot.Snapshot, error) {
+	decoder := snapshot.NewDecoder(maxSnapshot)
+	err := a.chunks.each(func(value []byte) error {
+		r, err := parseChunk(value, expander)
+		if err != nil {
+			return err
+		}
+		return decoder.Add(r)
+	})
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	s, err := decoder.Snapshot()
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	return s, a.CheckSnapshot(s)
+}
+
+func parseChunk(value []byte, expander *wire.Expander) (snapshot.Record, error) {
+	if expander != nil {
+		var err error
+		if value, err = expander.Expand(value); err != nil {
+			return snapshot.Record{}, err
+		}
+	}
+	return snapshot.ParseRecord(value)
+}
+
+// assembly puts the records of one partition together to snapshots. Its methods are
+// called from one goroutine, in the order of the partition.
+type assembly struct {
+	store    *Store
+	expander *wire.Expander // nil if values are not compressed
+	// done is called with the offsets of records that are needed no longer.
+	done func(offsets ...int64)
+	// bad is called with an attempt that is damaged.
+	bad func(a *attempt, err error)
+	// incomplete is called when an attempt is ended before all its records came.
+	incomplete func(a *attempt, why error)
+
+	begun   time.Time // log time of the first record
+	now     time.Time
+	swept   time.Time
+	senders map[sender][]*attempt
+	ended   map[wire.Attempt]time.Time // attempts of which nothing more is needed, with their log time
+}
+
+func newAssembly(s *Store, expander *wire.Expander) *assembly {
+	return &assembly{store: s, expander: expander, senders: make(map[sender][]*attempt), ended: make(map[wire.Attempt]time.Time)}
+}
+
+// Reasons to end an attempt.
+var (
+	errExpired    = fmt.Errorf("no record has come for %v", expiry)
+	errSuperseded = errors.New("a later snapshot of the node has come")
+	errGap        = errors.New("a record before this one has not come")
+	errTooMany    = errors.New("more nodes in the partition than this program assembles")
+)
+
+// tick tells that the log has reached a time, and ends attempts that are too old.
+func (s *assembly) tick(at time.Time) {
+	if s.begun.IsZero() {
+		s.begun, s.swept = at, at
+	}
+	if at.After(s.now) {
+		s.now = at
+	}
+	if s.now.Sub(s.swept) < time.Second {
+		return
+	}
+	s.swept = s.now
+	for _, attempts := range s.senders {
+		for _, a := range slices.Clone(attempts) {
+			if s.now.Sub(a.last) >= expiry {
+				s.end(a, errExpired)
+			}
+		}
+	}
+	for a, at := range s.ended {
+		if s.now.Sub(at) >= expiry {
+			delete(s.ended, a)
+		}
+	}
+}
+
+// add adds a record, which is at an offset and came at a time of the log. It returns the
+// attempt that the record completes, which is the caller's then.
+func (s *assembly) add(e wire.Envelope, value []byte, offset int64, at time.Time) *attempt {
+	s.tick(at)
+	if _, refused := s.ended[e.Attempt]; refused {
+		s.done(offset)
+		return nil
+	}
+	from := senderOf(e)
+	i := slices.IndexFunc(s.senders[from], func(a *attempt) bool { return a.Attempt == e.Attempt })
+	r, err := parseChunk(value, s.expander)
+	if err == nil && r.Bytes > maxSnapshot {
+		err = fmt.Errorf("%w: %d bytes, more than %d", snapshot.ErrTooLarge, r.Bytes, int64(maxSnapshot))
+	}
+	if err != nil {
+		a := s.refused(from, i, e, offset)
+		_ = a.chunks.add(value) // so that it is put aside, if there is room
+		s.bad(a, err)
+		return nil
+	}
+	var a *attempt
+	switch {
+	case i >= 0:
+		a = s.senders[from][i]
+	case r.Sequence > 0:
+		// The beginning has been dealt with by an earlier reader of the partition, or it is
+		// lost.
+		a = &attempt{Envelope: e, offsets: []int64{offset}, first: offset, chunks: chunks{store: s.store}}
+		s.refuse(e.Attempt)
+		if s.now.Sub(s.begun) >= expiry {
+			s.incomplete(a, errGap)
+		}
+		s.done(offset)
+		return nil
+	default:
+		a = &attempt{Envelope: e, id: r.ID, records: r.Records, first: offset, chunks: chunks{store: s.store}}
+		if why := s.admit(from, a); why != nil {
+			s.refuse(e.Attempt)
+			s.incomplete(a, why)
+			s.done(offset)
+			return nil
+		}
+	}
+	next := len(a.chunks.list)
+	switch {
+	case r.ID != a.id || r.Records != a.records:
+		_ = a.chunks.add(value)
+		a.offsets = append(a.offsets, offset)
+		s.remove(a)
+		s.refuse(a.Attempt)
+		s.bad(a, fmt.Errorf("%w: records of two snapshots in one attempt", snapshot.ErrDamaged))
+		return nil
+	case r.Sequence < next: // came again
+		s.done(offset)
+		return nil
+	case r.Sequence > next:
+		s.done(offset)
+		s.end(a, fmt.Errorf("%w: record %d of %d", errGap, next, a.records))
+		return nil
+	}
+	if err := a.chunks.add(value); err != nil {
+		s.done(offset)
+		s.end(a, err)
+		return nil
+	}
+	a.offsets = append(a.offsets, offset)
+	a.last = s.now
+	if !a.complete() {
+		return nil
+	}
+	s.remove(a)
+	s.refuse(a.Attempt) // its records may come again
+	s.supersede(from, a)
+	return a
+}
+
+// refused removes and returns the attempt of a record that can't be read, which may be a
+// new one.
+func (s *assembly) refused(from sender, i int, e wire.Envelope, offset int64) *attempt {
+	a := &attempt{Envelope: e, first: offset, chunks: chunks{store: s.store}}
+	if i >= 0 {
+		a = s.senders[from][i]
+		s.remove(a)
+	}
+	a.offsets = append(a.offsets, offset)
+	s.refuse(e.Attempt)
+	return a
+}
+
+// refuse remembers that further records of an attempt are not needed.
+func (s *assembly) refuse(a wire.Attempt) {
+	if len(s.ended) >= maxEnded {
+		clear(s.ended)
+	}
+	s.ended[a] = s.now
+}
+
+// admit adds a new attempt of a sender.
+func (s *assembly) admit(from sender, a *attempt) error {
+	attempts := s.senders[from]
+	switch {
+	case len(attempts) == 0 && len(s.senders) >= maxNodes:
+		return errTooMany
+	case len(attempts) >= maxAttempts:
+		s.end(attempts[0], errSuperseded)
+	}
+	s.senders[from] = append(s.senders[from], a)
+	return nil
+}
+
+// supersede ends the attempts of a producer that began before the one that is complete: a
+// producer sends one snapshot of a node after another.
+func (s *assembly) supersede(from sender, by *attempt) {
+	for _, a := range slices.Clone(s.senders[from]) {
+		if a.Instance == by.Instance && a.first < by.first {
+			s.end(a, errSuperseded)
+		}
+	}
+}
+
+// end ends an attempt that is not complete.
+func (s *assembly) end(a *attempt, why error) {
+	s.remove(a)
+	s.refuse(a.Attempt)
+	s.incomplete(a, why)
+	s.done(a.offsets...)
+	a.chunks.free()
+}
+
+// remove takes an attempt out of the assembly.
+func (s *assembly) remove(a *attempt) {
+	from := senderOf(a.Envelope)
+	attempts := slices.DeleteFunc(slices.Clone(s.senders[from]), func(other *attempt) bool { return other == a })
+	if len(attempts) == 0 {
+		delete(s.senders, from)
+		return
+	}
+	s.senders[from] = attempts
+}
+
+// close forgets all attempts.
+func (s *assembly) close() {
+	for _, attempts := range s.senders {
+		for _, a := range attempts {
+			a.chunks.free()
+		}
+	}
+	clear(s.senders)
+	if s.expander != nil {
+		s.expander.Close()
+	}
+}

@@ -1,0 +1,553 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"haproxystats/internal/kafka"
+)
+
+const (
+	// revokeTimeout bounds what happens when a partition is given to another member:
+	// half of it is for its sinks, half for the commit.
+	revokeTimeout = 2 * time.Second
+	// sinksGrace bounds the wait for sinks when the program ends, and lastCommit the
+	// commit after that.
+	sinksGrace = 2 * time.Second
+	lastCommit = time.Second
+	// commitTimeout bounds a commit, which waits while the group rebalances.
+	commitTimeout = 5 * time.Second
+	// errorPause is the pause after a poll that returned errors only: the client does
+	// not pause after some of them.
+	errorPause = 250 * time.Millisecond
+	// renewAfter is the time for which a topic may be another one than the client knows;
+	// after that, a new client is made.
+	renewAfter = 5 * time.Second
+	// renewPause is the pause before a new client.
+	renewPause = time.Second
+	// tickInterval is the time from one tick of a partition to the next.
+	tickInterval = time.Second
+	// lookInterval is the time from one question about group and topic to the next.
+	lookInterval = 10 * time.Second
+	// rebalanceTimeout is the time that members have to give partitions away.
+	rebalanceTimeout = 60 * time.Second
+	// heartbeats is the number of heartbeats in a session.
+	heartbeats = 10
+	// maxPartition is the largest number of bytes that are fetched of a partition at once.
+	maxPartition = 1 << 20
+)
+
+// Options are those of a consumer of one topic.
+type Options struct {
+	// Connection is how to reach the brokers.
+	Connection kafka.Options
+	Topic      string
+	// Group is the consumer group.
+	Group string
+	// Instance is the name of this program in the group, which no other has at a time;
+	// empty for a member without a name.
+	Instance string
+	// SessionTimeout is the time after which the group gives the partitions of a member
+	// that is silent to others.
+	SessionTimeout time.Duration
+	// FromEnd starts at the end of a partition of which nothing was committed.
+	FromEnd bool
+	// FetchMaxBytes bounds what is fetched from a broker at once.
+	FetchMaxBytes int64
+	// CommitInterval is the time between two commits.
+	CommitInterval time.Duration
+	// Store keeps records of snapshots that are not complete.
+	Store *Store
+	// DeadLetters takes records that can't be used.
+	DeadLetters *DeadLetters
+	// Log gets messages for the operator; nil for none.
+	Log *slog.Logger
+}
+
+// reader makes something of the records of one partition. Its methods are called from one
+// goroutine.
+type reader interface {
+	// add takes a record, whose offset is in hand.
+	add(ctx context.Context, r *kgo.Record)
+	// tick tells that the log has reached a time.
+	tick(at time.Time)
+	// advance delivers what is due. Its error is that of ctx.
+	advance(ctx context.Context) error
+	// mark returns what the next reader needs beside the offset, after advance.
+	mark() time.Time
+	// stop ends the work for the partition. It may be called while another method runs.
+	stop()
+	// close frees memory. No method is called after it.
+	close()
+}
+
+// group is a member of a consumer group for one topic.
+type group struct {
+	o         Options
+	log       *slog.Logger
+	newReader func(p *partition, l *ledger, mark time.Time) reader
+
+	committing chan struct{} // held by the goroutine that commits
+
+	mu         sync.Mutex
+	client     *kgo.Client // nil between two clients
+	partitions map[int32]*partition
+	state      string // of the group
+	members    int
+	cause      error // why the topic can't be read
+	counts     Counts
+	counted    bool      // whether errors of commits have been logged
+	tickless   bool      // whether errors of ticks have been logged
+	told       time.Time // when the last incomplete snapshot came
+
+	rebalances, commitErrors atomic.Int64
+	beat                     atomic.Int64 // when the coordinator last answered, in ns since born
+	born                     time.Time
+}
+
+func newGroup(o Options, newReader func(p *partition, l *ledger, mark time.Time) reader) *group {
+	return &group{
+		o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)).With("topic", o.Topic), newReader: newReader,
+		committing: make(chan struct{}, 1), partitions: make(map[int32]*partition), born: time.Now(),
+	}
+}
+
+// errRenew asks for a new client.
+var errRenew = errors.New("the topic was removed and made again")
+
+// run consumes until ctx ends, and then ends in an orderly way. It returns an error if
+// this program must not go on.
+func (g *group) run(ctx context.Context) error {
+	for {
+		err := g.session(ctx)
+		if !errors.Is(err, errRenew) {
+			return err
+		}
+		g.log.Warn("topic was removed and made again, will read the new one")
+		t := time.NewTimer(renewPause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+// session consumes with one client.
+func (g *group) session(ctx context.Context) error {
+	client, err := g.o.Connection.Client(g.options()...)
+	if err != nil {
+		return fmt.Errorf("topic %s: %w", g.o.Topic, err)
+	}
+	g.setClient(client)
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { every(background, g.o.CommitInterval, func() { g.commit(background, commitTimeout, nil) }) })
+	wg.Go(func() { every(background, tickInterval, func() { g.tick(background, client) }) })
+	wg.Go(func() {
+		g.look(background, client)
+		every(background, lookInterval, func() { g.look(background, client) })
+	})
+	err = g.poll(ctx, client)
+	g.settle()
+	stop()
+	wg.Wait()
+	fenced := errors.Is(err, kerr.FencedInstanceID)
+	if !fenced {
+		g.commit(context.WithoutCancel(ctx), lastCommit, nil)
+	}
+	g.forget(g.numbers())
+	g.setClient(nil)
+	client.CloseAllowingRebalance()
+	if fenced {
+		return fmt.Errorf("topic %s: two programs have the instance name %q in the consumer group %s: stop one of them, or set instance in [central] to a name of its own: %w",
+			g.o.Topic, g.o.Instance, g.o.Group, err)
+	}
+	return err
+}
+
+func (g *group) setClient(c *kgo.Client) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.client = c
+}
+
+// every calls f after each interval until ctx ends.
+func every(ctx context.Context, interval time.Duration, f func()) {
+	t := time.NewTicker(interval)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			f()
+		}
+	}
+}
+
+func (g *group) options() []kgo.Opt {
+	start := kgo.NewOffset().AtStart()
+	if g.o.FromEnd {
+		start = kgo.NewOffset().AtEnd()
+	}
+	all := []kgo.Opt{
+		kgo.ConsumerGroup(g.o.Group),
+		kgo.ConsumeTopics(g.o.Topic),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.SessionTimeout(g.o.SessionTimeout),
+		kgo.HeartbeatInterval(g.o.SessionTimeout / heartbeats),
+		kgo.RebalanceTimeout(max(rebalanceTimeout, g.o.SessionTimeout)),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.ConsumeStartOffset(start),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxBytes(int32(g.o.FetchMaxBytes)),
+		kgo.FetchMaxPartitionBytes(int32(min(maxPartition, g.o.FetchMaxBytes))),
+		kgo.MaxConcurrentFetches(1),
+		kgo.OnPartitionsAssigned(func(_ context.Context, c *kgo.Client, m map[string][]int32) { g.assigned(c, m[g.o.Topic]) }),
+		kgo.OnPartitionsRevoked(func(ctx context.Context, _ *kgo.Client, m map[string][]int32) { g.revoked(ctx, m[g.o.Topic]) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { g.lost(m[g.o.Topic]) }),
+		kgo.OnOffsetsFetched(func(_ context.Context, _ *kgo.Client, r *kmsg.OffsetFetchResponse) error { g.fetched(r); return nil }),
+		kgo.WithHooks(beats{g}),
+		// For ticks, which need no order, and what is put aside.
+		kgo.DisableIdempotentWrite(),
+		kgo.ProducerLinger(0),
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.RecordPartitioner(kgo.BasicConsistentPartitioner(g.partitioner)),
+	}
+	if g.o.Instance != "" {
+		all = append(all, kgo.InstanceID(g.o.Instance))
+	}
+	return all
+}
+
+// partitioner keeps the partitions of ticks, and spreads what is put aside.
+func (g *group) partitioner(topic string) func(r *kgo.Record, n int) int {
+	if topic == g.o.Topic {
+		return func(r *kgo.Record, _ int) int { return int(r.Partition) }
+	}
+	return func(r *kgo.Record, n int) int { return len(r.Key) % n }
+}
+
+// beats notes when the coordinator of the group answers.
+type beats struct{ g *group }
+
+// OnBrokerE2E implements [kgo.HookBrokerE2E].
+func (b beats) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.BrokerE2E) {
+	switch kmsg.Key(key) {
+	case kmsg.Heartbeat, kmsg.SyncGroup, kmsg.OffsetCommit:
+		if e.Err() == nil {
+			b.g.beat.Store(int64(time.Since(b.g.born)))
+		}
+	}
+}
+
+// owns reports whether this member still has its session, as far as it can know: after a
+// pause of the whole program, its partitions may have another owner, which is ahead.
+func (g *group) owns() bool {
+	return time.Since(g.born)-time.Duration(g.beat.Load()) < g.o.SessionTimeout
+}
+
+// poll takes records to their partitions until ctx ends, or a new client is needed.
+func (g *group) poll(ctx context.Context, client *kgo.Client) error {
+	var renew time.Time // since when the topic is another one
+	failing := false
+	for {
+		fetches := client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			client.AllowRebalance()
+			return nil
+		}
+		records := false
+		var failure error
+		fetches.EachPartition(func(t kgo.FetchTopicPartition) {
+			if len(t.Records) > 0 {
+				records = true
+			}
+			g.take(client, &t.FetchPartition)
+		})
+		fetches.EachError(func(_ string, n int32, err error) {
+			var tooLarge *kgo.ErrDecompressTooLarge
+			if errors.As(err, &tooLarge) {
+				g.skip(ctx, client, tooLarge)
+				return
+			}
+			failure = err
+		})
+		client.AllowRebalance()
+		switch {
+		case errors.Is(failure, kgo.ErrClientClosed):
+			return failure
+		case errors.Is(failure, kerr.FencedInstanceID):
+			return failure
+		case !errors.Is(failure, kerr.UnknownTopicID):
+			renew = time.Time{}
+		case renew.IsZero():
+			renew = time.Now()
+		case time.Since(renew) >= renewAfter:
+			return errRenew
+		}
+		if failure != nil && !failing {
+			g.log.Error("records can't be fetched, will try again", "error", g.o.Connection.Explain("read topic "+g.o.Topic, failure))
+		}
+		if failing = failure != nil; failing && !records {
+			t := time.NewTimer(errorPause)
+			select {
+			case <-ctx.Done():
+			case <-t.C:
+			}
+			t.Stop()
+		}
+	}
+}
+
+// take gives records to their partition.
+func (g *group) take(client *kgo.Client, f *kgo.FetchPartition) {
+	g.mu.Lock()
+	p := g.partitions[f.Partition]
+	g.mu.Unlock()
+	if p == nil || f.Err != nil {
+		return
+	}
+	if p.put(f) {
+		client.PauseFetchPartitions(map[string][]int32{g.o.Topic: {f.Partition}})
+	}
+}
+
+// resume fetches a partition again.
+func (g *group) resume(number int32) {
+	g.mu.Lock()
+	c := g.client
+	g.mu.Unlock()
+	if c != nil {
+		c.ResumeFetchPartitions(map[string][]int32{g.o.Topic: {number}})
+	}
+}
+
+// skip passes over a batch that would take too much memory.
+func (g *group) skip(ctx context.Context, client *kgo.Client, e *kgo.ErrDecompressTooLarge) {
+	g.count(Counts{Foreign: 1})
+	g.o.DeadLetters.tell(letter{topic: e.Topic, partition: e.Partition, offset: e.Offset}, Foreign, e, "next", e.NextOffset)
+	client.SetOffsets(map[string]map[int32]kgo.EpochOffset{e.Topic: {e.Partition: {Epoch: e.Epoch, Offset: e.NextOffset}}})
+}
+
+func (g *group) count(c Counts) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.counts = g.counts.plus(c)
+}
+
+// assigned begins to work on partitions.
+func (g *group) assigned(client *kgo.Client, numbers []int32) {
+	g.rebalances.Add(1)
+	if len(numbers) == 0 {
+		return
+	}
+	g.mu.Lock()
+	for _, n := range numbers {
+		if g.partitions[n] == nil {
+			p := newPartition(g, n)
+			g.partitions[n] = p
+			go p.run()
+		}
+	}
+	g.mu.Unlock()
+	client.ResumeFetchPartitions(map[string][]int32{g.o.Topic: numbers})
+	g.log.Info("partitions are assigned", "partitions", numbers)
+}
+
+// fetched takes what was committed for partitions, before anything of them is fetched.
+func (g *group) fetched(r *kmsg.OffsetFetchResponse) {
+	for _, of := range r.Groups {
+		for _, t := range of.Topics { // the group has one topic
+			for _, p := range t.Partitions {
+				g.begin(p.Partition, p.Offset, p.Metadata, p.ErrorCode)
+			}
+		}
+	}
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			g.begin(p.Partition, p.Offset, p.Metadata, p.ErrorCode)
+		}
+	}
+}
+
+func (g *group) begin(number int32, offset int64, metadata *string, code int16) {
+	g.mu.Lock()
+	p := g.partitions[number]
+	g.mu.Unlock()
+	if p == nil || code != 0 || offset < 0 {
+		return
+	}
+	var mark time.Time
+	if metadata != nil {
+		var err error
+		if mark, err = parseMark(*metadata); err != nil {
+			p.log.Warn("commit of the partition has no mark of ours", "error", err)
+		}
+	}
+	p.begin(offset, mark)
+}
+
+// revoked gives partitions to other members.
+func (g *group) revoked(ctx context.Context, numbers []int32) {
+	if len(numbers) == 0 {
+		return
+	}
+	g.rebalances.Add(1)
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTimeout)
+	defer cancel()
+	g.stopPartitions(numbers, revokeTimeout/2)
+	g.commit(limited, revokeTimeout/2, numbers)
+	g.forget(numbers)
+	g.log.Info("partitions are given to other members of the group", "partitions", numbers)
+}
+
+// lost forgets partitions that others have already.
+func (g *group) lost(numbers []int32) {
+	if len(numbers) == 0 {
+		return
+	}
+	g.rebalances.Add(1)
+	g.forget(numbers)
+	g.log.Warn("partitions are lost, because the group has not heard of this member", "partitions", numbers)
+}
+
+// forget ends the work on partitions without a commit.
+func (g *group) forget(numbers []int32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, n := range numbers {
+		if p := g.partitions[n]; p != nil {
+			p.abandon()
+			delete(g.partitions, n)
+		}
+	}
+}
+
+// stopPartitions lets the partitions take no more, and waits for their sinks.
+func (g *group) stopPartitions(numbers []int32, limit time.Duration) {
+	var all []*partition
+	g.mu.Lock()
+	for _, n := range numbers {
+		if p := g.partitions[n]; p != nil {
+			all = append(all, p)
+		}
+	}
+	g.mu.Unlock()
+	for _, p := range all {
+		p.finish()
+	}
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	for _, p := range all {
+		select {
+		case <-p.ended:
+		case <-t.C:
+			return
+		}
+	}
+}
+
+// settle waits for the sinks of all partitions when the program ends.
+func (g *group) settle() { g.stopPartitions(g.numbers(), sinksGrace) }
+
+func (g *group) numbers() []int32 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []int32
+	for n := range g.partitions {
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// commit commits the offsets of partitions, nil for all, within a limit. One commit is
+// made at a time.
+func (g *group) commit(ctx context.Context, limit time.Duration, numbers []int32) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	select {
+	case g.committing <- struct{}{}:
+		defer func() { <-g.committing }()
+	case <-ctx.Done():
+		return
+	}
+	g.mu.Lock()
+	client := g.client
+	points := make(map[int32]point)
+	for n, p := range g.partitions {
+		if numbers != nil && !slices.Contains(numbers, n) {
+			continue
+		}
+		if at, changed := p.committable(); changed {
+			points[n] = at
+		}
+	}
+	g.mu.Unlock()
+	if client == nil || len(points) == 0 {
+		return
+	}
+	offsets := make(map[int32]kgo.EpochOffset, len(points))
+	for n, at := range points {
+		offsets[n] = kgo.EpochOffset{Epoch: -1, Offset: at.offset}
+	}
+	with := kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error {
+		for i := range r.Topics {
+			for j := range r.Topics[i].Partitions {
+				p := &r.Topics[i].Partitions[j]
+				text := markText(points[p.Partition].mark)
+				p.Metadata = &text
+			}
+		}
+		return nil
+	})
+	client.CommitOffsetsSync(with, map[string]map[int32]kgo.EpochOffset{g.o.Topic: offsets},
+		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, r *kmsg.OffsetCommitResponse, err error) {
+			g.committed(ctx, points, r, err)
+		})
+}
+
+// committed takes the result of a commit.
+func (g *group) committed(ctx context.Context, points map[int32]point, r *kmsg.OffsetCommitResponse, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err == nil {
+		for _, t := range r.Topics {
+			for _, p := range t.Partitions {
+				if e := kerr.ErrorForCode(p.ErrorCode); e != nil {
+					err = e
+				} else if own := g.partitions[p.Partition]; own != nil {
+					own.committedAt(points[p.Partition])
+				}
+			}
+		}
+	}
+	switch {
+	case err == nil && g.counted:
+		g.counted = false
+		g.log.Info("offsets can be committed again")
+	case err == nil:
+	case errors.Is(err, context.Canceled):
+	default:
+		g.commitErrors.Add(1)
+		if !g.counted && !errors.Is(err, kerr.RebalanceInProgress) && !errors.Is(err, kerr.IllegalGeneration) {
+			g.counted = true
+			g.log.Warn("offsets can't be committed, will try again", "error", g.o.Connection.Explain("commit to group "+g.o.Group, err))
+		}
+	}
+}

@@ -1,0 +1,683 @@
+package kafka
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+
+	"haproxystats/internal/cluster"
+	"haproxystats/internal/kafka"
+	"haproxystats/internal/kafka/wire"
+	"haproxystats/internal/process"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// output is a log that tests read.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	came chan struct{}
+}
+
+func newOutput() *output { return &output{came: make(chan struct{})} }
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	close(o.came)
+	o.came = make(chan struct{})
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// until waits until the log says something.
+func (o *output) until(t testing.TB, says string) {
+	t.Helper()
+	limit := time.After(time.Minute)
+	for {
+		o.mu.Lock()
+		came, got := o.came, o.text.String()
+		o.mu.Unlock()
+		if strings.Contains(got, says) {
+			return
+		}
+		select {
+		case <-came:
+		case <-limit:
+			t.Fatalf("the log does not say %q:\n%s", says, got)
+		}
+	}
+}
+
+// world is a Kafka with what a consumer needs.
+type world struct {
+	t       *testing.T
+	cluster *kfake.Cluster
+	options Options
+	client  *kgo.Client // of the test
+	out     *output
+	dead    string // the directory of dead letters
+}
+
+const topic = "haproxystats.tables"
+
+func newWorld(t *testing.T, partitions int32, more ...kfake.Opt) *world {
+	t.Helper()
+	c, err := kfake.NewCluster(append([]kfake.Opt{
+		kfake.NumBrokers(1), kfake.SeedTopics(partitions, topic), kfake.GroupMinSessionTimeout(100 * time.Millisecond),
+	}, more...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	dir := t.TempDir()
+	w := &world{t: t, cluster: c, out: newOutput(), dead: filepath.Join(dir, "corrupt")}
+	log := slog.New(slog.NewTextHandler(w.out, nil))
+	letters, err := OpenDeadLetters(DeadLetterOptions{Dir: w.dead, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { letters.Close() })
+	w.options = Options{
+		Connection: kafka.Options{Section: "kafka", Brokers: c.ListenAddrs(), ClientID: "haproxystats-central", ConnectTimeout: 5 * time.Second, RequestTimeout: 5 * time.Second},
+		Topic:      topic, Group: "haproxystats.tables", Instance: "one", SessionTimeout: 10 * time.Second, FetchMaxBytes: 8 << 20,
+		CommitInterval: 50 * time.Millisecond, Store: memory(t, 1<<20), DeadLetters: letters, Log: log,
+	}
+	w.client, err = w.options.Connection.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.client.Close)
+	return w
+}
+
+// produce writes records to a partition.
+func (w *world) produce(partition int32, records ...*kgo.Record) {
+	w.t.Helper()
+	for _, r := range records {
+		r.Topic, r.Partition = topic, partition
+	}
+	if err := w.client.ProduceSync(w.t.Context(), records...).FirstErr(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// tables writes a node's tables of the window that begins at an epoch, and returns their
+// offset.
+func (w *world) tables(partition int32, cluster, node string, epoch, v int64) int64 {
+	w.t.Helper()
+	records := tablesRecords(w.t, node, cluster, epoch, time.Second, v)
+	w.produce(partition, records...)
+	return records[0].Offset
+}
+
+// consumer is a running consumer.
+type consumer struct {
+	t     *testing.T
+	stop  context.CancelFunc
+	ended chan error
+}
+
+func run(t *testing.T, f func(context.Context) error) *consumer {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := &consumer{t, cancel, make(chan error, 1)}
+	go func() { c.ended <- f(ctx) }()
+	return c
+}
+
+// end ends the consumer, which must end in time.
+func (c *consumer) end() {
+	c.t.Helper()
+	begun := time.Now()
+	c.stop()
+	if err := <-c.ended; err != nil {
+		c.t.Errorf("Run: got %v, want nil", err)
+	}
+	if d := time.Since(begun); d > 5*time.Second {
+		c.t.Errorf("the consumer took %v to end, want at most 5 s", d)
+	}
+}
+
+func (w *world) newTables(sinks ...cluster.Sink) *Tables {
+	return NewTables(TablesOptions{Options: w.options, Windows: windowsOf(time.Second, time.Second, 6*time.Second), Sinks: sinks})
+}
+
+// committed returns the offset and the mark that are committed for a partition.
+func (w *world) committed(partition int32) (offset int64, mark time.Time) {
+	w.t.Helper()
+	all, err := kadm.NewClient(w.client).FetchOffsets(w.t.Context(), w.options.Group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return -1, time.Time{}
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	at, ok := all.Lookup(topic, partition)
+	if !ok {
+		return -1, time.Time{}
+	}
+	if mark, err = parseMark(at.Metadata); err != nil {
+		w.t.Fatal(err)
+	}
+	return at.At, mark
+}
+
+// untilCommitted waits until an offset is committed for a partition.
+func (w *world) untilCommitted(partition int32, offset int64) {
+	w.t.Helper()
+	for limit := time.Now().Add(time.Minute); ; {
+		got, _ := w.committed(partition)
+		if got >= offset {
+			return
+		}
+		if time.Now().After(limit) {
+			w.t.Fatalf("partition %d: got %d committed, want %d", partition, got, offset)
+		}
+	}
+}
+
+// TestTables: the tables of nodes become windows; a consumer that starts again at a
+// commit knows what is closed and makes the open windows again.
+func TestTables(t *testing.T) {
+	for _, instance := range []string{"one", ""} {
+		t.Run("instance "+instance, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 2)
+			w.options.Instance = instance
+			sink := newBook()
+			first := run(t, w.newTables(sink).Run)
+			w.untilCommitted(0, 1) // a tick: the log has begun
+			w.untilCommitted(1, 1)
+			now := time.Now().Unix()
+			for i := range int64(6) {
+				w.tables(0, "eu", "a", now+i, 1)
+				w.tables(0, "eu", "b", now+i, 10)
+				w.tables(1, "us", "a", now+i, 5)
+			}
+			for i := int64(1); i < 4; i++ {
+				sink.until(t, "eu", now+i, "www=11 ")
+				sink.until(t, "us", now+i, "www=5 ")
+			}
+			first.end()
+			offset, mark := w.committed(0)
+			if mark.IsZero() || offset < 0 {
+				t.Errorf("got offset %d and mark %v committed, want both", offset, mark)
+			}
+
+			next := w.newTables(sink)
+			second := run(t, next.Run)
+			w.tables(0, "eu", "c", now+5, 100)
+			sink.until(t, "eu", now+5, "www=111 ")
+			w.untilCommitted(0, 20)
+			if c := next.Clusters().Clusters["eu"].Counts; c.LateDropped > 0 || c.Conflicts > 0 {
+				t.Errorf("got counts %+v, want nothing late", c)
+			}
+			s := next.Status()
+			if len(s.Partitions) != 2 || s.Rebalances == 0 || s.Cause != nil || s.CommitErrors > 0 {
+				t.Errorf("got status %+v, want two partitions and no error", s)
+			}
+			second.end()
+			if got := next.Status().Partitions; len(got) > 0 {
+				t.Errorf("after the end: got %+v, want no partitions", got)
+			}
+			if got := next.Clusters(); got.Open > 0 {
+				t.Errorf("after the end: got %+v, want no windows", got)
+			}
+		})
+	}
+}
+
+// TestSlowPartition: a partition whose windows no sink accepts is fetched no longer, and
+// the others go on; then it catches up.
+func TestSlowPartition(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2)
+	sink := newBook()
+	sink.refuse["bad"] = true
+	tables := w.newTables(sink)
+	c := run(t, tables.Run)
+	w.untilCommitted(0, 1)
+	w.untilCommitted(1, 1)
+	now := time.Now().Unix()
+	bad := w.tables(0, "bad", "a", now+1, 1)
+	w.out.until(t, "sink accepts no windows")
+	// More than the queue of a partition takes.
+	const records, size = 10_000, 1000
+	for range 10 {
+		var filler []*kgo.Record
+		for range records / 10 {
+			filler = append(filler, &kgo.Record{Headers: headersOf(wire.Envelope{Kind: wire.Tick}), Value: make([]byte, size)})
+		}
+		w.produce(0, filler...)
+	}
+	for i := range int64(8) {
+		w.tables(1, "good", "a", now+i, i)
+	}
+	for i := range int64(6) {
+		sink.until(t, "good", now+i+2, fmt.Sprintf("www=%d ", i+2)) // the first may have begun before
+	}
+	tables.group.mu.Lock()
+	p := tables.group.partitions[0]
+	tables.group.mu.Unlock()
+	p.mu.Lock()
+	waiting, paused := p.bytes, p.paused
+	p.mu.Unlock()
+	if most := int64(queueBytes + 2*maxPartition); !paused || waiting > most {
+		t.Errorf("got %d bytes of the slow partition in the queue, paused %t, want at most %d and true", waiting, paused, most)
+	}
+	if s := tables.Status().Partitions[0]; s.Lag == 0 || s.Behind == 0 {
+		t.Errorf("got %+v, want that it lags", s)
+	}
+	offset, _ := w.committed(0)
+	if offset > bad {
+		t.Errorf("got offset %d committed, want at most %d, which no sink has accepted", offset, bad)
+	}
+	sink.mu.Lock()
+	sink.refuse["bad"] = false
+	sink.mu.Unlock()
+	sink.until(t, "bad", now+1, "www=1 ")
+	w.untilCommitted(0, records)
+	c.end()
+}
+
+// TestAside: records that can't be used are put aside, each by its kind, and the partition
+// goes on.
+func TestAside(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	sink := newBook()
+	tables := w.newTables(sink)
+	now := time.Now().Unix()
+	good := tablesRecords(t, "a", "eu", now, time.Second, 1)[0]
+	with := func(change func(r *kgo.Record)) *kgo.Record {
+		r := tablesRecords(t, "a", "eu", now, time.Second, 1)[0]
+		change(r)
+		return r
+	}
+	bad := []*kgo.Record{
+		{Value: []byte("of somebody else")},
+		{},
+		with(func(r *kgo.Record) { r.Headers[0].Value = []byte("2") }),
+		with(func(r *kgo.Record) { r.Headers[1].Value = []byte("a kind to come") }),
+		with(func(r *kgo.Record) { r.Value = append([]byte("hps\x02"), r.Value[4:]...) }),
+		with(func(r *kgo.Record) { r.Value = r.Value[:len(r.Value)-1] }),
+		with(func(r *kgo.Record) { r.Headers = r.Headers[:3] }),
+		with(func(r *kgo.Record) { r.Headers[3].Value = []byte("b") }), // not the node in the value
+	}
+	c := run(t, tables.Run)
+	w.out.until(t, "partitions are assigned")
+	now = time.Now().Unix()
+	w.produce(0, bad...)
+	w.produce(0, good)
+	w.tables(0, "eu", "a", now+2, 7)
+	sink.until(t, "eu", now+2, "www=7 ")
+	w.untilCommitted(0, int64(len(bad)))
+	want := Counts{Foreign: 2, Newer: 3, Damaged: 3}
+	if got := tables.Status().Counts; got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	c.end()
+	files, err := os.ReadDir(w.dead)
+	if err != nil || len(files) != len(bad) {
+		t.Fatalf("got %d files, %v, want %d", len(files), err, len(bad))
+	}
+	text, err := os.ReadFile(filepath.Join(w.dead, files[0].Name()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, says := range []string{"topic haproxystats.tables\npartition 0\n", "\n\nof somebody else"} {
+		if !strings.Contains(string(text), says) {
+			t.Errorf("%s does not say %q:\n%s", files[0].Name(), says, text)
+		}
+	}
+	for _, says := range []string{"record of somebody else is put aside", "record of a newer version is put aside", "record can't be used and is put aside"} {
+		if n := strings.Count(w.out.String(), says); n != 1 {
+			t.Errorf("%q: got it %d times, want once:\n%s", says, n, w.out)
+		}
+	}
+}
+
+// TestDeadLetterTopic: records go to the topic if there is one, and to the directory if
+// the topic does not take them.
+func TestDeadLetterTopic(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1, kfake.SeedTopics(1, "dead"))
+	w.options.DeadLetters.o.Topic = "dead"
+	c := run(t, w.newTables(newBook()).Run)
+	w.out.until(t, "partitions are assigned")
+	w.produce(0, &kgo.Record{Key: []byte("k"), Value: []byte("v"), Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("x")}}})
+	w.untilCommitted(0, 1)
+	reader, err := w.options.Connection.Client(kgo.ConsumeTopics("dead"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	got := reader.PollFetches(t.Context()).Records()
+	if len(got) != 1 || string(got[0].Value) != "v" || string(got[0].Key) != "k" {
+		t.Fatalf("got %+v, want the record", got)
+	}
+	headers := ""
+	for _, h := range got[0].Headers {
+		headers += h.Key + "=" + string(h.Value) + " "
+	}
+	if want := "h=x dead-letter-topic=haproxystats.tables dead-letter-partition=0 dead-letter-offset="; !strings.HasPrefix(headers, want) {
+		t.Errorf("got headers %q, want %q", headers, want)
+	}
+	if _, err := kadm.NewClient(w.client).DeleteTopics(t.Context(), "dead"); err != nil {
+		t.Fatal(err)
+	}
+	w.produce(0, &kgo.Record{Value: []byte("another")})
+	for limit := time.Now().Add(time.Minute); ; {
+		if files, _ := filepath.Glob(filepath.Join(w.dead, "*"+extAside)); len(files) == 1 {
+			break
+		}
+		if time.Now().After(limit) {
+			t.Fatal("the directory has no record that the topic did not take")
+		}
+	}
+	c.end()
+}
+
+// TestDeadLettersAreBounded: the directory keeps the newest records, also after a start.
+func TestDeadLettersAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		d, err := OpenDeadLetters(DeadLetterOptions{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := 0
+		for i := range maxAside + 20 {
+			d.put(t.Context(), nil, letter{topic: "t", offset: int64(i)}, Damaged, fs.ErrInvalid, func() { done++ })
+		}
+		if done != maxAside+20 {
+			t.Errorf("got %d records done, want %d", done, maxAside+20)
+		}
+		files, err := os.ReadDir(dir)
+		if err != nil || len(files) != maxAside {
+			t.Fatalf("got %d files, %v, want %d", len(files), err, maxAside)
+		}
+		if text, _ := os.ReadFile(filepath.Join(dir, files[0].Name())); !strings.Contains(string(text), "\noffset 20\n") {
+			t.Errorf("the oldest: got %s, want offset 20", text)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestForeignFlood: of many records of others few are kept.
+func TestForeignFlood(t *testing.T) {
+	d, err := OpenDeadLetters(DeadLetterOptions{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	done := 0
+	for i := range 10 * maxForeign {
+		d.put(t.Context(), nil, letter{topic: "t", offset: int64(i)}, Foreign, wire.ErrForeign, func() { done++ })
+	}
+	if done != 10*maxForeign || d.number > maxForeign {
+		t.Errorf("got %d done and %d written, want %d and at most %d", done, d.number, 10*maxForeign, maxForeign)
+	}
+}
+
+// TestTwoOfOneName: a second program with the same instance name ends the first with a
+// message that says so.
+func TestTwoOfOneName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.options.SessionTimeout = 2 * time.Second
+	first := run(t, w.newTables(newBook()).Run)
+	w.out.until(t, "partitions are assigned")
+	second := run(t, w.newTables(newBook()).Run)
+	err := <-first.ended
+	if err == nil || !strings.Contains(err.Error(), `two programs have the instance name "one" in the consumer group haproxystats.tables`) {
+		t.Errorf("got %v, want that two programs have the name", err)
+	}
+	second.end()
+}
+
+// TestRetentionPassed: where records are gone that were not read, reading begins with
+// the first that is left, and a window that began before is left out.
+func TestRetentionPassed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	sink := newBook()
+	first := run(t, w.newTables(sink).Run)
+	w.out.until(t, "partitions are assigned")
+	w.untilCommitted(0, 1) // a tick
+	first.end()
+	var many []*kgo.Record
+	for range 50 {
+		many = append(many, &kgo.Record{Headers: headersOf(wire.Envelope{Kind: wire.Tick})})
+	}
+	w.produce(0, many...)
+	admin := kadm.NewClient(w.client)
+	ends, err := admin.ListEndOffsets(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, _ := ends.Lookup(topic, 0)
+	to := kadm.Offsets{}
+	to.Add(kadm.Offset{Topic: topic, Partition: 0, At: end.Offset})
+	if _, err := admin.DeleteRecords(t.Context(), to); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Unix()
+	w.tables(0, "eu", "a", now, 1)
+	second := run(t, w.newTables(sink).Run)
+	w.out.until(t, "records were removed before they were read")
+	w.tables(0, "eu", "a", now+3, 2)
+	sink.until(t, "eu", now+3, "www=2 ")
+	if got := sink.get("eu", now); got != "" {
+		t.Errorf("got %q for the window that began before the log, want none", got)
+	}
+	second.end()
+}
+
+// TestNewTopic: a topic that is removed and made again is read by a new client.
+func TestNewTopic(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	sink := newBook()
+	c := run(t, w.newTables(sink).Run)
+	w.out.until(t, "partitions are assigned")
+	w.untilCommitted(0, 1)
+	admin := kadm.NewClient(w.client)
+	if _, err := admin.DeleteTopics(t.Context(), topic); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.CreateTopic(t.Context(), 1, 1, nil, topic); err != nil {
+		t.Fatal(err)
+	}
+	client, err := w.options.Connection.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	w.client = client
+	w.out.until(t, "topic was removed and made again")
+	now := time.Now().Unix() + 2
+	w.tables(0, "eu", "a", now, 2)
+	sink.until(t, "eu", now, "www=2 ")
+	c.end()
+}
+
+// TestNoTopic: a topic that is missing is told, and read when it is there.
+func TestNoTopic(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.options.Topic = "later"
+	c := run(t, w.newTables(newBook()).Run)
+	w.out.until(t, "topic can't be read, will try again")
+	if text := w.out.String(); !strings.Contains(text, kerr.UnknownTopicOrPartition.Message) {
+		t.Errorf("the log does not name the cause:\n%s", text)
+	}
+	if _, err := kadm.NewClient(w.client).CreateTopic(t.Context(), 1, 1, nil, "later"); err != nil {
+		t.Fatal(err)
+	}
+	w.out.until(t, "partitions are assigned")
+	c.end()
+}
+
+// snapshotsWorld is a world with a topic of raw snapshots.
+func (w *world) snapshot(node string, epoch int64, size int) {
+	w.t.Helper()
+	attemptMu.Lock()
+	e, values := raw(w.t, node, epoch, size)
+	attemptMu.Unlock()
+	var records []*kgo.Record
+	for _, v := range values {
+		records = append(records, &kgo.Record{Key: e.Key(), Value: v, Headers: headersOf(e)})
+	}
+	w.produce(0, records...)
+}
+
+func claimOf(t *testing.T, s *Snapshots) process.Claim {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c, err := s.Claim(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestSnapshots: snapshots are claimed in order; their offsets are committed when all
+// before are done; one that fails three times is put aside, and one that is postponed
+// comes again, also to the next consumer.
+func TestSnapshots(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	s := NewSnapshots(w.options)
+	c := run(t, s.Run)
+	w.out.until(t, "partitions are assigned")
+	now := time.Now().Unix()
+	w.snapshot("a", now, 9000)
+	w.snapshot("a", now+10, 100)
+	w.snapshot("a", now, 9000) // sent again
+	w.snapshot("b", now+20, 100)
+	first := claimOf(t, s)
+	if want := fmt.Sprintf("eu/a/%d", now); first.Name() != want || first.Lane() != "eu/a" {
+		t.Errorf("got %s in lane %s, want %s", first.Name(), first.Lane(), want)
+	}
+	snap, err := first.Snapshot()
+	if err != nil || snap.Node != "a" || snap.Cluster != "eu" || snap.Epoch != now {
+		t.Errorf("got %+v, %v, want the snapshot", snap, err)
+	}
+	if text, err := fs.ReadFile(snap.Files, "a_info"); err != nil || !strings.HasPrefix(string(text), "Name: HAProxy") {
+		t.Errorf("got %q, %v, want the reply", text, err)
+	}
+	second := claimOf(t, s)
+	if err := second.Commit(); err != nil {
+		t.Error(err)
+	}
+	if err := second.Commit(); err == nil {
+		t.Error("committed twice: got nil, want an error")
+	}
+	if at, _ := w.committed(0); at > 1 {
+		t.Errorf("got offset %d committed before the first snapshot is done", at)
+	}
+	first.Postpone()
+	first = claimOf(t, s)
+	for s.Waiting() == 0 { // b's
+		if t.Context().Err() != nil {
+			t.Fatal("the snapshot of b has not come")
+		}
+	}
+	first.Postpone() // before b's, because it came before
+	first = claimOf(t, s)
+	other := claimOf(t, s)
+	names := []string{first.Name(), other.Name()}
+	slices.Sort(names)
+	if want := []string{fmt.Sprintf("eu/a/%d", now), fmt.Sprintf("eu/b/%d", now+20)}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+	if first.Lane() == "eu/b" {
+		first, other = other, first
+	}
+	if err := first.Commit(); err != nil {
+		t.Error(err)
+	}
+	for i := range maxTries {
+		other.Release(fs.ErrInvalid)
+		if i < maxTries-1 {
+			other = claimOf(t, s)
+		}
+	}
+	if n := s.Corrupt(); n != 1 {
+		t.Errorf("got %d given up, want 1", n)
+	}
+	w.snapshot("c", now+30, 9000)
+	third := claimOf(t, s)
+	if got := s.Status().Counts; got.Duplicates != 1 || got.Damaged != 1 {
+		t.Errorf("got %+v, want one duplicate and one damaged", got)
+	}
+	files, err := os.ReadDir(w.dead)
+	if err != nil || len(files) != 1 {
+		t.Errorf("got %d files, %v, want that of b", len(files), err)
+	}
+	c.end()
+	third.Postpone()
+
+	s = NewSnapshots(w.options)
+	c = run(t, s.Run)
+	again := claimOf(t, s)
+	if again.Name() != third.Name() {
+		t.Errorf("the next consumer: got %s, want %s", again.Name(), third.Name())
+	}
+	if err := again.Commit(); err != nil {
+		t.Error(err)
+	}
+	c.end()
+}
+
+// TestSnapshotsWait: no more snapshots wait for workers than their bound, and all come.
+func TestSnapshotsWait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	s := NewSnapshots(w.options)
+	c := run(t, s.Run)
+	w.out.until(t, "partitions are assigned")
+	const n = 3 * maxReady
+	for i := range n {
+		w.snapshot(fmt.Sprint("n", i), 1_800_000_000, 100)
+	}
+	for i := range n {
+		claim := claimOf(t, s)
+		if want := fmt.Sprintf("eu/n%d/1800000000", i); claim.Name() != want {
+			t.Errorf("got %s, want %s", claim.Name(), want)
+		}
+		if waiting := s.Waiting(); waiting > maxReady {
+			t.Errorf("got %d snapshots that wait, want at most %d", waiting, maxReady)
+		}
+		if err := claim.Commit(); err != nil {
+			t.Error(err)
+		}
+	}
+	c.end()
+}

@@ -1,0 +1,387 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"haproxystats/internal/kafka/wire"
+	"haproxystats/internal/process"
+	"haproxystats/internal/snapshot"
+)
+
+const (
+	// maxTries is the number of times that a snapshot may fail before it is put aside.
+	maxTries = 3
+	// maxReady is the number of complete snapshots that wait for a worker before no more
+	// is read.
+	maxReady = 64
+	// recentEpochs is the number of snapshots of a node that are remembered, so that one
+	// that is sent again counts once.
+	recentEpochs = 8
+	// maxRecent bounds the nodes whose snapshots are remembered.
+	maxRecent = 50_000
+)
+
+// Snapshots is the consumer of the topic with raw snapshots, and a [process.Source].
+type Snapshots struct {
+	group *group
+
+	mu     sync.Mutex
+	ready  []*claim           // complete and not claimed, in the order in which they came
+	bytes  int64              // of these
+	came   chan struct{}      // has an element if ready has one
+	left   chan struct{}      // closed and replaced when ready has become shorter
+	recent map[string][]int64 // by cluster and node
+	gaveUp int64
+}
+
+var _ process.Source = (*Snapshots)(nil)
+
+// NewSnapshots returns a consumer, which does nothing until [Snapshots.Run].
+func NewSnapshots(o Options) *Snapshots {
+	s := &Snapshots{came: make(chan struct{}, 1), left: make(chan struct{}), recent: make(map[string][]int64)}
+	s.group = newGroup(o, s.newReader)
+	return s
+}
+
+// Run assembles snapshots until ctx ends, and then ends within 4 seconds. It returns an
+// error if this program must not go on.
+func (s *Snapshots) Run(ctx context.Context) error { return s.group.run(ctx) }
+
+// Status returns the state of the consumer.
+func (s *Snapshots) Status() Status { return s.group.status(time.Now()) }
+
+// Claim implements [process.Source].
+func (s *Snapshots) Claim(ctx context.Context) (process.Claim, error) {
+	for {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if c := s.takeReady(); c != nil {
+			return c, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-s.came:
+		}
+	}
+}
+
+func (s *Snapshots) takeReady() *claim {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ready) == 0 {
+		return nil
+	}
+	c := s.ready[0]
+	s.ready = s.ready[1:]
+	s.bytes -= c.a.chunks.size()
+	if len(s.ready) > 0 {
+		s.wake()
+	}
+	close(s.left)
+	s.left = make(chan struct{})
+	return c
+}
+
+func (s *Snapshots) wake() {
+	select {
+	case s.came <- struct{}{}:
+	default:
+	}
+}
+
+// Waiting returns the number of complete snapshots that no worker has claimed.
+func (s *Snapshots) Waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.ready)
+}
+
+// Oldest returns the age of the oldest complete snapshot that waits.
+func (s *Snapshots) Oldest() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var oldest time.Duration
+	now := time.Now()
+	for _, c := range s.ready {
+		oldest = max(oldest, snapshot.Age(c.a.Epoch, now))
+	}
+	return oldest
+}
+
+// Corrupt returns the number of snapshots that were given up after they failed.
+func (s *Snapshots) Corrupt() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gaveUp
+}
+
+// room waits until another complete snapshot may wait.
+func (s *Snapshots) room(ctx context.Context) {
+	for {
+		s.mu.Lock()
+		full := len(s.ready) >= maxReady || len(s.ready) > 0 && s.bytes >= s.group.o.Store.o.MaxBytes/2
+		left := s.left
+		s.mu.Unlock()
+		if !full {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-left:
+		}
+	}
+}
+
+// push offers a complete snapshot to the workers.
+func (s *Snapshots) push(c *claim) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pushLocked(c, len(s.ready))
+}
+
+func (s *Snapshots) pushLocked(c *claim, at int) {
+	s.ready = slices.Insert(s.ready, at, c)
+	s.bytes += c.a.chunks.size()
+	s.wake()
+}
+
+// isRecent reports whether a snapshot of the node with the epoch has come whole, and
+// remembers it otherwise.
+func (s *Snapshots) isRecent(e wire.Envelope) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	node := string(e.Key())
+	epochs := s.recent[node]
+	if slices.Contains(epochs, e.Epoch) {
+		return true
+	}
+	if len(s.recent) >= maxRecent && epochs == nil {
+		clear(s.recent)
+	}
+	if len(epochs) >= recentEpochs {
+		epochs = epochs[1:]
+	}
+	s.recent[node] = append(slices.Clone(epochs), e.Epoch)
+	return false
+}
+
+// forget forgets that a snapshot has come, because nothing was made of it.
+func (s *Snapshots) forget(e wire.Envelope) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	node := string(e.Key())
+	s.recent[node] = slices.DeleteFunc(slices.Clone(s.recent[node]), func(epoch int64) bool { return epoch == e.Epoch })
+}
+
+// snapshotsReader assembles the snapshots of one partition.
+type snapshotsReader struct {
+	source   *Snapshots
+	p        *partition
+	ledger   *ledger
+	assembly *assembly
+
+	mu      sync.Mutex
+	stopped bool
+}
+
+func (s *Snapshots) newReader(p *partition, l *ledger, _ time.Time) reader {
+	r := &snapshotsReader{source: s, p: p, ledger: l, assembly: newAssembly(s.group.o.Store, wire.NewExpander())}
+	r.assembly.done = l.done
+	r.assembly.bad = func(a *attempt, err error) { s.group.aside(p, l, a, err) }
+	r.assembly.incomplete = func(a *attempt, why error) { s.group.incomplete(p, a, why) }
+	return r
+}
+
+// add implements [reader].
+func (r *snapshotsReader) add(ctx context.Context, record *kgo.Record) {
+	g := r.source.group
+	e, ok := g.envelope(ctx, r.p, r.ledger, record, wire.Snapshot)
+	switch {
+	case !ok:
+		r.tick(record.Timestamp)
+		return
+	case e.Kind == wire.Tick:
+		r.tick(record.Timestamp)
+		r.ledger.done(record.Offset)
+		return
+	}
+	a := r.assembly.add(e, record.Value, record.Offset, record.Timestamp)
+	if a == nil {
+		return
+	}
+	if r.source.isRecent(a.Envelope) {
+		g.count(Counts{Duplicates: 1})
+		r.ledger.done(a.offsets...)
+		a.chunks.free()
+		return
+	}
+	r.source.room(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		r.source.forget(a.Envelope)
+		a.chunks.free()
+		return
+	}
+	r.source.push(&claim{reader: r, a: a})
+}
+
+// tick implements [reader].
+func (r *snapshotsReader) tick(at time.Time) { r.assembly.tick(at) }
+
+// advance implements [reader].
+func (r *snapshotsReader) advance(ctx context.Context) error { return ctx.Err() }
+
+// mark implements [reader]: a snapshot needs nothing but its records.
+func (r *snapshotsReader) mark() time.Time { return time.Time{} }
+
+// stop implements [reader]: the next owner of the partition reads what waits.
+func (r *snapshotsReader) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return
+	}
+	r.stopped = true
+	s := r.source
+	s.mu.Lock()
+	var dropped []*claim
+	s.ready = slices.DeleteFunc(slices.Clone(s.ready), func(c *claim) bool {
+		if c.reader != r {
+			return false
+		}
+		dropped = append(dropped, c)
+		s.bytes -= c.a.chunks.size()
+		return true
+	})
+	close(s.left)
+	s.left = make(chan struct{})
+	s.mu.Unlock()
+	for _, c := range dropped {
+		s.forget(c.a.Envelope)
+		c.a.chunks.free()
+	}
+}
+
+// close implements [reader].
+func (r *snapshotsReader) close() {
+	r.stop()
+	r.assembly.close()
+}
+
+// claim is a complete snapshot in hand of a worker.
+type claim struct {
+	reader *snapshotsReader
+	a      *attempt
+
+	tries int // that have failed
+
+	mu    sync.Mutex // held while the snapshot is read
+	ended bool
+}
+
+// Name implements [process.Claim].
+func (c *claim) Name() string {
+	return fmt.Sprintf("%s/%s/%d", c.a.Cluster, c.a.Node, c.a.Epoch)
+}
+
+// Identity implements [process.Claim].
+func (c *claim) Identity() string { return c.a.Attempt.String() }
+
+// Lane implements [process.Claim].
+func (c *claim) Lane() string { return string(c.a.Key()) }
+
+// Snapshot implements [process.Claim].
+func (c *claim) Snapshot() (snapshot.Snapshot, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return snapshot.Snapshot{}, fs.ErrClosed
+	}
+	expander := wire.NewExpander()
+	defer expander.Close()
+	return c.a.snapshot(expander)
+}
+
+// end ends the claim. It reports false if it had ended.
+func (c *claim) end() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return false
+	}
+	c.ended = true
+	return true
+}
+
+// Commit implements [process.Claim].
+func (c *claim) Commit() error {
+	if !c.end() {
+		return fs.ErrClosed
+	}
+	c.reader.ledger.done(c.a.offsets...)
+	c.a.chunks.free()
+	return nil
+}
+
+// Release implements [process.Claim].
+func (c *claim) Release(cause error) {
+	if !c.end() {
+		return
+	}
+	r := c.reader
+	log := r.p.log.With("snapshot", c.Name(), "offset", c.a.first)
+	newer := errors.Is(cause, snapshot.ErrNewer)
+	if tries := c.tries + 1; tries < maxTries && !newer {
+		log.Warn("snapshot can't be processed, will try again", "tries", tries, "error", cause)
+		c.back(tries)
+		return
+	}
+	s := r.source
+	s.mu.Lock()
+	s.gaveUp++
+	s.mu.Unlock()
+	s.forget(c.a.Envelope)
+	s.group.aside(r.p, r.ledger, c.a, fmt.Errorf("given up after %d tries: %w", c.tries+1, cause))
+}
+
+// Postpone implements [process.Claim].
+func (c *claim) Postpone() {
+	if c.end() {
+		c.back(c.tries)
+	}
+}
+
+// back offers the snapshot again, before those that came later, unless its partition has
+// another owner. A new claim takes the place of this one, which has ended.
+func (c *claim) back(tries int) {
+	r := c.reader
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		r.source.forget(c.a.Envelope)
+		c.a.chunks.free()
+		return
+	}
+	s := r.source
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := slices.IndexFunc(s.ready, func(other *claim) bool {
+		return other.Lane() == c.Lane() && other.a.Epoch > c.a.Epoch
+	})
+	if at < 0 {
+		at = len(s.ready)
+	}
+	s.pushLocked(&claim{reader: r, a: c.a, tries: tries}, at)
+}
