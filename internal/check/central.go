@@ -90,6 +90,24 @@ func checkCentral(ctx context.Context, i Installation, r Request) finding {
 	return i.stale(a, i.Central.SHA256, r, f)
 }
 
+// checkCentralWorkers checks whether all workers of haproxystats-central are alive. A
+// sink that is down or a full journal is no reason to restart a container.
+func checkCentralWorkers(ctx context.Context, i Installation, r Request) finding {
+	a, unasked := i.askCentral(ctx)
+	if unasked != nil {
+		return *unasked
+	}
+	if a.Process == nil {
+		return finding{status: nagios.Unknown, text: "haproxystats-central is " + string(a.State) + " and has no status yet"}
+	}
+	f := aliveWorkers(a, r)
+	if d := a.Central; d != nil {
+		f.text += fmt.Sprintf(", %d windows are open", d.OpenWindows)
+		f.metrics = append(f.metrics, gauge("open_windows", d.OpenWindows, ""))
+	}
+	return i.stale(a, i.Central.SHA256, r, f)
+}
+
 // checkCluster checks whether the nodes of clusters report, and whether windows are
 // sent.
 func checkCluster(ctx context.Context, i Installation, r Request) finding {

@@ -80,3 +80,40 @@ func TestCentralJudgements(t *testing.T) {
 		}
 	}
 }
+
+// TestCentralContainer has a container of haproxystats-central: a runtime restarts it if
+// workers are stuck, and not because of a sink that is down, a full journal or nodes that
+// are missing.
+func TestCentralContainer(t *testing.T) {
+	document := func(alive int) status.Document {
+		return status.Document{
+			Program: "haproxystats-central", Now: 1000, Started: 400, State: status.Running, ConfigSHA256: "a",
+			Process: &status.Process{
+				Workers: status.Workers{Configured: 2, Alive: alive},
+				Sinks:   []status.Sink{{Name: "graphite", Down: 1, Cause: "refused"}},
+			},
+			Central: &status.Central{JournalBytes: 1000, Clusters: map[string]status.Cluster{
+				"ams": {Window: 500, Expected: 1, Missing: []string{"lb1"}},
+			}},
+		}
+	}
+	for _, c := range []struct {
+		name string
+		says status.Document
+		err  error
+		want nagios.Status
+		text string
+	}{
+		{"all workers", document(2), nil, nagios.OK, "2 of 2 workers are alive"},
+		{"a stuck worker", document(1), nil, nagios.Critical, "1 of 2 workers are alive"},
+		{"starting", status.Document{Program: "haproxystats-central", State: status.Starting}, nil, nagios.Unknown, "has no status yet"},
+		{"gone", status.Document{}, syscall.ECONNREFUSED, nagios.Critical, "haproxystats-central is not running"},
+	} {
+		i := centralInstallation(c.says, c.err)
+		i.First, i.Central.SHA256 = "haproxystats-central", "b"
+		got := run(Container, i, Request{})
+		if got.Status != c.want || !strings.Contains(got.Text, c.text) {
+			t.Errorf("%s: got %v: %s, want %v: %s", c.name, got.Status, got.Text, c.want, c.text)
+		}
+	}
+}

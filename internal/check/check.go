@@ -113,7 +113,7 @@ func Modes() []Mode {
 			"0, and critical if no node reports; a window older than 3 or 10 intervals and grace alerts always", checkCluster,
 		},
 		{
-			Container, "process 1 works: the check pull for haproxystats-pull, workers for haproxystats-process, with the -f and -d of process 1 unless you give one",
+			Container, "process 1 works: the check pull for haproxystats-pull, workers for the other programs, with the -f and -d of process 1 unless you give one",
 			"that of pull or workers", "those of pull or workers", checkContainer,
 		},
 	}

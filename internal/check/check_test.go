@@ -241,7 +241,7 @@ func TestContainer(t *testing.T) {
 	for _, first := range []string{"", "docker-init", "haproxystats", "bash"} {
 		i := Installation{PullSocket: "s", ProcessSocket: "s", Patience: time.Minute, First: first, Ask: says(pulling(&status.Pull{Stored: 1000}))}
 		got := run("container", i, Request{})
-		want := fmt.Sprintf("process 1 is %q: expected haproxystats-pull or haproxystats-process: ", first)
+		want := fmt.Sprintf("process 1 is %q: expected haproxystats-pull, haproxystats-process or haproxystats-central: ", first)
 		if got.Status != nagios.Unknown || !strings.HasPrefix(got.Text, want) {
 			t.Errorf("%v: %s, want %s", got.Status, got.Text, want)
 		}

@@ -67,6 +67,11 @@ func checkWorkers(ctx context.Context, i Installation, r Request) finding {
 	if !a.answered || a.Process == nil {
 		return i.unanswered(p, a)
 	}
+	return i.clouded(a, aliveWorkers(a, r))
+}
+
+// aliveWorkers judges the number of workers of a program that has answered.
+func aliveWorkers(a answer, r Request) finding {
 	w := a.Process.Workers
 	t := r.or(nil, atLeast(float64(w.Configured)))
 	value := t.metric("alive", float64(w.Alive), "")
@@ -81,5 +86,5 @@ func checkWorkers(ctx context.Context, i Installation, r Request) finding {
 		f.text += ", last progress " + ago(idle) + " ago"
 		f.metrics = append(f.metrics, gauge("idle", idle, "s"))
 	}
-	return i.clouded(a, f)
+	return f
 }

@@ -238,7 +238,7 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 	if processing, err := config.Load(config.ForProcess, files, processProgram(nil).Check); err == nil {
 		processSHA256 = processing.SHA256
 	}
-	central, err := centralOf(m.Name, files)
+	central, err := centralOf(m.Name, first, files)
 	if err != nil {
 		none.Text = "the configuration is refused: " + err.Error()
 		return none
@@ -257,9 +257,9 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 }
 
 // centralOf returns what the checks of haproxystats-central need of its configuration,
-// which other checks do not read.
-func centralOf(mode string, files config.Files) (check.Central, error) {
-	if mode != "central" && mode != "cluster" {
+// which other checks do not read. The first process is that of a container.
+func centralOf(mode, first string, files config.Files) (check.Central, error) {
+	if mode != "central" && mode != "cluster" && (mode != check.Container || first != string(config.ForCentral)) {
 		return check.Central{}, nil
 	}
 	loaded, err := config.Load(config.ForCentral, files, centralProgram().Check)

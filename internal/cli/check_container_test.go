@@ -21,6 +21,7 @@ func TestProcess1(t *testing.T) {
 	}{
 		{"haproxystats-pull", unset, "haproxystats-pull", unset},
 		{"/usr/bin/haproxystats-process -d /conf.d", unset, "haproxystats-process", config.Files{File: config.DefaultFile, Dir: "/conf.d"}},
+		{"haproxystats-central -f /my.conf", unset, "haproxystats-central", config.Files{File: "/my.conf", Required: true}},
 		{"haproxystats-pull -f /my.conf", unset, "haproxystats-pull", config.Files{File: "/my.conf", Required: true}},
 		{"haproxystats-pull -f/my.conf --dir=x", unset, "haproxystats-pull", config.Files{File: "/my.conf", Required: true, Dir: "x"}},
 		{"haproxystats-process --file " + config.DefaultFile, unset, "haproxystats-process", config.Files{File: config.DefaultFile, Required: true}},
