@@ -62,7 +62,7 @@ func TestPluginTakesTheArguments(t *testing.T) {
 	}
 
 	icinga := read(t, "icinga2.conf")
-	values := map[string]string{"mode": "age", "file": conf, "warning": "5", "critical": "~:", "sink": "graphite", "timeout": "9"}
+	values := map[string]string{"mode": "age", "file": conf, "warning": "5", "critical": "~:", "sink": "graphite", "cluster": "eu", "timeout": "9"}
 	line := []string{plugin}
 	for _, m := range regexp.MustCompile(`(?m)^    "(--[a-z]+)" = "\$haproxystats_([a-z]+)\$"$`).FindAllStringSubmatch(icinga, -1) {
 		line = append(line, m[1], values[m[2]])

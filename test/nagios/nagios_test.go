@@ -88,8 +88,8 @@ func rules(t *testing.T, name, begin string) int {
 	return n
 }
 
-// modes are what the plugin can check of a host.
-var modes = []string{"process", "workers", "pull", "queue", "age", "sink", "sockets"}
+// modes are what the plugin can check of a host that runs all programs.
+var modes = []string{"process", "workers", "pull", "queue", "age", "sink", "sockets", "central", "cluster"}
 
 func TestNagiosTakesTheServices(t *testing.T) {
 	nagios := real.Need(t, "nagios4-core")
@@ -109,7 +109,7 @@ define contact {
 define host {
   host_name lb1
   address 127.0.0.1
-  hostgroups haproxystats-hosts,haproxystats
+  hostgroups haproxystats-hosts,haproxystats-central-hosts,haproxystats
   _HAPROXYSTATS loadbalancers.lb1
   check_period 24x7
   max_check_attempts 3
@@ -157,6 +157,7 @@ object CheckCommand "alive" { command = [ "/bin/true" ] }
 object Host "lb1" {
   check_command = "alive"
   vars.haproxystats = "loadbalancers.lb1"
+  vars.haproxystats_central = true
 }
 include "`+absolute(t, contrib)+`/icinga2.conf"
 include "`+absolute(t, alerts)+`/icinga2.conf"
@@ -223,6 +224,8 @@ func TestNRPERunsThePlugin(t *testing.T) {
 		"pull":    {2, `^PULL CRITICAL: haproxystats-pull is not running`},
 		"sink":    {2, `^SINK CRITICAL: haproxystats-process is not running`},
 		"sockets": {2, `^SOCKETS CRITICAL: haproxystats-pull is not running`},
+		"central": {2, `^CENTRAL CRITICAL: haproxystats-central is not running`},
+		"cluster": {2, `^CLUSTER CRITICAL: haproxystats-central is not running`},
 	} {
 		status, out := ask(mode)
 		if status != want.status || !regexp.MustCompile(want.out).MatchString(strings.ReplaceAll(out, " | ", "|")) {
