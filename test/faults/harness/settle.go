@@ -23,6 +23,8 @@ const FreshLimit = 5 * time.Second
 type Settlement struct {
 	Base     string    // empty: the site's own
 	Graphite *Graphite // runs, without a fault
+	// Received is what arrives elsewhere, without a Graphite.
+	Received *Received
 	Queue    *QueueWatch
 	// Feeder makes the fresh snapshot. Nil means that pull, which runs, does.
 	Feeder *Feeder
@@ -48,10 +50,13 @@ func (s *Site) Settle(want Settlement) Finding {
 	if want.Drain == 0 {
 		want.Drain = time.Minute
 	}
+	if want.Received == nil {
+		want.Received = want.Graphite.Received
+	}
 	waiting := want.accepted()
 	s.Until(fmt.Sprintf("the arrival of %d snapshots", len(waiting)), want.Drain, func() bool {
-		return want.Graphite.Received.Whole(waiting...) && !want.Queue.holds(waiting) &&
-			countSuffix(filepath.Join(base, "queue", "graphite"), ".batch") == 0
+		return want.Received.Whole(waiting...) && !want.Queue.holds(waiting) &&
+			countSuffix(filepath.Join(base, "queue", "graphite"), ".batch")+countSuffix(filepath.Join(base, "queue", "kafka"), ".batch") == 0
 	})
 	fresh := s.fresh(want)
 	for _, p := range want.Programs {
@@ -70,14 +75,14 @@ func (s *Site) Settle(want Settlement) Finding {
 		rounds = want.Feeder.Fed()
 	}
 	accepted := want.accepted()
-	f := want.Graphite.Received.Compare(accepted, rounds)
-	s.judge("Graphite", f, want.Repeats)
+	f := want.Received.Compare(accepted, rounds)
+	s.judge("the destination", f, want.Repeats)
 	if fresh > real.Loaded(FreshLimit) {
 		s.T.Errorf("a fresh snapshot took %v to arrive, want at most %v", fresh, FreshLimit)
 	}
 	if want.LocalStore {
-		received := NewReceived(want.Graphite.Received.src)
-		received.foreign = want.Graphite.Received.foreign
+		received := NewReceived(want.Received.src)
+		received.foreign = want.Received.foreign
 		s.Must(received.ReadStored(filepath.Join(base, "local-store")))
 		s.judge("local-store", received.Compare(accepted, rounds), 0)
 	}
@@ -113,7 +118,7 @@ func (s *Site) fresh(want Settlement) time.Duration {
 		want.Feeder.Next()
 	}
 	came := want.Queue.WaitCame(before + 1)
-	s.Must(want.Graphite.Received.WaitWhole(s.Ctx, came.Epoch))
+	s.Must(want.Received.WaitWhole(s.Ctx, came.Epoch))
 	return time.Since(came.At)
 }
 
@@ -174,7 +179,7 @@ func countSuffix(dir, suffix string) int {
 
 // rest matches what may be there when both programs have ended, below the base
 // directory.
-var rest = regexp.MustCompile(`^(incoming(\.tmp|\.trash|\.corrupt)?|incoming(\.tmp)?\.(reader|writer)\.lock|(pull|process)\.status\.lock|queue|queue/graphite|local-store|local-store/[0-9]+(/stats)?)$`)
+var rest = regexp.MustCompile(`^(incoming(\.tmp|\.trash|\.corrupt)?|incoming(\.tmp)?\.(reader|writer)\.lock|(pull|process)\.status\.lock|queue|queue/(graphite|kafka)|local-store|local-store/[0-9]+(/stats)?)$`)
 
 // NoLeaks fails the test if anything is left below a base directory that should
 // not be: drafts, committed snapshots, parts of files.
