@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -50,7 +49,7 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 	if err != nil {
 		return err
 	}
-	hostname, err := os.Hostname()
+	here, err := newHost(log)
 	if err != nil {
 		return fmt.Errorf("find the host's name: %w", err)
 	}
@@ -68,7 +67,7 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 		return err
 	}
 	defer from.close()
-	sinks, err := openConfigured(setup{c, hostname, log})
+	sinks, err := openConfigured(setup{c, here.current(), log})
 	if err != nil {
 		return err
 	}
@@ -96,7 +95,8 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 		Source: from,
 		Sinks:  append([]process.Sink{clusters}, toNodes...),
 		NewAggregator: func() process.Aggregator {
-			p := NewPipeline(ofNodes, sources, log)
+			// The spools and sinks are not those of one node: centralSelf tells of them.
+			p := NewPipeline(ofNodes, selfstat.Sources{}, log)
 			p.faults = told
 			return p
 		},
@@ -107,6 +107,16 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 		Log:              log,
 	})
 
+	self := centralSelf{
+		sources: selfstat.CentralSources{
+			Sources:         sources,
+			Done:            func() int64 { return processor.Stats().Done },
+			OpenWindows:     func() int { return clusters.Status().Open },
+			JournalBytes:    kept.Bytes,
+			JournalMaxBytes: c.Central.JournalMaxBytes,
+		},
+		node: here.current, interval: c.Cluster("").Interval, log: log,
+	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	sending, stopSending := context.WithCancel(ctx)
@@ -115,6 +125,7 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 	from.start(ctx, background, &g)
 	g.Go(func() error { return clusters.Run(sending) })
 	for _, s := range sinks.sinks {
+		g.Go(func() error { return self.run(sending, s) })
 		if r, ok := s.(sink.Runner); ok {
 			g.Go(func() error { return r.Run(sending) })
 		}

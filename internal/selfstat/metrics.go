@@ -37,6 +37,14 @@ func ofRound(f *facts, n func(*snapshot.Round) number) number {
 	return n(f.Round)
 }
 
+// ofSpool returns a number of the spool, or none if the spool is not that of the node.
+func ofSpool(f *facts, n func(Spool) number) number {
+	if f.Spool == nil {
+		return number{none: true}
+	}
+	return n(f.Spool)
+}
+
 // snapshotMetric is a metric that exists once for each snapshot.
 type snapshotMetric struct {
 	metric.Column
@@ -137,19 +145,24 @@ var ofSnapshot = []snapshotMetric{
 	{metric.Column{
 		Name: "QueueLength", Unit: "snapshots",
 		Help: "Snapshots in `src-dir` that wait for a worker",
-	}, func(f *facts) number { return count(f.Spool.Waiting()) }},
+	}, func(f *facts) number { return ofSpool(f, func(s Spool) number { return count(s.Waiting()) }) }},
 	{metric.Column{
 		Name: "QueueAge", Unit: seconds,
 		Help: "Age of the oldest snapshot in `src-dir`, this one included",
-	}, func(f *facts) number { return length(f.Spool.Oldest()) }},
+	}, func(f *facts) number { return ofSpool(f, func(s Spool) number { return length(s.Oldest()) }) }},
 	{metric.Column{
 		Name: "SnapshotRetries", Unit: "tries", Nature: metric.Counter,
 		Help: "Failed attempts to process a snapshot, whatever the cause",
-	}, func(f *facts) number { return count(f.Retries()) }},
+	}, func(f *facts) number {
+		if f.Retries == nil {
+			return number{none: true}
+		}
+		return count(f.Retries())
+	}},
 	{metric.Column{
 		Name: "CorruptSnapshots", Unit: "snapshots", Nature: metric.Counter,
 		Help: "Snapshots that were given up and moved to the directory beside `src-dir` that ends in `.corrupt`",
-	}, func(f *facts) number { return count(f.Spool.Corrupt()) }},
+	}, func(f *facts) number { return ofSpool(f, func(s Spool) number { return count(s.Corrupt()) }) }},
 	{metric.Column{
 		Name: "LogMessagesDropped", Unit: "messages", Nature: metric.Counter,
 		Help: "Log messages of haproxystats-process that were dropped, because the log was not read",

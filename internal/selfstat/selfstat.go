@@ -41,29 +41,34 @@ func (m *Meter) Table(w Work, b *metric.Batch) *metric.Table {
 	}
 	column := 0
 	for _, e := range ofSnapshot {
-		m.set(row, column, e.Column, e.value(&f))
+		set(m.builder, row, column, e.Column, e.value(&f))
 		column++
 	}
-	for _, s := range m.sources.Sinks {
+	setSinks(m.builder, row, column, m.sources.Sinks, f.now)
+	return m.builder.Table()
+}
+
+// setSinks puts the metrics of the sinks into their cells, which begin at column.
+func setSinks(b *metric.Builder, row, column int, sinks []Sink, now time.Time) {
+	for _, s := range sinks {
 		status := s.Status()
 		for _, list := range s.metrics() {
 			for _, e := range list {
-				m.set(row, column, e.Column, e.value(status, f.now))
+				set(b, row, column, e.Column, e.value(status, now))
 				column++
 			}
 		}
 	}
-	return m.builder.Table()
 }
 
 // set puts a number into its cell, unless it is none. The number of a column in
 // seconds is in milliseconds.
-func (m *Meter) set(row, column int, c metric.Column, v number) {
+func set(b *metric.Builder, row, column int, c metric.Column, v number) {
 	switch {
 	case v.none:
 	case c.Unit == seconds:
-		m.builder.AddRat(row, column, big.NewRat(v.n, 1000))
+		b.AddRat(row, column, big.NewRat(v.n, 1000))
 	default:
-		m.builder.Add(row, column, v.n)
+		b.Add(row, column, v.n)
 	}
 }

@@ -119,6 +119,55 @@ func TestTable(t *testing.T) {
 	})
 }
 
+// TestCentral has the metrics of haproxystats-central, none of which has a name that
+// haproxystats-process sends below the same path.
+func TestCentral(t *testing.T) {
+	m := NewCentral(CentralSources{
+		Sources: Sources{
+			Spool: spool{}, Retries: retries, LogDropped: func() int64 { return 17 },
+			Sinks: []Sink{stored},
+		},
+		Done: func() int64 { return 18 }, OpenWindows: func() int { return 19 },
+		JournalBytes: func() int64 { return 20 }, JournalMaxBytes: 21,
+	})
+	want := map[string]float64{
+		"CentralSnapshotsDone": 18, "CentralSnapshotRetries": 8,
+		"CentralQueueLength": 6, "CentralQueueAge": 12.346, "CentralCorruptSnapshots": 7,
+		"CentralOpenWindows": 19, "CentralJournalBytes": 20, "CentralJournalLimit": 21,
+		"CentralLogMessagesDropped":         17,
+		"CentralLocalStoreConfirmedBatches": 31, "CentralLocalStoreSentMetrics": 32, "CentralLocalStoreSentBytes": 33,
+		"CentralLocalStoreFailures": 34, "CentralLocalStoreSkippedMetrics": 35,
+	}
+	for range 2 {
+		if d := cmp.Diff(want, values(t, m.Table())); d != "" {
+			t.Errorf("want -, got +:\n%s", d)
+		}
+	}
+	sent := make(map[string]bool)
+	for _, c := range append(Columns(), stored.Columns()...) {
+		sent[c.Name] = true
+	}
+	for _, c := range append(CentralColumns(), stored.CentralColumns()...) {
+		if sent[c.Name] || c.Unit == "" || c.Help == "" {
+			t.Errorf("got %+v, want a name of its own, a unit and a help", c)
+		}
+	}
+}
+
+// TestNodeOfCentral has a snapshot of one of several nodes, which does not tell of the
+// program that reads all of them.
+func TestNodeOfCentral(t *testing.T) {
+	got := values(t, New(Sources{}).Table(Work{BadRows: 1}, batch()))
+	for _, name := range []string{"QueueLength", "QueueAge", "CorruptSnapshots", "SnapshotRetries", "LogMessagesDropped"} {
+		if v, ok := got[name]; ok {
+			t.Errorf("%s is %v, want none", name, v)
+		}
+	}
+	if got["BadRows"] != 1 || got["MetricsFrontend"] != 4 {
+		t.Errorf("got %v, want the metrics of the snapshot", got)
+	}
+}
+
 // TestNext has a second snapshot, which says nothing of its round, no log, and a queue
 // that is empty or holds a snapshot from the future.
 func TestNext(t *testing.T) {

@@ -34,9 +34,10 @@ type Work struct {
 // Sources are the sources of the numbers that do not belong to one snapshot. Several
 // goroutines ask them, once for each snapshot, and they must answer at once.
 type Sources struct {
-	// Spool is the queue of the snapshots.
+	// Spool is the queue of the snapshots; nil if it has those of other nodes, too.
 	Spool Spool
-	// Retries returns the number of failed attempts to process a snapshot.
+	// Retries returns the number of failed attempts to process a snapshot; nil if those
+	// are of other nodes, too.
 	Retries func() int64
 	// Sinks are in the order of their metrics.
 	Sinks []Sink

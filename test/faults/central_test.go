@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -64,6 +65,18 @@ func (s *clusterSite) take(p real.Point) {
 		s.got[p.Path] = make(map[int64]float64)
 	}
 	s.got[p.Path][p.Time] = p.Value
+}
+
+// has reports whether a metric with this end of its path has come.
+func (s *clusterSite) has(end string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for path := range s.got {
+		if strings.HasSuffix(path, "."+end) {
+			return true
+		}
+	}
+	return false
 }
 
 // feed hands over a snapshot of the first nodes for the present window, unless there was
@@ -151,6 +164,9 @@ func TestNodeStops(t *testing.T) {
 		row.Inject(1)
 	}
 	s.settle(row, p)
+	if !s.has("haproxystats.CentralJournalBytes") {
+		t.Error("got no metrics of haproxystats-central itself, want them")
+	}
 	if !p.Says("nodes of the cluster are missing", "nodes=b") {
 		t.Error("got no message about node b, want one")
 	}

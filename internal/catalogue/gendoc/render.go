@@ -45,6 +45,7 @@ func render() ([]byte, error) {
 		"Self":      self(),
 		"Sinks":     sinks(),
 		"Cluster":   lines(window.SelfColumns()),
+		"Central":   lines(selfstat.CentralColumns()),
 		"Series":    series(),
 	})
 	return []byte(man.Wrap(out.String())), err

@@ -79,6 +79,7 @@ func TestEverySelfMetricHasALine(t *testing.T) {
 	columns := append(selfstat.Columns(), selfstat.Sink{Name: "graphite", Queued: true}.Columns()...)
 	columns = append(columns, selfstat.Sink{Name: "local-store"}.Columns()...)
 	columns = append(columns, window.SelfColumns()...)
+	columns = append(columns, selfstat.CentralColumns()...)
 	for _, c := range columns {
 		n := 0
 		for line := range strings.Lines(section) {
