@@ -4,7 +4,10 @@ package main
 import (
 	"os"
 
+	"haproxystats/internal/app/brokers"
 	"haproxystats/internal/cli"
 )
 
-func main() { os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr, brokers.New("haproxystats-central")))
+}

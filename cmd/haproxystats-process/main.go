@@ -4,8 +4,11 @@ package main
 import (
 	"os"
 
+	"haproxystats/internal/app/brokers"
 	"haproxystats/internal/cli"
 	"haproxystats/internal/httpget"
 )
 
-func main() { os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New())) }
+func main() {
+	os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New(), brokers.New("haproxystats-process")))
+}

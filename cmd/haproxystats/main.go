@@ -4,7 +4,8 @@ package main
 import (
 	"os"
 
+	"haproxystats/internal/app/brokers"
 	"haproxystats/internal/cli"
 )
 
-func main() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr, brokers.New("haproxystats"))) }

@@ -22,11 +22,11 @@ import (
 )
 
 // Central returns haproxystats-central.
-func Central(version string) Program {
+func Central(version string, b Brokers) Program {
 	return Program{
 		Name: config.ForCentral,
 		Check: func(c *config.Config) []config.Problem {
-			return append(CheckGroups(c), checkTLS(c)...)
+			return checkSinks(c, b)
 		},
 		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
 			return runCentral(ctx, &l.Config, release{version, l.SHA256}, service, log)

@@ -23,11 +23,11 @@ import (
 )
 
 // Process returns haproxystats-process. It asks verify-url with get.
-func Process(version string, get verify.Get) Program {
+func Process(version string, get verify.Get, b Brokers) Program {
 	return Program{
 		Name: config.ForProcess,
 		Check: func(c *config.Config) []config.Problem {
-			return append(CheckGroups(c), checkTLS(c)...)
+			return checkSinks(c, b)
 		},
 		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
 			here, err := newHost(log.Logger)

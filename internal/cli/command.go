@@ -32,26 +32,27 @@ func Pull(args []string, stdout, stderr io.Writer) int {
 }
 
 // Process runs haproxystats-process and returns its exit status. It gets the function
-// that asks verify-url, because the other programs must not link it.
-func Process(args []string, stdout, stderr io.Writer, get verify.Get) int {
-	return execute(processProgram(get), args, stdout, stderr)
+// that asks verify-url and what speaks to Kafka, because other programs must not link
+// them.
+func Process(args []string, stdout, stderr io.Writer, get verify.Get, b app.Brokers) int {
+	return execute(processProgram(get, b), args, stdout, stderr)
 }
 
 // Central runs haproxystats-central and returns its exit status.
-func Central(args []string, stdout, stderr io.Writer) int {
-	return execute(centralProgram(), args, stdout, stderr)
+func Central(args []string, stdout, stderr io.Writer, b app.Brokers) int {
+	return execute(centralProgram(b), args, stdout, stderr)
 }
 
-func centralProgram() program {
-	return program{app.Central(versionLine()), "Combines statistics of several HAProxy nodes to those of clusters"}
+func centralProgram(b app.Brokers) program {
+	return program{app.Central(versionLine(), b), "Combines statistics of several HAProxy nodes to those of clusters"}
 }
 
 func pullProgram() program {
 	return program{app.Pull(versionLine()), "Pulls statistics from HAProxy over UNIX and TCP sockets"}
 }
 
-func processProgram(get verify.Get) program {
-	return program{app.Process(versionLine(), get), "Processes statistics from HAProxy and pushes them to Graphite"}
+func processProgram(get verify.Get, b app.Brokers) program {
+	return program{app.Process(versionLine(), get, b), "Processes statistics from HAProxy and pushes them to Graphite"}
 }
 
 // flags are the options of the command line.

@@ -18,6 +18,7 @@ type doctorOptions struct {
 	files         config.Files
 	user          string
 	offline, json bool
+	brokers       app.Brokers
 }
 
 // errUnwell ends doctor after findings that are errors.
@@ -30,7 +31,7 @@ func printFindings(o doctorOptions, stdout io.Writer) error {
 	r, err := doctor.Run(context.Background(), doctor.Options{
 		Files: o.files, User: o.user, Offline: o.offline,
 		Wiring: doctor.Wiring{
-			CheckPull: pullProgram().Check, CheckProcess: processProgram(nil).Check,
+			CheckPull: pullProgram().Check, CheckProcess: processProgram(nil, o.brokers).Check,
 			Graphite: func(c *config.Config) graphite.Options {
 				return app.GraphiteOptions(c, "host", slog.New(slog.DiscardHandler))
 			},

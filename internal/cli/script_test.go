@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"go.uber.org/goleak"
 
+	"haproxystats/internal/app/brokers"
 	"haproxystats/internal/cli"
 	"haproxystats/internal/config"
 	"haproxystats/internal/config/ini"
@@ -28,10 +29,12 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	testscript.Main(leakTested{m}, map[string]func(){
-		"haproxystats":                                  func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr)) },
-		"haproxystats-pull":                             func() { os.Exit(cli.Pull(os.Args[1:], os.Stdout, os.Stderr)) },
-		"haproxystats-process":                          func() { os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New())) },
-		"haproxystats-central":                          func() { os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr)) },
+		"haproxystats":      func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr, brokers.New("haproxystats"))) },
+		"haproxystats-pull": func() { os.Exit(cli.Pull(os.Args[1:], os.Stdout, os.Stderr)) },
+		"haproxystats-process": func() {
+			os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New(), brokers.New(config.ForProcess)))
+		},
+		"haproxystats-central":                          func() { os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr, brokers.New(config.ForCentral))) },
 		"check_haproxystats":                            checkPlugin,
 		"check_haproxystats_process.sh":                 checkPlugin,
 		"check_haproxystats_process_number_of_procs.sh": checkPlugin,

@@ -20,8 +20,8 @@ import (
 const toolName = "haproxystats"
 
 // Tool runs haproxystats, the program for people, and returns its exit status.
-func Tool(args []string, stdout, stderr io.Writer) int {
-	cmd := newTool(stdout, stderr)
+func Tool(args []string, stdout, stderr io.Writer, b app.Brokers) int {
+	cmd := newTool(stdout, stderr, b)
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
@@ -34,7 +34,7 @@ func Tool(args []string, stdout, stderr io.Writer) int {
 	return exitOK
 }
 
-func newTool(stdout, stderr io.Writer) *cobra.Command {
+func newTool(stdout, stderr io.Writer, b app.Brokers) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               toolName,
 		Short:             "Finds faults, shows metrics and sends recorded snapshots again",
@@ -50,9 +50,9 @@ func newTool(stdout, stderr io.Writer) *cobra.Command {
 	cmd.Flags().BoolP("help", "h", false, "show this screen")
 	cmd.Flags().BoolP("version", "v", false, "show version")
 	cmd.AddCommand(
-		newDoctor(stdout),
+		newDoctor(stdout, b),
 		newPaths(stdout, stderr),
-		newReplay(stderr),
+		newReplay(stderr, b),
 		newCompletion(stdout),
 	)
 	return cmd
@@ -162,8 +162,8 @@ of haproxystats itself, because they describe the moment, not the snapshot.`,
 	return cmd
 }
 
-func newReplay(stderr io.Writer) *cobra.Command {
-	var o replayOptions
+func newReplay(stderr io.Writer, b app.Brokers) *cobra.Command {
+	o := replayOptions{brokers: b}
 	cmd := &cobra.Command{
 		Use:   "replay [flags] DIR",
 		Short: "Send recorded snapshots to Graphite again",
@@ -190,8 +190,8 @@ does not change the directory, disturb a running haproxystats-process, write
 	return cmd
 }
 
-func newDoctor(stdout io.Writer) *cobra.Command {
-	var o doctorOptions
+func newDoctor(stdout io.Writer, b app.Brokers) *cobra.Command {
+	o := doctorOptions{brokers: b}
 	cmd := &cobra.Command{
 		Use:   "doctor [flags]",
 		Short: "Find what is wrong with this installation",

@@ -23,6 +23,10 @@ type Config struct {
 	// Where haproxystats-process sends metrics, and what it does while Graphite
 	// is unreachable. Always on.
 	Graphite Graphite
+	// A connection to Apache Kafka. [kafka] has the options of all connections; what
+	// `[kafka:archive]` sets counts for the connection `archive`. Set in [kafka:NAME] only
+	// what differs. docs/kafka.md explains the set-up.
+	Kafkas Named[Kafka]
 	// Metrics in files, for debugging: `<dir>/<epoch>/stats` holds the lines that
 	// Graphite gets. It is on if the section exists, even without an option in it.
 	// Nothing removes the files, so they fill the disk if you leave it on.
@@ -307,6 +311,70 @@ type Graphite struct {
 	// it if you set `group-namespace`.
 	GroupNamespaceDoubleWrites bool
 }
+
+// Kafka is a section [kafka] or [kafka:NAME].
+type Kafka struct {
+	KafkaConnection
+}
+
+// KafkaConnection is how to reach the brokers of Kafka.
+type KafkaConnection struct {
+	// The brokers to ask first, with 9092 where no port is given: `host`, `host:port`,
+	// `[v6]:port`, separated by commas. They name the other brokers of their cluster, by
+	// their `advertised.listeners`; this host must reach those, too.
+	Brokers []string
+	// The name of this client in the logs, quotas and metrics of the brokers. Without it,
+	// the name of the program.
+	ClientID string
+	// The rack or zone of this host, as in `broker.rack` of the brokers. Whoever reads
+	// records takes them from a broker of the same rack then.
+	Rack string
+	// Encrypts the connections with TLS 1.2 or later, and checks the broker's certificate.
+	TLS bool
+	// The authorities that may sign the broker's certificate; without it, those of the
+	// system. This file, `cert-file` and `key-file` are read again after a change.
+	CAFile string
+	// A certificate for brokers that ask for one (`ssl.client.auth = required`), followed
+	// by the intermediate certificates. It needs `key-file`.
+	CertFile string
+	// The key of `cert-file`, not encrypted. The program refuses a key that every user of
+	// the host can read or write.
+	KeyFile string
+	// The name that the broker's certificate must have; without it, the name in `brokers`
+	// or in the brokers' `advertised.listeners`.
+	ServerName string
+	// How to log in. `PLAIN` and `OAUTHBEARER` send the secret itself: set `tls`, too.
+	SASLMechanism SASLMechanism
+	// The user to log in as. `OAUTHBEARER` has the user in its token.
+	SASLUsername string
+	// A file that holds the password and nothing else. It is read at each login. The
+	// program refuses a file that every user of the host can read or write. There is no
+	// option for the password itself, so that `-P` prints none.
+	SASLPasswordFile string
+	// A file that holds the token for `OAUTHBEARER`, as `sasl-password-file`. Replace it by
+	// a rename before the token expires.
+	SASLTokenFile string
+	// Time limit for connecting to a broker, including the look-up of the name and the TLS
+	// handshake.
+	ConnectTimeout time.Duration
+	// Time that a broker has to answer, and to have a record copied to its replicas.
+	RequestTimeout time.Duration
+	// Time limit for what a snapshot brings, whatever the brokers do. What is not
+	// acknowledged by then goes to the queue.
+	DeliveryTimeout time.Duration
+}
+
+// SASLMechanism is a way to log in to a broker.
+type SASLMechanism string
+
+// The mechanisms, by the names of SASL.
+const (
+	SASLNone        SASLMechanism = ""
+	SASLPlain       SASLMechanism = "PLAIN"
+	SASLScramSHA256 SASLMechanism = "SCRAM-SHA-256"
+	SASLScramSHA512 SASLMechanism = "SCRAM-SHA-512"
+	SASLOAuthBearer SASLMechanism = "OAUTHBEARER"
+)
 
 // Central is the section [central].
 type Central struct {

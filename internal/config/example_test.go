@@ -55,7 +55,7 @@ func TestExampleHasEveryOption(t *testing.T) {
 		if o.Section == "pull" && o.Name == "on-partial" {
 			want = "\n" + o.Name + " = keep\n"
 		}
-		if o.Section == "local-store" {
+		if s, _ := lookupSection(o.Section); s.Switch && o.HasDefault {
 			want = "\n#" + o.Name + " = " + o.Default + "\n"
 		}
 		if !strings.Contains(strings.ReplaceAll(sections[o.Section], "\n##", "\n#")+"\n", want) {
@@ -72,7 +72,7 @@ func TestExampleHasEveryOption(t *testing.T) {
 // What is commented out works as it stands, but for the files it names.
 func TestExampleUncommented(t *testing.T) {
 	text := commented.ReplaceAllString(readExample(t), "$1")
-	text = strings.Replace(text, "\ntls = false\n", "\ntls = true\n", 1) // what the others need
+	text = strings.ReplaceAll(text, "\ntls = false\n", "\ntls = true\n") // what the others need
 	file := write1(t, text)
 	if _, err := Load(ForPull, Files{File: file}); err != nil {
 		t.Error(err)

@@ -71,6 +71,7 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 		fallthrough
 	case ForProcess:
 		l.checkTLS()
+		l.checkKafka()
 		l.checkGroups()
 		l.readNames()
 	}
@@ -128,7 +129,7 @@ func (l *loader) setSwitched() {
 		for _, s := range l.kinds[o.Section] {
 			l.inherit(s, o)
 			_, ok := l.doc.Lookup(s.name, o.Name)
-			if s.instance != "" { // its defaults go before [DEFAULT], as everywhere
+			if kind, _ := lookupSection(o.Section); kind.Separator != "" { // its defaults go before [DEFAULT], as everywhere
 				ok = o.isOwn(l.doc, s.name)
 			}
 			if !ok && o.HasDefault {
@@ -151,6 +152,9 @@ func (l *loader) setOptionIn(o Option, section, instance string) {
 		return
 	}
 	text, err := l.doc.Get(section, o.Name)
+	if err != nil && instance != "" && written.Pos.IsZero() {
+		return // it has inherited a value that has been reported
+	}
 	if err != nil {
 		l.report(section, referenceProblem(l.doc, err))
 		return

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"haproxystats/internal/config/ini"
 )
@@ -146,6 +147,25 @@ queue-dir = /q
 queue-max-bytes = 1_000
 group-namespace = grp
 group-namespace-double-writes = true
+[kafka]
+brokers = a, [::1]:1, a:9092
+client-id = c
+sasl-mechanism = scram-sha-256
+sasl-username = u v
+sasl-password-file = /k/p
+delivery-timeout = 20
+[kafka:west]
+brokers = w
+rack = r
+tls = yes
+ca-file = /k/ca
+cert-file = /k/cert
+key-file = /k/key
+server-name = n
+sasl-mechanism = OAuthBearer
+sasl-token-file = /k/t
+connect-timeout = 1
+request-timeout = 2
 [frontend-groups]
 B = ^b$$
 a = ${b}
@@ -199,12 +219,25 @@ node-expiry = 7
 			Backoff: 1.5, Namespace: "prod.lb", ClusterNamespace: "prod.clusters", QueueSize: 1, QueueDir: "/q", QueueMaxBytes: 1000,
 			GroupNamespace: "grp", GroupNamespaceDoubleWrites: true,
 		},
+		Kafkas: Named[Kafka]{
+			{"", Kafka{KafkaConnection{
+				Brokers: []string{"a:9092", "[::1]:1"}, ClientID: "c",
+				SASLMechanism: SASLScramSHA256, SASLUsername: "u v", SASLPasswordFile: "/k/p",
+				ConnectTimeout: 5 * time.Second, RequestTimeout: 5 * time.Second, DeliveryTimeout: 20 * time.Second,
+			}}},
+			{"west", Kafka{KafkaConnection{
+				Brokers: []string{"w:9092"}, ClientID: "c", Rack: "r",
+				TLS: true, CAFile: "/k/ca", CertFile: "/k/cert", KeyFile: "/k/key", ServerName: "n",
+				SASLMechanism: SASLOAuthBearer, SASLUsername: "u v", SASLPasswordFile: "/k/p", SASLTokenFile: "/k/t",
+				ConnectTimeout: time.Second, RequestTimeout: 2 * time.Second, DeliveryTimeout: 20 * time.Second,
+			}}},
+		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 70}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 71}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 89}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 90}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 73}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 92}}},
 		Central:      Central{LogLevel: slog.LevelError, LogFormat: LogJSON, WorkDir: "/w", JournalMaxBytes: 5, StatusSocket: "/s3"},
 		Nodes: Named[Node]{
 			{"lb1.example.com", Node{Cluster: "eu", Servers: []Server{{"tcp", "lb1:1"}}}},
@@ -229,6 +262,24 @@ node-expiry = 7
 func TestVerifyURL(t *testing.T) {
 	if got := load(t, ForProcess, "[graphite]\nverify-url = https://g:8443/x/render/\n").Graphite.VerifyURL; got != "https://g:8443/x/render/" {
 		t.Errorf("got %q, want the address", got)
+	}
+}
+
+// Without a section there is no connection, and what [DEFAULT] has does not replace the
+// defaults of one.
+func TestKafkaDefaults(t *testing.T) {
+	defaults := Kafka{KafkaConnection{
+		Brokers: []string{"127.0.0.1:9092"}, ConnectTimeout: 5 * time.Second, RequestTimeout: 5 * time.Second, DeliveryTimeout: 10 * time.Second,
+	}}
+	for text, want := range map[string]Named[Kafka]{
+		"":                {},
+		"[kafka]\n":       {{"", defaults}},
+		"[kafka:a.b-c]\n": {{"a.b-c", defaults}},
+		"[kafka:a]\n[DEFAULT]\ninterval = 9\ntimeout = 9\nretries = 9\n": {{"a", defaults}},
+	} {
+		if diff := cmp.Diff(want, load(t, ForProcess, text).Kafkas, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
 	}
 }
 

@@ -79,6 +79,7 @@ var sections = []Section{
 	{Name: "pull", Field: "Pull", Programs: pulling},
 	{Name: "process", Field: "Process", Programs: processing},
 	{Name: "graphite", Field: "Graphite", Programs: processing},
+	{Name: "kafka", Field: "Kafkas", Programs: processing, Switch: true, Separator: ":", Inherits: true},
 	{Name: "local-store", Field: "LocalStore", Programs: processing, Switch: true},
 	{Name: "frontend-groups", Field: "FrontendGroups", Programs: processing, Groups: true, Switch: true},
 	{Name: "backend-groups", Field: "BackendGroups", Programs: processing, Groups: true, Switch: true},
@@ -156,8 +157,8 @@ func since1(o Option) Option {
 	return o
 }
 
-// Field returns the name of the option's field, within the struct of its
-// section.
+// Field returns the name of the option's field, within the struct of its section or a
+// struct that is embedded there.
 func (o Option) Field() string {
 	var c Config
 	want := reflect.ValueOf(o.field(&c)).Pointer()
@@ -168,9 +169,9 @@ func (o Option) Field() string {
 	if section.Kind() == reflect.Slice {
 		section = section.Index(0).FieldByName("Options")
 	}
-	for i := range section.NumField() {
-		if section.Field(i).Addr().Pointer() == want && section.Field(i).Type() == reflect.TypeOf(o.field(&c)).Elem() {
-			return section.Type().Field(i).Name
+	for _, f := range reflect.VisibleFields(section.Type()) {
+		if field := section.FieldByIndex(f.Index); field.Addr().Pointer() == want && f.Type == reflect.TypeOf(o.field(&c)).Elem() {
+			return f.Name
 		}
 	}
 	return ""

@@ -34,8 +34,8 @@ func TestOptionsAndFields(t *testing.T) {
 			named, _ := fields.Elem().FieldByName("Options")
 			fields = named.Type
 		}
-		for i := range fields.NumField() {
-			if field := s.Field + "." + fields.Field(i).Name; !seen[field] {
+		for _, f := range reflect.VisibleFields(fields) {
+			if field := s.Field + "." + f.Name; !seen[field] && !f.Anonymous {
 				t.Errorf("the field %s has no option", field)
 			}
 		}

@@ -3,6 +3,7 @@ package config
 import (
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	"haproxystats/internal/catalogue"
@@ -26,7 +27,7 @@ var confirm = oneOf(map[string]Confirm{"half-close": ConfirmHalfClose, "drain": 
 // options is the table that everything about options follows. Texts of
 // defaults are those that haproxystats 0.5 prints; its directories are written
 // with a reference, so that they follow base-dir.
-var options = append([]Option{
+var options = slices.Concat([]Option{
 	option("DEFAULT", "loglevel", "info", logLevel, func(c *Config) *slog.Level { return &c.Default.LogLevel }),
 	since1(option("DEFAULT", "log-format", "text", logFormat, func(c *Config) *LogFormat { return &c.Default.LogFormat })),
 	option("DEFAULT", "retries", "2", retries, func(c *Config) *int { return &c.Default.Retries }),
@@ -96,4 +97,4 @@ var options = append([]Option{
 	optional("graphite", "group-namespace-double-writes", boolean, func(c *Config) *bool { return &c.Graphite.GroupNamespaceDoubleWrites }),
 
 	option("local-store", "dir", "${paths:base-dir}/local-store", directory, func(c *Config) *string { return &c.LocalStore.Dir }),
-}, centralOptions()...)
+}, kafkaOptions(), centralOptions())

@@ -491,6 +491,85 @@ x = y
 			nil,
 		},
 		{
+			"connections to Kafka", ForProcess, `[kafka]
+brokers = kafka:9092:1, a:70000, http://b
+client-id =
+rack = 	
+tls = perhaps
+server-name = a/b
+sasl-mechanism = gssapi
+sasl-username = a${nothing}
+sasl-password-file =
+connect-timeout = 0
+request-timeout = 301
+delivery-timeout = 30
+[kafka:b]
+delivery-timeout = 1s
+request-timeout = 0.05
+client-id = ` + strings.Repeat("x", 250) + `
+`,
+			[]string{
+				`f:2: [kafka] brokers = "kafka:9092:1, a:70000, http://b": "kafka:9092:1": neither host:port nor an IPv6 address; "a:70000": the port "70000" is not a number from 1 to 65535; "http://b": a URL is not accepted; allowed: host, host:port or [v6]:port, with a host name or an IP address, separated by commas. Write an IPv6 address with a port as [v6]:port`,
+				`f:3: [kafka] client-id = "": the text is empty; allowed: up to 249 bytes of printable characters. Remove the option`,
+				`f:4: [kafka] rack = "": the text is empty; allowed: up to 249 bytes of printable characters. Remove the option`,
+				`f:5: [kafka] tls = "perhaps": neither yes nor no` + yes,
+				`f:6: [kafka] server-name = "a/b": "/" can't be part of a host name; allowed: a host name or an IP address`,
+				`f:7: [kafka] sasl-mechanism = "gssapi": not one of the words; allowed: none, PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER`,
+				`f:8: [kafka] sasl-username = "a${nothing}": ${nothing} refers to an option that is not set. Set that option, or write $$ for a dollar sign`,
+				`f:9: [kafka] sasl-password-file = "": the path is empty; allowed: a file that holds nothing else`,
+				`f:10: [kafka] connect-timeout = "0": out of range; allowed: above 0`,
+				`f:11: [kafka] request-timeout = "301": out of range; allowed: 0.1 to 300`,
+				`f:12: [kafka] delivery-timeout = "30": out of range; allowed: 1 or more, below 30`,
+				`f:14: [kafka:b] delivery-timeout = "1s": not a number; allowed: 1 or more, below 30. Write seconds, without a unit`,
+				`f:15: [kafka:b] request-timeout = "0.05": out of range; allowed: 0.1 to 300`,
+				`f:16: [kafka:b] client-id = "` + strings.Repeat("x", 200) + `"...: longer than 249 bytes; allowed: up to 249 bytes of printable characters`,
+			},
+			nil,
+		},
+		{
+			"logins to Kafka", ForProcess, `[kafka]
+sasl-mechanism = PLAIN
+sasl-username = u
+sasl-password-file = /p
+[kafka:a]
+sasl-mechanism = none
+sasl-username = v
+ca-file = /ca
+[kafka:b]
+sasl-mechanism = OAUTHBEARER
+sasl-username = v
+[kafka:c]
+tls = yes
+cert-file = /c
+connect-timeout = 10.5
+request-timeout = 11
+`,
+			[]string{
+				`f:10: [kafka:b] sasl-mechanism = "OAUTHBEARER": needs sasl-token-file. Set sasl-token-file in [kafka:b]`,
+				`f:14: [kafka:c] cert-file = "/c": needs key-file. Set both, or remove both`,
+			},
+			[]string{
+				`f:2: [kafka] sasl-mechanism = "PLAIN": the secret is sent unencrypted. Set tls = true in [kafka]`,
+				`f:7: [kafka:a] sasl-username = "v": no effect without sasl-mechanism. Set sasl-mechanism in [kafka:a], or remove this option`,
+				`f:8: [kafka:a] ca-file = "/ca": no effect without tls = true: connections are not encrypted. Set tls = true in [kafka:a], or remove this option`,
+				`f:11: [kafka:b] sasl-username = "v": no effect with sasl-mechanism = OAUTHBEARER. Remove this option`,
+				`f:15: [kafka:c] connect-timeout = "10.5": no effect: delivery-timeout (10s) ends a delivery before. Set it to delivery-timeout or less`,
+				`f:16: [kafka:c] request-timeout = "11": no effect: delivery-timeout (10s) ends a delivery before. Set it to delivery-timeout or less`,
+			},
+		},
+		{
+			"what a login to Kafka lacks", ForCentral, "[kafka:b]\ntls = 1\nkey-file = /k\npassword = x\nbroker = y\n[kafka]\nsasl-mechanism = SCRAM-SHA-512\nsasl-username = u\n",
+			[]string{
+				`f:1: [kafka:b] sasl-mechanism = "SCRAM-SHA-512": needs sasl-password-file. Set sasl-password-file in [kafka:b]`,
+				`f:3: [kafka:b] key-file = "/k": needs cert-file. Set both, or remove both`,
+				`f:7: [kafka] sasl-mechanism = "SCRAM-SHA-512": needs sasl-password-file. Set sasl-password-file in [kafka]`,
+			},
+			[]string{
+				`f:4: [kafka:b] password = "x": unknown option; did you mean "sasl-password-file"?`,
+				`f:5: [kafka:b] broker = "y": unknown option; did you mean "brokers"?`,
+			},
+		},
+		{
 			"groups with names of defaults", ForProcess, "[DEFAULT]\nmine = 1\n[graphite]\ngroup-namespace = g\ngroup-namespace-double-writes = no\n[frontend-groups]\ntimeout = ^t\nlog-format = ^l\nmine = ^m\nx = ${mine}\n",
 			nil,
 			[]string{

@@ -81,13 +81,14 @@ func (u *unknownNames) checkOption(section string, o ini.Option) {
 	}
 	u.add(o.Pos, func() Problem {
 		p := u.problem(section, o.Name, "unknown option", "")
+		kind, _ := lookupSection(section)
 		switch in := sectionsWith(o.Name, func(Option) bool { return true }); {
 		case in != "":
 			p.Hint = "Move it to " + in
-		case synonyms[section][o.Name] != "":
-			p.Reason += "; did you mean " + `"` + synonyms[section][o.Name] + `"` + "?"
+		case synonyms[kind.Name][o.Name] != "":
+			p.Reason += "; did you mean " + `"` + synonyms[kind.Name][o.Name] + `"` + "?"
 		default:
-			p.Reason += meant(o.Name, namesIn(section, "DEFAULT"))
+			p.Reason += meant(o.Name, namesIn(kind.Name, "DEFAULT"))
 		}
 		return p
 	})
@@ -106,6 +107,13 @@ var synonyms = map[string]map[string]string{
 		"host": "server", "hosts": "server", "hostname": "server", "address": "server", "relay": "server", "url": "server", "carbon": "server",
 		"prefix": "namespace", "root": "namespace", "path": "namespace", "ssl": "tls", "ca": "ca-file", "cert": "cert-file", "key": "key-file",
 		"buffer-size": "queue-size", "max-queue": "queue-size", "spool-dir": "queue-dir",
+	},
+	"kafka": {
+		"bootstrap-servers": "brokers", "bootstrap-server": "brokers", "server": "brokers", "servers": "brokers", "hosts": "brokers",
+		"security-protocol": "tls", "ssl": "tls", "enable-tls": "tls", "ca": "ca-file", "cert": "cert-file", "key": "key-file",
+		"mechanism": "sasl-mechanism", "username": "sasl-username", "user": "sasl-username",
+		"password": "sasl-password-file", "sasl-password": "sasl-password-file", "password-file": "sasl-password-file",
+		"sasl-token": "sasl-token-file", "token": "sasl-token-file", "timeout": "connect-timeout", "message-timeout": "delivery-timeout",
 	},
 	"local-store": {"directory": "dir", "path": "dir"},
 	"paths":       {"dir": "base-dir", "data-dir": "base-dir", "path": "base-dir"},
@@ -134,7 +142,7 @@ func (u *unknownNames) checkDefault(o ini.Option) {
 // does in sections that get their defaults only after the files are read.
 func inherits(o Option) bool {
 	s, _ := lookupSection(o.Section)
-	return !o.HasDefault || s.Switch
+	return !o.HasDefault || s.Switch && s.Separator == ""
 }
 
 // sectionsWith returns the names of the sections that have a fitting option of that

@@ -27,6 +27,7 @@ var puppetTypes = map[string]string{
 	"list of URLs":    "Haproxystats::List",
 	"list of metrics": "Haproxystats::List",
 	"cluster":         "Haproxystats::Line",
+	"text":            "Haproxystats::Line",
 }
 
 func puppetType(o config.Option) (string, error) {

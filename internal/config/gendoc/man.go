@@ -44,7 +44,7 @@ func renderMan(dir string) ([]byte, error) {
 			if o.Section != s.Name {
 				continue
 			}
-			text, err := comments.of(structOf(s), o.Field())
+			text, err := comments.of(structOf(s, o), o.Field())
 			if err != nil {
 				return nil, fmt.Errorf("[%s] %s: %w", s.Name, o.Name, err)
 			}

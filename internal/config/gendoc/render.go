@@ -35,7 +35,7 @@ func render(dir string) ([]byte, error) {
 		}
 		page.WriteString(text)
 		for _, o := range optionsOf(s) {
-			text, err := comments.of(structOf(s), o.Field())
+			text, err := comments.of(structOf(s, o), o.Field())
 			if err != nil {
 				return nil, fmt.Errorf("[%s] %s: %w", s.Name, o.Name, err)
 			}
@@ -45,13 +45,18 @@ func render(dir string) ([]byte, error) {
 	return []byte(man.Wrap(page.String())), nil
 }
 
-// structOf returns the name of the type that holds a section.
-func structOf(s config.Section) string {
+// structOf returns the name of the type that has an option's field: the type of its
+// section, or one that is embedded there.
+func structOf(s config.Section, o config.Option) string {
 	f, _ := reflect.TypeFor[config.Config]().FieldByName(s.Field)
 	if s.Separator != "" {
 		f, _ = f.Type.Elem().FieldByName("Options")
 	}
-	return f.Type.Name()
+	in := f.Type
+	if field, ok := in.FieldByName(o.Field()); ok && len(field.Index) > 1 {
+		in = in.FieldByIndex(field.Index[:len(field.Index)-1]).Type
+	}
+	return in.Name()
 }
 
 func programs(s config.Section) string {
