@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"haproxystats/internal/metric"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
@@ -20,13 +22,26 @@ type centralSelf struct {
 	log      *slog.Logger
 }
 
-// run sends them to a sink until ctx ends. A sink that does not accept them misses them:
-// they tell of a moment, and the next ones of the next. That the sink accepts nothing
-// is logged where it does not accept windows.
+// turns is the number of deliveries to a sink that may be in flight: a sink that holds
+// its connection to be sure (confirm-hold) takes longer than the shortest interval.
+const turns = 2
+
+// run sends them to a sink until ctx ends.
 func (c centralSelf) run(ctx context.Context, to sink.Sink) error {
+	var g errgroup.Group
+	for turn := range int64(turns) {
+		g.Go(func() error { return c.take(ctx, to, turn) })
+	}
+	return g.Wait()
+}
+
+// take sends them in every interval whose number, divided by turns, leaves turn. A sink
+// that does not accept them misses them: they tell of a moment, and the next ones of the
+// next. That the sink accepts nothing is logged where it does not accept windows.
+func (c centralSelf) take(ctx context.Context, to sink.Sink, turn int64) error {
 	meter := selfstat.NewCentral(c.sources)
 	for {
-		at := c.next(time.Now())
+		at := c.next(time.Now(), turn)
 		if outbox.Sleep(ctx, time.Until(at)) != nil {
 			return nil
 		}
@@ -39,8 +54,11 @@ func (c centralSelf) run(ctx context.Context, to sink.Sink) error {
 	}
 }
 
-// next returns the next multiple of the interval after now.
-func (c centralSelf) next(now time.Time) time.Time {
+// next returns the beginning of the next interval after now whose number, divided by
+// turns, leaves turn.
+func (c centralSelf) next(now time.Time, turn int64) time.Time {
 	seconds := int64(c.interval / time.Second)
-	return time.Unix((now.Unix()/seconds+1)*seconds, 0)
+	number := now.Unix()/seconds + 1
+	number += (turn - number%turns + turns) % turns
+	return time.Unix(number*seconds, 0)
 }

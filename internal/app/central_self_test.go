@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,13 +19,19 @@ import (
 // noted is a sink that takes down the self metrics that come, and refuses one batch.
 type noted struct {
 	refuse string
-	got    []string
+	takes  time.Duration
+
+	mu  sync.Mutex
+	got []string
 }
 
 func (n *noted) Name() string        { return "noted" }
 func (n *noted) Status() sink.Status { return sink.Status{Batches: 7} }
 
 func (n *noted) Deliver(_ context.Context, b *metric.Batch) error {
+	time.Sleep(n.takes)
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	for _, t := range b.Tables {
 		said := fmt.Sprint(b.Node, " ", b.Cluster, b.Epoch, " ", b.Interval)
 		for _, name := range []string{"CentralQueueLength", "CentralNotedConfirmedBatches"} {
@@ -39,13 +46,14 @@ func (n *noted) Deliver(_ context.Context, b *metric.Batch) error {
 	return nil
 }
 
-// TestCentralSelf: each sink gets the metrics of haproxystats-central at whole intervals,
-// also after one that it did not accept, until the program ends.
+// TestCentralSelf: a sink gets the metrics of haproxystats-central at whole intervals,
+// also while the ones before take longer than an interval and after some that it did not
+// accept, until the program ends.
 func TestCentralSelf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(3 * time.Second) // the clock begins at a whole interval
 		begun := time.Now().Unix() - 3
-		to := &noted{refuse: fmt.Sprintf("central.example.com %d 10s 6 7", begun+20)}
+		to := &noted{refuse: fmt.Sprintf("central.example.com %d 10s 6 7", begun+20), takes: 11 * time.Second}
 		c := centralSelf{
 			sources: selfstat.CentralSources{
 				Sources: selfstat.Sources{
@@ -61,13 +69,13 @@ func TestCentralSelf(t *testing.T) {
 		ctx, end := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- c.run(ctx, to) }()
-		time.Sleep(30 * time.Second)
+		time.Sleep(40 * time.Second)
 		end()
 		if err := <-done; err != nil {
 			t.Errorf("got %v at the end, want nil", err)
 		}
 		var want []string
-		for _, second := range []int64{10, 30} {
+		for _, second := range []int64{10, 30, 40} {
 			want = append(want, fmt.Sprintf("central.example.com %d 10s 6 7", begun+second))
 		}
 		if !slices.Equal(to.got, want) {

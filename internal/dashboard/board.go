@@ -11,7 +11,8 @@ type board struct {
 	name  string // of the file, and part of the address
 	title string
 	about string
-	vars  []variable // those besides namespace and host
+	of    subject
+	vars  []variable // those besides the ones of the subject
 	rows  []row
 }
 
@@ -53,7 +54,7 @@ func below(warn, crit float64) alarm { return alarm{warn: warn, crit: crit, low:
 
 // boards returns all dashboards in the order of their menu.
 func boards() []board {
-	return []board{overview(), frontends(), backends(), servers(), self()}
+	return []board{overview(), frontends(), backends(), servers(), clusters(), side(), self(), centre()}
 }
 
 // mostPanels bounds a dashboard, so that it needs little scrolling.
@@ -149,7 +150,12 @@ func (q query) unit() unit {
 	case share:
 		return unit{"percent", "percent"}
 	case reporters:
+		if q.about == aCluster {
+			return unit{"clusters", "none"}
+		}
 		return unit{"hosts", "none"}
+	case ofMean:
+		return unit{"percent of the mean", "percent"}
 	case reported:
 		return unit{"", "none"}
 	case perMinute:

@@ -67,6 +67,8 @@ func TestMistakesAreErrors(t *testing.T) {
 		"a sum of different things":       {panel{lines: []line{back("qcur", "rtime")}}, "qcur and rtime differ in unit or nature"},
 		"a sum of a level and a counter":  {panel{lines: []line{front("scur", "stot")}}, "scur and stot differ in unit or nature"},
 		"two units":                       {panel{lines: []line{front("bin").total("a"), front("stot").total("b")}}, `stot is in "sessions per second", the others are in "bytes per second"`},
+		"a metric of a host for clusters": {panel{lines: []line{windows("QueueAge")}}, "metric QueueAge"},
+		"frontends compared as hosts":     {panel{lines: []line{front("bin").in(ofMean)}}, "bin is not compared between hosts"},
 		"lines that can't be told apart":  {panel{lines: []line{front("bin"), front("bout")}}, "one of several lines has no name"},
 		"a number of many":                {panel{kind: number, lines: []line{front("bin")}}, "a number needs exactly one line, with a name"},
 		"colors":                          {panel{colors: []string{red}, lines: []line{front("bin").total("a"), front("bout").total("b")}}, "1 colors for 2 lines"},
@@ -78,6 +80,10 @@ func TestMistakesAreErrors(t *testing.T) {
 	crowded := board{rows: []row{{panels: slices.Repeat([]panel{{lines: []line{front("bin")}}}, mostPanels+1)}}}
 	if _, err := crowded.panels(c); err == nil || !strings.Contains(err.Error(), "25 panels, at most 24 fit") {
 		t.Errorf("too many panels: got %v, want an error with both numbers", err)
+	}
+	stranger := board{rows: []row{{panels: []panel{{title: "p", lines: []line{windows("NodesMissing")}}}}}}
+	if _, err := stranger.panels(c); err == nil || !strings.Contains(err.Error(), "NodesMissing is not chosen by the dashboard's variables") {
+		t.Errorf("clusters on a dashboard of hosts: got %v, want an error", err)
 	}
 	for _, r := range []rule{
 		{name: "none", line: back("qcur")},
@@ -91,21 +97,27 @@ func TestMistakesAreErrors(t *testing.T) {
 
 func TestTargets(t *testing.T) {
 	c := allMetrics(t)
-	n := names{root: "R", frontend: "F", backend: "B", server: "S"}
+	n := names{hosts: "R", clusters: "C", centrals: "Z", frontend: "F", backend: "B", server: "S"}
 	for want, l := range map[string]line{
-		"groupByNode(R.frontend.F.scur, -2, 'sum')":                                                                                     front("scur"),
-		"groupByNode(perSecond(R.frontend.F.stot), -2, 'sum')":                                                                          front("stot"),
-		"groupByNode(perSecond(R.frontend.F.stot), -5, 'sum')":                                                                          front("stot").per(hosts),
-		"groupByNode(R.backend.B.rtime, -2, 'average')":                                                                                 back("rtime"),
-		"groupByNode(R.backend.B.rtime_max, -2, 'max')":                                                                                 back("rtime_max"),
-		"groupByNodes(R.backend.B.server.S.scur, 'sum', -4, -2)":                                                                        server("scur"),
-		"groupByNodes(R.backend.B.server.S.scur, 'sum', -7, -4, -2)":                                                                    server("scur").per(where),
-		"groupByNode(R.haproxystats.QueueAge, -4, 'max')":                                                                               program("QueueAge"),
-		"alias(sumSeries(perSecond(R.frontend.F.bin)), 'in')":                                                                           front("bin").total("in"),
-		"alias(maxSeries(groupByNode(R.backend.B.rtime, -2, 'average')), 'slowest')":                                                    back("rtime").highest("slowest"),
-		"aliasByNode(scale(groupByNode(perSecond(R.backend.B.chkdown), -2, 'sum'), 60), 0)":                                             back("chkdown").in(perMinute),
-		"aliasByNode(asPercent(groupByNode(R.backend.B.{act,bck}, -2, 'sum'), groupByNode(R.backend.B.TotalServers, -2, 'sum'), 0), 0)": back("act", "bck").percentOf("TotalServers"),
-		"alias(diffSeries(sumSeries(R.backend.B.TotalServers), sumSeries(R.backend.B.{act,bck})), 'down')":                              back("act", "bck").missingOf("TotalServers").total("down"),
+		"groupByNode(R.frontend.F.scur, -2, 'sum')":                                                                                        front("scur"),
+		"groupByNode(perSecond(R.frontend.F.stot), -2, 'sum')":                                                                             front("stot"),
+		"groupByNode(perSecond(R.frontend.F.stot), -5, 'sum')":                                                                             front("stot").per(hosts),
+		"groupByNode(R.backend.B.rtime, -2, 'average')":                                                                                    back("rtime"),
+		"groupByNode(R.backend.B.rtime_max, -2, 'max')":                                                                                    back("rtime_max"),
+		"groupByNodes(R.backend.B.server.S.scur, 'sum', -4, -2)":                                                                           server("scur"),
+		"groupByNodes(R.backend.B.server.S.scur, 'sum', -7, -4, -2)":                                                                       server("scur").per(where),
+		"groupByNode(R.haproxystats.QueueAge, -4, 'max')":                                                                                  program("QueueAge"),
+		"alias(sumSeries(perSecond(R.frontend.F.bin)), 'in')":                                                                              front("bin").total("in"),
+		"alias(maxSeries(groupByNode(R.backend.B.rtime, -2, 'average')), 'slowest')":                                                       back("rtime").highest("slowest"),
+		"aliasByNode(scale(groupByNode(perSecond(R.backend.B.chkdown), -2, 'sum'), 60), 0)":                                                back("chkdown").in(perMinute),
+		"aliasByNode(asPercent(groupByNode(R.backend.B.{act,bck}, -2, 'sum'), groupByNode(R.backend.B.TotalServers, -2, 'sum'), 0), 0)":    back("act", "bck").percentOf("TotalServers"),
+		"groupByNode(C.haproxystats.NodesMissing, -4, 'sum')":                                                                              windows("NodesMissing"),
+		"groupByNode(C.haproxystats.WindowDelay, -4, 'max')":                                                                               windows("WindowDelay"),
+		"groupByNode(perSecond(C.frontend.F.req_tot), -5, 'sum')":                                                                          front("req_tot").ofClusters(),
+		"groupByNode(Z.haproxystats.CentralQueueAge, -4, 'max')":                                                                           central("CentralQueueAge"),
+		"alias(countSeries(removeEmptySeries(C.haproxystats.NodesReporting)), 'clusters')":                                                 windows("NodesReporting").in(reporters).total("clusters"),
+		"aliasByNode(asPercent(groupByNode(R.daemon.CurrConns, -4, 'sum'), averageSeries(groupByNode(R.daemon.CurrConns, -4, 'sum'))), 0)": daemon("CurrConns").in(ofMean),
+		"alias(diffSeries(sumSeries(R.backend.B.TotalServers), sumSeries(R.backend.B.{act,bck})), 'down')":                                 back("act", "bck").missingOf("TotalServers").total("down"),
 	} {
 		q, err := c.resolve(l)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // object is a JSON object; its keys are written in alphabetical order.
@@ -30,11 +31,15 @@ type variable struct {
 	one                       bool // exactly one value is chosen; otherwise several or all
 }
 
-// The variables. The first two find the metrics of haproxystats among all others of a
-// Graphite server.
+// The variables. Those of the subjects find the metrics of haproxystats among all others
+// of a Graphite server: hosts by what HAProxy says, clusters and haproxystats-central by
+// what only they send.
 var (
 	varNamespace = variable{name: "namespace", label: "Namespace", query: "expand(*.*.haproxy)", regex: `/^(.+)\.[^.]+\.haproxy$/`, one: true}
-	varHost      = variable{name: "host", label: "Host", query: "expand($namespace.*.haproxy)", regex: `/([^.]+)\.haproxy$/`}
+	varHost      = variable{name: "host", label: "Host", query: "expand($namespace.*.haproxy.daemon)", regex: `/([^.]+)\.haproxy\.daemon$/`}
+	varClusters  = variable{name: "clusters", label: "Namespace", query: "expand(*.*.*.haproxy.haproxystats.NodesReporting)", regex: `/^(.+)\.[^.]+\.haproxy\.haproxystats\./`, one: true}
+	varCluster   = variable{name: "cluster", label: "Cluster", query: "expand($clusters.*.haproxy.haproxystats.NodesReporting)", regex: `/([^.]+)\.haproxy\.haproxystats\./`}
+	varCentral   = variable{name: "central", label: "Host", query: "expand($namespace.*.haproxy.haproxystats.CentralQueueAge)", regex: `/([^.]+)\.haproxy\.haproxystats\./`}
 	varFrontend  = variable{name: "frontend", label: "Frontend", query: "$namespace.$host.haproxy.frontend.*"}
 	varBackend   = variable{name: "backend", label: "Backend", query: "$namespace.$host.haproxy.backend.*"}
 	varServer    = variable{name: "server", label: "Server", query: "$namespace.$host.haproxy.backend.$backend.server.*"}
@@ -65,9 +70,19 @@ func document(o object) ([]byte, error) {
 	return out.Bytes(), err
 }
 
+// subjects has the variables by which the metrics of a subject are chosen.
+var subjects = map[subject][]variable{
+	aHost:    {varNamespace, varHost},
+	aCluster: {varClusters, varCluster},
+	aCentral: {varNamespace, varCentral},
+}
+
 // names returns the dashboard's variables, and patterns for names without one.
 func (b board) names() names {
-	n := names{root: "$namespace.$host.haproxy", frontend: "*", backend: "*", server: "*"}
+	n := names{
+		hosts: "$namespace.$host.haproxy", clusters: "$clusters.$cluster.haproxy", centrals: "$namespace.$central.haproxy",
+		frontend: "*", backend: "*", server: "*",
+	}
 	for _, v := range b.vars {
 		switch v.name {
 		case varFrontend.name:
@@ -91,7 +106,7 @@ func (b board) grafana(c Catalogue) (object, error) {
 		"hide": 0, "includeAll": false, "multi": false, "options": []object{}, "refresh": 1, "skipUrlSync": false,
 		"current": object{},
 	}}
-	for _, v := range append([]variable{varNamespace, varHost}, b.vars...) {
+	for _, v := range slices.Concat(subjects[b.of], b.vars) {
 		variables = append(variables, v.grafana())
 	}
 	return object{
@@ -162,6 +177,11 @@ func (b board) panels(c Catalogue) ([]object, error) {
 				d, err := c.draw(p)
 				if err != nil {
 					return nil, err
+				}
+				for _, q := range d.queries {
+					if q.about != b.of {
+						return nil, fmt.Errorf("panel %q: %s is not chosen by the dashboard's variables", p.title, q.fields[0])
+					}
 				}
 				w := wide / len(line)
 				height = max(height, p.height())

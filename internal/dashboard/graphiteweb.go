@@ -5,9 +5,12 @@ import (
 	"strings"
 )
 
-// wildcards select all hosts of the default namespace, because Graphite-web has no
-// variables. Its templates can replace them with one host.
-var wildcards = names{root: "loadbalancers.*.haproxy", frontend: "*", backend: "*", server: "*"}
+// wildcards select all hosts and clusters of the default namespaces, because Graphite-web
+// has no variables. Its templates can replace them with one.
+var wildcards = names{
+	hosts: "loadbalancers.*.haproxy", clusters: "loadbalancers.clusters.*.haproxy", centrals: "loadbalancers.*.haproxy",
+	frontend: "*", backend: "*", server: "*",
+}
 
 // The size of a graph, and the largest number of its lines: with more, Graphite-web
 // leaves the legend out.

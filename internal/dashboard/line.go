@@ -4,6 +4,7 @@ import "haproxystats/internal/metric"
 
 // line describes one or several series of a panel or a rule.
 type line struct {
+	about  subject
 	scope  metric.Scope
 	fields []string // added up
 	of     string   // for share and missing: the field that has the whole
@@ -14,13 +15,26 @@ type line struct {
 	window int         // minutes of the moving average; 0 for none
 }
 
+// subject is what metrics are about. Each has paths of its own.
+type subject uint8
+
+const (
+	aHost    subject = iota // a load balancer
+	aCluster                // a cluster of load balancers
+	aCentral                // haproxystats-central, below the path of its own host
+)
+
+// windowSelf is the scope of the metrics of a cluster's windows. They have paths of scope
+// Self, and other names than the self metrics of hosts.
+const windowSelf = metric.Scope(metric.NumScopes)
+
 // grouping selects the series that values are combined to.
 type grouping uint8
 
 const (
 	each  grouping = iota // one for each frontend, backend or server, whatever the host
-	hosts                 // one for each host
-	where                 // one for each frontend, backend or server on each host
+	hosts                 // one for each host or cluster
+	where                 // one for each frontend, backend or server on each host or cluster
 	all                   // one
 )
 
@@ -33,7 +47,8 @@ const (
 	share                 // the percentage of another field
 	missing               // the difference to another field, which is larger
 	reported              // 1 if there is a number, otherwise 0
-	reporters             // the number of hosts that have sent numbers
+	reporters             // the number of hosts or clusters that have sent numbers
+	ofMean                // the percentage of the mean of all hosts
 )
 
 func daemon(fields ...string) line  { return line{scope: metric.Daemon, fields: fields, by: hosts} }
@@ -41,6 +56,19 @@ func front(fields ...string) line   { return line{scope: metric.Frontend, fields
 func back(fields ...string) line    { return line{scope: metric.Backend, fields: fields} }
 func server(fields ...string) line  { return line{scope: metric.Server, fields: fields} }
 func program(fields ...string) line { return line{scope: metric.Self, fields: fields, by: hosts} }
+
+// windows has metrics of the windows of clusters.
+func windows(fields ...string) line {
+	return line{about: aCluster, scope: windowSelf, fields: fields, by: hosts}
+}
+
+// central has metrics of haproxystats-central itself.
+func central(fields ...string) line {
+	return line{about: aCentral, scope: metric.Self, fields: fields, by: hosts}
+}
+
+// ofClusters has the metrics of HAProxy for each cluster instead of for each host.
+func (l line) ofClusters() line { l.about, l.by = aCluster, hosts; return l }
 
 func (l line) per(g grouping) line { l.by = g; return l }
 

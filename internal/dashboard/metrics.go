@@ -16,13 +16,15 @@ import (
 	"haproxystats/internal/reply"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/snapshot"
+	"haproxystats/internal/window"
 )
 
 // Catalogue has all metrics that can be sent, by scope and name.
 type Catalogue map[metric.Scope]map[string]metric.Column
 
 // Metrics returns the catalogue. It has the metrics of a snapshot in which HAProxy
-// fills every known field, and the self metrics with every sink.
+// fills every known field, and the self metrics with every sink: those of
+// haproxystats-process, of haproxystats-central and of the windows of clusters.
 func Metrics() (Catalogue, error) {
 	a := aggregate.New(aggregate.Options{Percentages: true})
 	a.Reset()
@@ -44,9 +46,15 @@ func Metrics() (Catalogue, error) {
 		c.add(metric.Self, column)
 	}
 	for _, s := range app.Sinks() {
-		for _, column := range s.Columns() {
+		for _, column := range append(s.Columns(), s.CentralColumns()...) {
 			c.add(metric.Self, column)
 		}
+	}
+	for _, column := range selfstat.CentralColumns() {
+		c.add(metric.Self, column)
+	}
+	for _, column := range window.SelfColumns() {
+		c.add(windowSelf, column)
 	}
 	return c, nil
 }

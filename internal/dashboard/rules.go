@@ -19,10 +19,18 @@ type rule struct {
 	minutes int
 	levels  alarm // 0 leaves a level out
 	silence bool  // the rule alerts if no metrics come
+	// optional is set if not everybody has what the rule is about: then no metrics at
+	// all are no reason for an alert.
+	optional bool
 }
 
 // rules returns all rules, the most important first.
 func rules() []rule {
+	return append(hostRules(), append(clusterRules(), centralRules()...)...)
+}
+
+// hostRules are about load balancers.
+func hostRules() []rule {
 	return []rule{
 		{
 			name: "silent", title: "haproxystats is silent", silence: true,
@@ -141,6 +149,88 @@ func rules() []rule {
 	}
 }
 
+// clusterRules are about the clusters that haproxystats-central combines.
+func clusterRules() []rule {
+	return []rule{
+		{
+			name: "cluster-silent", title: "A cluster is silent", silence: true, optional: true,
+			todo: "No window of this cluster has been sent for five minutes. Check that haproxystats-central runs, and that nodes report: " +
+				"check_haproxystats cluster.",
+			line: windows("NodesReporting").in(reported), over: highest, minutes: 5, levels: below(0, 0.5),
+		},
+		{
+			name: "cluster-nodes", title: "Nodes of a cluster are missing",
+			todo: "Percent of the expected nodes that were in the cluster's windows, the highest value of two minutes. The sums of the cluster " +
+				"are too low. The log of haproxystats-central names the nodes.",
+			line: windows("NodesReporting").percentOf("NodesExpected"), over: highest, minutes: 2, levels: below(99.9, 50),
+		},
+		{
+			name: "cluster-delay", title: "Windows of a cluster are late",
+			todo: "Seconds from the beginning of a window until it was sent, the lowest value of the last two minutes. With intervals of a minute " +
+				"or more, raise the levels. A node is missing or comes late, or haproxystats-central is behind.",
+			line: windows("WindowDelay"), over: lowest, minutes: 2, levels: above(90, 300),
+		},
+		{
+			name: "cluster-dropped", title: "Snapshots of nodes are left out",
+			todo: "Snapshots per minute that came too late, are of a time to come, or have another interval than the cluster, the highest value of " +
+				"ten minutes. The log of haproxystats-central names the node. See the clock and the pull-interval of the node.",
+			line: windows("LateDropped", "FutureDropped", "IntervalDropped").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+		},
+		{
+			name: "cluster-conflict", title: "Two machines use one node name",
+			todo: "Node names per minute that were found to belong to two machines, the highest value of ten minutes. One of the two is left out " +
+				"of the cluster. Give each machine its own name and its own spool.",
+			line: windows("NodesConflicting").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+		},
+		{
+			name: "cluster-skew", title: "The clock of a node is wrong",
+			todo: "Largest difference between the clocks of the cluster's nodes in seconds, the lowest value of the last two minutes. A clock that is " +
+				"wrong by more than late excludes its node. Check NTP on all nodes.",
+			line: windows("NodeSkew"), over: lowest, minutes: 2, levels: above(5, 30),
+		},
+	}
+}
+
+// centralRules are about haproxystats-central itself.
+func centralRules() []rule {
+	return []rule{
+		{
+			name: "central-silent", title: "haproxystats-central is silent", silence: true, optional: true,
+			todo: "haproxystats-central has sent nothing about itself for five minutes. Check that it runs, and read its log.",
+			line: central("CentralQueueLength").in(reported), over: highest, minutes: 5, levels: below(0, 0.5),
+		},
+		{
+			name: "central-age", title: "Snapshots of nodes wait too long",
+			todo: "Seconds that the oldest snapshot has waited in the spools of the nodes, the lowest value of the last two minutes. " +
+				"haproxystats-central is behind, or its journal is full.",
+			line: central("CentralQueueAge"), over: lowest, minutes: 2, levels: above(60, 300),
+		},
+		{
+			name: "central-journal", title: "The journal of haproxystats-central fills",
+			todo: "Size of the journal in percent of journal-max-bytes, the lowest value of the last two minutes. At 100, snapshots stay in the spools " +
+				"of the nodes. Increase journal-max-bytes in [central], or shorten late in [cluster].",
+			line: central("CentralJournalBytes").percentOf("CentralJournalLimit"), over: lowest, minutes: 2, levels: above(80, 95),
+		},
+		{
+			name: "central-lag", title: "Delivery of haproxystats-central to Graphite lags",
+			todo: "Seconds that the oldest metrics have waited on disk, the lowest value of the last two minutes. Graphite is unreachable or slow.",
+			line: central("CentralGraphiteQueueAge"), over: lowest, minutes: 2, levels: above(60, 300),
+		},
+		{
+			name: "central-lost", title: "haproxystats-central loses metrics",
+			todo: "Metrics per minute that the queue of haproxystats-central for Graphite dropped, the highest value of ten minutes. Increase " +
+				"queue-max-bytes, or find out why Graphite is unreachable for so long.",
+			line: central("CentralGraphiteDroppedMetrics").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+		},
+		{
+			name: "central-given-up", title: "Snapshots of nodes are given up",
+			todo: "Snapshots per minute that haproxystats-central could not process, the highest value of ten minutes. They are kept in the directory " +
+				"incoming.corrupt of the node. The log of haproxystats-central has the reason.",
+			line: central("CentralCorruptSnapshots").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+		},
+	}
+}
+
 // level is a severity, and the value from which on a rule has it.
 type level struct {
 	name  string
@@ -153,7 +243,9 @@ func (r rule) steps() []level {
 }
 
 // anywhere has patterns that select every host of every namespace.
-var anywhere = names{root: "*.*.haproxy", frontend: "*", backend: "*", server: "*"}
+var anywhere = names{
+	hosts: "*.*.haproxy", clusters: "*.*.*.haproxy", centrals: "*.*.haproxy", frontend: "*", backend: "*", server: "*",
+}
 
 // query returns the rule's series, one for each frontend, backend or server on each
 // host.

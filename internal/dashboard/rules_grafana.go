@@ -88,7 +88,7 @@ func grafanaAlerts(c Catalogue) ([]byte, error) {
 		if r.levels.low {
 			operator = "lt"
 		}
-		if r.silence {
+		if r.silence && !r.optional {
 			noData = "Alerting"
 		}
 		for _, l := range r.steps() {

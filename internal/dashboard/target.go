@@ -21,25 +21,39 @@ const (
 // names has the components of paths that differ between hosts, proxies and servers:
 // patterns, or variables of the program that reads the target.
 type names struct {
-	root                      string // the path up to and including "haproxy"
+	// The paths up to and including "haproxy" of hosts, clusters and hosts of
+	// haproxystats-central.
+	hosts, clusters, centrals string
 	frontend, backend, server string
 }
 
-// path returns the path of a metric.
-func (n names) path(s metric.Scope, field string) string {
-	switch s {
-	case metric.Daemon:
-		return n.root + ".daemon." + field
-	case metric.Frontend:
-		return n.root + ".frontend." + n.frontend + "." + field
-	case metric.Backend:
-		return n.root + ".backend." + n.backend + "." + field
-	case metric.Server:
-		return n.root + ".backend." + n.backend + ".server." + n.server + "." + field
-	case metric.Self:
-		return n.root + ".haproxystats." + field
+// root returns the path of a subject up to and including "haproxy".
+func (n names) root(of subject) string {
+	switch of {
+	case aCluster:
+		return n.clusters
+	case aCentral:
+		return n.centrals
 	}
-	panic("unreachable: " + s.String() + " is in no table")
+	return n.hosts
+}
+
+// path returns the path of a metric.
+func (n names) path(l line, field string) string {
+	root := n.root(l.about)
+	switch l.scope {
+	case metric.Daemon:
+		return root + ".daemon." + field
+	case metric.Frontend:
+		return root + ".frontend." + n.frontend + "." + field
+	case metric.Backend:
+		return root + ".backend." + n.backend + "." + field
+	case metric.Server:
+		return root + ".backend." + n.backend + ".server." + n.server + "." + field
+	case metric.Self, windowSelf:
+		return root + ".haproxystats." + field
+	}
+	panic("unreachable: " + l.scope.String() + " is in no table")
 }
 
 // nodes has the components of a path by which series are grouped. They are counted from
@@ -50,6 +64,7 @@ var nodes = map[metric.Scope]map[grouping][]string{
 	metric.Backend:  {each: {"-2"}, hosts: {"-5"}, where: {"-5", "-2"}},
 	metric.Server:   {each: {"-4", "-2"}, hosts: {"-7"}, where: {"-7", "-4", "-2"}},
 	metric.Self:     {hosts: {"-4"}, where: {"-4"}},
+	windowSelf:      {hosts: {"-4"}, where: {"-4"}},
 }
 
 // query is a line with the metrics of its fields.
@@ -87,6 +102,9 @@ func (c Catalogue) resolve(l line) (query, error) {
 		}
 		q.limit = limit
 	}
+	if l.form == ofMean && l.by != hosts {
+		return query{}, fmt.Errorf("%s is not compared between hosts", q.columns[0].Name)
+	}
 	if l.form == perMinute && !q.columns[0].Nature.IsCounter() {
 		return query{}, fmt.Errorf("%s is not a counter", q.columns[0].Name)
 	}
@@ -98,13 +116,15 @@ func (q query) target(n names) string {
 	var t string
 	switch q.form {
 	case reporters:
-		t = "countSeries(removeEmptySeries(" + n.path(q.scope, q.fields[0]) + "))"
+		t = "countSeries(removeEmptySeries(" + n.path(q.line, q.fields[0]) + "))"
 	case share:
 		t = "asPercent(" + q.group(n, q.fields...) + ", " + q.group(n, q.of)
 		for i := range nodes[q.scope][q.by] { // the name of a group has one component for each
 			t += fmt.Sprintf(", %d", i)
 		}
 		t += ")"
+	case ofMean:
+		t = "asPercent(" + q.group(n, q.fields...) + ", averageSeries(" + q.group(n, q.fields...) + "))"
 	case missing:
 		t = "diffSeries(" + q.group(n, q.of) + ", " + q.group(n, q.fields...) + ")"
 	case perMinute:
@@ -118,7 +138,7 @@ func (q query) target(n names) string {
 	if q.label != "" {
 		return "alias(" + t + ", '" + q.label + "')"
 	}
-	if q.form == share || q.form == perMinute {
+	if q.form == share || q.form == perMinute || q.form == ofMean {
 		return "aliasByNode(" + t + ", " + strings.Join(counted(len(nodes[q.scope][q.by])), ", ") + ")"
 	}
 	return t
@@ -130,7 +150,7 @@ func (q query) group(n names, fields ...string) string {
 	if len(fields) > 1 {
 		field = "{" + strings.Join(fields, ",") + "}"
 	}
-	t := n.path(q.scope, field)
+	t := n.path(q.line, field)
 	switch {
 	case q.form == reported:
 		t = "isNonNull(" + t + ")"
@@ -159,7 +179,7 @@ func (q query) aggregation() aggregation {
 	switch {
 	case len(q.fields) > 1:
 		return sum
-	case q.scope == metric.Self && c.Unit == "seconds", c.Combine == metric.Max:
+	case (q.scope == metric.Self || q.scope == windowSelf) && c.Unit == "seconds", c.Combine == metric.Max:
 		return highest
 	case c.Combine.IsMean():
 		return average

@@ -10,7 +10,7 @@ import (
 	"haproxystats/test/dashboards/stage"
 )
 
-// example has the metrics of three made-up hosts: one that a rule says nothing
+// example has the metrics of three made-up hosts or clusters: one that a rule says nothing
 // of, one that it warns of, and one that is as bad as can be. What metrics are
 // called stands behind "haproxy".
 type example struct {
@@ -147,6 +147,67 @@ var examples = []example{
 		rule: "unreadable", only: "warning",
 		calm: map[string]numbers{"haproxystats.GraphiteUnreadableFiles": spikes(3)}, fires: map[string]numbers{"haproxystats.GraphiteUnreadableFiles": at(1)},
 	},
+	{
+		rule: "cluster-silent", only: "critical",
+		calm: map[string]numbers{"haproxystats.NodesReporting": at(3)}, fires: map[string]numbers{"haproxystats.NodesReporting": at(3)},
+	},
+	{
+		rule:  "cluster-nodes",
+		calm:  map[string]numbers{"haproxystats.NodesReporting": at(4), "haproxystats.NodesExpected": at(4)},
+		warns: map[string]numbers{"haproxystats.NodesReporting": at(3), "haproxystats.NodesExpected": at(4)},
+		fires: map[string]numbers{"haproxystats.NodesReporting": at(1), "haproxystats.NodesExpected": at(4)},
+	},
+	{
+		rule:  "cluster-delay",
+		calm:  map[string]numbers{"haproxystats.WindowDelay": spikes(1000)},
+		warns: map[string]numbers{"haproxystats.WindowDelay": at(100)},
+		fires: map[string]numbers{"haproxystats.WindowDelay": at(400)},
+	},
+	{
+		rule: "cluster-dropped", only: "warning",
+		calm:  map[string]numbers{"haproxystats.LateDropped": at(70), "haproxystats.FutureDropped": at(70), "haproxystats.IntervalDropped": at(70)},
+		fires: map[string]numbers{"haproxystats.LateDropped": at(70), "haproxystats.FutureDropped": at(70), "haproxystats.IntervalDropped": by(1)},
+	},
+	{
+		rule: "cluster-conflict", only: "warning",
+		calm: map[string]numbers{"haproxystats.NodesConflicting": at(2)}, fires: map[string]numbers{"haproxystats.NodesConflicting": steps(1, 60)},
+	},
+	{
+		rule:  "cluster-skew",
+		calm:  map[string]numbers{"haproxystats.NodeSkew": spikes(1000)},
+		warns: map[string]numbers{"haproxystats.NodeSkew": at(9)},
+		fires: map[string]numbers{"haproxystats.NodeSkew": at(40)},
+	},
+	{
+		rule: "central-silent", only: "critical",
+		calm: map[string]numbers{"haproxystats.CentralQueueLength": at(0)}, fires: map[string]numbers{"haproxystats.CentralQueueLength": at(0)},
+	},
+	{
+		rule:  "central-age",
+		calm:  map[string]numbers{"haproxystats.CentralQueueAge": spikes(1000)},
+		warns: map[string]numbers{"haproxystats.CentralQueueAge": at(100)},
+		fires: map[string]numbers{"haproxystats.CentralQueueAge": at(400)},
+	},
+	{
+		rule:  "central-journal",
+		calm:  map[string]numbers{"haproxystats.CentralJournalBytes": spikes(99), "haproxystats.CentralJournalLimit": at(100)},
+		warns: map[string]numbers{"haproxystats.CentralJournalBytes": at(90), "haproxystats.CentralJournalLimit": at(100)},
+		fires: map[string]numbers{"haproxystats.CentralJournalBytes": at(99), "haproxystats.CentralJournalLimit": at(100)},
+	},
+	{
+		rule:  "central-lag",
+		calm:  map[string]numbers{"haproxystats.CentralGraphiteQueueAge": spikes(1000)},
+		warns: map[string]numbers{"haproxystats.CentralGraphiteQueueAge": at(100)},
+		fires: map[string]numbers{"haproxystats.CentralGraphiteQueueAge": at(400)},
+	},
+	{
+		rule: "central-lost", only: "warning",
+		calm: map[string]numbers{"haproxystats.CentralGraphiteDroppedMetrics": at(5000)}, fires: map[string]numbers{"haproxystats.CentralGraphiteDroppedMetrics": by(1)},
+	},
+	{
+		rule: "central-given-up", only: "warning",
+		calm: map[string]numbers{"haproxystats.CentralCorruptSnapshots": at(7)}, fires: map[string]numbers{"haproxystats.CentralCorruptSnapshots": by(1)},
+	},
 }
 
 // The kinds of hosts.
@@ -160,6 +221,17 @@ const (
 const madeUp = "made_up"
 
 func (e example) host(kind string) string { return e.rule + "-" + kind }
+
+// path returns what the paths of a kind of host or cluster begin with.
+func (e example) path(kind string) string {
+	if strings.HasPrefix(e.rule, "cluster-") {
+		return madeUp + ".clusters." + e.host(kind)
+	}
+	return madeUp + "." + e.host(kind)
+}
+
+// silent reports whether the rule is about what does not come.
+func (e example) silent() bool { return strings.HasSuffix(e.rule, "silent") }
 
 func (e example) has(level string) bool { return e.only == "" || e.only == level }
 
@@ -189,10 +261,10 @@ func sendExamples(ctx context.Context, t *testing.T, g *stage.Graphite) {
 			for name, value := range metrics {
 				for s := range length {
 					ago := length - s
-					if e.rule == "silent" && kind == fires && ago < silent {
+					if e.silent() && kind == fires && ago < silent {
 						break
 					}
-					fmt.Fprintf(&b, "%s.%s.haproxy.%s %g %d\n", madeUp, e.host(kind), name, value(s), now-int64(ago))
+					fmt.Fprintf(&b, "%s.haproxy.%s %g %d\n", e.path(kind), name, value(s), now-int64(ago))
 				}
 			}
 		}
@@ -203,6 +275,6 @@ func sendExamples(ctx context.Context, t *testing.T, g *stage.Graphite) {
 	// The last of what was sent is there when Graphite has all.
 	last := examples[len(examples)-1]
 	for _, kind := range []string{calm, fires} {
-		awaitSeries(ctx, t, g, madeUp+"."+last.host(kind)+".haproxy.*.*")
+		awaitSeries(ctx, t, g, last.path(kind)+".haproxy.*.*")
 	}
 }

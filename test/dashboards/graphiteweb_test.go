@@ -65,7 +65,13 @@ func testGraphiteWeb(ctx context.Context, t *testing.T, g *stage.Graphite) {
 				t.Errorf("Graphite-web has kept %d graphs, want %d", len(got.Graphs), len(d.Graphs))
 			}
 			// A template shows one host. Its key may hold no asterisk.
-			const pattern, one = stage.Namespace + ".*", stage.Namespace + ".lb1"
+			pattern, one := stage.Namespace+".*", stage.Namespace+".lb1"
+			switch d.Name {
+			case "haproxy-cluster":
+				pattern, one = stage.Namespace+".clusters.*", stage.Namespace+".clusters."+stage.Cluster
+			case "haproxy-central":
+				one = stage.Namespace + "." + stage.Central
+			}
 			for _, shown := range []graphiteDashboard{
 				d, d.saved(ctx, t, g, "save_template/"+d.Name+"/HOST", "load_template/"+d.Name+"/"+one, strings.ReplaceAll(string(text), pattern, "HOST")),
 			} {

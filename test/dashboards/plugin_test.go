@@ -69,7 +69,9 @@ func readIcinga(t *testing.T, services []nagiosService) (names []string) {
 			options += " --empty-ok"
 		}
 		got := []string{
-			strings.ReplaceAll(settings["target"], "$haproxystats$", "$_HOSTHAPROXYSTATS$"), settings["warning"], settings["critical"], strings.TrimSpace(options),
+			strings.NewReplacer(
+				"$haproxystats$", "$_HOSTHAPROXYSTATS$", "$haproxystats_clusters$", "$_HOSTHAPROXYSTATS_CLUSTERS$", "$haproxystats_central$", "$_HOSTHAPROXYSTATS_CENTRAL$",
+			).Replace(settings["target"]), settings["warning"], settings["critical"], strings.TrimSpace(options),
 		}
 		if s := services[i]; strings.Join(got, "!") != strings.Join(s.args, "!") || settings["display_name"] != s.description {
 			t.Errorf("Icinga asks for %q, %q, Nagios for %q, %q", settings["display_name"], got, s.description, s.args)
@@ -118,16 +120,16 @@ func testPlugin(ctx context.Context, t *testing.T, g *stage.Graphite, plugin str
 		if e.warns != nil {
 			want[warns] = warning
 		}
-		// Of a host that nobody knows only one service speaks.
+		// Of a host that nobody knows only the services about silence speak.
 		want["unknown"] = ok
-		if e.rule == "silent" {
+		if e.silent() {
 			want["unknown"] = critical
 		}
 		for kind, status := range want {
 			turns <- struct{}{}
 			wg.Go(func() {
 				defer func() { <-turns }()
-				line := s.line(command, filepath.Dir(plugin), g.URL(), madeUp+"."+e.host(kind))
+				line := s.line(command, filepath.Dir(plugin), g.URL(), e.path(kind))
 				got, out := run(ctx, line)
 				if got != status {
 					t.Errorf("%s for %s: status %d, want %d: %.300s", s.description, e.host(kind), got, status, out)
@@ -142,7 +144,8 @@ func testPlugin(ctx context.Context, t *testing.T, g *stage.Graphite, plugin str
 func (s nagiosService) line(command, plugins, graphite, host string) string {
 	macros := []string{"$USER1$", plugins, "http://graphite.example.com", graphite}
 	for i, arg := range s.args {
-		macros = append(macros, []string{"$ARG1$", "$ARG2$", "$ARG3$", "$ARG4$"}[i], strings.ReplaceAll(arg, "$_HOSTHAPROXYSTATS$", host))
+		macros = append(macros, []string{"$ARG1$", "$ARG2$", "$ARG3$", "$ARG4$"}[i],
+			strings.NewReplacer("$_HOSTHAPROXYSTATS$", host, "$_HOSTHAPROXYSTATS_CLUSTERS$", host, "$_HOSTHAPROXYSTATS_CENTRAL$", host).Replace(arg))
 	}
 	return strings.NewReplacer(macros...).Replace(command)
 }

@@ -177,7 +177,9 @@ func (r grafanaRule) fires(values []float64) bool {
 func testRules(ctx context.Context, t *testing.T, g *stage.Graphite) {
 	rules := readRules(t)
 	for uid, r := range rules {
-		target := strings.ReplaceAll(r.Data[0].Model.Target, "*.*.haproxy", stage.Namespace+".*.haproxy")
+		target := strings.NewReplacer(
+			"*.*.*.haproxy", stage.Namespace+".clusters.*.haproxy", "*.*.haproxy", stage.Namespace+".*.haproxy",
+		).Replace(r.Data[0].Model.Target)
 		series, err := answers(ctx, g, target)
 		if err == nil {
 			err = whole(ctx, g, target)

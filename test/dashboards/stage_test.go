@@ -53,7 +53,7 @@ func TestOnStage(t *testing.T) {
 	}
 }
 
-// await returns when every load balancer has sent enough.
+// await returns when every load balancer and the cluster have sent enough.
 func await(ctx context.Context, t *testing.T, s *stage.Stage) {
 	t.Helper()
 	ticker := time.NewTicker(200 * time.Millisecond)
@@ -69,7 +69,11 @@ func await(ctx context.Context, t *testing.T, s *stage.Stage) {
 				ready++
 			}
 		}
-		if ready == len(stage.Hosts) {
+		windows, err := s.Graphite.Render(ctx, stage.Namespace+".clusters."+stage.Cluster+".haproxy.haproxystats.NodesReporting", lookback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ready == len(stage.Hosts) && len(windows) == 1 && len(windows[0].Values()) >= enough {
 			return
 		}
 		if err := s.Alive(); err != nil {
@@ -77,7 +81,7 @@ func await(ctx context.Context, t *testing.T, s *stage.Stage) {
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("wait for the metrics of %d load balancers, there are those of %d: %v", len(stage.Hosts), ready, context.Cause(ctx))
+			t.Fatalf("wait for the metrics of %d load balancers and a cluster, there are those of %d and %d: %v", len(stage.Hosts), ready, len(windows), context.Cause(ctx))
 		case <-ticker.C:
 		}
 	}

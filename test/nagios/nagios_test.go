@@ -109,8 +109,10 @@ define contact {
 define host {
   host_name lb1
   address 127.0.0.1
-  hostgroups haproxystats-hosts,haproxystats-central-hosts,haproxystats
+  hostgroups haproxystats-hosts,haproxystats-central-hosts,haproxystats,haproxystats-central
   _HAPROXYSTATS loadbalancers.lb1
+  _HAPROXYSTATS_CENTRAL loadbalancers.lb1
+  _HAPROXYSTATS_CLUSTERS loadbalancers.clusters.*
   check_period 24x7
   max_check_attempts 3
   notification_period 24x7
@@ -157,7 +159,8 @@ object CheckCommand "alive" { command = [ "/bin/true" ] }
 object Host "lb1" {
   check_command = "alive"
   vars.haproxystats = "loadbalancers.lb1"
-  vars.haproxystats_central = true
+  vars.haproxystats_central = "loadbalancers.lb1"
+  vars.haproxystats_clusters = "loadbalancers.clusters.*"
 }
 include "`+absolute(t, contrib)+`/icinga2.conf"
 include "`+absolute(t, alerts)+`/icinga2.conf"

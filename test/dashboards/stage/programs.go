@@ -3,6 +3,8 @@ package stage
 import (
 	"bytes"
 	"os"
+	"path/filepath"
+	"strings"
 	"text/template"
 
 	"haproxystats/test/real"
@@ -29,6 +31,76 @@ namespace       = {{.Namespace}}.{{.Host}}
 prefix-hostname = false
 verify-url      = {{.Web}}/render
 `))
+
+// centralTemplate is of haproxystats-central, which asks the same sockets itself: the
+// spools are those of the load balancers' own programs.
+var centralTemplate = template.Must(template.New("central.conf").Parse(`[paths]
+base-dir = {{.Dir}}
+
+[pull]
+timeout = 0.5
+
+[graphite]
+server            = 127.0.0.1
+port              = {{.Port}}
+namespace         = {{.Namespace}}.{{.Central}}
+cluster-namespace = {{.Namespace}}.clusters
+prefix-hostname   = false
+
+[cluster]
+interval    = 1
+grace       = 2
+node-expiry = 60
+{{range $node, $sockets := .Nodes}}
+[node {{$node}}]
+cluster = {{$.Cluster}}
+servers = {{$sockets}}
+{{end}}`))
+
+// Central and Cluster are the names below Namespace of haproxystats-central and of its
+// cluster.
+const (
+	Central = "central"
+	Cluster = "eu"
+)
+
+// openCentral starts haproxystats-central for all load balancers, and beside them a third
+// name for the first one: clocks are compared from three nodes on.
+func (s *Stage) openCentral(port int) error {
+	nodes := make(map[string]string)
+	for host := range Hosts {
+		sockets, err := filepath.Glob(s.path(host, "run", "*"))
+		if err != nil {
+			return err
+		}
+		for i, socket := range sockets {
+			sockets[i] = "unix://" + socket
+		}
+		nodes[host] = strings.Join(sockets, ",")
+	}
+	nodes["lb3"] = nodes["lb2"]
+	var text bytes.Buffer
+	dir := s.path(Central)
+	data := map[string]any{"Dir": dir, "Port": port, "Namespace": Namespace, "Central": Central, "Cluster": Cluster, "Nodes": nodes}
+	if err := centralTemplate.Execute(&text, data); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	config := s.path(Central, "haproxystats.conf")
+	if err := os.WriteFile(config, text.Bytes(), 0o640); err != nil {
+		return err
+	}
+	p, err := real.StartProcess(real.Command{
+		Name: "haproxystats-central", Path: s.path("haproxystats-central"), Args: []string{"-f", config}, Dir: dir,
+	})
+	if err != nil {
+		return err
+	}
+	s.keep(p)
+	return nil
+}
 
 // openPrograms starts haproxystats for a load balancer.
 func (s *Stage) openPrograms(host string, port int) error {

@@ -87,7 +87,9 @@ func Open(ctx context.Context, tools Tools) (_ *Stage, err error) {
 		})
 		return err
 	})
-	slow.Go(func() error { return programs.Build(slowCtx, s.dir, "haproxystats-pull", "haproxystats-process") })
+	slow.Go(func() error {
+		return programs.Build(slowCtx, s.dir, "haproxystats-pull", "haproxystats-process", "haproxystats-central")
+	})
 	err = errors.Join(s.openBalancers(ctx, tools.HAProxy), slow.Wait())
 	if web != nil {
 		s.keep(web.Process)
@@ -100,6 +102,9 @@ func Open(ctx context.Context, tools Tools) (_ *Stage, err error) {
 		if err := s.openPrograms(host, carbon.Port); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.openCentral(carbon.Port); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
