@@ -63,7 +63,7 @@ func openDirectory(path string) (directory, error) {
 	}
 	lock, err := dir.LockSelf()
 	if errors.Is(err, durable.ErrLocked) {
-		err = fmt.Errorf("lock %s: another process uses it: stop that process, or give each its own directory", path)
+		err = fmt.Errorf("lock %s: another process uses it: stop that process, or give each program its own queue-dir, in a configuration file of its own", path)
 	}
 	if err != nil {
 		return directory{}, errors.Join(err, dir.Close())

@@ -279,7 +279,7 @@ func TestQueueIsLocked(t *testing.T) {
 	dir := t.TempDir()
 	q := open(t, QueueOptions{Dir: dir})
 	_, err := OpenQueue(QueueOptions{Dir: dir, Log: quiet})
-	if err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "another process uses it") {
+	if err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "another process uses it: stop that process, or give each program its own queue-dir, in a configuration file of its own") {
 		t.Errorf("error %v", err)
 	}
 	q.Close()
