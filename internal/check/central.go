@@ -146,18 +146,16 @@ func checkCluster(ctx context.Context, i Installation, r Request) finding {
 
 // judgeCluster is the finding of one cluster. Missing nodes are compared with t. A
 // window that is late has thresholds of its own: the newest one is at most two
-// intervals and grace old while all is well.
+// intervals and grace old while all is well. The age counts from the start of the
+// program, if that was later.
 func (i Installation) judgeCluster(a answer, name string, c status.Cluster, t thresholds) finding {
 	interval, grace := i.Central.Window(name)
 	late := thresholds{
 		above((3*interval + grace).Seconds()),
 		above((10*interval + grace).Seconds()),
 	}
-	from := c.Window
-	if from == 0 {
-		from = a.Started
-	}
-	age := a.Since(from)
+	// A program that was started lately reads what has waited for it.
+	age := a.Since(max(c.Window, a.Started))
 	var text string
 	switch {
 	case c.Window == 0:
@@ -168,10 +166,15 @@ func (i Installation) judgeCluster(a answer, name string, c status.Cluster, t th
 		text = fmt.Sprintf("%s has %d of %d nodes", name, c.Reporting, c.Expected)
 	}
 	if c.Window != 0 {
-		text += ", newest window of " + ago(age) + " ago"
+		text += ", newest window of " + ago(a.Since(c.Window)) + " ago"
 	}
 	state := late.judge(float64(age))
-	if state != nagios.OK {
+	switch {
+	case state == nagios.OK:
+	case a.Process != nil && a.Process.Waiting > 0:
+		text += fmt.Sprintf(", which is late: haproxystats-central is behind, %s of nodes wait, the oldest is %s old",
+			snapshots(a.Process.Waiting), ago(a.Process.Oldest))
+	default:
 		text += ", which is late: see the log of haproxystats-central"
 	}
 	if len(c.Missing) > 0 && c.Reporting == 0 {

@@ -68,6 +68,16 @@ func TestCentralJudgements(t *testing.T) {
 		{"none reports", "cluster", ams(status.Cluster{Window: 980, Expected: 1, Missing: []string{"lb1"}}), nil, Request{}, nagios.Critical, "0 of 1 nodes"},
 		{"late", "cluster", ams(status.Cluster{Window: 964, Reporting: 3, Expected: 3}), nil, Request{}, nagios.Warning, "which is late"},
 		{"very late", "cluster", ams(status.Cluster{Window: 894, Reporting: 3, Expected: 3}), nil, Request{}, nagios.Critical, ""},
+		{"late, because of what waits", "cluster", func() status.Document {
+			d := ams(status.Cluster{Window: 700, Reporting: 3, Expected: 3})
+			d.Process.Waiting, d.Process.Oldest = 50, 299
+			return d
+		}(), nil, Request{}, nagios.Critical, "newest window of 5m0s ago, which is late: haproxystats-central is behind, 50 snapshots of nodes wait, the oldest is 4m59s old"},
+		{"just started, and reads what has waited", "cluster", func() status.Document {
+			d := ams(status.Cluster{Window: 300, Reporting: 3, Expected: 3})
+			d.Started = 970
+			return d
+		}(), nil, Request{}, nagios.OK, "ams has 3 of 3 nodes, newest window of 11m40s ago"},
 		{"older than the start", "cluster", ams(status.Cluster{Window: 300, Reporting: 3, Expected: 3}), nil, Request{}, nagios.Critical, "newest window of 11m40s ago"},
 		{"never heard of", "cluster", document(2, 0, 0, nil), nil, Request{}, nagios.Critical, "ams has sent no window for 10m0s"},
 		{"drops", "cluster", ams(status.Cluster{Window: 980, Reporting: 3, Expected: 3, LateDropped: 4, Conflicts: 1}), nil, Request{}, nagios.OK, ", 4 late snapshots dropped since the start, 1 conflicting nodes since the start"},

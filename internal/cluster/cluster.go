@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -208,6 +209,13 @@ func (s *Stage) Advance(ctx context.Context) error {
 		known := s.status.Clusters[name]
 		known.Counts = c
 		s.status.Clusters[name] = known
+	}
+	for name := range s.status.Clusters {
+		if _, ok := counts[name]; !ok {
+			delete(s.status.Clusters, name)
+			maps.DeleteFunc(s.missing, func(k window.Key, _ string) bool { return k.Cluster == name })
+			s.log.Info("cluster was not heard of for long and is forgotten", "cluster", name)
+		}
 	}
 	return err
 }

@@ -266,3 +266,36 @@ func TestStatusPlus(t *testing.T) {
 		}
 	}
 }
+
+// TestForgotten: a cluster that was not heard of for a day is no part of the status, which
+// is told once, and comes back as a new one.
+func TestForgotten(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		var s taker
+		l := start(t, dir, slog.New(slog.NewTextHandler(&out, nil)), &s)
+		until(0)
+		l.deliver(t, batch("a", 1))
+		time.Sleep(23 * time.Hour)
+		if _, ok := l.Status().Clusters["eu"]; !ok {
+			t.Error("within the day: got no status of the cluster, want one")
+		}
+		time.Sleep(time.Hour + 2*time.Second)
+		if got := l.Status().Clusters; len(got) != 0 {
+			t.Errorf("after the day: got %+v, want no cluster", got)
+		}
+		if n := strings.Count(out.String(), "is forgotten"); n != 1 {
+			t.Errorf("got %d messages, want one:\n%s", n, out.String())
+		}
+		s.take()
+		until(0)
+		l.deliver(t, batch("a", 2))
+		epoch := time.Now().Unix()
+		time.Sleep(20 * time.Second)
+		if got, want := s.take(), []string{fmt.Sprintf("eu %d stot 2 nodes 1", epoch)}; !slices.Equal(got, want) {
+			t.Errorf("when it is back: got %q, want %q", got, want)
+		}
+		l.stop()
+	})
+}

@@ -58,8 +58,9 @@ type cluster struct {
 	windows []*window // by epoch
 	// heard has when a node was last heard of, in log time.
 	heard map[string]time.Time
-	// since is the log time of the first contribution.
+	// since and last are the log times of the first and the last contribution.
 	since     time.Time
+	last      time.Time
 	conflicts map[string]*conflict
 	counts    Counts
 	spare     []Aggregator
@@ -93,6 +94,7 @@ func (c *cluster) add(k Contribution, at, now, start, mark time.Time) error {
 	if c.since.IsZero() {
 		c.since = now
 	}
+	c.last = now
 	if k.Interval != 0 && k.Interval != c.opt.Interval {
 		c.counts.OtherInterval++
 		return ErrInterval
@@ -192,6 +194,15 @@ func (c *cluster) expected(now time.Time) (nodes []string, sure bool) {
 		}
 	}
 	return slices.Sorted(maps.Keys(c.heard)), now.Sub(c.since) >= c.opt.NodeExpiry
+}
+
+// forgetAfter is how long a cluster whose nodes are learned is known after it was last
+// heard of: long enough for an alert about it to be seen.
+const forgetAfter = 24 * time.Hour
+
+// gone reports whether nothing is known of the cluster that somebody still needs.
+func (c *cluster) gone(now time.Time) bool {
+	return c.opt.Expected == nil && len(c.windows) == 0 && now.Sub(c.last) >= forgetAfter
 }
 
 // advance emits what is due at a log time, and closes what is over.

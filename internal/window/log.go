@@ -79,13 +79,16 @@ func (l *Log) add(k Contribution, at time.Time) error {
 }
 
 // Advance emits the windows that are due, in the order of clusters and of time, and
-// closes those that are over. It ends with the first error of emit, and can be called
-// again.
+// closes those that are over. It forgets clusters that were not heard of for a day, unless
+// their nodes are listed. It ends with the first error of emit, and can be called again.
 func (l *Log) Advance(emit func(Emission) error) error {
 	for _, k := range slices.SortedFunc(maps.Keys(l.clusters), compareKeys) {
 		c := l.clusters[k]
 		if err := c.advance(l.now, emit); err != nil {
 			return err
+		}
+		if c.gone(l.now) {
+			delete(l.clusters, k)
 		}
 	}
 	if l.now.After(l.mark) {

@@ -453,3 +453,33 @@ func TestCrashes(t *testing.T) {
 		}
 	})
 }
+
+// TestForgotten: a cluster whose nodes are learned is forgotten a day after it was last
+// heard of, and one whose nodes are listed never is.
+func TestForgotten(t *testing.T) {
+	for _, c := range []struct {
+		listed []string
+		want   int
+	}{{nil, 0}, {[]string{"a"}, 1}} {
+		o := options()
+		o.Expected = c.listed
+		r := newRun(t, o, at(base-1))
+		known := func(when time.Time) int {
+			r.log.Tick(when)
+			r.advance()
+			return len(r.log.Counts())
+		}
+		r.add(0, "a", base+3, 1, at(base+3))
+		r.add(1, "b", base-1000, 1, at(base+13)) // too late, and heard of
+		const day = 24 * 60 * 60
+		if got := known(at(base + 13 + day - 1)); got != 1 {
+			t.Errorf("nodes listed %q: got %d clusters within the day, want 1", c.listed, got)
+		}
+		if got := known(at(base + 13 + day)); got != c.want {
+			t.Errorf("nodes listed %q: got %d clusters after the day, want %d", c.listed, got, c.want)
+		}
+		if !r.released[0] {
+			t.Errorf("nodes listed %q: a contribution is not released", c.listed)
+		}
+	}
+}
