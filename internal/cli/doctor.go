@@ -32,6 +32,7 @@ func printFindings(o doctorOptions, stdout io.Writer) error {
 		Files: o.files, User: o.user, Offline: o.offline,
 		Wiring: doctor.Wiring{
 			CheckPull: pullProgram().Check, CheckProcess: processProgram(nil, o.brokers).Check,
+			CheckCentral: centralProgram(o.brokers).Check,
 			Graphite: func(c *config.Config) graphite.Options {
 				return app.GraphiteOptions(c, "host", slog.New(slog.DiscardHandler))
 			},

@@ -26,6 +26,30 @@ type Loaded struct {
 	doc     *ini.Document
 }
 
+// Programs returns the programs that the files are for. A file with nodes or clusters is
+// that of haproxystats-central, which takes some options of [pull] and [process], too; it
+// is also that of the programs of a node if it says where their statistics are.
+func (l *Loaded) Programs() []Program {
+	sets := func(section string, names ...string) bool {
+		return slices.ContainsFunc(names, func(name string) bool {
+			o, ok := l.doc.Lookup(section, name)
+			return ok && !o.Pos.IsZero()
+		})
+	}
+	central := false
+	for _, s := range l.doc.Sections() {
+		known, _, _ := instanceOf(s.Name)
+		central = central || !s.Pos.IsZero() && slices.Contains([]string{"central", "node", "cluster"}, known.Name)
+	}
+	if !central {
+		return []Program{ForPull, ForProcess}
+	}
+	if sets("pull", "socket-dir", "servers", "dst-dir") || sets("process", "src-dir") {
+		return []Program{ForPull, ForProcess, ForCentral}
+	}
+	return []Program{ForCentral}
+}
+
 // Check returns the problems of a configuration. Values that were refused before are
 // zero. Load fills in the position and the value of a problem with an option.
 type Check func(*Config) []Problem

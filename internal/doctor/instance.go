@@ -100,6 +100,8 @@ func judgeStatus(a about, d status.Document) []Finding {
 	switch {
 	case d.Pull != nil:
 		return []Finding{pulls(a, text, d)}
+	case d.Central != nil && d.Process != nil:
+		return centralSays(a, text, d)
 	case d.Process != nil:
 		return processes(a, text, d)
 	}
@@ -141,10 +143,10 @@ func processes(a about, text string, d status.Document) []Finding {
 	for _, s := range p.Sinks {
 		sink := about{"sink", s.Name}
 		if !s.Reachable {
-			found = append(found, sink.error(fmt.Sprintf("haproxystats-process has delivered nothing for %s: %s", ago(d, s.Down), s.Cause), "See the findings about this sink in this report"))
+			found = append(found, sink.error(fmt.Sprintf("%s has delivered nothing for %s: %s", d.Program, ago(d, s.Down), s.Cause), "See the findings about this sink in this report"))
 		}
 		if s.Queue != nil && s.Queue.Dropped > 0 {
-			found = append(found, sink.warning(fmt.Sprintf("%s lost since the start of haproxystats-process, because the queue was full", count(s.Queue.Dropped, "metric")), "Raise queue-size and queue-max-bytes"))
+			found = append(found, sink.warning(fmt.Sprintf("%s lost since the start of %s, because the queue was full", count(s.Queue.Dropped, "metric"), d.Program), "Raise queue-size and queue-max-bytes"))
 		}
 	}
 	if len(found) == 0 {

@@ -61,8 +61,8 @@ func (r *run) readable(files ...needed) (found []Finding) {
 	return found
 }
 
-// pull examines the files and directories of haproxystats-pull, and whether it runs.
-func (r *run) pull(ctx context.Context, c *config.Config) []Finding {
+// configurationFiles examines whether the programs can read the configuration.
+func (r *run) configurationFiles() []Finding {
 	var found []Finding
 	if _, err := os.Stat(r.files.File); !errors.Is(err, fs.ErrNotExist) {
 		found = r.readable(needed{"the configuration", r.files.File})
@@ -72,6 +72,12 @@ func (r *run) pull(ctx context.Context, c *config.Config) []Finding {
 	for _, file := range further {
 		found = append(found, r.readable(needed{"a further file of the configuration", file})...)
 	}
+	return found
+}
+
+// pull examines the files and directories of haproxystats-pull, and whether it runs.
+func (r *run) pull(ctx context.Context, c *config.Config) []Finding {
+	var found []Finding
 	dst, tmp := absolute(c.Pull.DstDir), absolute(c.Pull.TmpDstDir)
 	u := r.unit(ctx, string(config.ForPull))
 	needs := []Need{{"dst-dir", dst, true}, {"tmp-dst-dir", tmp, true}}
@@ -102,15 +108,30 @@ func (r *run) pull(ctx context.Context, c *config.Config) []Finding {
 // process examines the files and directories of haproxystats-process, and whether it
 // runs.
 func (r *run) process(ctx context.Context, c *config.Config) []Finding {
+	src := absolute(c.Process.SrcDir)
+	u := r.unit(ctx, string(config.ForProcess))
+	found := r.sending(c, u, "status-socket of [process]", c.Process.StatusSocket, Need{"src-dir", src, true})
+	found = append(found,
+		Writable(r.host, r.user, Directory{Option: "src-dir", Path: src, Beside: besideSpool, Made: r.isMade(u, src)}))
+	return append(found, Running(ctx, r.root, Instance{
+		Program: string(config.ForProcess), Dir: src, Holder: spool.ReaderOf, Socket: c.Process.StatusSocket, Ask: status.Ask, SHA256: r.processSHA256,
+	})...)
+}
+
+// besideSpool are the endings of what the reader of a spool makes beside it.
+var besideSpool = []string{".reader.lock", ".trash", ".corrupt"}
+
+// sending examines the files and directories of a program that sends metrics: those of
+// its sinks and lists, its status socket, and what it needs besides.
+func (r *run) sending(c *config.Config, u Unit, socketOption, socket string, needs ...Need) []Finding {
 	found := r.readable(needed{"exclude-frontends", c.Process.ExcludeFrontends.File}, needed{"exclude-backends", c.Process.ExcludeBackends.File})
 	if c.Graphite.TLS {
 		found = append(found, r.readable(needed{"ca-file", c.Graphite.CAFile}, needed{"cert-file", c.Graphite.CertFile}, needed{"key-file", c.Graphite.KeyFile})...)
 	}
-	src, queue := absolute(c.Process.SrcDir), absolute(c.Graphite.QueueDir)
-	u := r.unit(ctx, string(config.ForProcess))
-	needs := []Need{{"src-dir", src, true}, {"queue-dir", queue, true}}
-	if c.Process.StatusSocket != "" {
-		needs = append(needs, Need{"status-socket of [process]", filepath.Dir(absolute(c.Process.StatusSocket)), true})
+	queue := absolute(c.Graphite.QueueDir)
+	needs = append(needs, Need{"queue-dir", queue, true})
+	if socket != "" {
+		needs = append(needs, Need{socketOption, filepath.Dir(absolute(socket)), true})
 	}
 	for _, f := range []Need{{Option: "exclude-frontends", Path: c.Process.ExcludeFrontends.File}, {Option: "exclude-backends", Path: c.Process.ExcludeBackends.File}, {Option: "ca-file", Path: c.Graphite.CAFile}, {Option: "cert-file", Path: c.Graphite.CertFile}, {Option: "key-file", Path: c.Graphite.KeyFile}} {
 		if f.Path != "" {
@@ -123,14 +144,11 @@ func (r *run) process(ctx context.Context, c *config.Config) []Finding {
 	}
 	found = append(found, UnitAccess(r.host, u, needs, absolute(c.Paths.BaseDir), "")...)
 	found = append(found,
-		Writable(r.host, r.user, Directory{Option: "src-dir", Path: src, Beside: []string{".reader.lock", ".trash", ".corrupt"}, Made: r.isMade(u, src)}),
 		Writable(r.host, r.user, Directory{Option: "queue-dir", Path: queue, NoLinks: []string{filepath.Join(queue, "graphite")}, Made: r.isMade(u, queue)}))
 	if c.LocalStore.Enabled {
 		found = append(found, Writable(r.host, r.user, Directory{Option: "dir of [local-store]", Path: absolute(c.LocalStore.Dir)}))
 	}
-	return append(found, Running(ctx, r.root, Instance{
-		Program: string(config.ForProcess), Dir: absolute(c.Process.SrcDir), Holder: spool.ReaderOf, Socket: c.Process.StatusSocket, Ask: status.Ask, SHA256: r.processSHA256,
-	})...)
+	return found
 }
 
 // spool examines the waiting snapshots and the disk space for more.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"haproxystats/internal/aggregate"
@@ -28,8 +29,8 @@ type Options struct {
 
 // Wiring returns how the programs use their configuration.
 type Wiring struct {
-	// CheckPull and CheckProcess make the checks that package config can't.
-	CheckPull, CheckProcess config.Check
+	// CheckPull, CheckProcess and CheckCentral make the checks that package config can't.
+	CheckPull, CheckProcess, CheckCentral config.Check
 	// Graphite returns the options of the Graphite sink.
 	Graphite func(*config.Config) graphite.Options
 	// Aggregate returns the options of aggregation.
@@ -76,26 +77,60 @@ type run struct {
 	// unit asks systemd for the unit of a program.
 	unit func(ctx context.Context, program string) Unit
 	// The hashes that each program would have if it started now.
-	pullSHA256, processSHA256 string
-	host                      Host
+	pullSHA256, processSHA256, centralSHA256 string
+	host                                     Host
 }
 
 // localLimit bounds the checks of files, and the requests to programs on this host.
 const localLimit = 5 * time.Second
 
-// all runs all checks. If a program refuses the configuration, all leaves out the
-// checks that need it.
+// all runs all checks of the programs that the configuration is for. If one of them
+// refuses it, all leaves out the checks that need it.
 func (r *run) all(ctx context.Context) Report {
 	pulling, pullErr := config.Load(config.ForPull, r.files, r.wiring.CheckPull)
 	processing, processErr := config.Load(config.ForProcess, r.files, r.wiring.CheckProcess)
-	report := judgeConfiguration(r.files.File, pullErr, processErr, slices.Concat(pulling.Warnings, processing.Warnings, pulling.Relative, processing.Relative))
+	centre, centreErr := config.Load(config.ForCentral, r.files, r.wiring.CheckCentral)
+	r.pullSHA256, r.processSHA256, r.centralSHA256 = pulling.SHA256, processing.SHA256, centre.SHA256
+	programs := pulling.Programs()
+	var accepted []acceptance
+	for _, a := range []acceptance{{config.ForPull, pulling, pullErr}, {config.ForProcess, processing, processErr}, {config.ForCentral, centre, centreErr}} {
+		if slices.Contains(programs, a.program) {
+			accepted = append(accepted, a)
+		}
+	}
+	report := judgeConfiguration(r.files.File, accepted)
 
 	var checks []Check
 	add := func(name string, limit time.Duration, run func(context.Context) []Finding) {
 		checks = append(checks, Check{Name: name, Limit: limit, Run: run})
 	}
-	p, s := &pulling.Config, &processing.Config
-	r.pullSHA256, r.processSHA256 = pulling.SHA256, processing.SHA256
+	if slices.ContainsFunc(accepted, func(a acceptance) bool { return a.err == nil }) {
+		add("files", localLimit, func(context.Context) []Finding { return r.configurationFiles() })
+	}
+	if slices.Contains(programs, config.ForPull) {
+		r.ofNode(add, &pulling.Config, pullErr, &processing.Config, processErr)
+	}
+	central := slices.Contains(programs, config.ForCentral) && centreErr == nil
+	if central {
+		r.ofCentral(add, &centre.Config)
+		if slices.Contains(programs, config.ForProcess) {
+			add("shared", localLimit, func(context.Context) []Finding { return shared(&centre.Config) })
+		}
+	}
+	add("host", localLimit, func(context.Context) []Finding {
+		return []Finding{KernelClock(r.host), SELinux(r.root, time.Now())}
+	})
+	switch {
+	case slices.Contains(programs, config.ForProcess) && processErr == nil:
+		add("graphite", graphiteLimit(&processing.Config), func(ctx context.Context) []Finding { return r.graphite(ctx, &processing.Config) })
+	case central:
+		add("graphite", graphiteLimit(&centre.Config), func(ctx context.Context) []Finding { return r.graphite(ctx, &centre.Config) })
+	}
+	return append(report, runChecks(ctx, checks)...)
+}
+
+// ofNode adds the checks of the programs of a node.
+func (r *run) ofNode(add func(string, time.Duration, func(context.Context) []Finding), p *config.Config, pullErr error, s *config.Config, processErr error) {
 	from := newReplies()
 	if pullErr == nil {
 		add("sockets", socketsLimit, func(ctx context.Context) []Finding { return r.sockets(ctx, p, from) })
@@ -112,24 +147,29 @@ func (r *run) all(ctx context.Context) Report {
 	if pullErr == nil && processErr == nil {
 		add("spool", socketsLimit, func(ctx context.Context) []Finding { return r.spool(ctx, p, s, from) })
 	}
-	add("host", localLimit, func(context.Context) []Finding {
-		return []Finding{KernelClock(r.host), SELinux(r.root, time.Now())}
-	})
-	if processErr == nil {
-		add("graphite", graphiteLimit(s), func(ctx context.Context) []Finding { return r.graphite(ctx, s) })
-	}
-	return append(report, runChecks(ctx, checks)...)
 }
 
-// judgeConfiguration returns the problems of the files, each once for both
-// programs.
-func judgeConfiguration(file string, pullErr, processErr error, warnings []config.Problem) (r Report) {
+// acceptance is what a program says to the configuration.
+type acceptance struct {
+	program config.Program
+	loaded  *config.Loaded
+	err     error
+}
+
+// judgeConfiguration returns the problems of the files, each once for all programs.
+func judgeConfiguration(file string, programs []acceptance) (r Report) {
+	var warnings []config.Problem
+	var names []string
+	for _, a := range programs {
+		warnings = slices.Concat(warnings, a.loaded.Warnings, a.loaded.Relative)
+		names = append(names, string(a.program))
+	}
 	told := make(map[config.Problem]bool)
 	type optionRef struct{ file, section, option string }
 	refused := make(map[optionRef]bool)
-	for _, err := range []error{pullErr, processErr} {
+	for _, a := range programs {
 		var problems config.Problems
-		errors.As(err, &problems)
+		errors.As(a.err, &problems)
 		for _, p := range problems {
 			if !told[p] {
 				r = append(r, Finding{Check: "configuration", Verdict: Error, Text: p.Description(), Remedy: p.Hint})
@@ -148,7 +188,11 @@ func judgeConfiguration(file string, pullErr, processErr error, warnings []confi
 	if len(r) > 0 {
 		return r
 	}
-	text := "both programs accept " + file
+	last := len(names) - 1
+	text := names[last] + " accepts " + file
+	if last > 0 {
+		text = strings.Join(names[:last], ", ") + " and " + names[last] + " accept " + file
+	}
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		text = file + " does not exist: defaults apply"
 	}

@@ -144,11 +144,16 @@ func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Find
 			Check: "socket-dir", Subject: c.Pull.SocketDir, Verdict: Skipped, Text: "it can't be listed: " + err.Error(), Remedy: asRootRemedy,
 		})
 	}
+	r.masters = masterSockets(r.root)
+	return append(found, r.ask(ctx, c, targets, to)...)
+}
+
+// ask examines sockets, several at once.
+func (r *run) ask(ctx context.Context, c *config.Config, targets []pull.Target, to *replies) []Finding {
 	client := &haproxy.Client{
 		Timeout: c.Pull.Timeout, Retries: c.Pull.Retries, Interval: c.Pull.Interval,
 		BufferLimit: c.Pull.BufferLimit, MaxReply: maxReply,
 	}
-	r.masters = masterSockets(r.root)
 	each := make([][]Finding, len(targets))
 	var g errgroup.Group
 	g.SetLimit(atOnce)
@@ -161,6 +166,7 @@ func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Find
 		})
 	}
 	_ = g.Wait() // errors are in the findings
+	var found []Finding
 	for _, f := range each {
 		found = append(found, f...)
 	}
