@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -104,6 +105,14 @@ func createTopic(t *testing.T, k *real.Kafka, partitions, replicas int, settings
 	t.Helper()
 	topic := "t." + filepath.Base(t.TempDir()) + "." + fmt.Sprint(time.Now().UnixNano())
 	c := client(t, options(k.Addr))
+	if settings["retention.ms"] == "" {
+		// The batches of tests are from long ago.
+		settings = maps.Clone(settings)
+		if settings == nil {
+			settings = make(map[string]string)
+		}
+		settings["retention.ms"] = "-1"
+	}
 	if err := kafka.Create(t.Context(), c, topic, partitions, replicas, settings); err != nil {
 		t.Fatal(err)
 	}

@@ -261,7 +261,7 @@ func TestTopicIsRemoved(t *testing.T) {
 				awaitTopic(t, c, topic, func(found kafka.Topic) bool { return found.Err != nil })
 				kept := delivered
 				next()
-				if err := kafka.Create(t.Context(), c, topic, 2, 1, map[string]string{"max.message.bytes": "1000"}); err != nil {
+				if err := kafka.Create(t.Context(), c, topic, 2, 1, map[string]string{"max.message.bytes": "1000", "retention.ms": "-1"}); err != nil {
 					t.Fatal(err)
 				}
 				drained(t, s, delivered)
