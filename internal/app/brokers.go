@@ -1,6 +1,13 @@
 package app
 
-import "haproxystats/internal/config"
+import (
+	"log/slog"
+
+	"haproxystats/internal/config"
+	"haproxystats/internal/selfstat"
+	"haproxystats/internal/sink"
+	"haproxystats/internal/sink/outbox"
+)
 
 // Brokers makes what speaks to Kafka. Package brokers implements it with a client library
 // that not all programs link: only their main packages hand it in, and the others
@@ -8,6 +15,27 @@ import "haproxystats/internal/config"
 type Brokers interface {
 	// Check refuses files of connections that can't be used. It connects to nothing.
 	Check(*config.Config) []config.Problem
+	// Sink returns a sink for the metrics of a section with a topic. It connects when it
+	// is used.
+	Sink(*config.Config, BrokerSink) ClosingSink
+}
+
+// BrokerSink is what a sink needs besides the configuration.
+type BrokerSink struct {
+	// Name is that of the operator: "archive" for [kafka:archive], empty for [kafka].
+	Name string
+	// Hostname is the name of this host, and Version that of haproxystats.
+	Hostname, Version string
+	// Queue holds what waits.
+	Queue outbox.Queue
+	// Log gets messages for the operator.
+	Log *slog.Logger
+}
+
+// ClosingSink is a sink that keeps connections until it is closed.
+type ClosingSink interface {
+	sink.Sink
+	Close()
 }
 
 // checkSinks makes the checks of sinks that package config can't.
@@ -16,5 +44,49 @@ func checkSinks(c *config.Config, b Brokers) []config.Problem {
 	if b != nil {
 		problems = append(problems, b.Check(c)...)
 	}
+	return append(problems, checkNames(c)...)
+}
+
+// checkNames refuses sections of Kafka whose self metrics would have the same names.
+func checkNames(c *config.Config) (problems []config.Problem) {
+	taken := make(map[string]string)
+	for _, name := range withTopic(c) {
+		section := config.KafkaSection(name)
+		prefix := selfstat.Sink{Name: section}.Prefix()
+		if other, twice := taken[prefix]; twice {
+			problems = append(problems, config.Problem{
+				Section: section, Option: "topic",
+				Reason: "the metrics of haproxystats itself would begin with " + prefix + ", as those of [" + other + "] do",
+				Hint:   "Give one of the sections another name",
+			})
+		}
+		taken[prefix] = section
+	}
 	return problems
+}
+
+// withTopic returns the names of the sections of Kafka that send metrics.
+func withTopic(c *config.Config) (names []string) {
+	for _, k := range c.Kafkas {
+		if k.Options.Topic != "" {
+			names = append(names, k.Name)
+		}
+	}
+	return names
+}
+
+// openKafka opens the sink of a section of Kafka.
+func openKafka(s setup, name string) (sink.Sink, func() error, error) {
+	c, _ := s.config.Kafkas.Get(name)
+	queue, err := sink.OpenQueue(sink.QueueOptions{
+		Dir:        c.QueueDir,
+		MaxMetrics: int64(c.QueueSize),
+		MaxBytes:   c.QueueMaxBytes,
+		Log:        s.log.With("sink", config.KafkaSection(name)),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	to := s.brokers.Sink(s.config, BrokerSink{Name: name, Hostname: s.hostname, Version: s.version, Queue: queue, Log: s.log})
+	return to, func() error { to.Close(); return queue.Close() }, nil
 }

@@ -29,7 +29,7 @@ func Central(version string, b Brokers) Program {
 			return checkSinks(c, b)
 		},
 		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
-			return runCentral(ctx, &l.Config, release{version, l.SHA256}, service, log)
+			return runCentral(ctx, &l.Config, release{version, l.SHA256}, service, b, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Central.LogLevel, c.Central.LogFormat },
 	}
@@ -39,7 +39,7 @@ func Central(version string, b Brokers) Program {
 // them, the windows of clusters, and what sends the sinks' queues. When ctx ends the
 // windows and queues stop at once, since they begin again where they ended; the workers
 // finish what they have taken.
-func runCentral(ctx context.Context, c *config.Config, r release, service *Supervisor, out Log) error {
+func runCentral(ctx context.Context, c *config.Config, r release, service *Supervisor, b Brokers, out Log) error {
 	log := out.Logger
 	if len(c.Nodes) == 0 {
 		return errors.New("no node is configured: add a section [node NAME] for each node")
@@ -67,7 +67,7 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 		return err
 	}
 	defer from.close()
-	sinks, err := openConfigured(setup{c, here.current(), log})
+	sinks, err := openConfigured(setup{c, here.current(), r.version, b, log})
 	if err != nil {
 		return err
 	}

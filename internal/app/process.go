@@ -34,7 +34,7 @@ func Process(version string, get verify.Get, b Brokers) Program {
 			if err != nil {
 				return fmt.Errorf("find the host's name: %w", err)
 			}
-			return runProcess(ctx, &l.Config, here, release{version, l.SHA256}, service, get, log)
+			return runProcess(ctx, &l.Config, here, release{version, l.SHA256}, service, get, b, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
 	}
@@ -47,7 +47,7 @@ const grace = 3 * time.Second
 // runProcess runs the reader of the spool, the workers, the senders of the sinks' queues
 // and the verifier. When ctx ends, the queues stop at once, and the workers finish the
 // snapshots that they have claimed. The reader of the spool runs until they are done.
-func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, get verify.Get, to Log) error {
+func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, get verify.Get, b Brokers, to Log) error {
 	log := to.Logger
 	var processor *process.Processor
 	options, err := AggregateOptions(c, log, func() { processor.Progressed() })
@@ -62,7 +62,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 	defer incoming.Close()
 	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, r, to)
 	defer page.close()
-	sinks, err := openConfigured(setup{c, here.current(), log})
+	sinks, err := openConfigured(setup{c, here.current(), r.version, b, log})
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 		told.fill(d.Process)
 	})
 	service.ready()
-	if c.Graphite.PrefixHostname {
+	if usesHostname(c) {
 		here.await(ctx, nameWait())
 	}
 	err = processor.Run(ctx)
@@ -128,6 +128,11 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 		return err
 	}
 	return g.Wait()
+}
+
+// usesHostname reports whether what is sent has the name of this host in it.
+func usesHostname(c *config.Config) bool {
+	return len(withTopic(c)) > 0 || c.Graphite.PrefixHostname
 }
 
 // claims makes a spool.Reader a process.Source.

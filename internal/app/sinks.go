@@ -17,22 +17,26 @@ import (
 // sinkKind is a kind of sink. The wiring, self metrics, status, dashboards and
 // documents all follow the list of kinds.
 type sinkKind struct {
-	// name is the name of the section in the configuration and of the sink in logs.
+	// name is the name of the section in the configuration and of the sink in logs. That of
+	// the operator comes behind it.
 	name string
 	// queued reports whether the sink has a queue of its own, with its own metrics.
 	queued bool
 	// verified reports whether verify-url can show what the sink has delivered.
 	verified bool
-	// enabled reports whether the configuration asks for the sink.
-	enabled func(*config.Config) bool
-	// open opens the sink. The returned close releases what the sink holds.
-	open func(setup) (s sink.Sink, close func() error, err error)
+	// configured returns the operator's name of each sink that the configuration asks for;
+	// empty for one that has none.
+	configured func(*config.Config) []string
+	// open opens the sink of a name. The returned close releases what the sink holds.
+	open func(s setup, name string) (opened sink.Sink, close func() error, err error)
 }
 
 // setup has what sinks need to open.
 type setup struct {
 	config   *config.Config
 	hostname string
+	version  string
+	brokers  Brokers // nil if the program links no client of Kafka
 	log      *slog.Logger
 }
 
@@ -40,17 +44,30 @@ type setup struct {
 var sinkKinds = []sinkKind{
 	{
 		name: "graphite", queued: true, verified: true,
-		enabled: func(*config.Config) bool { return true },
-		open:    openGraphite,
+		configured: func(c *config.Config) []string { return unnamed(c.Graphite.Enabled) },
+		open:       openGraphite,
 	},
 	{
-		name:    "local-store",
-		enabled: func(c *config.Config) bool { return c.LocalStore.Enabled },
-		open:    openLocalStore,
+		name: "kafka", queued: true,
+		configured: withTopic,
+		open:       openKafka,
+	},
+	{
+		name:       "local-store",
+		configured: func(c *config.Config) []string { return unnamed(c.LocalStore.Enabled) },
+		open:       openLocalStore,
 	},
 }
 
-func openGraphite(s setup) (sink.Sink, func() error, error) {
+// unnamed returns the names of a kind with at most one sink.
+func unnamed(enabled bool) []string {
+	if enabled {
+		return []string{""}
+	}
+	return nil
+}
+
+func openGraphite(s setup, _ string) (sink.Sink, func() error, error) {
 	c := s.config.Graphite
 	queue, err := sink.OpenQueue(sink.QueueOptions{
 		Dir:        c.QueueDir,
@@ -67,7 +84,7 @@ func openGraphite(s setup) (sink.Sink, func() error, error) {
 	return carbon, func() error { carbon.Close(); return queue.Close() }, nil
 }
 
-func openLocalStore(s setup) (sink.Sink, func() error, error) {
+func openLocalStore(s setup, _ string) (sink.Sink, func() error, error) {
 	return localstore.New(s.config.LocalStore.Dir, GraphitePaths(s.config, s.hostname)), func() error { return nil }, nil
 }
 
@@ -92,17 +109,16 @@ type openSinks struct {
 func openConfigured(s setup) (openSinks, error) {
 	var all openSinks
 	for _, k := range sinkKinds {
-		if !k.enabled(s.config) {
-			continue
+		for _, name := range k.configured(s.config) {
+			opened, closeIt, err := k.open(s, name)
+			if err != nil {
+				return openSinks{}, errors.Join(err, all.close())
+			}
+			all.sinks = append(all.sinks, opened)
+			all.stats = append(all.stats, selfstat.Sink{Name: opened.Name(), Queued: k.queued, Status: opened.Status})
+			all.closes = append(all.closes, closeIt)
+			all.verifiers = append(all.verifiers, nil)
 		}
-		opened, closeIt, err := k.open(s)
-		if err != nil {
-			return openSinks{}, errors.Join(err, all.close())
-		}
-		all.sinks = append(all.sinks, opened)
-		all.stats = append(all.stats, selfstat.Sink{Name: k.name, Queued: k.queued, Status: opened.Status})
-		all.closes = append(all.closes, closeIt)
-		all.verifiers = append(all.verifiers, nil)
 	}
 	return all, nil
 }

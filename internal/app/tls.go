@@ -7,7 +7,7 @@ import (
 
 // graphiteTLS returns how connections to Graphite are encrypted, or nil.
 func graphiteTLS(c *config.Config) *tlsfile.Files {
-	if !c.Graphite.TLS {
+	if !c.Graphite.TLS || !c.Graphite.Enabled {
 		return nil
 	}
 	return &tlsfile.Files{

@@ -17,7 +17,7 @@ const verifiedMetric = "MetricsFrontend"
 // verifier returns the verifier of the Graphite sink, and adds it to the sinks' status
 // and metrics. It returns nil if verify-url is not set.
 func (o openSinks) verifier(c *config.Config, hostname func() string, get verify.Get, log *slog.Logger) *verify.Verifier {
-	if c.Graphite.VerifyURL == "" {
+	if c.Graphite.VerifyURL == "" || !c.Graphite.Enabled {
 		return nil
 	}
 	for i, s := range o.sinks {

@@ -40,6 +40,9 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if !made.config.Graphite.Enabled {
+		return errors.New("the snapshots would go to Graphite, which is off: set enabled = true in [graphite], in a file of your own that -f names")
+	}
 	snapshots, err := recorded(dir, o.from, o.to)
 	if err != nil {
 		return err

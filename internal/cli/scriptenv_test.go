@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -39,6 +40,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"batches":      cmdBatches,      // batches N: wait until Graphite has N of them; their times are the output
 	"batch":        cmdBatch,        // batch N FILE: write what the N-th connection brought to a file
 	"certificates": cmdCertificates, // certificates DIR: for TLS, see there
+	"kafka":        cmdKafka,        // kafka up [-tls=DIR] [-login=MECHANISM:PASSWORD] TOPIC...|down: a broker at port $KAFKA
+	"topic":        cmdTopic,        // topic NAME N: wait until a topic has N records, which are the output
 	"snapshot":     cmdSnapshot,     // snapshot DIR RECORDING: put a snapshot there, all of it at once
 	"ask":          cmdAsk,          // [!] ask PATH: the output is what the status socket says; with !, nobody answers
 	"mute":         cmdMute,         // mute PATH: a status socket that lets in and says nothing
@@ -54,6 +57,7 @@ type stage struct {
 	programs  map[string]*process
 	haproxies map[string]*haproxy
 	graphite  *graphite
+	kafka     *kafka
 }
 
 type stageKey struct{}
@@ -86,7 +90,7 @@ func setUp(env *testscript.Env) error {
 		"WORK":       env.WorkDir,
 		"SHORTHOST":  strings.Split(host, ".")[0],
 	}
-	for _, name := range []string{"GRAPHITE", "TCP"} {
+	for _, name := range []string{"GRAPHITE", "KAFKA", "TCP"} {
 		if places[name], err = s.reserve(unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 			return err
 		}
@@ -97,6 +101,11 @@ func setUp(env *testscript.Env) error {
 		}
 	}
 	s.graphite = &graphite{address: "127.0.0.1:" + places["GRAPHITE"]}
+	port, err := strconv.Atoi(places["KAFKA"])
+	if err != nil {
+		return err
+	}
+	s.kafka = &kafka{port: port}
 
 	var pairs []string
 	for name, value := range places {
@@ -116,6 +125,7 @@ func (s *stage) tearDown() {
 		h.close()
 	}
 	s.graphite.down()
+	s.kafka.down()
 	for _, f := range s.cleanup {
 		f()
 	}

@@ -21,11 +21,13 @@ type Config struct {
 	// How haproxystats-process turns collected statistics into metrics.
 	Process Process
 	// Where haproxystats-process sends metrics, and what it does while Graphite
-	// is unreachable. Always on.
+	// is unreachable. On unless `enabled` is false.
 	Graphite Graphite
-	// A connection to Apache Kafka. [kafka] has the options of all connections; what
-	// `[kafka:archive]` sets counts for the connection `archive`. Set in [kafka:NAME] only
-	// what differs. docs/kafka.md explains the set-up.
+	// A connection to Apache Kafka, and the metrics that are sent over it if `topic` is
+	// set. [kafka] has the options of all connections; what `[kafka:archive]` sets counts
+	// for the connection `archive`. Set in [kafka:NAME] only what differs: it inherits all
+	// other options, except `queue-dir`. Each section with a topic is a destination of its
+	// own, with its own queue, counts and metrics. docs/kafka.md explains the set-up.
 	Kafkas Named[Kafka]
 	// Metrics in files, for debugging: `<dir>/<epoch>/stats` holds the lines that
 	// Graphite gets. It is on if the section exists, even without an option in it.
@@ -199,6 +201,9 @@ type Process struct {
 
 // Graphite is the section [graphite].
 type Graphite struct {
+	// Whether metrics are sent to Graphite. Set it to false on a node whose metrics go to
+	// Kafka only. The names of the metrics in Graphite's tree still come from here.
+	Enabled bool
 	// Name or address of the Graphite server or relay, with its port if it differs
 	// from `port`: `host`, `host:port`, `[v6]:port`. Several servers, separated by
 	// commas, are used for fail-over, one at a time. If the server in use fails, the
@@ -315,7 +320,147 @@ type Graphite struct {
 // Kafka is a section [kafka] or [kafka:NAME].
 type Kafka struct {
 	KafkaConnection
+	// The topic that metrics are sent to; an empty value or none sends no metrics. The name
+	// may have `{host}`, `{cluster}` and `{scope}` (`daemon`, `frontend`, `backend`, ...);
+	// characters that Kafka does not take in a name become `_` there. The topic must
+	// exist, unless `create-topic` is true.
+	Topic string
+	// The form of records: `graphite` (Graphite's lines, as many as `max-record-bytes`
+	// allows), `json` (an object for each frontend, backend or server), `json-metric` (an
+	// object for each value), `influx` (InfluxDB's line protocol) or `otlp`
+	// (OpenTelemetry's metrics as protobuf). docs/formats.md describes each one.
+	Format KafkaFormat
+	// Lines in a record of the format `graphite`: `many`, or `single` for consumers that
+	// take one metric a record.
+	Lines KafkaLines
+	// What decides over the partition of a record, and so over the order: `host` keeps
+	// the records of a host in order, `proxy` those of a frontend or backend, and `none`
+	// spreads records over all partitions. Records of a cluster have its name.
+	Key KafkaKey
+	// The first part of every metric's path, for the format `graphite`, as in [graphite].
+	Namespace string
+	// The first part of the paths of clusters, as in [graphite].
+	ClusterNamespace string
+	// Puts the name of the host after the namespace, as in [graphite].
+	PrefixHostname bool
+	// Uses the full name of the host in paths, keys and records, instead of its first part
+	// only.
+	FQDN bool
+	// The namespace of groups, as in [graphite]; without it, that of [graphite].
+	GroupNamespace string
+	// Whether metrics in a group are also sent below their plain path; without it, as in
+	// [graphite].
+	GroupNamespaceDoubleWrites bool
+	// Who must have a record before it counts as delivered: `all` replicas that are in
+	// sync, the `leader` of the partition, or `none`. Records are safe only with `all` and
+	// a topic whose `min.insync.replicas` is 2 or more.
+	Acks KafkaAcks
+	// Has the brokers drop a record that is sent again because its confirmation was lost.
+	// It needs `acks = all` and, on brokers before 2.8, the permission IdempotentWrite.
+	Idempotent bool
+	// The codec of batches of records: `none`, `gzip`, `snappy`, `lz4` or `zstd`, which
+	// needs Kafka 2.1.
+	Compression KafkaCompression
+	// Size of a record before compression. Records are cut at the end of a line, an object
+	// or a data point; one of these alone may be longer.
+	MaxRecordBytes int
+	// Size of a batch of records before compression. If the topic's `max.message.bytes` is
+	// smaller, that applies.
+	MaxBatchBytes int
+	// Time for which records wait for more to make larger batches. A snapshot's records
+	// are handed over at once, so that waiting brings little.
+	Linger time.Duration
+	// The time of records: that of the `snapshot`, or `now`. If the broker refuses it,
+	// because the clocks differ, records get the present time.
+	Timestamp KafkaTimestamp
+	// Creates a topic that is missing, with `partitions` and `replication`. Better create
+	// topics yourself, with the retention and the replicas that you want.
+	CreateTopic bool
+	// Partitions of a topic that `create-topic` creates.
+	Partitions int
+	// Replicas of a topic that `create-topic` creates; -1 for the broker's default.
+	Replication int
+	// Further attempts after the first one failed; -1 for no limit. After the last attempt
+	// nothing is sent for `delay`.
+	Retries int
+	// Time before the second attempt.
+	Interval time.Duration
+	// The factor by which each further wait between two attempts is longer than the one
+	// before.
+	Backoff float64
+	// Pause after all `retries` failed. Metrics wait in the queue meanwhile.
+	Delay time.Duration
+	// Metrics that may wait on disk while the brokers are unreachable. The oldest are
+	// dropped first.
+	QueueSize int
+	// Directory of the metrics that wait while the brokers are unreachable, also over a
+	// restart. Each section has its own.
+	QueueDir string
+	// Disk space for waiting metrics. The oldest are dropped first.
+	QueueMaxBytes int64
 }
+
+// KafkaFormat is the form of records.
+type KafkaFormat string
+
+// The formats.
+const (
+	KafkaGraphite   KafkaFormat = "graphite"
+	KafkaJSON       KafkaFormat = "json"
+	KafkaJSONMetric KafkaFormat = "json-metric"
+	KafkaInflux     KafkaFormat = "influx"
+	KafkaOTLP       KafkaFormat = "otlp"
+)
+
+// KafkaLines is how many of Graphite's lines a record has.
+type KafkaLines string
+
+// The values of KafkaLines.
+const (
+	KafkaManyLines  KafkaLines = "many"
+	KafkaSingleLine KafkaLines = "single"
+)
+
+// KafkaKey is what decides over the partition of a record.
+type KafkaKey string
+
+// The keys.
+const (
+	KafkaKeyHost  KafkaKey = "host"
+	KafkaKeyProxy KafkaKey = "proxy"
+	KafkaKeyNone  KafkaKey = "none"
+)
+
+// KafkaAcks is who must have a record before it counts as delivered.
+type KafkaAcks string
+
+// The values of KafkaAcks.
+const (
+	KafkaAcksAll    KafkaAcks = "all"
+	KafkaAcksLeader KafkaAcks = "leader"
+	KafkaAcksNone   KafkaAcks = "none"
+)
+
+// KafkaCompression is the codec of batches of records.
+type KafkaCompression string
+
+// The codecs.
+const (
+	KafkaNoCompression KafkaCompression = "none"
+	KafkaGzip          KafkaCompression = "gzip"
+	KafkaSnappy        KafkaCompression = "snappy"
+	KafkaLZ4           KafkaCompression = "lz4"
+	KafkaZstd          KafkaCompression = "zstd"
+)
+
+// KafkaTimestamp is the time of a record.
+type KafkaTimestamp string
+
+// The values of KafkaTimestamp.
+const (
+	KafkaTimeOfSnapshot KafkaTimestamp = "snapshot"
+	KafkaTimeNow        KafkaTimestamp = "now"
+)
 
 // KafkaConnection is how to reach the brokers of Kafka.
 type KafkaConnection struct {

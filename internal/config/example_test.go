@@ -50,13 +50,13 @@ func TestExampleHasEveryOption(t *testing.T) {
 	for _, o := range options {
 		want := "\n#" + o.Name + " = "
 		if o.HasDefault {
-			want = "\n" + o.Name + " = " + o.Default + "\n"
+			want = "\n" + o.Name + " = " + o.defaultOf("") + "\n"
 		}
 		if o.Section == "pull" && o.Name == "on-partial" {
 			want = "\n" + o.Name + " = keep\n"
 		}
 		if s, _ := lookupSection(o.Section); s.Switch && o.HasDefault {
-			want = "\n#" + o.Name + " = " + o.Default + "\n"
+			want = "\n#" + o.Name + " = " + o.defaultOf("") + "\n"
 		}
 		if !strings.Contains(strings.ReplaceAll(sections[o.Section], "\n##", "\n#")+"\n", want) {
 			t.Errorf("[%s] has no line %q", o.Section, strings.TrimSpace(want))

@@ -3,7 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,21 +100,190 @@ func connectionOptions() []Option {
 	}
 }
 
+// maxTopic bounds the text of a topic, which may have placeholders.
+const maxTopic = 300
+
+// topicName is the name of a topic, or nothing. Its characters are checked by those who
+// fill in its placeholders.
+var topicName = kind[string]{"topic", "a topic's name, with {host}, {cluster} or {scope} in it, or nothing to send no metrics", func(text string) (string, error) {
+	switch {
+	case len(text) > maxTopic:
+		return "", fmt.Errorf("longer than %d bytes", maxTopic)
+	case strings.Contains(text, ","):
+		return "", &hinted{"several topics are not possible", "Add a section [kafka:NAME] for each further topic"}
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return "", errors.New("contains a line break or another control character")
+	}
+	return text, nil
+}}
+
+var (
+	kafkaFormat = oneOf(map[string]KafkaFormat{
+		"graphite": KafkaGraphite, "json": KafkaJSON, "json-metric": KafkaJSONMetric, "influx": KafkaInflux, "otlp": KafkaOTLP,
+	}, "graphite", "json", "json-metric", "influx", "otlp")
+	kafkaLines       = oneOf(map[string]KafkaLines{"many": KafkaManyLines, "single": KafkaSingleLine}, "many", "single")
+	kafkaKey         = oneOf(map[string]KafkaKey{"host": KafkaKeyHost, "proxy": KafkaKeyProxy, "none": KafkaKeyNone}, "host", "proxy", "none")
+	kafkaAcks        = oneOf(map[string]KafkaAcks{"all": KafkaAcksAll, "leader": KafkaAcksLeader, "none": KafkaAcksNone}, "all", "leader", "none")
+	kafkaCompression = oneOf(map[string]KafkaCompression{
+		"none": KafkaNoCompression, "gzip": KafkaGzip, "snappy": KafkaSnappy, "lz4": KafkaLZ4, "zstd": KafkaZstd,
+	}, "none", "gzip", "snappy", "lz4", "zstd")
+	kafkaTimestamp = oneOf(map[string]KafkaTimestamp{"snapshot": KafkaTimeOfSnapshot, "now": KafkaTimeNow}, "snapshot", "now")
+)
+
+// lingerSeconds keeps waiting for more records short.
+var lingerSeconds = seconds("0 to 5", func(f float64) bool { return f >= 0 && f <= 5 })
+
+// replication is a number of replicas, or -1 for the broker's default.
+var replication = kind[int]{"whole number", "1 to 32767, or -1 for the broker's default", func(text string) (int, error) {
+	n, err := parseInt(text)
+	if err == nil && (n < -1 || n == 0 || n > math.MaxInt16) {
+		err = errRange
+	}
+	return int(n), err
+}}
+
+// dispatcherOptions are the options of the metrics that are sent to Kafka.
+func dispatcherOptions() []Option {
+	list := func(c *Config) *Named[Kafka] { return &c.Kafkas }
+	queueDir := namedWith("kafka", "queue-dir", "${paths:base-dir}/queue/kafka"+instanceMark, directory, list, func(k *Kafka) *string { return &k.QueueDir })
+	queueDir.Apart = true
+	return []Option{
+		named("kafka", "topic", topicName, list, func(k *Kafka) *string { return &k.Topic }),
+		namedWith("kafka", "format", "graphite", kafkaFormat, list, func(k *Kafka) *KafkaFormat { return &k.Format }),
+		namedWith("kafka", "lines", "many", kafkaLines, list, func(k *Kafka) *KafkaLines { return &k.Lines }),
+		namedWith("kafka", "key", "host", kafkaKey, list, func(k *Kafka) *KafkaKey { return &k.Key }),
+		namedWith("kafka", "namespace", "${graphite:namespace}", pathPrefix, list, func(k *Kafka) *string { return &k.Namespace }),
+		namedWith("kafka", "cluster-namespace", "${graphite:cluster-namespace}", pathPrefix, list, func(k *Kafka) *string { return &k.ClusterNamespace }),
+		namedWith("kafka", "prefix-hostname", "${graphite:prefix-hostname}", boolean, list, func(k *Kafka) *bool { return &k.PrefixHostname }),
+		namedWith("kafka", "fqdn", "${graphite:fqdn}", boolean, list, func(k *Kafka) *bool { return &k.FQDN }),
+		named("kafka", "group-namespace", pathPrefix, list, func(k *Kafka) *string { return &k.GroupNamespace }),
+		named("kafka", "group-namespace-double-writes", boolean, list, func(k *Kafka) *bool { return &k.GroupNamespaceDoubleWrites }),
+		namedWith("kafka", "acks", "all", kafkaAcks, list, func(k *Kafka) *KafkaAcks { return &k.Acks }),
+		namedWith("kafka", "idempotent", "true", boolean, list, func(k *Kafka) *bool { return &k.Idempotent }),
+		namedWith("kafka", "compression", "zstd", kafkaCompression, list, func(k *Kafka) *KafkaCompression { return &k.Compression }),
+		namedWith("kafka", "max-record-bytes", "65536", wholeBetween(1024, 16<<20), list, func(k *Kafka) *int { return &k.MaxRecordBytes }),
+		namedWith("kafka", "max-batch-bytes", "1000000", wholeBetween(1024, 64<<20), list, func(k *Kafka) *int { return &k.MaxBatchBytes }),
+		namedWith("kafka", "linger", "0", lingerSeconds, list, func(k *Kafka) *time.Duration { return &k.Linger }),
+		namedWith("kafka", "timestamp", "snapshot", kafkaTimestamp, list, func(k *Kafka) *KafkaTimestamp { return &k.Timestamp }),
+		namedWith("kafka", "create-topic", "false", boolean, list, func(k *Kafka) *bool { return &k.CreateTopic }),
+		namedWith("kafka", "partitions", "6", wholeBetween(1, 10_000), list, func(k *Kafka) *int { return &k.Partitions }),
+		namedWith("kafka", "replication", "-1", replication, list, func(k *Kafka) *int { return &k.Replication }),
+		namedWith("kafka", "retries", "3", retries, list, func(k *Kafka) *int { return &k.Retries }),
+		namedWith("kafka", "interval", "1.8", anySeconds, list, func(k *Kafka) *time.Duration { return &k.Interval }),
+		namedWith("kafka", "backoff", "2", factor, list, func(k *Kafka) *float64 { return &k.Backoff }),
+		namedWith("kafka", "delay", "10", anySeconds, list, func(k *Kafka) *time.Duration { return &k.Delay }),
+		namedWith("kafka", "queue-size", "1000000", whole(1), list, func(k *Kafka) *int { return &k.QueueSize }),
+		queueDir,
+		namedWith("kafka", "queue-max-bytes", "1073741824", wholeBetween[int64](1, math.MaxInt64), list, func(k *Kafka) *int64 { return &k.QueueMaxBytes }),
+	}
+}
+
 // kafkaOptions are the options of [kafka] and [kafka:NAME].
 func kafkaOptions() []Option {
-	options := connectionOptions()
+	options := append(connectionOptions(), dispatcherOptions()...)
 	for i := range options {
 		options[i].New = true
 	}
 	return options
 }
 
+// setGroupPaths gives the paths of groups that a section does not set those of [graphite].
+func (l *loader) setGroupPaths() {
+	for _, s := range l.kinds["kafka"] {
+		k := l.config.Kafkas.of(s.instance)
+		if _, ok := l.doc.Lookup(s.name, "group-namespace"); !ok {
+			k.GroupNamespace = l.config.Graphite.GroupNamespace
+		}
+		if _, ok := l.doc.Lookup(s.name, "group-namespace-double-writes"); !ok {
+			k.GroupNamespaceDoubleWrites = l.config.Graphite.GroupNamespaceDoubleWrites
+		}
+	}
+}
+
+// checkDispatcher refuses what can't work together, and warns of what costs more than it
+// seems. It is for a section with a topic.
+func (l *loader) checkDispatcher(section string, k Kafka) {
+	if k.Format != KafkaGraphite && k.Format != "" {
+		for _, name := range []string{"lines", "namespace", "cluster-namespace", "prefix-hostname", "group-namespace", "group-namespace-double-writes"} {
+			l.warnOwn(section, name, "no effect with format = "+string(k.Format), "Remove this option, or set format = graphite")
+		}
+	}
+	if !k.CreateTopic {
+		for _, name := range []string{"partitions", "replication"} {
+			l.warnOwn(section, name, "no effect without create-topic = true", "Remove this option, or set create-topic = true")
+		}
+	}
+	if k.Key == KafkaKeyProxy && k.Format == KafkaGraphite {
+		l.refuseIn(section, "key", "a record of the format graphite has the lines of several proxies", "Set key = host in ["+section+"], or another format")
+	}
+	if k.MaxBatchBytes > 0 && k.MaxBatchBytes < k.MaxRecordBytes {
+		l.refuseIn(section, "max-batch-bytes", fmt.Sprintf("a batch has no room for a record (max-record-bytes, %d)", k.MaxRecordBytes), "Set it to more than max-record-bytes")
+	}
+	if k.Linger > 0 && k.DeliveryTimeout > 0 && k.Linger > k.DeliveryTimeout/2 {
+		l.refuseIn(section, "linger", fmt.Sprintf("records would wait for most of delivery-timeout (%v)", k.DeliveryTimeout), "Set it to less than half of that")
+	}
+	if k.Acks == KafkaAcksLeader || k.Acks == KafkaAcksNone {
+		l.warnOwn(section, "acks", "idempotence is off, and records that were confirmed are lost if a broker dies", "Set acks = all")
+	}
+	if k.Format == KafkaJSONMetric {
+		l.warnOwn(section, "format", "each value is an object of its own, which takes nine times the bytes of json", "Set format = json, unless consumers need one value a record")
+	}
+}
+
+// queueOf is a queue on disk and the section that sets its directory.
+type queueOf struct{ section, dir string }
+
+// checkQueues refuses one directory for the queues of two sections.
+func (l *loader) checkQueues() {
+	var queues []queueOf
+	if g := l.config.Graphite; g.Enabled {
+		queues = append(queues, queueOf{"graphite", g.QueueDir})
+	}
+	for _, k := range l.config.Kafkas {
+		if k.Options.Topic != "" {
+			queues = append(queues, queueOf{KafkaSection(k.Name), k.Options.QueueDir})
+		}
+	}
+	for i, a := range queues {
+		for _, b := range queues[i+1:] {
+			if a.dir == "" || filepath.Clean(a.dir) != filepath.Clean(b.dir) {
+				continue
+			}
+			section, other := b.section, a.section
+			if !l.isOwn(section, "queue-dir") && l.isOwn(other, "queue-dir") {
+				section, other = other, section
+			}
+			l.refuseIn(section, "queue-dir", "the queue of ["+other+"] has the same directory", "Give each queue a directory of its own")
+		}
+	}
+}
+
+// checkDestinations refuses a configuration that sends nothing to anybody.
+func (l *loader) checkDestinations() {
+	if l.config.HasSink() || !l.isOwn("graphite", "enabled") || len(l.problems) > 0 {
+		return
+	}
+	l.refuse("graphite", "enabled", "metrics are sent nowhere", "Set it to true, set topic in [kafka], or add a section [local-store]")
+}
+
+// HasSink reports whether metrics are sent anywhere.
+func (c *Config) HasSink() bool {
+	return c.Graphite.Enabled || c.LocalStore.Enabled ||
+		slices.ContainsFunc(c.Kafkas, func(k Instance[Kafka]) bool { return k.Options.Topic != "" })
+}
+
 // checkKafka refuses connections that can't work.
 func (l *loader) checkKafka() {
+	l.setGroupPaths()
+	l.checkQueues()
+	l.checkDestinations()
 	for _, s := range l.kinds["kafka"] {
 		k, _ := l.config.Kafkas.Get(s.instance)
 		l.checkBrokersTLS(s.name, k.KafkaConnection)
 		l.checkLogin(s.name, k.KafkaConnection)
+		if k.Topic != "" {
+			l.checkDispatcher(s.name, k)
+		}
 		for _, limit := range []struct {
 			name string
 			d    time.Duration

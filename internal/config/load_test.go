@@ -42,7 +42,8 @@ func defaultConfig() Config {
 			StatusSocket: "/var/lib/haproxystats/process.status",
 		},
 		Graphite: Graphite{
-			Server: []Relay{{"127.0.0.1", 3002}}, Port: 3002, Confirm: ConfirmHalfClose, ConfirmHold: 6 * time.Second, Retries: 3, Interval: 1800 * time.Millisecond,
+			Enabled: true,
+			Server:  []Relay{{"127.0.0.1", 3002}}, Port: 3002, Confirm: ConfirmHalfClose, ConfirmHold: 6 * time.Second, Retries: 3, Interval: 1800 * time.Millisecond,
 			Timeout: time.Second, ConnectTimeout: time.Second, WriteTimeout: time.Second,
 			Delay: 10 * time.Second, Backoff: 2, Namespace: "loadbalancers", PrefixHostname: true, FQDN: true,
 			QueueSize: 1_000_000, QueueDir: "/var/lib/haproxystats/queue/graphite", QueueMaxBytes: 1 << 30,
@@ -154,7 +155,38 @@ sasl-mechanism = scram-sha-256
 sasl-username = u v
 sasl-password-file = /k/p
 delivery-timeout = 20
+topic = t.{scope}
+lines = single
+key = none
+compression = LZ4
+linger = 0.5
+timestamp = now
+create-topic = yes
+partitions = 3
+replication = 2
+retries = 1
+interval = 1
+backoff = 3
+delay = 4
+queue-size = 5
+queue-dir = /k/q
+queue-max-bytes = 6
 [kafka:west]
+topic =
+format = influx
+key = proxy
+namespace = n.s
+cluster-namespace = c.${namespace}
+prefix-hostname = on
+fqdn = on
+group-namespace = gn
+group-namespace-double-writes = no
+acks = none
+idempotent = no
+compression = none
+max-record-bytes = 1024
+max-batch-bytes = 2048
+timestamp = snapshot
 brokers = w
 rack = r
 tls = yes
@@ -213,31 +245,48 @@ node-expiry = 7
 			LivenessCheckInterval: time.Second / 10,
 		},
 		Graphite: Graphite{
-			Server: []Relay{{"::1", 65535}, {"b", 1}}, Port: 65535, Confirm: ConfirmDrain, ConfirmHold: 2500 * time.Millisecond,
+			Enabled: true,
+			Server:  []Relay{{"::1", 65535}, {"b", 1}}, Port: 65535, Confirm: ConfirmDrain, ConfirmHold: 2500 * time.Millisecond,
 			TLS: true, CAFile: "/t/ca", CertFile: "/t/cert", KeyFile: "/t/key", ServerName: "g",
 			Timeout: time.Second / 2, ConnectTimeout: 3 * time.Second, WriteTimeout: 4 * time.Second,
 			Backoff: 1.5, Namespace: "prod.lb", ClusterNamespace: "prod.clusters", QueueSize: 1, QueueDir: "/q", QueueMaxBytes: 1000,
 			GroupNamespace: "grp", GroupNamespaceDoubleWrites: true,
 		},
 		Kafkas: Named[Kafka]{
-			{"", Kafka{KafkaConnection{
-				Brokers: []string{"a:9092", "[::1]:1"}, ClientID: "c",
-				SASLMechanism: SASLScramSHA256, SASLUsername: "u v", SASLPasswordFile: "/k/p",
-				ConnectTimeout: 5 * time.Second, RequestTimeout: 5 * time.Second, DeliveryTimeout: 20 * time.Second,
-			}}},
-			{"west", Kafka{KafkaConnection{
-				Brokers: []string{"w:9092"}, ClientID: "c", Rack: "r",
-				TLS: true, CAFile: "/k/ca", CertFile: "/k/cert", KeyFile: "/k/key", ServerName: "n",
-				SASLMechanism: SASLOAuthBearer, SASLUsername: "u v", SASLPasswordFile: "/k/p", SASLTokenFile: "/k/t",
-				ConnectTimeout: time.Second, RequestTimeout: 2 * time.Second, DeliveryTimeout: 20 * time.Second,
-			}}},
+			{"", Kafka{
+				KafkaConnection: KafkaConnection{
+					Brokers: []string{"a:9092", "[::1]:1"}, ClientID: "c",
+					SASLMechanism: SASLScramSHA256, SASLUsername: "u v", SASLPasswordFile: "/k/p",
+					ConnectTimeout: 5 * time.Second, RequestTimeout: 5 * time.Second, DeliveryTimeout: 20 * time.Second,
+				},
+				Topic: "t.{scope}", Format: KafkaGraphite, Lines: KafkaSingleLine, Key: KafkaKeyNone,
+				Namespace: "prod.lb", ClusterNamespace: "prod.clusters", GroupNamespace: "grp", GroupNamespaceDoubleWrites: true,
+				Acks: KafkaAcksAll, Idempotent: true, Compression: KafkaLZ4, MaxRecordBytes: 65536, MaxBatchBytes: 1_000_000,
+				Linger: time.Second / 2, Timestamp: KafkaTimeNow, CreateTopic: true, Partitions: 3, Replication: 2,
+				Retries: 1, Interval: time.Second, Backoff: 3, Delay: 4 * time.Second,
+				QueueSize: 5, QueueDir: "/k/q", QueueMaxBytes: 6,
+			}},
+			{"west", Kafka{
+				KafkaConnection: KafkaConnection{
+					Brokers: []string{"w:9092"}, ClientID: "c", Rack: "r",
+					TLS: true, CAFile: "/k/ca", CertFile: "/k/cert", KeyFile: "/k/key", ServerName: "n",
+					SASLMechanism: SASLOAuthBearer, SASLUsername: "u v", SASLPasswordFile: "/k/p", SASLTokenFile: "/k/t",
+					ConnectTimeout: time.Second, RequestTimeout: 2 * time.Second, DeliveryTimeout: 20 * time.Second,
+				},
+				Format: KafkaInflux, Lines: KafkaSingleLine, Key: KafkaKeyProxy,
+				Namespace: "n.s", ClusterNamespace: "c.n.s", PrefixHostname: true, FQDN: true, GroupNamespace: "gn",
+				Acks: KafkaAcksNone, Compression: KafkaNoCompression, MaxRecordBytes: 1024, MaxBatchBytes: 2048,
+				Linger: time.Second / 2, Timestamp: KafkaTimeOfSnapshot, CreateTopic: true, Partitions: 3, Replication: 2,
+				Retries: 1, Interval: time.Second, Backoff: 3, Delay: 4 * time.Second,
+				QueueSize: 5, QueueDir: "/srv/queue/kafka-west", QueueMaxBytes: 6,
+			}},
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 89}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 90}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 120}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 121}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 92}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 123}}},
 		Central:      Central{LogLevel: slog.LevelError, LogFormat: LogJSON, WorkDir: "/w", JournalMaxBytes: 5, StatusSocket: "/s3"},
 		Nodes: Named[Node]{
 			{"lb1.example.com", Node{Cluster: "eu", Servers: []Server{{"tcp", "lb1:1"}}}},
@@ -268,14 +317,27 @@ func TestVerifyURL(t *testing.T) {
 // Without a section there is no connection, and what [DEFAULT] has does not replace the
 // defaults of one.
 func TestKafkaDefaults(t *testing.T) {
-	defaults := Kafka{KafkaConnection{
-		Brokers: []string{"127.0.0.1:9092"}, ConnectTimeout: 5 * time.Second, RequestTimeout: 5 * time.Second, DeliveryTimeout: 10 * time.Second,
-	}}
+	defaults := Kafka{
+		KafkaConnection: KafkaConnection{
+			Brokers: []string{"127.0.0.1:9092"}, ConnectTimeout: 5 * time.Second, RequestTimeout: 5 * time.Second, DeliveryTimeout: 10 * time.Second,
+		},
+		Format: KafkaGraphite, Lines: KafkaManyLines, Key: KafkaKeyHost,
+		Namespace: "loadbalancers", ClusterNamespace: "loadbalancers.clusters", PrefixHostname: true, FQDN: true,
+		Acks: KafkaAcksAll, Idempotent: true, Compression: KafkaZstd, MaxRecordBytes: 65536, MaxBatchBytes: 1_000_000,
+		Timestamp: KafkaTimeOfSnapshot, Partitions: 6, Replication: -1,
+		Retries: 3, Interval: 1800 * time.Millisecond, Backoff: 2, Delay: 10 * time.Second,
+		QueueSize: 1_000_000, QueueMaxBytes: 1 << 30,
+	}
+	at := func(dir string) Kafka {
+		k := defaults
+		k.QueueDir = "/var/lib/haproxystats/queue/" + dir
+		return k
+	}
 	for text, want := range map[string]Named[Kafka]{
 		"":                {},
-		"[kafka]\n":       {{"", defaults}},
-		"[kafka:a.b-c]\n": {{"a.b-c", defaults}},
-		"[kafka:a]\n[DEFAULT]\ninterval = 9\ntimeout = 9\nretries = 9\n": {{"a", defaults}},
+		"[kafka]\n":       {{"", at("kafka")}},
+		"[kafka:a.b-c]\n": {{"a.b-c", at("kafka-a.b-c")}},
+		"[kafka:a]\n[DEFAULT]\ninterval = 9\ntimeout = 9\nretries = 9\n": {{"a", at("kafka-a")}},
 	} {
 		if diff := cmp.Diff(want, load(t, ForProcess, text).Kafkas, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)

@@ -79,6 +79,10 @@ func (o Option) defaultOf(instance string) string {
 	return strings.ReplaceAll(o.Default, instanceMark, suffix)
 }
 
+// ShownDefault returns the default as a page has it, with "-NAME" where the name of a
+// section comes.
+func (o Option) ShownDefault() string { return strings.ReplaceAll(o.Default, instanceMark, "[-NAME]") }
+
 // instanceOf splits a section's name in the file into the kind and the name of the
 // section.
 func instanceOf(section string) (s Section, instance string, ok bool) {
@@ -123,7 +127,7 @@ func byKind(doc *ini.Document) map[string][]inFile {
 // inherit gives a section with a name what the one without sets.
 func (l *loader) inherit(s inFile, o Option) {
 	kind, _ := lookupSection(o.Section)
-	if !kind.Inherits || s.instance == "" || o.isOwn(l.doc, s.name) {
+	if !kind.Inherits || o.Apart || s.instance == "" || o.isOwn(l.doc, s.name) {
 		return
 	}
 	if plain, ok := l.doc.Lookup(kind.Name, o.Name); ok && o.isOwn(l.doc, kind.Name) {

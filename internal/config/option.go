@@ -118,6 +118,8 @@ type Option struct {
 	Kind, Allowed string
 	// New is for options that haproxystats 0.5 did not have.
 	New bool
+	// Apart is for options that a section with a name does not inherit.
+	Apart bool
 
 	// set parses a value into the option's field.
 	set   func(c *Config, instance, text string) error

@@ -67,7 +67,7 @@ func TestDefaultsAreAllowed(t *testing.T) {
 			continue
 		}
 		doc := defaults()
-		doc.Set(o.Section, o.Name, o.Default)
+		doc.Set(o.Section, o.Name, o.defaultOf(""))
 		text, err := doc.Get(o.Section, o.Name)
 		if err != nil {
 			t.Errorf("[%s] %s: %v", o.Section, o.Name, err)

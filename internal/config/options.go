@@ -69,6 +69,7 @@ var options = slices.Concat([]Option{
 	option("process", "liveness-check-interval", "10", tenthOfASecond, func(c *Config) *time.Duration { return &c.Process.LivenessCheckInterval }),
 	since1(option("process", "status-socket", "${paths:base-dir}/process.status", socketFile, func(c *Config) *string { return &c.Process.StatusSocket })),
 
+	since1(option("graphite", "enabled", "true", boolean, func(c *Config) *bool { return &c.Graphite.Enabled })),
 	option("graphite", "server", "127.0.0.1", relayList, func(c *Config) *[]Relay { return &c.Graphite.Server }),
 	option("graphite", "port", "3002", wholeBetween(1, 65535), func(c *Config) *int { return &c.Graphite.Port }),
 	since1(option("graphite", "confirm", "half-close", confirm, func(c *Config) *Confirm { return &c.Graphite.Confirm })),

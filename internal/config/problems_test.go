@@ -527,6 +527,82 @@ client-id = ` + strings.Repeat("x", 250) + `
 			nil,
 		},
 		{
+			"metrics to Kafka", ForProcess, `[kafka]
+topic = a, b
+format = avro
+max-record-bytes = 1k
+max-batch-bytes = 1023
+linger = 6
+replication = 0
+partitions = 0
+[kafka:b]
+topic = b
+key = proxy
+max-record-bytes = 3000
+max-batch-bytes = 2000
+linger = 2
+delivery-timeout = 3
+partitions = 5
+acks = leader
+replication = 1
+[kafka:c]
+topic = c
+format = json-metric
+lines = many
+key = proxy
+queue-dir = /a/
+[kafka:d]
+topic = d
+queue-dir = /a
+[kafka:e]
+topic =
+queue-dir = /a
+[kafka:f]
+topic = x
+queue-dir = /var/lib/haproxystats/queue/graphite
+`,
+			[]string{
+				`f:2: [kafka] topic = "a, b": several topics are not possible; allowed: a topic's name, with {host}, {cluster} or {scope} in it, or nothing to send no metrics. Add a section [kafka:NAME] for each further topic`,
+				`f:3: [kafka] format = "avro": not one of the words; allowed: graphite, json, json-metric, influx, otlp`,
+				`f:4: [kafka] max-record-bytes = "1k": not a whole number; allowed: 1024 to 16777216. Write the number without a unit`,
+				`f:5: [kafka] max-batch-bytes = "1023": out of range; allowed: 1024 to 67108864`,
+				`f:6: [kafka] linger = "6": out of range; allowed: 0 to 5`,
+				`f:7: [kafka] replication = "0": out of range; allowed: 1 to 32767, or -1 for the broker's default`,
+				`f:8: [kafka] partitions = "0": out of range; allowed: 1 to 10000`,
+				`f:13: [kafka:b] max-batch-bytes = "2000": a batch has no room for a record (max-record-bytes, 3000). Set it to more than max-record-bytes`,
+				`f:14: [kafka:b] linger = "2": records would wait for most of delivery-timeout (3s). Set it to less than half of that`,
+				`f:27: [kafka:d] queue-dir = "/a": the queue of [kafka:c] has the same directory. Give each queue a directory of its own`,
+				`f:33: [kafka:f] queue-dir = "/var/lib/haproxystats/queue/graphite": the queue of [graphite] has the same directory. Give each queue a directory of its own`,
+			},
+			[]string{
+				`f:16: [kafka:b] partitions = "5": no effect without create-topic = true. Remove this option, or set create-topic = true`,
+				`f:17: [kafka:b] acks = "leader": idempotence is off, and records that were confirmed are lost if a broker dies. Set acks = all`,
+				`f:18: [kafka:b] replication = "1": no effect without create-topic = true. Remove this option, or set create-topic = true`,
+				`f:21: [kafka:c] format = "json-metric": each value is an object of its own, which takes nine times the bytes of json. Set format = json, unless consumers need one value a record`,
+				`f:22: [kafka:c] lines = "many": no effect with format = json-metric. Remove this option, or set format = graphite`,
+			},
+		},
+		{
+			"a key that lines do not have", ForProcess, "[kafka]\ntopic = t\n[kafka:b]\nkey = proxy\n",
+			[]string{`f:4: [kafka:b] key = "proxy": a record of the format graphite has the lines of several proxies. Set key = host in [kafka:b], or another format`},
+			nil,
+		},
+		{
+			"a destination without a queue of its own", ForProcess, "[kafka]\ntopic = t\nqueue-dir = /var/lib/haproxystats/queue/kafka-b\n[kafka:b]\n",
+			[]string{`f:3: [kafka] queue-dir = "/var/lib/haproxystats/queue/kafka-b": the queue of [kafka:b] has the same directory. Give each queue a directory of its own`},
+			nil,
+		},
+		{
+			"no destination", ForProcess, "[graphite]\nenabled = no\n[kafka]\nbrokers = a\n",
+			[]string{`f:2: [graphite] enabled = "no": metrics are sent nowhere. Set it to true, set topic in [kafka], or add a section [local-store]`},
+			nil,
+		},
+		{
+			"other destinations than Graphite", ForProcess, "[graphite]\nenabled = no\nqueue-dir = /var/lib/haproxystats/queue/kafka\nverify-url = https://g/render\n[kafka]\ntopic = t\n",
+			nil,
+			[]string{`f:4: [graphite] verify-url = "https://g/render": no effect with enabled = false. Remove it, or set enabled = true`},
+		},
+		{
 			"logins to Kafka", ForProcess, `[kafka]
 sasl-mechanism = PLAIN
 sasl-username = u

@@ -69,6 +69,10 @@ func (l *loader) setPorts() {
 // checkTLS refuses one half of a key pair, and warns of options that have no effect
 // without TLS.
 func (l *loader) checkTLS() {
+	if g := l.config.Graphite; !g.Enabled && l.isOwn("graphite", "enabled") {
+		l.warnOwn("graphite", "verify-url", "no effect with enabled = false", "Remove it, or set enabled = true")
+		return
+	}
 	if !l.config.Graphite.TLS {
 		for _, name := range []string{"ca-file", "cert-file", "key-file", "server-name"} {
 			if name == "ca-file" && strings.HasPrefix(strings.ToLower(l.config.Graphite.VerifyURL), "https:") {

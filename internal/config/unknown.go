@@ -114,6 +114,7 @@ var synonyms = map[string]map[string]string{
 		"mechanism": "sasl-mechanism", "username": "sasl-username", "user": "sasl-username",
 		"password": "sasl-password-file", "sasl-password": "sasl-password-file", "password-file": "sasl-password-file",
 		"sasl-token": "sasl-token-file", "token": "sasl-token-file", "timeout": "connect-timeout", "message-timeout": "delivery-timeout",
+		"topics": "topic", "encoding": "format", "codec": "compression", "required-acks": "acks", "max-message-bytes": "max-batch-bytes",
 	},
 	"local-store": {"directory": "dir", "path": "dir"},
 	"paths":       {"dir": "base-dir", "data-dir": "base-dir", "path": "base-dir"},

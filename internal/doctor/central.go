@@ -48,9 +48,9 @@ func (r *run) central(ctx context.Context, c *config.Config) []Finding {
 	}
 	found = append(found, r.sending(c, u, "status-socket of [central]", c.Central.StatusSocket, needs...)...)
 	found = append(found, Writable(r.host, r.user, Directory{Option: "work-dir", Path: work, Made: r.isMade(u, work)}))
-	rooms := []Room{
-		{Option: "work-dir", Path: work, Bytes: uint64(c.Central.JournalMaxBytes)},
-		{Option: "queue-dir", Path: absolute(c.Graphite.QueueDir), Bytes: uint64(c.Graphite.QueueMaxBytes)},
+	rooms := []Room{{Option: "work-dir", Path: work, Bytes: uint64(c.Central.JournalMaxBytes)}}
+	for _, q := range queuesOf(c) {
+		rooms = append(rooms, Room{Option: q.option, Path: q.dir, Bytes: uint64(q.most)})
 	}
 	if c.LocalStore.Enabled {
 		rooms = append(rooms, Room{Option: "dir of [local-store]", Path: absolute(c.LocalStore.Dir), Unbounded: true})
@@ -64,10 +64,12 @@ func nobodyKnows(string) (spool.LockOwner, error) {
 }
 
 // shared judges a file for the programs of a node and for haproxystats-central.
-func shared(c *config.Config) []Finding {
-	queue := absolute(c.Graphite.QueueDir)
-	return []Finding{about{"directory", queue}.warning("haproxystats-process and haproxystats-central have one queue-dir: on one host, the one that starts later is refused",
-		"Give haproxystats-central a configuration file of its own, with its own queue-dir, if it runs on a host with haproxystats-process")}
+func shared(c *config.Config) (found []Finding) {
+	for _, q := range queuesOf(c) {
+		found = append(found, about{"directory", q.dir}.warning("haproxystats-process and haproxystats-central have one "+q.option+": on one host, the one that starts later is refused",
+			"Give haproxystats-central a configuration file of its own, with its own queue-dir, if it runs on a host with haproxystats-process"))
+	}
+	return found
 }
 
 // sectionOf returns a section as it is written.

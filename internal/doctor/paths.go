@@ -125,11 +125,12 @@ var besideSpool = []string{".reader.lock", ".trash", ".corrupt"}
 // its sinks and lists, its status socket, and what it needs besides.
 func (r *run) sending(c *config.Config, u Unit, socketOption, socket string, needs ...Need) []Finding {
 	found := r.readable(needed{"exclude-frontends", c.Process.ExcludeFrontends.File}, needed{"exclude-backends", c.Process.ExcludeBackends.File})
-	if c.Graphite.TLS {
+	if c.Graphite.TLS && c.Graphite.Enabled {
 		found = append(found, r.readable(needed{"ca-file", c.Graphite.CAFile}, needed{"cert-file", c.Graphite.CertFile}, needed{"key-file", c.Graphite.KeyFile})...)
 	}
-	queue := absolute(c.Graphite.QueueDir)
-	needs = append(needs, Need{"queue-dir", queue, true})
+	for _, q := range queuesOf(c) {
+		needs = append(needs, Need{q.option, q.dir, true})
+	}
 	if socket != "" {
 		needs = append(needs, Need{socketOption, filepath.Dir(absolute(socket)), true})
 	}
@@ -143,12 +144,32 @@ func (r *run) sending(c *config.Config, u Unit, socketOption, socket string, nee
 		needs = append(needs, Need{"dir of [local-store]", absolute(c.LocalStore.Dir), true})
 	}
 	found = append(found, UnitAccess(r.host, u, needs, absolute(c.Paths.BaseDir), "")...)
-	found = append(found,
-		Writable(r.host, r.user, Directory{Option: "queue-dir", Path: queue, NoLinks: []string{filepath.Join(queue, "graphite")}, Made: r.isMade(u, queue)}))
+	for _, q := range queuesOf(c) {
+		found = append(found, Writable(r.host, r.user, Directory{Option: q.option, Path: q.dir, NoLinks: []string{filepath.Join(q.dir, "graphite")}, Made: r.isMade(u, q.dir)}))
+	}
 	if c.LocalStore.Enabled {
 		found = append(found, Writable(r.host, r.user, Directory{Option: "dir of [local-store]", Path: absolute(c.LocalStore.Dir)}))
 	}
 	return found
+}
+
+// queueOf is the queue on disk of a sink.
+type queueOf struct {
+	option, dir string
+	most        int64 // bytes
+}
+
+// queuesOf returns the queues of the configured sinks.
+func queuesOf(c *config.Config) (queues []queueOf) {
+	if g := c.Graphite; g.Enabled {
+		queues = append(queues, queueOf{"queue-dir", absolute(g.QueueDir), g.QueueMaxBytes})
+	}
+	for _, k := range c.Kafkas {
+		if o := k.Options; o.Topic != "" {
+			queues = append(queues, queueOf{"queue-dir of [" + config.KafkaSection(k.Name) + "]", absolute(o.QueueDir), o.QueueMaxBytes})
+		}
+	}
+	return queues
 }
 
 // spool examines the waiting snapshots and the disk space for more.
@@ -158,7 +179,10 @@ func (r *run) spool(ctx context.Context, p, s *config.Config, from *replies) []F
 	found = append(found, waiting(src, p)...)
 
 	files := from.wait(ctx)
-	rooms := []Room{{Option: "dst-dir", Path: dst}, {Option: "queue-dir", Path: absolute(s.Graphite.QueueDir), Bytes: uint64(s.Graphite.QueueMaxBytes)}}
+	rooms := []Room{{Option: "dst-dir", Path: dst}}
+	for _, q := range queuesOf(s) {
+		rooms = append(rooms, Room{Option: q.option, Path: q.dir, Bytes: uint64(q.most)})
+	}
 	if len(files) > 0 { // the manifest, the directory and the record of attempts count too
 		rooms[0].Bytes = uint64(p.Pull.QueueSize) * uint64(files.Size())
 		rooms[0].Files = uint64(p.Pull.QueueSize) * uint64(len(files)+3)

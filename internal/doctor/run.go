@@ -120,11 +120,14 @@ func (r *run) all(ctx context.Context) Report {
 	add("host", localLimit, func(context.Context) []Finding {
 		return []Finding{KernelClock(r.host), SELinux(r.root, time.Now())}
 	})
-	switch {
-	case slices.Contains(programs, config.ForProcess) && processErr == nil:
-		add("graphite", graphiteLimit(&processing.Config), func(ctx context.Context) []Finding { return r.graphite(ctx, &processing.Config) })
-	case central:
-		add("graphite", graphiteLimit(&centre.Config), func(ctx context.Context) []Finding { return r.graphite(ctx, &centre.Config) })
+	sending := &centre.Config
+	if slices.Contains(programs, config.ForProcess) && processErr == nil {
+		sending = &processing.Config
+	} else if !central {
+		sending = nil
+	}
+	if sending != nil && sending.Graphite.Enabled {
+		add("graphite", graphiteLimit(sending), func(ctx context.Context) []Finding { return r.graphite(ctx, sending) })
 	}
 	return append(report, runChecks(ctx, checks)...)
 }

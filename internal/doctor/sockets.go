@@ -254,9 +254,10 @@ func (r *run) volume(ctx context.Context, p, s *config.Config, from *replies) []
 	found = append(found, Names(measured)...)
 	return append(found, Amount(Volume{
 		Metrics: int64(measured.Lines), MetricBytes: size,
-		Interval:       p.Pull.PullInterval,
-		QueueMetrics:   int64(s.Graphite.QueueSize),
-		QueueBytes:     s.Graphite.QueueMaxBytes,
-		QueueSnapshots: p.Pull.QueueSize,
+		Interval:        p.Pull.PullInterval,
+		QueueMetrics:    int64(s.Graphite.QueueSize),
+		QueueBytes:      s.Graphite.QueueMaxBytes,
+		WithoutGraphite: !s.Graphite.Enabled,
+		QueueSnapshots:  p.Pull.QueueSize,
 	})...)
 }

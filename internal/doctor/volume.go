@@ -16,6 +16,8 @@ type Volume struct {
 	// QueueSnapshots that of the spool; 0 for none.
 	QueueMetrics, QueueBytes int64
 	QueueSnapshots           int
+	// WithoutGraphite is true if nothing is sent to Graphite.
+	WithoutGraphite bool
 }
 
 // shortest is the outage that a queue should outlast at least: a restart of a
@@ -36,6 +38,24 @@ func Amount(v Volume) []Finding {
 	if v.Metrics == 0 {
 		return []Finding{a.error("a snapshot taken now has no metric", "See the findings about sockets in this report, and whether options such as frontend-metrics and exclude-frontends leave out everything")}
 	}
+	var found []Finding
+	if v.WithoutGraphite {
+		found = append(found, a.ok("a snapshot taken now gives %s, besides those of haproxystats itself, every %s; nothing is sent to Graphite", count(v.Metrics, "metric"), lasting(v.Interval)))
+	} else {
+		found = append(found, graphiteAmount(v)...)
+	}
+	process := about{"outage", "haproxystats-process"}
+	if bridged := time.Duration(v.QueueSnapshots) * v.Interval; bridged < shortest {
+		found = append(found, process.warning(fmt.Sprintf("the spool covers only %s while it does not run (queue-size = %d in [pull])", lasting(bridged), v.QueueSnapshots), "Raise it"))
+	} else {
+		found = append(found, process.ok("the spool covers %s while it does not run (queue-size = %d in [pull])", lasting(bridged), v.QueueSnapshots))
+	}
+	return found
+}
+
+// graphiteAmount judges how much Graphite gets, and how long the queue for it can hold it.
+func graphiteAmount(v Volume) []Finding {
+	a := about{check: "volume"}
 	found := []Finding{a.ok("a snapshot taken now gives Graphite %s and %s, besides those of haproxystats itself, every %s", count(v.Metrics, "metric"), size(uint64(v.MetricBytes)), lasting(v.Interval))}
 	if minutes := (v.Metrics + carbonCreates - 1) / carbonCreates; minutes >= manyMinutes {
 		found = append(found, about{"creates", "graphite"}.ok("carbon creates %d metrics a minute by default, so %s take %s to appear on a new host; "+
@@ -58,12 +78,6 @@ func Amount(v Volume) []Finding {
 		found = append(found, outage.warning(fmt.Sprintf("the queue covers an outage of only %s (%s)", lasting(bridged), bound), "Raise it"))
 	default:
 		found = append(found, outage.ok("the queue covers an outage of %s (%s)", lasting(bridged), bound))
-	}
-	process := about{"outage", "haproxystats-process"}
-	if bridged := time.Duration(v.QueueSnapshots) * v.Interval; bridged < shortest {
-		found = append(found, process.warning(fmt.Sprintf("the spool covers only %s while it does not run (queue-size = %d in [pull])", lasting(bridged), v.QueueSnapshots), "Raise it"))
-	} else {
-		found = append(found, process.ok("the spool covers %s while it does not run (queue-size = %d in [pull])", lasting(bridged), v.QueueSnapshots))
 	}
 	return found
 }

@@ -56,6 +56,13 @@ func TestAmount(t *testing.T) {
 			check(t, found[3], OK, "the spool covers 1h while it does not run", "")
 		})
 	}
+	elsewhere := base
+	elsewhere.WithoutGraphite = true
+	if found := Amount(elsewhere); len(found) != 2 || strings.Contains(found[0].Text, "carbon") {
+		t.Errorf("without Graphite: got %v, want the amount and the room of the spool", found)
+	} else {
+		check(t, found[0], OK, "1000 metrics, besides those of haproxystats itself, every 10s; nothing is sent to Graphite", "")
+	}
 	base.QueueSnapshots = 6
 	check(t, Amount(base)[3], Warning, "covers only 1m", "Raise it")
 	check(t, Amount(Volume{})[0], Error, "no metric", "exclude-frontends")

@@ -199,7 +199,7 @@ var ofSink = []sinkMetric{
 	}, func(s sink.Status, _ time.Time) number { return count(s.Failures) }},
 	{metric.Column{
 		Name: "SkippedMetrics", Unit: "metrics", Nature: metric.Counter,
-		Help: "Metrics that were left out because carbon can't store their path: over 4096 bytes, or over 255 in a component",
+		Help: "Metrics that were left out: carbon can't store a path of over 4096 bytes, or of over 255 in a component, and Kafka takes no record that its topic finds too large",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Skipped) }},
 }
 

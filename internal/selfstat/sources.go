@@ -58,8 +58,8 @@ type Spool interface {
 
 // Sink is a sink that has self metrics.
 type Sink struct {
-	// Name is the sink's name in lower case with dashes. The metrics of "local-store"
-	// begin with LocalStore.
+	// Name is the sink's name. The metrics of "local-store" begin with LocalStore, and those
+	// of "kafka:archive" with KafkaArchive.
 	Name string
 	// Queued is true if the sink has a queue of its own.
 	Queued bool
@@ -71,10 +71,10 @@ type Sink struct {
 	Status func() sink.Status
 }
 
-// prefix returns the beginning of the names of the sink's metrics.
-func (s Sink) prefix() string {
+// Prefix returns the beginning of the names of the sink's metrics.
+func (s Sink) Prefix() string {
 	var b strings.Builder
-	for word := range strings.FieldsFuncSeq(s.Name, func(r rune) bool { return r == '-' }) {
+	for word := range strings.FieldsFuncSeq(s.Name, func(r rune) bool { return strings.ContainsRune("-:._", r) }) {
 		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
 	return b.String()
@@ -110,7 +110,7 @@ func (s Sink) Columns() []metric.Column {
 	for _, list := range s.metrics() {
 		for _, e := range list {
 			c := e.Column
-			c.Name = s.prefix() + c.Name
+			c.Name = s.Prefix() + c.Name
 			columns = append(columns, c)
 		}
 	}

@@ -11,7 +11,10 @@ import (
 
 	"haproxystats/internal/app"
 	"haproxystats/internal/config"
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/kafka"
+	sinkkafka "haproxystats/internal/sink/kafka"
+	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/tlsfile"
 )
 
@@ -47,16 +50,77 @@ func Connection(c config.KafkaConnection, section string, program config.Program
 	return o
 }
 
+const topicHint = "Use letters, digits, '.', '_' and '-', and the placeholders {host}, {cluster} and {scope}"
+
 // Check implements [app.Brokers].
 func (b Brokers) Check(c *config.Config) []config.Problem {
 	var problems []config.Problem
 	for _, k := range c.Kafkas {
 		section := config.KafkaSection(k.Name)
+		if topic := sinkkafka.Template(k.Options.Topic); topic != "" {
+			if err := topic.Check(); err != nil {
+				problems = append(problems, config.Problem{Section: section, Option: "topic", Reason: err.Error(), Hint: topicHint})
+			}
+		}
 		for _, fault := range filesOf(Connection(k.Options.KafkaConnection, section, b.program, nil)) {
 			problems = append(problems, config.Problem{Section: section, Option: fault.Option, Reason: fault.Err.Error()})
 		}
 	}
 	return problems
+}
+
+// Sink implements [app.Brokers].
+func (b Brokers) Sink(c *config.Config, to app.BrokerSink) app.ClosingSink {
+	k, _ := c.Kafkas.Get(to.Name)
+	return sinkkafka.New(b.sinkOptions(k, to))
+}
+
+// sinkOptions returns the options of a section's sink.
+func (b Brokers) sinkOptions(k config.Kafka, to app.BrokerSink) sinkkafka.Options {
+	section := config.KafkaSection(to.Name)
+	paths := plaintext.Paths{
+		Namespace:        k.Namespace,
+		ClusterNamespace: k.ClusterNamespace,
+		GroupNamespace:   k.GroupNamespace,
+		DoubleWrites:     k.GroupNamespaceDoubleWrites,
+	}
+	if k.PrefixHostname {
+		paths.Hostname, paths.FQDN = plaintext.Hostname(to.Hostname, k.FQDN), k.FQDN
+	}
+	return sinkkafka.Options{
+		Name:       section,
+		Connection: Connection(k.KafkaConnection, section, b.program, to.Log),
+
+		Topic:    sinkkafka.Template(k.Topic),
+		Format:   formats[k.Format],
+		Key:      sinkkafka.Key(k.Key),
+		Hostname: to.Hostname,
+		FQDN:     k.FQDN,
+		Paths:    paths,
+		Single:   k.Lines == config.KafkaSingleLine,
+		Version:  to.Version,
+
+		Acks:            sinkkafka.Acks(k.Acks),
+		Idempotent:      k.Idempotent,
+		Compression:     sinkkafka.Compression(k.Compression),
+		MaxRecordBytes:  k.MaxRecordBytes,
+		MaxBatchBytes:   k.MaxBatchBytes,
+		Linger:          k.Linger,
+		Timely:          k.Timestamp == config.KafkaTimeOfSnapshot,
+		Create:          k.CreateTopic,
+		Partitions:      k.Partitions,
+		Replicas:        k.Replication,
+		DeliveryTimeout: k.DeliveryTimeout,
+
+		Pace:  outbox.Pace{Retries: k.Retries, Interval: k.Interval, Backoff: k.Backoff, Delay: k.Delay},
+		Queue: to.Queue,
+		Log:   to.Log,
+	}
+}
+
+var formats = map[config.KafkaFormat]sinkkafka.Format{
+	config.KafkaGraphite: sinkkafka.Graphite, config.KafkaJSON: sinkkafka.JSON, config.KafkaJSONMetric: sinkkafka.JSONMetric,
+	config.KafkaInflux: sinkkafka.Influx, config.KafkaOTLP: sinkkafka.OTLP,
 }
 
 // filesOf returns the faults of a connection's files. What is incomplete has been refused

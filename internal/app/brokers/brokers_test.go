@@ -10,8 +10,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"haproxystats/internal/app"
 	"haproxystats/internal/config"
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/kafka"
+	sinkkafka "haproxystats/internal/sink/kafka"
+	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/tlsfile"
 )
 
@@ -59,6 +63,68 @@ request-timeout = 2
 		got := Connection(k.KafkaConnection, config.KafkaSection(name), config.ForProcess, nil)
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(kafka.Options{}, "Dial", "Log")); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestSinkOptions: every option of the configuration reaches the sink.
+func TestSinkOptions(t *testing.T) {
+	loaded, err := load(t, `
+[graphite]
+group-namespace = grp
+group-namespace-double-writes = true
+[server-groups]
+web = ^web
+[kafka]
+topic = t.{scope}
+[kafka:west]
+topic = w
+format = influx
+lines = single
+key = proxy
+fqdn = false
+acks = leader
+idempotent = false
+compression = lz4
+max-record-bytes = 2000
+max-batch-bytes = 3000
+linger = 0.5
+timestamp = now
+create-topic = true
+partitions = 3
+replication = 2
+delivery-timeout = 7
+retries = 4
+interval = 5
+backoff = 6
+delay = 8
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]sinkkafka.Options{
+		"": {
+			Name: "kafka", Topic: "t.{scope}", Format: sinkkafka.Graphite, Key: sinkkafka.KeyHost, Hostname: "lb.example", FQDN: true,
+			Paths:   plaintext.Paths{Namespace: "loadbalancers", ClusterNamespace: "loadbalancers.clusters", Hostname: "lb_example", FQDN: true, GroupNamespace: "grp", DoubleWrites: true},
+			Version: "1", Acks: sinkkafka.AcksAll, Idempotent: true, Compression: sinkkafka.CompressZstd,
+			MaxRecordBytes: 65536, MaxBatchBytes: 1_000_000, Timely: true, Partitions: 6, Replicas: -1, DeliveryTimeout: 10 * time.Second,
+			Pace: outbox.Pace{Retries: 3, Interval: 1800 * time.Millisecond, Backoff: 2, Delay: 10 * time.Second},
+		},
+		"west": {
+			Name: "kafka:west", Topic: "w", Format: sinkkafka.Influx, Key: sinkkafka.KeyProxy, Hostname: "lb.example",
+			Paths:  plaintext.Paths{Namespace: "loadbalancers", ClusterNamespace: "loadbalancers.clusters", Hostname: "lb", GroupNamespace: "grp", DoubleWrites: true},
+			Single: true, Version: "1", Acks: sinkkafka.AcksLeader, Compression: sinkkafka.CompressLZ4,
+			MaxRecordBytes: 2000, MaxBatchBytes: 3000, Linger: time.Second / 2, Create: true, Partitions: 3, Replicas: 2, DeliveryTimeout: 7 * time.Second,
+			Pace: outbox.Pace{Retries: 4, Interval: 5 * time.Second, Backoff: 6, Delay: 8 * time.Second},
+		},
+	} {
+		k, _ := loaded.Config.Kafkas.Get(name)
+		got := New(config.ForProcess).sinkOptions(k, app.BrokerSink{Name: name, Hostname: "lb.example", Version: "1"})
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(sinkkafka.Options{}, "Connection", "Log", "Queue")); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", name, diff)
+		}
+		if got.Connection.Section != want.Name {
+			t.Errorf("%q: got the section %q, want %q", name, got.Connection.Section, want.Name)
 		}
 	}
 }

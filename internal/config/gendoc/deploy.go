@@ -28,6 +28,7 @@ var puppetTypes = map[string]string{
 	"list of metrics": "Haproxystats::List",
 	"cluster":         "Haproxystats::Line",
 	"text":            "Haproxystats::Line",
+	"topic":           "Variant[Haproxystats::Line, Enum['']]",
 }
 
 func puppetType(o config.Option) (string, error) {

@@ -81,7 +81,7 @@ func facts(o config.Option) string {
 
 func defaultText(o config.Option) string {
 	if o.HasDefault {
-		return "`" + o.Default + "`"
+		return "`" + o.ShownDefault() + "`"
 	}
 	for _, d := range config.Options() {
 		if d.Section == "DEFAULT" && d.Name == o.Name {
