@@ -226,7 +226,7 @@ func (l *loader) checkDispatcher(section string, k Kafka) {
 		l.warnOwn(section, "acks", "idempotence is off, and records that were confirmed are lost if a broker dies", "Set acks = all")
 	}
 	if k.Format == KafkaJSONMetric {
-		l.warnOwn(section, "format", "each value is an object of its own, which takes nine times the bytes of json", "Set format = json, unless consumers need one value a record")
+		l.warnOwn(section, "format", "each value is an object of its own, which takes several times the bytes of json", "Set format = json, unless consumers need one value a record")
 	}
 }
 

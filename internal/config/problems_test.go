@@ -578,7 +578,7 @@ queue-dir = /var/lib/haproxystats/queue/graphite
 				`f:16: [kafka:b] partitions = "5": no effect without create-topic = true. Remove this option, or set create-topic = true`,
 				`f:17: [kafka:b] acks = "leader": idempotence is off, and records that were confirmed are lost if a broker dies. Set acks = all`,
 				`f:18: [kafka:b] replication = "1": no effect without create-topic = true. Remove this option, or set create-topic = true`,
-				`f:21: [kafka:c] format = "json-metric": each value is an object of its own, which takes nine times the bytes of json. Set format = json, unless consumers need one value a record`,
+				`f:21: [kafka:c] format = "json-metric": each value is an object of its own, which takes several times the bytes of json. Set format = json, unless consumers need one value a record`,
 				`f:22: [kafka:c] lines = "many": no effect with format = json-metric. Remove this option, or set format = graphite`,
 			},
 		},
