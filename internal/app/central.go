@@ -145,9 +145,15 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 	return g.Wait()
 }
 
+// clusterOptions returns the options of aggregation for clusters.
+func clusterOptions(o aggregate.Options) aggregate.Options {
+	o.PerProcess, o.Processes = false, false // processes of different nodes have equal names
+	return o
+}
+
 // windowOptions returns the options of each cluster's windows.
 func windowOptions(c *config.Config, options aggregate.Options) func(string) window.Options {
-	options.PerProcess = false // processes of different nodes have equal names
+	options = clusterOptions(options)
 	return func(name string) window.Options {
 		o := c.Cluster(name)
 		return window.Options{

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
+	"haproxystats/internal/aggregate"
 	"haproxystats/internal/config"
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
@@ -27,6 +29,37 @@ func WritePaths(w io.Writer, c *config.Config, hostname, dir string, log *slog.L
 		return err
 	}
 	result, err := plaintext.New(GraphitePaths(c, hostname)).Encode(w, batch)
+	plaintext.NewNotices(log).Note(result)
+	return err
+}
+
+// WriteClusterPaths writes the lines that Graphite would get of a cluster, without those
+// of its window, that has the snapshots in dirs as those of its nodes.
+func WriteClusterPaths(w io.Writer, c *config.Config, cluster string, dirs []string, log *slog.Logger) error {
+	options, err := AggregateOptions(c, log, nil)
+	if err != nil {
+		return err
+	}
+	options.Processes = true
+	nodes := NewPipeline(options, selfstat.Sources{}, log)
+	options = clusterOptions(options)
+	all := aggregate.New(options)
+	epoch := int64(0)
+	for _, dir := range dirs {
+		batch, err := nodes.Read(dir)
+		if err != nil {
+			return err
+		}
+		all.AddTable(dir, batch.Processes)
+		for _, t := range batch.Tables {
+			all.AddTable(dir, t)
+		}
+		epoch = max(epoch, batch.Epoch)
+	}
+	seconds := int64(c.Cluster(cluster).Interval / time.Second)
+	combined := all.Batch(epoch / seconds * seconds)
+	combined.Cluster = cluster
+	result, err := plaintext.New(GraphitePaths(c, "")).Encode(w, combined)
 	plaintext.NewNotices(log).Note(result)
 	return err
 }

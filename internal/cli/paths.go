@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +15,7 @@ import (
 type pathsOptions struct {
 	files    config.Files
 	hostname string
+	cluster  string
 }
 
 // printPaths writes the lines that Graphite would get of the snapshot in dir.
@@ -21,15 +24,44 @@ func printPaths(o pathsOptions, dir string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	entries, err := spool.List(dir)
-	switch {
-	case err == nil && len(entries) > 0:
-		dir = entries[0].Path // of a spool, the oldest snapshot
-	case err == nil && isSame(dir, replay.config.Process.SrcDir):
-		return fmt.Errorf("no snapshot waits in %s: stop haproxystats-process, and try again after the next round of haproxystats-pull", dir)
+	snapshot := firstOf(dir)
+	if snapshot == "" {
+		if isSame(dir, replay.config.Process.SrcDir) {
+			return fmt.Errorf("no snapshot waits in %s: stop haproxystats-process, and try again after the next round of haproxystats-pull", dir)
+		}
+		snapshot = dir
 	}
-	log := newToolLogger(stderr)
-	return app.WritePaths(stdout, replay.config, replay.hostname, dir, log)
+	return app.WritePaths(stdout, replay.config, replay.hostname, snapshot, newToolLogger(stderr))
+}
+
+// printClusterPaths writes the lines that Graphite would get of a cluster with the
+// snapshots in dirs.
+func printClusterPaths(o pathsOptions, dirs []string, stdout, stderr io.Writer) error {
+	if o.hostname != "" {
+		return errors.New("--hostname has no effect with --cluster: leave it out")
+	}
+	loaded, err := loadForTool(config.ForCentral, o.files, app.CheckGroups, stderr)
+	if err != nil {
+		return err
+	}
+	if err := config.CheckClusterName(o.cluster); err != nil {
+		return fmt.Errorf("--cluster %s: %w", o.cluster, err)
+	}
+	var snapshots []string
+	for _, dir := range dirs {
+		snapshots = append(snapshots, cmp.Or(firstOf(dir), dir))
+	}
+	return app.WriteClusterPaths(stdout, &loaded.Config, o.cluster, snapshots, newToolLogger(stderr))
+}
+
+// firstOf returns the oldest snapshot of a spool, or nothing if dir is not a spool or has
+// none.
+func firstOf(dir string) string {
+	entries, err := spool.List(dir)
+	if err != nil || len(entries) == 0 {
+		return ""
+	}
+	return entries[0].Path
 }
 
 // isSame reports whether two paths lead to the same file.

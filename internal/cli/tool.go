@@ -103,13 +103,9 @@ type replayConfig struct {
 // newReplayConfig reads the configuration as haproxystats-process does, and prints
 // its warnings. An empty hostname means this host's.
 func newReplayConfig(files config.Files, check config.Check, hostname string, stderr io.Writer) (r replayConfig, err error) {
-	loaded, err := config.Load(config.ForProcess, files, check)
-	if loaded.Notice != "" {
-		fmt.Fprintf(stderr, "%s: %s\n", toolName, loaded.Notice)
-	}
-	warn(stderr, toolName, loaded.Warnings)
+	loaded, err := loadForTool(config.ForProcess, files, check, stderr)
 	if err != nil {
-		return r, fmt.Errorf("the configuration is refused:\n%w", err)
+		return r, err
 	}
 	r.config, r.hostname = &loaded.Config, hostname
 	if hostname == "" {
@@ -119,6 +115,19 @@ func newReplayConfig(files config.Files, check config.Check, hostname string, st
 	}
 	r.options, err = app.AggregateOptions(r.config, newToolLogger(stderr), nil)
 	return r, err
+}
+
+// loadForTool reads the configuration as a program does, and prints its warnings.
+func loadForTool(program config.Program, files config.Files, check config.Check, stderr io.Writer) (*config.Loaded, error) {
+	loaded, err := config.Load(program, files, check)
+	if loaded.Notice != "" {
+		fmt.Fprintf(stderr, "%s: %s\n", toolName, loaded.Notice)
+	}
+	warn(stderr, toolName, loaded.Warnings)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration is refused:\n%w", err)
+	}
+	return loaded, nil
 }
 
 // newToolLogger returns a logger for a person at a terminal.
@@ -143,21 +152,38 @@ func warnSkipped(log *slog.Logger, metrics int64) {
 func newPaths(stdout, stderr io.Writer) *cobra.Command {
 	var o pathsOptions
 	cmd := &cobra.Command{
-		Use:   "paths [flags] SNAPSHOT",
+		Use:   "paths [flags] SNAPSHOT...",
 		Short: "Print the metrics of a snapshot",
 		Long: `Prints every path, value and time that haproxystats-process would send for a
 snapshot, which is a directory in the spool. If SNAPSHOT is a spool, it takes the
 oldest snapshot. It sends nothing and changes nothing. It leaves out the metrics
-of haproxystats itself, because they describe the moment, not the snapshot.`,
-		Args:              oneArgument("the snapshot's directory"),
-		ValidArgsFunction: directories,
+of haproxystats itself, because they describe the moment, not the snapshot.
+
+With --cluster, it prints what haproxystats-central would send for a cluster
+whose nodes have these snapshots, one of each node.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("cluster") && len(args) > 1 {
+				return nil
+			}
+			return oneArgument("the snapshot's directory")(cmd, args)
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+			if cmd.Flags().Changed("cluster") {
+				args = nil
+			}
+			return directories(cmd, args, toComplete)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.files.Required = cmd.Flags().Changed("file")
+			if cmd.Flags().Changed("cluster") {
+				return printClusterPaths(o, args, stdout, stderr)
+			}
 			return printPaths(o, args[0], stdout, stderr)
 		},
 	}
 	addFiles(cmd, &o.files)
 	cmd.Flags().StringVar(&o.hostname, "hostname", "", "`name` of the host to print for, instead of this host")
+	cmd.Flags().StringVar(&o.cluster, "cluster", "", "`name` of the cluster to print for")
 	addHelp(cmd)
 	return cmd
 }

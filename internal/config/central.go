@@ -114,6 +114,12 @@ var clusterName = kind[string]{"cluster", "letters, digits, '.', '_' and '-'", f
 	return text, nil
 }}
 
+// CheckClusterName refuses names that can't be one component of a path.
+func CheckClusterName(name string) error {
+	_, err := clusterName.parse(name)
+	return err
+}
+
 var onIncomplete = oneOf(map[string]Incomplete{"emit": IncompleteEmit, "skip": IncompleteSkip}, "emit", "skip")
 
 // nodeFile is a file of the names of nodes.
