@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"haproxystats/internal/snapshot"
+	"haproxystats/internal/status"
 	"haproxystats/test/faults/harness"
 	"haproxystats/test/real"
 )
@@ -83,7 +85,12 @@ func (s *clusterSite) has(end string) bool {
 // one.
 func (s *clusterSite) feed(nodes int) {
 	s.T.Helper()
-	epoch := time.Now().Unix()
+	s.feedAt(time.Now().Unix(), nodes)
+}
+
+// feedAt hands over a snapshot of the first nodes for a window, unless there was one.
+func (s *clusterSite) feedAt(epoch int64, nodes int) {
+	s.T.Helper()
 	if _, ok := s.want[epoch]; ok {
 		return
 	}
@@ -191,4 +198,76 @@ func TestNodeSpoolMoved(t *testing.T) {
 	}
 	windows(2)
 	s.settle(row, p)
+}
+
+// TestNodeSpoolRemoved removes the spool of a node, when nothing waits there, and makes it
+// again.
+func TestNodeSpoolRemoved(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "the spool of a node is removed and made again", lastValue)
+	s := newClusterSite(t)
+	p := s.Start(harness.Central, s.conf)
+	windows := func(nodes int) {
+		before := len(s.want)
+		s.Until("two windows", harness.EndLimit, func() bool { s.feed(nodes); return len(s.want) >= before+2 })
+	}
+	for range harness.Count(2, 50) {
+		windows(2)
+		s.Until("the windows of what was fed", time.Minute, func() bool {
+			wrong, missing := s.wrong()
+			left, err := os.ReadDir(s.Path("b", "incoming"))
+			return len(wrong)+len(missing)+len(left) == 0 && err == nil
+		})
+		s.Must(os.RemoveAll(s.Path("b", "incoming")))
+		windows(1)
+		s.Must(os.Mkdir(s.Path("b", "incoming"), 0o750))
+		row.Inject(1)
+	}
+	windows(2)
+	s.settle(row, p)
+	if !p.Says("spool can't be read", "node=b") {
+		t.Error("got no message about the spool of node b, want one")
+	}
+}
+
+// fullJournal is the size of a journal that some windows fill.
+const fullJournal = 3000
+
+// TestJournalFull gives haproxystats-central a journal that fills, and more room after
+// the next start.
+func TestJournalFull(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "the journal of central is full", lastValue+"; snapshots wait, and the check says why")
+	s := newClusterSite(t)
+	text, err := os.ReadFile(s.conf)
+	s.Must(err)
+	small := s.Path("small.conf")
+	s.Must(os.WriteFile(small, fmt.Appendf(text, "[central]\njournal-max-bytes = %d\n", fullJournal), 0o640))
+	socket := s.Path("base", "central.status")
+	past := time.Now().Unix() - 300
+	for n := range harness.Count(2, 20) {
+		p := s.Start(harness.Central, small)
+		for range 30 {
+			s.feedAt(past, 2)
+			past++
+		}
+		var d status.Document
+		s.Until("a full journal", time.Minute, func() bool {
+			d, err = status.Ask(s.Ctx, socket)
+			return err == nil && d.Process != nil && d.Process.Waiting > 0 && p.Says("the journal is full")
+		})
+		if n == 0 && d.Central.JournalBytes > fullJournal || d.Process.Corrupt > 0 {
+			t.Errorf("got %d bytes in the journal and %d snapshots given up, want at most %d and none", d.Central.JournalBytes, d.Process.Corrupt, fullJournal)
+		}
+		out, err := exec.CommandContext(s.Ctx, s.Binary("check_haproxystats"), "-f", small, "central").Output()
+		if want := "raise journal-max-bytes in [central]"; err == nil || !strings.Contains(string(out), "CENTRAL CRITICAL") || !strings.Contains(string(out), want) {
+			t.Errorf("got %v: %s, want a critical result that says %q", err, out, want)
+		}
+		row.Inject(1)
+		p.End(stopSignal)
+		p = s.Start(harness.Central, s.conf)
+		s.Until("all windows", time.Minute, func() bool { wrong, missing := s.wrong(); return len(wrong)+len(missing) == 0 })
+		p.End(stopSignal)
+	}
+	s.settle(row, s.Start(harness.Central, s.conf))
 }
