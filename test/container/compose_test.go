@@ -19,11 +19,14 @@ import (
 
 const composeDir = source + "/contrib/container"
 
-// loadCompose reads the Compose file as docker compose does: the schema, what
-// refers to what, and all values in their long form.
-func loadCompose(t *testing.T) *types.Project {
+// clusterDir has the example of a cluster.
+const clusterDir = composeDir + "/cluster"
+
+// loadCompose reads the Compose file of a directory as docker compose does: the schema,
+// what refers to what, and all values in their long form.
+func loadCompose(t *testing.T, dir string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{composeDir + "/compose.yaml"}, cli.WithInterpolation(true), cli.WithResolvedPaths(true))
+	options, err := cli.NewProjectOptions([]string{dir + "/compose.yaml"}, cli.WithInterpolation(true), cli.WithResolvedPaths(true))
 	must(t, err)
 	project, err := options.LoadProject(t.Context())
 	must(t, err)
@@ -31,10 +34,22 @@ func loadCompose(t *testing.T) *types.Project {
 }
 
 func TestComposeFileIsValid(t *testing.T) {
-	p := loadCompose(t)
-	if got, want := slices.Sorted(maps.Keys(p.Services)), []string{"graphite", "haproxy", "process", "pull"}; !slices.Equal(got, want) {
-		t.Errorf("the services are %q, want %q", got, want)
+	for dir, want := range map[string][]string{
+		composeDir: {"graphite", "haproxy", "process", "pull"},
+		clusterDir: {"central", "graphite", "haproxy1", "haproxy2"},
+	} {
+		p := loadCompose(t, dir)
+		if got := slices.Sorted(maps.Keys(p.Services)); !slices.Equal(got, want) {
+			t.Errorf("%s: the services are %q, want %q", dir, got, want)
+		}
+		checkServices(t, p)
 	}
+}
+
+// checkServices wants the services of an example to be hardened, and to mount and build
+// what there is.
+func checkServices(t *testing.T, p *types.Project) {
+	t.Helper()
 	for name, s := range p.Services {
 		if name == "graphite" {
 			continue
@@ -70,16 +85,21 @@ func exists(path string) bool {
 // HAProxy itself takes the example's configuration, and so do our programs.
 func TestComposeConfigurationsAreTaken(t *testing.T) {
 	haproxy := real.Need(t, "haproxy")
-	if out, err := exec.Command(haproxy, "-c", "-f", composeDir+"/haproxy.cfg").CombinedOutput(); err != nil {
-		t.Errorf("haproxy -c: %v: %s", err, out)
+	for dir, programs := range map[string][]string{composeDir: onNodes, clusterDir: {"haproxystats-central"}} {
+		if out, err := exec.Command(haproxy, "-c", "-f", dir+"/haproxy.cfg").CombinedOutput(); err != nil {
+			t.Errorf("haproxy -c: %v: %s", err, out)
+		}
+		checkConf(t, dir+"/haproxystats.conf", programs...)
 	}
-	checkConf(t, composeDir+"/haproxystats.conf")
 }
 
-// checkConf wants both programs to take a configuration without a word.
-func checkConf(t *testing.T, conf string) {
+// onNodes are the programs that run beside HAProxy.
+var onNodes = []string{"haproxystats-pull", "haproxystats-process"}
+
+// checkConf wants programs to take a configuration without a word.
+func checkConf(t *testing.T, conf string, programs ...string) {
 	t.Helper()
-	for _, program := range []string{"haproxystats-pull", "haproxystats-process"} {
+	for _, program := range programs {
 		var said strings.Builder
 		cmd := exec.Command("go", "run", "./cmd/"+program, "-P", "-f", abs(t, conf))
 		cmd.Dir, cmd.Stderr = source, &said
@@ -93,7 +113,7 @@ func checkConf(t *testing.T, conf string) {
 // of the tests' own loopback.
 func TestComposedServicesDeliver(t *testing.T) {
 	e := needEngine(t)
-	p := loadCompose(t)
+	p := loadCompose(t, composeDir)
 	graphite := startGraphite(t)
 
 	volumes := make(map[string]string)
@@ -144,6 +164,37 @@ func TestComposedServicesDeliver(t *testing.T) {
 	}
 	pull.end()
 	process.end()
+	haproxy.end()
+}
+
+// The cluster of the example is the sum of its nodes. Both names lead to one HAProxy here,
+// since containers share the network of the tests, so the sum is twice what it has.
+func TestComposedClusterDelivers(t *testing.T) {
+	e := needEngine(t)
+	p := loadCompose(t, clusterDir)
+	graphite := startGraphite(t)
+	text, err := os.ReadFile(clusterDir + "/haproxystats.conf")
+	must(t, err)
+	conf := oftenText(t, string(text)+"[cluster]\ninterval = 1\ngrace = 1\n")
+	volume := t.Name() + "-work"
+	e.run(t, "volume", "create", volume)
+	t.Cleanup(func() { e.run(t, "volume", "rm", "--force", volume) })
+	s := p.Services["central"]
+	central := e.start(t, "central", spec{
+		image: ourImage, command: s.Command, hostname: s.Hostname,
+		mounts: []string{conf + ":/etc/haproxystats.conf:ro", volume + ":/var/lib/haproxystats"},
+	})
+	haproxy := e.start(t, "haproxy", spec{
+		image: haproxyImage, user: p.Services["haproxy1"].User,
+		mounts: append(haproxyMounts(), abs(t, clusterDir)+"/haproxy.cfg:/usr/local/etc/haproxy/haproxy.cfg:ro"),
+	})
+	visit(t, haproxy, "http://127.0.0.1:8080/", 3)
+	graphite.wait(t, central, "loadbalancers.clusters.demo.haproxy.haproxystats.NodesReporting", 2)
+	graphite.wait(t, central, "loadbalancers.clusters.demo.haproxy.frontend.www.hrsp_5xx", 6)
+	graphite.wait(t, central, "loadbalancers.lb1.haproxy.frontend.www.hrsp_5xx", 3)
+	graphite.wait(t, central, "loadbalancers.central.haproxy.haproxystats.CentralSnapshotsDone", 2)
+	healthy(t, central, s.HealthCheck.Test)
+	central.end()
 	haproxy.end()
 }
 

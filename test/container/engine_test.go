@@ -143,6 +143,7 @@ func (e *engine) start(t *testing.T, name string, s spec) *container {
 	} else {
 		// Names are in the container's file of hosts, and nobody answers for others.
 		args = append(args, "--network", "host", "--dns", "127.0.0.1", "--add-host", "graphite:127.0.0.1",
+			"--add-host", "haproxy1:127.0.0.1", "--add-host", "haproxy2:127.0.0.1",
 			"--add-host", "graphite.monitoring.svc.cluster.local:127.0.0.1")
 	}
 	if s.user != "" {

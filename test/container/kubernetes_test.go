@@ -200,7 +200,7 @@ func TestManifestsConfigurationsAreTaken(t *testing.T) {
 				path := filepath.Join(t.TempDir(), file)
 				must(t, os.WriteFile(path, []byte(text), 0o644))
 				if file == "haproxystats.conf" {
-					checkConf(t, path)
+					checkConf(t, path, onNodes...)
 				} else if out, err := exec.Command(haproxy, "-c", "-f", path).CombinedOutput(); err != nil {
 					t.Errorf("haproxy -c: %v: %s", err, out)
 				}

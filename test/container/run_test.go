@@ -81,7 +81,7 @@ func TestHealthCheckIsForOurProgramsOnly(t *testing.T) {
 	line := file.Config.Healthcheck.Test[1:]
 	c := e.start(t, "check", spec{image: ourImage, command: line, alone: true}) // it is process 1 itself
 	<-c.Done()
-	if want := `CONTAINER UNKNOWN: process 1 is "check_haproxystats": expected haproxystats-pull or haproxystats-process: `; c.Err() == nil || !strings.Contains(c.Output(), want) {
+	if want := `CONTAINER UNKNOWN: process 1 is "check_haproxystats": expected haproxystats-pull, haproxystats-process or haproxystats-central: `; c.Err() == nil || !strings.Contains(c.Output(), want) {
 		t.Errorf("it ended with %v and said %s, want %s", c.Err(), c.Output(), want)
 	}
 }
