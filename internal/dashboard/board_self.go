@@ -58,17 +58,21 @@ func self() board {
 				{title: "Failed deliveries", lines: []line{program("GraphiteFailures").in(perMinute)}},
 				{title: "Metrics that wait", lines: []line{program("GraphiteQueueMetrics")}},
 				{
-					title: "Age of metrics", why: "The host that is furthest behind. Queued: the oldest that wait. Seen: the newest that Graphite showed.",
-					lines: []line{program("GraphiteQueueAge").highest("queued"), program("GraphiteVerifiedAge").highest("seen")},
+					title: "Age of metrics", why: "The host that is furthest behind. Queued: the oldest that wait for Graphite, or for Kafka. Seen: the newest that Graphite showed.",
+					lines: []line{
+						program("GraphiteQueueAge").highest("queued"), program("GraphiteVerifiedAge").highest("seen"),
+						program("KafkaQueueAge").highest("queued for Kafka"),
+					},
 				},
 				{title: "Refused batches", alarm: above(1, 100), lines: []line{program("GraphiteRefusedBatches")}},
 				{title: "Unreadable files of the queue", alarm: above(1, 100), lines: []line{program("GraphiteUnreadableFiles")}},
 				{
-					title: "Lost metrics", colors: []string{red, orange},
+					title: "Lost metrics", colors: []string{red, orange, purple},
 					why: "Dropped: the queue was full. Too long: a metric with such a path is never sent.",
 					lines: []line{
 						program("GraphiteDroppedMetrics").total("dropped").in(perMinute),
 						program("GraphiteSkippedMetrics").total("too long").in(perMinute),
+						program("KafkaDroppedMetrics").total("dropped for Kafka").in(perMinute),
 					},
 				},
 			}},

@@ -146,6 +146,18 @@ func hostRules() []rule {
 				"haproxystats-process has the owner of the file, or the error of the disk.",
 			line: program("GraphiteUnreadableFiles"), over: lowest, minutes: 2, levels: above(0.5, 0),
 		},
+		{
+			name: "kafka-lag", title: "Delivery to Kafka lags",
+			todo: "Seconds that the oldest metrics have waited on disk, the lowest value of the last two minutes. Brokers are unreachable or refuse " +
+				"the records: the log of haproxystats-process has the cause. Only if topic is set in [kafka].",
+			line: program("KafkaQueueAge"), over: lowest, minutes: 2, levels: above(60, 300),
+		},
+		{
+			name: "kafka-lost", title: "Metrics for Kafka are lost",
+			todo: "Metrics per minute that the queue for Kafka dropped, the highest value of ten minutes. Increase queue-max-bytes in [kafka], or " +
+				"find out why its brokers take nothing for so long. Only if topic is set in [kafka].",
+			line: program("KafkaDroppedMetrics").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+		},
 	}
 }
 

@@ -148,6 +148,16 @@ var examples = []example{
 		calm: map[string]numbers{"haproxystats.GraphiteUnreadableFiles": spikes(3)}, fires: map[string]numbers{"haproxystats.GraphiteUnreadableFiles": at(1)},
 	},
 	{
+		rule:  "kafka-lag",
+		calm:  map[string]numbers{"haproxystats.KafkaQueueAge": spikes(1000)},
+		warns: map[string]numbers{"haproxystats.KafkaQueueAge": at(100)},
+		fires: map[string]numbers{"haproxystats.KafkaQueueAge": at(400)},
+	},
+	{
+		rule: "kafka-lost", only: "warning",
+		calm: map[string]numbers{"haproxystats.KafkaDroppedMetrics": at(5000)}, fires: map[string]numbers{"haproxystats.KafkaDroppedMetrics": by(1)},
+	},
+	{
 		rule: "cluster-silent", only: "critical",
 		calm: map[string]numbers{"haproxystats.NodesReporting": at(3)}, fires: map[string]numbers{"haproxystats.NodesReporting": at(3)},
 	},
