@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -39,23 +40,37 @@ func (l *loader) checkCentral() {
 // this program does not use.
 func (l *loader) checkPlaces() {
 	g := l.config.Graphite
-	parts := func(path string) []string {
-		return strings.FieldsFunc(path, func(r rune) bool { return r == '.' })
-	}
-	nodes, clusters := parts(g.Namespace), parts(g.ClusterNamespace)
-	if g.PrefixHostname {
-		nodes = append(nodes, "<node>")
-	}
-	if len(clusters)+1 <= len(nodes) {
-		l.refuse("graphite", "cluster-namespace", fmt.Sprintf(
-			"with the name of a cluster it has %d components, as the paths of nodes have: patterns for nodes would count clusters, too", len(clusters)+1),
-			"Give it more components than namespace")
-	}
-	if l.config.Central.NodeMetrics && !g.PrefixHostname {
-		l.refuse("graphite", "prefix-hostname", "all nodes would have the same paths, because node-metrics is true in [central]", "Set it to true")
+	l.checkPlace("graphite", g.Namespace, g.ClusterNamespace, g.PrefixHostname)
+	for _, k := range l.config.Kafkas {
+		if o := k.Options; o.Topic != "" && o.Format == KafkaGraphite {
+			l.checkPlace(KafkaSection(k.Name), o.Namespace, o.ClusterNamespace, o.PrefixHostname)
+		}
 	}
 	if g.VerifyURL != "" {
 		l.warn(l.problem("graphite", "verify-url", "no effect here: haproxystats-central does not ask which metrics have arrived", "Remove it"))
+	}
+}
+
+// checkPlace refuses the paths of a section. A section of Kafka has those of [graphite]
+// where it sets none, which are told once.
+func (l *loader) checkPlace(section, namespace, clusterNamespace string, prefixHostname bool) {
+	parts := func(path string) []string {
+		return strings.FieldsFunc(path, func(r rune) bool { return r == '.' })
+	}
+	nodes, clusters := parts(namespace), parts(clusterNamespace)
+	if prefixHostname {
+		nodes = append(nodes, "<node>")
+	}
+	own := func(names ...string) bool {
+		return section == "graphite" || slices.ContainsFunc(names, func(name string) bool { return l.isOwn(section, name) })
+	}
+	if len(clusters)+1 <= len(nodes) && own("namespace", "cluster-namespace", "prefix-hostname") {
+		l.refuseIn(section, "cluster-namespace", fmt.Sprintf(
+			"with the name of a cluster it has %d components, as the paths of nodes have: patterns for nodes would count clusters, too", len(clusters)+1),
+			"Give it more components than namespace")
+	}
+	if l.config.Central.NodeMetrics && !prefixHostname && own("prefix-hostname") {
+		l.refuseIn(section, "prefix-hostname", "all nodes would have the same paths, because node-metrics is true in [central]", "Set it to true")
 	}
 }
 

@@ -409,6 +409,19 @@ a b = ^a
 			[]string{`f:5: [graphite] verify-url = "https://g/render": no effect here: haproxystats-central does not ask which metrics have arrived. Remove it`},
 		},
 		{
+			"places of clusters in Kafka", ForCentral, "[graphite]\nprefix-hostname = no\n[kafka]\ntopic = t\n[kafka:a]\nnamespace = a.b\ncluster-namespace = a.b\n[kafka:b]\nformat = json\n[kafka:c]\nprefix-hostname = no\n[central]\nnode-metrics = yes\n",
+			[]string{
+				`f:2: [graphite] prefix-hostname = "no": all nodes would have the same paths, because node-metrics is true in [central]. Set it to true`,
+				`f:11: [kafka:c] prefix-hostname = "no": all nodes would have the same paths, because node-metrics is true in [central]. Set it to true`,
+			},
+			nil,
+		},
+		{
+			"clusters among nodes in Kafka", ForCentral, "[kafka]\ntopic = t\n[kafka:a]\nnamespace = a.b\ncluster-namespace = a.b\n",
+			[]string{`f:5: [kafka:a] cluster-namespace = "a.b": with the name of a cluster it has 3 components, as the paths of nodes have: patterns for nodes would count clusters, too. Give it more components than namespace`},
+			nil,
+		},
+		{
 			"clusters among nodes", ForCentral, "[graphite]\ncluster-namespace = a\n",
 			[]string{`f:2: [graphite] cluster-namespace = "a": with the name of a cluster it has 2 components, as the paths of nodes have: patterns for nodes would count clusters, too. Give it more components than namespace`},
 			nil,
