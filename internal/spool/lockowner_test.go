@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -179,5 +181,64 @@ func TestLockBetweenPages(t *testing.T) {
 		if err != nil || held != c.held || held && pid != 1234 || opened != c.opened {
 			t.Errorf("%s: got %d, %t, %v after %d readings, want held %t after %d", name, pid, held, err, opened, c.held, c.opened)
 		}
+	}
+}
+
+// TestHolderAmongManyLocks has more locks on the machine than one page of the kernel's
+// list has, which come and go while the list is read.
+func TestHolderAmongManyLocks(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "in")
+	const others = 300
+	var files []*os.File
+	place := t.TempDir()
+	for i := range others {
+		f, err := os.Create(filepath.Join(place, strconv.Itoa(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		files = append(files, f)
+	}
+	lock := func(i, how int) {
+		if err := unix.Flock(int(files[i].Fd()), how); err != nil {
+			t.Error(err)
+		}
+	}
+	for i := range others {
+		lock(i, unix.LOCK_EX)
+	}
+	w, err := OpenWriter(WriterOptions{Dir: dir, Tmp: dir + ".tmp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	done := make(chan struct{})
+	var churn sync.WaitGroup
+	for from := range 3 {
+		churn.Go(func() {
+			for {
+				for i := from; i < others; i += 3 {
+					select {
+					case <-done:
+						return
+					default:
+						lock(i, unix.LOCK_UN)
+						lock(i, unix.LOCK_EX)
+					}
+				}
+			}
+		})
+	}
+	const times = 200
+	missed := 0
+	for range times {
+		if h, err := WriterOf(dir); err != nil || h != (LockOwner{Held: true, PID: os.Getpid()}) {
+			missed++
+		}
+	}
+	close(done)
+	churn.Wait()
+	if missed > 0 {
+		t.Errorf("the holder was not found %d times of %d, want it each time", missed, times)
 	}
 }
