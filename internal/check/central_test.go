@@ -39,6 +39,14 @@ func TestCentralJudgements(t *testing.T) {
 	ams := func(c status.Cluster) status.Document {
 		return document(2, 0, 0, map[string]status.Cluster{"ams": c})
 	}
+	topics := func(topics ...status.Topic) status.Document {
+		d := document(2, 0, 0, nil)
+		d.Central.Topics = topics
+		return d
+	}
+	partitions := func(of ...status.Partition) status.Topic {
+		return status.Topic{Topic: "t", Group: "g", Members: 2, Partitions: of}
+	}
 	starting := status.Document{Program: "haproxystats-central", Now: 1000, Started: 999, State: status.Starting}
 	for _, c := range []struct {
 		name, mode string
@@ -82,6 +90,17 @@ func TestCentralJudgements(t *testing.T) {
 		{"never heard of", "cluster", document(2, 0, 0, nil), nil, Request{}, nagios.Critical, "ams has sent no window for 10m0s"},
 		{"drops", "cluster", ams(status.Cluster{Window: 980, Reporting: 3, Expected: 3, LateDropped: 4, Conflicts: 1}), nil, Request{}, nagios.OK, ", 4 late snapshots dropped since the start, 1 conflicting nodes since the start"},
 		{"one of two", "cluster", document(2, 0, 0, map[string]status.Cluster{"fra": {Window: 990, Reporting: 1, Expected: 1}}), nil, Request{Cluster: "fra"}, nagios.OK, "fra has 1 of 1 nodes"},
+		{"no topics", "lag", document(2, 0, 0, nil), nil, Request{}, nagios.Unknown, "set kafka = true"},
+		{"starting", "lag", starting, nil, Request{}, nagios.Unknown, "has no status yet"},
+		{"not running", "lag", status.Document{}, fmt.Errorf("ask: %w", syscall.ECONNREFUSED), Request{}, nagios.Critical, "haproxystats-central is not running"},
+		{"keeps up", "lag", topics(partitions(status.Partition{Lag: 3, LagSeconds: 60}, status.Partition{Number: 1, Lag: 4, LagSeconds: 1})), nil, Request{}, nagios.OK, "t is 1m0s behind, 7 records in 2 partitions"},
+		{"one lags", "lag", topics(partitions(status.Partition{Lag: 3}, status.Partition{Number: 1, Lag: 4, LagSeconds: 61})), nil, Request{}, nagios.Warning, "1m1s behind"},
+		{"one lags much", "lag", topics(partitions(status.Partition{LagSeconds: 601})), nil, Request{}, nagios.Critical, ""},
+		{"few records", "lag", topics(partitions(status.Partition{Lag: 100, LagSeconds: 601}, status.Partition{Lag: 100})), nil, Request{Records: true, Warn: above(100)}, nagios.OK, ""},
+		{"many records", "lag", topics(partitions(status.Partition{Lag: 101})), nil, Request{Records: true, Warn: above(100)}, nagios.Warning, ""},
+		{"no partitions", "lag", topics(partitions()), nil, Request{}, nagios.OK, "no partition of t is this program's, of 2 members of group g"},
+		{"a topic fails", "lag", topics(partitions(), status.Topic{Topic: "u", Cause: "no broker"}), nil, Request{}, nagios.Critical, "u can't be read: no broker"},
+		{"aside", "lag", topics(status.Topic{Topic: "t", Partitions: []status.Partition{{}}, Newer: 2, Foreign: 1, Incomplete: 3}), nil, Request{}, nagios.OK, ", 2 records of a newer version since the start, 1 records of somebody else since the start, 3 incomplete snapshots since the start"},
 		{"unknown", "cluster", ams(status.Cluster{}), nil, Request{Cluster: "lon"}, nagios.Unknown, `there is no cluster "lon": expected ams`},
 	} {
 		got := run(c.mode, centralInstallation(c.says, c.err), c.r)

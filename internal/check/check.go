@@ -55,6 +55,8 @@ type Request struct {
 	Sink string
 	// Cluster is the only cluster to check; empty for all.
 	Cluster string
+	// Records makes the thresholds of the lag apply to records instead of seconds.
+	Records bool
 	// Filled makes the check look at the queue of haproxystats-pull, should that be
 	// another directory.
 	Filled bool
@@ -111,6 +113,11 @@ func Modes() []Mode {
 			"cluster", "the nodes of clusters report, and windows are sent",
 			"nodes missing in the newest window of each cluster",
 			"0, and critical if no node reports; a window older than 3 or 10 intervals and grace alerts always", checkCluster,
+		},
+		{
+			"lag", "haproxystats-central keeps up with the topics of Kafka that it reads",
+			"seconds that the partition is behind that is most behind; with --records its records",
+			"60 and 600, with --records none; critical if the topic can't be read", checkLag,
 		},
 		{
 			Container, "process 1 works: the check pull for haproxystats-pull, workers for the other programs, with the -f and -d of process 1 unless you give one",

@@ -96,6 +96,7 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 	}
 	fl.StringVar(&o.sink, "sink", "", "check only this `sink` (default all)")
 	fl.StringVar(&o.cluster, "cluster", "", "check only this `cluster` (default all)")
+	fl.BoolVar(&o.request.Records, "records", false, "lag: -w and -c are numbers of records")
 	fl.Float64VarP(&o.timeout, "timeout", "t", 10, "time limit in `seconds` for a result")
 	fl.CountVarP(&o.details, "verbose", "v", "show more lines, such as failed sockets and their errors")
 	fl.BoolP("help", "h", false, "show this screen")
@@ -259,7 +260,7 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 // centralOf returns what the checks of haproxystats-central need of its configuration,
 // which other checks do not read. The first process is that of a container.
 func centralOf(mode, first string, files config.Files) (check.Central, error) {
-	if mode != "central" && mode != "cluster" && (mode != check.Container || first != string(config.ForCentral)) {
+	if mode != "central" && mode != "cluster" && mode != "lag" && (mode != check.Container || first != string(config.ForCentral)) {
 		return check.Central{}, nil
 	}
 	loaded, err := config.Load(config.ForCentral, files, centralProgram(nil).Check)

@@ -29,10 +29,12 @@ func (l *loader) checkCentral() {
 		l.checkNode(s, n, taken)
 	}
 	l.checkPlaces()
+	l.checkTopics()
 	for _, s := range l.kinds["cluster"] {
 		c := l.config.Clusters.of(s.instance)
 		l.readNodes(s.name, &c.Nodes)
 		l.checkCluster(s.name, *c)
+		l.checkIdentity(s.name, *c)
 	}
 }
 
@@ -186,6 +188,7 @@ func centralOptions() []Option {
 		named("cluster", "nodes", nodeFile, clusters, func(c *Cluster) *NodeList { return &c.Nodes }),
 		namedWith("cluster", "on-incomplete", "emit", onIncomplete, clusters, func(c *Cluster) *Incomplete { return &c.OnIncomplete }),
 	}
+	options = append(options, topicOptions()...)
 	for i := range options {
 		options[i].New = true
 	}

@@ -537,10 +537,59 @@ type Central struct {
 	// Disk space for the journal. While it is full, snapshots wait in the directories of
 	// their nodes.
 	JournalMaxBytes int64
+	// Reads what nodes send to Apache Kafka. [kafka] says how to reach the brokers. The
+	// tables of nodes that have a section [node NAME] go through `tables-topic`, too, so
+	// that all nodes of a cluster are in one window; there is no journal then. Several
+	// haproxystats-central with one `group` divide the work.
+	Kafka bool
+	// The topic with the raw snapshots of nodes that only pull (`mode = snapshots` in
+	// [forward]). An empty value turns it off.
+	SnapshotsTopic string
+	// The topic with the tables of nodes: those that they send themselves (`mode = tables`
+	// in [forward]), and those that haproxystats-central makes of snapshots. The program
+	// reads and writes it.
+	TablesTopic string
+	// The names of the consumer groups begin with it: `<group>.snapshots` and
+	// `<group>.tables`.
+	Group string
+	// The name of this program in the groups, which no other program may have at the same
+	// time. A program that starts again under its name goes on where it ended, and the
+	// others do not notice. An empty value makes a member without a name: then each start
+	// and stop costs a rebalance, after a crash only when `session-timeout` has passed.
+	Instance string
+	// Time after which the group gives the partitions of a program that is silent to the
+	// others.
+	SessionTimeout time.Duration
+	// Where to begin in a partition of which the group has read nothing: `earliest` is
+	// the oldest record there is, `latest` what comes next.
+	Start StartAt
+	// The most that is fetched from a broker at once.
+	FetchMaxBytes int64
+	// Memory for the records of snapshots that have not come completely, or wait for a
+	// worker. What has no room is in files of `assembly-dir`, up to eight times as much.
+	AssemblyMaxBytes int64
+	// A directory for these files, which is the program's own. Nothing in it is needed
+	// after a restart.
+	AssemblyDir string
+	// Time from one commit of what was read to the next. After a crash, that much is read
+	// again.
+	CommitInterval time.Duration
+	// A topic for records that can't be used. Without it, the newest hundred are in the
+	// directory `corrupt` in `work-dir`.
+	DeadLetterTopic string
 	// A UNIX socket on which haproxystats-central reports its state, as `status-socket`
 	// in [pull]. An empty value turns it off.
 	StatusSocket string
 }
+
+// StartAt is where the reading of a partition begins.
+type StartAt string
+
+// The values of StartAt.
+const (
+	StartEarliest StartAt = "earliest"
+	StartLatest   StartAt = "latest"
+)
 
 // Node is a section [node NAME].
 type Node struct {
@@ -573,6 +622,21 @@ type Cluster struct {
 	// with `#` are comments. The program reads the file when it starts. Without it, the
 	// nodes are learned.
 	Nodes NodeList
+	// What is sent of a cluster, as a list of `daemon`, `frontend`, `backend` and `server`.
+	// A cluster of many large nodes may do without `server`.
+	Scopes []string
+	// The parts into which haproxystats-central divides the tables of a node that it writes
+	// to `tables-topic`, by the names of frontends and backends, so that several programs
+	// share the work of one cluster. Set the same number in [forward] of nodes that send
+	// tables themselves. One part serves half a million servers.
+	Shards int
+	// What makes servers of different nodes one server of the cluster: their `name`, or
+	// their `address` (HAProxy's field `addr`), where nodes name a server differently. The
+	// path has the address then, as in `10_0_0_1:8080`, and two servers of a backend with
+	// one address are one. Only haproxystats-central knows addresses, where it reads the
+	// replies itself: of nodes with a section, and of raw snapshots. A stats socket of level
+	// `user` shows none: the name is used, and the log says so.
+	ServerIdentity ServerIdentity
 	// What happens to a window in which expected nodes are missing: `emit` sends it, and
 	// `NodesMissing` tells how many are missing; `skip` does not send it.
 	OnIncomplete Incomplete
@@ -583,6 +647,15 @@ type NodeList struct {
 	File  string   // empty where none is set
 	Names []string // as they are in the file
 }
+
+// ServerIdentity is what tells servers apart.
+type ServerIdentity string
+
+// The values of ServerIdentity.
+const (
+	IdentityName    ServerIdentity = "name"
+	IdentityAddress ServerIdentity = "address"
+)
 
 // Incomplete is what happens to a window in which nodes are missing.
 type Incomplete string

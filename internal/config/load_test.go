@@ -52,9 +52,13 @@ func defaultConfig() Config {
 		Central: Central{
 			LogLevel: slog.LevelInfo, LogFormat: LogText,
 			WorkDir: "/var/lib/haproxystats/central", JournalMaxBytes: 1 << 30, StatusSocket: "/var/lib/haproxystats/central.status",
+			SnapshotsTopic: "haproxystats.snapshots", TablesTopic: "haproxystats.tables", Group: "haproxystats", Instance: "{host}",
+			SessionTimeout: 30 * time.Second, Start: StartEarliest, FetchMaxBytes: 8 << 20, AssemblyMaxBytes: 256 << 20,
+			AssemblyDir: "/var/lib/haproxystats/central/assembly", CommitInterval: 2 * time.Second,
 		},
 		Clusters: Named[Cluster]{{Options: Cluster{
 			Interval: 10 * time.Second, Grace: 5 * time.Second, Late: time.Minute, NodeExpiry: time.Minute, OnIncomplete: IncompleteEmit,
+			Scopes: []string{"daemon", "frontend", "backend", "server"}, Shards: 1, ServerIdentity: IdentityName,
 		}}},
 	}
 }
@@ -210,6 +214,17 @@ loglevel = error
 node-metrics = no
 work-dir = /w
 journal-max-bytes = 5
+kafka = true
+snapshots-topic =
+tables-topic = a.tables
+group = b
+instance = lb-{host}
+session-timeout = 6
+start = Latest
+fetch-max-bytes = 1048576
+assembly-max-bytes = 1048577
+commit-interval = 0.1
+dead-letter-topic = dead
 status-socket = /s3
 [node lb1.example.com]
 cluster = eu
@@ -220,12 +235,16 @@ src-dir = /n/lb2
 [cluster]
 late = 90
 nodes = `+names+`
+scopes = Frontend,  daemon frontend
+shards = 64
+server-identity = Address
 [cluster eu]
 interval = 30
 grace = 0
 on-incomplete = Skip
 node-expiry = 7
 `)
+	scopes := []string{"frontend", "daemon"}
 	want := Config{
 		Default: Default{LogLevel: slog.LevelDebug, LogFormat: LogJSON, Retries: -1, Timeout: time.Second / 2},
 		Paths:   Paths{BaseDir: "/srv"},
@@ -287,14 +306,18 @@ node-expiry = 7
 			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 121}},
 		},
 		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 123}}},
-		Central:      Central{LogLevel: slog.LevelError, LogFormat: LogJSON, WorkDir: "/w", JournalMaxBytes: 5, StatusSocket: "/s3"},
+		Central: Central{
+			LogLevel: slog.LevelError, LogFormat: LogJSON, WorkDir: "/w", JournalMaxBytes: 5, StatusSocket: "/s3",
+			Kafka: true, TablesTopic: "a.tables", Group: "b", Instance: "lb-{host}", SessionTimeout: 6 * time.Second, Start: StartLatest,
+			FetchMaxBytes: 1 << 20, AssemblyMaxBytes: 1<<20 + 1, AssemblyDir: "/w/assembly", CommitInterval: time.Second / 10, DeadLetterTopic: "dead",
+		},
 		Nodes: Named[Node]{
 			{"lb1.example.com", Node{Cluster: "eu", Servers: []Server{{"tcp", "lb1:1"}}}},
 			{"lb2", Node{Cluster: "eu.west", SrcDir: "/n/lb2"}},
 		},
 		Clusters: Named[Cluster]{
-			{"", Cluster{Interval: 10 * time.Second, Grace: 5 * time.Second, Late: 90 * time.Second, NodeExpiry: time.Minute, Nodes: nodes, OnIncomplete: IncompleteEmit}},
-			{"eu", Cluster{Interval: 30 * time.Second, Late: 90 * time.Second, NodeExpiry: 7 * time.Second, Nodes: nodes, OnIncomplete: IncompleteSkip}},
+			{"", Cluster{Interval: 10 * time.Second, Grace: 5 * time.Second, Late: 90 * time.Second, NodeExpiry: time.Minute, Nodes: nodes, Scopes: scopes, Shards: 64, ServerIdentity: IdentityAddress, OnIncomplete: IncompleteEmit}},
+			{"eu", Cluster{Interval: 30 * time.Second, Late: 90 * time.Second, NodeExpiry: 7 * time.Second, Nodes: nodes, Scopes: scopes, Shards: 64, ServerIdentity: IdentityAddress, OnIncomplete: IncompleteSkip}},
 		},
 	}
 	for _, groups := range [][]Group{got.FrontendGroups, got.ServerGroups} {
@@ -361,6 +384,7 @@ func TestBaseDirMovesAll(t *testing.T) {
 	want.Pull.StatusSocket, want.Process.StatusSocket = "/srv/pull.status", "/srv/process.status"
 	want.Graphite.QueueDir = "/srv/queue/graphite"
 	want.Central.WorkDir, want.Central.StatusSocket = "/srv/central", "/srv/central.status"
+	want.Central.AssemblyDir = "/srv/central/assembly"
 	want.LocalStore = LocalStore{Enabled: true, Dir: "/srv/local-store"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

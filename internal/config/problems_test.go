@@ -427,6 +427,72 @@ a b = ^a
 			nil,
 		},
 		{
+			"topics of one name", ForCentral, "[central]\nkafka = yes\nsnapshots-topic = a\ntables-topic = a\n[kafka]\n",
+			[]string{`f:3: [central] snapshots-topic = "a": it is tables-topic, too. Give each its own topic`},
+			nil,
+		},
+		{
+			"no topic", ForCentral, "[central]\nkafka = yes\ntables-topic =\n[kafka]\n",
+			[]string{`f:3: [central] tables-topic = "": haproxystats-central needs the topic for the tables of all nodes. Set it, or kafka = false`},
+			nil,
+		},
+		{
+			"records that come back", ForCentral, "[central]\nkafka = yes\ndead-letter-topic = haproxystats.tables\nassembly-dir = ${work-dir}/\n[kafka]\n",
+			[]string{
+				`f:3: [central] dead-letter-topic = "haproxystats.tables": records that are put aside would come back, because the program reads that topic. Give it another topic`,
+				`f:4: [central] assembly-dir = "/var/lib/haproxystats/central/": it is work-dir. Give it a directory of its own`,
+			},
+			nil,
+		},
+		{
+			"a slow commit", ForCentral, "[central]\nkafka = yes\ncommit-interval = 20\nsession-timeout = 20\n[kafka]\n",
+			[]string{`f:3: [central] commit-interval = "20": it must be shorter than session-timeout. Set it below 20s`},
+			nil,
+		},
+		{
+			"no brokers", ForCentral, "[central]\nkafka = yes\n",
+			[]string{`f:2: [central] kafka = "yes": no section [kafka] says how to reach the brokers. Add [kafka] with brokers`},
+			nil,
+		},
+		{
+			"topics without Kafka", ForCentral, "[central]\ngroup = a\ndead-letter-topic = b\n", nil,
+			[]string{
+				`f:2: [central] group = "a": no effect without kafka = true: haproxystats-central reads no topics. Set kafka = true in [central], or remove this option`,
+				`f:3: [central] dead-letter-topic = "b": no effect without kafka = true: haproxystats-central reads no topics. Set kafka = true in [central], or remove this option`,
+			},
+		},
+		{
+			"values of topics", ForCentral, "[central]\nkafka = yes\ntables-topic = a b\ngroup =\ninstance = {node}\nsession-timeout = 5\nstart = now\nfetch-max-bytes = 1\n[cluster]\nscopes = all\nshards = 65\n[cluster a]\nscopes =\n[kafka]\n",
+			[]string{
+				`f:3: [central] tables-topic = "a b": not a name that Kafka takes; allowed: letters, digits, '.', '_' and '-'`,
+				`f:4: [central] group = "": the name is empty; allowed: letters, digits, '.', '_' and '-'`,
+				"f:5: [central] instance = \"{node}\": not a name that Kafka takes; allowed: letters, digits, '.', '_' and '-'; `{host}` is the host's name",
+				`f:6: [central] session-timeout = "5": out of range; allowed: 6 to 1800`,
+				`f:7: [central] start = "now": not one of the words; allowed: earliest, latest`,
+				`f:8: [central] fetch-max-bytes = "1": out of range; allowed: 1048576 to 268435456`,
+				`f:10: [cluster] scopes = "all": "all" is not a scope; allowed: daemon, frontend, backend, server`,
+				`f:11: [cluster] shards = "65": out of range; allowed: 1 to 64`,
+				`f:13: [cluster a] scopes = "": the list is empty; allowed: daemon, frontend, backend, server`,
+			},
+			nil,
+		},
+		{
+			"addresses and nodes", ForCentral, "[central]\nnode-metrics = yes\n[cluster a]\nserver-identity = address\n[cluster b]\nserver-identity = ip\n",
+			[]string{
+				`f:4: [cluster a] server-identity = "address": the metrics of nodes would have other paths than their own haproxystats-process has, because node-metrics is true in [central]. Set it to name, or node-metrics to false`,
+				`f:6: [cluster b] server-identity = "ip": not one of the words; allowed: name, address`,
+			},
+			nil,
+		},
+		{
+			"addresses of nobody", ForCentral, "[central]\nkafka = yes\nsnapshots-topic =\n[cluster a]\nserver-identity = address\n[kafka]\n", nil,
+			[]string{`f:5: [cluster a] server-identity = "address": no effect here: the tables that nodes send have no addresses. Remove it, or let the nodes send raw snapshots`},
+		},
+		{
+			"shards of nobody", ForCentral, "[central]\nkafka = yes\nsnapshots-topic =\n[cluster a]\nshards = 2\n[kafka]\n", nil,
+			[]string{`f:5: [cluster a] shards = "2": no effect here: this program makes no tables of nodes. Set shards in [forward] of the nodes`},
+		},
+		{
 			"no status sockets", ForProcess, "[process]\nstatus-socket =\n[pull]\nstatus-socket =\n", nil, nil,
 		},
 		{

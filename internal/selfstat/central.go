@@ -21,6 +21,9 @@ type CentralSources struct {
 	// JournalBytes returns the size of the journal, and JournalMaxBytes is its limit.
 	JournalBytes    func() int64
 	JournalMaxBytes int64
+	// Topics returns the counts of the topics that are read; nil without Kafka, which has
+	// no metrics then.
+	Topics func() Topics
 }
 
 // centralMetric is a metric of haproxystats-central itself.
@@ -106,6 +109,9 @@ func NewCentral(s CentralSources) *CentralMeter {
 	for _, each := range s.Sinks {
 		columns = append(columns, each.CentralColumns()...)
 	}
+	if s.Topics != nil {
+		columns = append(columns, TopicColumns()...)
+	}
 	return &CentralMeter{sources: s, builder: metric.NewBuilder(metric.Self, columns)}
 }
 
@@ -119,6 +125,12 @@ func (m *CentralMeter) Table() *metric.Table {
 		set(m.builder, row, column, e.Column, e.value(&m.sources))
 		column++
 	}
-	setSinks(m.builder, row, column, m.sources.Sinks, time.Now())
+	column = setSinks(m.builder, row, column, m.sources.Sinks, time.Now())
+	if m.sources.Topics != nil {
+		t := m.sources.Topics()
+		for i, e := range ofTopics {
+			set(m.builder, row, column+i, e.Column, e.value(t))
+		}
+	}
 	return m.builder.Table()
 }

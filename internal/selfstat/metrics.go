@@ -242,3 +242,36 @@ var ofQueue = []sinkMetric{
 		Help: "Files of the sink's queue that can't be read, because of their owner, the disk, or a later version's format",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.Unreadable) }},
 }
+
+// topicMetric is a metric of all topics together.
+type topicMetric struct {
+	metric.Column
+	value func(Topics) number
+}
+
+var ofTopics = []topicMetric{
+	{metric.Column{
+		Name: "KafkaLagRecords", Unit: "records",
+		Help: "Records of all partitions of this program that are still to be read",
+	}, func(t Topics) number { return count(t.LagRecords) }},
+	{metric.Column{
+		Name: "KafkaLagSeconds", Unit: seconds,
+		Help: "Age of the oldest record that is still to be read",
+	}, func(t Topics) number { return length(t.LagAge) }},
+	{metric.Column{
+		Name: "KafkaRebalances", Unit: "changes", Nature: metric.Counter,
+		Help: "Changes of the partitions that this program has",
+	}, func(t Topics) number { return count(t.Rebalances) }},
+	{metric.Column{
+		Name: "KafkaCommitErrors", Unit: "errors", Nature: metric.Counter,
+		Help: "Commits of offsets that failed",
+	}, func(t Topics) number { return count(t.CommitErrors) }},
+	{metric.Column{
+		Name: "SnapshotsIncomplete", Unit: "snapshots", Nature: metric.Counter,
+		Help: "Snapshots of which records are missing, so that they were dropped",
+	}, func(t Topics) number { return count(t.Incomplete) }},
+	{metric.Column{
+		Name: "SnapshotsNewer", Unit: "records", Nature: metric.Counter,
+		Help: "Records of a newer version, which were put aside",
+	}, func(t Topics) number { return count(t.Newer) }},
+}

@@ -49,7 +49,7 @@ func (m *Meter) Table(w Work, b *metric.Batch) *metric.Table {
 }
 
 // setSinks puts the metrics of the sinks into their cells, which begin at column.
-func setSinks(b *metric.Builder, row, column int, sinks []Sink, now time.Time) {
+func setSinks(b *metric.Builder, row, column int, sinks []Sink, now time.Time) (next int) {
 	for _, s := range sinks {
 		status := s.Status()
 		for _, list := range s.metrics() {
@@ -59,6 +59,7 @@ func setSinks(b *metric.Builder, row, column int, sinks []Sink, now time.Time) {
 			}
 		}
 	}
+	return column
 }
 
 // set puts a number into its cell, unless it is none. The number of a column in

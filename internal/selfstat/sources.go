@@ -46,6 +46,17 @@ type Sources struct {
 	LogDropped func() int64
 }
 
+// Topics are the counts of all topics that a program reads.
+type Topics struct {
+	// LagRecords is the number of records that are still to be read, LagAge the age of
+	// the oldest of them.
+	LagRecords int64
+	LagAge     time.Duration
+	// Rebalances, CommitErrors, Incomplete and Newer count what happened since the
+	// program started.
+	Rebalances, CommitErrors, Incomplete, Newer int64
+}
+
 // Spool is a queue of snapshots.
 type Spool interface {
 	// Waiting returns the number of unclaimed snapshots.
@@ -99,6 +110,15 @@ func (s Sink) metrics() [][]sinkMetric {
 func Columns() []metric.Column {
 	var columns []metric.Column
 	for _, e := range ofSnapshot {
+		columns = append(columns, e.Column)
+	}
+	return columns
+}
+
+// TopicColumns returns the metrics of topics.
+func TopicColumns() []metric.Column {
+	var columns []metric.Column
+	for _, e := range ofTopics {
 		columns = append(columns, e.Column)
 	}
 	return columns

@@ -126,6 +126,55 @@ type Central struct {
 	JournalBytes int64 `json:"journal_bytes"`
 	// Clusters are the clusters that were heard of, by name.
 	Clusters map[string]Cluster `json:"clusters"`
+	// Topics are the topics of Kafka that are read; nil without Kafka.
+	Topics []Topic `json:"topics,omitempty"`
+	// AssemblyBytes and AssemblyFileBytes are the sizes of snapshots that have not come
+	// completely or wait for a worker, in memory and in files.
+	AssemblyBytes     int64 `json:"assembly_bytes"`
+	AssemblyFileBytes int64 `json:"assembly_file_bytes"`
+}
+
+// Topic is the state of a topic that a program reads.
+type Topic struct {
+	Topic string `json:"topic"`
+	// Group is the consumer group, and Instance the program's name in it; empty for a
+	// member without a name.
+	Group    string `json:"group"`
+	Instance string `json:"instance,omitempty"`
+	// GroupState is the state of the group, as Kafka names it, and Members the number of
+	// its members; empty and 0 if they are not known.
+	GroupState string `json:"group_state,omitempty"`
+	Members    int    `json:"members"`
+	// Cause is why the topic can't be read; empty if it can.
+	Cause string `json:"cause,omitempty"`
+	// Rebalances counts the changes of the partitions that the program has, CommitErrors
+	// the commits that failed.
+	Rebalances   int64 `json:"rebalances"`
+	CommitErrors int64 `json:"commit_errors"`
+	// Incomplete counts the snapshots that did not come completely, Duplicates those that
+	// came again. Damaged, Newer and Foreign count what was put aside.
+	Incomplete int64 `json:"incomplete"`
+	Duplicates int64 `json:"duplicates"`
+	Damaged    int64 `json:"damaged"`
+	Newer      int64 `json:"newer"`
+	Foreign    int64 `json:"foreign"`
+	// Partitions are those that the program has now.
+	Partitions []Partition `json:"partitions"`
+}
+
+// Partition is how far a partition is read.
+type Partition struct {
+	Number int32 `json:"number"`
+	// Committed is the offset that is committed, -1 for none. It stays behind Position by
+	// the records of open windows and of snapshots in hand, of which there are InHand.
+	Committed int64 `json:"committed"`
+	Position  int64 `json:"position"`
+	End       int64 `json:"end"`
+	InHand    int   `json:"in_hand"`
+	// Lag is the number of records between Position and End, LagSeconds the age of the
+	// first of them.
+	Lag        int64   `json:"lag"`
+	LagSeconds Seconds `json:"lag_seconds"`
 }
 
 // Cluster is the state of a cluster.

@@ -46,6 +46,7 @@ func render() ([]byte, error) {
 		"Sinks":     sinks(),
 		"Cluster":   lines(window.SelfColumns()),
 		"Central":   lines(selfstat.CentralColumns()),
+		"Topics":    lines(selfstat.TopicColumns()),
 		"Series":    series(),
 	})
 	return []byte(man.Wrap(out.String())), err

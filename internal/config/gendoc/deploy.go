@@ -29,6 +29,9 @@ var puppetTypes = map[string]string{
 	"cluster":         "Haproxystats::Line",
 	"text":            "Haproxystats::Line",
 	"topic":           "Variant[Haproxystats::Line, Enum['']]",
+	"topic name":      "String",
+	"name":            "String",
+	"list of words":   "Haproxystats::List",
 }
 
 func puppetType(o config.Option) (string, error) {

@@ -59,5 +59,8 @@ type Haproxystats::Named = Struct[{
     Optional['node-expiry'] => Numeric,
     Optional['nodes'] => Haproxystats::Path,
     Optional['on-incomplete'] => Enum['emit', 'skip'],
+    Optional['scopes'] => Haproxystats::List,
+    Optional['shards'] => Integer,
+    Optional['server-identity'] => Enum['name', 'address'],
   }]],
 }]
