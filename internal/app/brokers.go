@@ -18,6 +18,8 @@ type Brokers interface {
 	// Sink returns a sink for the metrics of a section with a topic. It connects when it
 	// is used.
 	Sink(*config.Config, BrokerSink) ClosingSink
+	// OpenTopics opens what haproxystats-central reads and writes.
+	OpenTopics(TopicsSetup) (Topics, error)
 }
 
 // BrokerSink is what a sink needs besides the configuration.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,6 +15,7 @@ import (
 	"haproxystats/internal/cluster"
 	"haproxystats/internal/config"
 	"haproxystats/internal/journal"
+	"haproxystats/internal/metric"
 	"haproxystats/internal/process"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
@@ -41,8 +43,8 @@ func Central(version string, b Brokers) Program {
 // finish what they have taken.
 func runCentral(ctx context.Context, c *config.Config, r release, service *Supervisor, b Brokers, out Log) error {
 	log := out.Logger
-	if len(c.Nodes) == 0 {
-		return errors.New("no node is configured: add a section [node NAME] for each node")
+	if len(c.Nodes) == 0 && !c.Central.Kafka {
+		return errors.New("no node is configured: add a section [node NAME] for each node, or set kafka = true in [central]")
 	}
 	var processor *process.Processor
 	options, err := AggregateOptions(c, log, func() { processor.Progressed() })
@@ -55,13 +57,6 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 	}
 	page := openStatus(ctx, c.Central.StatusSocket, config.ForCentral, r, out)
 	defer page.close()
-	kept, records, err := journal.Open(journal.Options{
-		Dir: filepath.Join(c.Central.WorkDir, "journal"), MaxBytes: c.Central.JournalMaxBytes, Log: log,
-	})
-	if err != nil {
-		return fmt.Errorf("open the journal of the clusters: %w", err)
-	}
-	defer kept.Close()
 	from, err := openNodes(c, log)
 	if err != nil {
 		return err
@@ -81,10 +76,14 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 			toNodes = append(toNodes, s)
 		}
 	}
-	clusters := cluster.NewLocal(cluster.LocalOptions{
-		Journal: kept, Records: records,
-		Options: cluster.Options{Windows: windowOptions(c, options), Sinks: toClusters, Log: log},
-	})
+	clusters, err := openClusters(c, b, here.current(), windowOptions(c, options), toClusters, log)
+	if err != nil {
+		return err
+	}
+	defer clusters.close()
+	if clusters.topics != nil {
+		from.topic = clusters.topics.Snapshots()
+	}
 	sources := selfstat.Sources{
 		Spool: from, Retries: func() int64 { return processor.Stats().Retries }, Sinks: sinks.stats, LogDropped: out.dropped,
 	}
@@ -93,17 +92,18 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 	told := &faults{excludeFrontends: c.Process.ExcludeFrontends.File, excludeBackends: c.Process.ExcludeBackends.File}
 	processor = process.New(process.Options{
 		Source: from,
-		Sinks:  append([]process.Sink{clusters}, toNodes...),
+		Sinks:  append([]process.Sink{clusters.sink()}, toNodes...),
 		NewAggregator: func() process.Aggregator {
 			// The spools and sinks are not those of one node: centralSelf tells of them.
 			p := NewPipeline(ofNodes, selfstat.Sources{}, log)
 			p.faults = told
+			p.addressed = func(cluster string) bool { return c.Cluster(cluster).ServerIdentity == config.IdentityAddress }
 			return p
 		},
 		Workers:          c.Process.Workers,
 		LivenessInterval: service.interval(c.Process.LivenessCheckInterval),
 		Grace:            grace,
-		Alive:            func() { service.alive(centralStatus(clusters.Status())) },
+		Alive:            func() { service.alive(centralStatus(clusters.status())) },
 		Log:              log,
 	})
 
@@ -111,19 +111,34 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 		sources: selfstat.CentralSources{
 			Sources:         sources,
 			Done:            func() int64 { return processor.Stats().Done },
-			OpenWindows:     func() int { return clusters.Status().Open },
-			JournalBytes:    kept.Bytes,
+			OpenWindows:     func() int { return clusters.status().Open },
+			JournalBytes:    clusters.journalBytes,
 			JournalMaxBytes: c.Central.JournalMaxBytes,
 		},
 		node: here.current, interval: c.Cluster("").Interval, log: log,
 	}
+	if clusters.topics != nil {
+		self.sources.Topics = clusters.topics.Counts
+	}
+	// A source that must not go on ends the program.
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	sending, stopSending := context.WithCancel(ctx)
 	defer stopSending()
 	var g errgroup.Group
 	from.start(ctx, background, &g)
-	g.Go(func() error { return clusters.Run(sending) })
+	ending := func(err error) error {
+		if err != nil {
+			end()
+		}
+		return err
+	}
+	g.Go(func() error { return ending(clusters.run(sending)) })
+	if from.topic != nil {
+		g.Go(func() error { return ending(from.topic.Run(background)) })
+	}
 	for _, s := range sinks.sinks {
 		g.Go(func() error { return self.run(sending, s) })
 		if r, ok := s.(sink.Runner); ok {
@@ -133,7 +148,10 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 	page.running(func(d *status.Document) {
 		tellProcess(d, processor, sources, from.outage(), sinks)
 		told.fill(d.Process)
-		d.Central = clustersStatus(clusters.Status(), kept.Bytes())
+		d.Central = clustersStatus(clusters.status(), clusters.journalBytes())
+		if clusters.topics != nil {
+			d.Central.Topics, d.Central.AssemblyBytes, d.Central.AssemblyFileBytes = clusters.topics.Status()
+		}
 	})
 	service.ready()
 	err = processor.Run(ctx)
@@ -160,9 +178,105 @@ func windowOptions(c *config.Config, options aggregate.Options) func(string) win
 			Interval: o.Interval, Grace: o.Grace, Late: o.Late, NodeExpiry: o.NodeExpiry,
 			Expected:      o.Nodes.Names,
 			OnIncomplete:  window.Incomplete(o.OnIncomplete),
-			NewAggregator: func() window.Aggregator { return aggregate.New(options) },
+			NewAggregator: func() window.Aggregator { return scoped{aggregate.New(options), scopesOf(o.Scopes)} },
 		}
 	}
+}
+
+// scopesOf returns which scopes are sent.
+func scopesOf(names []string) (sent [metric.NumScopes]bool) {
+	for _, name := range names {
+		switch name {
+		case "daemon":
+			sent[metric.Daemon] = true
+		case "frontend":
+			sent[metric.Frontend] = true
+		case "backend":
+			sent[metric.Backend] = true
+		case "server":
+			sent[metric.Server], sent[metric.ServerName] = true, true
+		}
+	}
+	return sent
+}
+
+// scoped is an aggregator whose batches have some scopes only. It takes all of them,
+// because the numbers of servers are those of their rows.
+type scoped struct {
+	*aggregate.Aggregator
+	sent [metric.NumScopes]bool
+}
+
+// Batch implements [window.Aggregator].
+func (s scoped) Batch(epoch int64) *metric.Batch {
+	b := s.Aggregator.Batch(epoch)
+	b.Tables = slices.DeleteFunc(b.Tables, func(t *metric.Table) bool { return !s.sent[t.Scope()] })
+	return b
+}
+
+// clusters is what makes the batches of clusters: of a journal, or of a topic of Kafka.
+type clusters struct {
+	local  *cluster.Local
+	kept   *journal.Journal
+	topics Topics // nil without Kafka
+}
+
+func openClusters(
+	c *config.Config, b Brokers, host string, windows func(string) window.Options, sinks []cluster.Sink, log *slog.Logger,
+) (clusters, error) {
+	if c.Central.Kafka {
+		if b == nil {
+			return clusters{}, errors.New("this program can't speak to Kafka: set kafka = false in [central]")
+		}
+		topics, err := b.OpenTopics(TopicsSetup{Config: c, Host: host, Windows: windows, Sinks: sinks, Log: log})
+		return clusters{topics: topics}, err
+	}
+	kept, records, err := journal.Open(journal.Options{
+		Dir: filepath.Join(c.Central.WorkDir, "journal"), MaxBytes: c.Central.JournalMaxBytes, Log: log,
+	})
+	if err != nil {
+		return clusters{}, fmt.Errorf("open the journal of the clusters: %w", err)
+	}
+	local := cluster.NewLocal(cluster.LocalOptions{
+		Journal: kept, Records: records, Options: cluster.Options{Windows: windows, Sinks: sinks, Log: log},
+	})
+	return clusters{local: local, kept: kept}, nil
+}
+
+func (c clusters) close() error {
+	if c.topics != nil {
+		return c.topics.Close()
+	}
+	return c.kept.Close()
+}
+
+// sink returns what takes the tables of nodes that this program aggregates.
+func (c clusters) sink() process.Sink {
+	if c.topics != nil {
+		return c.topics.Tables()
+	}
+	return c.local
+}
+
+func (c clusters) run(ctx context.Context) error {
+	if c.topics != nil {
+		return c.topics.Run(ctx)
+	}
+	return c.local.Run(ctx)
+}
+
+func (c clusters) status() cluster.Status {
+	if c.topics != nil {
+		return c.topics.Clusters()
+	}
+	return c.local.Status()
+}
+
+func (c clusters) journalBytes() int64 {
+	if c.topics != nil {
+		return 0
+	}
+	return c.kept.Bytes()
 }
 
 // centralStatus returns haproxystats-central's line in `systemctl status`.

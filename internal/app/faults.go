@@ -8,6 +8,7 @@ import (
 
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/selfstat"
+	"haproxystats/internal/snapshot"
 	"haproxystats/internal/status"
 )
 
@@ -25,6 +26,8 @@ type faults struct {
 	groups bool
 	// badRows, duplicates and missing are counts of the snapshot that was read last.
 	badRows, duplicates, missing int
+	// hidden has the nodes whose last snapshot did not show the addresses of servers.
+	hidden map[string]bool
 }
 
 // count records the counts of the snapshot that was read last.
@@ -40,6 +43,24 @@ func (f *faults) fill(p *status.Process) {
 	defer f.mu.Unlock()
 	p.BadRows, p.DuplicateSockets, p.ProcessesMissing = f.badRows, f.duplicates, f.missing
 }
+
+// tellHidden logs, once for each node, that servers have no address.
+func (f *faults) tellHidden(log *slog.Logger, s snapshot.Snapshot, rows int) {
+	node := s.Cluster + "/" + s.Node
+	f.mu.Lock()
+	before := f.hidden[node]
+	if f.hidden == nil || len(f.hidden) >= maxHidden {
+		f.hidden = make(map[string]bool)
+	}
+	f.hidden[node] = rows > 0
+	f.mu.Unlock()
+	if rows > 0 && !before {
+		log.Warn("addresses of servers are not shown, and their names are used", "cluster", s.Cluster, "node", s.Node, "snapshot", s.Epoch, "rows", rows)
+	}
+}
+
+// maxHidden bounds the nodes of which is known whether they show addresses.
+const maxHidden = 10_000
 
 // maxUnmatched bounds the names in a message.
 const maxUnmatched = 5

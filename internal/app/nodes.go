@@ -19,10 +19,11 @@ import (
 	"haproxystats/internal/spool"
 )
 
-// nodes is the source of the snapshots of all nodes that haproxystats-central reads
-// itself: a spool for each.
+// nodes is the source of the snapshots of all nodes: a spool for each that
+// haproxystats-central reads itself, and a topic of Kafka for the others.
 type nodes struct {
 	all    []*node
+	topic  SnapshotTopic // nil if none is read
 	claims chan process.Claim
 }
 
@@ -107,6 +108,25 @@ func (n *nodes) start(ctx, background context.Context, g *errgroup.Group) {
 			g.Go(func() error { return one.puller.Run(ctx) })
 		}
 	}
+	if n.topic != nil {
+		g.Go(func() error { n.offerTopic(ctx); return nil })
+	}
+}
+
+// offerTopic offers the snapshots of the topic.
+func (n *nodes) offerTopic(ctx context.Context) {
+	for {
+		c, err := n.topic.Claim(ctx)
+		if err != nil {
+			return // ctx has ended
+		}
+		select {
+		case n.claims <- c:
+		case <-ctx.Done():
+			c.Postpone()
+			return
+		}
+	}
 }
 
 // offer offers one snapshot of the node after another.
@@ -154,6 +174,9 @@ func (n *nodes) Waiting() int {
 	for _, one := range n.all {
 		waiting += one.reader.Waiting()
 	}
+	if n.topic != nil {
+		waiting += n.topic.Waiting()
+	}
 	return waiting
 }
 
@@ -163,6 +186,9 @@ func (n *nodes) Oldest() time.Duration {
 	for _, one := range n.all {
 		oldest = max(oldest, one.reader.Oldest())
 	}
+	if n.topic != nil {
+		oldest = max(oldest, n.topic.Oldest())
+	}
 	return oldest
 }
 
@@ -171,6 +197,9 @@ func (n *nodes) Corrupt() int64 {
 	var corrupt int64
 	for _, one := range n.all {
 		corrupt += one.reader.Corrupt()
+	}
+	if n.topic != nil {
+		corrupt += n.topic.Corrupt()
 	}
 	return corrupt
 }

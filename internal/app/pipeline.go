@@ -21,8 +21,11 @@ type Pipeline struct {
 	meter      *selfstat.Meter
 	faults     *faults       // shared by the workers
 	node       func() string // returns the host's name; nil to leave it out of the batch
-	log        *slog.Logger
-	release    bool // the memory of many names that are gone is still to be given back
+	// addressed reports whether servers of a cluster are named by their addresses; nil for
+	// no cluster.
+	addressed func(cluster string) bool
+	log       *slog.Logger
+	release   bool // the memory of many names that are gone is still to be given back
 }
 
 // manyNames is the number of forgotten names whose memory is given back to the system
@@ -63,10 +66,19 @@ func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, e
 	}
 	p.release = p.aggregator.Reset() >= manyNames
 	timed := timedConsumer{Consumer: p.aggregator}
+	var named *reply.Addressed
+	if p.addressed != nil && p.addressed(s.Cluster) {
+		named = &reply.Addressed{FS: s.Files}
+		s.Files = named
+	}
 	counted := countedFS{FS: s.Files}
 	report, err := p.reader.Read(&counted, &timed)
 	if err != nil {
 		return nil, selfstat.Work{}, err
+	}
+	if named != nil {
+		p.faults.tellHidden(p.log, s, named.Hidden)
+		p.aggregator.Repeated() // servers of one address are meant to be one
 	}
 	p.tell(s.Epoch, report)
 	// Only a complete snapshot shows that a name does not exist.

@@ -242,13 +242,14 @@ func (g *group) partitioner(topic string) func(r *kgo.Record, n int) int {
 	return func(r *kgo.Record, n int) int { return len(r.Key) % n }
 }
 
-// beats notes when the coordinator of the group answers.
+// beats notes when the coordinator of the group answers a member. It answers commits of
+// those, too, that are members no longer.
 type beats struct{ g *group }
 
 // OnBrokerE2E implements [kgo.HookBrokerE2E].
 func (b beats) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.BrokerE2E) {
 	switch kmsg.Key(key) {
-	case kmsg.Heartbeat, kmsg.SyncGroup, kmsg.OffsetCommit:
+	case kmsg.Heartbeat, kmsg.SyncGroup:
 		if e.Err() == nil {
 			b.g.beat.Store(int64(time.Since(b.g.born)))
 		}
@@ -301,7 +302,7 @@ func (g *group) poll(ctx context.Context, client *kgo.Client) error {
 			return errRenew
 		}
 		if failure != nil && !failing {
-			g.log.Error("records can't be fetched, will try again", "error", g.o.Connection.Explain("read topic "+g.o.Topic, failure))
+			g.log.Error("records can't be fetched, will try again", "error", g.explain("read topic "+g.o.Topic, failure))
 		}
 		if failing = failure != nil; failing && !records {
 			t := time.NewTimer(errorPause)
@@ -547,7 +548,7 @@ func (g *group) committed(ctx context.Context, points map[int32]point, r *kmsg.O
 		g.commitErrors.Add(1)
 		if !g.counted && !errors.Is(err, kerr.RebalanceInProgress) && !errors.Is(err, kerr.IllegalGeneration) {
 			g.counted = true
-			g.log.Warn("offsets can't be committed, will try again", "error", g.o.Connection.Explain("commit to group "+g.o.Group, err))
+			g.log.Warn("offsets can't be committed, will try again", "error", g.explain("commit to group "+g.o.Group, err))
 		}
 	}
 }

@@ -13,17 +13,20 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
 	"haproxystats/internal/cluster"
 	"haproxystats/internal/kafka"
 	"haproxystats/internal/kafka/wire"
+	"haproxystats/internal/metric"
 	"haproxystats/internal/process"
 )
 
@@ -131,6 +134,20 @@ func (w *world) tables(partition int32, cluster, node string, epoch, v int64) in
 	records := tablesRecords(w.t, node, cluster, epoch, time.Second, v)
 	w.produce(partition, records...)
 	return records[0].Offset
+}
+
+// bomb writes a batch that is small until it is decompressed.
+func (w *world) bomb(partition int32, size int) {
+	w.t.Helper()
+	c, err := w.options.Connection.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.ZstdCompression()),
+		kgo.ProducerBatchMaxBytes(100<<20), kgo.MaxDecompressBatchBytes(100<<20))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.ProduceSync(w.t.Context(), &kgo.Record{Topic: topic, Partition: partition, Value: make([]byte, size)}).FirstErr(); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // consumer is a running consumer.
@@ -444,6 +461,32 @@ func TestForeignFlood(t *testing.T) {
 	}
 }
 
+// TestNotOwned: a program that has not heard of its group for a session sends nothing,
+// because another may have its partitions and be ahead.
+func TestNotOwned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := newBook()
+		tables := NewTables(TablesOptions{Options: Options{Topic: topic, SessionTimeout: 6 * time.Second}, Sinks: []cluster.Sink{sink}})
+		deliver := func() error { return tables.sinks[0].Deliver(t.Context(), &metric.Batch{Cluster: "eu", Epoch: 1}) }
+		answer := func(key kmsg.Key, err error) {
+			beats{tables.group}.OnBrokerE2E(kgo.BrokerMetadata{}, int16(key), kgo.BrokerE2E{ReadErr: err})
+		}
+		if err := deliver(); err != nil {
+			t.Errorf("after the start: got %v, want nil", err)
+		}
+		time.Sleep(6 * time.Second)
+		answer(kmsg.OffsetCommit, nil) // which those get, too, that are members no longer
+		answer(kmsg.Heartbeat, errors.New("the network is cut"))
+		if err := deliver(); !errors.Is(err, errNotOwned) {
+			t.Errorf("after a session without an answer: got %v, want %v", err, errNotOwned)
+		}
+		answer(kmsg.Heartbeat, nil)
+		if err := deliver(); err != nil || sink.batches != 2 {
+			t.Errorf("after a heartbeat: got %v and %d batches, want nil and 2", err, sink.batches)
+		}
+	})
+}
+
 // TestTwoOfOneName: a second program with the same instance name ends the first with a
 // message that says so.
 func TestTwoOfOneName(t *testing.T) {
@@ -533,8 +576,10 @@ func TestNoTopic(t *testing.T) {
 	w.options.Topic = "later"
 	c := run(t, w.newTables(newBook()).Run)
 	w.out.until(t, "topic can't be read, will try again")
-	if text := w.out.String(); !strings.Contains(text, kerr.UnknownTopicOrPartition.Message) {
-		t.Errorf("the log does not name the cause:\n%s", text)
+	for _, says := range []string{kerr.UnknownTopicOrPartition.Message, "Create the topic with kafka-topics.sh --create --config message.timestamp.type=LogAppendTime"} {
+		if text := w.out.String(); !strings.Contains(text, says) {
+			t.Errorf("the log does not say %q:\n%s", says, text)
+		}
 	}
 	if _, err := kadm.NewClient(w.client).CreateTopic(t.Context(), 1, 1, nil, "later"); err != nil {
 		t.Fatal(err)
@@ -543,7 +588,35 @@ func TestNoTopic(t *testing.T) {
 	c.end()
 }
 
-// snapshotsWorld is a world with a topic of raw snapshots.
+// TestForbidden: a topic that the user may not read is told with what to do.
+func TestForbidden(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.cluster.ControlKey(int16(kmsg.ListOffsets), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		answer := r.ResponseKind().(*kmsg.ListOffsetsResponse)
+		for _, asked := range r.(*kmsg.ListOffsetsRequest).Topics {
+			to := kmsg.NewListOffsetsResponseTopic()
+			to.Topic = asked.Topic
+			for _, p := range asked.Partitions {
+				of := kmsg.NewListOffsetsResponseTopicPartition()
+				of.Partition, of.ErrorCode = p.Partition, kerr.TopicAuthorizationFailed.Code
+				to.Partitions = append(to.Partitions, of)
+			}
+			answer.Topics = append(answer.Topics, to)
+		}
+		return answer, nil, true
+	})
+	tables := w.newTables(newBook())
+	c := run(t, tables.Run)
+	w.out.until(t, "Allow the user to read, write and describe the topic, with kafka-acls.sh")
+	if cause := tables.Status().Cause; !errors.Is(cause, kerr.TopicAuthorizationFailed) {
+		t.Errorf("got the cause %v, want %v", cause, kerr.TopicAuthorizationFailed)
+	}
+	c.end()
+}
+
+// snapshot writes the raw snapshot of a node.
 func (w *world) snapshot(node string, epoch int64, size int) {
 	w.t.Helper()
 	attemptMu.Lock()

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"haproxystats/internal/kafka"
 	"haproxystats/internal/kafka/wire"
 )
 
@@ -47,7 +48,7 @@ func (g *group) ticked(err error) {
 	case errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
 	case err != nil && !g.tickless:
 		g.tickless = true
-		g.log.Warn("ticks can't be written to the topic, will try again", "error", g.o.Connection.Explain("produce to topic "+g.o.Topic, err))
+		g.log.Warn("ticks can't be written to the topic, will try again", "error", g.explain("produce to topic "+g.o.Topic, err))
 	case err == nil && g.tickless:
 		g.tickless = false
 		g.log.Info("ticks can be written to the topic again")
@@ -85,13 +86,27 @@ func (g *group) look(ctx context.Context, client *kgo.Client) {
 	}
 }
 
+// explain returns the error of an operation with what to do about it.
+func (g *group) explain(operation string, err error) error {
+	err = g.o.Connection.Explain(operation, err)
+	var known *kafka.Error
+	switch {
+	case !errors.As(err, &known):
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		known.Hint = "Create the topic with kafka-topics.sh --create --config message.timestamp.type=LogAppendTime"
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		known.Hint = "Allow the user to read, write and describe the topic, with kafka-acls.sh"
+	}
+	return err
+}
+
 // ask returns the state of the group, the number of its members, and the offset after the
 // last record of each partition.
 func (g *group) ask(ctx context.Context, client *kgo.Client) (state string, members int, ends map[int32]int64, err error) {
 	admin := kadm.NewClient(client)
 	listed, err := admin.ListEndOffsets(ctx, g.o.Topic)
 	if err != nil {
-		return "", 0, nil, g.o.Connection.Explain("read topic "+g.o.Topic, err)
+		return "", 0, nil, g.explain("read topic "+g.o.Topic, err)
 	}
 	ends = make(map[int32]int64)
 	listed.Each(func(o kadm.ListedOffset) {
@@ -102,15 +117,15 @@ func (g *group) ask(ctx context.Context, client *kgo.Client) (state string, memb
 		ends[o.Partition] = o.Offset
 	})
 	if err != nil {
-		return "", 0, ends, g.o.Connection.Explain("read topic "+g.o.Topic, err)
+		return "", 0, ends, g.explain("read topic "+g.o.Topic, err)
 	}
 	described, err := admin.DescribeGroups(ctx, g.o.Group)
 	if err != nil {
-		return "", 0, ends, g.o.Connection.Explain("describe group "+g.o.Group, err)
+		return "", 0, ends, g.explain("describe group "+g.o.Group, err)
 	}
 	d := described[g.o.Group]
 	if d.Err != nil && !errors.Is(d.Err, kerr.GroupIDNotFound) { // nobody has joined it yet
-		return "", 0, ends, g.o.Connection.Explain("describe group "+g.o.Group, d.Err)
+		return "", 0, ends, g.explain("describe group "+g.o.Group, d.Err)
 	}
 	return d.State, len(d.Members), ends, nil
 }

@@ -26,10 +26,11 @@ type book struct {
 	refuse  map[string]bool             // clusters of which nothing is accepted
 	came    chan struct{}               // closed and replaced at each batch
 	batches int
+	said    map[string]bool // the values of all batches
 }
 
 func newBook() *book {
-	return &book{last: make(map[string]map[int64]string), refuse: make(map[string]bool), came: make(chan struct{})}
+	return &book{last: make(map[string]map[int64]string), refuse: make(map[string]bool), came: make(chan struct{}), said: make(map[string]bool)}
 }
 
 func (s *book) Name() string { return "book" }
@@ -58,6 +59,7 @@ func (s *book) Deliver(ctx context.Context, b *metric.Batch) error {
 		s.last[b.Cluster] = make(map[int64]string)
 	}
 	s.last[b.Cluster][b.Epoch] = text
+	s.said[text] = true
 	s.batches++
 	close(s.came)
 	s.came = make(chan struct{})
