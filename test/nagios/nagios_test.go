@@ -89,7 +89,7 @@ func rules(t *testing.T, name, begin string) int {
 }
 
 // modes are what the plugin can check of a host that runs all programs.
-var modes = []string{"process", "workers", "pull", "queue", "age", "sink", "sockets", "central", "cluster"}
+var modes = []string{"process", "workers", "pull", "queue", "age", "sink", "sockets", "central", "cluster", "lag"}
 
 func TestNagiosTakesTheServices(t *testing.T) {
 	nagios := real.Need(t, "nagios4-core")
@@ -109,7 +109,7 @@ define contact {
 define host {
   host_name lb1
   address 127.0.0.1
-  hostgroups haproxystats-hosts,haproxystats-central-hosts,haproxystats,haproxystats-central
+  hostgroups haproxystats-hosts,haproxystats-central-hosts,haproxystats-kafka-hosts,haproxystats,haproxystats-central
   _HAPROXYSTATS loadbalancers.lb1
   _HAPROXYSTATS_CENTRAL loadbalancers.lb1
   _HAPROXYSTATS_CLUSTERS loadbalancers.clusters.*
@@ -160,6 +160,7 @@ object Host "lb1" {
   check_command = "alive"
   vars.haproxystats = "loadbalancers.lb1"
   vars.haproxystats_central = "loadbalancers.lb1"
+  vars.haproxystats_kafka = true
   vars.haproxystats_clusters = "loadbalancers.clusters.*"
 }
 include "`+absolute(t, contrib)+`/icinga2.conf"
@@ -229,6 +230,7 @@ func TestNRPERunsThePlugin(t *testing.T) {
 		"sockets": {2, `^SOCKETS CRITICAL: haproxystats-pull is not running`},
 		"central": {2, `^CENTRAL CRITICAL: haproxystats-central is not running`},
 		"cluster": {2, `^CLUSTER CRITICAL: haproxystats-central is not running`},
+		"lag":     {2, `^LAG CRITICAL: haproxystats-central is not running`},
 	} {
 		status, out := ask(mode)
 		if status != want.status || !regexp.MustCompile(want.out).MatchString(strings.ReplaceAll(out, " | ", "|")) {
