@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -18,18 +17,14 @@ import (
 // delivery is one batch on its way.
 type delivery struct {
 	*transport
-	session *session
+	session *kafka.Session
 	ctx     context.Context // ends with the time for producing, or with a cause
 	own     bool            // the session was acquired by the delivery
 
 	topic string // that was learned last
 
-	mu       sync.Mutex
-	pending  int
-	answered int           // records that the client is done with
-	waiting  string        // the topic of the last record
-	idle     chan struct{} // closed when pending falls to 0; nil if nobody waits
-	failed   []*item
+	flight kafka.Flight
+	failed []*item
 }
 
 // item is a record of a delivery.
@@ -75,7 +70,7 @@ func (d *delivery) first(r *record) error {
 		return &produceError{r.topic, err}
 	}
 	if r.topic != d.topic {
-		if err := d.learn(d.ctx, d.session.client, r.topic); err != nil {
+		if err := d.learn(d.ctx, d.session.Client, r.topic); err != nil {
 			return err
 		}
 		d.topic = r.topic
@@ -112,21 +107,10 @@ func headers(r *record) []kgo.RecordHeader {
 
 // produce hands a record to the client. It blocks while the client's memory is in use.
 func (d *delivery) produce(i *item) {
-	d.mu.Lock()
-	d.pending++
-	d.waiting = i.Topic
-	d.mu.Unlock()
-	d.session.client.Produce(d.ctx, i.Record, func(_ *kgo.Record, err error) {
-		d.mu.Lock()
-		defer d.mu.Unlock()
+	d.flight.Produce(d.ctx, d.session, i.Record, func(err error) {
 		if err != nil {
 			i.err = err
 			d.failed = append(d.failed, i)
-		}
-		d.answered++
-		if d.pending--; d.pending == 0 && d.idle != nil {
-			close(d.idle)
-			d.idle = nil
 		}
 	})
 }
@@ -134,62 +118,16 @@ func (d *delivery) produce(i *item) {
 // wait waits until the client has done with all records. A client that does not give
 // them up soon after the deadline is closed.
 func (d *delivery) wait() error {
-	d.mu.Lock()
-	if d.pending == 0 {
-		d.mu.Unlock()
+	if d.flight.Wait(d.ctx) {
 		return nil
 	}
-	idle := make(chan struct{})
-	d.idle = idle
-	d.mu.Unlock()
-	select {
-	case <-idle:
-		return nil
-	case <-d.ctx.Done():
-	}
-	late := time.NewTimer(graceful)
-	defer late.Stop()
-	select {
-	case <-idle:
-		return nil
-	case <-late.C:
-		d.retire(d.session)
-		d.session.close()
-		return &produceError{d.topic, context.Cause(d.ctx)}
-	}
+	d.sessions.Retire(d.session)
+	d.session.Close()
+	return &produceError{d.topic, context.Cause(d.ctx)}
 }
 
-// watch asks for the cause whenever no record was answered for some time, and gives the
-// delivery up if there is one that the client's tries can't overcome soon: the client
-// hides it until the deadline.
-func (d *delivery) watch(ctx context.Context, giveUp context.CancelCauseFunc) {
-	tick := time.NewTicker(impatience)
-	defer tick.Stop()
-	for answered := 0; ; {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		d.mu.Lock()
-		last, waits, topic, s := answered, d.pending > 0, d.waiting, d.session
-		answered = d.answered
-		d.mu.Unlock()
-		if !waits || answered != last {
-			continue
-		}
-		if err := d.lasting(ctx, s, topic); err != nil && ctx.Err() == nil {
-			giveUp(err)
-			return
-		}
-	}
-}
-
-func (d *delivery) take() []*item {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	failed := d.failed
-	d.failed = nil
+func (d *delivery) take() (failed []*item) {
+	d.flight.Locked(func() { failed, d.failed = d.failed, nil })
 	return failed
 }
 
@@ -234,7 +172,7 @@ func (d *delivery) again(failed []*item) error {
 		return err
 	}
 	for _, i := range retry {
-		if err := d.learn(d.ctx, d.session.client, i.Topic); err != nil {
+		if err := d.learn(d.ctx, d.session.Client, i.Topic); err != nil {
 			return err
 		}
 		d.produce(i)
@@ -246,24 +184,22 @@ func (i *item) fault() error { return &produceError{i.Topic, i.err} }
 
 // renew goes on with a new client, which knows nothing of topics.
 func (d *delivery) renew() error {
-	d.retire(d.session)
-	s, err := d.acquire()
+	d.sessions.Retire(d.session)
+	s, err := d.sessions.Acquire()
 	if err != nil {
 		return err
 	}
 	if d.own {
-		d.release(d.session)
+		d.sessions.Release(d.session)
 	}
-	d.mu.Lock()
 	d.session, d.own = s, true
-	d.mu.Unlock()
 	return nil
 }
 
 // finish ends the use of a session that the delivery has acquired.
 func (d *delivery) finish() {
 	if d.own {
-		d.release(d.session)
+		d.sessions.Release(d.session)
 	}
 }
 
@@ -282,7 +218,7 @@ func (d *delivery) sendAlone(large []*item) error {
 			d.notices.smaller(i, int(d.batchBytes(i.Topic)))
 		}
 	}
-	d.retire(d.session) // the bounds are those of a new client
+	d.sessions.Retire(d.session) // the bounds are those of a new client
 	select {
 	case <-d.alone:
 		defer func() { d.alone <- struct{}{} }()

@@ -104,7 +104,7 @@ func New(o Options) *Sink {
 }
 
 // Close closes the connections. Deliver works without them.
-func (s *Sink) Close() { s.transport.close() }
+func (s *Sink) Close() { s.transport.sessions.Close() }
 
 // Status returns the counts since New, and whether the brokers answer. Records that no
 // topic takes count as left out, not as delivered.

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -229,7 +228,7 @@ func newSender(t *testing.T, o Options) sender {
 	log := new(bytes.Buffer)
 	o.Connection.Log = slog.New(slog.NewTextHandler(log, nil))
 	s := sender{newTransport(o, o.Connection.Log), o, log}
-	t.Cleanup(s.close)
+	t.Cleanup(s.sessions.Close)
 	return s
 }
 
@@ -534,27 +533,5 @@ func TestCauseOfAnOutage(t *testing.T) {
 	f.network.mend(t)
 	if err := s.send(t, sinktest.Batch(1001)); err != nil {
 		t.Errorf("got %v once the network is mended, want no error", err)
-	}
-}
-
-// TestClosedClientIsNotTheCause: a client that was given up says nothing of the brokers,
-// so another one asks for the cause.
-func TestClosedClientIsNotTheCause(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close() // nobody listens there now
-	tr := newTransport(Options{Connection: kafka.Options{Brokers: []string{address}, ConnectTimeout: time.Second, RequestTimeout: time.Second}}, slog.New(slog.DiscardHandler))
-	defer tr.close()
-	s, err := tr.acquire()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tr.release(s)
-	s.close()
-	if err := tr.ask(t.Context(), s); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("got %v, want that the brokers refuse connections", err)
 	}
 }

@@ -3,11 +3,9 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"math"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,13 +19,6 @@ import (
 )
 
 const (
-	// causeLimit bounds the question for the cause of a failure.
-	causeLimit = 1500 * time.Millisecond
-	// impatience is the time without an answer after which the cause is asked for.
-	impatience = 500 * time.Millisecond
-	// graceful is what a client may take beyond the deadline to give up its records; then
-	// it is closed, which ends them at once.
-	graceful = 500 * time.Millisecond
 	// maxTopics bounds the topics whose limits are remembered.
 	maxTopics = 1024
 	// recordOverhead is the room for what is around a value in a batch.
@@ -43,11 +34,9 @@ type transport struct {
 	dropped atomic.Int64  // metrics in records that no topic takes
 	alone   chan struct{} // has a token while nobody sends records one at a time
 
-	mu      sync.Mutex
-	current *session
+	sessions kafka.Sessions
 
-	// bounds guards what follows. The library asks for bounds while a client is made,
-	// with mu held.
+	// bounds guards what follows.
 	bounds  sync.Mutex
 	limits  map[string]int // the bounds of topics, as far as they are known
 	lowered map[string]int // by what topics have refused
@@ -55,22 +44,16 @@ type transport struct {
 	notices notices
 }
 
-// session is a client and the deliveries that use it.
-type session struct {
-	client *kgo.Client
-	once   sync.Once
-	users  int
-	stale  bool // close it once nobody uses it
-	proven bool // it has delivered something, and nothing has failed since
-}
-
-// close closes the client, whose records fail at once.
-func (s *session) close() { s.once.Do(s.client.Close) }
-
 func newTransport(o Options, log *slog.Logger) *transport {
 	t := &transport{opt: o, log: log, alone: make(chan struct{}, 1), limits: make(map[string]int), lowered: make(map[string]int)}
 	t.alone <- struct{}{}
 	t.notices.log = log
+	t.sessions = kafka.Sessions{
+		Connection: o.Connection,
+		Options:    func() []kgo.Opt { return o.producer(t.batchBytes) },
+		AcksAll:    o.Acks == AcksAll,
+		Retired:    t.forget, // what is known of topics is asked again
+	}
 	return t
 }
 
@@ -85,109 +68,35 @@ func (t *transport) Send(ctx context.Context, size int64, write func(io.Writer) 
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	// What is left at the end is for finding the cause.
-	producing, stop := context.WithTimeout(ctx, limit-min(causeLimit+graceful, limit/2))
+	producing, stop := context.WithTimeout(ctx, limit-kafka.ForCause(limit))
 	defer stop()
-	s, err := t.acquire()
+	s, err := t.sessions.Acquire()
 	if err != nil {
 		return "", err
 	}
-	defer t.release(s)
-	if !t.isProven(s) {
-		if err := t.opt.Connection.Ping(ctx, s.client, min(t.opt.Connection.ConnectTimeout+causeLimit, limit/2)); err != nil {
-			return "", err
-		}
+	defer t.sessions.Release(s)
+	if err := t.sessions.Prove(ctx, s, limit); err != nil {
+		return "", err
 	}
 	watched, giveUp := context.WithCancelCause(producing)
 	defer giveUp(nil)
 	d := &delivery{transport: t, session: s, ctx: watched}
 	defer d.finish()
 	var watching sync.WaitGroup
-	watching.Go(func() { d.watch(watched, giveUp) })
+	watching.Go(func() { d.flight.Watch(watched, &t.sessions, giveUp) })
 	err = d.run(write)
 	cause := context.Cause(watched)
 	giveUp(nil)
 	watching.Wait()
-	if err != nil {
-		return "", t.explain(ctx, d, err, cause)
-	}
-	t.prove(d.session)
-	return strings.Join(t.opt.Connection.Brokers, ","), nil
-}
-
-// explain returns the error of a delivery with its cause: that of giving it up, if there
-// is one. The batch that can't be read is refused, and all others wait.
-func (t *transport) explain(ctx context.Context, d *delivery, err, cause error) error {
 	var produced *produceError
-	if !errors.As(err, &produced) {
-		return err
-	}
-	t.doubt(d.session)
-	if kafka.ClassOf(err) == kafka.Operator {
-		// The client may remember it: one that got no producer id never asks again.
-		t.retire(d.session)
-	}
-	var known *kafka.Error
-	if errors.As(cause, &known) {
-		return cause
-	}
-	if kafka.ClassOf(err) == kafka.Wait && ctx.Err() == nil {
-		// The library hides why brokers can't be reached, and why they take no records.
-		if cause := t.ask(ctx, d.session); cause != nil && ctx.Err() == nil {
-			return cause
-		}
-		if cause := t.unable(ctx, d.session, produced.topic, false); cause != nil && ctx.Err() == nil {
-			return cause
-		}
-	}
-	return t.opt.Connection.Explain("produce to topic "+produced.topic, produced.err)
-}
-
-// lasting returns the cause why the brokers give no answer, if it needs more than some
-// tries of the client: nobody can be reached, or too few brokers have the topic.
-func (t *transport) lasting(ctx context.Context, s *session, topic string) error {
-	err := t.opt.Connection.Ping(ctx, s.client, causeLimit)
 	switch {
-	case errors.Is(err, kgo.ErrClientClosed), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return nil // a broker that is busy or paused may answer yet
+	case errors.As(err, &produced): // the batch that can't be read is refused, and all others wait
+		return "", t.sessions.Explain(ctx, d.session, produced.topic, produced.err, cause)
 	case err != nil:
-		return err
+		return "", err
 	}
-	return t.unable(ctx, s, topic, true)
-}
-
-// unable returns the cause why the brokers take no records for a topic though they can be
-// reached, as far as they tell it; if sure is set, only one that lasts for certain.
-func (t *transport) unable(ctx context.Context, s *session, topic string, sure bool) error {
-	limited, cancel := context.WithTimeout(ctx, causeLimit)
-	defer cancel()
-	found, err := kafka.Describe(limited, s.client, topic)
-	if err != nil || found[0].Err != nil {
-		return nil // whoever produces gets it
-	}
-	if sure && (found[0].Leaderless > 0 || found[0].Settings == nil) {
-		return nil
-	}
-	why, err := found[0].Unable(t.opt.Acks == AcksAll)
-	if err == nil {
-		return nil
-	}
-	return t.opt.Connection.Explain("produce to topic "+topic+": "+why, err)
-}
-
-// ask asks the brokers whether they can be used: by a new client if that of the delivery
-// was closed, which says nothing of the brokers.
-func (t *transport) ask(ctx context.Context, s *session) error {
-	err := t.opt.Connection.Ping(ctx, s.client, causeLimit)
-	if !errors.Is(err, kgo.ErrClientClosed) {
-		return err
-	}
-	t.retire(s)
-	fresh, err := t.acquire()
-	if err != nil {
-		return err
-	}
-	defer t.release(fresh)
-	return t.opt.Connection.Ping(ctx, fresh.client, causeLimit)
+	t.sessions.Mark(d.session, true)
+	return strings.Join(t.opt.Connection.Brokers, ","), nil
 }
 
 // produceError is an error of a record that brokers do not take now.
@@ -199,81 +108,11 @@ type produceError struct {
 func (e *produceError) Error() string { return e.err.Error() }
 func (e *produceError) Unwrap() error { return e.err }
 
-// acquire returns the session in use, or a new one.
-func (t *transport) acquire() (*session, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.current == nil {
-		c, err := t.opt.Connection.Client(t.opt.producer(t.batchBytes)...)
-		if err != nil {
-			return nil, fmt.Errorf("make a client of Kafka: %w", err)
-		}
-		t.current = &session{client: c}
-	}
-	t.current.users++
-	return t.current, nil
-}
-
-// release ends the use of a session.
-func (t *transport) release(s *session) {
-	t.mu.Lock()
-	s.users--
-	ends := s.stale && s.users == 0
-	t.mu.Unlock()
-	if ends {
-		s.close()
-	}
-}
-
-// retire has the next delivery use a new client, and closes this one once nobody uses
-// it. What is known of topics is asked again.
-func (t *transport) retire(s *session) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s.stale = true
-	if t.current == s {
-		t.current = nil
-		t.forget()
-	}
-}
-
 // forget has the limits of topics asked for again.
 func (t *transport) forget() {
 	t.bounds.Lock()
 	defer t.bounds.Unlock()
 	clear(t.limits)
-}
-
-func (t *transport) close() {
-	t.mu.Lock()
-	s := t.current
-	t.current = nil
-	idle := s != nil && s.users == 0
-	if s != nil {
-		s.stale = true
-	}
-	t.mu.Unlock()
-	if idle {
-		s.close()
-	}
-}
-
-func (t *transport) isProven(s *session) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return s.proven
-}
-
-func (t *transport) prove(s *session) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s.proven = true
-}
-
-func (t *transport) doubt(s *session) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s.proven = false
 }
 
 // batchBytes returns the bound of a topic's batches. The library asks once for each
