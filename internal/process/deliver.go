@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"haproxystats/internal/metric"
+	"haproxystats/internal/snapshot"
 )
 
 // trouble is a condition whose beginning and end are logged.
@@ -21,18 +22,43 @@ func (t *trouble) end() bool { return t.on.CompareAndSwap(true, false) }
 
 // sink is a sink, and whether it accepts snapshots.
 type sink struct {
-	Sink
+	Sink // nil for one that takes snapshots
+	raw  SnapshotSink
 	trouble
 }
 
-// give delivers a batch to the sink. It calls next if the next batch may come before
-// it returns.
-func (s *sink) give(ctx context.Context, b *metric.Batch, next func()) error {
+// Name returns the sink's name.
+func (s *sink) Name() string {
+	if s.raw != nil {
+		return s.raw.Name()
+	}
+	return s.Sink.Name()
+}
+
+// give delivers a batch, or the snapshot of the claim, to the sink. It calls next if the
+// next one may come before it returns.
+func (s *sink) give(ctx context.Context, c Claim, b *metric.Batch, next func()) error {
+	if s.raw != nil {
+		snap, err := c.Snapshot()
+		if err != nil {
+			return &unreadable{err}
+		}
+		err = s.raw.DeliverSnapshot(ctx, snap)
+		if errors.Is(err, snapshot.ErrDamaged) {
+			return &unreadable{err}
+		}
+		return err
+	}
 	if p, ok := s.Sink.(Pipeline); ok {
 		return p.DeliverThen(ctx, b, next)
 	}
 	return s.Deliver(ctx, b)
 }
+
+// unreadable is an error of a snapshot, and not of a sink.
+type unreadable struct{ error }
+
+func (u *unreadable) Unwrap() error { return u.error }
 
 // deliver delivers the batch to all sinks that have not accepted the snapshot yet,
 // to each after every earlier snapshot of the lane. It records in accepted which
@@ -63,7 +89,7 @@ func (w *worker) deliver(ctx context.Context, s inHand, b *metric.Batch) (all bo
 	}
 	wg.Wait()
 	for i, to := range w.p.sinks {
-		if errs[i] != nil && ctx.Err() == nil && to.begin() {
+		if errs[i] != nil && panics[i] == nil && ctx.Err() == nil && to.begin() {
 			w.p.log.Warn("sink accepts no snapshots, will try again", "sink", to.Name(), "snapshot", s.Name(), "error", errs[i])
 		}
 	}
@@ -87,7 +113,10 @@ func (w *worker) deliverTo(ctx context.Context, number int, s inHand, b *metric.
 		}
 		w.sent(to.Name())
 	}()
-	if err := to.give(ctx, b, func() { s.ticket.pass(number) }); err != nil {
+	if err := to.give(ctx, s, b, func() { s.ticket.pass(number) }); err != nil {
+		if bad := new(unreadable); errors.As(err, &bad) && !exhausted(err) {
+			return err, bad.error
+		}
 		return err, nil
 	}
 	s.accepted[number] = true

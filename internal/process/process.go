@@ -89,11 +89,24 @@ type Pipeline interface {
 	DeliverThen(ctx context.Context, b *metric.Batch, next func()) error
 }
 
+// SnapshotSink takes snapshots as they are, before anybody reads them.
+type SnapshotSink interface {
+	// Name is the sink's name in the log.
+	Name() string
+	// DeliverSnapshot returns nil if the sink has accepted the snapshot: it has delivered
+	// it, or stored it durably in its own queue. It is bounded in time, and does not use
+	// the files after it has returned. For each lane there is one call at a time.
+	DeliverSnapshot(ctx context.Context, s snapshot.Snapshot) error
+}
+
 // Options are the parts and bounds of a [Processor].
 type Options struct {
 	Source Source
 	// Sinks get every batch, independently of each other. There may be none.
 	Sinks []Sink
+	// Snapshots get every snapshot, under the same rules. If there are some of them and no
+	// Sinks, snapshots are not read.
+	Snapshots []SnapshotSink
 	// NewAggregator returns an aggregator for a worker, and a new one after a panic in
 	// it.
 	NewAggregator func() Aggregator
@@ -142,6 +155,9 @@ func New(o Options) *Processor {
 	p := &Processor{o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), claiming: make(chan struct{}, 1)}
 	for _, s := range o.Sinks {
 		p.sinks = append(p.sinks, &sink{Sink: s})
+	}
+	for _, s := range o.Snapshots {
+		p.sinks = append(p.sinks, &sink{raw: s})
 	}
 	p.lanes.sinks = len(p.sinks)
 	for i := range max(o.Workers, 1) {

@@ -122,7 +122,11 @@ func (w *worker) process(ctx context.Context, s inHand) (ok bool) {
 	if len(s.accepted) > 0 && !slices.Contains(s.accepted, false) {
 		return w.commit(s, start, 0)
 	}
-	b, err := w.aggregate(s)
+	var b *metric.Batch
+	var err error
+	if w.p.isBatchDue(s) {
+		b, err = w.aggregate(s)
+	}
 	switch {
 	case exhausted(err):
 		w.p.log.Warn("snapshot can't be read now, will try again", "snapshot", s.Name(), "error", err)
@@ -132,7 +136,10 @@ func (w *worker) process(ctx context.Context, s inHand) (ok bool) {
 		w.release(s, err)
 		return true
 	}
-	points := b.Points()
+	points := 0
+	if b != nil {
+		points = b.Points()
+	}
 	before := slices.Clone(s.accepted)
 	accepted, blame := w.deliver(ctx, s, b)
 	switch {
@@ -145,6 +152,13 @@ func (w *worker) process(ctx context.Context, s inHand) (ok bool) {
 		return progress
 	}
 	return w.commit(s, start, points)
+}
+
+// isBatchDue reports whether the snapshot must be read: a sink for batches has not
+// accepted it, or nobody else takes it.
+func (p *Processor) isBatchDue(s inHand) bool {
+	batches := len(p.o.Sinks)
+	return len(p.o.Snapshots) == 0 || slices.Contains(s.accepted[:batches], false)
 }
 
 // aggregate reads the snapshot.
