@@ -100,6 +100,21 @@ func (f *entryFS) Open(name string) (fs.File, error) {
 	return &verifiedFile{file: countedFile{file, &f.reading}, got: snapshot.File{Name: name}, want: want}, nil
 }
 
+// Link gives a file the same name in another directory, where its content stays when the
+// entry is removed. It does not read the file.
+func (f *entryFS) Link(name string, to *durable.Dir) error {
+	f.reading.Add(1)
+	defer f.reading.Add(-1)
+	info, err := f.dir.Stat(name)
+	switch {
+	case err != nil:
+		return err
+	case info.Kind != durable.Regular:
+		return &fs.PathError{Op: "link", Path: f.join(name), Err: durable.ErrNotRegular}
+	}
+	return f.dir.Link(name, to, name)
+}
+
 // openList opens the directory, after it has checked that all handed-over files
 // exist.
 func (f *entryFS) openList(known map[string]snapshot.File) (fs.File, error) {
