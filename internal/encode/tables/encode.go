@@ -74,10 +74,15 @@ type Head struct {
 
 // Encoder encodes batches. It is not safe for concurrent use.
 type Encoder struct {
+	// Keep reports whether a column is sent; nil keeps all. A table without columns is left
+	// out.
+	Keep func(metric.Scope, metric.Column) bool
+
 	zstd  *zstd.Encoder
 	plain []byte
 	table []byte
 	rows  []int
+	kept  []int // numbers of columns
 }
 
 // NewEncoder returns an encoder.
@@ -160,12 +165,20 @@ func (e *Encoder) addTable(t *metric.Table, rows []int) {
 	if len(rows) == 0 {
 		return
 	}
+	e.kept = e.kept[:0]
+	for i, c := range t.Columns() {
+		if e.Keep == nil || e.Keep(t.Scope(), c) {
+			e.kept = append(e.kept, i)
+		}
+	}
+	if len(e.kept) == 0 {
+		return
+	}
 	b := binary.AppendUvarint(e.table[:0], uint64(t.Scope()))
-	columns := t.Columns()
-	b = binary.AppendUvarint(b, uint64(len(columns)))
+	b = binary.AppendUvarint(b, uint64(len(e.kept)))
 	var column []byte
-	for _, c := range columns {
-		column = appendColumn(column[:0], c)
+	for _, i := range e.kept {
+		column = appendColumn(column[:0], t.Columns()[i])
 		b = binary.AppendUvarint(b, uint64(len(column)))
 		b = append(b, column...)
 	}
@@ -183,7 +196,7 @@ func (e *Encoder) addTable(t *metric.Table, rows []int) {
 		b = appendText(b, entity.Name)
 		b = binary.AppendUvarint(b, uint64(t.Seen(row)))
 		b = binary.AppendUvarint(b, uint64(t.Active(row)))
-		b = appendCells(b, t, row)
+		b = appendCells(b, t, row, e.kept)
 	}
 	e.table = b
 	e.item(tagTable, b)
@@ -219,14 +232,15 @@ func usual(rule metric.Combine, seen, active uint64) uint64 {
 // maxInline is the largest magnitude of a sum that leaves room for the kind.
 const maxInline = 1 << (62 - kindBits)
 
-func appendCells(b []byte, t *metric.Table, row int) []byte {
+// appendCells appends the cells of a row in these columns.
+func appendCells(b []byte, t *metric.Table, row int, kept []int) []byte {
 	sums, counts := t.Cells(row)
 	columns := t.Columns()
 	seen, active := uint64(t.Seen(row)), uint64(t.Active(row))
 	counts = counts[:len(columns)]
 	sums = sums[:len(columns)]
 	empty := uint64(0)
-	for i := range columns {
+	for _, i := range kept {
 		n := counts[i]
 		if n == 0 {
 			empty++

@@ -1,0 +1,262 @@
+package forward
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"haproxystats/internal/kafka"
+	"haproxystats/internal/kafka/wire"
+	"haproxystats/internal/sink/outbox"
+)
+
+// Retention is the time for which a topic that is made here keeps records.
+const Retention = 2 * time.Hour
+
+// transport produces streams.
+type transport struct {
+	opt      Options
+	sessions kafka.Sessions
+	attempts *wire.Attempts
+
+	mu         sync.Mutex
+	partitions int       // of the topic; 0: not known
+	limit      int       // of its batches
+	asked      time.Time // when that was asked for
+}
+
+// topicAge is the time for which what is known of a topic counts.
+const topicAge = time.Minute
+
+func newTransport(o Options) *transport {
+	t := &transport{opt: o, attempts: wire.NewAttempts()}
+	t.sessions = kafka.Sessions{Connection: o.Connection, Options: t.producer, AcksAll: true, Retired: t.forget}
+	return t
+}
+
+// Send implements [outbox.Transport].
+func (t *transport) Send(ctx context.Context, size int64, write func(io.Writer) error) (peer string, err error) {
+	limit := t.opt.DeliveryTimeout + outbox.Limit(size) - outbox.LiveLimit
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	// What is left at the end is for finding the cause.
+	producing, stop := context.WithTimeout(ctx, limit-kafka.ForCause(limit))
+	defer stop()
+	s, err := t.sessions.Acquire()
+	if err != nil {
+		return "", err
+	}
+	defer t.sessions.Release(s)
+	if err := t.sessions.Prove(ctx, s, limit); err != nil {
+		return "", err
+	}
+	watched, giveUp := context.WithCancelCause(producing)
+	d := &delivery{transport: t, session: s, ctx: watched, giveUp: giveUp}
+	var watching sync.WaitGroup
+	watching.Go(func() { d.flight.Watch(watched, &t.sessions, giveUp) })
+	err = d.run(write)
+	cause := context.Cause(watched)
+	giveUp(nil)
+	watching.Wait()
+	var failed *produceError
+	switch {
+	case errors.As(err, &failed):
+		switch kafka.ClassOf(failed.err) {
+		case kafka.TopicID, kafka.Broken, kafka.Size:
+			t.sessions.Retire(s) // a new client knows nothing of topics and their limits
+		}
+		return "", t.sessions.Explain(ctx, s, t.opt.Topic, failed.err, cause)
+	case err != nil:
+		return "", err
+	}
+	t.sessions.Mark(s, true)
+	return strings.Join(t.opt.Connection.Brokers, ","), nil
+}
+
+// Probe implements [outbox.Prober].
+func (t *transport) Probe(ctx context.Context) error {
+	s, err := t.sessions.Acquire()
+	if err != nil {
+		return err
+	}
+	defer t.sessions.Release(s)
+	return t.opt.Connection.Ping(ctx, s.Client, t.opt.DeliveryTimeout)
+}
+
+// produceError is an error of the brokers.
+type produceError struct{ err error }
+
+func (e *produceError) Error() string { return e.err.Error() }
+func (e *produceError) Unwrap() error { return e.err }
+
+// delivery is one stream on its way.
+type delivery struct {
+	*transport
+	session *kafka.Session
+	ctx     context.Context // ends with the time for producing, or with a cause
+	giveUp  context.CancelCauseFunc
+
+	record     kgo.Record // without the value, of the attempt
+	compressor *wire.Compressor
+	flight     kafka.Flight
+	failed     error // the first one
+}
+
+// run produces the records of a stream and waits for the brokers.
+func (d *delivery) run(write func(io.Writer) error) error {
+	in := &decoder{head: d.begin, record: d.produce}
+	err := write(in)
+	if err == nil || in.err != nil {
+		err = in.close()
+	}
+	if err != nil {
+		d.giveUp(err) // what is on its way can't become whole
+	}
+	if !d.flight.Wait(d.ctx) {
+		d.sessions.Retire(d.session)
+		d.session.Close()
+		d.fail(context.Cause(d.ctx))
+	}
+	var failed error
+	d.flight.Locked(func() { failed = d.failed })
+	switch {
+	case errors.Is(err, errForeign), errors.Is(err, errTruncated):
+		return &outbox.ItemError{Err: err}
+	case err != nil && !errors.As(err, new(*produceError)):
+		return err
+	case failed != nil:
+		return &produceError{failed}
+	}
+	return err
+}
+
+func (d *delivery) fail(err error) {
+	d.flight.Locked(func() {
+		if d.failed == nil {
+			d.failed = err
+		}
+	})
+}
+
+// begin begins an attempt: with a number and a partition of its own.
+func (d *delivery) begin(e wire.Envelope) error {
+	partitions, err := d.learn(d.ctx, d.session.Client)
+	if err != nil {
+		return &produceError{err}
+	}
+	e.Attempt = d.attempts.Next()
+	d.compressor = nil
+	if e.Kind == wire.Snapshot {
+		d.compressor = wire.NewCompressor()
+	}
+	d.record = kgo.Record{Topic: d.opt.Topic, Key: e.Key(), Partition: int32(wire.Partition(e.Key(), partitions)), Context: d.ctx}
+	for key, value := range e.Headers() {
+		d.record.Headers = append(d.record.Headers, kgo.RecordHeader{Key: key, Value: value})
+	}
+	return nil
+}
+
+// produce produces a record of the attempt.
+func (d *delivery) produce(value []byte) error {
+	if d.record.Topic == "" {
+		return fmt.Errorf("%w: a record without a head", errForeign)
+	}
+	var failed error
+	d.flight.Locked(func() { failed = d.failed })
+	if failed == nil && d.ctx.Err() != nil {
+		failed = context.Cause(d.ctx)
+	}
+	if failed != nil {
+		return &produceError{failed}
+	}
+	r := d.record
+	if d.compressor != nil {
+		r.Value = d.compressor.Append(nil, value)
+	} else {
+		r.Value = bytes.Clone(value)
+	}
+	d.flight.Produce(d.ctx, d.session, &r, func(err error) {
+		if err != nil && d.failed == nil {
+			d.failed = err
+		}
+	})
+	return nil
+}
+
+// learn returns the number of the topic's partitions. It makes a topic that is missing, if
+// that is wanted.
+func (t *transport) learn(ctx context.Context, c *kgo.Client) (int, error) {
+	t.mu.Lock()
+	n, fresh := t.partitions, time.Since(t.asked) < topicAge
+	t.mu.Unlock()
+	if n > 0 && fresh {
+		return n, nil
+	}
+	found, err := kafka.Describe(ctx, c, t.opt.Topic)
+	if err != nil {
+		return 0, err
+	}
+	if errors.Is(found[0].Err, kerr.UnknownTopicOrPartition) && t.opt.Create {
+		if err := t.create(ctx, c); err != nil {
+			return 0, err
+		}
+		if found, err = kafka.Describe(ctx, c, t.opt.Topic); err != nil {
+			return 0, err
+		}
+	}
+	topic := found[0]
+	if topic.Err != nil {
+		return 0, topic.Err
+	}
+	if topic.Partitions == 0 {
+		return 0, kerr.LeaderNotAvailable
+	}
+	limit := kafka.DefaultMaxMessageBytes
+	if topic.Settings != nil {
+		limit = topic.Settings.MaxMessageBytes
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.partitions, t.limit, t.asked = topic.Partitions, limit, time.Now()
+	return topic.Partitions, nil
+}
+
+// create makes the topic.
+func (t *transport) create(ctx context.Context, c *kgo.Client) error {
+	err := kafka.Create(ctx, c, t.opt.Topic, t.opt.Partitions, -1, map[string]string{
+		// The time of windows must not depend on the clocks of nodes.
+		"message.timestamp.type": "LogAppendTime",
+		"retention.ms":           fmt.Sprint(Retention.Milliseconds()),
+	})
+	if err == nil {
+		t.opt.Connection.Log.Info("topic was missing and has been created", "topic", t.opt.Topic, "partitions", t.opt.Partitions)
+	}
+	return err
+}
+
+// batchBytes returns the bound of a batch. A record alone is never too large for the
+// library: the broker decides.
+func (t *transport) batchBytes() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	most := maxBatch
+	if t.limit > 0 {
+		most = min(most, t.limit)
+	}
+	return max(most, t.opt.largest()+overhead)
+}
+
+// forget has the topic asked for again.
+func (t *transport) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.partitions, t.limit = 0, 0
+}
