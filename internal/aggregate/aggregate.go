@@ -80,7 +80,7 @@ func (a *Aggregator) Info(socket string, s *haproxy.InfoScanner) {
 func (a *Aggregator) Merge(o *Aggregator) {
 	a.settle()
 	o.settle()
-	a.daemon.merge(&o.daemon)
+	a.daemon.merge(&o.daemon, a.opt.Classic)
 	a.proxies.merge(&o.proxies)
 }
 

@@ -18,6 +18,8 @@ type daemon struct {
 	names     map[string]string // of fields that were shown before, so that each is allocated once
 	seen      map[string]bool   // the fields of the reply in hand
 	layout    daemonLayout
+	nodes     *metric.Builder // one row: the processes of nodes, combined; nil before there are any
+	usages    []usage         // of these processes
 }
 
 // maxFieldNames bounds the names of fields that are remembered.
@@ -26,7 +28,8 @@ const maxFieldNames = 4096
 // daemonLayout has the columns of the fields that processes show, and the node's
 // builder with these columns.
 type daemonLayout struct {
-	shown   []string // the fields of all processes, one process after another
+	shown   []string        // the fields of all processes, one process after another
+	nodes   []metric.Column // with values
 	columns []metric.Column
 	place   map[string]int // of a column, by its name
 	node    *metric.Builder
@@ -61,7 +64,17 @@ const (
 	fieldUptime = "Uptime_sec"
 )
 
-func (d *daemon) reset() { d.processes = d.processes[:0] }
+func (d *daemon) reset() {
+	d.processes = d.processes[:0]
+	d.usages = d.usages[:0]
+	switch {
+	case d.nodes == nil:
+	case len(d.nodes.Columns()) > maxFieldNames:
+		d.nodes = nil
+	default:
+		d.nodes.Reset()
+	}
+}
 
 // add reads one reply. Of a repeated key the first one counts.
 func (d *daemon) add(socket string, s *haproxy.InfoScanner) {
@@ -131,22 +144,44 @@ func unsigned(field string, n int64) int64 {
 	return n + 1<<32
 }
 
-func (d *daemon) merge(o *daemon) { d.processes = append(d.processes, o.processes...) }
+func (d *daemon) merge(o *daemon, classic bool) {
+	d.processes = append(d.processes, o.processes...)
+	if o.nodes != nil {
+		d.addNodes(o.nodes.Table(), classic)
+		d.usages = append(d.usages, o.usages...)
+	}
+}
 
 // tables returns the node's metrics and, if asked for, those of each process.
 func (d *daemon) tables(opt Options) []*metric.Table {
 	processes := d.counted()
-	if len(processes) == 0 {
+	var nodes *metric.Table
+	if d.nodes != nil {
+		if t := d.nodes.Table(); len(t.Rows()) > 0 {
+			nodes = t
+		}
+	}
+	if len(processes) == 0 && nodes == nil {
 		return nil
 	}
-	d.arrange(processes, opt)
+	d.arrange(processes, nodes, opt)
 	node, place := d.layout.node, d.layout.place
 	row := node.Row(metric.Entity{})
+	usages := slices.Clone(d.usages)
+	for _, u := range usages {
+		u.add(node, row, place[columnCPU])
+	}
+	if nodes != nil {
+		node.Merge(nodes)
+	}
 	for _, p := range processes {
 		node.Touch(row)
 		p.fill(node, row, place)
+		if u, ok := p.cpu(); ok {
+			usages = append(usages, u)
+		}
 	}
-	addDistribution(processes, node, row, place)
+	addDistribution(usages, node, row, place)
 	if opt.Percentages {
 		addPercentages(node, row, place)
 	}
@@ -167,14 +202,16 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 	return append(out, each.Table())
 }
 
-// arrange makes the layout for the processes, unless that of the last batch serves.
-func (d *daemon) arrange(processes []*process, opt Options) {
-	if l := &d.layout; l.node != nil && l.serves(processes) {
+// arrange makes the layout for the processes and those of nodes, unless that of the last
+// batch serves. nodes may be nil.
+func (d *daemon) arrange(processes []*process, nodes *metric.Table, opt Options) {
+	shown := withValues(nodes)
+	if l := &d.layout; l.node != nil && l.serves(processes) && slices.EqualFunc(l.nodes, shown, sameColumn) {
 		l.node.Reset()
 		return
 	}
-	columns := processColumns(processes, opt)
-	l := daemonLayout{columns: columns, place: places(columns), node: metric.NewBuilder(metric.Daemon, columns)}
+	columns := processColumns(processes, shown, opt)
+	l := daemonLayout{nodes: shown, columns: columns, place: places(columns), node: metric.NewBuilder(metric.Daemon, columns)}
 	for _, p := range processes {
 		for _, v := range p.values {
 			l.shown = append(l.shown, v.field)
@@ -182,6 +219,23 @@ func (d *daemon) arrange(processes []*process, opt Options) {
 	}
 	d.layout = l
 }
+
+// withValues returns the columns of the first row that have values. t may be nil.
+func withValues(t *metric.Table) []metric.Column {
+	if t == nil {
+		return nil
+	}
+	var columns []metric.Column
+	_, counts := t.Cells(t.Rows()[0])
+	for i, c := range t.Columns() {
+		if counts[i] > 0 {
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+func sameColumn(a, b metric.Column) bool { return a.Name == b.Name }
 
 // serves reports whether the processes show the same fields as those that the layout
 // was made for.
@@ -213,11 +267,14 @@ func (d *daemon) counted() []*process {
 	return processes
 }
 
-// processColumns returns the columns of the fields that any process shows, in the
+// processColumns returns columns and those of the fields that any process shows, in the
 // order of the catalogue, followed by the derived ones.
-func processColumns(processes []*process, opt Options) []metric.Column {
-	var columns []metric.Column
+func processColumns(processes []*process, columns []metric.Column, opt Options) []metric.Column {
+	columns = slices.Clone(columns)
 	seen := make(map[string]bool)
+	for _, c := range columns {
+		seen[c.Name] = true
+	}
 	for _, p := range processes {
 		for _, v := range p.values {
 			if name := v.field; !seen[name] && catalogue.IsMetric(v.field, catalogue.Daemon, opt.Classic) {
@@ -241,41 +298,35 @@ func (p *process) fill(t *metric.Builder, row int, place map[string]int) {
 			}
 		}
 	}
-	if busy := p.cpu(); busy != nil {
-		addNumber(t, row, place[columnCPU], busy)
+	if u, ok := p.cpu(); ok {
+		u.add(t, row, place[columnCPU])
 	}
 }
 
-// addNumber adds a number that is usually whole.
-func addNumber(t *metric.Builder, row, column int, n *big.Rat) {
-	if n.IsInt() && n.Num().IsInt64() {
-		t.Add(row, column, n.Num().Int64())
-	} else {
-		t.AddRat(row, column, n)
+// cpu returns the CPU usage of the process, and false if it is not known.
+func (p *process) cpu() (usage, bool) {
+	for _, v := range p.values {
+		if v.field == fieldIdle {
+			return busy(v.n, v.wide), true
+		}
 	}
+	return usage{}, false
 }
 
 // hundred is 100 percent.
 var hundred = big.NewRat(100, 1)
 
-// cpu returns the CPU usage of the process in percent, or nil if not known.
-// HAProxy's own measure sometimes exceeds 100.
-func (p *process) cpu() *big.Rat {
-	for _, v := range p.values {
-		if v.field != fieldIdle {
-			continue
-		}
-		idle := v.wide
-		if idle == nil {
-			idle = new(big.Rat).SetInt64(v.n)
-		}
-		switch {
-		case idle.Sign() < 0:
-			return hundred
-		case idle.Cmp(hundred) > 0:
-			return new(big.Rat)
-		}
-		return new(big.Rat).Sub(hundred, idle)
+// busy returns the CPU usage of a process that is idle for n percent, or for wide if that
+// is not nil. HAProxy's own measure sometimes exceeds 100.
+func busy(n int64, wide *big.Rat) usage {
+	if wide == nil {
+		return usage{whole: 100 - min(max(n, 0), 100)}
 	}
-	return nil
+	switch {
+	case wide.Sign() < 0:
+		return usage{whole: 100}
+	case wide.Cmp(hundred) > 0:
+		return usage{}
+	}
+	return usage{exact: new(big.Rat).Sub(hundred, wide)}
 }

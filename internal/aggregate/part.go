@@ -9,14 +9,14 @@ import (
 )
 
 // AddTable adds a table of a node's batch, so that the aggregator makes the batch of
-// several nodes. Tables that follow from others are left out: the percentiles of a
+// several nodes, which has no metrics of single processes. Tables that follow from others are left out: the percentiles of a
 // cluster are those of all processes of all nodes. Exclusions, groups and lists of
 // metrics are the aggregator's own; the totals of server names are those that the nodes
 // send.
 func (a *Aggregator) AddTable(node string, t metric.Rows) {
 	switch t.Scope() {
 	case metric.Process:
-		a.daemon.addTable(node, t)
+		a.daemon.addTable(t, a.opt.Classic)
 	case metric.Frontend:
 		a.proxies.addTable(haproxy.FrontendRow, t)
 	case metric.Backend:
@@ -36,21 +36,63 @@ func (a *Aggregator) Disputed() []string {
 	return d
 }
 
-// addTable adds the processes of a node: what its table of processes says.
-func (d *daemon) addTable(node string, t metric.Rows) {
-	columns := t.Columns()
-	t.Each(func(r *metric.Row) {
-		p := process{socket: node + "/" + string(r.Name)}
-		for i, n := range r.Counts {
-			if n > 0 && n != metric.Wide {
-				p.values = append(p.values, infoValue{field: columns[i].Name, n: r.Sums[i]})
+// addTable adds the processes of a node: what its table of processes says. A large
+// cluster has many of them, so they are combined at once; what stays of each is its CPU
+// usage, for the percentiles.
+func (d *daemon) addTable(t metric.Rows, classic bool) {
+	idle := slices.IndexFunc(t.Columns(), func(c metric.Column) bool { return c.Name == fieldIdle })
+	if idle >= 0 {
+		t.Each(func(r *metric.Row) {
+			switch r.Counts[idle] {
+			case 0:
+			case metric.Wide:
+				for _, w := range r.Wides {
+					if w.Column == idle {
+						d.usages = append(d.usages, busy(0, w.Sum))
+					}
+				}
+			default:
+				d.usages = append(d.usages, busy(r.Sums[idle], nil))
 			}
+		})
+	}
+	d.addNodes(t, classic)
+}
+
+// addNodes adds rows of processes to the row that has all of them.
+func (d *daemon) addNodes(t metric.Rows, classic bool) {
+	if d.nodes == nil {
+		d.nodes = metric.NewBuilder(metric.Daemon, nil)
+	}
+	place := places(d.nodes.Columns())
+	all := slices.Clip(d.nodes.Columns())
+	var r receiver
+	for i, c := range t.Columns() {
+		if !catalogue.IsMetric(c.Name, catalogue.Daemon, classic) {
+			r.to = append(r.to, -1)
+			r.unwanted = append(r.unwanted, i)
+			continue
 		}
-		for _, w := range r.Wides {
-			p.values = append(p.values, infoValue{field: columns[w.Column].Name, wide: w.Sum})
+		if _, there := place[c.Name]; !there {
+			place[c.Name] = len(all)
+			all = append(all, infoColumn(c.Name, classic))
 		}
-		if len(p.values) > 0 {
-			d.processes = append(d.processes, p)
+		r.to = append(r.to, place[c.Name])
+	}
+	if len(all) > len(d.nodes.Columns()) {
+		d.nodes.SetColumns(all)
+	}
+	for _, to := range r.to {
+		slot := metric.Slot{}
+		if to >= 0 {
+			slot = d.nodes.Slot(to)
+		}
+		r.slots = append(r.slots, slot)
+	}
+	row := d.nodes.Row(metric.Entity{})
+	t.Each(func(from *metric.Row) {
+		if slices.ContainsFunc(from.Counts, func(n uint16) bool { return n > 0 }) {
+			r.add(d.nodes, row, from)
 		}
 	})
 }

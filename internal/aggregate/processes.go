@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"cmp"
 	"math"
 	"math/big"
 	"slices"
@@ -49,23 +50,55 @@ func derivedColumns(opt Options) []metric.Column {
 	return columns
 }
 
-// addDistribution adds the distribution of the CPU usage, if there are several
-// processes.
-func addDistribution(processes []*process, t *metric.Builder, row int, place map[string]int) {
-	var usage []*big.Rat
-	for _, p := range processes {
-		if busy := p.cpu(); busy != nil {
-			usage = append(usage, busy)
-		}
+// usage is the CPU usage of a process in percent: nearly always a whole number.
+type usage struct {
+	whole int64
+	exact *big.Rat // nil for a whole number
+}
+
+func (u usage) rat() *big.Rat {
+	if u.exact != nil {
+		return u.exact
 	}
-	if len(usage) < 2 {
+	return big.NewRat(u.whole, 1)
+}
+
+func (u usage) compare(o usage) int {
+	if u.exact == nil && o.exact == nil {
+		return cmp.Compare(u.whole, o.whole)
+	}
+	return u.rat().Cmp(o.rat())
+}
+
+// number returns the nearest float64.
+func (u usage) number() float64 {
+	if u.exact != nil {
+		f, _ := u.exact.Float64()
+		return f
+	}
+	return float64(u.whole)
+}
+
+// add adds the usage to a cell.
+func (u usage) add(t *metric.Builder, row, column int) {
+	if u.exact != nil {
+		t.AddRat(row, column, u.exact)
+	} else {
+		t.Add(row, column, u.whole)
+	}
+}
+
+// addDistribution adds the distribution of the CPU usage, if there are several
+// processes. It sorts the usages.
+func addDistribution(usages []usage, t *metric.Builder, row int, place map[string]int) {
+	if len(usages) < 2 {
 		return
 	}
-	slices.SortFunc(usage, (*big.Rat).Cmp)
+	slices.SortFunc(usages, usage.compare)
 	for _, p := range percentiles {
-		addNumber(t, row, place[p.column], nearestRank(usage, p.quantile))
+		nearestRank(usages, p.quantile).add(t, row, place[p.column])
 	}
-	t.Set(row, place[columnStd], sampleDeviation(usage))
+	t.Set(row, place[columnStd], sampleDeviation(usages))
 }
 
 // nearestRank returns the element at (n-1)*q of sorted values; a half rounds to
@@ -75,16 +108,21 @@ func nearestRank[T any](sorted []T, q float64) T {
 }
 
 // sampleDeviation returns the standard deviation with n-1 in the denominator.
-func sampleDeviation(values []*big.Rat) float64 {
-	sum := new(big.Rat)
+func sampleDeviation(values []usage) float64 {
+	sum, whole := new(big.Rat), int64(0) // each at most 100
 	for _, v := range values {
-		sum.Add(sum, v)
+		if v.exact != nil {
+			sum.Add(sum, v.exact)
+		} else {
+			whole += v.whole
+		}
 	}
+	sum.Add(sum, big.NewRat(whole, 1))
 	mean, _ := sum.Quo(sum, big.NewRat(int64(len(values)), 1)).Float64()
 	var squares float64
 	for _, v := range values {
-		f, _ := v.Float64()
-		squares += (f - mean) * (f - mean)
+		d := v.number() - mean
+		squares += d * d
 	}
 	return math.Sqrt(squares / float64(len(values)-1))
 }

@@ -9,7 +9,7 @@ type Rows interface {
 	Scope() Scope
 	// Columns returns the columns; the index into it is the column number.
 	Columns() []Column
-	// Each calls f with each row. The row is valid during the call.
+	// Each calls f with each row. The row is valid during the call, and f may change it.
 	Each(f func(*Row))
 }
 
@@ -41,7 +41,8 @@ func (t *Table) Each(f func(*Row)) {
 		e := &t.entities[row]
 		r.Parent, r.Name = append(r.Parent[:0], e.Parent...), append(r.Name[:0], e.Name...)
 		r.Seen, r.Active = int(t.seen[row]), int(t.active[row])
-		r.Sums, r.Counts = t.cells.row(row)
+		sums, counts := t.cells.row(row)
+		r.Sums, r.Counts = append(r.Sums[:0], sums...), append(r.Counts[:0], counts...)
 		r.Wides = r.Wides[:0]
 		for col, n := range r.Counts {
 			if n == Wide {

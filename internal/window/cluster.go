@@ -1,6 +1,7 @@
 package window
 
 import (
+	"container/list"
 	"maps"
 	"slices"
 	"time"
@@ -56,14 +57,24 @@ type cluster struct {
 	key     Key
 	opt     Options
 	windows []*window // by epoch
-	// heard has when a node was last heard of, in log time.
-	heard map[string]time.Time
+	// heard has the nodes that were heard of, and order the same (*sighting) beginning
+	// with the one that has been silent for longest.
+	heard map[string]*list.Element
+	order *list.List
+	// names are the nodes in heard, sorted; nil if they are to be sorted anew.
+	names []string
 	// since and last are the log times of the first and the last contribution.
 	since     time.Time
 	last      time.Time
 	conflicts map[string]*conflict
 	counts    Counts
 	spare     []Aggregator
+}
+
+// sighting is when a node was last heard of, in log time.
+type sighting struct {
+	node string
+	at   time.Time
 }
 
 // conflict is the suspicion that there are two machines of a node's name.
@@ -74,7 +85,12 @@ type conflict struct {
 }
 
 func newCluster(k Key, o Options) *cluster {
-	return &cluster{key: k, opt: o, heard: make(map[string]time.Time), conflicts: make(map[string]*conflict)}
+	if o.Expected != nil { // each node once: lacks compares numbers
+		o.Expected = slices.Clone(o.Expected)
+		slices.Sort(o.Expected)
+		o.Expected = slices.Compact(o.Expected)
+	}
+	return &cluster{key: k, opt: o, heard: make(map[string]*list.Element), order: list.New(), conflicts: make(map[string]*conflict)}
 }
 
 // bucket returns the beginning of the window of an epoch.
@@ -99,10 +115,9 @@ func (c *cluster) add(k Contribution, at, now, start, mark time.Time) error {
 		c.counts.OtherInterval++
 		return ErrInterval
 	}
-	if _, known := c.heard[k.Node]; !known && len(c.heard) == maxNodes {
+	if !c.hear(k.Node, now) {
 		return ErrTooManyNodes
 	}
-	c.heard[k.Node] = now
 	epoch := c.bucket(k.Epoch)
 	end := time.Unix(epoch, 0).Add(c.opt.Interval)
 	closed := end.Add(c.opt.Late)
@@ -182,18 +197,63 @@ func (c *cluster) suspect(k Contribution, a arrival) {
 	}
 }
 
-// expected returns the nodes that are expected now, and whether all of them are known.
-func (c *cluster) expected(now time.Time) (nodes []string, sure bool) {
+// hear takes down that a node was heard of. It reports false if there are too many.
+func (c *cluster) hear(node string, now time.Time) bool {
+	if e, known := c.heard[node]; known {
+		e.Value.(*sighting).at = now
+		c.order.MoveToBack(e)
+		return true
+	}
+	if len(c.heard) == maxNodes {
+		return false
+	}
+	c.heard[node] = c.order.PushBack(&sighting{node, now})
+	c.names = nil
+	return true
+}
+
+// expire forgets the nodes that were not heard of for long. It looks at no others,
+// because it is called for each record of a log.
+func (c *cluster) expire(now time.Time) {
 	if c.opt.Expected != nil {
-		return c.opt.Expected, true
+		return
 	}
-	for n, at := range c.heard {
-		if now.Sub(at) >= c.opt.NodeExpiry {
-			delete(c.heard, n)
-			delete(c.conflicts, n)
+	for e := c.order.Front(); e != nil; e = c.order.Front() {
+		s := e.Value.(*sighting)
+		if now.Sub(s.at) < c.opt.NodeExpiry {
+			return
 		}
+		c.order.Remove(e)
+		delete(c.heard, s.node)
+		delete(c.conflicts, s.node)
+		c.names = nil
 	}
-	return slices.Sorted(maps.Keys(c.heard)), now.Sub(c.since) >= c.opt.NodeExpiry
+}
+
+// expected returns the nodes that are expected, sorted.
+func (c *cluster) expected() []string {
+	if c.opt.Expected != nil {
+		return c.opt.Expected
+	}
+	if c.names == nil {
+		c.names = slices.Sorted(maps.Keys(c.heard))
+	}
+	return c.names
+}
+
+// lacks reports whether an expected node is missing in the window for certain, by the
+// mere number of nodes.
+func (c *cluster) lacks(w *window) bool {
+	n := len(c.heard)
+	if c.opt.Expected != nil {
+		n = len(c.opt.Expected)
+	}
+	return len(w.nodes) < n
+}
+
+// sure reports whether all nodes of the cluster are known.
+func (c *cluster) sure(now time.Time) bool {
+	return c.opt.Expected != nil || now.Sub(c.since) >= c.opt.NodeExpiry
 }
 
 // forgetAfter is how long a cluster whose nodes are learned is known after it was last
@@ -207,9 +267,9 @@ func (c *cluster) gone(now time.Time) bool {
 
 // advance emits what is due at a log time, and closes what is over.
 func (c *cluster) advance(now time.Time, emit func(Emission) error) error {
-	expected, sure := c.expected(now)
+	c.expire(now)
 	for _, w := range c.windows {
-		if err := c.emit(w, now, expected, sure, emit); err != nil {
+		if err := c.emit(w, now, emit); err != nil {
 			return err
 		}
 	}
@@ -225,24 +285,30 @@ func (c *cluster) advance(now time.Time, emit func(Emission) error) error {
 }
 
 // emit emits a window if it is due.
-func (c *cluster) emit(w *window, now time.Time, expected []string, sure bool, emit func(Emission) error) error {
+func (c *cluster) emit(w *window, now time.Time, emit func(Emission) error) error {
 	if !w.changed {
 		return nil
 	}
+	end := w.end(c.opt.Interval)
+	over := !end.Add(c.opt.Late).After(now)
+	waited := !end.Add(c.opt.Grace).After(now)
+	whole := c.opt.OnIncomplete == Skip || w.partial // or not at all
+	switch {
+	case over:
+	case w.emitted && now.Sub(w.emittedAt) < c.opt.Interval: // further late nodes may follow
+		return nil
+	case !waited && !c.sure(now), (!waited || whole) && c.lacks(w):
+		return nil
+	}
+	expected := c.expected()
 	var missing []string
 	for _, n := range expected {
 		if _, in := w.nodes[n]; !in {
 			missing = append(missing, n)
 		}
 	}
-	end := w.end(c.opt.Interval)
-	over := !end.Add(c.opt.Late).After(now)
-	switch {
-	case over:
-	case w.emitted && now.Sub(w.emittedAt) < c.opt.Interval: // further late nodes may follow
-		return nil
-	case len(missing) == 0 && sure:
-	case end.Add(c.opt.Grace).After(now):
+	skipped := whole && len(missing) > 0
+	if !over && (skipped || !waited && len(missing) > 0) {
 		return nil
 	}
 	e := Emission{
@@ -250,10 +316,6 @@ func (c *cluster) emit(w *window, now time.Time, expected []string, sure bool, e
 		Delay: now.Sub(time.Unix(w.epoch, 0)),
 	}
 	e.Skew, e.SkewedNode = w.skew()
-	skipped := (c.opt.OnIncomplete == Skip || w.partial) && len(missing) > 0
-	if skipped && !over {
-		return nil
-	}
 	if !skipped {
 		e.Batch = w.aggregator.Batch(w.epoch)
 		e.Batch.Cluster = c.key.Cluster

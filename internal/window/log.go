@@ -3,7 +3,6 @@ package window
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 )
@@ -31,6 +30,7 @@ var (
 type Log struct {
 	options  func(cluster string) Options
 	clusters map[Key]*cluster
+	order    []Key     // of clusters, sorted
 	now      time.Time // log time
 	start    time.Time // what is before is not in the log; zero if all is known
 	mark     time.Time // up to which all windows are closed
@@ -74,6 +74,8 @@ func (l *Log) add(k Contribution, at time.Time) error {
 		}
 		c = newCluster(k.Key, l.options(k.Cluster))
 		l.clusters[k.Key] = c
+		at, _ := slices.BinarySearchFunc(l.order, k.Key, compareKeys)
+		l.order = slices.Insert(l.order, at, k.Key)
 	}
 	return c.add(k, at, l.now, l.start, l.mark)
 }
@@ -82,19 +84,34 @@ func (l *Log) add(k Contribution, at time.Time) error {
 // closes those that are over. It forgets clusters that were not heard of for a day, unless
 // their nodes are listed. It ends with the first error of emit, and can be called again.
 func (l *Log) Advance(emit func(Emission) error) error {
-	for _, k := range slices.SortedFunc(maps.Keys(l.clusters), compareKeys) {
+	gone := 0
+	for _, k := range l.order {
 		c := l.clusters[k]
 		if err := c.advance(l.now, emit); err != nil {
 			return err
 		}
 		if c.gone(l.now) {
-			delete(l.clusters, k)
+			gone++
 		}
+	}
+	if gone > 0 {
+		l.forget()
 	}
 	if l.now.After(l.mark) {
 		l.mark = l.now
 	}
 	return nil
+}
+
+// forget forgets the clusters of which nothing is needed.
+func (l *Log) forget() {
+	l.order = slices.DeleteFunc(l.order, func(k Key) bool {
+		gone := l.clusters[k].gone(l.now)
+		if gone {
+			delete(l.clusters, k)
+		}
+		return gone
+	})
 }
 
 // Mark returns the log time up to which all windows that were due have been emitted and

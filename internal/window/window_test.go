@@ -152,6 +152,19 @@ func TestComplete(t *testing.T) {
 	r.want()
 }
 
+// TestListedTwice: a node that is in the list of expected nodes twice is one node.
+func TestListedTwice(t *testing.T) {
+	o := options()
+	o.Expected = []string{"b", "a", "b"}
+	r := newRun(t, o, at(base-1))
+	r.add(0, "a", base, 1, at(base))
+	r.advance()
+	r.want()
+	r.add(1, "b", base, 10, at(base))
+	r.advance()
+	r.want("0: 11")
+}
+
 // TestLastWord: what came shortly before a window closes is emitted, too.
 func TestLastWord(t *testing.T) {
 	r := newRun(t, options(), at(base-1))
