@@ -30,5 +30,10 @@ func measure(ctx context.Context, plan suite.Plan, stdout io.Writer) ([]report.R
 		return nil, err
 	}
 	rows = append(rows, phases...)
+	central, err := suite.Central(ctx, plan)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, central...)
 	return rows, report.Table(stdout, rows)
 }

@@ -86,6 +86,9 @@ func (s *Set) Close() { s.stop() }
 // Bytes returns the size of the snapshot's files.
 func (s *Set) Bytes() int64 { return s.size }
 
+// Parse is the phase of that name alone.
+func (s *Set) Parse() error { return s.scan() }
+
 // Phases lists the phases in the order of the data. Aggregating is parsing and
 // merging: the one can't be had without the other.
 func (s *Set) Phases() []Phase {

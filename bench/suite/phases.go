@@ -58,3 +58,55 @@ func phasesOf(ctx context.Context, size workload.Size, plan Plan) ([]report.Row,
 	}
 	return all.rows, nil
 }
+
+// Central measures the steps of central processing for a snapshot of each size, beside
+// parsing the same snapshot.
+func Central(_ context.Context, plan Plan) (rows []report.Row, err error) {
+	var all results
+	for _, size := range plan.Sizes {
+		if err := all.central(size, plan); err != nil {
+			return nil, err
+		}
+	}
+	return all.rows, nil
+}
+
+func (r *results) central(size workload.Size, plan Plan) error {
+	dir, err := os.MkdirTemp("", "hsbench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	set, err := phases.Open(dir, size, plan.Seed)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	c, err := phases.OpenCentral(size, plan.Seed)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for range plan.Repetitions {
+		parse, err := measure.OnThread(phaseRuns, set.Parse)
+		if err != nil {
+			return err
+		}
+		for _, phase := range c.Phases() {
+			took, err := measure.OnThread(phaseRuns, func() error { return phase.Run(context.Background()) })
+			if err != nil {
+				return err
+			}
+			subject := centralSubject(size, phase.Name)
+			r.add(subject, Ours, unitCPU, milliseconds(took))
+			r.add(subject, Ours, unitParses, float64(took)/float64(parse))
+			switch phase.Name {
+			case "encode":
+				r.add(subject, Ours, unitKB, float64(c.TableBytes())/1e3)
+			case "send":
+				r.add(subject, Ours, unitKB, float64(c.RecordBytes())/1e3)
+			}
+		}
+	}
+	return nil
+}
