@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"strconv"
 	"strings"
+
+	"haproxystats/internal/config"
 )
 
 // sample is a value of an option, as Puppet and Ansible are given it, and the
@@ -84,6 +86,13 @@ var samples = map[string]sample{
 
 	"local-store dir": {"${paths:base-dir}/files", "/srv/stats/files"},
 
+	"kafka brokers":         {[]string{"kafka1:9093", "kafka2"}, "kafka1:9093, kafka2"},
+	"kafka client-id":       {"lb 1", "lb 1"},
+	"kafka topic":           {"haproxystats.{scope}", "haproxystats.{scope}"},
+	"kafka format":          {"json", "json"},
+	"kafka max-batch-bytes": {2_000_000, "2000000"},
+	"kafka queue-dir":       {"${paths:base-dir}/kafka", "/srv/stats/kafka"},
+
 	"central loglevel":          {"error", "error"},
 	"central work-dir":          {"${paths:base-dir}/clusters", "/srv/stats/clusters"},
 	"central journal-max-bytes": {1 << 20, "1048576"},
@@ -101,6 +110,12 @@ var instances = map[string]map[string]map[string]sample{
 		"lb2.example.com": {
 			"cluster": {"web-groups", "web-groups"},
 			"src-dir": {"${paths:base-dir}/lb2", "/srv/stats/lb2"},
+		},
+	},
+	"kafka": {
+		"archive": {
+			"topic": {"", ""},
+			"tls":   {true, "true"},
 		},
 	},
 	"cluster": {
@@ -133,10 +148,19 @@ func flat() map[string]any {
 	sections := make(map[string]any)
 	for kind, named := range given() {
 		for name, options := range named {
-			sections[kind+" "+name] = options
+			sections[kind+separators()[kind]+name] = options
 		}
 	}
 	return sections
+}
+
+// separators returns what stands between the kind and the name of a section.
+func separators() map[string]string {
+	found := make(map[string]string)
+	for _, s := range config.Sections() {
+		found[s.Name] = s.Separator
+	}
+	return found
 }
 
 // groups are samples for the sections whose options have no fixed names. Their
@@ -222,7 +246,7 @@ func checkInstances(n *node, printed map[string]string) {
 	for kind, named := range instances {
 		for name, options := range named {
 			for option, s := range options {
-				id := kind + " " + name + " " + option
+				id := kind + separators()[kind] + name + " " + option
 				if got, ok := printed[id]; !ok || got != s.want {
 					n.t.Errorf("%s: got %q (%t), want %q", id, got, ok, s.want)
 				}
