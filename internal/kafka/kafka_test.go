@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -197,6 +198,17 @@ func TestUnable(t *testing.T) {
 		}
 		if hint, _ := Advice(Options{}.Explain("", cmp.Or(err, errors.New("another")))); (hint == "") != (c.want == nil) {
 			t.Errorf("%s: got the hint %q, want one only for an error", c.name, hint)
+		}
+	}
+}
+
+// TestCompacted has policies of several words, in any order.
+func TestCompacted(t *testing.T) {
+	for policy, want := range map[string]bool{
+		"delete": false, "compact": true, "compact,delete": true, "delete,compact": true, "delete, compact": true, "": false,
+	} {
+		if got := settingsOf([]kadm.Config{{Key: "cleanup.policy", Value: &policy}}).Compacted; got != want {
+			t.Errorf("cleanup.policy=%s: got compacted %t, want %t", policy, got, want)
 		}
 	}
 }

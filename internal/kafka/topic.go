@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -56,7 +58,8 @@ type Settings struct {
 	RetentionBytes int64
 	// AppendTime reports that records get the broker's time.
 	AppendTime bool
-	// Compacted reports that only the newest record of each key is kept.
+	// Compacted reports that only the newest record of each key is kept, at least for a
+	// while: a topic may be compacted and bounded by time.
 	Compacted bool
 }
 
@@ -134,7 +137,7 @@ func settingsOf(configs []kadm.Config) *Settings {
 		case c.Key == "message.timestamp.type":
 			s.AppendTime = text == "LogAppendTime"
 		case c.Key == "cleanup.policy":
-			s.Compacted = text == "compact"
+			s.Compacted = slices.Contains(strings.Split(strings.ReplaceAll(text, " ", ""), ","), "compact")
 		case err != nil:
 		case c.Key == "max.message.bytes":
 			s.MaxMessageBytes = int(n)
