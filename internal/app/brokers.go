@@ -1,12 +1,15 @@
 package app
 
 import (
+	"errors"
 	"log/slog"
 
 	"haproxystats/internal/config"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/outbox"
+	"haproxystats/internal/snapshot"
+	"haproxystats/internal/spool"
 )
 
 // Brokers makes what speaks to Kafka. Package brokers implements it with a client library
@@ -20,6 +23,9 @@ type Brokers interface {
 	Sink(*config.Config, BrokerSink) ClosingSink
 	// OpenTopics opens what haproxystats-central reads and writes.
 	OpenTopics(TopicsSetup) (Topics, error)
+	// Forward returns the sink of [forward], with a queue for tables or for snapshots. A
+	// sink for snapshots is a process.SnapshotSink, too.
+	Forward(*config.Config, ForwardSink) (ClosingSink, func() error, error)
 }
 
 // BrokerSink is what a sink needs besides the configuration.
@@ -30,6 +36,16 @@ type BrokerSink struct {
 	Hostname, Version string
 	// Queue holds what waits.
 	Queue outbox.Queue
+	// Log gets messages for the operator.
+	Log *slog.Logger
+}
+
+// ForwardSink is what the sink of [forward] needs besides the configuration.
+type ForwardSink struct {
+	// Node returns the name of this host.
+	Node func() string
+	// Open opens the directory of a snapshot.
+	Open func(path string) (s snapshot.Snapshot, close func() error, err error)
 	// Log gets messages for the operator.
 	Log *slog.Logger
 }
@@ -91,4 +107,22 @@ func openKafka(s setup, name string) (sink.Sink, func() error, error) {
 	}
 	to := s.brokers.Sink(s.config, BrokerSink{Name: name, Hostname: s.hostname, Version: s.version, Queue: queue, Log: s.log})
 	return to, func() error { to.Close(); return queue.Close() }, nil
+}
+
+// openForward opens the sink of [forward].
+func openForward(s setup, _ string) (sink.Sink, func() error, error) {
+	return s.brokers.Forward(s.config, ForwardSink{
+		Node: s.node, Log: s.log,
+		Open: func(path string) (snapshot.Snapshot, func() error, error) {
+			v, err := spool.OpenView(path, s.log)
+			if err != nil {
+				return snapshot.Snapshot{}, nil, err
+			}
+			snap, err := v.Snapshot()
+			if err != nil {
+				return snap, nil, errors.Join(err, v.Close())
+			}
+			return snap, v.Close, nil
+		},
+	})
 }

@@ -62,7 +62,7 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 		return err
 	}
 	defer from.close()
-	sinks, err := openConfigured(setup{c, here.current(), r.version, b, log})
+	sinks, err := openConfigured(setup{c, here.current(), r.version, nil, b, log})
 	if err != nil {
 		return err
 	}

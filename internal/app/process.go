@@ -62,7 +62,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 	defer incoming.Close()
 	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, r, to)
 	defer page.close()
-	sinks, err := openConfigured(setup{c, here.current(), r.version, b, log})
+	sinks, err := openConfigured(setup{c, here.current(), r.version, here.current, b, log})
 	if err != nil {
 		return err
 	}
@@ -70,9 +70,16 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 	verifier := sinks.verifier(c, here.current, get, log)
 
 	var deliverers []process.Sink
+	var raw []process.SnapshotSink
 	for _, s := range sinks.sinks {
+		if taker, ok := s.(process.SnapshotSink); ok {
+			raw = append(raw, taker)
+			continue
+		}
 		deliverers = append(deliverers, s)
 	}
+	// The centre computes percentiles over the processes of all nodes.
+	options.Processes = c.Forward.Mode == config.ForwardTables
 	sources := selfstat.Sources{
 		Spool:   incoming,
 		Retries: func() int64 { return processor.Stats().Retries },
@@ -87,7 +94,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 	}
 	processor = process.New(process.Options{
 		Source: claims{incoming},
-		Sinks:  deliverers,
+		Sinks:  deliverers, Snapshots: raw,
 		NewAggregator: func() process.Aggregator {
 			p := NewPipeline(options, sources, log)
 			p.faults, p.node = told, here.current

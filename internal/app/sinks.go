@@ -24,6 +24,8 @@ type sinkKind struct {
 	queued bool
 	// verified reports whether verify-url can show what the sink has delivered.
 	verified bool
+	// ofNode reports whether the sink is for what a node has, and not for clusters.
+	ofNode bool
 	// configured returns the operator's name of each sink that the configuration asks for;
 	// empty for one that has none.
 	configured func(*config.Config) []string
@@ -36,7 +38,8 @@ type setup struct {
 	config   *config.Config
 	hostname string
 	version  string
-	brokers  Brokers // nil if the program links no client of Kafka
+	node     func() string // the name of the node that the program is about; nil for several
+	brokers  Brokers       // nil if the program links no client of Kafka
 	log      *slog.Logger
 }
 
@@ -51,6 +54,11 @@ var sinkKinds = []sinkKind{
 		name: "kafka", queued: true,
 		configured: withTopic,
 		open:       openKafka,
+	},
+	{
+		name: "forward", queued: true, ofNode: true,
+		configured: func(c *config.Config) []string { return unnamed(c.Forward.Mode != "") },
+		open:       openForward,
 	},
 	{
 		name:       "local-store",
@@ -109,6 +117,9 @@ type openSinks struct {
 func openConfigured(s setup) (openSinks, error) {
 	var all openSinks
 	for _, k := range sinkKinds {
+		if k.ofNode && s.node == nil {
+			continue
+		}
 		for _, name := range k.configured(s.config) {
 			opened, closeIt, err := k.open(s, name)
 			if err != nil {

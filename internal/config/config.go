@@ -29,6 +29,10 @@ type Config struct {
 	// other options, except `queue-dir`. Each section with a topic is a destination of its
 	// own, with its own queue, counts and metrics. docs/kafka.md explains the set-up.
 	Kafkas Named[Kafka]
+	// What this node sends to haproxystats-central over the connection of [kafka], whose
+	// time limits and pauses count here, too. It is on if the section exists. A node that
+	// sends to the centre only sets `enabled = false` in [graphite].
+	Forward Forward
 	// Metrics in files, for debugging: `<dir>/<epoch>/stats` holds the lines that
 	// Graphite gets. It is on if the section exists, even without an option in it.
 	// Nothing removes the files, so they fill the disk if you leave it on.
@@ -665,6 +669,43 @@ const (
 	IncompleteEmit Incomplete = "emit"
 	IncompleteSkip Incomplete = "skip"
 )
+
+// Forward is the section [forward].
+type Forward struct {
+	// What is sent. `tables`: the combined values of the node, a seventh of the bytes of
+	// its replies; recommended. `snapshots`: the raw replies, for nodes that do nothing but
+	// pull; without other destinations haproxystats-process does not read them.
+	Mode ForwardMode
+	// The cluster that the node belongs to. The option is required.
+	Cluster string
+	// The name of the node, unique in its cluster. Without it, the name of the host.
+	Node string
+	// The topic; without it, `haproxystats.tables` or `haproxystats.snapshots`.
+	Topic string
+	// The number of parts into which the tables of a node are divided, by the names of
+	// frontends and backends, so that several haproxystats-central share the work of one
+	// cluster. It must be equal on all nodes of a cluster. One for each 500,000 servers of
+	// the cluster is enough. Only for `mode = tables`.
+	Shards int
+	// The metrics in the tables: `all`, or `classic` as in [process]. Only for `mode =
+	// tables`.
+	MetricSet MetricSet
+	// What the tables are about. Without `server` they are much smaller. Only for `mode =
+	// tables`.
+	Scopes []string
+	// The largest record of a raw snapshot, in bytes before compression. Only for `mode =
+	// snapshots`.
+	ChunkBytes int
+	// Makes the topic if it is missing: with 12 partitions, the brokers' default of
+	// replicas, their time in its records, and two hours of retention.
+	CreateTopics bool
+	// The directory of what waits while Kafka is away. It must not be used by anything
+	// else. Raw snapshots wait as hard links to the files of the spool; put it on the same
+	// file system, because otherwise they are copied.
+	QueueDir string
+	// Disk space for what waits. Beyond it the oldest is dropped, and counted.
+	QueueMaxBytes int64
+}
 
 // LocalStore is the section [local-store].
 type LocalStore struct {

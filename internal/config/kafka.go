@@ -244,6 +244,9 @@ func (l *loader) checkQueues() {
 			queues = append(queues, queueOf{KafkaSection(k.Name), k.Options.QueueDir})
 		}
 	}
+	if f := l.config.Forward; f.Mode != "" {
+		queues = append(queues, queueOf{"forward", f.QueueDir})
+	}
 	for i, a := range queues {
 		for _, b := range queues[i+1:] {
 			if a.dir == "" || filepath.Clean(a.dir) != filepath.Clean(b.dir) {
@@ -263,12 +266,12 @@ func (l *loader) checkDestinations() {
 	if l.config.HasSink() || !l.isOwn("graphite", "enabled") || len(l.problems) > 0 {
 		return
 	}
-	l.refuse("graphite", "enabled", "metrics are sent nowhere", "Set it to true, set topic in [kafka], or add a section [local-store]")
+	l.refuse("graphite", "enabled", "metrics are sent nowhere", "Set it to true, set topic in [kafka], or add a section [forward] or [local-store]")
 }
 
 // HasSink reports whether metrics are sent anywhere.
 func (c *Config) HasSink() bool {
-	return c.Graphite.Enabled || c.LocalStore.Enabled ||
+	return c.Graphite.Enabled || c.LocalStore.Enabled || c.Forward.Mode != "" ||
 		slices.ContainsFunc(c.Kafkas, func(k Instance[Kafka]) bool { return k.Options.Topic != "" })
 }
 

@@ -94,6 +94,7 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 		l.checkCentral()
 		fallthrough
 	case ForProcess:
+		l.checkForward()
 		l.checkTLS()
 		l.checkKafka()
 		l.checkGroups()

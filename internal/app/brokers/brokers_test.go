@@ -14,6 +14,8 @@ import (
 	"haproxystats/internal/config"
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/kafka"
+	"haproxystats/internal/metric"
+	"haproxystats/internal/sink/forward"
 	sinkkafka "haproxystats/internal/sink/kafka"
 	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/tlsfile"
@@ -165,6 +167,70 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: got %v, want one problem with %q", name, err, c.want)
 		case strings.Contains(err.Error(), "secret"):
 			t.Errorf("%s: got %v, which shows the secret", name, err)
+		}
+	}
+}
+
+// TestForwardOptions: every option of [forward] reaches the sink.
+func TestForwardOptions(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want forward.Options
+		keep string // of the columns that are asked for
+	}{
+		"tables": {
+			"mode = tables\ncluster = eu\n",
+			forward.Options{Topic: "haproxystats.tables", Cluster: "eu", Shards: 1},
+			"all",
+		},
+		"a part of the tables": {
+			"mode = tables\ncluster = eu\nnode = lb7\ntopic = t\nshards = 4\nmetric-set = classic\nscopes = daemon, backend\ncreate-topics = true\n",
+			forward.Options{Topic: "t", Cluster: "eu", Shards: 4, Create: true},
+			"Process Pid, Backend scur, Backend TotalServers",
+		},
+		"snapshots": {
+			"mode = snapshots\ncluster = eu\nchunk-bytes = 70000\n",
+			forward.Options{Topic: "haproxystats.snapshots", Cluster: "eu", ChunkBytes: 70000},
+			"all",
+		},
+	} {
+		loaded, err := load(t, "[kafka]\ndelivery-timeout = 7\nretries = 4\ninterval = 5\nbackoff = 6\ndelay = 8\n[forward]\n"+c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.want.Partitions, c.want.DeliveryTimeout = 12, 7*time.Second
+		c.want.Pace = outbox.Pace{Retries: 4, Interval: 5 * time.Second, Backoff: 6, Delay: 8 * time.Second}
+		got := New(config.ForProcess).forwardOptions(&loaded.Config, app.ForwardSink{Node: func() string { return "host.example" }})
+		if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(forward.Options{}, "Connection", "Log", "Node", "Instance", "Keep")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		node := "host.example"
+		if loaded.Config.Forward.Node != "" {
+			node = loaded.Config.Forward.Node
+		}
+		if got.Node() != node || !strings.HasSuffix(got.Instance, " host.example") {
+			t.Errorf("%s: got node %q of instance %q, want %q", name, got.Node(), got.Instance, node)
+		}
+		kept := "all"
+		if got.Keep != nil {
+			var all []string
+			for _, s := range []string{"Process Pid", "Frontend scur", "Backend scur", "Backend lastsess", "Backend TotalServers", "Server scur", "ServerName scur"} {
+				scope, column, _ := strings.Cut(s, " ")
+				of := map[string]metric.Scope{
+					"Process": metric.Process, "Frontend": metric.Frontend, "Backend": metric.Backend, "Server": metric.Server, "ServerName": metric.ServerName,
+				}[scope]
+				rule := metric.Sum
+				if column == "TotalServers" {
+					rule = metric.Distinct
+				}
+				if got.Keep(of, metric.Column{Name: column, Combine: rule}) {
+					all = append(all, s)
+				}
+			}
+			kept = strings.Join(all, ", ")
+		}
+		if kept != c.keep {
+			t.Errorf("%s: got the columns %s, want %s", name, kept, c.keep)
 		}
 	}
 }

@@ -205,12 +205,8 @@ func (t *transport) learn(ctx context.Context, c *kgo.Client) (int, error) {
 		return 0, err
 	}
 	if errors.Is(found[0].Err, kerr.UnknownTopicOrPartition) && t.opt.Create {
-		if err := t.create(ctx, c); err != nil {
-			return 0, err
-		}
-		if found, err = kafka.Describe(ctx, c, t.opt.Topic); err != nil {
-			return 0, err
-		}
+		// It takes the client a moment to hear of the topic, so the next delivery asks again.
+		return t.opt.Partitions, t.create(ctx, c)
 	}
 	topic := found[0]
 	if topic.Err != nil {
