@@ -4,8 +4,8 @@ package main
 import (
 	"os"
 
-	"haproxystats/internal/app/brokers"
 	"haproxystats/internal/cli"
+	"haproxystats/internal/doctor/asked"
 )
 
-func main() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr, brokers.New("haproxystats"))) }
+func main() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr, asked.New("haproxystats"))) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime/debug"
 
 	"haproxystats/internal/aggregate"
@@ -18,7 +19,16 @@ type doctorOptions struct {
 	files         config.Files
 	user          string
 	offline, json bool
-	brokers       app.Brokers
+	brokers       ToolBrokers
+}
+
+// ToolBrokers is what speaks to Kafka for people: besides what the programs need, it
+// asks the brokers of a configuration what doctor is to judge.
+type ToolBrokers interface {
+	app.Brokers
+	// Examine asks the brokers of each section that a program on the host uses, and
+	// nobody if it is offline.
+	Examine(ctx context.Context, c *config.Config, program config.Program, host string, offline bool) []doctor.Kafka
 }
 
 // errUnwell ends doctor after findings that are errors.
@@ -37,6 +47,10 @@ func printFindings(o doctorOptions, stdout io.Writer) error {
 				return app.GraphiteOptions(c, "host", slog.New(slog.DiscardHandler))
 			},
 			Aggregate: func(c *config.Config) (aggregate.Options, error) { return app.AggregateOptions(c, nil, nil) },
+			Kafka: func(ctx context.Context, c *config.Config, program config.Program, offline bool) []doctor.Kafka {
+				host, _ := os.Hostname() // only a template of topics needs it
+				return o.brokers.Examine(ctx, c, program, host, offline)
+			},
 		},
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"haproxystats/internal/cli"
 	"haproxystats/internal/doctor"
+	"haproxystats/internal/doctor/asked"
 	stats "haproxystats/internal/haproxy"
 	"haproxystats/test/real"
 )
@@ -74,7 +75,7 @@ func examine(t *testing.T, dir, text string, args ...string) map[string]doctor.F
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	cli.Tool(append([]string{"doctor", "-f", file, "--json"}, args...), &stdout, &stderr, nil)
+	cli.Tool(append([]string{"doctor", "-f", file, "--json"}, args...), &stdout, &stderr, asked.New("haproxystats"))
 	var report struct{ Findings []doctor.Finding }
 	if err := json.Unmarshal(stdout.Bytes(), &report); err != nil {
 		t.Fatal(err, stderr.String())

@@ -19,6 +19,7 @@ import (
 	"haproxystats/internal/cli"
 	"haproxystats/internal/config"
 	"haproxystats/internal/config/ini"
+	"haproxystats/internal/doctor/asked"
 	"haproxystats/internal/httpget"
 )
 
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	testscript.Main(leakTested{m}, map[string]func(){
-		"haproxystats":      func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr, brokers.New("haproxystats"))) },
+		"haproxystats":      func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr, asked.New("haproxystats"))) },
 		"haproxystats-pull": func() { os.Exit(cli.Pull(os.Args[1:], os.Stdout, os.Stderr)) },
 		"haproxystats-process": func() {
 			os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New(), brokers.New(config.ForProcess)))

@@ -20,7 +20,7 @@ import (
 const toolName = "haproxystats"
 
 // Tool runs haproxystats, the program for people, and returns its exit status.
-func Tool(args []string, stdout, stderr io.Writer, b app.Brokers) int {
+func Tool(args []string, stdout, stderr io.Writer, b ToolBrokers) int {
 	cmd := newTool(stdout, stderr, b)
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
@@ -34,7 +34,7 @@ func Tool(args []string, stdout, stderr io.Writer, b app.Brokers) int {
 	return exitOK
 }
 
-func newTool(stdout, stderr io.Writer, b app.Brokers) *cobra.Command {
+func newTool(stdout, stderr io.Writer, b ToolBrokers) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               toolName,
 		Short:             "Finds faults, shows metrics and sends recorded snapshots again",
@@ -216,14 +216,14 @@ does not change the directory, disturb a running haproxystats-process, write
 	return cmd
 }
 
-func newDoctor(stdout io.Writer, b app.Brokers) *cobra.Command {
+func newDoctor(stdout io.Writer, b ToolBrokers) *cobra.Command {
 	o := doctorOptions{brokers: b}
 	cmd := &cobra.Command{
 		Use:   "doctor [flags]",
 		Short: "Find what is wrong with this installation",
-		Long: `Checks the configuration, the sockets of HAProxy, the directories and Graphite,
-and prints what is wrong, with the remedy. It sends no metric and changes
-nothing. To find out what listens at the port of Graphite, it sends a few bytes
+		Long: `Checks the configuration, the sockets of HAProxy, the directories, Graphite
+and Kafka, and prints what is wrong, with the remedy. It sends no metric and
+changes nothing. To find out what listens at the port of Graphite, it sends a few bytes
 without an end of line, which carbon drops. The exit status is 1 if there is an
 error; warnings do not change it.`,
 		Args: noArguments,

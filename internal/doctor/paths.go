@@ -131,6 +131,10 @@ func (r *run) sending(c *config.Config, u Unit, socketOption, socket string, nee
 	for _, q := range queuesOf(c) {
 		needs = append(needs, Need{q.option, q.dir, true})
 	}
+	for _, n := range filesOfKafka(c) {
+		found = append(found, r.readable(n)...)
+		needs = append(needs, Need{n.option, absolute(n.path), false})
+	}
 	if socket != "" {
 		needs = append(needs, Need{socketOption, filepath.Dir(absolute(socket)), true})
 	}
@@ -170,6 +174,25 @@ func queuesOf(c *config.Config) (queues []queueOf) {
 		}
 	}
 	return queues
+}
+
+// filesOfKafka returns the files of the connections to Kafka.
+func filesOfKafka(c *config.Config) (files []needed) {
+	for _, k := range c.Kafkas {
+		o, section := k.Options, " of ["+config.KafkaSection(k.Name)+"]"
+		for _, f := range []needed{
+			{"ca-file", o.CAFile},
+			{"cert-file", o.CertFile},
+			{"key-file", o.KeyFile},
+			{"sasl-password-file", o.SASLPasswordFile},
+			{"sasl-token-file", o.SASLTokenFile},
+		} {
+			if f.path != "" {
+				files = append(files, needed{f.option + section, f.path})
+			}
+		}
+	}
+	return files
 }
 
 // spool examines the waiting snapshots and the disk space for more.

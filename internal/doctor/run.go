@@ -35,6 +35,8 @@ type Wiring struct {
 	Graphite func(*config.Config) graphite.Options
 	// Aggregate returns the options of aggregation.
 	Aggregate func(*config.Config) (aggregate.Options, error)
+	// Kafka asks the brokers that a program uses, and asks nobody offline.
+	Kafka func(ctx context.Context, c *config.Config, p config.Program, offline bool) []Kafka
 }
 
 // Run examines an installation and returns its findings.
@@ -120,14 +122,20 @@ func (r *run) all(ctx context.Context) Report {
 	add("host", localLimit, func(context.Context) []Finding {
 		return []Finding{KernelClock(r.host), SELinux(r.root, time.Now())}
 	})
-	sending := &centre.Config
+	sending, program := &centre.Config, config.ForCentral
 	if slices.Contains(programs, config.ForProcess) && processErr == nil {
-		sending = &processing.Config
+		sending, program = &processing.Config, config.ForProcess
 	} else if !central {
 		sending = nil
 	}
-	if sending != nil && sending.Graphite.Enabled {
-		add("graphite", graphiteLimit(sending), func(ctx context.Context) []Finding { return r.graphite(ctx, sending) })
+	if c := sending; c != nil && c.Graphite.Enabled {
+		add("graphite", graphiteLimit(c), func(ctx context.Context) []Finding { return r.graphite(ctx, c) })
+	}
+	if central { // it uses the topics of metrics, too
+		sending, program = &centre.Config, config.ForCentral
+	}
+	if sending != nil {
+		add("kafka", kafkaLimit, func(ctx context.Context) []Finding { return r.kafka(ctx, sending, program) })
 	}
 	return append(report, runChecks(ctx, checks)...)
 }

@@ -100,6 +100,8 @@ func adviceOfBroker(err error, in string) string {
 		return "Set topic in " + in + " to a name that Kafka takes"
 	case kerr.LeaderNotAvailable.Code:
 		return "Start the brokers that are down: none of those that run may lead a partition of the topic"
+	case kerr.CoordinatorNotAvailable.Code:
+		return "Wait a minute if the brokers have just started. Otherwise check that they can make the topic __consumer_offsets: offsets.topic.replication.factor must not exceed their number"
 	case kerr.NotEnoughReplicas.Code, kerr.NotEnoughReplicasAfterAppend.Code:
 		return "Start the brokers that are down: fewer replicas of the topic are in sync than min.insync.replicas asks for"
 	case kerr.MessageTooLarge.Code, kerr.RecordListTooLarge.Code:

@@ -71,6 +71,9 @@ func TestExplain(t *testing.T) {
 	if got := o.Explain("produce", errors.New("odd")).Error(); got != "produce: odd" {
 		t.Errorf("got %q for an error without advice", got)
 	}
+	if hint, _ := Advice(o.Explain("ask about the consumer group", kerr.CoordinatorNotAvailable)); !strings.Contains(hint, "__consumer_offsets") {
+		t.Errorf("got %q, want it to name the topic that the brokers need for groups", hint)
+	}
 	if hint, _ := Advice(o.Explain("produce", kerr.ClusterAuthorizationFailed)); !strings.Contains(hint, "[kafka:two]") {
 		t.Errorf("got %q, want it to name the section", hint)
 	}

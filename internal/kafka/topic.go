@@ -22,6 +22,9 @@ type Topic struct {
 	Replicas, InSync int
 	// Leaderless is the number of partitions without a leader, which take no records.
 	Leaderless int
+	// ReadOnly reports that this user may not write the topic. It is told with
+	// [WithRights] only.
+	ReadOnly bool
 	// Settings are nil if the brokers do not tell them to this user.
 	Settings *Settings
 	// Err is why nothing is known; nil if the topic is there.
@@ -65,6 +68,10 @@ type Settings struct {
 
 // DefaultMaxMessageBytes is the limit of a topic that sets none.
 const DefaultMaxMessageBytes = 1_048_588
+
+// WithRights returns a context with which [Describe] asks what the user may do. Brokers
+// before Kafka 2.3 do not tell it.
+func WithRights(ctx context.Context) context.Context { return kadm.WithAuthorizedOps(ctx) }
 
 // Describe returns what the brokers tell of the topics, in their order. A topic that is
 // missing, or that the user may not see, has an error of its own.
@@ -113,6 +120,7 @@ func describe1(ctx context.Context, admin *kadm.Client, name string) (Topic, err
 func (t *Topic) read(d kadm.TopicDetail) {
 	t.Err = d.Err
 	t.Partitions = len(d.Partitions)
+	t.ReadOnly = len(d.AuthorizedOperations) > 0 && !slices.Contains(d.AuthorizedOperations, kadm.OpWrite)
 	first := true
 	for _, p := range d.Partitions {
 		if p.Leader < 0 {

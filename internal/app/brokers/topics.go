@@ -21,8 +21,8 @@ import (
 
 // Suffixes of the consumer groups of [central] group.
 const (
-	snapshotsSuffix = ".snapshots"
-	tablesSuffix    = ".tables"
+	SnapshotsSuffix = ".snapshots"
+	TablesSuffix    = ".tables"
 )
 
 // topics implements [app.Topics].
@@ -60,10 +60,10 @@ func (b Brokers) OpenTopics(s app.TopicsSetup) (app.Topics, error) {
 		Log:            log,
 	}
 	t := &topics{store: store, letters: letters}
-	options.Topic, options.Group = c.TablesTopic, c.Group+tablesSuffix
+	options.Topic, options.Group = c.TablesTopic, c.Group+TablesSuffix
 	t.tables = source.NewTables(source.TablesOptions{Options: options, Windows: s.Windows, Sinks: s.Sinks})
 	if c.SnapshotsTopic != "" {
-		options.Topic, options.Group = c.SnapshotsTopic, c.Group+snapshotsSuffix
+		options.Topic, options.Group = c.SnapshotsTopic, c.Group+SnapshotsSuffix
 		t.snapshots = source.NewSnapshots(options)
 	}
 	t.producer = source.NewProducer(source.ProducerOptions{

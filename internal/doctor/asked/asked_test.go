@@ -1,0 +1,192 @@
+package asked
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"haproxystats/internal/app/brokers"
+	"haproxystats/internal/config"
+	"haproxystats/internal/doctor"
+)
+
+// TestExamine asks a broker about topics, and a port at which nobody listens.
+func TestExamine(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "metrics.daemon"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := closed.Addr().String()
+	closed.Close()
+	loaded, err := load(t, "[kafka]\nbrokers = "+strings.Join(cluster.ListenAddrs(), ",")+"\ntopic = metrics.{scope}\npartitions = 3\n[kafka:down]\ntopic = x\nbrokers = "+nobody+"\n[kafka:off]\ntopic =\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := New("haproxystats")
+	for _, k := range b.Examine(t.Context(), &loaded.Config, config.ForProcess, "lb1", true) {
+		if k.Took != 0 || k.Fault != nil {
+			t.Errorf("got %+v, want that nobody was asked offline", k)
+		}
+	}
+	got := b.Examine(t.Context(), &loaded.Config, config.ForProcess, "lb1", false)
+	if len(got) != 2 {
+		t.Fatalf("got %+v, want two sections", got)
+	}
+	if k := got[1]; k.Section != "[kafka:down]" || k.Fault == nil || !strings.Contains(k.Fault.Text, "connection refused") || k.Fault.Remedy == "" {
+		t.Errorf("got %+v, want that the connection is refused, with a remedy", k)
+	}
+	k := got[0]
+	if k.Fault != nil || k.Took <= 0 || len(k.Topics) < 2 {
+		t.Fatalf("got %+v, want an answer about topics", k)
+	}
+	for _, topic := range k.Topics {
+		want := topic.Name != "metrics.daemon"
+		if topic.Missing != want || !want && topic.Partitions != 2 || !topic.Safe || topic.For != "metrics" {
+			t.Errorf("got %+v, want missing: %t", topic, want)
+		}
+		if command := "--create --topic " + topic.Name + " --partitions 3 "; !strings.Contains(topic.Create, command) {
+			t.Errorf("got the command %q, want %q", topic.Create, command)
+		}
+	}
+}
+
+// TestGroupSays has a group that has read a part of a topic, and one that never was.
+func TestGroupSays(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	o := brokers.Connection(config.KafkaConnection{Brokers: cluster.ListenAddrs(), ConnectTimeout: time.Second, RequestTimeout: time.Second}, "kafka", "test", nil)
+	client, err := o.Client(kgo.ConsumerGroup("g"), kgo.ConsumeTopics("t"), kgo.InstanceID("one"), kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for range 3 {
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "t", Value: []byte("x")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := client.PollRecords(t.Context(), 1).Records()
+	if len(first) != 1 {
+		t.Fatalf("got %d records, want 1", len(first))
+	}
+	if err := client.CommitRecords(t.Context(), first...); err != nil {
+		t.Fatal(err)
+	}
+	got := groupSays(t.Context(), client, o, groupOf{"g", "t"})
+	if got.Fault != nil || len(got.Members) != 1 || !strings.HasPrefix(got.Members[0], "one at ") || !strings.HasSuffix(got.Members[0], " (1 partition)") || got.Lag != 2 || got.Unread != 0 || got.Newest.IsZero() {
+		t.Errorf("got %+v, want one member that is two records behind", got)
+	}
+	got = groupSays(t.Context(), client, o, groupOf{"none", "t"})
+	if got.Fault != nil || len(got.Members) != 0 || got.Unread != 1 {
+		t.Errorf("got %+v, want a group that has read nothing", got)
+	}
+	for _, f := range doctor.Brokers(doctor.Kafka{Took: 1, Groups: []doctor.Group{got}}, time.Now()) {
+		if f.Check == "group" && f.Verdict != doctor.Warning {
+			t.Errorf("got %+v, want a warning", f)
+		}
+	}
+}
+
+// TestOtherProtocol: a consumer of the newer protocol has committed, and the broker does
+// not find its group among those of the older one.
+func TestOtherProtocol(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	o := brokers.Connection(config.KafkaConnection{Brokers: cluster.ListenAddrs(), ConnectTimeout: time.Second, RequestTimeout: time.Second}, "kafka", "test", nil)
+	client, err := o.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	var offsets kadm.Offsets
+	offsets.AddOffset("t", 0, 7, -1)
+	if _, err := kadm.NewClient(client).CommitOffsets(t.Context(), "g", offsets); err != nil {
+		t.Fatal(err)
+	}
+	cluster.ControlKey(int16(kmsg.DescribeGroups), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		answer := r.ResponseKind().(*kmsg.DescribeGroupsResponse)
+		group := kmsg.NewDescribeGroupsResponseGroup()
+		group.Group, group.ErrorCode = "g", kerr.GroupIDNotFound.Code
+		answer.Groups = append(answer.Groups, group)
+		return answer, nil, true
+	})
+	got := groupSays(t.Context(), client, o, groupOf{"g", "t"})
+	if got.Fault == nil || !strings.Contains(got.Fault.Text, "another protocol") || got.Fault.Remedy == "" {
+		t.Errorf("got %+v, want that the group has another protocol, with a remedy", got)
+	}
+}
+
+// TestExamineCentral has the topics of haproxystats-central: one is missing, one is in
+// order but for its times, and one is off.
+func TestExamineCentral(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "tables"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	file := filepath.Join(t.TempDir(), "f.conf")
+	text := "[kafka]\nbrokers = " + strings.Join(cluster.ListenAddrs(), ",") + "\ntopic =\n" +
+		"[central]\nkafka = true\ntables-topic = tables\nsnapshots-topic = snapshots\ngroup = g\n" +
+		"[cluster]\nlate = 60\n[cluster eu]\nlate = 120\nshards = 3\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := config.Load(config.ForCentral, config.Files{File: file, Required: true}, New(config.ForCentral).Check)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := New("haproxystats").Examine(t.Context(), &loaded.Config, config.ForProcess, "lb1", false); len(got) != 0 {
+		t.Errorf("got %+v for haproxystats-process, want nothing to ask", got)
+	}
+	got := New("haproxystats").Examine(t.Context(), &loaded.Config, config.ForCentral, "lb1", false)
+	if len(got) != 1 || got[0].Fault != nil || len(got[0].Topics) != 2 || len(got[0].Groups) != 1 {
+		t.Fatalf("got %+v, want two topics and the group of that which is there", got)
+	}
+	tables, snapshots, group := got[0].Topics[0], got[0].Topics[1], got[0].Groups[0]
+	if tables.Name != "tables" || tables.Missing || !tables.Ours || tables.AppendTime || tables.Parts != 3 || tables.Keep != 130*time.Second || tables.Batch != fullBatch {
+		t.Errorf("got %+v, want tables of 3 shards that are needed for 130s", tables)
+	}
+	if want := "--topic snapshots --partitions 8 --replication-factor 3 --config message.timestamp.type=LogAppendTime"; !snapshots.Missing || !strings.Contains(snapshots.Create, want) {
+		t.Errorf("got %+v, want that it is missing, and a command with %q", snapshots, want)
+	}
+	if group.Name != "g.tables" || group.Topic != "tables" || group.Fault != nil || len(group.Members) != 0 {
+		t.Errorf("got %+v, want that nobody reads tables", group)
+	}
+	findings := doctor.Brokers(got[0], time.Now())
+	for _, want := range []string{"message.timestamp.type is CreateTime", "2 partitions for 3 shards", "nobody reads topic tables"} {
+		if !slices.ContainsFunc(findings, func(f doctor.Finding) bool { return strings.Contains(f.Text, want) && f.Remedy != "" }) {
+			t.Errorf("got %+v, want a finding with %q and its remedy", findings, want)
+		}
+	}
+}
+
+func load(t *testing.T, text string) (*config.Loaded, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "f.conf")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return config.Load(config.ForProcess, config.Files{File: file, Required: true}, New(config.ForProcess).Check)
+}
