@@ -68,7 +68,7 @@ func TestNoBrokers(t *testing.T) {
 }
 
 // TestServerIdentity: servers of a cluster that says so are named by their addresses, and
-// a node whose socket does not show them is told of once.
+// the log names a node whose socket does not show them once.
 func TestServerIdentity(t *testing.T) {
 	var out strings.Builder
 	p := NewPipeline(aggregate.Options{}, selfstat.Sources{}, slog.New(slog.NewTextHandler(&out, nil)))

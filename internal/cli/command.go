@@ -52,7 +52,7 @@ func pullProgram() program {
 }
 
 func processProgram(get verify.Get, b app.Brokers) program {
-	return program{app.Process(versionLine(), get, b), "Processes statistics from HAProxy and pushes them to Graphite"}
+	return program{app.Process(versionLine(), get, b), "Processes statistics from HAProxy and sends them to Graphite and Kafka"}
 }
 
 // flags are the options of the command line.

@@ -48,7 +48,7 @@ const (
 	MaxShards = 64
 
 	maxInstance = attemptDigits + 1 + MaxName
-	// maxHeaders is the largest number of headers that are looked at.
+	// maxHeaders is the largest number of headers that Parse reads.
 	maxHeaders = 64
 )
 

@@ -127,7 +127,7 @@ func TestProducerRefused(t *testing.T) {
 	}
 }
 
-// TestDecompressionBomb: a batch that would take too much memory is passed over.
+// TestDecompressionBomb: a batch that would take too much memory is skipped.
 func TestDecompressionBomb(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1, kfake.BrokerConfigs(map[string]string{"message.max.bytes": "104857600"}))
