@@ -208,8 +208,8 @@ func topicIsRemoved(t *testing.T, broker *real.Kafka) {
 	admin := s.client()
 	defer admin.Close()
 	times := harness.Count(1, 50)
+	stop := s.consume()
 	for range times {
-		stop := s.consume()
 		s.Must(s.received.WaitWhole(s.Ctx, s.feeder.Next()))
 		stop() // what it has read counts
 		s.Until("the topic is removed", time.Minute, func() bool {
@@ -223,9 +223,7 @@ func topicIsRemoved(t *testing.T, broker *real.Kafka) {
 		s.create()
 		stop = s.consume()
 		s.Must(s.received.WaitWhole(s.Ctx, s.feeder.Epochs()...))
-		stop()
 		row.Inject(1)
 	}
-	s.consume()
-	s.settle(row, p, times*10)
+	s.settle(row, p, times*workers)
 }
