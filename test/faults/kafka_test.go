@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -127,18 +128,21 @@ func kafkaIsKilled(t *testing.T, broker *real.Kafka) {
 	p := s.Start(harness.Process, s.conf)
 	stop := s.feeder.Keep(20 * time.Millisecond)
 	kills := harness.Count(2, 100)
-	for range kills {
+	for i := range kills {
 		s.Pause(time.Duration(random.Int64N(int64(500 * time.Millisecond))))
 		broker.Kill()
 		s.Pause(time.Duration(random.Int64N(int64(500 * time.Millisecond))))
+		if i == 0 {
+			p.WaitSays(time.Minute, "destination is down")
+		}
 		s.Must(broker.Start(s.Ctx))
+		if i == 0 {
+			p.WaitSays(time.Minute, "destination is up again")
+		}
 		s.arrival()
 		row.Inject(1)
 	}
 	stop()
-	if !p.Says("destination is down", "connection refused") || !p.Says("destination is up again") {
-		t.Error("got no message about a broker that refused connections and came back, want both")
-	}
 	s.settle(row, p, kills*workers)
 }
 
@@ -160,11 +164,12 @@ func kafkaIsPaused(t *testing.T, broker *real.Kafka) {
 	p := s.Start(harness.Process, s.conf)
 	stop := s.feeder.Keep(20 * time.Millisecond)
 	pauses := harness.Count(1, 50)
-	for i := range pauses {
+	for range pauses {
 		s.arrival()
 		s.Must(broker.Pause())
-		s.Until("haproxystats-process to find that nobody answers", time.Minute, func() bool {
-			return len(p.Lines("destination is down")) > i
+		s.Until("a batch to wait in the queue", time.Minute, func() bool {
+			waiting, err := filepath.Glob(s.Path("base", "queue", "kafka", "*.batch"))
+			return err == nil && len(waiting) > 0
 		})
 		s.Must(broker.Resume())
 		s.arrival()
