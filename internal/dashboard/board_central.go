@@ -16,6 +16,20 @@ func centre() board {
 				{title: "Lost metrics", kind: number, alarm: above(1, 1000), lines: []line{central("CentralGraphiteDroppedMetrics").total("lost").in(perMinute)}},
 				{title: "Snapshots given up", kind: number, alarm: above(0.01, 1), lines: []line{central("CentralCorruptSnapshots").total("given up").in(perMinute)}},
 			}},
+			{"Reading Kafka", []panel{
+				{
+					title: "Age of unread records", alarm: above(60, 300), why: "Only with kafka = true, as all of this row.",
+					lines: []line{central("KafkaLagSeconds")},
+				},
+				{title: "Unread records", lines: []line{central("KafkaLagRecords")}},
+				{
+					title: "Changes of partitions", why: "Each stops reading for a moment. They come with programs that start, stop or do not answer.",
+					lines: []line{central("KafkaRebalances").in(perMinute)},
+				},
+				{title: "Failed commits", lines: []line{central("KafkaCommitErrors").in(perMinute)}},
+				{title: "Incomplete snapshots", lines: []line{central("SnapshotsIncomplete").in(perMinute)}},
+				{title: "Records of newer versions", alarm: above(0.01, 1), lines: []line{central("SnapshotsNewer").in(perMinute)}},
+			}},
 			{"Reading nodes", []panel{
 				{title: "Snapshots", lines: []line{central("CentralSnapshotsDone").in(perMinute)}},
 				{title: "Waiting snapshots", lines: []line{central("CentralQueueLength")}},

@@ -50,7 +50,7 @@ func Metrics() (Catalogue, error) {
 			c.add(metric.Self, column)
 		}
 	}
-	for _, column := range selfstat.CentralColumns() {
+	for _, column := range append(selfstat.CentralColumns(), selfstat.TopicColumns()...) {
 		c.add(metric.Self, column)
 	}
 	for _, column := range window.SelfColumns() {

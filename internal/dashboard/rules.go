@@ -218,6 +218,18 @@ func centralRules() []rule {
 			line: central("CentralQueueAge"), over: lowest, minutes: 2, levels: above(60, 300),
 		},
 		{
+			name: "topic-lag", title: "haproxystats-central lags behind Kafka",
+			todo: "Age in seconds of the oldest record that is still to be read, the lowest value of the last two minutes. Add another " +
+				"haproxystats-central to the group, or find out what holds this one up: check_haproxystats lag.",
+			line: central("KafkaLagSeconds"), over: lowest, minutes: 2, levels: above(60, 300),
+		},
+		{
+			name: "topic-newer", title: "Records of a newer version are put aside",
+			todo: "Records per minute that a newer version has written, the highest value of ten minutes. Upgrade haproxystats-central first, and " +
+				"then the nodes. The log names the node.",
+			line: central("SnapshotsNewer").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+		},
+		{
 			name: "central-journal", title: "The journal of haproxystats-central fills",
 			todo: "Size of the journal in percent of journal-max-bytes, the lowest value of the last two minutes. At 100, snapshots stay in the spools " +
 				"of the nodes. Increase journal-max-bytes in [central], or shorten late in [cluster].",

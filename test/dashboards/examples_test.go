@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"haproxystats/internal/metric"
+	"haproxystats/internal/selfstat"
 	"haproxystats/test/dashboards/stage"
 )
 
@@ -199,6 +201,16 @@ var examples = []example{
 		fires: map[string]numbers{"haproxystats.CentralQueueAge": at(400)},
 	},
 	{
+		rule:  "topic-lag",
+		calm:  map[string]numbers{"haproxystats.KafkaLagSeconds": spikes(1000)},
+		warns: map[string]numbers{"haproxystats.KafkaLagSeconds": at(100)},
+		fires: map[string]numbers{"haproxystats.KafkaLagSeconds": at(400)},
+	},
+	{
+		rule: "topic-newer", only: "warning",
+		calm: map[string]numbers{"haproxystats.SnapshotsNewer": at(7)}, fires: map[string]numbers{"haproxystats.SnapshotsNewer": by(1)},
+	},
+	{
 		rule:  "central-journal",
 		calm:  map[string]numbers{"haproxystats.CentralJournalBytes": spikes(99), "haproxystats.CentralJournalLimit": at(100)},
 		warns: map[string]numbers{"haproxystats.CentralJournalBytes": at(90), "haproxystats.CentralJournalLimit": at(100)},
@@ -260,6 +272,31 @@ const (
 	length = 14 * 60
 	silent = 13 * 60
 )
+
+// sendKafka has Graphite take the metrics about Kafka, which the stage does without:
+// those of haproxystats-central, and those of a sink of each load balancer.
+func sendKafka(ctx context.Context, t *testing.T, g *stage.Graphite) {
+	t.Helper()
+	now := time.Now().Unix()
+	var b strings.Builder
+	last := ""
+	send := func(host string, columns []metric.Column) {
+		for _, c := range columns {
+			last = stage.Namespace + "." + host + ".haproxy.haproxystats." + c.Name
+			for ago := range int64(60) {
+				fmt.Fprintf(&b, "%s %d %d\n", last, 60-ago, now-ago)
+			}
+		}
+	}
+	for host := range stage.Hosts {
+		send(host, selfstat.Sink{Name: "kafka", Queued: true}.Columns())
+	}
+	send(stage.Central, selfstat.TopicColumns())
+	if err := g.Send(ctx, b.String()); err != nil {
+		t.Fatal(err)
+	}
+	awaitSeries(ctx, t, g, last)
+}
 
 // sendExamples has Graphite take the metrics of all made-up hosts.
 func sendExamples(ctx context.Context, t *testing.T, g *stage.Graphite) {

@@ -42,6 +42,7 @@ func TestOnStage(t *testing.T) {
 		}
 	})
 	await(ctx, t, s)
+	sendKafka(ctx, t, s.Graphite)
 	t.Run("grafana", func(t *testing.T) { testGrafana(ctx, t, s.Graphite) })
 	t.Run("graphite-web", func(t *testing.T) { testGraphiteWeb(ctx, t, s.Graphite) })
 	sendExamples(ctx, t, s.Graphite)
