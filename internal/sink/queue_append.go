@@ -5,10 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"syscall"
-
-	"haproxystats/internal/durable"
 )
 
 // Append stores the batch that encode writes; encode returns the number of metrics.
@@ -23,7 +19,7 @@ func (q *Queue) Append(epoch int64, encode func(io.Writer) (metrics int, err err
 	if err == nil {
 		h, seq, err = q.write(epoch, encode)
 	}
-	if errors.Is(err, fs.ErrNotExist) && q.displaced() { // since then
+	if errors.Is(err, fs.ErrNotExist) && q.dir.Displaced() { // since then
 		if err = q.reattach(); err == nil {
 			h, seq, err = q.write(epoch, encode)
 		}
@@ -110,45 +106,16 @@ func (q *Queue) refuse(name string) {
 // added to it would be left behind: settle returns an error until it is moved back, or
 // these batches are delivered.
 func (q *Queue) settle() error {
-	if !q.displaced() {
+	if !q.dir.Displaced() {
 		return nil
 	}
 	q.mu.Lock()
 	batches := len(q.waiting) + len(q.held)
 	q.mu.Unlock()
-	if batches == 0 || q.removed() {
+	if batches == 0 || q.dir.Removed() {
 		return q.reattach()
 	}
-	return fmt.Errorf("the directory was moved, or covered by a mount, while %d batches wait in it: put %s back in its place", batches, q.whereabouts())
-}
-
-// displaced reports whether the directory no longer has its path.
-func (q *Queue) displaced() bool {
-	now, err := os.Lstat(q.opt.Dir)
-	if err != nil {
-		return errors.Is(err, fs.ErrNotExist)
-	}
-	own, err := q.dir.Identity()
-	return err == nil && durable.Identify(now) != own
-}
-
-// removed reports whether the directory has no path at all.
-func (q *Queue) removed() bool {
-	info, err := q.dir.File().Stat()
-	if err != nil {
-		return false
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && st.Nlink == 0
-}
-
-// whereabouts returns the present path of the directory.
-func (q *Queue) whereabouts() string {
-	path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", q.dir.File().Fd()))
-	if err != nil {
-		return q.opt.Dir
-	}
-	return path
+	return fmt.Errorf("the directory was moved, or covered by a mount, while %d batches wait in it: put %s back in its place", batches, q.dir.Whereabouts())
 }
 
 // reattach makes the directory again; the batches in it are lost. After an error,
