@@ -67,13 +67,13 @@ type LinkQueue struct {
 	opt   QueueOptions
 	write func(io.Writer, snapshot.Snapshot) error // the stream of a snapshot
 	wake  chan struct{}                            // holds a token when something has come
-	dir   *durable.Dir
-	lock  *durable.Lock
 
 	adding sync.Mutex // held while a snapshot is added
 	next   uint64
 
 	mu      sync.Mutex
+	dir     *durable.Dir // changes only while adding is held, too
+	lock    *durable.Lock
 	litter  *durable.Litter
 	waiting []*queued // oldest first
 	corrupt []string  // oldest first
@@ -99,67 +99,114 @@ type queued struct {
 func OpenLinkQueue(o QueueOptions) (*LinkQueue, error) {
 	q := &LinkQueue{opt: o, wake: make(chan struct{}, 1)}
 	q.opt.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
-	if err := q.open(); err != nil {
+	if _, err := q.open(); err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", o.Dir, err)
 	}
 	return q, nil
 }
 
-func (q *LinkQueue) open() error {
+// open opens the directory and takes what is in it in the place of what waits now, which
+// it counts as dropped. It returns that number.
+func (q *LinkQueue) open() (lost int, err error) {
 	if err := durable.CheckDir(q.opt.Dir); err != nil {
-		return err
+		return 0, err
 	}
 	if err := durable.MakeDir(q.opt.Dir); err != nil {
-		return err
+		return 0, err
 	}
 	dir, err := durable.OpenDir(q.opt.Dir)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if q.lock, err = dir.LockSelf(); err != nil {
+	lock, err := dir.LockSelf()
+	if err != nil {
 		if errors.Is(err, durable.ErrLocked) {
 			err = fmt.Errorf("%w: another program uses the queue: give each its own queue-dir", err)
 		}
-		return errors.Join(err, dir.Close())
+		return 0, errors.Join(err, dir.Close())
 	}
-	q.dir = dir
-	q.litter = durable.NewLitter(q.remove)
-	var temps, strange []string
-	err = dir.List(func(e fs.DirEntry) {
-		i, ext, ok := parseName(e.Name())
-		switch {
-		case !ok || !e.IsDir():
-			strange = append(strange, e.Name())
-			return
-		case ext == extTemp:
-			temps = append(temps, e.Name())
-		case ext == extCorrupt:
-			q.corrupt = append(q.corrupt, e.Name())
-		default:
-			q.waiting = append(q.waiting, i)
-		}
-		q.next = max(q.next, i.seq+1)
-	})
+	l, err := list(dir)
 	if err != nil {
-		return errors.Join(err, q.Close())
+		return 0, errors.Join(err, lock.Unlock(), dir.Close())
 	}
-	if len(strange) > 0 {
-		q.opt.Log.Warn("queue directory has files of others, which are left alone", "dir", q.opt.Dir, "number", len(strange), "first", strange[0])
+	if len(l.strange) > 0 {
+		q.opt.Log.Warn("queue directory has files of others, which are left alone", "dir", q.opt.Dir, "number", len(l.strange), "first", l.strange[0])
 	}
-	slices.SortFunc(q.waiting, func(a, b *queued) int { return cmp.Compare(a.seq, b.seq) })
-	slices.Sort(q.corrupt)
+	q.next = max(q.next, l.next)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	lost = len(q.waiting)
+	q.stats.DroppedBatches += int64(lost)
+	q.stats.DroppedMetrics += int64(lost)
+	q.dir, q.lock, q.litter = dir, lock, durable.NewLitter(q.remove)
+	q.waiting, q.corrupt, q.bytes = l.waiting, l.corrupt, 0
 	for _, i := range q.waiting {
-		if i.size, err = q.sizeOf(i.name); err != nil {
-			return errors.Join(err, q.Close())
-		}
 		q.bytes += i.size
 	}
-	for _, name := range temps {
+	for _, name := range l.temps {
 		q.discard(name)
 	}
 	q.trim()
 	q.signal()
-	return nil
+	return lost, nil
+}
+
+// listing has what is in the directory, in order.
+type listing struct {
+	waiting        []*queued
+	corrupt, temps []string
+	strange        []string
+	next           uint64 // exceeds every number in use
+}
+
+func list(dir *durable.Dir) (l listing, err error) {
+	err = dir.List(func(e fs.DirEntry) {
+		i, ext, ok := parseName(e.Name())
+		switch {
+		case !ok || !e.IsDir():
+			l.strange = append(l.strange, e.Name())
+			return
+		case ext == extTemp:
+			l.temps = append(l.temps, e.Name())
+		case ext == extCorrupt:
+			l.corrupt = append(l.corrupt, e.Name())
+		default:
+			l.waiting = append(l.waiting, i)
+		}
+		l.next = max(l.next, i.seq+1)
+	})
+	if err != nil {
+		return l, err
+	}
+	slices.SortFunc(l.waiting, func(a, b *queued) int { return cmp.Compare(a.seq, b.seq) })
+	slices.Sort(l.corrupt)
+	for _, i := range l.waiting {
+		if i.size, err = sizeOf(dir, i.name); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
+}
+
+// settle makes sure that the directory is the one that the next process will open. If it
+// was removed, settle makes it again. If it was moved, or something was mounted over it,
+// settle returns an error until it is moved back, or what waits in it is delivered.
+func (q *LinkQueue) settle() error {
+	if !q.dir.Displaced() {
+		return nil
+	}
+	q.mu.Lock()
+	waiting, dir, lock := len(q.waiting), q.dir, q.lock
+	q.mu.Unlock()
+	if waiting > 0 && !dir.Removed() {
+		return fmt.Errorf("the directory was moved, or covered by a mount, while %d snapshots wait in it: put %s back in its place", waiting, dir.Whereabouts())
+	}
+	lost, err := q.open()
+	if err != nil {
+		return err
+	}
+	q.opt.Log.Warn("queue directory was removed and is made again", "dir", q.opt.Dir, "snapshots_lost", lost)
+	return errors.Join(lock.Unlock(), dir.Close())
 }
 
 // Close unlocks the directory. What waits stays there.
@@ -195,7 +242,16 @@ type linker interface {
 func (q *LinkQueue) Add(s snapshot.Snapshot) error {
 	q.adding.Lock()
 	defer q.adding.Unlock()
-	i, err := q.store(s)
+	var i *queued
+	err := q.settle()
+	if err == nil {
+		i, err = q.store(s)
+	}
+	if errors.Is(err, fs.ErrNotExist) && q.dir.Displaced() { // since then
+		if err = q.settle(); err == nil {
+			i, err = q.store(s)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("append to queue %s: %w", q.opt.Dir, err)
 	}
@@ -318,8 +374,8 @@ func syncFile(dir *durable.Dir, name string) (int64, error) {
 }
 
 // sizeOf returns the size of a snapshot's files.
-func (q *LinkQueue) sizeOf(name string) (size int64, err error) {
-	dir, err := q.dir.OpenDir(name)
+func sizeOf(queue *durable.Dir, name string) (size int64, err error) {
+	dir, err := queue.OpenDir(name)
 	if err != nil {
 		return 0, err
 	}
@@ -465,6 +521,9 @@ func (q *LinkQueue) end(c *content, err error) (next bool) {
 	defer q.mu.Unlock()
 	i := c.item
 	q.current = nil
+	if !slices.Contains(q.waiting, i) { // its directory was removed, and made again
+		return c.err != nil
+	}
 	switch {
 	case errors.Is(c.err, syscall.EMFILE), errors.Is(c.err, syscall.ENFILE), errors.Is(c.err, syscall.ENOMEM):
 	case c.err != nil:
@@ -520,8 +579,18 @@ func (c *content) WriteTo(w io.Writer) (int64, error) {
 	return out.n, err
 }
 
+// path returns where the directory is: what waits in one that was moved is sent from there.
+func (q *LinkQueue) path() string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.dir.Displaced() {
+		return q.dir.Whereabouts()
+	}
+	return q.opt.Dir
+}
+
 func (c *content) writeTo(w io.Writer) error {
-	path := filepath.Join(c.queue.opt.Dir, c.item.name)
+	path := filepath.Join(c.queue.path(), c.item.name)
 	if info, err := os.Lstat(path); err != nil {
 		return err
 	} else if !info.IsDir() {
