@@ -93,6 +93,18 @@ var samples = map[string]sample{
 	"kafka max-batch-bytes": {2_000_000, "2000000"},
 	"kafka queue-dir":       {"${paths:base-dir}/kafka", "/srv/stats/kafka"},
 
+	"forward mode":    {"tables", "tables"},
+	"forward cluster": {"web-groups", "web-groups"},
+	"forward topic":   {"eu.tables", "eu.tables"},
+	"forward scopes":  {[]string{"daemon", "frontend"}, "daemon, frontend"},
+	"forward shards":  {2, "2"},
+
+	"central kafka":           {true, "true"},
+	"central snapshots-topic": {"", ""},
+	"central tables-topic":    {"eu.tables", "eu.tables"},
+	"central group":           {"eu", "eu"},
+	"central instance":        {"central-1", "central-1"},
+
 	"central loglevel":          {"error", "error"},
 	"central work-dir":          {"${paths:base-dir}/clusters", "/srv/stats/clusters"},
 	"central journal-max-bytes": {1 << 20, "1048576"},
@@ -123,6 +135,7 @@ var instances = map[string]map[string]map[string]sample{
 			"interval":      {20, "20"},
 			"grace":         {1.5, "1.5"},
 			"on-incomplete": {"skip", "skip"},
+			"scopes":        {[]string{"frontend", "backend"}, "frontend, backend"},
 		},
 	},
 }
