@@ -450,6 +450,49 @@ a b = ^a
 			nil,
 		},
 		{
+			"nothing but [forward]", ForProcess, "[forward]\n",
+			[]string{
+				`f:1: [forward]: needs mode. Set mode = tables, or mode = snapshots for nodes that do nothing but pull`,
+				`f:1: [forward]: needs cluster. Set cluster to the name of the cluster that the node belongs to`,
+				`f:1: [forward]: has no connection. Add a section [kafka] with brokers`,
+			},
+			nil,
+		},
+		{
+			"bounds of [forward]", ForProcess, "[forward]\nmode = raw\ncluster = eu\nshards = 65\nchunk-bytes = 65535\nqueue-max-bytes = 0\nscopes = all\n[kafka]\n",
+			[]string{
+				`f:2: [forward] mode = "raw": not one of the words; allowed: tables, snapshots`,
+				`f:4: [forward] shards = "65": out of range; allowed: 1 to 64`,
+				`f:5: [forward] chunk-bytes = "65535": out of range; allowed: 65536 to 900000`,
+				`f:6: [forward] queue-max-bytes = "0": out of range; allowed: 1 or more`,
+				`f:7: [forward] scopes = "all": "all" is not a scope; allowed: daemon, frontend, backend, server`,
+			},
+			nil,
+		},
+		{
+			"more bounds of [forward]", ForProcess, "[forward]\nmode = snapshots\ncluster = eu\nshards = 0\nchunk-bytes = 900001\n[kafka]\n",
+			[]string{
+				`f:4: [forward] shards = "0": out of range; allowed: 1 to 64`,
+				`f:5: [forward] chunk-bytes = "900001": out of range; allowed: 65536 to 900000`,
+			},
+			nil,
+		},
+		{
+			"options without effect for tables", ForProcess, "[process]\nmetric-set = classic\n[forward]\nmode = tables\ncluster = eu\nchunk-bytes = 65536\nmetric-set = all\nshards = 64\n[kafka]\n", nil,
+			[]string{
+				`f:6: [forward] chunk-bytes = "65536": no effect with mode = tables. Remove this option`,
+				`f:7: [forward] metric-set = "all": no effect: metric-set in [process] is classic, so there are no other metrics. Set metric-set = all in [process], or remove this option`,
+			},
+		},
+		{
+			"options without effect for snapshots", ForProcess, "[forward]\nmode = snapshots\ncluster = eu\nchunk-bytes = 900000\nshards = 2\nmetric-set = classic\nscopes = backend\n[kafka]\n", nil,
+			[]string{
+				`f:5: [forward] shards = "2": no effect with mode = snapshots. Remove this option`,
+				`f:6: [forward] metric-set = "classic": no effect with mode = snapshots. Remove this option`,
+				`f:7: [forward] scopes = "backend": no effect with mode = snapshots. Remove this option`,
+			},
+		},
+		{
 			"no brokers", ForCentral, "[central]\nkafka = yes\n",
 			[]string{`f:2: [central] kafka = "yes": no section [kafka] says how to reach the brokers. Add [kafka] with brokers`},
 			nil,
