@@ -28,6 +28,11 @@ func joined(brokers []string) string {
 
 // advice returns what to do about an error, or nothing.
 func (o Options) advice(err error) string {
+	if o.Advise != nil {
+		if hint := o.Advise(err); hint != "" {
+			return hint
+		}
+	}
 	in := "[" + o.Section + "]"
 	if hint := o.adviceOnTLS(err, in); hint != "" {
 		return hint

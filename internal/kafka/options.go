@@ -18,6 +18,9 @@ type Options struct {
 	// Section is the section of the configuration that has the options, such as "kafka"
 	// or "kafka:archive"; advice names it.
 	Section string
+	// Advise returns what to do about an error where that is not among the options of
+	// Section, or nothing; nil for never.
+	Advise func(error) string
 	// Brokers are the brokers to ask first, as host:port; they name the others.
 	Brokers []string
 	// ClientID names the client in the logs and quotas of the brokers.

@@ -410,6 +410,8 @@ func TestTopicIsMade(t *testing.T) {
 	}
 	if cause := s.Status().Health.Cause; cause == nil || !strings.Contains(cause.Error(), "UNKNOWN_TOPIC_OR_PARTITION") {
 		t.Errorf("got cause %v, want that the topic is missing", cause)
+	} else if hint, _ := kafka.Advice(cause); !strings.Contains(hint, "create-topics = true in [forward]") {
+		t.Errorf("got advice %q, want the option of [forward]", hint)
 	}
 	o.Create = true
 	made := NewTables(o, q)
@@ -426,6 +428,64 @@ func TestTopicIsMade(t *testing.T) {
 	found, err := kafka.Describe(t.Context(), c, topic)
 	if err != nil || found[0].Partitions != partitions || !found[0].Settings.AppendTime || found[0].Settings.Retention != Retention {
 		t.Errorf("got %+v, %v, want the broker's time and a retention of %v", found, err, Retention)
+	}
+}
+
+// TestTopicIsMadeByAnother takes the number of partitions from the brokers, not from the
+// options: another program may have made the topic.
+func TestTopicIsMadeByAnother(t *testing.T) {
+	f := newFake(t)
+	const theirs = 7
+	f.ControlKey(int16(kmsg.CreateTopics), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		r.(*kmsg.CreateTopicsRequest).Topics[0].NumPartitions = theirs
+		return nil, nil, false
+	})
+	o := f.options()
+	o.Create = true
+	e := wire.Envelope{Kind: wire.Tables, Cluster: o.Cluster, Node: o.Node(), Shards: 1}
+	for n := 0; wire.Partition(e.Key(), theirs) == wire.Partition(e.Key(), partitions); n++ {
+		e.Cluster = fmt.Sprint("eu", n)
+	}
+	o.Cluster = e.Cluster
+	q := queueOf(t)
+	s := NewTables(o, q)
+	defer s.Close()
+	if err := s.Deliver(t.Context(), sinktest.Batch(1000)); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s, func() bool { return s.Status().Queue.Batches == 0 })
+	records, err := f.records(t.Context())
+	if err != nil || len(records) == 0 {
+		t.Fatalf("got %d records, %v, want some", len(records), err)
+	}
+	for _, r := range records {
+		if want := int32(wire.Partition(e.Key(), theirs)); r.Partition != want {
+			t.Errorf("got partition %d, want %d of %d", r.Partition, want, theirs)
+		}
+	}
+}
+
+// TestAdvice names the options of [forward], and not those of the connection.
+func TestAdvice(t *testing.T) {
+	f := newFake(t)
+	for _, c := range []struct {
+		options Options
+		err     error
+		want    string
+	}{
+		{f.options(), kerr.UnknownTopicOrPartition, "--config message.timestamp.type=LogAppendTime, or set create-topics = true in [forward]"},
+		{f.options(), kerr.MessageTooLarge, "Raise max.message.bytes of the topic to 528384 or more"},
+		{f.snapshots(), kerr.MessageTooLarge, "Raise max.message.bytes of the topic to 70208 or more, or lower chunk-bytes in [forward]"},
+		{f.options(), kerr.InvalidTopicException, "Set topic in [forward]"},
+		{f.options(), kerr.ClusterAuthorizationFailed, "IdempotentWrite"},
+		{f.options(), kerr.SaslAuthenticationFailed, "in [kafka]"},
+	} {
+		tr := newTransport(c.options)
+		got, _ := kafka.Advice(tr.sessions.Connection.Explain("produce", c.err))
+		if !strings.Contains(got, c.want) || strings.Contains(got, "create-topic =") || strings.Contains(got, "max-record-bytes") || strings.Contains(got, "idempotent =") {
+			t.Errorf("%v: got %q, want %q", c.err, got, c.want)
+		}
+		tr.sessions.Close()
 	}
 }
 

@@ -93,6 +93,9 @@ const (
 	overhead = 4 << 10
 )
 
+// Batch returns the size of the largest batch with one record, which the topic must take.
+func (o *Options) Batch() int { return o.largest() + overhead }
+
 // largest returns the largest value of a record.
 func (o *Options) largest() int {
 	if o.ChunkBytes > 0 {

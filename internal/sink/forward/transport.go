@@ -36,7 +36,11 @@ type transport struct {
 // topicAge is the time for which what is known of a topic counts.
 const topicAge = time.Minute
 
+// madePause is the pause between two questions for a topic that was made just now.
+const madePause = 100 * time.Millisecond
+
 func newTransport(o Options) *transport {
+	o.Connection.Advise = o.advise
 	t := &transport{opt: o, attempts: wire.NewAttempts()}
 	t.sessions = kafka.Sessions{Connection: o.Connection, Options: t.producer, AcksAll: true, Retired: t.forget}
 	return t
@@ -205,8 +209,12 @@ func (t *transport) learn(ctx context.Context, c *kgo.Client) (int, error) {
 		return 0, err
 	}
 	if errors.Is(found[0].Err, kerr.UnknownTopicOrPartition) && t.opt.Create {
-		// It takes the client a moment to hear of the topic, so the next delivery asks again.
-		return t.opt.Partitions, t.create(ctx, c)
+		if err := t.create(ctx, c); err != nil {
+			return 0, err
+		}
+		if found, err = t.await(ctx, c); err != nil {
+			return 0, err
+		}
 	}
 	topic := found[0]
 	if topic.Err != nil {
@@ -238,6 +246,24 @@ func (t *transport) create(ctx context.Context, c *kgo.Client) error {
 	return err
 }
 
+// await describes a topic that was made just now, by this program or by another one with
+// another number of partitions. It takes the brokers a moment to hear of it.
+func (t *transport) await(ctx context.Context, c *kgo.Client) ([]kafka.Topic, error) {
+	again := time.NewTicker(madePause)
+	defer again.Stop()
+	for {
+		found, err := kafka.Describe(ctx, c, t.opt.Topic)
+		if err != nil || found[0].Err == nil && found[0].Partitions > 0 {
+			return found, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
 // batchBytes returns the bound of a batch. A record alone is never too large for the
 // library: the broker decides.
 func (t *transport) batchBytes() int {
@@ -247,7 +273,7 @@ func (t *transport) batchBytes() int {
 	if t.limit > 0 {
 		most = min(most, t.limit)
 	}
-	return max(most, t.opt.largest()+overhead)
+	return max(most, t.opt.Batch())
 }
 
 // forget has the topic asked for again.

@@ -88,7 +88,11 @@ func (g *group) look(ctx context.Context, client *kgo.Client) {
 
 // explain returns the error of an operation with what to do about it.
 func (g *group) explain(operation string, err error) error {
-	err = g.o.Connection.Explain(operation, err)
+	return explain(g.o.Connection, operation, err)
+}
+
+func explain(o kafka.Options, operation string, err error) error {
+	err = o.Explain(operation, err)
 	var known *kafka.Error
 	switch {
 	case !errors.As(err, &known):

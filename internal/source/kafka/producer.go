@@ -179,7 +179,7 @@ func (p *Producer) Deliver(ctx context.Context, b *metric.Batch) error {
 			return cause
 		}
 	}
-	return p.o.Connection.Explain("produce to topic "+p.o.Topic, err)
+	return explain(p.o.Connection, "produce to topic "+p.o.Topic, err)
 }
 
 func (p *Producer) deliver(ctx context.Context, client *kgo.Client, b *metric.Batch) error {

@@ -90,7 +90,7 @@ func TestProducerRefused(t *testing.T) {
 	defer p.Close()
 	begun := time.Now()
 	err := p.Deliver(t.Context(), twoProxies("a", 1))
-	if !errors.Is(err, kerr.UnknownTopicOrPartition) || !strings.Contains(err.Error(), "produce to topic later") {
+	if !errors.Is(err, kerr.UnknownTopicOrPartition) || !strings.Contains(err.Error(), "produce to topic later") || !strings.Contains(err.Error(), "--config message.timestamp.type=LogAppendTime") {
 		t.Errorf("got %v, want that the topic is missing", err)
 	}
 	if d := time.Since(begun); d > 5*time.Second {
