@@ -173,6 +173,9 @@ func queuesOf(c *config.Config) (queues []queueOf) {
 			queues = append(queues, queueOf{"queue-dir of [" + config.KafkaSection(k.Name) + "]", absolute(o.QueueDir), o.QueueMaxBytes})
 		}
 	}
+	if f := c.Forward; f.Mode != "" {
+		queues = append(queues, queueOf{"queue-dir of [forward]", absolute(f.QueueDir), f.QueueMaxBytes})
+	}
 	return queues
 }
 

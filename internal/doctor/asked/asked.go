@@ -3,6 +3,7 @@
 package asked
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ import (
 	"haproxystats/internal/config"
 	"haproxystats/internal/doctor"
 	"haproxystats/internal/kafka"
+	"haproxystats/internal/kafka/wire"
+	"haproxystats/internal/sink/forward"
 	sinkkafka "haproxystats/internal/sink/kafka"
 )
 
@@ -80,6 +83,9 @@ func examinations(c *config.Config, program config.Program, host string) (all []
 		}
 		all = append(all, e)
 	}
+	if program == config.ForProcess && c.Forward.Mode != "" {
+		all = append(all, forwardTopic(c))
+	}
 	if program == config.ForCentral && c.Central.Kafka {
 		all = append(all, centralTopics(c))
 	}
@@ -122,6 +128,21 @@ func centralTopics(c *config.Config) examination {
 		}})
 	}
 	return e
+}
+
+// forwardTopic returns what [forward] of a node writes.
+func forwardTopic(c *config.Config) examination {
+	f := c.Forward
+	k, _ := c.Kafkas.Get("")
+	o := forward.Options{}
+	t := use{doctor.TopicUse{Name: cmp.Or(f.Topic, wire.TablesTopic), For: "tables", Ours: true, Safe: true, Parts: f.Shards}, f.CreateTopics}
+	if f.Mode == config.ForwardSnapshots {
+		o.ChunkBytes = f.ChunkBytes
+		t.Name, t.For, t.Parts = cmp.Or(f.Topic, wire.SnapshotsTopic), "snapshots", 0
+	}
+	t.Batch = o.Batch()
+	t.Create = createCommand(k.Brokers, t.Name, max(ourPartitions, t.Parts), ourSettings)
+	return examination{section: config.KafkaSection(""), connection: k.KafkaConnection, topics: []use{t}}
 }
 
 // clustersOf returns the names of the sections of clusters, and of the one for all others.

@@ -182,6 +182,44 @@ func TestExamineCentral(t *testing.T) {
 	}
 }
 
+// TestExamineForward has the topic of [forward], of both modes.
+func TestExamineForward(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "haproxystats.tables"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	examine := func(more string) doctor.Topic {
+		t.Helper()
+		loaded, err := load(t, "[kafka]\nbrokers = "+strings.Join(cluster.ListenAddrs(), ",")+"\n[forward]\ncluster = eu\n"+more)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := New("haproxystats").Examine(t.Context(), &loaded.Config, config.ForProcess, "lb1", false)
+		if len(got) != 1 || got[0].Section != "[kafka]" || got[0].Fault != nil || len(got[0].Topics) != 1 || len(got[0].Groups) != 0 {
+			t.Fatalf("got %+v, want one topic", got)
+		}
+		return got[0].Topics[0]
+	}
+	tables := examine("mode = tables\nshards = 4\n")
+	if tables.Name != "haproxystats.tables" || tables.Missing || !tables.Ours || !tables.Safe || tables.Parts != 4 || tables.Batch < 512<<10 || tables.Batch > 600_000 {
+		t.Errorf("got %+v, want tables of 4 shards", tables)
+	}
+	findings := doctor.Brokers(doctor.Kafka{Took: 1, Topics: []doctor.Topic{tables}}, time.Now())
+	for _, want := range []string{"message.timestamp.type is CreateTime", "2 partitions for 4 shards"} {
+		if !slices.ContainsFunc(findings, func(f doctor.Finding) bool { return strings.Contains(f.Text, want) && f.Remedy != "" }) {
+			t.Errorf("got %+v, want a finding with %q and its remedy", findings, want)
+		}
+	}
+	raw := examine("mode = snapshots\nchunk-bytes = 900000\n")
+	if want := "--topic haproxystats.snapshots --partitions 8 --replication-factor 3 --config message.timestamp.type=LogAppendTime"; raw.Name != "haproxystats.snapshots" || !raw.Missing || raw.Made || raw.Parts != 0 || raw.Batch < 900_000 || !strings.Contains(raw.Create, want) {
+		t.Errorf("got %+v, want that it is missing, and a command with %q", raw, want)
+	}
+	if own := examine("mode = snapshots\ntopic = mine\ncreate-topics = yes\n"); own.Name != "mine" || !own.Made {
+		t.Errorf("got %+v, want that the program makes it", own)
+	}
+}
+
 func load(t *testing.T, text string) (*config.Loaded, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "f.conf")
