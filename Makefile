@@ -69,8 +69,9 @@ demo: ## three real HAProxy instances with traffic, both programs, a live table 
 	@$(GO) run ./demo
 
 .PHONY: demo-cluster
-demo-cluster: ## two nodes of two real HAProxy instances, haproxystats-central and carbon-cache, a live table (DEMO_SECONDS)
+demo-cluster: ## two nodes of two real HAProxy instances, Kafka, haproxystats-central and carbon-cache, a live table (DEMO_SECONDS, DEMO_TRANSPORT)
 	@sh test/real/setup.sh haproxy graphite-carbon python3-whisper
+	@test "$$DEMO_TRANSPORT" = directories || sh test/real/setup.sh default-jre-headless maven || test "$$DEMO_TRANSPORT" != kafka
 	@$(GO) run ./demo cluster
 
 .PHONY: dev

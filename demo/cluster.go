@@ -35,7 +35,7 @@ func (n *node) root() string { return namespace + "." + n.name + ".haproxy" }
 
 // transport is how the snapshots of a node come to haproxystats-central.
 type transport interface {
-	// options returns the options of the node's section.
+	// options returns the options of the node's section; empty if it needs none.
 	options() string
 	// start makes snapshots come, and stop ends that, until start is called again.
 	start() error
@@ -136,7 +136,11 @@ cluster-namespace = {{.Namespace}}.clusters
 
 [central]
 node-metrics = true
+{{if .Broker}}kafka        = true
 
+[kafka]
+brokers = {{.Broker}}
+{{end}}
 [cluster {{.Cluster}}]
 interval    = {{.Interval}}
 grace       = {{.Grace}}
@@ -154,21 +158,29 @@ type clusterEnvironment struct {
 	*environment
 	nodes  []*node
 	carbon *real.Carbon
-	ended  bool // whether haproxystats-central and carbon-cache have been stopped
+	kafka  *real.Kafka // nil if snapshots travel through directories
+	ended  bool        // whether haproxystats-central and carbon-cache have been stopped
 }
 
 // openCluster builds and starts everything.
 func openCluster(ctx context.Context, w io.Writer) (*clusterEnvironment, error) {
+	way, jars, err := chooseWay(ctx, w, os.Getenv("DEMO_TRANSPORT"))
+	if err != nil {
+		return nil, err
+	}
 	c := &clusterEnvironment{}
-	var err error
+	names := []string{puller, central}
+	if way == byKafka {
+		names = append(names, processor)
+	}
 	c.environment, err = openEnvironment(ctx, w, func(e *environment) error {
 		c.environment = e
-		return c.open(ctx)
-	}, puller, central)
+		return c.open(ctx, way, jars)
+	}, names...)
 	return c, err
 }
 
-func (c *clusterEnvironment) open(ctx context.Context) error {
+func (c *clusterEnvironment) open(ctx context.Context, way, jars string) error {
 	fmt.Fprintf(c.out, "demo: starting 2 nodes of %d haproxy instances with traffic\n", ofEachNode)
 	for _, name := range []string{"lba", "lbb"} {
 		n := &node{name: name}
@@ -181,12 +193,6 @@ func (c *clusterEnvironment) open(ctx context.Context) error {
 		c.nodes = append(c.nodes, n)
 	}
 	c.startTraffic()
-	spool, err := c.newSpooled(c.nodes[0], filepath.Join(c.dir, c.nodes[0].name))
-	if err != nil {
-		return err
-	}
-	c.nodes[0].transport, c.nodes[1].transport = spool, asked{c.nodes[1]}
-
 	fmt.Fprintf(c.out, "demo: starting carbon-cache and %s, windows of %v\n", central, interval)
 	binary, err := real.Find(ctx, "graphite-carbon")
 	if err != nil {
@@ -199,6 +205,14 @@ func (c *clusterEnvironment) open(ctx context.Context) error {
 	}
 	c.undo = append(c.undo, func() error { return c.end(c.carbon.Stop) })
 	c.programs = append(c.programs, c.carbon.Process)
+	if way == byKafka {
+		if err := c.openKafka(ctx, jars); err != nil {
+			return err
+		}
+	}
+	if err := c.openTransports(way); err != nil {
+		return err
+	}
 	return c.openCentral()
 }
 
@@ -208,11 +222,13 @@ func (c *clusterEnvironment) openCentral() error {
 	var sections []map[string]string
 	for _, n := range c.nodes {
 		fmt.Fprintln(&names, n.name)
-		sections = append(sections, map[string]string{"Name": n.name, "Options": n.transport.options()})
+		if options := n.transport.options(); options != "" {
+			sections = append(sections, map[string]string{"Name": n.name, "Options": options})
+		}
 	}
 	config, err := c.configure("central.conf", clusterTemplate, map[string]any{
 		"Dir": c.dir, "Port": c.carbon.Port, "Namespace": namespace, "Cluster": clusterName,
-		"Interval": interval.Seconds(), "Grace": grace.Seconds(), "Nodes": sections,
+		"Interval": interval.Seconds(), "Grace": grace.Seconds(), "Nodes": sections, "Broker": c.broker(),
 	})
 	err = errors.Join(err,
 		os.WriteFile(filepath.Join(c.dir, "nodes"), []byte(names.String()), 0o640),
@@ -233,6 +249,14 @@ func (c *clusterEnvironment) openCentral() error {
 	c.programs = append(c.programs, p)
 	c.undo = append(c.undo, func() error { return c.end(func() error { return stopProgram(central, p) }) })
 	return nil
+}
+
+// broker returns the address of the broker, if there is one.
+func (c *clusterEnvironment) broker() string {
+	if c.kafka == nil {
+		return ""
+	}
+	return c.kafka.Addr
 }
 
 // end calls stop unless everything has been stopped.

@@ -10,7 +10,7 @@ import (
 const (
 	// settled is the age at which a window is shown: it has ended, waited for missing
 	// nodes, and carbon-cache has written it.
-	settled = interval + grace + 3*time.Second
+	settled = interval + grace + 4*time.Second
 	// reading is the time between two looks at Graphite's files.
 	reading = time.Second
 	// unjudged is the number of the last windows that are not judged: they may not be

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -16,10 +17,19 @@ func TestClusterDemoPasses(t *testing.T) {
 	for _, c := range []string{"graphite-carbon", "python3-whisper"} {
 		real.Need(t, c)
 	}
+	t.Run(byDirectories, func(t *testing.T) { testClusterDemo(t, byDirectories) })
+	t.Run(byKafka, func(t *testing.T) {
+		real.Need(t, "kafka")
+		testClusterDemo(t, byKafka)
+	})
+}
+
+func testClusterDemo(t *testing.T, way string) {
 	h := newHouse(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := h.command(ctx, 1, "cluster")
+	cmd.Env = append(cmd.Env, "DEMO_TRANSPORT="+way)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -33,11 +43,23 @@ func TestClusterDemoPasses(t *testing.T) {
 			t.Errorf("got no %q in the output:\n%s", want, &stdout)
 		}
 	}
+	if got := strings.Contains(stderr.String(), "starting Apache Kafka"); got != (way == byKafka) {
+		t.Errorf("got that Kafka was started: %t\n%s", got, &stderr)
+	}
 	if strings.Contains(stdout.String(), "\x1b") {
 		t.Error("got escape sequences where there is no terminal")
 	}
 	if left := append(h.files(t), h.processes(t)...); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
+	}
+}
+
+func TestChooseWay(t *testing.T) {
+	if way, _, err := chooseWay(t.Context(), io.Discard, byDirectories); way != byDirectories || err != nil {
+		t.Errorf("got %q, %v; want %s", way, err, byDirectories)
+	}
+	if _, _, err := chooseWay(t.Context(), io.Discard, "pigeons"); err == nil || !strings.Contains(err.Error(), "expected kafka or directories") {
+		t.Errorf("got %v, want what is expected", err)
 	}
 }
 

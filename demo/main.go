@@ -3,7 +3,9 @@
 // a small Graphite receiver, and what arrives there as a live table.
 //
 // With the argument cluster it shows haproxystats-central instead: two nodes of two
-// instances each, whose metrics it combines, and carbon-cache as Graphite.
+// instances each, whose metrics it combines, and carbon-cache as Graphite. Snapshots travel
+// through Apache Kafka where it is there, or through a directory and a TCP socket;
+// DEMO_TRANSPORT (kafka or directories) chooses one.
 //
 // It ends on Ctrl-C or after DEMO_SECONDS, and removes everything that it has made. The
 // exit status is 0 if every metric that the instances themselves report has arrived, and
