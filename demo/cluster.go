@@ -164,7 +164,7 @@ type clusterEnvironment struct {
 
 // openCluster builds and starts everything.
 func openCluster(ctx context.Context, w io.Writer) (*clusterEnvironment, error) {
-	way, jars, err := chooseWay(ctx, w, os.Getenv("DEMO_TRANSPORT"))
+	way, jars, err := chooseWay(ctx, w, os.Getenv("DEMO_TRANSPORT"), real.Find)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"io"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -55,11 +55,34 @@ func testClusterDemo(t *testing.T, way string) {
 }
 
 func TestChooseWay(t *testing.T) {
-	if way, _, err := chooseWay(t.Context(), io.Discard, byDirectories); way != byDirectories || err != nil {
-		t.Errorf("got %q, %v; want %s", way, err, byDirectories)
-	}
-	if _, _, err := chooseWay(t.Context(), io.Discard, "pigeons"); err == nil || !strings.Contains(err.Error(), "expected kafka or directories") {
-		t.Errorf("got %v, want what is expected", err)
+	for _, c := range []struct {
+		name, chosen string
+		there        bool
+		way, told    string
+		fault        string
+	}{
+		{"Kafka is there", "", true, byKafka, "", ""},
+		{"Kafka is not there", "", false, byDirectories, "Kafka is not here, so snapshots travel through a directory and a TCP socket: no java", ""},
+		{"Kafka is wanted", byKafka, true, byKafka, "", ""},
+		{"Kafka is wanted and not there", byKafka, false, "", "", "no java"},
+		{"directories are wanted", byDirectories, true, byDirectories, "", ""},
+		{"something else is wanted", "pigeons", true, "", "", "DEMO_TRANSPORT=pigeons: expected kafka or directories"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var told bytes.Buffer
+			way, jars, err := chooseWay(t.Context(), &told, c.chosen, func(context.Context, string) (string, error) {
+				if c.there {
+					return "/jars", nil
+				}
+				return "", errors.New("no java")
+			})
+			if way != c.way || (jars != "") != (c.way == byKafka) || !strings.Contains(told.String(), c.told) || (c.told == "") != (told.Len() == 0) {
+				t.Errorf("got %q, %q and the message %q, want %q and %q", way, jars, &told, c.way, c.told)
+			}
+			if (err != nil) != (c.fault != "") || err != nil && err.Error() != c.fault {
+				t.Errorf("got the error %v, want %q", err, c.fault)
+			}
+		})
 	}
 }
 

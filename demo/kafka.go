@@ -22,7 +22,7 @@ const processor = "haproxystats-process"
 
 // chooseWay returns the way of DEMO_TRANSPORT, or else Kafka if it is there, with the
 // directory of its jars. It tells w what is missing for Kafka.
-func chooseWay(ctx context.Context, w io.Writer, chosen string) (way, jars string, err error) {
+func chooseWay(ctx context.Context, w io.Writer, chosen string, find func(context.Context, string) (string, error)) (way, jars string, err error) {
 	switch chosen {
 	case "", byKafka, byDirectories:
 	default:
@@ -31,7 +31,7 @@ func chooseWay(ctx context.Context, w io.Writer, chosen string) (way, jars strin
 	if chosen == byDirectories {
 		return byDirectories, "", nil
 	}
-	jars, err = real.Find(ctx, "kafka")
+	jars, err = find(ctx, "kafka")
 	switch {
 	case err == nil:
 		return byKafka, jars, nil

@@ -30,6 +30,7 @@ type manifest struct {
 	text    [][]byte
 	configs map[string]corev1.ConfigMap
 	pod     corev1.PodTemplateSpec
+	claims  map[string]corev1.PersistentVolumeClaim // of each pod
 	// namespace is nil where the user chooses it.
 	namespace *corev1.Namespace
 }
@@ -39,7 +40,7 @@ func readManifest(t *testing.T, name string) manifest {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(kubernetesDir, name))
 	must(t, err)
-	m := manifest{configs: make(map[string]corev1.ConfigMap)}
+	m := manifest{configs: make(map[string]corev1.ConfigMap), claims: make(map[string]corev1.PersistentVolumeClaim)}
 	for _, document := range bytes.Split(text, []byte("---\n")) {
 		var kind struct{ Kind string }
 		must(t, yaml.Unmarshal(document, &kind))
@@ -52,6 +53,9 @@ func readManifest(t *testing.T, name string) manifest {
 			var s appsv1.StatefulSet
 			must(t, yaml.UnmarshalStrict(document, &s))
 			m.pod = s.Spec.Template
+			for _, c := range s.Spec.VolumeClaimTemplates {
+				m.claims[c.Name] = c
+			}
 		case "DaemonSet":
 			var d appsv1.DaemonSet
 			must(t, yaml.UnmarshalStrict(document, &d))
@@ -69,7 +73,7 @@ func readManifest(t *testing.T, name string) manifest {
 	return m
 }
 
-var manifests = []string{"sidecar.yaml", "daemonset.yaml"}
+var manifests = []string{"sidecar.yaml", "daemonset.yaml", "central.yaml"}
 
 // schemaReleases are the releases of Kubernetes that the examples are checked
 // against: the oldest and the newest whose schemas there are.
@@ -116,14 +120,15 @@ func TestManifestsKeepToTheSchemas(t *testing.T) {
 	}
 }
 
-// The sidecar's pod keeps to the restricted level of the Pod Security Standards.
-// The other breaks it for what it takes from the node, and says so.
+// The pods keep to the restricted level of the Pod Security Standards. The DaemonSet's
+// break it for what they take from the node, and the manifest says so.
 func TestPodsKeepToTheSecurityStandards(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	must(t, err)
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	for name, want := range map[string]string{
 		"sidecar.yaml":   "",
+		"central.yaml":   "",
 		"daemonset.yaml": "host namespaces, restricted volume types",
 	} {
 		m := readManifest(t, name)
@@ -154,8 +159,11 @@ func TestPodsKeepToTheSecurityStandards(t *testing.T) {
 func TestPodsStayBelowTheirLimits(t *testing.T) {
 	for _, name := range manifests {
 		m := readManifest(t, name)
-		limits := 0
+		limits, ours := 0, 0
 		for _, c := range m.pod.Spec.Containers {
+			if c.Name != "haproxy" {
+				ours++
+			}
 			for _, e := range c.Env {
 				if e.Name != "GOMEMLIMIT" {
 					continue
@@ -168,10 +176,14 @@ func TestPodsStayBelowTheirLimits(t *testing.T) {
 				}
 			}
 		}
-		if limits != 2 {
-			t.Errorf("%s: %d containers have GOMEMLIMIT, want 2", name, limits)
+		if limits != ours {
+			t.Errorf("%s: %d containers have GOMEMLIMIT, want %d", name, limits, ours)
 		}
-		queue := regexp.MustCompile(`(?m)^queue-max-bytes = (\d+)$`).FindStringSubmatch(m.configs["haproxystats"].Data["haproxystats.conf"])
+		var conf string
+		for _, c := range m.configs {
+			conf += c.Data["haproxystats.conf"]
+		}
+		queue := regexp.MustCompile(`(?m)^queue-max-bytes = (\d+)$`).FindStringSubmatch(conf)
 		if queue == nil {
 			t.Fatalf("%s: the queue has the size of all", name)
 		}
@@ -186,6 +198,12 @@ func TestPodsStayBelowTheirLimits(t *testing.T) {
 				}
 			}
 		}
+		for _, c := range m.claims {
+			spools++
+			if size := c.Spec.Resources.Requests.Storage(); 2*bytes.Value() > size.Value() {
+				t.Errorf("%s: the queue may have %s of the volume's %v", name, queue[1], size)
+			}
+		}
 		if spools != 1 {
 			t.Errorf("%s: %d spools", name, spools)
 		}
@@ -195,18 +213,29 @@ func TestPodsStayBelowTheirLimits(t *testing.T) {
 func TestManifestsConfigurationsAreTaken(t *testing.T) {
 	haproxy := real.Need(t, "haproxy")
 	for _, name := range manifests {
-		for _, c := range readManifest(t, name).configs {
+		m := readManifest(t, name)
+		for _, c := range m.configs {
 			for file, text := range c.Data {
 				path := filepath.Join(t.TempDir(), file)
 				must(t, os.WriteFile(path, []byte(text), 0o644))
 				if file == "haproxystats.conf" {
-					checkConf(t, path, onNodes...)
+					checkConf(t, path, programsOf(m)...)
 				} else if out, err := exec.Command(haproxy, "-c", "-f", path).CombinedOutput(); err != nil {
 					t.Errorf("haproxy -c: %v: %s", err, out)
 				}
 			}
 		}
 	}
+}
+
+// programsOf returns the programs of haproxystats that run in a pod.
+func programsOf(m manifest) (programs []string) {
+	for _, c := range m.pod.Spec.Containers {
+		if c.Name != "haproxy" {
+			programs = append(programs, c.Command[0])
+		}
+	}
+	return programs
 }
 
 // pod lays out what a kubelet gives a pod: its volumes, their owners and modes.
