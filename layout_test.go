@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -201,6 +202,28 @@ func TestOnlyProcessLinksHTTP(t *testing.T) {
 		links := slices.ContainsFunc(list(t, "-deps", "./cmd/"+name), func(p goPackage) bool { return p.ImportPath == "net/http" })
 		if want := name == "haproxystats-process"; links != want {
 			t.Errorf("%s links net/http: got %t, want %t", name, links, want)
+		}
+	}
+}
+
+// TestNoTemplates: a template of the command line's library would have the linker keep
+// methods that nobody calls, a quarter of each program.
+func TestNoTemplates(t *testing.T) {
+	files, err := filepath.Glob("internal/cli/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatal("got no files of internal/cli")
+	}
+	template := regexp.MustCompile(`\.Set\w*Template\(`)
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := template.Find(text); found != nil {
+			t.Errorf("%s calls %s", f, found)
 		}
 	}
 }

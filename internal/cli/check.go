@@ -63,7 +63,6 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 		Use:               checkName + " [flags] MODE",
 		Short:             "Checks haproxystats for Nagios, Icinga and others",
 		Long:              checkHelp(),
-		Version:           versionLine(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -80,7 +79,6 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 	if byName {
 		cmd.Use = name + " [flags]"
 	}
-	cmd.SetVersionTemplate(checkName + " {{.Version}}\n")
 	cmd.SetFlagErrorFunc(flagError)
 	addFiles(cmd, &o.files)
 	fl := cmd.Flags()
@@ -100,7 +98,7 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 	fl.Float64VarP(&o.timeout, "timeout", "t", 10, "time limit in `seconds` for a result")
 	fl.CountVarP(&o.details, "verbose", "v", "show more lines, such as failed sockets and their errors")
 	fl.BoolP("help", "h", false, "show this screen")
-	fl.BoolP("version", "V", false, "show version")
+	addVersion(cmd, checkName, "V", stdout)
 	return cmd, outcome
 }
 

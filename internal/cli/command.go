@@ -85,7 +85,6 @@ func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
 		Long:              p.short + ".",
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		Version:           versionLine(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -93,7 +92,6 @@ func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
 			return start(p, f, cmd.Flags().Changed("file"), stdout, stderr)
 		},
 	}
-	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	cmd.SetFlagErrorFunc(flagError)
 	fl := cmd.Flags()
 	fl.SortFlags = false
@@ -102,7 +100,7 @@ func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
 	fl.BoolVarP(&f.printDefaults, "print", "p", false, "show default settings")
 	fl.BoolVarP(&f.printConfiguration, "print-conf", "P", false, "show configuration")
 	fl.BoolP("help", "h", false, "show this screen")
-	fl.BoolP("version", "v", false, "show version")
+	addVersion(cmd, string(p.Name), "v", stdout)
 	cmd.MarkFlagsMutuallyExclusive("print", "print-conf")
 	if err := errors.Join(cmd.MarkFlagFilename("file", "conf"), cmd.MarkFlagDirname("dir")); err != nil {
 		panic(err) // the flags are those above

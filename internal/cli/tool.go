@@ -39,16 +39,14 @@ func newTool(stdout, stderr io.Writer, b ToolBrokers) *cobra.Command {
 		Use:               toolName,
 		Short:             "Finds faults, shows metrics and sends recorded snapshots again",
 		Long:              "Finds faults, shows metrics and sends recorded snapshots again.",
-		Version:           versionLine(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.Flags().SortFlags = false
 	cmd.Flags().BoolP("help", "h", false, "show this screen")
-	cmd.Flags().BoolP("version", "v", false, "show version")
+	addVersion(cmd, toolName, "v", stdout)
 	cmd.AddCommand(
 		newDoctor(stdout, b),
 		newPaths(stdout, stderr),
