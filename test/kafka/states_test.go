@@ -79,8 +79,16 @@ func (w *wire) due(request []byte, sent bool) bool {
 	if !w.armed || sent != w.sent || len(request) < 6 || kmsg.Key(binary.BigEndian.Uint16(request[4:])) != w.request {
 		return false
 	}
-	w.armed, w.hit = false, true
+	w.armed = false
 	return true
+}
+
+// hits strikes the broker. Only after that the test hears of it, and may mend it.
+func (w *wire) hits() {
+	w.strike()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hit = true
 }
 
 func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -99,11 +107,11 @@ type wired struct {
 
 func (c *wired) Write(request []byte) (int, error) {
 	if c.wire.due(request, false) {
-		c.wire.strike()
+		c.wire.hits()
 	}
 	n, err := c.Conn.Write(request)
 	if c.wire.due(request, true) {
-		c.wire.strike()
+		c.wire.hits()
 	}
 	return n, err
 }
