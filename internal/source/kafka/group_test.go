@@ -754,3 +754,78 @@ func TestSnapshotsWait(t *testing.T) {
 	}
 	c.end()
 }
+
+// TestSnapshotsComeBack: a partition that comes back to this program brings what a worker
+// has and has not committed, and nothing that was committed meanwhile.
+func TestSnapshotsComeBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	s := NewSnapshots(w.options)
+	c := run(t, s.Run)
+	w.out.until(t, "partitions are assigned")
+	w.snapshot("a", 1_800_000_000, 100)
+	w.snapshot("b", 1_800_000_000, 100)
+	w.snapshot("c", 1_800_000_000, 100)
+	postponed, given, committed := claimOf(t, s), claimOf(t, s), claimOf(t, s)
+	c.end()
+	if err := committed.Commit(); err != nil {
+		t.Error(err)
+	}
+
+	c = run(t, s.Run)
+	var again []process.Claim
+	for _, want := range []process.Claim{postponed, given} {
+		got := claimOf(t, s)
+		if got.Name() != want.Name() {
+			t.Errorf("got %s, want %s, of which nothing was made", got.Name(), want.Name())
+		}
+		again = append(again, got)
+	}
+	postponed.Postpone()
+	for range maxTries {
+		given.Release(fs.ErrInvalid)
+	}
+	w.snapshot("a", 1_800_000_000, 100) // sent again, and known
+	w.snapshot("d", 1_800_000_000, 100)
+	last := claimOf(t, s)
+	if want := "eu/d/1800000000"; last.Name() != want {
+		t.Errorf("got %s, want %s", last.Name(), want)
+	}
+	for _, each := range append(again, last) {
+		if err := each.Commit(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := s.Status().Duplicates; got != 2 {
+		t.Errorf("got %d duplicates, want 2", got)
+	}
+	c.end()
+}
+
+// TestFullEnds: a partition that waits for workers ends when it is told to.
+func TestFullEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	s := NewSnapshots(w.options)
+	c := run(t, s.Run)
+	w.out.until(t, "partitions are assigned")
+	for i := range maxReady + 1 {
+		w.snapshot(fmt.Sprint("n", i), 1_800_000_000, 100)
+	}
+	limit := time.Now().Add(time.Minute)
+	for s.Waiting() < maxReady || s.Status().Partitions[0].InHand <= maxReady {
+		if time.Now().After(limit) {
+			t.Fatalf("got %d waiting, want %d", s.Waiting(), maxReady)
+		}
+	}
+	s.group.mu.Lock()
+	p := s.group.partitions[0]
+	s.group.mu.Unlock()
+	p.finish()
+	select {
+	case <-p.ended:
+	case <-time.After(time.Minute):
+		t.Error("the partition waits for workers after it was told to end")
+	}
+	c.end()
+}

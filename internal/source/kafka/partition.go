@@ -35,6 +35,7 @@ type partition struct {
 	ctx     context.Context // of its reader
 	cancel  context.CancelFunc
 	ended   chan struct{} // closed when its goroutine has ended
+	stopped chan struct{} // closed when nothing more is taken from the queue
 	ticking atomic.Bool   // whether a tick is on its way
 
 	mu       sync.Mutex
@@ -61,7 +62,7 @@ func newPartition(g *group, number int32) *partition {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &partition{
 		group: g, number: number, log: g.log.With("partition", number), ctx: ctx, cancel: cancel,
-		ended: make(chan struct{}), came: make(chan struct{}, 1), offset: -1,
+		ended: make(chan struct{}), stopped: make(chan struct{}), came: make(chan struct{}, 1), offset: -1,
 	}
 }
 
@@ -105,15 +106,23 @@ func (p *partition) wake() {
 func (p *partition) finish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stopping = true
+	p.halt()
 	p.wake()
+}
+
+// halt lets the partition take nothing more. mu is held.
+func (p *partition) halt() {
+	if !p.stopping {
+		p.stopping = true
+		close(p.stopped)
+	}
 }
 
 // abandon ends the work on the partition at once.
 func (p *partition) abandon() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stopping = true
+	p.halt()
 	p.queue, p.bytes = nil, 0
 	if p.reader != nil {
 		p.reader.stop()

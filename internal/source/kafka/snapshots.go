@@ -125,19 +125,22 @@ func (s *Snapshots) Corrupt() int64 {
 	return s.gaveUp
 }
 
-// room waits until another complete snapshot may wait.
-func (s *Snapshots) room(ctx context.Context) {
+// room waits until another complete snapshot may wait. It reports false if ctx or stopping
+// ends before.
+func (s *Snapshots) room(ctx context.Context, stopping <-chan struct{}) bool {
 	for {
 		s.mu.Lock()
 		full := len(s.ready) >= maxReady || len(s.ready) > 0 && s.bytes >= s.group.o.Store.o.MaxBytes/2
 		left := s.left
 		s.mu.Unlock()
 		if !full {
-			return
+			return true
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return false
+		case <-stopping:
+			return false
 		case <-left:
 		}
 	}
@@ -193,10 +196,11 @@ type snapshotsReader struct {
 
 	mu      sync.Mutex
 	stopped bool
+	hand    map[*attempt]bool // that wait, or that a worker has
 }
 
 func (s *Snapshots) newReader(p *partition, l *ledger, _ time.Time) reader {
-	r := &snapshotsReader{source: s, p: p, ledger: l, assembly: newAssembly(s.group.o.Store, wire.NewExpander())}
+	r := &snapshotsReader{source: s, p: p, ledger: l, assembly: newAssembly(s.group.o.Store, wire.NewExpander()), hand: make(map[*attempt]bool)}
 	r.assembly.done = l.done
 	r.assembly.bad = func(a *attempt, err error) { s.group.aside(p, l, a, err) }
 	r.assembly.incomplete = func(a *attempt, why error) { s.group.incomplete(p, a, why) }
@@ -226,14 +230,15 @@ func (r *snapshotsReader) add(ctx context.Context, record *kgo.Record) {
 		a.chunks.free()
 		return
 	}
-	r.source.room(ctx)
+	room := r.source.room(ctx, r.p.stopped)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.stopped {
+	if r.stopped || !room {
 		r.source.forget(a.Envelope)
 		a.chunks.free()
 		return
 	}
+	r.hand[a] = true
 	r.source.push(&claim{reader: r, a: a})
 }
 
@@ -246,7 +251,8 @@ func (r *snapshotsReader) advance(ctx context.Context) error { return ctx.Err() 
 // mark implements [reader]: a snapshot needs nothing but its records.
 func (r *snapshotsReader) mark() time.Time { return time.Time{} }
 
-// stop implements [reader]: the next owner of the partition reads what waits.
+// stop implements [reader]: the next owner of the partition reads what waits, and what
+// workers have, which may come to nothing. The next owner may be this program.
 func (r *snapshotsReader) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -268,10 +274,21 @@ func (r *snapshotsReader) stop() {
 	close(s.left)
 	s.left = make(chan struct{})
 	s.mu.Unlock()
+	for a := range r.hand {
+		s.forget(a.Envelope)
+	}
 	for _, c := range dropped {
-		s.forget(c.a.Envelope)
 		c.a.chunks.free()
 	}
+}
+
+// let lets go of an attempt of which a worker has made something, or nothing. It reports
+// whether the partition had another reader before.
+func (r *snapshotsReader) let(a *attempt) (stopped bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.hand, a)
+	return r.stopped
 }
 
 // close implements [reader].
@@ -330,6 +347,9 @@ func (c *claim) Commit() error {
 	if !c.end() {
 		return fs.ErrClosed
 	}
+	if c.reader.let(c.a) {
+		c.reader.source.isRecent(c.a.Envelope) // it is remembered for the next reader
+	}
 	c.reader.ledger.done(c.a.offsets...)
 	c.a.chunks.free()
 	return nil
@@ -352,7 +372,9 @@ func (c *claim) Release(cause error) {
 	s.mu.Lock()
 	s.gaveUp++
 	s.mu.Unlock()
-	s.forget(c.a.Envelope)
+	if !r.let(c.a) {
+		s.forget(c.a.Envelope)
+	}
 	s.group.aside(r.p, r.ledger, c.a, fmt.Errorf("given up after %d tries: %w", c.tries+1, cause))
 }
 
@@ -369,8 +391,8 @@ func (c *claim) back(tries int) {
 	r := c.reader
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.stopped {
-		r.source.forget(c.a.Envelope)
+	if r.stopped { // which has forgotten it
+		delete(r.hand, c.a)
 		c.a.chunks.free()
 		return
 	}
