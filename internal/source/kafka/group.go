@@ -147,7 +147,11 @@ func (g *group) run(ctx context.Context) error {
 
 // session consumes with one client.
 func (g *group) session(ctx context.Context) error {
-	client, err := g.o.Connection.Client(g.options()...)
+	skipping, err := kafka.SkipDamaged()
+	if err != nil {
+		return fmt.Errorf("topic %s: %w", g.o.Topic, err)
+	}
+	client, err := g.o.Connection.Client(append(g.options(), skipping)...)
 	if err != nil {
 		return fmt.Errorf("topic %s: %w", g.o.Topic, err)
 	}
@@ -338,10 +342,13 @@ func (g *group) resume(number int32) {
 	}
 }
 
-// skip passes over a batch that would take too much memory.
+// errBatch is why a batch is passed over.
+var errBatch = errors.New("the batch can't be decompressed, or takes too much memory then")
+
+// skip passes over a batch that would take too much memory, or that is damaged.
 func (g *group) skip(ctx context.Context, client *kgo.Client, e *kgo.ErrDecompressTooLarge) {
 	g.count(Counts{Foreign: 1})
-	g.o.DeadLetters.tell(letter{topic: e.Topic, partition: e.Partition, offset: e.Offset}, Foreign, e, "next", e.NextOffset)
+	g.o.DeadLetters.tell(letter{topic: e.Topic, partition: e.Partition, offset: e.Offset}, Foreign, errBatch, "next", e.NextOffset)
 	client.SetOffsets(map[string]map[int32]kgo.EpochOffset{e.Topic: {e.Partition: {Epoch: e.Epoch, Offset: e.NextOffset}}})
 }
 

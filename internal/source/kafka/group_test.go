@@ -829,3 +829,42 @@ func TestFullEnds(t *testing.T) {
 	}
 	c.end()
 }
+
+// garbage is a compressor whose data nobody can decompress.
+type garbage struct{}
+
+func (garbage) Compress(dst *bytes.Buffer, _ []byte, _ ...kgo.CompressFlag) ([]byte, kgo.CompressionCodecType) {
+	dst.WriteString("this is not zstd")
+	return dst.Bytes(), kgo.CodecZstd
+}
+
+// TestDamagedBatch: a batch that can't be decompressed, or that is too large then, is
+// passed over, and the partition goes on.
+func TestDamagedBatch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	tables := w.newTables(newBook())
+	c := run(t, tables.Run)
+	w.untilCommitted(0, 1)
+	broken, err := w.options.Connection.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.WithCompressor(garbage{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broken.Close()
+	at, err := broken.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: make([]byte, 1000)}).First()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.untilCommitted(0, at.Offset+1)
+	w.bomb(0, 80<<20)
+	last := &kgo.Record{Headers: headersOf(wire.Envelope{Kind: wire.Tick})}
+	w.produce(0, last)
+	w.untilCommitted(0, last.Offset+1)
+	if got := tables.Status().Foreign; got != 2 {
+		t.Errorf("got %d batches passed over, want 2", got)
+	}
+	if says := errBatch.Error(); !strings.Contains(w.out.String(), says) {
+		t.Errorf("the log does not say %q:\n%s", says, w.out)
+	}
+	c.end()
+}
