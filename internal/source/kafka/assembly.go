@@ -21,6 +21,9 @@ const (
 	maxEnded = 100_000
 	// expiry is the time of the log after which an attempt of which nothing comes is ended.
 	expiry = 60 * time.Second
+	// maxAge is the time of the log after which an attempt is ended although its records
+	// come: nothing after its first record can be committed before.
+	maxAge = 10 * expiry
 )
 
 // sender is what sends one snapshot after another: a node, or one shard of its tables.
@@ -42,7 +45,8 @@ type attempt struct {
 	chunks  chunks
 	offsets []int64   // of its records in the partition
 	first   int64     // the smallest of them
-	last    time.Time // when the latest record came, in log time
+	begun   time.Time // when the first record came, in log time
+	last    time.Time // when the latest record came
 }
 
 // complete reports whether all records have come.
@@ -94,7 +98,7 @@ type assembly struct {
 	now     time.Time
 	swept   time.Time
 	senders map[sender][]*attempt
-	ended   map[wire.Attempt]time.Time // attempts of which nothing more is needed, with their log time
+	ended   map[wire.Attempt]time.Time // attempts of which nothing more is needed, with the log time of their latest record
 }
 
 func newAssembly(s *Store, expander *wire.Expander) *assembly {
@@ -104,6 +108,7 @@ func newAssembly(s *Store, expander *wire.Expander) *assembly {
 // Reasons to end an attempt.
 var (
 	errExpired    = fmt.Errorf("no record has come for %v", expiry)
+	errTooLong    = fmt.Errorf("its records have come for more than %v", maxAge)
 	errSuperseded = errors.New("a later snapshot of the node has come")
 	errGap        = errors.New("a record before this one has not come")
 	errTooMany    = errors.New("more nodes in the partition than this program assembles")
@@ -123,8 +128,11 @@ func (s *assembly) tick(at time.Time) {
 	s.swept = s.now
 	for _, attempts := range s.senders {
 		for _, a := range slices.Clone(attempts) {
-			if s.now.Sub(a.last) >= expiry {
+			switch {
+			case s.now.Sub(a.last) >= expiry:
 				s.end(a, errExpired)
+			case s.now.Sub(a.begun) >= maxAge:
+				s.end(a, errTooLong)
 			}
 		}
 	}
@@ -140,6 +148,7 @@ func (s *assembly) tick(at time.Time) {
 func (s *assembly) add(e wire.Envelope, value []byte, offset int64, at time.Time) *attempt {
 	s.tick(at)
 	if _, refused := s.ended[e.Attempt]; refused {
+		s.ended[e.Attempt] = s.now
 		s.done(offset)
 		return nil
 	}
@@ -170,7 +179,7 @@ func (s *assembly) add(e wire.Envelope, value []byte, offset int64, at time.Time
 		s.done(offset)
 		return nil
 	default:
-		a = &attempt{Envelope: e, id: r.ID, records: r.Records, first: offset, chunks: chunks{store: s.store}}
+		a = &attempt{Envelope: e, id: r.ID, records: r.Records, first: offset, begun: s.now, chunks: chunks{store: s.store}}
 		if why := s.admit(from, a); why != nil {
 			s.refuse(e.Attempt)
 			s.incomplete(a, why)

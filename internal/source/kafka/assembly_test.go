@@ -178,6 +178,21 @@ func TestAssembly(t *testing.T) {
 				a.put(t, e, values[1], noon.Add(expiry))
 			}, nil, []string{"n 10 " + errExpired.Error()}, 0,
 		},
+		"too slow": {
+			func(t *testing.T, a *assembled) {
+				e, values := raw(t, "n", 10, 60_000)
+				step := expiry - time.Second
+				for i, v := range values[:len(values)-1] {
+					a.put(t, e, v, noon.Add(time.Duration(i)*step))
+				}
+				if over := time.Duration(len(values)-2) * step; over < maxAge {
+					t.Errorf("the records take %v, want at least %v", over, maxAge)
+				}
+				if len(a.open) > 0 {
+					t.Errorf("got %d records in hand, want none", len(a.open))
+				}
+			}, nil, []string{"n 10 " + errTooLong.Error()}, 0,
+		},
 		"no beginning": {
 			func(t *testing.T, a *assembled) {
 				e, values := raw(t, "n", 10, 9000)
