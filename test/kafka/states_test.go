@@ -83,7 +83,7 @@ func (w *wire) due(request []byte, sent bool) bool {
 	return true
 }
 
-// hits strikes the broker. Only after that the test hears of it, and may mend it.
+// hits strikes the broker. Only after that the test hears of it, and may repair it.
 func (w *wire) hits() {
 	w.strike()
 	w.mu.Lock()

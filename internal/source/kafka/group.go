@@ -342,7 +342,7 @@ func (g *group) resume(number int32) {
 	}
 }
 
-// errBatch is why a batch is passed over.
+// errBatch is why a batch is skipped.
 var errBatch = errors.New("the batch can't be decompressed, or takes too much memory then")
 
 // skip passes over a batch that would take too much memory, or that is damaged.

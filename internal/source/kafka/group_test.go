@@ -839,7 +839,7 @@ func (garbage) Compress(dst *bytes.Buffer, _ []byte, _ ...kgo.CompressFlag) ([]b
 }
 
 // TestDamagedBatch: a batch that can't be decompressed, or that is too large then, is
-// passed over, and the partition goes on.
+// skipped, and the partition goes on.
 func TestDamagedBatch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
@@ -861,7 +861,7 @@ func TestDamagedBatch(t *testing.T) {
 	w.produce(0, last)
 	w.untilCommitted(0, last.Offset+1)
 	if got := tables.Status().Foreign; got != 2 {
-		t.Errorf("got %d batches passed over, want 2", got)
+		t.Errorf("got %d batches skipped, want 2", got)
 	}
 	if says := errBatch.Error(); !strings.Contains(w.out.String(), says) {
 		t.Errorf("the log does not say %q:\n%s", says, w.out)
