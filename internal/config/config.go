@@ -244,7 +244,7 @@ type Graphite struct {
 	// Address of the render of Graphite-web, such as
 	// `https://graphite.example.com/render`, to find out from end to end whether
 	// metrics arrive. If it is set, haproxystats-process asks it once a minute for
-	// `<namespace>.<hostname>.haproxystats.MetricsFrontend`. The age of the newest
+	// `<namespace>.<hostname>.haproxy.haproxystats.MetricsFrontend`. The age of the newest
 	// value is the metric `GraphiteVerifiedAge`, and `check_haproxystats sink` alerts
 	// if confirmed metrics do not appear or if nobody answers. Use it if there is a
 	// proxy or a relay before Graphite. With `https`, `ca-file` applies. The address
@@ -632,7 +632,7 @@ type Cluster struct {
 	// The parts into which haproxystats-central divides the tables of a node that it writes
 	// to `tables-topic`, by the names of frontends and backends, so that several programs
 	// share the work of one cluster. Set the same number in [forward] of nodes that send
-	// tables themselves. One part serves half a million servers.
+	// tables themselves. One part serves a million servers.
 	Shards int
 	// What makes servers of different nodes one server of the cluster: their `name`, or
 	// their `address` (HAProxy's field `addr`), where nodes name a server differently. The
@@ -684,7 +684,7 @@ type Forward struct {
 	Topic string
 	// The number of parts into which the tables of a node are divided, by the names of
 	// frontends and backends, so that several haproxystats-central share the work of one
-	// cluster. It must be equal on all nodes of a cluster. One for each 500,000 servers of
+	// cluster. It must be equal on all nodes of a cluster. One for each million servers of
 	// the cluster is enough. Only for `mode = tables`.
 	Shards int
 	// The metrics in the tables: `all`, or `classic` as in [process]. Only for `mode =

@@ -26,9 +26,10 @@ type Loaded struct {
 	doc     *ini.Document
 }
 
-// Programs returns the programs that the files are for. A file with nodes or clusters is
-// that of haproxystats-central, which takes some options of [pull] and [process], too; it
-// is also that of the programs of a node if it says where their statistics are.
+// Programs returns the programs that the files are for. A file from which
+// haproxystats-central has something to read, nodes or Kafka, is that program's, which
+// takes some options of [pull] and [process], too; it is also that of the programs of a
+// node if it says where their statistics are.
 func (l *Loaded) Programs() []Program {
 	sets := func(section string, names ...string) bool {
 		return slices.ContainsFunc(names, func(name string) bool {
@@ -36,10 +37,10 @@ func (l *Loaded) Programs() []Program {
 			return ok && !o.Pos.IsZero()
 		})
 	}
-	central := false
+	central := l.Config.Central.Kafka
 	for _, s := range l.doc.Sections() {
 		known, _, _ := instanceOf(s.Name)
-		central = central || !s.Pos.IsZero() && slices.Contains([]string{"central", "node", "cluster"}, known.Name)
+		central = central || known.Name == "node"
 	}
 	if !central {
 		return []Program{ForPull, ForProcess}

@@ -16,9 +16,10 @@ func TestPrograms(t *testing.T) {
 		{"", node},
 		{"[process]\nworkers = 2\n", node},
 		{"[node a]\ncluster = eu\nservers = tcp://a:1\n", central},
-		{"[cluster eu]\nnodes = /n\n[process]\nworkers = 2\n[pull]\ntimeout = 2\n", central},
-		{"[central]\nnode-metrics = true\n[pull]\nsocket-dir = /run/haproxy\n", all},
-		{"[central]\n[process]\nsrc-dir = /in\n", all},
+		{"[central]\nkafka = true\n[process]\nworkers = 2\n[pull]\ntimeout = 2\n", central},
+		{"[node a]\ncluster = eu\n[pull]\nsocket-dir = /run/haproxy\n", all},
+		{"[central]\nkafka = true\n[process]\nsrc-dir = /in\n", all},
+		{"[central]\nkafka = false\n[cluster]\ninterval = 10\n", node},
 	} {
 		loaded, _ := Load(ForPull, Files{File: write1(t, tt.text), Required: true})
 		if got := loaded.Programs(); !slices.Equal(got, tt.want) {

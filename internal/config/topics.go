@@ -43,7 +43,8 @@ func (l *loader) checkTopics() {
 			"snapshots-topic", "tables-topic", "group", "instance", "session-timeout", "start",
 			"fetch-max-bytes", "assembly-max-bytes", "assembly-dir", "commit-interval", "dead-letter-topic",
 		} {
-			if o, _ := l.doc.Lookup("central", name); !o.Pos.IsZero() {
+			option, _ := lookupOption("central", name)
+			if o, _ := l.doc.Lookup("central", name); !o.Pos.IsZero() && (!option.HasDefault || o.Raw != option.Default) {
 				l.warn(l.problem("central", name, "no effect without kafka = true: haproxystats-central reads no topics", "Set kafka = true in [central], or remove this option"))
 			}
 		}

@@ -186,7 +186,7 @@ func Clusters(c *config.Config) []Finding {
 	}
 	var found []Finding
 	for _, k := range c.Clusters {
-		if k.Name != "" && len(nodes[k.Name]) == 0 {
+		if k.Name != "" && len(nodes[k.Name]) == 0 && !c.Central.Kafka { // by Kafka, its nodes name it
 			found = append(found, about{"cluster", k.Name}.warning("no node belongs to it", "Set cluster = "+k.Name+" in the sections of its nodes, or remove [cluster "+k.Name+"]"))
 		}
 	}
