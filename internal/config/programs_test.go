@@ -27,3 +27,17 @@ func TestPrograms(t *testing.T) {
 		}
 	}
 }
+
+// TestShippedFileIsQuiet: the file that packages install has options that take effect only
+// with others, at their defaults.
+func TestShippedFileIsQuiet(t *testing.T) {
+	for _, program := range []Program{ForPull, ForProcess, ForCentral} {
+		loaded, err := Load(program, Files{File: "../../haproxystats.conf", Required: true})
+		if err != nil {
+			t.Error(err)
+		}
+		for _, w := range loaded.Warnings {
+			t.Errorf("%s: got the warning %v, want none", program, w)
+		}
+	}
+}

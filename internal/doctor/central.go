@@ -191,20 +191,21 @@ func Clusters(c *config.Config) []Finding {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(nodes)) {
-		found = append(found, members(name, nodes[name], c.Cluster(name).Nodes)...)
+		found = append(found, members(name, nodes[name], c.Cluster(name).Nodes, c.Central.Kafka)...)
 	}
 	return found
 }
 
-// members judges whether the nodes of a cluster are those that are expected.
-func members(cluster string, nodes []string, expected config.NodeList) []Finding {
+// members judges whether the nodes of a cluster are those that are expected. With Kafka
+// there are others, which only their records name.
+func members(cluster string, nodes []string, expected config.NodeList, kafka bool) []Finding {
 	a := about{"cluster", cluster}
 	if expected.Names == nil {
 		return []Finding{a.ok("it has %s, and learns which are expected", count(len(nodes), "node"))}
 	}
 	var found []Finding
 	for _, n := range expected.Names {
-		if !slices.Contains(nodes, n) {
+		if !kafka && !slices.Contains(nodes, n) {
 			found = append(found, a.error("node "+n+" is expected, and nothing brings its statistics: it is missing in each window", "Add a section [node "+n+"], or remove the name from "+expected.File))
 		}
 	}

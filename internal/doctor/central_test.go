@@ -71,6 +71,21 @@ func TestClusters(t *testing.T) {
 	}
 }
 
+// TestClustersThroughKafka: nodes that send to Kafka have no section.
+func TestClustersThroughKafka(t *testing.T) {
+	expected := config.Cluster{Nodes: config.NodeList{File: "/n", Names: []string{"a", "b"}}}
+	c := &config.Config{
+		Central:  config.Central{Kafka: true},
+		Nodes:    config.Named[config.Node]{{Name: "a", Options: config.Node{Cluster: "eu"}}},
+		Clusters: config.Named[config.Cluster]{{Name: "eu", Options: expected}, {Name: "us", Options: expected}},
+	}
+	for _, f := range Clusters(c) {
+		if f.Verdict != OK {
+			t.Errorf("got %s, want nothing wrong", show(f))
+		}
+	}
+}
+
 // TestCentralSays has a cluster with a missing node and a name that two machines use.
 func TestCentralSays(t *testing.T) {
 	found := centralSays(about{"running", "haproxystats-central"}, "it runs (pid 1, version 1)", status.Document{
