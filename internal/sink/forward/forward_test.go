@@ -386,11 +386,14 @@ func run(t *testing.T, s sink.Runner, done func() bool) {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
 	for !done() && ctx.Err() == nil {
-		time.Sleep(time.Millisecond)
-	}
-	if ctx.Err() != nil {
-		t.Error("got no end of the queue")
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			t.Error("got no end of the queue")
+		}
 	}
 	cancel()
 	if err := <-ended; err != nil {
