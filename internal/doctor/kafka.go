@@ -114,7 +114,7 @@ func Brokers(k Kafka, now time.Time) []Finding {
 	}
 	found := []Finding{a.ok("they answer within %v (%s)", milliseconds(k.Took), k.Section)}
 	for _, t := range k.Topics {
-		found = append(found, judgeTopic(t)...)
+		found = append(found, judgeTopic(t, k.Brokers)...)
 	}
 	for _, g := range k.Groups {
 		found = append(found, judgeGroup(g, now)...)
@@ -122,7 +122,7 @@ func Brokers(k Kafka, now time.Time) []Finding {
 	return found
 }
 
-func judgeTopic(t Topic) []Finding {
+func judgeTopic(t Topic, brokers []string) []Finding {
 	a := about{"topic", t.Name}
 	switch {
 	case t.Missing && t.Made:
@@ -136,7 +136,7 @@ func judgeTopic(t Topic) []Finding {
 	warn := func(text, remedy string) { found = append(found, a.warning(text, remedy)) }
 	fail := func(text, remedy string) { found = append(found, a.error(text, remedy)) }
 	alter := func(setting string) string {
-		return fmt.Sprintf("Run: kafka-configs.sh --bootstrap-server BROKER --alter --topic %s --add-config %s", t.Name, setting)
+		return fmt.Sprintf("Run: kafka-configs.sh --bootstrap-server %s --alter --topic %s --add-config %s", strings.Join(brokers, ","), t.Name, setting)
 	}
 	if t.Unwritable != nil {
 		fail(t.Unwritable.Text, t.Unwritable.Remedy)

@@ -72,7 +72,7 @@ func TestTopics(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			k := good
 			test.change(&k)
-			compare(t, judgeTopic(k), test.want)
+			compare(t, judgeTopic(k, []string{"a:1"}), test.want)
 		})
 	}
 }

@@ -13,9 +13,6 @@ import (
 	"haproxystats/internal/sink/outbox"
 )
 
-// createdPartitions is the number of partitions of a topic that is made.
-const createdPartitions = 12
-
 // Forward implements [app.Brokers].
 func (b Brokers) Forward(c *config.Config, to app.ForwardSink) (app.ClosingSink, func() error, error) {
 	o := b.forwardOptions(c, to)
@@ -54,7 +51,7 @@ func (b Brokers) forwardOptions(c *config.Config, to app.ForwardSink) forward.Op
 		Instance:   wire.NewInstance(to.Node()),
 
 		Create:          f.CreateTopics,
-		Partitions:      createdPartitions,
+		Partitions:      forward.Partitions,
 		DeliveryTimeout: k.DeliveryTimeout,
 
 		Pace: outbox.Pace{Retries: k.Retries, Interval: k.Interval, Backoff: k.Backoff, Delay: k.Delay},

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -41,10 +42,13 @@ type examination struct {
 	groups     []groupOf
 }
 
-// use is a topic, which the program creates if made is set.
+// use is a topic with the number of partitions and the settings to create it with. The
+// program does that itself if made is set.
 type use struct {
 	doctor.TopicUse
-	made bool
+	made       bool
+	partitions int
+	settings   string
 }
 
 // groupOf is a consumer group and the topic that it reads.
@@ -78,8 +82,7 @@ func examinations(c *config.Config, program config.Program, host string) (all []
 		for _, topic := range sink.Topics() {
 			e.topics = append(e.topics, use{doctor.TopicUse{
 				Name: topic, For: "metrics", Safe: o.Acks == config.KafkaAcksAll,
-				Create: createCommand(o.Brokers, topic, o.Partitions, ""),
-			}, o.CreateTopic})
+			}, o.CreateTopic, o.Partitions, ""})
 		}
 		all = append(all, e)
 	}
@@ -97,8 +100,6 @@ const (
 	fullBatch = 1_000_012
 	// ourSettings are those of the topics that only haproxystats reads.
 	ourSettings = " --config message.timestamp.type=LogAppendTime --config retention.ms=7200000"
-	// ourPartitions is the number of partitions to begin with.
-	ourPartitions = 8
 )
 
 // centralTopics returns what haproxystats-central reads and writes.
@@ -111,10 +112,9 @@ func centralTopics(c *config.Config) examination {
 	}
 	e := examination{section: config.KafkaSection(""), connection: k.KafkaConnection}
 	add := func(topic, what string, parts int) {
-		e.topics = append(e.topics, use{TopicUse: doctor.TopicUse{
+		e.topics = append(e.topics, use{doctor.TopicUse{
 			Name: topic, For: what, Ours: true, Safe: true, Batch: fullBatch, Keep: keep, Parts: parts,
-			Create: createCommand(k.Brokers, topic, max(ourPartitions, parts), ourSettings),
-		}})
+		}, false, max(forward.Partitions, parts), ourSettings})
 	}
 	add(c.Central.TablesTopic, "tables", shards)
 	e.groups = append(e.groups, groupOf{c.Central.Group + brokers.TablesSuffix, c.Central.TablesTopic})
@@ -123,9 +123,9 @@ func centralTopics(c *config.Config) examination {
 		e.groups = append(e.groups, groupOf{c.Central.Group + brokers.SnapshotsSuffix, topic})
 	}
 	if topic := c.Central.DeadLetterTopic; topic != "" {
-		e.topics = append(e.topics, use{TopicUse: doctor.TopicUse{
-			Name: topic, For: "records that can't be used", Safe: true, Batch: fullBatch, Create: createCommand(k.Brokers, topic, 1, ""),
-		}})
+		e.topics = append(e.topics, use{doctor.TopicUse{
+			Name: topic, For: "records that can't be used", Safe: true, Batch: fullBatch,
+		}, false, 1, ""})
 	}
 	return e
 }
@@ -135,13 +135,13 @@ func forwardTopic(c *config.Config) examination {
 	f := c.Forward
 	k, _ := c.Kafkas.Get("")
 	o := forward.Options{}
-	t := use{doctor.TopicUse{Name: cmp.Or(f.Topic, wire.TablesTopic), For: "tables", Ours: true, Safe: true, Parts: f.Shards}, f.CreateTopics}
+	t := use{doctor.TopicUse{Name: cmp.Or(f.Topic, wire.TablesTopic), For: "tables", Ours: true, Safe: true, Parts: f.Shards}, f.CreateTopics, 0, ourSettings}
 	if f.Mode == config.ForwardSnapshots {
 		o.ChunkBytes = f.ChunkBytes
 		t.Name, t.For, t.Parts = cmp.Or(f.Topic, wire.SnapshotsTopic), "snapshots", 0
 	}
 	t.Batch = o.Batch()
-	t.Create = createCommand(k.Brokers, t.Name, max(ourPartitions, t.Parts), ourSettings)
+	t.partitions = max(forward.Partitions, t.Parts)
 	return examination{section: config.KafkaSection(""), connection: k.KafkaConnection, topics: []use{t}}
 }
 
@@ -154,9 +154,19 @@ func clustersOf(c *config.Config) []string {
 	return names
 }
 
-// createCommand returns the command that creates a topic.
-func createCommand(brokers []string, topic string, partitions int, settings string) string {
-	return fmt.Sprintf("kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions %d --replication-factor 3%s", strings.Join(brokers, ","), topic, partitions, settings)
+// mostReplicas is the number of replicas that a topic should have where there are as many
+// brokers.
+const mostReplicas = 3
+
+// create returns the command that creates a topic on that many brokers.
+func (t use) create(addresses []string, brokers int) string {
+	replicas := min(max(brokers, 1), mostReplicas)
+	settings := t.settings
+	if t.Safe && replicas == mostReplicas {
+		settings += " --config min.insync.replicas=2"
+	}
+	return fmt.Sprintf("kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions %d --replication-factor %d%s",
+		strings.Join(addresses, ","), t.Name, t.partitions, replicas, settings)
 }
 
 // ask asks the brokers.
@@ -182,9 +192,15 @@ func (e examination) ask(ctx context.Context, o kafka.Options, to *doctor.Kafka)
 		to.Fault = faultOf(o.Explain("ask about topics", err))
 		return
 	}
+	cluster, err := kadm.NewClient(client).ListBrokers(ctx)
+	if err != nil {
+		to.Fault = faultOf(o.Explain("ask about brokers", err))
+		return
+	}
 	missing := make(map[string]bool)
 	for i, t := range e.topics {
 		told := topicOf(t, known[i], o)
+		told.Create = t.create(o.Brokers, len(cluster))
 		missing[t.Name] = told.Missing || told.Fault != nil
 		to.Topics = append(to.Topics, told)
 	}

@@ -168,7 +168,7 @@ func TestExamineCentral(t *testing.T) {
 	if tables.Name != "tables" || tables.Missing || !tables.Ours || tables.AppendTime || tables.Parts != 3 || tables.Keep != 130*time.Second || tables.Batch != fullBatch {
 		t.Errorf("got %+v, want tables of 3 shards that are needed for 130s", tables)
 	}
-	if want := "--topic snapshots --partitions 8 --replication-factor 3 --config message.timestamp.type=LogAppendTime"; !snapshots.Missing || !strings.Contains(snapshots.Create, want) {
+	if want := "--topic snapshots --partitions 12 --replication-factor 1 --config message.timestamp.type=LogAppendTime"; !snapshots.Missing || !strings.Contains(snapshots.Create, want) {
 		t.Errorf("got %+v, want that it is missing, and a command with %q", snapshots, want)
 	}
 	if group.Name != "g.tables" || group.Topic != "tables" || group.Fault != nil || len(group.Members) != 0 {
@@ -184,7 +184,7 @@ func TestExamineCentral(t *testing.T) {
 
 // TestExamineForward has the topic of [forward], of both modes.
 func TestExamineForward(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "haproxystats.tables"))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(2, "haproxystats.tables"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestExamineForward(t *testing.T) {
 		}
 	}
 	raw := examine("mode = snapshots\nchunk-bytes = 900000\n")
-	if want := "--topic haproxystats.snapshots --partitions 8 --replication-factor 3 --config message.timestamp.type=LogAppendTime"; raw.Name != "haproxystats.snapshots" || !raw.Missing || raw.Made || raw.Parts != 0 || raw.Batch < 900_000 || !strings.Contains(raw.Create, want) {
+	if want := "--topic haproxystats.snapshots --partitions 12 --replication-factor 3 --config message.timestamp.type=LogAppendTime --config retention.ms=7200000 --config min.insync.replicas=2"; raw.Name != "haproxystats.snapshots" || !raw.Missing || raw.Made || raw.Parts != 0 || raw.Batch < 900_000 || !strings.Contains(raw.Create, want) {
 		t.Errorf("got %+v, want that it is missing, and a command with %q", raw, want)
 	}
 	if own := examine("mode = snapshots\ntopic = mine\ncreate-topics = yes\n"); own.Name != "mine" || !own.Made {

@@ -18,6 +18,10 @@ import (
 	"haproxystats/internal/sink/outbox"
 )
 
+// Partitions is the number of partitions that a topic is made with, unless there are more
+// shards.
+const Partitions = 12
+
 // Retention is the time for which a topic that is made here keeps records.
 const Retention = 2 * time.Hour
 
