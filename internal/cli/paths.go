@@ -49,7 +49,13 @@ func printClusterPaths(o pathsOptions, dirs []string, stdout, stderr io.Writer) 
 	}
 	var snapshots []string
 	for _, dir := range dirs {
-		snapshots = append(snapshots, cmp.Or(firstOf(dir), dir))
+		snapshot := cmp.Or(firstOf(dir), dir)
+		for _, other := range snapshots {
+			if isSame(other, snapshot) {
+				return fmt.Errorf("%s is there twice: name one snapshot of each node", snapshot)
+			}
+		}
+		snapshots = append(snapshots, snapshot)
 	}
 	return app.WriteClusterPaths(stdout, &loaded.Config, o.cluster, snapshots, newToolLogger(stderr))
 }

@@ -532,7 +532,8 @@ type Central struct {
 	// How haproxystats-central writes messages, as in [DEFAULT].
 	LogFormat LogFormat
 	// Also sends the metrics of each node, below the path that the node's own
-	// haproxystats-process would use. Set it for nodes that run none.
+	// haproxystats-process would use. Set it for nodes that run none. Nodes that send
+	// tables to Kafka send their metrics themselves: give them [graphite] or another sink.
 	NodeMetrics bool
 	// A directory of the program's own. `nodes` in it has the snapshots of nodes with
 	// `servers`, one directory for each node. `journal` has the tables of nodes until

@@ -1,6 +1,9 @@
 package config
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // ForwardMode is what a node sends to the centre.
 type ForwardMode string
@@ -50,6 +53,11 @@ func (l *loader) checkForward() {
 	if _, ok := l.doc.Section("kafka"); !ok {
 		l.problems = append(l.problems, Problem{Pos: section.Pos, Section: "forward", Reason: "has no connection", Hint: "Add a section [kafka] with brokers"})
 	}
+	topic := defaultTopic("tables-topic")
+	if l.config.Forward.Mode == ForwardSnapshots {
+		topic = defaultTopic("snapshots-topic")
+	}
+	l.refuseOwnTopics(cmp.Or(l.config.Forward.Topic, topic))
 	idle := map[ForwardMode][]string{ForwardTables: {"chunk-bytes"}, ForwardSnapshots: {"shards", "metric-set", "scopes"}}
 	for _, name := range idle[l.config.Forward.Mode] {
 		l.warnOwn("forward", name, "no effect with mode = "+string(l.config.Forward.Mode), "Remove this option")

@@ -371,3 +371,21 @@ func (l *loader) checkLogin(section string, k KafkaConnection) {
 		l.warnOwn(section, "sasl-mechanism", "the secret is sent unencrypted", "Set tls = true in ["+section+"]")
 	}
 }
+
+// refuseOwnTopics refuses sections that send metrics to a topic that has something else,
+// where another program would find records that it can't use.
+func (l *loader) refuseOwnTopics(topics ...string) {
+	ours, _ := l.config.Kafkas.Get("")
+	for _, s := range l.kinds["kafka"] {
+		k, _ := l.config.Kafkas.Get(s.instance)
+		if k.Topic != "" && slices.Contains(topics, k.Topic) && slices.Equal(k.Brokers, ours.Brokers) {
+			l.refuseIn(s.name, "topic", "haproxystats-central reads or writes this topic itself, and would find metrics there that it can't use", "Give metrics a topic of their own")
+		}
+	}
+}
+
+// defaultTopic returns the topic that an option of [central] has by default.
+func defaultTopic(name string) string {
+	o, _ := lookupOption("central", name)
+	return o.Default
+}

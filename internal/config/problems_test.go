@@ -768,6 +768,20 @@ request-timeout = 11
 			},
 		},
 		{
+			"metrics in the topic of tables", ForProcess, "[kafka]\ntopic = haproxystats.tables\n[forward]\nmode = tables\ncluster = eu\n[kafka:other]\nbrokers = far\n",
+			[]string{
+				`f:2: [kafka] topic = "haproxystats.tables": haproxystats-central reads or writes this topic itself, and would find metrics there that it can't use. Give metrics a topic of their own`,
+			},
+			nil,
+		},
+		{
+			"metrics in the topic of snapshots", ForCentral, "[kafka]\n[kafka:x]\ntopic = raw\n[central]\nkafka = true\nsnapshots-topic = raw\n[kafka:y]\ntopic = dead\n",
+			[]string{
+				`f:3: [kafka:x] topic = "raw": haproxystats-central reads or writes this topic itself, and would find metrics there that it can't use. Give metrics a topic of their own`,
+			},
+			nil,
+		},
+		{
 			"groups with names of defaults", ForProcess, "[DEFAULT]\nmine = 1\n[graphite]\ngroup-namespace = g\ngroup-namespace-double-writes = no\n[frontend-groups]\ntimeout = ^t\nlog-format = ^l\nmine = ^m\nx = ${mine}\n",
 			nil,
 			[]string{

@@ -65,6 +65,7 @@ func (l *loader) checkTopics() {
 	case c.CommitInterval >= c.SessionTimeout:
 		l.refuse("central", "commit-interval", "it must be shorter than session-timeout", fmt.Sprintf("Set it below %v", c.SessionTimeout))
 	}
+	l.refuseOwnTopics(c.TablesTopic, c.SnapshotsTopic, c.DeadLetterTopic)
 	if filepath.Clean(c.AssemblyDir) == filepath.Clean(c.WorkDir) {
 		l.refuse("central", "assembly-dir", "it is work-dir", "Give it a directory of its own")
 	}

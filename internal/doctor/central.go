@@ -32,6 +32,9 @@ func (r *run) central(ctx context.Context, c *config.Config) []Finding {
 	instance := Instance{
 		Program: string(config.ForCentral), Holder: nobodyKnows, Socket: c.Central.StatusSocket, Ask: status.Ask, SHA256: r.centralSHA256,
 	}
+	if c.Central.StatusSocket != "" { // nobody listens there, then
+		instance.Holder = func(string) (spool.LockOwner, error) { return spool.LockOwner{}, nil }
+	}
 	for _, n := range c.Nodes {
 		dir := absolute(n.Options.SrcDir)
 		if len(n.Options.Servers) > 0 {
