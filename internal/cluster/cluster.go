@@ -156,9 +156,9 @@ func (s *Stage) Add(frame []byte, at time.Time, release func()) error {
 	if err != nil {
 		return err
 	}
+	key := window.Key{Cluster: p.Cluster, Shard: p.Shard, Shards: p.Shards}
 	err = s.windows.Add(window.Contribution{
-		Key:  window.Key{Cluster: p.Cluster, Shard: p.Shard, Shards: p.Shards},
-		Node: p.Node, Epoch: p.Epoch, Interval: p.Interval, Instance: p.Instance,
+		Key: key, Node: p.Node, Epoch: p.Epoch, Interval: p.Interval, Instance: p.Instance,
 		Tables: func(add func(metric.Rows)) {
 			for i := range p.Tables {
 				add(&p.Tables[i])
@@ -167,6 +167,10 @@ func (s *Stage) Add(frame []byte, at time.Time, release func()) error {
 		Release: release,
 	}, at)
 	s.tell(p, err)
+	for _, c := range s.windows.Conflicts(key) {
+		s.log.Warn("two machines use the name of a node, and one of them is left out of each window",
+			"cluster", p.Cluster, "node", c.Node, "instance", c.One, "other", c.Other)
+	}
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"haproxystats/internal/aggregate"
+	"haproxystats/internal/encode/tables"
 	"haproxystats/internal/journal"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/window"
@@ -298,4 +299,37 @@ func TestForgotten(t *testing.T) {
 		}
 		l.stop()
 	})
+}
+
+// TestTwoOfOneName: two machines of one name take turns, and the log names both once.
+func TestTwoOfOneName(t *testing.T) {
+	var out bytes.Buffer
+	stage := New(Options{
+		Windows: func(string) window.Options {
+			return window.Options{
+				Interval: 10 * time.Second, Grace: 5 * time.Second, Late: time.Minute, NodeExpiry: time.Minute,
+				NewAggregator: func() window.Aggregator { return aggregate.New(aggregate.Options{}) },
+			}
+		},
+		Log: slog.New(slog.NewTextHandler(&out, nil)),
+	})
+	defer stage.Close()
+	encoder := tables.NewEncoder()
+	for i := range 10 {
+		b := batch("a", 1)
+		b.Epoch = 1_700_000_000 + int64(i)*10
+		frame, err := encoder.Encode(nil, tables.Head{
+			Node: "a", Cluster: "eu", Epoch: b.Epoch, Interval: 10 * time.Second, Shards: 1, Instance: []string{"1 lb1", "2 lb2"}[i%2],
+		}, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stage.Add(frame, time.Unix(b.Epoch, 0), func() {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := out.String()
+	if n := strings.Count(said, "two machines use the name of a node"); n != 1 || !strings.Contains(said, `"1 lb1"`) || !strings.Contains(said, `"2 lb2"`) {
+		t.Errorf("got %d messages, want one with both machines:\n%s", n, said)
+	}
 }

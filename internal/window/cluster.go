@@ -67,6 +67,7 @@ type cluster struct {
 	since     time.Time
 	last      time.Time
 	conflicts map[string]*conflict
+	found     []Conflict // that nobody has asked for yet
 	counts    Counts
 	spare     []Aggregator
 }
@@ -75,6 +76,13 @@ type cluster struct {
 type sighting struct {
 	node string
 	at   time.Time
+}
+
+// Conflict is two machines of one name.
+type Conflict struct {
+	Node string
+	// One and Other are their instances.
+	One, Other string
 }
 
 // conflict is the suspicion that there are two machines of a node's name.
@@ -139,7 +147,7 @@ func (c *cluster) add(k Contribution, at, now, start, mark time.Time) error {
 	w := c.window(epoch)
 	w.partial = partial
 	if a, there := w.nodes[k.Node]; there {
-		c.suspect(k, a)
+		c.suspect(k)
 		if a.epoch == k.Epoch {
 			c.counts.Duplicates++
 			return ErrDuplicate
@@ -153,7 +161,7 @@ func (c *cluster) add(k Contribution, at, now, start, mark time.Time) error {
 	}
 	w.releases = append(w.releases, k.Release)
 	w.changed = true
-	c.suspect(k, w.nodes[k.Node])
+	c.suspect(k)
 	return nil
 }
 
@@ -176,7 +184,7 @@ func (c *cluster) window(epoch int64) *window {
 
 // suspect takes down who speaks for a node. A program that starts again changes once;
 // two machines of one name alternate.
-func (c *cluster) suspect(k Contribution, a arrival) {
+func (c *cluster) suspect(k Contribution) {
 	if k.Instance == "" {
 		return
 	}
@@ -194,6 +202,7 @@ func (c *cluster) suspect(k Contribution, a arrival) {
 	if s != nil && s.changes >= conflictRounds && !s.told {
 		s.told = true
 		c.counts.Conflicts++
+		c.found = append(c.found, Conflict{k.Node, s.other, s.instance})
 	}
 }
 

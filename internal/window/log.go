@@ -80,6 +80,18 @@ func (l *Log) add(k Contribution, at time.Time) error {
 	return c.add(k, at, l.now, l.start, l.mark)
 }
 
+// Conflicts returns the machines of one name that were found among the nodes of a shard
+// since the last call.
+func (l *Log) Conflicts(k Key) []Conflict {
+	c := l.clusters[k]
+	if c == nil {
+		return nil
+	}
+	found := c.found
+	c.found = nil
+	return found
+}
+
 // Advance emits the windows that are due, in the order of clusters and of time, and
 // closes those that are over. It forgets clusters that were not heard of for a day, unless
 // their nodes are listed. It ends with the first error of emit, and can be called again.

@@ -319,6 +319,13 @@ func TestConflict(t *testing.T) {
 		if got := r.log.Counts()[Key{Cluster: "eu", Shards: 1}].Conflicts; got != c.want {
 			t.Errorf("%s: got %d conflicts, want %d", name, got, c.want)
 		}
+		found := r.log.Conflicts(Key{Cluster: "eu", Shards: 1})
+		if int64(len(found)) != c.want || len(found) > 0 && found[0] != (Conflict{"a", "y", "x"}) && found[0] != (Conflict{"a", "x", "y"}) {
+			t.Errorf("%s: got the machines %v, want %d", name, found, c.want)
+		}
+		if again := r.log.Conflicts(Key{Cluster: "eu", Shards: 1}); len(again) > 0 {
+			t.Errorf("%s: got %v again, want each once", name, again)
+		}
 	}
 }
 
