@@ -1,0 +1,238 @@
+package truth
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Base has what the counters of one socket had reached before the instances that live
+// now said their latest words. The zero value is empty.
+type Base struct {
+	// Node and Socket are where the counters are from.
+	Node, Socket string
+	// Generation grows with each change.
+	Generation uint64
+	// At is the time of the change in seconds since 1970.
+	At int64
+	// Folded are the latest instances that have ended and are in the base, the newest
+	// last.
+	Folded []Instance
+	// Live are the instances that the marks of rows refer to.
+	Live []Instance
+	// Info has counters of `show info` by name.
+	Info map[string]int64
+
+	rows
+	marks map[int]marks // by row
+	seen  []int64       // of each row: when an instance had it, in seconds since 1970
+}
+
+// marks says which instances do not count in a row.
+type marks struct {
+	// frozen are instances that share the row with a newer one. They do not count any
+	// more.
+	frozen []Instance
+	// maybe are instances that may share the row with the newest one.
+	maybe []Instance
+}
+
+// maxFolded bounds the ended instances that are remembered, so that the words of one
+// that was left behind are not folded again.
+const maxFolded = 512
+
+// HasFolded reports whether an instance has ended and is in the base.
+func (b *Base) HasFolded(i Instance) bool { return slices.Contains(b.Folded, i) }
+
+// fold notes an instance that has ended.
+func (b *Base) fold(i Instance) {
+	b.Folded = append(b.Folded, i)
+	if n := len(b.Folded) - maxFolded; n > 0 {
+		b.Folded = slices.Delete(b.Folded, 0, n)
+	}
+	b.Live = slices.DeleteFunc(b.Live, func(l Instance) bool { return l == i })
+	for row, m := range b.marks {
+		m.frozen = without(m.frozen, i)
+		m.maybe = without(m.maybe, i)
+		b.setMarks(row, m)
+	}
+}
+
+func without(list []Instance, i Instance) []Instance {
+	return slices.DeleteFunc(slices.Clone(list), func(l Instance) bool { return l == i })
+}
+
+func (b *Base) setMarks(row int, m marks) {
+	if len(m.frozen)+len(m.maybe) == 0 {
+		delete(b.marks, row)
+		return
+	}
+	if b.marks == nil {
+		b.marks = make(map[int]marks)
+	}
+	b.marks[row] = m
+}
+
+// isFrozen reports whether an instance does not count in a row.
+func (b *Base) isFrozen(k Key, i Instance) bool {
+	if len(b.marks) == 0 {
+		return false
+	}
+	row, ok := b.index[k]
+	return ok && slices.Contains(b.marks[row].frozen, i)
+}
+
+// Frozen returns the rows in which an instance does not count, because it shares them
+// with a newer one.
+func (b *Base) Frozen(i Instance) map[Key]bool {
+	var found map[Key]bool
+	for row, m := range b.marks {
+		if slices.Contains(m.frozen, i) {
+			if found == nil {
+				found = make(map[Key]bool)
+			}
+			found[b.keys[row]] = true
+		}
+	}
+	return found
+}
+
+// Columns returns the columns of the rows. The caller must not change them.
+func (b *Base) Columns() []string { return b.columns }
+
+// Row returns the values of a row in the order of the columns, or nil. The caller must
+// not change them.
+func (b *Base) Row(k Key) []int64 { return b.find(k) }
+
+// Rows returns the number of rows.
+func (b *Base) Rows() int { return len(b.keys) }
+
+// IsZero reports whether the base adds nothing.
+func (b *Base) IsZero() bool {
+	if len(b.marks) > 0 {
+		return false
+	}
+	for _, v := range b.values {
+		if v != 0 {
+			return false
+		}
+	}
+	for _, v := range b.Info {
+		if v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// addRow adds the values of a row, multiplied by sign. place has the number of the
+// base's column for each value, or -1.
+func (b *Base) addRow(k Key, values []int64, place []int, sign int64) {
+	var own []int64
+	for i, v := range values {
+		if v == 0 || place[i] < 0 {
+			continue
+		}
+		if own == nil {
+			own = b.at(b.entry(k))
+		}
+		own[place[i]] = plus(own[place[i]], sign*v)
+	}
+}
+
+// entry returns the number of a row, which it makes if necessary.
+func (b *Base) entry(k Key) int {
+	i := b.row(k)
+	if i == len(b.seen) {
+		b.seen = append(b.seen, b.At)
+	}
+	return i
+}
+
+func (b *Base) addInfo(name string, v int64) {
+	if v == 0 {
+		return
+	}
+	if b.Info == nil {
+		b.Info = make(map[string]int64)
+	}
+	b.Info[name] = plus(b.Info[name], v)
+}
+
+// Limits bound the rows of a base.
+type Limits struct {
+	// Keep is how long a row stays that no instance has any more.
+	Keep time.Duration
+	// Times is how many times the rows that live may be kept.
+	Times int
+}
+
+// DefaultLimits keep a row for a week, and five times the rows that live.
+var DefaultLimits = Limits{7 * 24 * time.Hour, 5}
+
+// prune drops rows that no instance has had for long, and the oldest of too many. It
+// returns the number of dropped rows that had a value.
+func (b *Base) prune(alive func(Key) bool, live int, l Limits) (dropped int) {
+	type old struct {
+		row  int
+		seen int64
+	}
+	var gone []old
+	for i, k := range b.keys {
+		if alive(k) {
+			b.seen[i] = max(b.seen[i], b.At)
+			continue
+		}
+		gone = append(gone, old{i, b.seen[i]})
+	}
+	slices.SortFunc(gone, func(x, y old) int {
+		return cmp.Or(cmp.Compare(x.seen, y.seen), compareKeys(b.keys[x.row], b.keys[y.row]))
+	})
+	excess := len(gone) - max(live*l.Times, minGone)
+	drop := make(map[int]bool)
+	for n, o := range gone {
+		if n < excess || o.seen < b.At-int64(l.Keep/time.Second) {
+			drop[o.row] = true
+		}
+	}
+	if len(drop) == 0 {
+		return 0
+	}
+	kept := rows{columns: b.columns}
+	var seen []int64
+	moved := make(map[int]marks)
+	for i, k := range b.keys {
+		if drop[i] {
+			if slices.ContainsFunc(b.at(i), func(v int64) bool { return v != 0 }) {
+				dropped++
+			}
+			continue
+		}
+		row := kept.row(k)
+		copy(kept.at(row), b.at(i))
+		seen = append(seen, b.seen[i])
+		if m, ok := b.marks[i]; ok {
+			moved[row] = m
+		}
+	}
+	b.rows, b.seen, b.marks = kept, seen, moved
+	return dropped
+}
+
+// minGone is the number of rows without an instance that are always tolerated.
+const minGone = 1024
+
+func compareKeys(a, b Key) int {
+	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Proxy, b.Proxy), cmp.Compare(a.Service, b.Service))
+}
+
+// Clone returns a copy.
+func (b *Base) Clone() *Base {
+	c := *b
+	c.Folded, c.Live = slices.Clone(b.Folded), slices.Clone(b.Live)
+	c.Info = maps.Clone(b.Info)
+	c.columns, c.keys, c.values = slices.Clone(b.columns), slices.Clone(b.keys), slices.Clone(b.values)
+	c.index, c.marks, c.seen = maps.Clone(b.index), maps.Clone(b.marks), slices.Clone(b.seen)
+	return &c
+}

@@ -1,0 +1,154 @@
+package truth
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"haproxystats/internal/haproxy"
+)
+
+func (t *Tally) read(tb testing.TB, stat string, elapsed int64) Findings {
+	tb.Helper()
+	var s haproxy.StatScanner
+	if err := s.Reset(strings.NewReader(stat)); err != nil {
+		tb.Fatal(err)
+	}
+	return t.Read(&s, elapsed)
+}
+
+// TestTallyOfRecordings finds every change of the base that an account makes of the
+// replies of one instance.
+func TestTallyOfRecordings(t *testing.T) {
+	changes, quiet := 0, 0
+	for _, r := range recordings(t, "") {
+		a := &Account{}
+		tallies := make(map[Instance]*Tally)
+		last := make(map[Instance]int64)
+		for _, s := range r.steps {
+			for _, socket := range sortedKeys(s.files) {
+				name, ok := strings.CutSuffix(socket, "_stat")
+				if !ok || len(s.files[socket]) == 0 {
+					continue
+				}
+				info, err := ReadInfo(bytes.NewReader(s.files[name+"_info"]), int64(s.time))
+				if err != nil {
+					t.Fatal(err)
+				}
+				stat, err := ReadStat(bytes.NewReader(s.files[socket]))
+				if err != nil {
+					t.Fatal(err)
+				}
+				i := info.Instance
+				if tallies[i] == nil {
+					tallies[i] = new(Tally)
+					a.Members = append(a.Members, &Member{Instance: i, Info: info, Stat: stat, StatInfo: info, Current: true})
+					tallies[i].read(t, string(s.files[socket]), 0)
+					last[i] = info.At
+					continue
+				}
+				o := a.Step([]Word{{Info: &Info{Instance: i, Exact: true, At: info.At, Uptime: info.Uptime}, Stat: stat, Current: true}}, nil, int64(s.time))
+				if stat.IsEmpty() {
+					continue
+				}
+				f := tallies[i].read(t, string(s.files[socket]), info.At-last[i])
+				last[i] = info.At
+				if o.Changed {
+					changes++
+				} else {
+					quiet++
+				}
+				if o.Changed && !f.Matters() {
+					t.Errorf("%s/%s %s %s: got %+v, want a finding for %+v", r.version, r.scenario, s.name, name, f, o)
+				}
+			}
+		}
+	}
+	if changes < 10 || quiet < 100 {
+		t.Errorf("got %d changes and %d replies without, want at least 10 and 100", changes, quiet)
+	}
+}
+
+func TestTally(t *testing.T) {
+	row := func(name string, v ...int64) map[string][4]int64 {
+		return map[string][4]int64{name: [4]int64(v), "web/FRONTEND": {100, 100, 100}}
+	}
+	for name, c := range map[string]struct {
+		before, after script
+		want          func(Findings) bool
+	}{
+		"grown":           {script{rows: row("app/BACKEND", 1, 1, 1, 0)}, script{rows: row("app/BACKEND", 2, 1, 1, 5)}, func(f Findings) bool { return !f.Matters() }},
+		"sessions fell":   {script{rows: row("app/BACKEND", 2, 1, 1, 0)}, script{rows: row("app/BACKEND", 1, 9, 9, 0)}, func(f Findings) bool { return f.Fell == 1 }},
+		"bytes fell":      {script{rows: row("app/BACKEND", 2, 5, 1, 0)}, script{rows: row("app/BACKEND", 9, 4, 9, 0)}, func(f Findings) bool { return f.Fell == 1 }},
+		"module fell":     {script{rows: row("app/BACKEND", 2, 5, 2, 0)}, script{rows: row("app/BACKEND", 9, 9, 1, 0)}, func(f Findings) bool { return f.Fell == 1 }},
+		"downtime jumped": {script{rows: row("app/BACKEND", 2, 5, 2, 0)}, script{rows: row("app/BACKEND", 9, 9, 9, 50)}, func(f Findings) bool { return f.Downtime == 1 }},
+		"gone":            {script{rows: row("app/BACKEND", 2, 5, 2, 0)}, script{rows: row("app/x", 2, 5, 2, 0)}, func(f Findings) bool { return f.Gone == 1 }},
+		"replaced": {
+			script{rows: row("app/x", 2, 5, 2, 0)}, script{rows: row("app/x", 2, 5, 2, 0), id: map[string]int{"app/x": 1}},
+			func(f Findings) bool { return f.Replaced == 1 },
+		},
+		"more rows": {script{rows: row("app/a", 2, 5, 2, 0)}, script{rows: map[string][4]int64{"app/0": {}, "app/a": {2, 5, 2, 0}, web: {100, 100, 100}}}, func(f Findings) bool { return !f.Matters() && f.Rows == 3 }},
+	} {
+		var tally Tally
+		if f := tally.read(t, c.before.stat(), 0); f.Matters() || !f.First {
+			t.Errorf("%s: got %+v for the first reply, want no finding", name, f)
+		}
+		if f := tally.read(t, c.after.stat(), 10); f.First || !c.want(f) {
+			t.Errorf("%s: got %+v", name, f)
+		}
+	}
+}
+
+// manyServers is a reply of a backend with n servers.
+func manyServers(n int) string {
+	var b strings.Builder
+	header := "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight,act,bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,rate_lim,rate_max,check_status,check_code,check_duration,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,hanafail,req_rate,req_rate_max,req_tot,cli_abrt,srv_abrt,"
+	b.WriteString(header + "\n")
+	for i := range n {
+		fmt.Fprintf(&b, "app,srv-%05d,0,0,1,9,,%d,%d,%d,0,0,,0,0,0,0,UP,1,1,0,0,1,600,5,,1,3,%d,,%d,,2,0,,9,L7OK,200,1,0,%d,0,0,0,0,0,,,%d,0,0,\n", i, 1000+i, 5_000_000+i, 70_000_000+i, i+1, 1000+i, 1000+i, 1000+i)
+	}
+	return b.String() + "\n"
+}
+
+// TestMemoryOfTally bounds what pull keeps in memory for 8 processes with 20,000
+// servers each.
+func TestMemoryOfTally(t *testing.T) {
+	const servers, processes, most = 20_000, 8, 64
+	stat := manyServers(servers)
+	tallies := make([]Tally, processes)
+	for i := range tallies {
+		for range 3 {
+			if f := tallies[i].read(t, stat, 10); f.Rows != servers || f.Matters() {
+				t.Fatalf("got %+v, want %d rows and no finding", f, servers)
+			}
+		}
+	}
+	size := 0
+	for i := range tallies {
+		size += cap(tallies[i].rows) * int(unsafe.Sizeof(tallied{}))
+	}
+	got := float64(size) / (servers * processes)
+	if got > most {
+		t.Errorf("got %.1f bytes a row, want at most %d", got, most)
+	}
+}
+
+func BenchmarkTally(b *testing.B) {
+	const servers = 20_000
+	stat := []byte(manyServers(servers))
+	var t Tally
+	var s haproxy.StatScanner
+	b.SetBytes(int64(len(stat)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := s.Reset(bytes.NewReader(stat)); err != nil {
+			b.Fatal(err)
+		}
+		if f := t.Read(&s, 10); f.Matters() {
+			b.Fatalf("got %+v", f)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/servers, "ns/row")
+}
