@@ -292,3 +292,37 @@ func TestLitterIsBounded(t *testing.T) {
 		t.Errorf("%d names are kept, want %d", l.Len(), maxLitter)
 	}
 }
+
+func TestLink(t *testing.T) {
+	d := open(t, t.TempDir())
+	sub := filepath.Join(d.Path(), "sub")
+	if err := os.Mkdir(sub, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	to := open(t, sub)
+	if err := os.WriteFile(filepath.Join(d.Path(), "a"), []byte("content"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Link("a", to, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(sub, "b")); string(got) != "content" || err != nil {
+		t.Errorf("got %q, %v, want the content", got, err)
+	}
+	if err := d.Link("a", to, "b"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("got %v for a name in use, want ErrExist", err)
+	}
+	if err := d.Link("none", to, "c"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v for a missing file, want ErrNotExist", err)
+	}
+	// A link is not followed: the link itself gets the name.
+	if err := os.Symlink("a", filepath.Join(d.Path(), "l")); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Link("l", to, "d"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(filepath.Join(sub, "d")); err != nil || info.Mode().Type() != fs.ModeSymlink {
+		t.Errorf("got %v, %v, want a link", info, err)
+	}
+}

@@ -106,7 +106,7 @@ func (a *Account) Step(words []Word, ended []Instance, at int64) Outcome {
 		}
 		m := a.member(w.Info)
 		switch {
-		case m == nil && slices.ContainsFunc(begun, func(b Word) bool { return b.Info.Instance.isSame(w.Info) }):
+		case m == nil && slices.ContainsFunc(begun, func(b Word) bool { return b.Info.Instance.IsSame(w.Info) }):
 		case m == nil && a.Base.HasFolded(w.Info.Instance): // the words of one that has ended
 		case m == nil:
 			begun = append(begun, w)
@@ -138,7 +138,7 @@ func (a *Account) Step(words []Word, ended []Instance, at int64) Outcome {
 // member returns the member with the instance of a reply, or nil.
 func (a *Account) member(info *Info) *Member {
 	for _, m := range a.Members {
-		if m.Instance.isSame(info) {
+		if m.Instance.IsSame(info) {
 			return m
 		}
 	}
@@ -184,6 +184,16 @@ func (a *Account) wrap(m *Member, now *Info) (n int) {
 		}
 	}
 	return n
+}
+
+// Fell reports whether a counter is smaller in a later reply of the same instance.
+func (i *Info) Fell(later *Info) bool {
+	for name, before := range i.Counters {
+		if v, ok := later.Counters[name]; ok && v < before {
+			return true
+		}
+	}
+	return false
 }
 
 // isWrap reports whether a counter of `show info` is one of 32 bits that has passed its

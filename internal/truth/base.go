@@ -126,6 +126,17 @@ func (b *Base) IsZero() bool {
 	return true
 }
 
+// IsUndecided reports whether it is not known yet for some rows whether two instances
+// share them.
+func (b *Base) IsUndecided() bool {
+	for _, m := range b.marks {
+		if len(m.maybe) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // addRow adds the values of a row, multiplied by sign. place has the number of the
 // base's column for each value, or -1.
 func (b *Base) addRow(k Key, values []int64, place []int, sign int64) {

@@ -42,9 +42,9 @@ func ParseInstance(text string) (Instance, error) {
 // if one of them follows from an uptime in whole seconds.
 const startSlack = 2
 
-// isSame reports whether the instance of a reply is i. Before HAProxy 2.4, the start
+// IsSame reports whether the instance of a reply is i. Before HAProxy 2.4, the start
 // time of a reply is not exact.
-func (i Instance) isSame(info *Info) bool {
+func (i Instance) IsSame(info *Info) bool {
 	apart := info.Instance.Start - i.Start
 	return i.Pid == info.Instance.Pid && (apart == 0 || !info.Exact && apart >= -startSlack && apart <= startSlack)
 }

@@ -128,8 +128,9 @@ func (m *model) clear(w *worker, all bool) {
 		for _, i := range cleared {
 			v[i] = 0
 		}
-		if all && said[0] > 1 {
-			n := rapid.Int64Range(0, said[0]-1).Draw(m.t, "sessions after the clear")
+		// A counter that reaches its old value again before the next reply hides a clear.
+		if most := min(said[0], said[2]); all && most > 1 {
+			n := rapid.Int64Range(0, most-1).Draw(m.t, "sessions after the clear")
 			done := m.truth[k]
 			for i := range v {
 				v[i] += n

@@ -172,7 +172,7 @@ func mapsKeys(m map[string][]byte) func(func(string) bool) {
 func ended(a *Account, words []Word) []Instance {
 	var gone []Instance
 	for _, m := range a.Members {
-		if len(words) > 0 && !slices.ContainsFunc(words, func(w Word) bool { return m.Instance.isSame(w.Info) }) {
+		if len(words) > 0 && !slices.ContainsFunc(words, func(w Word) bool { return m.Instance.IsSame(w.Info) }) {
 			gone = append(gone, m.Instance)
 		}
 	}

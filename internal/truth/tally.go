@@ -62,16 +62,17 @@ type Findings struct {
 	// Connections is the sum of the connections of all frontends, and Sessions the most
 	// sessions of a row.
 	Connections, Sessions int64
-	// HasDowntime reports whether a row has spent time down.
-	HasDowntime bool
+	// MaxDowntime is the longest time that a row has spent down.
+	MaxDowntime int64
 }
 
 // Matters reports whether the base has to change for this reply.
 func (f Findings) Matters() bool { return f.Fell+f.Gone+f.Replaced+f.Downtime > 0 }
 
-// Foreign reports whether a new instance has counters of its predecessor.
-func (f Findings) Foreign(info *Info) bool {
-	return info.mayBePreloaded() && (f.Connections > info.Counters["CumConns"] || f.Sessions > info.sessionLimit())
+// IsForeign reports whether a new instance has counters of its predecessor, or a time
+// spent down that exceeds its age.
+func (f Findings) IsForeign(info *Info) bool {
+	return f.MaxDowntime > info.ageLimit() || info.mayBePreloaded() && (f.Connections > info.Counters["CumConns"] || f.Sessions > info.sessionLimit())
 }
 
 // Read reads a reply whose header has been read, and compares it with the one before,
@@ -97,7 +98,7 @@ func (t *Tally) Read(s *haproxy.StatScanner, elapsed int64) Findings {
 			f.Connections = plus(f.Connections, value(row, p.conns))
 		}
 		f.Sessions = max(f.Sessions, value(row, p.sessions))
-		f.HasDowntime = f.HasDowntime || now.downtime > 0
+		f.MaxDowntime = max(f.MaxDowntime, int64(now.downtime))
 		at := next
 		if at >= known || t.rows[at].name != now.name {
 			if at = t.find(now.name, known); at < 0 {
