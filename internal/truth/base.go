@@ -238,6 +238,14 @@ func compareKeys(a, b Key) int {
 	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Proxy, b.Proxy), cmp.Compare(a.Service, b.Service))
 }
 
+// Header returns a copy without rows.
+func (b *Base) Header() *Base {
+	h := *b
+	h.Folded, h.Live, h.Info = slices.Clone(b.Folded), slices.Clone(b.Live), maps.Clone(b.Info)
+	h.rows, h.marks, h.seen = rows{}, nil, nil
+	return &h
+}
+
 // Clone returns a copy.
 func (b *Base) Clone() *Base {
 	c := *b

@@ -40,15 +40,15 @@ func TestRecordedCases(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ran := 0
 			for _, r := range recordings(t, c.scenario) {
-				if c.versions != nil && !slices.Contains(c.versions, r.version) {
+				if c.versions != nil && !slices.Contains(c.versions, r.Version) {
 					continue
 				}
 				ran++
 				a := &Account{}
 				var got []int64
-				for _, s := range r.steps {
-					words := s.words(t)
-					a.Step(words, ended(a, words), int64(s.time))
+				for _, s := range r.Steps {
+					words := wordsOf(t, s)
+					a.Step(words, ended(a, words), int64(s.Time))
 					v, ok := a.Total(keyed(c.row), c.column)
 					if !ok {
 						v = none
@@ -56,7 +56,7 @@ func TestRecordedCases(t *testing.T) {
 					got = append(got, v)
 				}
 				if !slices.Equal(got, c.want) {
-					t.Errorf("%s: got %v, want %v", r.version, got, c.want)
+					t.Errorf("%s: got %v, want %v", r.Version, got, c.want)
 				}
 			}
 			if want := max(1, len(c.versions)); ran < want {
@@ -71,21 +71,21 @@ func TestWrapOfRecordedCounter(t *testing.T) {
 		a := &Account{}
 		var last int64
 		wraps := 0
-		for _, s := range r.steps {
-			words := s.words(t)
-			for _, n := range a.Step(words, ended(a, words), int64(s.time)).Notices {
+		for _, s := range r.Steps {
+			words := wordsOf(t, s)
+			for _, n := range a.Step(words, ended(a, words), int64(s.Time)).Notices {
 				if n.Kind == Wrapped {
 					wraps++
 				}
 			}
 			got, _ := a.InfoTotal("CumReq")
 			if got < last {
-				t.Errorf("%s: %s: got %d after %d", r.version, s.name, got, last)
+				t.Errorf("%s: %s: got %d after %d", r.Version, s.Name, got, last)
 			}
 			last = got
 		}
 		if wraps == 0 || last < 1<<32 {
-			t.Errorf("%s: got %d wraps and the total %d, want a total behind 2^32", r.version, wraps, last)
+			t.Errorf("%s: got %d wraps and the total %d, want a total behind 2^32", r.Version, wraps, last)
 		}
 	}
 }

@@ -27,17 +27,17 @@ func TestTallyOfRecordings(t *testing.T) {
 		a := &Account{}
 		tallies := make(map[Instance]*Tally)
 		last := make(map[Instance]int64)
-		for _, s := range r.steps {
-			for _, socket := range sortedKeys(s.files) {
+		for _, s := range r.Steps {
+			for _, socket := range sortedKeys(s.Files) {
 				name, ok := strings.CutSuffix(socket, "_stat")
-				if !ok || len(s.files[socket]) == 0 {
+				if !ok || len(s.Files[socket]) == 0 {
 					continue
 				}
-				info, err := ReadInfo(bytes.NewReader(s.files[name+"_info"]), int64(s.time))
+				info, err := ReadInfo(bytes.NewReader(s.Files[name+"_info"]), int64(s.Time))
 				if err != nil {
 					t.Fatal(err)
 				}
-				stat, err := ReadStat(bytes.NewReader(s.files[socket]))
+				stat, err := ReadStat(bytes.NewReader(s.Files[socket]))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -45,15 +45,15 @@ func TestTallyOfRecordings(t *testing.T) {
 				if tallies[i] == nil {
 					tallies[i] = new(Tally)
 					a.Members = append(a.Members, &Member{Instance: i, Info: info, Stat: stat, StatInfo: info, Current: true})
-					tallies[i].read(t, string(s.files[socket]), 0)
+					tallies[i].read(t, string(s.Files[socket]), 0)
 					last[i] = info.At
 					continue
 				}
-				o := a.Step([]Word{{Info: &Info{Instance: i, Exact: true, At: info.At, Uptime: info.Uptime}, Stat: stat, Current: true}}, nil, int64(s.time))
+				o := a.Step([]Word{{Info: &Info{Instance: i, Exact: true, At: info.At, Uptime: info.Uptime}, Stat: stat, Current: true}}, nil, int64(s.Time))
 				if stat.IsEmpty() {
 					continue
 				}
-				f := tallies[i].read(t, string(s.files[socket]), info.At-last[i])
+				f := tallies[i].read(t, string(s.Files[socket]), info.At-last[i])
 				last[i] = info.At
 				if o.Changed {
 					changes++
@@ -61,7 +61,7 @@ func TestTallyOfRecordings(t *testing.T) {
 					quiet++
 				}
 				if o.Changed && !f.Matters() {
-					t.Errorf("%s/%s %s %s: got %+v, want a finding for %+v", r.version, r.scenario, s.name, name, f, o)
+					t.Errorf("%s/%s %s %s: got %+v, want a finding for %+v", r.Version, r.Scenario, s.Name, name, f, o)
 				}
 			}
 		}
@@ -86,7 +86,8 @@ func TestTally(t *testing.T) {
 		"downtime jumped": {script{rows: row("app/BACKEND", 2, 5, 2, 0)}, script{rows: row("app/BACKEND", 9, 9, 9, 50)}, func(f Findings) bool { return f.Downtime == 1 }},
 		"gone":            {script{rows: row("app/BACKEND", 2, 5, 2, 0)}, script{rows: row("app/x", 2, 5, 2, 0)}, func(f Findings) bool { return f.Gone == 1 }},
 		"replaced": {
-			script{rows: row("app/x", 2, 5, 2, 0)}, script{rows: row("app/x", 2, 5, 2, 0), id: map[string]int{"app/x": 1}},
+			script{rows: row("app/x", 2, 5, 2, 0)},
+			script{rows: row("app/x", 2, 5, 2, 0), id: map[string]int{"app/x": 1}},
 			func(f Findings) bool { return f.Replaced == 1 },
 		},
 		"more rows": {script{rows: row("app/a", 2, 5, 2, 0)}, script{rows: map[string][4]int64{"app/0": {}, "app/a": {2, 5, 2, 0}, web: {100, 100, 100}}}, func(f Findings) bool { return !f.Matters() && f.Rows == 3 }},

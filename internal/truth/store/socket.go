@@ -1,0 +1,670 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/durable"
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/snapshot"
+	"haproxystats/internal/truth"
+)
+
+// Source is a complete reply.
+type Source interface {
+	// Open opens the reply for reading.
+	Open() (io.ReadCloser, error)
+	// Link gives the reply's file another name in a directory. It may fail with an error
+	// of the file system that has no links.
+	Link(to *durable.Dir, as string) error
+}
+
+// Reply has the replies of one instance in a round.
+type Reply struct {
+	Info, Stat Source
+	// Current reports whether the instance answers at the socket.
+	Current bool
+	// Final reports whether the instance can say no more.
+	Final bool
+}
+
+// Member is an instance that lives.
+type Member struct {
+	Instance truth.Instance
+	Info     *truth.Info
+	Current  bool
+	// Reply is the number of its reply in the round, or -1 if it has told nothing.
+	Reply int
+	// Stale reports whether its earlier rows count, because it told none: it did not
+	// answer, or is HAProxy 2.4 or before and stops.
+	Stale bool
+	// LastInfo and LastStat are its latest replies; LastStat is nil if it never told rows.
+	LastInfo, LastStat Source
+}
+
+// Result is the state of an account after a round.
+type Result struct {
+	// Members are the instances that live.
+	Members []Member
+	// Base is the base; nil if it adds nothing.
+	Base *BaseFile
+	truth.Outcome
+	// Forgotten is the number of rows whose totals were dropped.
+	Forgotten int
+}
+
+// BaseFile is the file of a base.
+type BaseFile struct {
+	Dir        *durable.Dir
+	Name       string
+	Generation uint64
+	Size       int64
+	CRC        uint32
+}
+
+// Socket is the account of one socket. It is safe for concurrent use.
+type Socket struct {
+	store           *Store
+	address, prefix string
+
+	mu   sync.Mutex
+	used int64 // when it was last asked for, in seconds since 1970
+	state
+}
+
+// state is what is known of the files of a socket.
+type state struct {
+	loaded  bool
+	members []*member
+	// base has all but the rows of the base, or is nil if there is no base yet.
+	base      *truth.Base
+	file      *BaseFile
+	undecided bool
+}
+
+// member is what is kept in memory of an instance that lives.
+type member struct {
+	instance    truth.Instance
+	info        *truth.Info
+	statInfo    *truth.Info // with which the rows came
+	current     bool
+	tally       truth.Tally
+	hasStat     bool // last has rows
+	maxDowntime int64
+}
+
+func (k *Socket) usedSince(t int64) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.used >= t
+}
+
+// Round takes the replies of a round at that time, and the ends of instances. Then it
+// calls carry, which may be nil, while the files of the result stay where they are. An
+// error costs this account only: the next round goes on from what is on disk.
+func (k *Socket) Round(at int64, replies []Reply, ended []truth.Instance, carry func(Result) error) (Result, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.used = max(k.used, time.Now().Unix())
+	r, err := k.round(at, replies, ended)
+	if err == nil && carry != nil {
+		err = carry(r)
+	}
+	if err != nil {
+		k.state = state{} // the next round reads the files
+		return Result{}, fmt.Errorf("account of %s: %w", k.address, err)
+	}
+	return r, nil
+}
+
+// heard is a reply with what is known of it.
+type heard struct {
+	Reply
+	number int
+	info   *truth.Info
+	member *member // nil: a new one
+	found  truth.Findings
+	empty  bool // it has no rows, and earlier ones count
+}
+
+func (k *Socket) round(at int64, replies []Reply, ended []truth.Instance) (Result, error) {
+	if err := k.load(); err != nil {
+		return Result{}, err
+	}
+	words, err := k.hear(at, replies)
+	if err != nil {
+		return Result{}, err
+	}
+	var r Result
+	if k.matters(words, ended) {
+		if err := k.account(at, words, ended, &r); err != nil {
+			return Result{}, err
+		}
+	} else if err := k.keep(words); err != nil {
+		return Result{}, err
+	}
+	r.Base = k.file
+	for _, m := range k.members {
+		member := Member{
+			Instance: m.instance, Info: m.info, Current: m.current, Reply: -1, Stale: true,
+			LastInfo: lastSource{k.store.last, lastName(k.prefix, m.instance, snapshot.InfoSuffix)},
+		}
+		if m.hasStat {
+			member.LastStat = lastSource{k.store.last, lastName(k.prefix, m.instance, snapshot.StatSuffix)}
+		}
+		for _, w := range words {
+			if w.member == m {
+				member.Reply, member.Stale = w.number, w.Stat == nil || w.empty
+			}
+		}
+		r.Members = append(r.Members, member)
+	}
+	return r, nil
+}
+
+// hear reads the replies of a round as far as a tally needs them.
+func (k *Socket) hear(at int64, replies []Reply) ([]heard, error) {
+	var words []heard
+	for n, reply := range replies {
+		w := heard{Reply: reply, number: n}
+		var err error
+		if w.info, err = readInfo(reply.Info, at); err != nil {
+			return nil, err
+		}
+		if k.base != nil && k.base.HasFolded(w.info.Instance) || k.find(words, w.info) {
+			continue // it has ended, or has answered twice
+		}
+		if i := slices.IndexFunc(k.members, func(m *member) bool { return m.instance.IsSame(w.info) }); i >= 0 {
+			w.member = k.members[i]
+			w.info.Instance = w.member.instance
+		}
+		if reply.Stat != nil {
+			tally := new(truth.Tally)
+			elapsed := int64(0)
+			if w.member != nil {
+				tally = &w.member.tally
+				elapsed = w.info.At - w.member.statInfo.At
+			}
+			if w.found, err = readTally(reply.Stat, tally, elapsed); err != nil {
+				return nil, err
+			}
+			w.empty = w.found.Rows == 0 && w.member != nil && w.member.hasStat
+			if w.member == nil {
+				w.member = &member{instance: w.info.Instance, info: w.info, statInfo: w.info, tally: *tally, current: w.Current}
+			}
+		} else if w.member == nil {
+			w.member = &member{instance: w.info.Instance, info: w.info, statInfo: w.info, current: w.Current}
+		}
+		words = append(words, w)
+	}
+	return words, nil
+}
+
+func (k *Socket) find(words []heard, info *truth.Info) bool {
+	return slices.ContainsFunc(words, func(w heard) bool { return w.info.Instance.IsSame(info) })
+}
+
+func readInfo(s Source, at int64) (*truth.Info, error) {
+	f, err := s.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return truth.ReadInfo(f, at)
+}
+
+func readStat(s Source) (*truth.Stat, error) {
+	f, err := s.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return truth.ReadStat(f)
+}
+
+func readTally(s Source, tally *truth.Tally, elapsed int64) (truth.Findings, error) {
+	f, err := s.Open()
+	if err != nil {
+		return truth.Findings{}, err
+	}
+	defer f.Close()
+	scanner := scanners.Get().(*haproxy.StatScanner)
+	defer scanners.Put(scanner)
+	if err := scanner.Reset(f); err != nil {
+		return truth.Findings{}, fmt.Errorf("read show stat: %w", err)
+	}
+	found := tally.Read(scanner, elapsed)
+	if err := scanner.Err(); err != nil {
+		return truth.Findings{}, fmt.Errorf("read show stat: %w", err)
+	}
+	if !scanner.Complete() {
+		return truth.Findings{}, fmt.Errorf("read show stat: %w", truth.ErrIncomplete)
+	}
+	return found, nil
+}
+
+var scanners = sync.Pool{New: func() any { return new(haproxy.StatScanner) }}
+
+// matters reports whether the base may change for what was heard.
+func (k *Socket) matters(words []heard, ended []truth.Instance) bool {
+	if slices.ContainsFunc(k.members, func(m *member) bool { return slices.Contains(ended, m.instance) }) {
+		return true
+	}
+	for _, w := range words {
+		m := w.member
+		known := slices.Contains(k.members, m)
+		switch {
+		case w.Final, k.undecided:
+			return true
+		case !known && w.found.IsForeign(w.info):
+			return true
+		case !known && w.Current && slices.ContainsFunc(k.members, func(m *member) bool { return m.current && m.maxDowntime > 0 }):
+			return true // of the time spent down, the current instance alone counts
+		case !known:
+		case m.info.Fell(w.info), m.current != w.Current && max(m.maxDowntime, w.found.MaxDowntime) > 0:
+			return true
+		case w.Stat == nil, w.empty:
+		case w.found.Matters(), w.found.First && m.hasStat:
+			return true
+		}
+	}
+	return false
+}
+
+// keep puts the replies into their places. The base stays.
+func (k *Socket) keep(words []heard) error {
+	for _, w := range words {
+		if err := k.place(w, 0); err != nil {
+			return err
+		}
+	}
+	k.adopt(words)
+	return nil
+}
+
+// place links a reply into last. With a generation, it goes with a base that is still to
+// come.
+func (k *Socket) place(w heard, generation uint64) error {
+	for _, f := range []struct {
+		suffix string
+		source Source
+	}{{snapshot.InfoSuffix, w.Info}, {snapshot.StatSuffix, w.Stat}} {
+		if f.source == nil || f.suffix == snapshot.StatSuffix && w.empty {
+			continue
+		}
+		name := lastName(k.prefix, w.member.instance, f.suffix)
+		to := name
+		if generation > 0 {
+			to = nextName(name, generation)
+		}
+		if err := k.store.step("link " + f.suffix); err != nil {
+			return err
+		}
+		if err := k.link(f.source, name+newSuffix); err != nil {
+			return err
+		}
+		if err := k.store.step("rename " + f.suffix); err != nil {
+			return err
+		}
+		if err := k.store.last.Rename(name+newSuffix, to); err != nil {
+			return err
+		}
+		// A rename of one name of a file to another name of the same file does nothing.
+		if err := remove(k.store.last, name+newSuffix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// link links a reply, or copies it where the file system has no links.
+func (k *Socket) link(source Source, as string) error {
+	if err := remove(k.store.last, as); err != nil {
+		return err
+	}
+	err := source.Link(k.store.last, as)
+	if !isLinkless(err) {
+		return err
+	}
+	from, err := source.Open()
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := k.store.last.Create(as)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
+}
+
+// isLinkless reports whether an error means that a file can't be linked there.
+func isLinkless(err error) bool {
+	for _, e := range []error{unix.EXDEV, unix.EPERM, unix.EOPNOTSUPP, unix.EMLINK} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// adopt makes the members of the words those that live.
+func (k *Socket) adopt(words []heard) {
+	current := slices.ContainsFunc(words, func(w heard) bool { return w.Current })
+	for _, w := range words {
+		m := w.member
+		if !slices.Contains(k.members, m) {
+			k.members = append(k.members, m)
+		}
+		m.info = w.info
+		if w.Stat != nil && !w.empty {
+			m.statInfo, m.hasStat, m.maxDowntime = w.info, true, w.found.MaxDowntime
+		}
+	}
+	if current {
+		for _, m := range k.members {
+			m.current = slices.ContainsFunc(words, func(w heard) bool { return w.member == m && w.Current })
+		}
+	}
+}
+
+// account makes a step of the account, with all rows.
+func (k *Socket) account(at int64, words []heard, ended []truth.Instance, r *Result) error {
+	a, err := k.whole()
+	if err != nil {
+		return err
+	}
+	var said []truth.Word
+	for _, w := range words {
+		word := truth.Word{Info: w.info, Current: w.Current, Final: w.Final}
+		if w.Stat != nil {
+			if word.Stat, err = readStat(w.Stat); err != nil {
+				return err
+			}
+		}
+		said = append(said, word)
+	}
+	r.Outcome = a.Step(said, ended, at)
+	if !r.Changed {
+		return k.keep(words)
+	}
+	r.Forgotten = a.Prune(k.store.opt.Limits)
+	a.Base.Node, a.Base.Socket = k.store.opt.Node, k.address
+	a.Base.Generation++
+	lives := func(i truth.Instance) bool {
+		return slices.ContainsFunc(a.Members, func(m *truth.Member) bool { return m.Instance == i })
+	}
+	var left []heard
+	for _, w := range words {
+		if lives(w.member.instance) {
+			left = append(left, w)
+			if err := k.place(w, a.Base.Generation); err != nil {
+				return err
+			}
+		}
+	}
+	if err := k.write(a.Base); err != nil {
+		return err
+	}
+	if err := k.rollForward(a.Base); err != nil {
+		return err
+	}
+	k.members = slices.DeleteFunc(k.members, func(m *member) bool { return !lives(m.instance) })
+	k.adopt(left)
+	return nil
+}
+
+// whole returns the account with the rows that are on disk.
+func (k *Socket) whole() (*truth.Account, error) {
+	a := &truth.Account{Base: &truth.Base{}}
+	if k.file != nil {
+		text, err := readAll(k.file.Dir, k.file.Name, truth.MaxBase)
+		if err != nil {
+			return nil, err
+		}
+		if a.Base, err = truth.ParseBase(text); err != nil {
+			return nil, err
+		}
+	}
+	for _, m := range k.members {
+		member := &truth.Member{Instance: m.instance, Info: m.info, Current: m.current, StatInfo: m.statInfo}
+		if m.hasStat {
+			stat, err := readStat(lastSource{k.store.last, lastName(k.prefix, m.instance, snapshot.StatSuffix)})
+			if err != nil {
+				return nil, err
+			}
+			member.Stat = stat
+		}
+		a.Members = append(a.Members, member)
+	}
+	return a, nil
+}
+
+// lastSource is a file in last.
+type lastSource struct {
+	dir  *durable.Dir
+	name string
+}
+
+// Open implements [Source].
+func (s lastSource) Open() (io.ReadCloser, error) { return s.dir.OpenRegular(s.name) }
+
+// Link implements [Source].
+func (s lastSource) Link(to *durable.Dir, as string) error { return s.dir.Link(s.name, to, as) }
+
+// write puts a base into its place. From then on it counts.
+func (k *Socket) write(b *truth.Base) error {
+	text := b.Append(nil)
+	name := baseName(k.prefix, b.Generation)
+	if err := k.store.step("write base"); err != nil {
+		return err
+	}
+	if err := k.store.create(k.store.bases, name+newSuffix, text); err != nil {
+		return err
+	}
+	if err := k.store.step("sync replies"); err != nil {
+		return err
+	}
+	if err := k.store.sync(k.store.last.File()); err != nil {
+		return err
+	}
+	if err := k.store.step("rename base"); err != nil {
+		return err
+	}
+	if err := k.store.bases.Rename(name+newSuffix, name); err != nil {
+		return err
+	}
+	if err := k.store.step("sync bases"); err != nil {
+		return err
+	}
+	if err := k.store.sync(k.store.bases.File()); err != nil {
+		return err
+	}
+	before := k.file
+	k.hold(b, text)
+	if err := k.store.step("remove base"); err != nil || before == nil {
+		return err
+	}
+	return remove(before.Dir, before.Name)
+}
+
+// hold keeps all of a base but its rows.
+func (k *Socket) hold(b *truth.Base, text []byte) {
+	k.undecided = b.IsUndecided()
+	k.file = &BaseFile{
+		Dir: k.store.bases, Name: baseName(k.prefix, b.Generation), Generation: b.Generation,
+		Size: int64(len(text)), CRC: snapshot.Sum(0, text),
+	}
+	k.base = b.Header()
+}
+
+func nextName(name string, generation uint64) string { return fmt.Sprintf("%s.%d", name, generation) }
+
+// rollForward puts the replies that go with a base into their places, and removes those
+// of instances that have ended and of bases that never came.
+func (k *Socket) rollForward(b *truth.Base) error {
+	files, err := k.store.lastFiles(k.prefix)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := k.store.step("place " + f.suffix); err != nil {
+			return err
+		}
+		switch {
+		case b.HasFolded(f.instance), f.generation > 0 && f.generation != b.Generation:
+			err = remove(k.store.last, f.name)
+		case f.generation > 0:
+			name := lastName(k.prefix, f.instance, f.suffix)
+			err = k.store.last.Rename(f.name, name)
+			if err == nil {
+				err = remove(k.store.last, f.name)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ErrForeign means that a base is that of another node or socket.
+var ErrForeign = errors.New("the base of another node or socket")
+
+// load reads what is on disk, once.
+func (k *Socket) load() error {
+	if k.loaded {
+		return nil
+	}
+	b, text, err := k.newestBase()
+	if err != nil {
+		return err
+	}
+	if err := k.rollForward(b); err != nil {
+		return err
+	}
+	if text != nil {
+		k.hold(b, text)
+	}
+	files, err := k.store.lastFiles(k.prefix)
+	if err != nil {
+		return err
+	}
+	stats := make(map[truth.Instance]bool)
+	for _, f := range files {
+		stats[f.instance] = stats[f.instance] || f.suffix == snapshot.StatSuffix
+	}
+	for _, f := range files {
+		if f.suffix != snapshot.InfoSuffix {
+			continue
+		}
+		m, err := k.recall(f, stats[f.instance])
+		if err != nil {
+			k.store.log.Warn("last reply of a worker can't be read, its counters begin anew", "socket", k.address, "worker", f.instance.String(), "error", err)
+			for _, suffix := range []string{snapshot.InfoSuffix, snapshot.StatSuffix} {
+				if err := remove(k.store.last, lastName(k.prefix, f.instance, suffix)); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		k.members = append(k.members, m)
+	}
+	slices.SortStableFunc(k.members, func(a, b *member) int { return int(a.instance.Start - b.instance.Start) })
+	if n := len(k.members); n > 0 {
+		k.members[n-1].current = true
+	}
+	k.loaded = true
+	return nil
+}
+
+// removeLast removes all replies.
+func (k *Socket) removeLast() error {
+	files, err := k.store.lastFiles(k.prefix)
+	for _, f := range files {
+		err = errors.Join(err, remove(k.store.last, f.name))
+	}
+	return err
+}
+
+// recall returns the member of the files of an earlier process.
+func (k *Socket) recall(f lastFile, hasStat bool) (*member, error) {
+	file, err := k.store.last.OpenRegular(f.name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	status, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	info, err := truth.ReadInfo(file, status.ModTime().Unix())
+	if err != nil {
+		return nil, err
+	}
+	if info.Instance.Pid != f.instance.Pid {
+		return nil, fmt.Errorf("the reply is that of %v", info.Instance)
+	}
+	if info.Exact { // the file's time may be that of a copy
+		info.At = info.Instance.Start + info.Uptime
+	}
+	info.Instance = f.instance
+	m := &member{instance: f.instance, info: info, statInfo: info, hasStat: hasStat}
+	if hasStat {
+		found, err := readTally(lastSource{k.store.last, lastName(k.prefix, f.instance, snapshot.StatSuffix)}, &m.tally, 0)
+		if err != nil {
+			return nil, err
+		}
+		m.maxDowntime = found.MaxDowntime
+	}
+	return m, nil
+}
+
+// newestBase reads the newest base. One that can't be used is moved aside; the totals
+// begin anew, or go on from the one before. The text is nil if there is none.
+func (k *Socket) newestBase() (*truth.Base, []byte, error) {
+	generations, err := k.store.generations(k.prefix)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, g := range generations {
+		name := baseName(k.prefix, g)
+		text, err := readAll(k.store.bases, name, truth.MaxBase)
+		var b *truth.Base
+		if err == nil {
+			b, err = truth.ParseBase(text)
+		}
+		if err == nil && (b.Node != k.store.opt.Node || b.Socket != k.address || b.Generation != g) {
+			err = fmt.Errorf("%w: node %q, socket %q, generation %d", ErrForeign, b.Node, b.Socket, b.Generation)
+		}
+		if err == nil {
+			for _, older := range generations {
+				if older < g {
+					if err := remove(k.store.bases, baseName(k.prefix, older)); err != nil {
+						return nil, nil, err
+					}
+				}
+			}
+			return b, text, nil
+		}
+		k.store.log.Error("base of totals can't be used, counters begin anew", "socket", k.address, "file", name,
+			"error", err, "hint", "Delete the file, which now has the suffix .bad, when it is not needed any more")
+		if errors.Is(err, ErrForeign) { // and so are the replies
+			if err := k.removeLast(); err != nil {
+				return nil, nil, err
+			}
+		}
+		if err := k.store.bases.Rename(name, name+".bad"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, err
+		}
+	}
+	return &truth.Base{}, nil, nil
+}
