@@ -68,6 +68,7 @@ func NewManifest(r Round, files []File) Manifest {
 		},
 		Files: slices.SortedFunc(slices.Values(files), func(a, b File) int { return strings.Compare(a.Name, b.Name) }),
 	}
+	m.Round.Accounts = r.Accounts
 	for _, f := range r.Failures[:min(len(r.Failures), maxFailures)] {
 		m.Round.Failures = append(m.Round.Failures, Failure{beginning(f.Socket), beginning(f.Cause)})
 	}
@@ -98,6 +99,14 @@ func (m Manifest) Append(b []byte) ([]byte, error) {
 	}
 	if m.Round.HandOver > 0 {
 		b = fmt.Appendf(b, "hand-over-ms %d\n", m.Round.HandOver.Milliseconds())
+	}
+	for _, a := range m.Round.Accounts {
+		if a.Generation > 0 {
+			b = fmt.Appendf(b, "base %q %d\n", a.Socket, a.Generation)
+		}
+		for _, i := range a.Instances {
+			b = fmt.Appendf(b, "instance %q %d %d %s\n", a.Socket, i.Pid, i.Start, i.Role)
+		}
 	}
 	for _, f := range m.Round.Failures {
 		b = fmt.Appendf(b, "failed %q %q\n", f.Socket, f.Cause)
@@ -202,6 +211,10 @@ func (p *manifestParser) field(word, value string) (err error) {
 		p.m.Round.Missed, err = parseCount(value)
 	case "hand-over-ms":
 		p.m.Round.HandOver, err = parseMilliseconds(value)
+	case "base":
+		return p.baseItem(value)
+	case "instance":
+		return p.instanceItem(value)
 	case "failed":
 		var f Failure
 		f, err = parseFailure(value)
@@ -221,6 +234,53 @@ func (p *manifestParser) field(word, value string) (err error) {
 	}
 	p.seen[key] = true
 	return err
+}
+
+// account returns the account of a socket.
+func (p *manifestParser) account(socket string) *Account {
+	a := p.m.Round.Accounts
+	if n := len(a); n > 0 && a[n-1].Socket == socket {
+		return &a[n-1]
+	}
+	p.m.Round.Accounts = append(a, Account{Socket: socket})
+	return &p.m.Round.Accounts[len(a)]
+}
+
+func (p *manifestParser) baseItem(value string) error {
+	socket, number, err := parseQuoted(value)
+	if err != nil {
+		return err
+	}
+	key := "base " + socket
+	generation, err := strconv.ParseUint(number, 10, 63)
+	if err != nil || generation == 0 || p.seen[key] {
+		return fmt.Errorf("%q is not a generation, or %q for the second time", number, key)
+	}
+	p.seen[key] = true
+	p.account(socket).Generation = generation
+	return nil
+}
+
+func (p *manifestParser) instanceItem(value string) error {
+	socket, rest, err := parseQuoted(value)
+	if err != nil {
+		return err
+	}
+	var i Instance
+	words := strings.Split(rest, " ")
+	if len(words) != 3 {
+		return fmt.Errorf("%q is not an instance", rest)
+	}
+	if i.Pid, err = strconv.Atoi(words[0]); err != nil || i.Pid <= 0 {
+		return fmt.Errorf("%q is not a process identifier", words[0])
+	}
+	if i.Start, err = strconv.ParseInt(words[1], 10, 64); err != nil || i.Start < 0 {
+		return fmt.Errorf("%q is not a time", words[1])
+	}
+	i.Role = Role(words[2])
+	a := p.account(socket)
+	a.Instances = append(a.Instances, i)
+	return nil
 }
 
 // plainNumber returns an error about a number without the names of Go's functions.

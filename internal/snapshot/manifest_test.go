@@ -180,3 +180,53 @@ func FuzzManifest(f *testing.F) {
 		}
 	})
 }
+
+// TestManifestOfAccounts writes and reads which workers a snapshot has replies of.
+func TestManifestOfAccounts(t *testing.T) {
+	accounts := []Account{
+		{Socket: "a \"b\".sock", Generation: 7, Instances: []Instance{{3101, 1795891243, Current}, {2965, 1795891241, Old}, {7, 9, Stale}}},
+		{Socket: "c.sock", Instances: []Instance{{1, 2, Current}}},
+		{Socket: "d.sock", Generation: 1},
+	}
+	m := NewManifest(Round{Accounts: accounts}, nil)
+	got, err := m.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := signed("haproxystats manifest 1", "round-duration-ms 0", "round-skew-ms 0", "sockets-failed 0",
+		`base "a \"b\".sock" 7`, `instance "a \"b\".sock" 3101 1795891243 current`, `instance "a \"b\".sock" 2965 1795891241 old`,
+		`instance "a \"b\".sock" 7 9 stale`, `instance "c.sock" 1 2 current`, `base "d.sock" 1`)
+	if string(got) != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	back, err := ParseManifest(got)
+	if err != nil || !reflect.DeepEqual(back.Round.Accounts, accounts) {
+		t.Errorf("got back %+v, %v, want %+v", back.Round.Accounts, err, accounts)
+	}
+	for _, line := range []string{
+		`base "a" 0`, `base "a" x`, `base a 1`, "base \"a\" 1\nbase \"a\" 1", `instance "a" 1 2`, `instance "a" 0 2 old`,
+		`instance "a" 1 -2 old`, `instance "a" 1 2 old x`, `instance a 1 2 old`,
+	} {
+		if _, err := ParseManifest(signed("haproxystats manifest 1", line)); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: got %v, want ErrDamaged", line, err)
+		}
+	}
+}
+
+func TestNamesOfAccounts(t *testing.T) {
+	i := Instance{2965, 1795891241, Old}
+	for name, want := range map[string]bool{
+		"a.sock_base": true, i.File("a.sock", StatSuffix): true, i.File("a.sock", InfoSuffix): true,
+		".a_base": false, "a_stat": false, "a_stat.x": false, "a_stat.1-2-3": false, "_stat.1-2": false, "a_statx.1-2": false,
+	} {
+		if got := IsAccount(name); got != want {
+			t.Errorf("%s: got %t, want %t", name, got, want)
+		}
+	}
+	if got := (Instance{1, 2, Current}).File("a", StatSuffix); got != "a_stat" || !IsReply(got) {
+		t.Errorf("got %q, want a_stat", got)
+	}
+	if IsReply(i.File("a.sock", StatSuffix)) || IsReply("a.sock_base") {
+		t.Error("got a reply for a file of an account: earlier versions would read it")
+	}
+}

@@ -13,6 +13,9 @@
 //
 //	SOCKET_info   the reply of a socket to `show info`
 //	SOCKET_stat   its reply to `show stat`
+//	SOCKET_base   what its counters had reached before the workers that live now
+//	SOCKET_info.PID-START, SOCKET_stat.PID-START
+//	              the replies of another worker than the one that answers at the socket
 //	.manifest     how the files were collected, and their checksums
 //
 // # The manifest
@@ -29,6 +32,9 @@
 //	interval-s 10
 //	rounds-missed 3
 //	hand-over-ms 41
+//	base "a.sock" 7
+//	instance "a.sock" 3101 1795891243 current
+//	instance "a.sock" 2965 1795891241 old
 //	failed "/run/haproxy/b.sock" "dial /run/haproxy/b.sock: connection refused"
 //	file "a.sock_info" 1201 5e0e4a3c
 //	file "a.sock_stat" 68124 9bb0d5f1
@@ -36,7 +42,10 @@
 //
 // A file's numbers are its length in bytes and its CRC-32C. There are at most a
 // thousand failures, each text with at most 256 bytes; sockets-failed counts all.
-// interval-s, rounds-missed and hand-over-ms are left out if they are 0.
+// interval-s, rounds-missed and hand-over-ms are left out if they are 0. A base has its
+// generation, and an instance, which is one life of a worker, its process identifier,
+// its start in seconds since 1970, and its role: current, old, or stale if its replies
+// are those of an earlier round.
 //
 // # Records
 //
@@ -78,7 +87,9 @@ package snapshot
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -88,6 +99,9 @@ const (
 	InfoSuffix = "_info"
 	StatSuffix = "_stat"
 )
+
+// BaseSuffix ends the name of the file with the base of a socket.
+const BaseSuffix = "_base"
 
 // ManifestName is the name of the manifest. The dot hides it from programs that
 // process every file of a snapshot.
@@ -127,6 +141,49 @@ type Round struct {
 	// it durable. This snapshot's own hand-over ends only after its manifest is written. 0
 	// means unknown, or less than a millisecond.
 	HandOver time.Duration
+	// Accounts are the sockets whose counters are accounted for over the lives of
+	// HAProxy's workers.
+	Accounts []Account
+}
+
+// Account says which files of a socket belong to its account.
+type Account struct {
+	// Socket is the name of its files, without a suffix.
+	Socket string
+	// Generation is that of its base, or 0 if it has none.
+	Generation uint64
+	// Instances are the workers that live.
+	Instances []Instance
+}
+
+// Instance is one life of a worker.
+type Instance struct {
+	Pid int
+	// Start is the start time in seconds since 1970.
+	Start int64
+	Role  Role
+}
+
+// Role is the part that an instance has.
+type Role string
+
+// The roles.
+const (
+	// Current is the worker that answers at the socket.
+	Current Role = "current"
+	// Old is a worker that was replaced and finishes the work of its last clients.
+	Old Role = "old"
+	// Stale is a worker that did not answer in this round: its counters are known, and
+	// its levels are not.
+	Stale Role = "stale"
+)
+
+// File returns the name of a file with a reply of the instance.
+func (i Instance) File(socket, suffix string) string {
+	if i.Role == Current {
+		return socket + suffix
+	}
+	return fmt.Sprintf("%s%s.%d-%d", socket, suffix, i.Pid, i.Start)
 }
 
 // Failure is a failed socket with the cause.
@@ -142,6 +199,15 @@ func IsHidden(name string) bool { return strings.HasPrefix(name, ".") }
 // IsReply reports whether a name is that of a socket's reply.
 func IsReply(name string) bool {
 	return !IsHidden(name) && (strings.HasSuffix(name, InfoSuffix) || strings.HasSuffix(name, StatSuffix))
+}
+
+// oldReply matches the name of a reply of another worker than the current one.
+var oldReply = regexp.MustCompile(`(?s)^[^.].*_(info|stat)\.[1-9][0-9]{0,9}-[0-9]{1,13}$`)
+
+// IsAccount reports whether a name is that of a file of an account: a base, or a reply
+// of another worker than the current one.
+func IsAccount(name string) bool {
+	return !IsHidden(name) && (strings.HasSuffix(name, BaseSuffix) || oldReply.MatchString(name))
 }
 
 var errFileName = errors.New("a file's name must not be empty, start with a dot, or contain a slash or a NUL")
