@@ -33,6 +33,9 @@ type Options struct {
 	// Processes adds what each process has said of itself to the batch, for those who
 	// combine the batches of several nodes.
 	Processes bool
+	// Raw leaves the accounts of a snapshot out: counters are those of the current
+	// workers.
+	Raw bool
 	// Percentages adds the share of HAProxy's limits that is in use.
 	Percentages bool
 	// FrontendGroups, BackendGroups and ServerGroups sort names into groups; the first
@@ -51,6 +54,9 @@ type Aggregator struct {
 	twins   twins
 
 	together []*haproxy.StatScanner
+	accounts map[string]*account // by socket
+	inStep   []*account
+	ghosts   []ghost
 }
 
 // New returns an aggregator.
@@ -66,6 +72,8 @@ func New(opt Options) *Aggregator {
 // are gone.
 func (a *Aggregator) Reset() (forgotten int) {
 	a.daemon.reset()
+	clear(a.accounts)
+	a.ghosts = nil
 	a.twins.reset()
 	return a.proxies.reset()
 }
@@ -82,6 +90,7 @@ func (a *Aggregator) Merge(o *Aggregator) {
 	o.settle()
 	a.daemon.merge(&o.daemon, a.opt.Classic)
 	a.proxies.merge(&o.proxies)
+	a.ghosts = append(a.ghosts, o.ghosts...)
 }
 
 // Repeated returns each name that one reply has had twice, such as two servers of a
@@ -129,7 +138,8 @@ func (a *Aggregator) Batch(epoch int64) *metric.Batch {
 	a.settle()
 	b := &metric.Batch{Epoch: epoch}
 	b.Tables = append(b.Tables, a.daemon.tables(a.opt)...)
-	b.Tables = append(b.Tables, a.proxies.result()...)
+	b.Tables = append(b.Tables, a.proxies.result(a.ghosts)...)
+	a.ghosts = nil
 	if a.opt.Processes {
 		b.Processes = a.daemon.table(a.opt)
 	}

@@ -84,6 +84,9 @@ func (s selection) column(name string) metric.Column {
 }
 
 func infoColumn(name string, classic bool) metric.Column {
+	if c, ok := workerColumns[name]; ok {
+		return c
+	}
 	f, ok := catalogue.LookupInfo(name)
 	return column(name, f, ok, classic)
 }

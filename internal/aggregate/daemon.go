@@ -47,6 +47,10 @@ type process struct {
 	// repeated is the socket through which the process has answered before, if any.
 	repeated bool
 	first    string
+	// uses are the values for percentages of limits: those of the current worker.
+	uses []infoValue
+	// silent reports whether it has not answered, and has only totals.
+	silent bool
 }
 
 // infoValue is one number of `show info`.
@@ -183,12 +187,13 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 	}
 	addDistribution(usages, node, row, place)
 	if opt.Percentages {
-		addPercentages(node, row, place)
+		addPercentages(node, row, place, processes)
 	}
 	out := []*metric.Table{node.Table()}
 	if !opt.PerProcess {
 		return out
 	}
+	processes = slices.DeleteFunc(slices.Clone(processes), func(p *process) bool { return p.silent })
 	// Labels change with the processes, so this builder's rows don't stay.
 	each := metric.NewBuilder(metric.Process, d.layout.columns)
 	for i, label := range labels(processes) {
@@ -196,7 +201,7 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 		each.Touch(row)
 		processes[i].fill(each, row, place)
 		if opt.Percentages {
-			addPercentages(each, row, place)
+			addPercentages(each, row, place, processes[i:i+1])
 		}
 	}
 	return append(out, each.Table())

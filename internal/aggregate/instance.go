@@ -129,18 +129,21 @@ func (a *Aggregator) Stat(sockets []string, replies []*haproxy.StatScanner) {
 		t.find(a.daemon.processes)
 	}
 	together := a.together[:0]
+	accounts := a.inStep[:0]
 	for i, s := range replies {
 		if before, suspect := t.suspects[sockets[i]]; suspect {
 			a.addSuspect(sockets[i], before, s)
 		} else {
-			together = append(together, s)
+			together, accounts = append(together, s), append(accounts, a.accounts[sockets[i]])
 		}
 	}
-	for some := range slices.Chunk(together, maxInStep) {
-		a.proxies.addInStep(some)
+	for i := 0; i < len(together); i += maxInStep {
+		end := min(len(together), i+maxInStep)
+		a.proxies.addInStep(together[i:end], accounts[i:end])
 	}
 	clear(together)
-	a.together = together[:0]
+	clear(accounts)
+	a.together, a.inStep = together[:0], accounts[:0]
 }
 
 // addSuspect adds the reply of a process that may have answered through one of the
@@ -149,7 +152,7 @@ func (a *Aggregator) addSuspect(socket string, before []string, s *haproxy.StatS
 	t := &a.twins
 	s.HashRows()
 	if !slices.ContainsFunc(before, func(b string) bool { _, counted := t.rows[b]; return counted }) {
-		a.proxies.add(s)
+		a.proxies.add(s, a.accounts[socket])
 		t.rows[socket] = s.RowHash()
 		return
 	}
@@ -159,7 +162,7 @@ func (a *Aggregator) addSuspect(socket string, before []string, s *haproxy.StatS
 		t.spare = &p
 	}
 	t.spare.reset()
-	t.spare.add(s)
+	t.spare.add(s, a.accounts[socket])
 	hash := s.RowHash()
 	for _, b := range before {
 		if rows, counted := t.rows[b]; counted && rows == hash {
@@ -183,6 +186,7 @@ func (a *Aggregator) settle() {
 			a.daemon.repeats(socket, before[0])
 		}
 	}
+	a.addAccounts()
 }
 
 // repeats records that a socket belongs to the process that has answered through

@@ -66,10 +66,9 @@ func newLayout(s selection, t *metric.Builder, header []string) layout {
 	return l
 }
 
-// prepare counts the values of the row's fields, and reports whether the row has
-// taken connections.
-func (l *layout) prepare(row *haproxy.Row) (active bool) {
-	active = l.active(row)
+// prepare counts the values of the row's fields. active is whether the row has taken
+// connections.
+func (l *layout) prepare(row *haproxy.Row, active bool) {
 	for i, p := range row.Present {
 		l.counts[i] = uint16(p)
 	}
@@ -81,7 +80,6 @@ func (l *layout) prepare(row *haproxy.Row) (active bool) {
 	if l.lbtot >= 0 && l.target[l.lbtot] < 0 {
 		l.counts[l.lbtot] = 0
 	}
-	return active
 }
 
 // active reports whether the row has taken connections.
@@ -128,10 +126,10 @@ type sum struct {
 
 func (s *sum) reset() { s.seen, s.active = 0, 0 }
 
-// collect adds a plain row to the sum. A few of these can't overflow.
-func (l *layout) collect(row *haproxy.Row) {
+// collect adds a plain row to the sum. A few of these can't overflow. active is whether
+// the row has taken connections.
+func (l *layout) collect(row *haproxy.Row, active bool) {
 	s := &l.sum
-	active := l.lbtot >= 0 && row.Values[l.lbtot] > 0
 	if active {
 		s.active++
 	} else {

@@ -129,7 +129,7 @@ func sampleDeviation(values []usage) float64 {
 
 // addPercentages adds the shares of the limits in use to a row, in whole percents,
 // rounded down; 0 without a limit.
-func addPercentages(t *metric.Builder, row int, place map[string]int) {
+func addPercentages(t *metric.Builder, row int, place map[string]int, processes []*process) {
 	for _, p := range percentages {
 		u, okU := place[p.use]
 		l, okL := place[p.limit]
@@ -137,6 +137,7 @@ func addPercentages(t *metric.Builder, row int, place map[string]int) {
 			continue
 		}
 		use, okU := t.At(row, u)
+		use = currentUse(use, p.use, processes)
 		limit, okL := t.At(row, l)
 		if !okU || !okL {
 			continue
@@ -147,6 +148,28 @@ func addPercentages(t *metric.Builder, row int, place map[string]int) {
 		}
 		t.Set(row, place[p.column], percent) // whole, but it may exceed an int64
 	}
+}
+
+// currentUse returns a sum over processes without what old workers use: the limits of
+// the current ones are not theirs.
+func currentUse(v metric.Value, field string, processes []*process) metric.Value {
+	apart := 0.0
+	for _, p := range processes {
+		for _, u := range p.uses {
+			if u.field != field {
+				continue
+			}
+			for _, now := range p.values {
+				if now.field == field {
+					apart += float64(now.n - u.n)
+				}
+			}
+		}
+	}
+	if apart == 0 {
+		return v
+	}
+	return metric.Value{Float: v.Number() - apart}
 }
 
 // labels names the processes by Process_num, if these numbers differ. HAProxy 2.5

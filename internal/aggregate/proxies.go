@@ -123,17 +123,17 @@ func (p *proxies) tables() []*metric.Builder {
 	}
 }
 
-// add reads one reply.
-func (p *proxies) add(s *haproxy.StatScanner) {
+// add reads one reply, with the account of its socket.
+func (p *proxies) add(s *haproxy.StatScanner, k *account) {
 	p.names.begin()
 	p.arrange(s)
-	p.addRest(&cursor{scanner: s, bit: 1, last: &p.names.first})
+	p.addRest(&cursor{scanner: s, bit: 1, last: &p.names.first, account: k.newAdjuster(p.current)})
 	p.noteRepeated()
 }
 
 // addRest reads a reply from behind the row in hand.
 func (p *proxies) addRest(c *cursor) {
-	for c.scanner.Next() {
+	for c.next(p.current); !c.done; c.next(p.current) {
 		p.addRow(c)
 	}
 }
@@ -146,7 +146,7 @@ func (p *proxies) addRow(c *cursor) {
 	c.last = e
 	p.rows[row.Type]++
 	if e.row >= 0 || e.nameRow >= 0 {
-		p.addValues(e, row)
+		p.addValues(e, c)
 	}
 }
 
@@ -161,10 +161,12 @@ func (p *proxies) entry(c *cursor) *entry {
 	return e
 }
 
-// addValues adds a row, of which one table at least has the entity.
-func (p *proxies) addValues(e *entry, row *haproxy.Row) {
+// addValues adds the row in hand, of which one table at least has the entity.
+func (p *proxies) addValues(e *entry, c *cursor) {
+	row := c.scanner.Row()
 	l := &p.current.byType[row.Type]
-	active := l.prepare(row)
+	active := c.isActive(l)
+	l.prepare(row, active)
 	if e.row >= 0 {
 		l.add(p.scopes[row.Type].table, e.row, row, active)
 	}
@@ -272,9 +274,10 @@ func (p *proxies) merge(o *proxies) {
 	o.repeated = nil
 }
 
-// result returns the tables that have rows.
-func (p *proxies) result() []*metric.Table {
-	p.countServers()
+// result returns the tables that have rows, the ghosts added.
+func (p *proxies) result(ghosts []ghost) []*metric.Table {
+	p.countServers() // servers that only old workers have are no part of the backend
+	p.addGhosts(ghosts)
 	var out []*metric.Table
 	for _, b := range p.tables() {
 		if t := b.Table(); len(t.Rows()) > 0 {

@@ -19,12 +19,30 @@ type cursor struct {
 	last    *entry // of the row before the one in hand
 	waited  int    // how many steps the row in hand has waited
 	done    bool   // no row is in hand
+	// account is added to each row; nil if there is none.
+	account *adjuster
+	// adjusted reports whether it was added to the row in hand, and active whether that
+	// had taken connections before.
+	adjusted, active bool
 }
 
 // next goes to the next row.
-func (c *cursor) next() {
+func (c *cursor) next(l *layouts) {
 	c.waited = 0
 	c.done = !c.scanner.Next()
+	if c.account != nil && !c.done {
+		row := c.scanner.Row()
+		c.active = l.byType[row.Type].active(row)
+		c.adjusted = c.account.adjust(row)
+	}
+}
+
+// isActive reports whether the current worker's row in hand has taken connections.
+func (c *cursor) isActive(l *layout) bool {
+	if c.adjusted {
+		return c.active
+	}
+	return l.active(c.scanner.Row())
 }
 
 // addInStep reads replies of one header together. Their rows nearly always come in
@@ -34,20 +52,20 @@ func (c *cursor) next() {
 // Where the orders differ, the first reply leads. A row of another that is not the
 // leader's waits until the leader comes to it. If that takes too long, or the leader
 // has had the row before, it is added alone.
-func (p *proxies) addInStep(replies []*haproxy.StatScanner) {
+func (p *proxies) addInStep(replies []*haproxy.StatScanner, accounts []*account) {
 	if len(replies) == 1 {
-		p.add(replies[0])
+		p.add(replies[0], accounts[0])
 		return
 	}
 	p.names.begin()
 	p.cursors = p.cursors[:0]
 	for i, s := range replies {
 		p.arrange(s)
-		p.cursors = append(p.cursors, cursor{scanner: s, bit: 1 << i, last: &p.names.first})
+		p.cursors = append(p.cursors, cursor{scanner: s, bit: 1 << i, last: &p.names.first, account: accounts[i].newAdjuster(p.current)})
 	}
 	cursors := p.cursors
 	for i := range cursors {
-		cursors[i].next()
+		cursors[i].next(p.current)
 	}
 	for len(cursors) > 0 {
 		if cursors[0].done {
@@ -78,14 +96,15 @@ func (p *proxies) step(cursors []cursor) {
 		p.rows[row.Type]++
 		if bits |= c.bit; counted {
 			if r := c.scanner.Row(); r.Plain {
-				p.current.byType[row.Type].collect(r)
+				l := &p.current.byType[row.Type]
+				l.collect(r, c.isActive(l))
 			} else {
-				p.addValues(e, r)
+				p.addValues(e, c)
 			}
 		}
 		c.last = e
 		if i > 0 {
-			c.next()
+			c.next(p.current)
 		}
 	}
 	p.names.see(e, bits)
@@ -98,7 +117,7 @@ func (p *proxies) step(cursors []cursor) {
 			l.addSum(p.serverNames, e.nameRow)
 		}
 	}
-	lead.next()
+	lead.next(p.current)
 }
 
 // sameName reports whether two rows stand for the same.
@@ -123,12 +142,12 @@ func (p *proxies) catchUp(c *cursor, leader uint64, lead *entry) bool {
 			}
 			p.addRow(c)
 			waited := c.waited
-			c.next()
+			c.next(p.current)
 			c.waited = waited // the next one is less patient
 			return false
 		}
 		p.addRow(c)
-		c.next()
+		c.next(p.current)
 	}
 	return false
 }

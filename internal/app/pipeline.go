@@ -25,6 +25,7 @@ type Pipeline struct {
 	// no cluster.
 	addressed func(cluster string) bool
 	log       *slog.Logger
+	raw       bool // counters are those of the current workers
 	release   bool // the memory of many names that are gone is still to be given back
 }
 
@@ -35,7 +36,7 @@ const manyNames = 20_000
 
 // NewPipeline returns a pipeline for one worker.
 func NewPipeline(opt aggregate.Options, sources selfstat.Sources, log *slog.Logger) *Pipeline {
-	return &Pipeline{aggregator: aggregate.New(opt), meter: selfstat.New(sources), faults: new(faults), log: log}
+	return &Pipeline{aggregator: aggregate.New(opt), meter: selfstat.New(sources), faults: new(faults), log: log, raw: opt.Raw}
 }
 
 // Aggregate implements process.Aggregator.
@@ -65,14 +66,20 @@ func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, e
 		debug.FreeOSMemory()
 	}
 	p.release = p.aggregator.Reset() >= manyNames
-	timed := timedConsumer{Consumer: p.aggregator}
+	timed := timedConsumer{Accountant: p.aggregator}
+	raw := p.raw
 	var named *reply.Addressed
 	if p.addressed != nil && p.addressed(s.Cluster) {
 		named = &reply.Addressed{FS: s.Files}
 		s.Files = named
+		raw = true // accounts have the servers' names
 	}
 	counted := countedFS{FS: s.Files}
-	report, err := p.reader.Read(&counted, &timed)
+	read := func() (reply.Report, error) { return p.reader.ReadSnapshot(s, &counted, &timed) }
+	if raw {
+		read = func() (reply.Report, error) { return p.reader.Read(&counted, &timed) }
+	}
+	report, err := read()
 	if err != nil {
 		return nil, selfstat.Work{}, err
 	}
@@ -128,19 +135,19 @@ func (p *Pipeline) share(stat time.Duration) selfstat.Work {
 
 // timedConsumer measures how long a consumer takes for each command.
 type timedConsumer struct {
-	reply.Consumer
+	reply.Accountant
 	info, stat time.Duration
 }
 
 func (t *timedConsumer) Info(socket string, s *haproxy.InfoScanner) {
 	start := time.Now()
-	t.Consumer.Info(socket, s)
+	t.Accountant.Info(socket, s)
 	t.info += time.Since(start)
 }
 
 func (t *timedConsumer) Stat(sockets []string, s []*haproxy.StatScanner) {
 	start := time.Now()
-	t.Consumer.Stat(sockets, s)
+	t.Accountant.Stat(sockets, s)
 	t.stat += time.Since(start)
 }
 

@@ -68,6 +68,9 @@ func (b *Builder) Reset() {
 // Touch records that the row's entity exists, with or without a value.
 func (b *Builder) Touch(row int) { b.seen[row]++ }
 
+// IsTouched reports whether the row was touched since Reset.
+func (b *Builder) IsTouched(row int) bool { return b.seen[row] > 0 }
+
 // TouchRows is [Builder.Touch] for several entities, some of which have taken
 // connections.
 func (b *Builder) TouchRows(row, seen, active int) {

@@ -14,6 +14,7 @@ import (
 
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/snapshot"
+	"haproxystats/internal/truth"
 )
 
 // ErrNoReplies means that no reply in a snapshot can be used.
@@ -28,6 +29,18 @@ type Consumer interface {
 	// that rows of one name can be read together. The headers have been read;
 	// scanner i reads the reply of socket i, and is valid during the call.
 	Stat(sockets []string, s []*haproxy.StatScanner)
+}
+
+// Accountant is a consumer that takes the accounts of sockets, too: between the replies
+// to `show info` and those to `show stat`.
+type Accountant interface {
+	Consumer
+	// Base takes what the counters of a socket had reached before the workers that live.
+	// The consumer must not change it.
+	Base(socket string, b *truth.Base)
+	// Worker reads the replies of another worker than the current one. The scanners are
+	// valid during the call; stat is nil if the worker has told no rows.
+	Worker(socket string, i snapshot.Instance, info *haproxy.InfoScanner, stat *haproxy.StatScanner)
 }
 
 // MaxTogether bounds the replies that are open at once.
@@ -72,6 +85,15 @@ type Reader struct {
 	// open are the replies to `show stat` that are read together, each with the
 	// scanner of its number.
 	open []openFile
+	// bases are the bases of the snapshot before, by socket: they seldom change.
+	bases map[string]base
+}
+
+// base is a parsed base.
+type base struct {
+	size int
+	crc  uint32
+	*truth.Base
 }
 
 // openFile is a file that is being read.
@@ -84,6 +106,16 @@ type openFile struct {
 // in the report. Read returns an error for faults that may pass, such as a failing
 // disk, and for a snapshot without any usable reply ([ErrNoReplies]).
 func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
+	return r.read(fsys, c, func(*Report) error { return nil })
+}
+
+// ReadSnapshot is [Reader.Read] with the accounts of the sockets.
+func (r *Reader) ReadSnapshot(s snapshot.Snapshot, fsys fs.FS, c Accountant) (Report, error) {
+	return r.read(fsys, c, func(report *Report) error { return r.readAccounts(s, fsys, c, report) })
+}
+
+// read passes a snapshot to c, and calls between after the replies to `show info`.
+func (r *Reader) read(fsys fs.FS, c Consumer, between func(*Report) error) (Report, error) {
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
 		return Report{}, fmt.Errorf("list snapshot: %w", err)
@@ -93,6 +125,9 @@ func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
 		if err := r.readInfo(fsys, name, c, &report); err != nil {
 			return report, fmt.Errorf("read %s: %w", name, err)
 		}
+	}
+	if err := between(&report); err != nil {
+		return report, err
 	}
 	if err := r.readStats(fsys, usable(entries, snapshot.StatSuffix, &report), c, &report); err != nil {
 		return report, err

@@ -44,8 +44,8 @@
 // thousand failures, each text with at most 256 bytes; sockets-failed counts all.
 // interval-s, rounds-missed and hand-over-ms are left out if they are 0. A base has its
 // generation, and an instance, which is one life of a worker, its process identifier,
-// its start in seconds since 1970, and its role: current, old, or stale if its replies
-// are those of an earlier round.
+// its start in seconds since 1970, and its role: current, old, stale if its rows are
+// those of an earlier round, or silent if all of its replies are.
 //
 // # Records
 //
@@ -173,9 +173,11 @@ const (
 	Current Role = "current"
 	// Old is a worker that was replaced and finishes the work of its last clients.
 	Old Role = "old"
-	// Stale is a worker that did not answer in this round: its counters are known, and
-	// its levels are not.
+	// Stale is an old worker whose rows are those of an earlier round: their counters are
+	// known, and their levels are not. HAProxy 2.4 and before tell no rows while they stop.
 	Stale Role = "stale"
+	// Silent is a worker that did not answer in this round at all.
+	Silent Role = "silent"
 )
 
 // File returns the name of a file with a reply of the instance.

@@ -101,9 +101,20 @@ func (b *Base) Frozen(i Instance) map[Key]bool {
 // Columns returns the columns of the rows. The caller must not change them.
 func (b *Base) Columns() []string { return b.columns }
 
-// Row returns the values of a row in the order of the columns, or nil. The caller must
-// not change them.
-func (b *Base) Row(k Key) []int64 { return b.find(k) }
+// Find returns the number of a row, or -1.
+func (b *Base) Find(k Key) int {
+	if i, ok := b.index[k]; ok {
+		return i
+	}
+	return -1
+}
+
+// Key returns the name of a row.
+func (b *Base) Key(row int) Key { return b.keys[row] }
+
+// Values returns the values of a row in the order of the columns. The caller must not
+// change them.
+func (b *Base) Values(row int) []int64 { return b.at(row) }
 
 // Rows returns the number of rows.
 func (b *Base) Rows() int { return len(b.keys) }
