@@ -167,6 +167,7 @@ func AggregateOptions(c *config.Config, log *slog.Logger, slow func()) (aggregat
 	o := aggregate.Options{
 		Spell:            plaintext.Component, // options match names as the original did
 		Classic:          c.Process.MetricSet == config.MetricsClassic,
+		Raw:              c.Process.IsRaw(),
 		Frontend:         c.Process.FrontendMetrics,
 		Backend:          c.Process.BackendMetrics,
 		Server:           c.Process.ServerMetrics,

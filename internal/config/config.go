@@ -170,6 +170,12 @@ type Process struct {
 	// Which metrics are sent unless you set a list of metrics: `all` that HAProxy
 	// shows, or `classic` for those of haproxystats 0.5.
 	MetricSet MetricSet
+	// What counters are over reloads and restarts of HAProxy: `total` adds up what all
+	// its workers have counted, so that counters never fall and old workers' sessions
+	// and traffic are seen; `raw` shows what the current workers say, as haproxystats 0.5
+	// did. The default is `total`, and `raw` with `metric-set = classic`. Snapshots of
+	// which haproxystats-pull has kept no account are raw in any case.
+	Counters Counters
 	// The only metrics of frontends that are sent: names of columns of `show stat`,
 	// separated by white space. docs/metrics.md lists them.
 	FrontendMetrics []string
@@ -754,6 +760,20 @@ const (
 	MetricsAll     MetricSet = "all"
 	MetricsClassic MetricSet = "classic"
 )
+
+// Counters is the meaning of counters over the lives of HAProxy's workers.
+type Counters string
+
+// The meanings of counters.
+const (
+	CountersTotal Counters = "total"
+	CountersRaw   Counters = "raw"
+)
+
+// IsRaw reports whether counters are those of the current workers.
+func (p Process) IsRaw() bool {
+	return p.Counters == CountersRaw || p.Counters == "" && p.MetricSet == MetricsClassic
+}
 
 // Group is one option of a group section.
 type Group struct {

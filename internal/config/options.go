@@ -20,6 +20,8 @@ var logFormat = oneOf(map[string]LogFormat{"text": LogText, "json": LogJSON}, "t
 
 var metricSet = oneOf(map[string]MetricSet{"all": MetricsAll, "classic": MetricsClassic}, "all", "classic")
 
+var counters = oneOf(map[string]Counters{"total": CountersTotal, "raw": CountersRaw}, "total", "raw")
+
 var onPartial = oneOf(map[string]OnPartial{"discard": PartialDiscard, "keep": PartialKeep}, "discard", "keep")
 
 var confirm = oneOf(map[string]Confirm{"half-close": ConfirmHalfClose, "drain": ConfirmDrain}, "half-close", "drain")
@@ -58,6 +60,7 @@ var options = slices.Concat([]Option{
 	option("process", "src-dir", "${paths:base-dir}/incoming", directory, func(c *Config) *string { return &c.Process.SrcDir }),
 	option("process", "workers", "4", workers, func(c *Config) *int { return &c.Process.Workers }),
 	since1(option("process", "metric-set", "all", metricSet, func(c *Config) *MetricSet { return &c.Process.MetricSet })),
+	since1(optional("process", "counters", counters, func(c *Config) *Counters { return &c.Process.Counters })),
 	optional("process", "frontend-metrics", metricNames(catalogue.Frontend, "frontends"), func(c *Config) *[]string { return &c.Process.FrontendMetrics }),
 	optional("process", "backend-metrics", metricNames(catalogue.Backend, "backends"), func(c *Config) *[]string { return &c.Process.BackendMetrics }),
 	optional("process", "server-metrics", metricNames(catalogue.Server, "servers"), func(c *Config) *[]string { return &c.Process.ServerMetrics }),

@@ -36,6 +36,7 @@ type Haproxystats::Configuration = Struct[{
     Optional['src-dir'] => Haproxystats::Path,
     Optional['workers'] => Integer,
     Optional['metric-set'] => Enum['all', 'classic'],
+    Optional['counters'] => Enum['total', 'raw'],
     Optional['frontend-metrics'] => Haproxystats::List,
     Optional['backend-metrics'] => Haproxystats::List,
     Optional['server-metrics'] => Haproxystats::List,
