@@ -68,7 +68,7 @@ func NewManifest(r Round, files []File) Manifest {
 		},
 		Files: slices.SortedFunc(slices.Values(files), func(a, b File) int { return strings.Compare(a.Name, b.Name) }),
 	}
-	m.Round.Accounts = r.Accounts
+	m.Round.Accounts, m.Round.Workers = r.Accounts, r.Workers
 	for _, f := range r.Failures[:min(len(r.Failures), maxFailures)] {
 		m.Round.Failures = append(m.Round.Failures, Failure{beginning(f.Socket), beginning(f.Cause)})
 	}
@@ -99,6 +99,11 @@ func (m Manifest) Append(b []byte) ([]byte, error) {
 	}
 	if m.Round.HandOver > 0 {
 		b = fmt.Appendf(b, "hand-over-ms %d\n", m.Round.HandOver.Milliseconds())
+	}
+	for _, c := range m.Round.Workers.counts() {
+		if *c.n > 0 {
+			b = fmt.Appendf(b, "%s %d\n", c.name, *c.n)
+		}
 	}
 	for _, a := range m.Round.Accounts {
 		if a.Generation > 0 {
@@ -226,7 +231,13 @@ func (p *manifestParser) field(word, value string) (err error) {
 		p.m.Files = append(p.m.Files, f)
 		key = "file " + f.Name
 	default:
-		return nil
+		c := p.m.Round.Workers.count(word)
+		if c == nil {
+			return nil
+		}
+		var n int
+		n, err = parseCount(value)
+		*c = int64(n)
 	}
 	err = plainNumber(err)
 	if err == nil && p.seen[key] {

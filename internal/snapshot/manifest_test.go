@@ -230,3 +230,26 @@ func TestNamesOfAccounts(t *testing.T) {
 		t.Error("got a reply for a file of an account: earlier versions would read it")
 	}
 }
+
+// TestManifestOfWorkers writes and reads what has happened to HAProxy's workers.
+func TestManifestOfWorkers(t *testing.T) {
+	want := Workers{1, 2, 3, 4, 5}
+	text, err := NewManifest(Round{Workers: want}, nil).Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := ParseManifest(text)
+	if err != nil || m.Round.Workers != want {
+		t.Errorf("got %+v, %v, want %+v", m.Round.Workers, err, want)
+	}
+	for _, line := range []string{"reloads x", "reloads -1", "restarts 1\nrestarts 1"} {
+		if _, err := ParseManifest(signed("haproxystats manifest 1", line)); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: got %v, want ErrDamaged", line, err)
+		}
+	}
+	sum := want
+	sum.Add(want)
+	if sum != (Workers{2, 4, 6, 8, 10}) {
+		t.Errorf("got %+v for the sum", sum)
+	}
+}

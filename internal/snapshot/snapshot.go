@@ -32,6 +32,7 @@
 //	interval-s 10
 //	rounds-missed 3
 //	hand-over-ms 41
+//	reloads 1
 //	base "a.sock" 7
 //	instance "a.sock" 3101 1795891243 current
 //	instance "a.sock" 2965 1795891241 old
@@ -42,7 +43,9 @@
 //
 // A file's numbers are its length in bytes and its CRC-32C. There are at most a
 // thousand failures, each text with at most 256 bytes; sockets-failed counts all.
-// interval-s, rounds-missed and hand-over-ms are left out if they are 0. A base has its
+// interval-s, rounds-missed and hand-over-ms are left out if they are 0, and so are
+// reloads, restarts, seconds-unaccounted, requests-unaccounted and accounts-failed, which
+// count since the previous snapshot. A base has its
 // generation, and an instance, which is one life of a worker, its process identifier,
 // its start in seconds since 1970, and its role: current, old, stale if its rows are
 // those of an earlier round, or silent if all of its replies are.
@@ -144,6 +147,55 @@ type Round struct {
 	// Accounts are the sockets whose counters are accounted for over the lives of
 	// HAProxy's workers.
 	Accounts []Account
+	// Workers is what has happened to HAProxy's workers since the previous snapshot.
+	Workers Workers
+}
+
+// Workers counts what has happened to HAProxy's workers.
+type Workers struct {
+	// Reloads counts workers that were replaced while they finished their work, and
+	// Restarts those that had ended before their successors began.
+	Reloads, Restarts int64
+	// SecondsUnaccounted is the time in which workers that ended were not heard, and
+	// RequestsUnaccounted an estimate of the requests that they had meanwhile.
+	SecondsUnaccounted, RequestsUnaccounted int64
+	// AccountsFailed counts rounds of sockets whose counters could not be accounted for.
+	AccountsFailed int64
+}
+
+// Add adds the counts of o.
+func (w *Workers) Add(o Workers) {
+	w.Reloads += o.Reloads
+	w.Restarts += o.Restarts
+	w.SecondsUnaccounted += o.SecondsUnaccounted
+	w.RequestsUnaccounted += o.RequestsUnaccounted
+	w.AccountsFailed += o.AccountsFailed
+}
+
+// workerCount is one of the counts of Workers, with its name in the manifest.
+type workerCount struct {
+	name string
+	n    *int64
+}
+
+func (w *Workers) counts() []workerCount {
+	return []workerCount{
+		{"reloads", &w.Reloads},
+		{"restarts", &w.Restarts},
+		{"seconds-unaccounted", &w.SecondsUnaccounted},
+		{"requests-unaccounted", &w.RequestsUnaccounted},
+		{"accounts-failed", &w.AccountsFailed},
+	}
+}
+
+// count returns the count with that name in the manifest, or nil.
+func (w *Workers) count(name string) *int64 {
+	for _, c := range w.counts() {
+		if c.name == name {
+			return c.n
+		}
+	}
+	return nil
 }
 
 // Account says which files of a socket belong to its account.

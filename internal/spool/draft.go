@@ -37,8 +37,9 @@ type Draft struct {
 // draftFile records size and checksum of what is written, so that nothing is read
 // again.
 type draftFile struct {
-	to *os.File
+	to *os.File // nil: a link
 	snapshot.File
+	synced bool
 }
 
 // Write implements [io.Writer].
@@ -182,11 +183,7 @@ func (d *Draft) describe(r snapshot.Round) error {
 
 // sync makes all files and the directory durable.
 func (d *Draft) sync() error {
-	names := []string{snapshot.ManifestName}
-	for _, f := range d.files {
-		names = append(names, f.Name)
-	}
-	return d.syncFiles(names)
+	return d.syncFiles(append([]string{snapshot.ManifestName}, d.unsynced()...))
 }
 
 func (d *Draft) syncFiles(names []string) error {

@@ -24,6 +24,9 @@ type Member struct {
 	Current bool
 	// StatInfo is the reply to `show info` with which Stat came.
 	StatInfo *Info
+	// Look is a later reply to `show info`, which bounds what is lost if the instance
+	// ends without final words; nil if there is none.
+	Look *Info
 }
 
 // Word is what an instance says in a round.
@@ -351,17 +354,20 @@ func (a *Account) end(m *Member, final bool, at int64, o *Outcome) {
 
 // lossOf bounds what a member may have counted and never said.
 func (a *Account) lossOf(m *Member, at int64) Loss {
-	end := at
+	end, last := at, m.Info
+	if m.Look != nil && m.Look.At > last.At {
+		last = m.Look
+	}
 	for _, other := range a.Members { // its successor may have begun before
-		if other.Instance.Start >= m.Info.At {
+		if other.Instance.Start >= last.At {
 			end = min(end, other.Instance.Start)
 		}
 	}
 	var l Loss
-	l.Seconds = max(0, end-m.Info.At)
-	l.Requests = plus(0, m.Info.SessRate) * min(l.Seconds, maxEstimate)
+	l.Seconds = max(0, end-last.At)
+	l.Requests = max(0, min(last.SessRate, maxRate)) * min(l.Seconds, maxEstimate)
 	if m.StatInfo != nil {
-		since := m.Info.Counters["CumReq"] - m.StatInfo.Counters["CumReq"]
+		since := last.Counters["CumReq"] - m.StatInfo.Counters["CumReq"]
 		if since < 0 {
 			since += 1 << 32
 		}
@@ -370,8 +376,11 @@ func (a *Account) lossOf(m *Member, at int64) Loss {
 	return l
 }
 
-// maxEstimate bounds the seconds for which a rate is carried on.
-const maxEstimate = 3600
+// The bounds of an estimate: the seconds for which a rate is carried on, and the rate.
+const (
+	maxEstimate = 3600
+	maxRate     = 1e9
+)
 
 func (l *Loss) add(o Loss) {
 	l.Seconds = plus(l.Seconds, o.Seconds)

@@ -46,7 +46,13 @@ type Member struct {
 	// answer, or is HAProxy 2.4 or before and stops.
 	Stale bool
 	// LastInfo and LastStat are its latest replies; LastStat is nil if it never told rows.
-	LastInfo, LastStat Source
+	LastInfo, LastStat *File
+}
+
+// File is a file in a directory.
+type File struct {
+	Dir  *durable.Dir
+	Name string
 }
 
 // Result is the state of an account after a round.
@@ -62,8 +68,7 @@ type Result struct {
 
 // BaseFile is the file of a base.
 type BaseFile struct {
-	Dir        *durable.Dir
-	Name       string
+	File
 	Generation uint64
 	Size       int64
 	CRC        uint32
@@ -98,6 +103,7 @@ type member struct {
 	tally       truth.Tally
 	hasStat     bool // last has rows
 	maxDowntime int64
+	look        *truth.Info // a later reply than info
 }
 
 func (k *Socket) usedSince(t int64) bool {
@@ -122,6 +128,18 @@ func (k *Socket) Round(at int64, replies []Reply, ended []truth.Instance, carry 
 		return Result{}, fmt.Errorf("account of %s: %w", k.address, err)
 	}
 	return r, nil
+}
+
+// Heard takes a reply to `show info` between rounds. It bounds what is lost if the
+// instance ends without final words.
+func (k *Socket) Heard(info *truth.Info) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, m := range k.members {
+		if m.instance.IsSame(info) {
+			m.look = info
+		}
+	}
 }
 
 // heard is a reply with what is known of it.
@@ -154,10 +172,10 @@ func (k *Socket) round(at int64, replies []Reply, ended []truth.Instance) (Resul
 	for _, m := range k.members {
 		member := Member{
 			Instance: m.instance, Info: m.info, Current: m.current, Reply: -1, Stale: true,
-			LastInfo: lastSource{k.store.last, lastName(k.prefix, m.instance, snapshot.InfoSuffix)},
+			LastInfo: &File{k.store.last, lastName(k.prefix, m.instance, snapshot.InfoSuffix)},
 		}
 		if m.hasStat {
-			member.LastStat = lastSource{k.store.last, lastName(k.prefix, m.instance, snapshot.StatSuffix)}
+			member.LastStat = &File{k.store.last, lastName(k.prefix, m.instance, snapshot.StatSuffix)}
 		}
 		for _, w := range words {
 			if w.member == m {
@@ -435,9 +453,9 @@ func (k *Socket) whole() (*truth.Account, error) {
 		}
 	}
 	for _, m := range k.members {
-		member := &truth.Member{Instance: m.instance, Info: m.info, Current: m.current, StatInfo: m.statInfo}
+		member := &truth.Member{Instance: m.instance, Info: m.info, Current: m.current, StatInfo: m.statInfo, Look: m.look}
 		if m.hasStat {
-			stat, err := readStat(lastSource{k.store.last, lastName(k.prefix, m.instance, snapshot.StatSuffix)})
+			stat, err := readStat(&File{k.store.last, lastName(k.prefix, m.instance, snapshot.StatSuffix)})
 			if err != nil {
 				return nil, err
 			}
@@ -448,17 +466,11 @@ func (k *Socket) whole() (*truth.Account, error) {
 	return a, nil
 }
 
-// lastSource is a file in last.
-type lastSource struct {
-	dir  *durable.Dir
-	name string
-}
-
 // Open implements [Source].
-func (s lastSource) Open() (io.ReadCloser, error) { return s.dir.OpenRegular(s.name) }
+func (f *File) Open() (io.ReadCloser, error) { return f.Dir.OpenRegular(f.Name) }
 
 // Link implements [Source].
-func (s lastSource) Link(to *durable.Dir, as string) error { return s.dir.Link(s.name, to, as) }
+func (f *File) Link(to *durable.Dir, as string) error { return f.Dir.Link(f.Name, to, as) }
 
 // write puts a base into its place. From then on it counts.
 func (k *Socket) write(b *truth.Base) error {
@@ -500,7 +512,7 @@ func (k *Socket) write(b *truth.Base) error {
 func (k *Socket) hold(b *truth.Base, text []byte) {
 	k.undecided = b.IsUndecided()
 	k.file = &BaseFile{
-		Dir: k.store.bases, Name: baseName(k.prefix, b.Generation), Generation: b.Generation,
+		File: File{k.store.bases, baseName(k.prefix, b.Generation)}, Generation: b.Generation,
 		Size: int64(len(text)), CRC: snapshot.Sum(0, text),
 	}
 	k.base = b.Header()
@@ -619,7 +631,7 @@ func (k *Socket) recall(f lastFile, hasStat bool) (*member, error) {
 	info.Instance = f.instance
 	m := &member{instance: f.instance, info: info, statInfo: info, hasStat: hasStat}
 	if hasStat {
-		found, err := readTally(lastSource{k.store.last, lastName(k.prefix, f.instance, snapshot.StatSuffix)}, &m.tally, 0)
+		found, err := readTally(&File{k.store.last, lastName(k.prefix, f.instance, snapshot.StatSuffix)}, &m.tally, 0)
 		if err != nil {
 			return nil, err
 		}

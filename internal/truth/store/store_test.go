@@ -156,9 +156,11 @@ func (w *world) replies(at int64, ended []truth.Instance, replies []Reply) (sent
 		}
 		for _, m := range r.Members {
 			member := &truth.Member{Instance: m.Instance, Info: m.Info, Current: m.Current}
-			source := m.LastStat
+			var source Source
 			if !m.Stale {
 				source = replies[m.Reply].Stat
+			} else if m.LastStat != nil {
+				source = m.LastStat
 			}
 			if source != nil {
 				var err error
@@ -509,5 +511,20 @@ func TestKilledTwice(t *testing.T) {
 			}
 			w.mustRound(nil, last...).want(t, "web", 9+4+2)
 		}
+	}
+}
+
+// TestLooks bounds what is lost by the latest look at a worker.
+func TestLooks(t *testing.T) {
+	w := newWorld(t)
+	w.mustRound(nil, worker{pid: 1, start: 100, rows: web(5), reqs: 10})
+	info, err := readInfo(w.reply(worker{pid: 1, start: 100, reqs: 25}).Info, w.now+4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.s.Socket(address).Heard(info)
+	s := w.mustRound([]truth.Instance{{Pid: 1, Start: 100}}, worker{pid: 2, start: w.now + 6, rows: web(0)})
+	if want := (truth.Loss{Seconds: 2, Requests: 15}); s.result.Loss != want {
+		t.Errorf("got %+v, want %+v", s.result.Loss, want)
 	}
 }
