@@ -6,10 +6,14 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"haproxystats/internal/config"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/pull"
 	"haproxystats/internal/spool"
+	"haproxystats/internal/truth/store"
+	"haproxystats/internal/workers"
 )
 
 // Pull returns haproxystats-pull.
@@ -35,16 +39,17 @@ func runPull(ctx context.Context, c *config.Config, r release, service *Supervis
 	page := openStatus(ctx, c.Pull.StatusSocket, config.ForPull, r, to)
 	defer page.close()
 	status := &pullStatus{interval: c.Pull.PullInterval}
+	client := &haproxy.Client{
+		Timeout:     c.Pull.Timeout,
+		Retries:     c.Pull.Retries,
+		Interval:    c.Pull.Interval,
+		BufferLimit: c.Pull.BufferLimit,
+		Buffers:     c.Pull.Workers,
+		Log:         log,
+	}
 	puller := pull.Puller{
-		Spool: stagingSpool{queue},
-		Fetcher: &haproxy.Client{
-			Timeout:     c.Pull.Timeout,
-			Retries:     c.Pull.Retries,
-			Interval:    c.Pull.Interval,
-			BufferLimit: c.Pull.BufferLimit,
-			Buffers:     c.Pull.Workers,
-			Log:         log,
-		},
+		Spool:       stagingSpool{queue},
+		Fetcher:     client,
 		SocketDir:   c.Pull.SocketDir,
 		Servers:     Sockets(c.Pull.Servers),
 		Interval:    c.Pull.PullInterval,
@@ -59,9 +64,44 @@ func runPull(ctx context.Context, c *config.Config, r release, service *Supervis
 		puller.Alive = func() { service.alive(status.String()) }
 		puller.AliveInterval = service.interval(statusInterval)
 	}
-	page.running(status.tell)
+	keeper, closeKeeper := openKeeper(c, client, status, log)
+	defer closeKeeper()
+	if keeper == nil {
+		page.running(status.tell)
+		service.ready()
+		return puller.Run(ctx)
+	}
+	page.running(status.tellWorkers)
 	service.ready()
-	return puller.Run(ctx)
+	puller.Accounts = keeper
+	var g errgroup.Group
+	g.Go(func() error { return keeper.Run(ctx) })
+	g.Go(func() error { return puller.Run(ctx) })
+	return g.Wait()
+}
+
+// openKeeper returns the keeper of the accounts, or nil if there is none. An error of
+// the accounts costs the accounts only.
+func openKeeper(c *config.Config, client *haproxy.Client, status *pullStatus, log *slog.Logger) (*workers.Keeper, func()) {
+	if c.Pull.StateDir == "" {
+		return nil, func() {}
+	}
+	node, err := os.Hostname()
+	var accounts *store.Store
+	if err == nil {
+		accounts, err = store.Open(store.Options{Dir: c.Pull.StateDir, Node: node, Log: log})
+	}
+	if err != nil {
+		log.Error("no totals can be kept, counters are raw", "state_dir", c.Pull.StateDir, "error", err)
+		return nil, func() {}
+	}
+	return workers.New(workers.Options{
+			Store: accounts, Client: client, Hold: c.Pull.HoldWorkers, Log: log, Observe: status.held,
+		}), func() {
+			if err := accounts.Close(); err != nil {
+				log.Debug("closing the store of totals", "error", err)
+			}
+		}
 }
 
 // roundObserver records the outcome of rounds, and reports to systemd after each.

@@ -7,6 +7,7 @@ import (
 
 	"haproxystats/internal/pull"
 	"haproxystats/internal/status"
+	"haproxystats/internal/workers"
 )
 
 // pullStatus counts the outcomes of rounds, for the status socket and for `systemctl
@@ -14,15 +15,16 @@ import (
 type pullStatus struct {
 	interval time.Duration
 
-	mu     sync.Mutex
-	begun  time.Time // when the last round began
-	stored time.Time // when the last snapshot was stored
-	epoch  int64     // name of that snapshot
-	failed int       // number of sockets that are missing from it
-	before int       // number of snapshots that waited when the last round began
-	rounds status.Rounds
-	missed time.Time // when rounds were last missed
-	last   *status.Round
+	mu      sync.Mutex
+	begun   time.Time // when the last round began
+	stored  time.Time // when the last snapshot was stored
+	epoch   int64     // name of that snapshot
+	failed  int       // number of sockets that are missing from it
+	before  int       // number of snapshots that waited when the last round began
+	rounds  status.Rounds
+	missed  time.Time // when rounds were last missed
+	last    *status.Round
+	workers status.HAProxyWorkers
 }
 
 // RoundBegun implements [pull.Observer].
@@ -37,6 +39,13 @@ func (p *pullStatus) RoundEnded(now time.Time, r pull.Result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.before = r.Waiting
+	if r.Outcome == pull.Stored || r.Outcome == pull.Partial {
+		p.workers.Reloads += r.Workers.Reloads
+		p.workers.Restarts += r.Workers.Restarts
+		p.workers.SecondsUnaccounted += r.Workers.SecondsUnaccounted
+		p.workers.RequestsUnaccounted += r.Workers.RequestsUnaccounted
+		p.workers.AccountsFailed += r.Workers.AccountsFailed
+	}
 	switch r.Outcome {
 	case pull.Partial:
 		p.rounds.Partial++
@@ -67,6 +76,14 @@ func (p *pullStatus) RoundsMissed(now time.Time, n int) {
 	p.missed = now
 }
 
+// held notes to which workers of HAProxy connections are held.
+func (p *pullStatus) held(h workers.Held) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := &p.workers
+	w.Held, w.Old, w.OldConns, w.OldestAge = h.Current+h.Old, h.Old, h.Conns, status.For(h.Oldest)
+}
+
 // tell fills in haproxystats-pull's part of the document.
 func (p *pullStatus) tell(d *status.Document) {
 	p.mu.Lock()
@@ -80,6 +97,15 @@ func (p *pullStatus) tell(d *status.Document) {
 		Missed:  status.At(p.missed),
 		Last:    p.last,
 	}
+}
+
+// tellWorkers fills in what is known of HAProxy's workers.
+func (p *pullStatus) tellWorkers(d *status.Document) {
+	p.tell(d)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.workers
+	d.Pull.Workers = &w
 }
 
 // String returns the line in `systemctl status`.

@@ -147,6 +147,17 @@ type Pull struct {
 	// the metric `haproxystats.SocketsFailed` counts the failed sockets. A round in
 	// which all sockets fail is dropped.
 	OnPartial OnPartial
+	// Holds a connection to each HAProxy worker. After a reload the old worker then says
+	// its last numbers before it exits, so that its last traffic is counted; it exits up
+	// to a second later than without. Each connection takes one of the ten that HAProxy
+	// allows to its stats sockets, see `stats maxconn`. With `false`, what a worker does
+	// after the last round before its end is not counted.
+	HoldWorkers bool
+	// Where haproxystats-pull keeps what counters had reached before the present workers
+	// of HAProxy began, so that totals go on over reloads and restarts. It should be on
+	// the file system of `dst-dir`; otherwise replies are copied. An empty value turns
+	// totals off, and counters are raw.
+	StateDir string
 	// A UNIX socket on which haproxystats-pull reports its state, for
 	// check_haproxystats and the users of the socket's group. docs/monitoring.md
 	// describes the format. An empty value turns it off.

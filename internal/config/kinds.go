@@ -55,6 +55,13 @@ func parsePath(text string) (string, error) {
 	return text, nil
 }
 
+var stateDir = kind[string]{"directory", "a path, or nothing to keep no state", func(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	return parsePath(text)
+}}
+
 var pemFile = kind[string]{"file", "a file in PEM form", parsePath}
 
 // maxSocketName keeps the name of a socket short enough for its address,

@@ -34,7 +34,7 @@ func defaultConfig() Config {
 			Retries: 1, Timeout: 100 * time.Millisecond, Interval: 500 * time.Millisecond,
 			PullTimeout: 2 * time.Second, PullInterval: 10 * time.Second, BufferLimit: 6 << 20,
 			DstDir: "/var/lib/haproxystats/incoming", TmpDstDir: "/var/lib/haproxystats/incoming.tmp",
-			Workers: 8, QueueSize: 360, OnPartial: PartialDiscard, StatusSocket: "/var/lib/haproxystats/pull.status",
+			Workers: 8, QueueSize: 360, OnPartial: PartialDiscard, HoldWorkers: true, StateDir: "/var/lib/haproxystats/truth", StatusSocket: "/var/lib/haproxystats/pull.status",
 		},
 		Process: Process{
 			LogLevel: slog.LevelInfo, LogFormat: LogText, SrcDir: "/var/lib/haproxystats/incoming",
@@ -112,12 +112,15 @@ tmp-dst-dir = ${dst-dir}.tmp
 workers = 1
 queue-size = 1
 on-partial = Keep
+hold-workers = no
+state-dir =
 status-socket = ${paths:base-dir}/s1
 [process]
 loglevel = WARN
 src-dir = ${pull:dst-dir}
 workers = 16
 metric-set = Classic
+counters = Raw
 backend-metrics = rtime act
 server-metrics = throttle
 aggr-server-metrics = on
@@ -256,7 +259,7 @@ node-expiry = 7
 			StatusSocket: "/srv/s1",
 		},
 		Process: Process{
-			LogLevel: slog.LevelWarn, LogFormat: LogJSON, SrcDir: "/srv/in", Workers: 16, MetricSet: MetricsClassic,
+			LogLevel: slog.LevelWarn, LogFormat: LogJSON, SrcDir: "/srv/in", Workers: 16, MetricSet: MetricsClassic, Counters: CountersRaw,
 			FrontendMetrics: []string{"scur", "hrsp_5xx"}, BackendMetrics: []string{"rtime", "act"}, ServerMetrics: []string{"throttle"},
 			AggrServerMetrics: true, PerProcessMetrics: true, CalculatePercentages: true,
 			ExcludeFrontends:      Exclusion{File: names, Names: []string{"www_example_com", "api"}},
@@ -302,10 +305,10 @@ node-expiry = 7
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 120}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 121}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 123}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 124}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 123}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 126}}},
 		Central: Central{
 			LogLevel: slog.LevelError, LogFormat: LogJSON, WorkDir: "/w", JournalMaxBytes: 5, StatusSocket: "/s3",
 			Kafka: true, TablesTopic: "a.tables", Group: "b", Instance: "lb-{host}", SessionTimeout: 6 * time.Second, Start: StartLatest,
@@ -379,7 +382,7 @@ func TestBaseDirMovesAll(t *testing.T) {
 	got := load(t, ForProcess, "[paths]\nbase-dir = /srv\n[local-store]\n")
 	want := defaultConfig()
 	want.Paths.BaseDir = "/srv"
-	want.Pull.DstDir, want.Pull.TmpDstDir = "/srv/incoming", "/srv/incoming.tmp"
+	want.Pull.DstDir, want.Pull.TmpDstDir, want.Pull.StateDir = "/srv/incoming", "/srv/incoming.tmp", "/srv/truth"
 	want.Process.SrcDir = "/srv/incoming"
 	want.Pull.StatusSocket, want.Process.StatusSocket = "/srv/pull.status", "/srv/process.status"
 	want.Graphite.QueueDir = "/srv/queue/graphite"

@@ -47,6 +47,22 @@ type Stage interface {
 	Discard() error
 }
 
+// Asked is a socket of a round, whose replies are in the stage unless it has failed.
+type Asked struct {
+	Socket Socket
+	// Name is the name of its files, without a suffix.
+	Name   string
+	Failed bool
+}
+
+// Accounts keeps account of what the sockets' counters have reached over the lives of
+// HAProxy's workers, and adds to a stage what a reader needs.
+type Accounts interface {
+	// Round takes the sockets of a round at that time. It never fails: a socket without an
+	// account has the replies of its current worker.
+	Round(ctx context.Context, stage Stage, at time.Time, asked []Asked) ([]snapshot.Account, snapshot.Workers)
+}
+
 // Puller makes rounds. Its fields must not change once it runs.
 type Puller struct {
 	Spool   Spool
@@ -71,6 +87,8 @@ type Puller struct {
 	// KeepPartial keeps a round in which some sockets have failed, with the replies of
 	// the others. Otherwise such a round is dropped.
 	KeepPartial bool
+	// Accounts keeps account of counters. Nil means that nobody does.
+	Accounts Accounts
 	// Alive is called every AliveInterval while the puller keeps to its schedule: while
 	// it waits for the next round, and during a round until a minute after Timeout. It
 	// may be nil.
@@ -89,6 +107,9 @@ type Puller struct {
 	misses    misses
 	// handedOver is how long the hand-over of the last snapshot took.
 	handedOver time.Duration
+	// workers counts what has happened to HAProxy's workers since the last snapshot that
+	// was stored.
+	workers snapshot.Workers
 }
 
 func (p *Puller) log() *slog.Logger {

@@ -66,6 +66,10 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 			Missed: p.misses.since, HandOver: p.handedOver,
 		},
 	}
+	if ctx.Err() == nil && sockets > 0 {
+		result.Round.Accounts = p.account(ctx, stage, outcomes)
+		result.Round.Workers = p.workers
+	}
 	switch {
 	case sockets == 0:
 		p.withoutSocket(ctx, &noSocketError{errStrange}, waiting)
@@ -75,7 +79,7 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 		result.HandOver = time.Since(handing)
 		if err == nil {
 			used.add(epoch)
-			p.misses.since, p.handedOver = 0, result.HandOver
+			p.misses.since, p.handedOver, p.workers = 0, result.HandOver, snapshot.Workers{}
 			result.Outcome, result.Cause, result.Epoch = Stored, nil, epoch
 			if len(failed) > 0 {
 				result.Outcome = Partial
@@ -140,6 +144,22 @@ func skipped(why, err error, waiting int) Result {
 // sockets, so it is not handed over.
 func (p *Puller) keeps(ctx context.Context, failed, sockets int) bool {
 	return failed == 0 || p.KeepPartial && failed < sockets && ctx.Err() == nil
+}
+
+// account adds the accounts of the sockets to the stage.
+func (p *Puller) account(ctx context.Context, stage Stage, outcomes []outcome) []snapshot.Account {
+	if p.Accounts == nil {
+		return nil
+	}
+	var asked []Asked
+	for _, o := range outcomes {
+		if !o.stranger {
+			asked = append(asked, Asked{o.socket, o.name, o.err != nil})
+		}
+	}
+	accounts, workers := p.Accounts.Round(ctx, stage, time.Now(), asked)
+	p.workers.Add(workers)
+	return accounts
 }
 
 // handOver commits the stage without the files of sockets that have failed.

@@ -11,6 +11,9 @@ import (
 // seconds is the unit of durations, which have three decimals.
 const seconds = "seconds"
 
+// maxSeconds bounds a number of seconds from a manifest.
+const maxSeconds = 1 << 32
+
 // facts are the inputs of the metrics of one snapshot.
 type facts struct {
 	Work
@@ -129,6 +132,36 @@ var ofSnapshot = []snapshotMetric{
 		Help: "Missed rounds since the snapshot before: their time passed during another round; only for snapshots with a manifest",
 	}, func(f *facts) number {
 		return ofRound(f, func(r *snapshot.Round) number { return count(r.Missed) })
+	}},
+	{metric.Column{
+		Name: "Reloads", Unit: "reloads",
+		Help: "Reloads of HAProxy since the snapshot before, which replaced a worker of a socket; only for snapshots with a manifest",
+	}, func(f *facts) number {
+		return ofRound(f, func(r *snapshot.Round) number { return count(r.Workers.Reloads) })
+	}},
+	{metric.Column{
+		Name: "Restarts", Unit: "restarts",
+		Help: "Restarts of HAProxy since the snapshot before: workers that ended before their successors began; only for snapshots with a manifest",
+	}, func(f *facts) number {
+		return ofRound(f, func(r *snapshot.Round) number { return count(r.Workers.Restarts) })
+	}},
+	{metric.Column{
+		Name: "SecondsUnaccounted", Unit: seconds,
+		Help: "Time between the last look at workers and their end, for those that ended without final words since the snapshot before; only for snapshots with a manifest",
+	}, func(f *facts) number {
+		return ofRound(f, func(r *snapshot.Round) number { return length(time.Duration(min(r.Workers.SecondsUnaccounted, maxSeconds)) * time.Second) })
+	}},
+	{metric.Column{
+		Name: "RequestsUnaccounted", Unit: "requests",
+		Help: "Estimate of the requests that these workers had and no row has; only for snapshots with a manifest",
+	}, func(f *facts) number {
+		return ofRound(f, func(r *snapshot.Round) number { return count(r.Workers.RequestsUnaccounted) })
+	}},
+	{metric.Column{
+		Name: "AccountsFailed", Unit: "sockets",
+		Help: "Rounds of sockets since the snapshot before whose counters could not be accounted for; only for snapshots with a manifest",
+	}, func(f *facts) number {
+		return ofRound(f, func(r *snapshot.Round) number { return count(r.Workers.AccountsFailed) })
 	}},
 	{metric.Column{
 		Name: "HandOverDuration", Unit: seconds,

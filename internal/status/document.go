@@ -60,6 +60,28 @@ type Pull struct {
 	Missed Time `json:"missed,omitempty"`
 	// Last is the last round that has ended.
 	Last *Round `json:"last,omitempty"`
+	// Workers are HAProxy's workers, as far as connections are held to them; nil if no
+	// account of their counters is kept.
+	Workers *HAProxyWorkers `json:"workers,omitempty"`
+}
+
+// HAProxyWorkers describes HAProxy's workers.
+type HAProxyWorkers struct {
+	// Held is the number of connections that are held to workers. Old is the number of
+	// those that were replaced, OldConns that of their clients, and OldestAge the age of
+	// the oldest.
+	Held      int     `json:"held"`
+	Old       int     `json:"old"`
+	OldConns  int64   `json:"old_conns"`
+	OldestAge Seconds `json:"oldest_age"`
+	// Reloads and Restarts count what has happened to HAProxy. SecondsUnaccounted and
+	// RequestsUnaccounted bound what workers did unheard before they ended.
+	// AccountsFailed counts rounds of sockets whose counters were raw.
+	Reloads             int64 `json:"reloads"`
+	Restarts            int64 `json:"restarts"`
+	SecondsUnaccounted  int64 `json:"seconds_unaccounted"`
+	RequestsUnaccounted int64 `json:"requests_unaccounted"`
+	AccountsFailed      int64 `json:"accounts_failed"`
 }
 
 // Rounds counts rounds by their outcome.

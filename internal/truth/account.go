@@ -355,7 +355,7 @@ func (a *Account) end(m *Member, final bool, at int64, o *Outcome) {
 // lossOf bounds what a member may have counted and never said.
 func (a *Account) lossOf(m *Member, at int64) Loss {
 	end, last := at, m.Info
-	if m.Look != nil && m.Look.At > last.At {
+	if m.Look != nil && m.Look.At >= last.At {
 		last = m.Look
 	}
 	for _, other := range a.Members { // its successor may have begun before

@@ -130,6 +130,22 @@ func (k *Socket) Round(at int64, replies []Reply, ended []truth.Instance, carry 
 	return r, nil
 }
 
+// Members returns the instances that live, as they are known on disk; none if they can't
+// be read, which the next round reports.
+func (k *Socket) Members() []truth.Instance {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.load() != nil {
+		k.state = state{}
+		return nil
+	}
+	var all []truth.Instance
+	for _, m := range k.members {
+		all = append(all, m.instance)
+	}
+	return all
+}
+
 // Heard takes a reply to `show info` between rounds. It bounds what is lost if the
 // instance ends without final words.
 func (k *Socket) Heard(info *truth.Info) {
@@ -366,7 +382,7 @@ func (k *Socket) link(source Source, as string) error {
 
 // isLinkless reports whether an error means that a file can't be linked there.
 func isLinkless(err error) bool {
-	for _, e := range []error{unix.EXDEV, unix.EPERM, unix.EOPNOTSUPP, unix.EMLINK} {
+	for _, e := range []error{unix.EXDEV, unix.EPERM, unix.EOPNOTSUPP, unix.EMLINK, errors.ErrUnsupported} {
 		if errors.Is(err, e) {
 			return true
 		}

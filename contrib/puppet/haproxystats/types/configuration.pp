@@ -28,6 +28,8 @@ type Haproxystats::Configuration = Struct[{
     Optional['workers'] => Integer,
     Optional['queue-size'] => Integer,
     Optional['on-partial'] => Enum['discard', 'keep'],
+    Optional['hold-workers'] => Boolean,
+    Optional['state-dir'] => Haproxystats::Path,
     Optional['status-socket'] => Variant[Haproxystats::Path, Enum['']],
   }],
   Optional['process'] => Struct[{

@@ -1,0 +1,292 @@
+// Package workers keeps account of HAProxy's counters over reloads. It holds a
+// connection to each worker, which keeps the worker alive after a reload until it has
+// said its last numbers, and adds to each snapshot what a reader needs for totals: the
+// base of each socket, and the replies of the workers that were replaced.
+//
+// A connection is looked at once a second, so that it delays the end of a worker that
+// has no client left by about a second at most. It is given up after any error. What is
+// not heard is counted and reported.
+package workers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"haproxystats/internal/durable"
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/pull"
+	"haproxystats/internal/snapshot"
+	"haproxystats/internal/truth"
+	"haproxystats/internal/truth/store"
+)
+
+const (
+	// lookEvery is the time between two looks at a worker. HAProxy closes connections
+	// that are idle for `stats timeout`, which is 10 s by default.
+	lookEvery = time.Second
+	// patience bounds each question to a worker.
+	patience = 2 * time.Second
+	// maxReads bounds the old workers of a socket that are asked for their rows in a
+	// round. The others keep their last rows; their final words come anyway.
+	maxReads = 16
+	// maxTries is the number of failures in a row after which a socket's connections are
+	// not held for a while.
+	maxTries = 3
+	// truce is the time for which connections are not held after that.
+	truce = 10 * time.Minute
+	// again is the interval at which a lasting fault is logged.
+	again = 10 * time.Minute
+	// keepState is how long the state of a socket that is gone stays on disk.
+	keepState = 7 * 24 * time.Hour
+	// tidyEvery is the time between two removals of such states.
+	tidyEvery = time.Hour
+)
+
+// Files is a stage that gives files other names, and takes some from elsewhere.
+type Files interface {
+	pull.Stage
+	// Open opens a file of the snapshot for reading.
+	Open(name string) (io.ReadCloser, error)
+	// Link gives a file of the snapshot another name in a directory.
+	Link(name string, to *durable.Dir, as string) error
+	// Add makes a file of the snapshot from a file in a directory.
+	Add(name string, from *durable.Dir, file string) error
+	// Sync makes the files so far durable.
+	Sync() error
+}
+
+// Options are those of a [Keeper].
+type Options struct {
+	Store  *store.Store
+	Client *haproxy.Client
+	// Hold reports whether to hold connections to workers.
+	Hold bool
+	// Log gets messages for the operator. Nil means none.
+	Log *slog.Logger
+	// Observe, if not nil, gets the workers that connections are held to after each round
+	// and each look.
+	Observe func(Held)
+}
+
+// Held describes the connections that are held.
+type Held struct {
+	// Current and Old are the numbers of workers.
+	Current, Old int
+	// Conns is the number of client connections that are open to old workers.
+	Conns int64
+	// Oldest is the age of the oldest of the old workers.
+	Oldest time.Duration
+}
+
+// Keeper keeps the accounts of all sockets. It is a [pull.Accounts].
+type Keeper struct {
+	opt Options
+	log *slog.Logger
+
+	mu      sync.Mutex
+	sockets map[pull.Socket]*socket
+	pending snapshot.Workers // noticed between rounds
+	tidied  time.Time
+}
+
+// New returns a keeper that holds no connection yet.
+func New(o Options) *Keeper {
+	return &Keeper{opt: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), sockets: make(map[pull.Socket]*socket)}
+}
+
+// Run looks at the workers until ctx ends, and closes all connections.
+func (k *Keeper) Run(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var looks sync.WaitGroup
+	defer func() {
+		looks.Wait()
+		for _, s := range k.all() {
+			s.mu.Lock()
+			s.closed = true
+			s.letGoAll()
+			s.mu.Unlock()
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for _, s := range k.all() {
+			if !s.mu.TryLock() { // a round or the look before goes on
+				continue
+			}
+			looks.Go(func() {
+				defer s.mu.Unlock()
+				s.look(ctx)
+			})
+		}
+		k.observe()
+	}
+}
+
+func (k *Keeper) all() []*socket {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var all []*socket
+	for _, s := range k.sockets {
+		all = append(all, s)
+	}
+	return all
+}
+
+func (k *Keeper) socket(s pull.Socket) *socket {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	found := k.sockets[s]
+	if found == nil {
+		found = &socket{keeper: k, Socket: s, account: k.opt.Store.Socket(s.Address), held: make(map[truth.Instance]*worker)}
+		k.sockets[s] = found
+	}
+	return found
+}
+
+// noticed counts what was noticed between rounds.
+func (k *Keeper) noticed(w snapshot.Workers) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.pending.Add(w)
+}
+
+// Round implements [pull.Accounts].
+func (k *Keeper) Round(ctx context.Context, stage pull.Stage, at time.Time, asked []pull.Asked) ([]snapshot.Account, snapshot.Workers) {
+	files, ok := stage.(Files)
+	if !ok {
+		return nil, snapshot.Workers{}
+	}
+	turns := make([]*turn, len(asked))
+	var reading sync.WaitGroup
+	for i, a := range asked {
+		t := &turn{socket: k.socket(a.Socket), Asked: a, files: files, at: at.Unix()}
+		turns[i] = t
+		t.socket.mu.Lock()
+		defer t.socket.mu.Unlock()
+		reading.Go(func() { t.read(ctx) })
+	}
+	reading.Wait()
+	var accounts []snapshot.Account
+	var counts snapshot.Workers
+	if err := files.Sync(); err != nil {
+		k.log.Error("replies can't be made durable, counters of this round are raw", "error", err)
+		counts.AccountsFailed += int64(len(turns))
+		return nil, counts
+	}
+	for _, t := range turns {
+		t.settle(&counts)
+		if t.err == nil {
+			accounts = append(accounts, t.account)
+		}
+		t.tell()
+	}
+	k.forget(asked, at)
+	var holding sync.WaitGroup
+	for _, t := range turns {
+		holding.Go(func() { t.hold(ctx) })
+	}
+	holding.Wait()
+	k.mu.Lock()
+	counts.Add(k.pending)
+	k.pending = snapshot.Workers{}
+	k.mu.Unlock()
+	return accounts, counts
+}
+
+// forget lets go of sockets that were not asked, and removes the states of those that
+// are gone for long.
+func (k *Keeper) forget(asked []pull.Asked, at time.Time) {
+	k.mu.Lock()
+	var gone []*socket
+	for address, s := range k.sockets {
+		if !slices.ContainsFunc(asked, func(a pull.Asked) bool { return a.Socket == address }) {
+			gone = append(gone, s)
+			delete(k.sockets, address)
+		}
+	}
+	tidy := at.Sub(k.tidied) >= tidyEvery
+	if tidy {
+		k.tidied = at
+	}
+	k.mu.Unlock()
+	for _, s := range gone {
+		s.mu.Lock()
+		s.closed = true
+		s.letGoAll()
+		s.mu.Unlock()
+	}
+	if !tidy {
+		return
+	}
+	if n, err := k.opt.Store.Forget(at.Add(-keepState).Unix()); err != nil {
+		k.log.Warn("totals of sockets that are gone can't be removed", "error", err)
+	} else if n > 0 {
+		k.log.Info("totals of sockets that are gone for long are removed", "count", n)
+	}
+}
+
+// observe tells which connections are held.
+func (k *Keeper) observe() {
+	if k.opt.Observe == nil {
+		return
+	}
+	var h Held
+	now := time.Now()
+	for _, s := range k.all() {
+		if !s.mu.TryLock() {
+			return // soon
+		}
+		for i, w := range s.held {
+			if i == s.current {
+				h.Current++
+				continue
+			}
+			h.Old++
+			h.Conns += w.info.CurrConns
+			h.Oldest = max(h.Oldest, now.Sub(time.Unix(i.Start, 0)))
+		}
+		s.mu.Unlock()
+	}
+	k.opt.Observe(h)
+}
+
+// memory is a reply in memory.
+type memory []byte
+
+// Open implements [store.Source].
+func (m memory) Open() (io.ReadCloser, error) { return io.NopCloser(newReader(m)), nil }
+
+// Link implements [store.Source]: bytes have no links, so they are copied.
+func (m memory) Link(*durable.Dir, string) error { return errors.ErrUnsupported }
+
+// staged is a file of the snapshot.
+type staged struct {
+	files Files
+	name  string
+}
+
+// Open implements [store.Source].
+func (s staged) Open() (io.ReadCloser, error) { return s.files.Open(s.name) }
+
+// Link implements [store.Source].
+func (s staged) Link(to *durable.Dir, as string) error { return s.files.Link(s.name, to, as) }
+
+// remove removes a file of the stage, which may not be there.
+func remove(files Files, name string) error {
+	if err := files.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,411 @@
+package workers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/pull"
+	"haproxystats/internal/snapshot"
+	"haproxystats/internal/spool"
+	"haproxystats/internal/truth"
+	"haproxystats/internal/truth/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// site is haproxystats-pull with a HAProxy.
+type site struct {
+	t      *testing.T
+	f      *fakeHAProxy
+	dir    string
+	hold   bool
+	k      *Keeper
+	s      *store.Store
+	w      *spool.Writer
+	client *haproxy.Client
+	log    safeBuffer
+	epoch  int64
+	seen   Held
+}
+
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func newSite(t *testing.T, hold bool) *site {
+	t.Helper()
+	x := &site{t: t, f: newFake(t), dir: t.TempDir(), hold: hold, client: &haproxy.Client{Timeout: time.Minute}, epoch: 1000}
+	var err error
+	if x.w, err = spool.OpenWriter(spool.WriterOptions{Dir: filepath.Join(x.dir, "in"), Tmp: filepath.Join(x.dir, "in.tmp")}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { x.w.Close() })
+	x.start()
+	t.Cleanup(x.stop)
+	return x
+}
+
+// start begins a process.
+func (x *site) start() {
+	x.t.Helper()
+	log := slog.New(slog.NewTextHandler(&x.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s, err := store.Open(store.Options{Dir: filepath.Join(x.dir, "truth"), Node: "lb1", Log: log})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	x.s = s
+	x.k = New(Options{Store: s, Client: x.client, Hold: x.hold, Log: log, Observe: func(h Held) { x.seen = h }})
+}
+
+// stop ends the process, as a signal does.
+func (x *site) stop() {
+	if x.s == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := x.k.Run(ctx); err != nil {
+		x.t.Error(err)
+	}
+	if err := x.s.Close(); err != nil {
+		x.t.Error(err)
+	}
+	x.s = nil
+}
+
+// looks looks at all workers once, as each second does.
+func (x *site) looks() {
+	for _, s := range x.k.all() {
+		s.mu.Lock()
+		s.look(x.t.Context())
+		s.mu.Unlock()
+	}
+}
+
+// round makes a round and returns the snapshot.
+func (x *site) round() snapshot.Snapshot {
+	x.t.Helper()
+	x.epoch += 10
+	d, err := x.w.Stage(x.epoch)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	info, err := d.Create("admin.sock_info")
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	stat, err := d.Create("admin.sock_stat")
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	failed := x.client.Fetch(x.t.Context(), "unix", x.f.path, info, stat)
+	if err := errors.Join(info.Close(), stat.Close()); err != nil {
+		x.t.Fatal(err)
+	}
+	asked := []pull.Asked{{Socket: pull.Socket{Network: "unix", Address: x.f.path}, Name: "admin.sock", Failed: failed != nil}}
+	accounts, workers := x.k.Round(x.t.Context(), d, time.Now(), asked)
+	if failed != nil {
+		for _, name := range []string{"admin.sock_info", "admin.sock_stat"} {
+			if err := d.Remove(name); err != nil {
+				x.t.Fatal(err)
+			}
+		}
+	}
+	if err := d.Commit(snapshot.Round{Accounts: accounts, Workers: workers}); err != nil {
+		x.t.Fatal(err)
+	}
+	x.k.observe()
+	v, err := spool.OpenView(filepath.Join(x.dir, "in", fmt.Sprint(x.epoch)), nil)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	x.t.Cleanup(func() { v.Close() })
+	s, err := v.Snapshot()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return s
+}
+
+// total returns a total as the reader of a snapshot makes it, and a level.
+func total(t *testing.T, s snapshot.Snapshot, counter string) (sum int64) {
+	t.Helper()
+	key := truth.Key{Proxy: "web", Service: "FRONTEND"}
+	for _, a := range s.Round.Accounts {
+		if a.Generation > 0 {
+			text, err := fs.ReadFile(s.Files, a.Socket+snapshot.BaseSuffix)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := truth.ParseBase(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row := b.Find(key); row >= 0 {
+				for i, c := range b.Columns() {
+					if c == counter {
+						sum += b.Values(row)[i]
+					}
+				}
+			}
+		}
+		for _, i := range a.Instances {
+			text, err := fs.ReadFile(s.Files, i.File(a.Socket, snapshot.StatSuffix))
+			if err != nil {
+				t.Fatal(err)
+			}
+			stat, err := truth.ReadStat(bytes.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v, ok := stat.Value(key, counter); ok {
+				sum += v
+			}
+		}
+	}
+	return sum
+}
+
+func roles(s snapshot.Snapshot) string {
+	var all []string
+	for _, a := range s.Round.Accounts {
+		for _, i := range a.Instances {
+			all = append(all, fmt.Sprintf("%d %s", i.Pid, i.Role))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func (x *site) want(s snapshot.Snapshot, sessions, bytes int64, who string) {
+	x.t.Helper()
+	if got := total(x.t, s, "stot"); got != sessions {
+		x.t.Errorf("got %d sessions, want %d", got, sessions)
+	}
+	if got := total(x.t, s, "bin"); got != bytes {
+		x.t.Errorf("got %d bytes, want %d", got, bytes)
+	}
+	if got := roles(s); got != who {
+		x.t.Errorf("got the workers %q, want %q", got, who)
+	}
+}
+
+// TestReloads counts every session and byte over three reloads with open sessions.
+func TestReloads(t *testing.T) {
+	for _, prompt := range []string{"> ", ""} {
+		x := newSite(t, true)
+		x.f.prompt = prompt
+		a := x.f.current
+		x.f.work(a, 5, 2, 200)
+		x.want(x.round(), 5, 200, "101 current")
+		x.f.work(a, 1, 1, 100) // after the last round before the reload
+		b := x.f.reload()
+		x.f.work(b, 2, 2, 50)
+		s := x.round()
+		x.want(s, 8, 350, "101 old, 102 current")
+		if s.Round.Workers != (snapshot.Workers{Reloads: 1}) {
+			t.Errorf("got %+v, want one reload", s.Round.Workers)
+		}
+		if x.seen.Current != 1 || x.seen.Old != 1 || x.seen.Conns != 3 {
+			t.Errorf("got %+v, want connections to both", x.seen)
+		}
+		c := x.f.reload()
+		x.f.work(c, 1, 0, 0)
+		x.f.work(b, 0, 0, 0)
+		x.looks() // b has no client any more, and says its final words
+		if x.f.isAlive(b) {
+			<-b.ended
+		}
+		x.f.work(a, 0, 3, 3000) // the last sessions of a end, with their bytes
+		if !x.f.isAlive(a) {
+			t.Fatal("got a worker that has exited, want it to wait for its final words")
+		}
+		x.looks()
+		<-a.ended
+		s = x.round()
+		x.want(s, 9, 3350, "103 current")
+		if s.Round.Workers != (snapshot.Workers{Reloads: 1}) {
+			t.Errorf("got %+v, want one reload and nothing unaccounted", s.Round.Workers)
+		}
+		x.want(x.round(), 9, 3350, "103 current")
+		if x.seen.Old != 0 {
+			t.Errorf("got %+v, want no old worker left", x.seen)
+		}
+	}
+}
+
+// TestWithoutHolding counts what was heard, and says what was not.
+func TestWithoutHolding(t *testing.T) {
+	x := newSite(t, false)
+	x.f.work(x.f.current, 5, 5, 200)
+	x.want(x.round(), 5, 200, "101 current")
+	x.f.work(x.f.current, 2, 2, 20) // nobody hears of it
+	x.f.work(x.f.reload(), 1, 1, 1)
+	s := x.round()
+	x.want(s, 6, 201, "102 current")
+	if s.Round.Workers.Reloads != 1 {
+		t.Errorf("got %+v, want a reload", s.Round.Workers)
+	}
+}
+
+// TestCrash goes on from what was heard last.
+func TestCrash(t *testing.T) {
+	x := newSite(t, true)
+	a := x.f.current
+	x.f.work(a, 5, 2, 200)
+	x.want(x.round(), 5, 200, "101 current")
+	x.f.work(a, 7, 7, 0)
+	x.looks()
+	x.f.kill(a)
+	s := x.round()
+	x.want(s, 5, 200, "101 silent")
+	x.f.work(x.f.reload(), 3, 3, 30)
+	s = x.round()
+	x.want(s, 8, 230, "102 current")
+	if w := s.Round.Workers; w.Restarts != 1 || w.Reloads != 0 || w.RequestsUnaccounted != 7 {
+		t.Errorf("got %+v, want a restart and 7 requests that no row has", w)
+	}
+}
+
+// TestRestartOfPull ends the program with an old worker alive: it is not heard again.
+func TestRestartOfPull(t *testing.T) {
+	x := newSite(t, true)
+	a := x.f.current
+	x.f.work(a, 5, 2, 200)
+	x.round()
+	b := x.f.reload()
+	x.f.work(b, 1, 1, 1)
+	x.want(x.round(), 6, 201, "101 old, 102 current")
+	x.stop()
+	x.start()
+	x.f.work(b, 1, 1, 1)
+	x.want(x.round(), 7, 202, "102 current")
+	x.f.work(a, 0, 3, 0)
+	<-a.ended // nobody holds it
+	x.f.work(x.f.reload(), 1, 0, 0)
+	x.looks()
+	x.want(x.round(), 8, 202, "103 current")
+}
+
+// TestHeaderOnlyWorker keeps the last rows of a worker that shows none while it stops.
+func TestHeaderOnlyWorker(t *testing.T) {
+	x := newSite(t, true)
+	a := x.f.current
+	a.headerOnly = true
+	x.f.work(a, 5, 2, 200)
+	x.round()
+	x.f.work(x.f.reload(), 1, 1, 1)
+	x.want(x.round(), 6, 201, "101 stale, 102 current")
+	x.f.work(a, 0, 3, 0)
+	x.looks()
+	<-a.ended
+	x.want(x.round(), 6, 201, "102 current")
+}
+
+// TestHungWorker costs the current one no round, and its connection only.
+func TestHungWorker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a deadline")
+	}
+	x := newSite(t, true)
+	a := x.f.current
+	x.f.work(a, 5, 2, 200)
+	x.round()
+	x.f.work(x.f.reload(), 1, 1, 1)
+	x.f.mu.Lock()
+	a.hung = true
+	x.f.mu.Unlock()
+	x.want(x.round(), 6, 201, "102 current") // what it said last is in the base
+	if !strings.Contains(x.log.String(), "connection to a worker can't be held") {
+		t.Errorf("got the log %s", x.log.String())
+	}
+	x.want(x.round(), 6, 201, "102 current")
+}
+
+// TestAccountFault costs the account of the round, and no file of the current worker.
+func TestAccountFault(t *testing.T) {
+	x := newSite(t, true)
+	x.f.work(x.f.current, 5, 2, 200)
+	x.round()
+	x.f.work(x.f.reload(), 1, 1, 1)
+	last := filepath.Join(x.dir, "truth", "last")
+	if err := os.Rename(last, last+".away"); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(last + ".away")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries { // the directory stays open; a file in it becomes a directory
+		if strings.HasSuffix(e.Name(), "_stat") {
+			path := filepath.Join(last+".away", e.Name())
+			if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o750)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s := x.round()
+	if len(s.Round.Accounts) != 0 || s.Round.Workers.AccountsFailed != 1 {
+		t.Errorf("got the accounts %+v and %+v, want none, and one failure", s.Round.Accounts, s.Round.Workers)
+	}
+	names, err := fs.Glob(s.Files, "*")
+	if err != nil || fmt.Sprint(names) != "[.manifest admin.sock_info admin.sock_stat]" {
+		t.Errorf("got the files %q, %v, want those of the current worker", names, err)
+	}
+	if !strings.Contains(x.log.String(), "counters can't be accounted for") {
+		t.Errorf("got the log %s", x.log.String())
+	}
+}
+
+// TestManyReloads leaves no worker and no connection behind.
+func TestManyReloads(t *testing.T) {
+	x := newSite(t, true)
+	sessions, traffic := int64(0), int64(0)
+	for i := range int64(100) {
+		w := x.f.current
+		x.f.work(w, 3, 1, 10)
+		sessions, traffic = sessions+3, traffic+10
+		if i%3 == 0 {
+			x.looks()
+		}
+		s := x.round()
+		if got := total(t, s, "stot"); got != sessions {
+			t.Fatalf("reload %d: got %d sessions, want %d", i, got, sessions)
+		}
+		x.f.reload()
+		x.f.work(w, 0, 2, 1000)
+		traffic += 1000
+		x.looks()
+		<-w.ended
+	}
+	s := x.round()
+	x.want(s, sessions, traffic, "201 current")
+	if s.Round.Workers.SecondsUnaccounted != 0 || x.seen != (Held{Current: 1}) {
+		t.Errorf("got %+v, %+v, want nothing unaccounted and one connection", s.Round.Workers, x.seen)
+	}
+}

@@ -1,0 +1,184 @@
+package workers
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/pull"
+	"haproxystats/internal/snapshot"
+	"haproxystats/internal/truth"
+	"haproxystats/internal/truth/store"
+)
+
+func newReader(b []byte) io.Reader { return bytes.NewReader(b) }
+
+// socket is one stats socket with its workers.
+type socket struct {
+	keeper *Keeper
+	pull.Socket
+	account *store.Socket
+
+	mu   sync.Mutex // held during a round and during a look
+	held map[truth.Instance]*worker
+	// current is the worker that answers at the socket, and members are all that live.
+	current truth.Instance
+	members []truth.Instance
+	// stopped are workers that were seen to stop, so that their successor is a reload's.
+	stopped map[truth.Instance]bool
+	failed  int // rounds in a row in which the socket has failed
+	tries   int // failures in a row to hold a connection
+	until   time.Time
+	told    map[string]time.Time
+	closed  bool
+}
+
+// worker is a worker that a connection is held to.
+type worker struct {
+	instance truth.Instance
+	conn     *haproxy.Held
+	info     *truth.Info // the latest look
+	read     time.Time   // when its rows were read last
+	refused  int         // how often its final words could not be stored
+}
+
+// say logs a lasting condition of the socket, now and then.
+func (s *socket) say(message string, args ...any) {
+	if s.told == nil {
+		s.told = make(map[string]time.Time)
+	}
+	if last, ok := s.told[message]; ok && time.Since(last) < again {
+		return
+	}
+	s.told[message] = time.Now()
+	s.keeper.log.Warn(message, append([]any{"socket", s.Address}, args...)...)
+}
+
+// look looks at each worker. One that stops and has no client left says its final
+// words.
+func (s *socket) look(ctx context.Context) {
+	for _, i := range slices.SortedFunc(maps.Keys(s.held), compareInstances) {
+		w := s.held[i]
+		info, err := w.look(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			s.letGo(w, err)
+			continue
+		}
+		w.info = info
+		s.account.Heard(info)
+		if info.Stopping {
+			s.noteStopped(i)
+			if info.CurrConns == 0 {
+				s.finish(ctx, w)
+			}
+		}
+	}
+}
+
+func compareInstances(a, b truth.Instance) int {
+	return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Pid, b.Pid))
+}
+
+func (s *socket) noteStopped(i truth.Instance) {
+	if s.stopped == nil {
+		s.stopped = make(map[truth.Instance]bool)
+	}
+	s.stopped[i] = true
+}
+
+var errOther = errors.New("another process answers")
+
+// look asks a worker how it is.
+func (w *worker) look(ctx context.Context) (*truth.Info, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	text, err := w.conn.Look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	info, err := truth.ReadInfo(bytes.NewReader(text), time.Now().Unix())
+	if err != nil {
+		return nil, err
+	}
+	if !w.instance.IsSame(info) {
+		return nil, fmt.Errorf("%w: %v, not %v", errOther, info.Instance, w.instance)
+	}
+	return info, nil
+}
+
+// letGo closes a connection that has failed.
+func (s *socket) letGo(w *worker, err error) {
+	w.conn.Close()
+	delete(s.held, w.instance)
+	if errors.Is(err, haproxy.ErrClosed) {
+		s.keeper.log.Debug("worker has ended without final words", "socket", s.Address, "worker", w.instance.String())
+		return
+	}
+	s.fail()
+	s.say("connection to a worker can't be held, its last traffic may be missed", "worker", w.instance.String(), "error", err)
+}
+
+// fail counts a failure to hold a connection.
+func (s *socket) fail() {
+	if s.tries++; s.tries >= maxTries {
+		s.tries, s.until = 0, time.Now().Add(truce)
+	}
+}
+
+func (s *socket) letGoAll() {
+	for i, w := range s.held {
+		w.conn.Close()
+		delete(s.held, i)
+	}
+}
+
+// maxFinal is the number of looks in which final words may fail to be stored, before
+// the worker is let go.
+const maxFinal = 5
+
+// finish takes the final words of a worker. They are on disk before the connection is
+// closed, because then nobody can say them again.
+func (s *socket) finish(ctx context.Context, w *worker) {
+	reading, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var info, stat bytes.Buffer
+	if err := w.conn.Read(reading, &info, &stat); err != nil {
+		if ctx.Err() == nil {
+			s.letGo(w, err)
+		}
+		return
+	}
+	reply := store.Reply{Info: memory(info.Bytes()), Stat: memory(stat.Bytes()), Final: true}
+	r, err := s.account.Round(time.Now().Unix(), []store.Reply{reply}, nil, nil)
+	if err != nil {
+		s.say("final words of a worker can't be stored, will try again", "worker", w.instance.String(), "error", err)
+		if w.refused++; w.refused >= maxFinal {
+			s.letGo(w, err)
+		}
+		return
+	}
+	s.keeper.noticed(snapshot.Workers{SecondsUnaccounted: r.Loss.Seconds, RequestsUnaccounted: r.Loss.Requests})
+	s.live(r)
+	w.conn.Close()
+	delete(s.held, w.instance)
+	s.keeper.log.Debug("worker has said its final words", "socket", s.Address, "worker", w.instance.String())
+}
+
+// live notes the workers that live.
+func (s *socket) live(r store.Result) {
+	s.members = s.members[:0]
+	for _, m := range r.Members {
+		s.members = append(s.members, m.Instance)
+	}
+}

@@ -1,0 +1,334 @@
+package workers
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"haproxystats/internal/pull"
+	"haproxystats/internal/snapshot"
+	"haproxystats/internal/truth"
+	"haproxystats/internal/truth/store"
+)
+
+// turn is one socket's part in a round.
+type turn struct {
+	*socket
+	pull.Asked
+	files   Files
+	at      int64
+	info    *truth.Info // of the current worker
+	replies []store.Reply
+	// names has the instance of each reply.
+	names   []truth.Instance
+	account snapshot.Account
+	outcome truth.Outcome
+	err     error
+}
+
+// read reads the reply of the current worker, and asks old ones for theirs.
+func (t *turn) read(ctx context.Context) {
+	if t.Failed {
+		if t.failed++; t.failed > 1 {
+			// Perhaps all connections to the stats socket are in use.
+			if w := t.held[t.current]; w != nil && !w.info.Stopping {
+				w.conn.Close()
+				delete(t.held, t.current)
+			}
+		}
+	} else if t.err = t.readCurrent(); t.err != nil {
+		return
+	}
+	var old []*worker
+	for i, w := range t.held {
+		if t.info == nil && i != t.current || t.info != nil && !i.IsSame(t.info) {
+			old = append(old, w)
+		}
+	}
+	slices.SortFunc(old, func(a, b *worker) int {
+		return cmp.Or(a.read.Compare(b.read), compareInstances(a.instance, b.instance))
+	})
+	for n, w := range old {
+		if err := t.readOld(ctx, w, n < maxReads); err != nil && ctx.Err() == nil {
+			t.letGo(w, err)
+		}
+	}
+}
+
+// errOld means that a worker that was replaced answers at the socket.
+var errOld = errors.New("a worker that was replaced has answered")
+
+// readCurrent reads the reply of the worker that answers at the socket.
+func (t *turn) readCurrent() error {
+	f, err := t.files.Open(t.Name + snapshot.InfoSuffix)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if t.info, err = truth.ReadInfo(f, t.at); err != nil {
+		return err
+	}
+	if t.info.Stopping && t.current != (truth.Instance{}) && !t.current.IsSame(t.info) {
+		return fmt.Errorf("%w: %v, after %v", errOld, t.info.Instance, t.current)
+	}
+	t.add(t.info.Instance, store.Reply{
+		Info: staged{t.files, t.Name + snapshot.InfoSuffix}, Stat: staged{t.files, t.Name + snapshot.StatSuffix}, Current: true,
+	})
+	return nil
+}
+
+func (t *turn) add(i truth.Instance, r store.Reply) {
+	t.replies, t.names = append(t.replies, r), append(t.names, i)
+}
+
+// readOld asks a worker that was replaced for its replies; without rows, for the first
+// one only.
+func (t *turn) readOld(ctx context.Context, w *worker, rows bool) (err error) {
+	i := snapshot.Instance{Pid: w.instance.Pid, Start: w.instance.Start, Role: snapshot.Old}
+	infoName, statName := i.File(t.Name, snapshot.InfoSuffix), i.File(t.Name, snapshot.StatSuffix)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, remove(t.files, infoName), remove(t.files, statName))
+		}
+	}()
+	info, err := t.files.Create(infoName)
+	if err != nil {
+		return err
+	}
+	reply := store.Reply{Info: staged{t.files, infoName}}
+	if rows {
+		var stat io.WriteCloser
+		if stat, err = t.files.Create(statName); err != nil {
+			return errors.Join(err, info.Close())
+		}
+		err = errors.Join(w.conn.Read(ctx, info, stat), info.Close(), stat.Close())
+		reply.Stat = staged{t.files, statName}
+		w.read = time.Now()
+	} else {
+		var text []byte
+		if text, err = w.conn.Look(ctx); err == nil {
+			_, err = info.Write(text)
+		}
+		err = errors.Join(err, info.Close())
+	}
+	if err != nil {
+		return err
+	}
+	f, err := t.files.Open(infoName)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	now, err := truth.ReadInfo(f, t.at)
+	if err != nil {
+		return err
+	}
+	if !w.instance.IsSame(now) {
+		return fmt.Errorf("%w: %v, not %v", errOther, now.Instance, w.instance)
+	}
+	w.info = now
+	if now.Stopping {
+		t.noteStopped(w.instance)
+	} else {
+		t.say("another process has taken the stats socket's path, counting both", "worker", w.instance.String())
+	}
+	t.add(w.instance, reply)
+	return nil
+}
+
+// settle makes the account of the round, and counts what has happened.
+func (t *turn) settle(counts *snapshot.Workers) {
+	if t.err == nil {
+		var r store.Result
+		r, t.err = t.socket.account.Round(t.at, t.replies, t.ended(), t.carry)
+		if t.err == nil {
+			t.outcome = r.Outcome
+			t.count(r, counts)
+			t.live(r)
+		}
+	}
+	if t.err != nil {
+		counts.AccountsFailed++
+		t.clean()
+	}
+	if !t.Failed {
+		t.failed = 0
+	}
+}
+
+// ended returns the workers that can't say any more: another one answers at the socket,
+// and no connection to them is held.
+func (t *turn) ended() []truth.Instance {
+	if t.info == nil {
+		return nil
+	}
+	var gone []truth.Instance
+	members := t.members
+	if members == nil { // of an earlier process
+		members = t.socket.account.Members()
+	}
+	for _, i := range members {
+		if !i.IsSame(t.info) && t.held[i] == nil {
+			gone = append(gone, i)
+		}
+	}
+	return gone
+}
+
+// count counts what has happened to the workers.
+func (t *turn) count(r store.Result, counts *snapshot.Workers) {
+	counts.SecondsUnaccounted += r.Loss.Seconds
+	counts.RequestsUnaccounted += r.Loss.Requests
+	if t.info == nil {
+		return
+	}
+	now := t.info.Instance
+	for _, m := range r.Members {
+		if m.Current {
+			now = m.Instance
+		}
+	}
+	before := t.current
+	t.current = now
+	if before == (truth.Instance{}) || before == now {
+		return
+	}
+	if t.stopped[before] || t.held[before] != nil || !t.keeper.opt.Hold && t.failed == 0 {
+		counts.Reloads++
+		t.keeper.log.Info("HAProxy was reloaded", "socket", t.Address, "worker", now.String(), "before", before.String())
+	} else {
+		counts.Restarts++
+		t.keeper.log.Info("HAProxy was restarted", "socket", t.Address, "worker", now.String(), "before", before.String())
+	}
+	for i := range t.stopped {
+		if !slices.Contains(t.members, i) && t.held[i] == nil {
+			delete(t.stopped, i)
+		}
+	}
+}
+
+// carry adds to the snapshot what a reader needs.
+func (t *turn) carry(r store.Result) error {
+	t.account = snapshot.Account{Socket: t.Name}
+	if r.Base != nil {
+		if err := t.files.Add(t.Name+snapshot.BaseSuffix, r.Base.Dir, r.Base.Name); err != nil {
+			return err
+		}
+		t.account.Generation = r.Base.Generation
+	}
+	told := make(map[int]bool)
+	for _, m := range r.Members {
+		i := snapshot.Instance{Pid: m.Instance.Pid, Start: m.Instance.Start, Role: snapshot.Old}
+		switch {
+		case m.Reply < 0:
+			i.Role = snapshot.Silent
+		case m.Current:
+			i.Role = snapshot.Current
+		case m.Stale:
+			i.Role = snapshot.Stale
+		}
+		told[m.Reply] = true
+		if i.Role == snapshot.Silent {
+			if err := t.files.Add(i.File(t.Name, snapshot.InfoSuffix), m.LastInfo.Dir, m.LastInfo.Name); err != nil {
+				return err
+			}
+		}
+		if (i.Role == snapshot.Silent || i.Role == snapshot.Stale) && m.LastStat != nil {
+			name := i.File(t.Name, snapshot.StatSuffix)
+			if err := remove(t.files, name); err != nil {
+				return err
+			}
+			if err := t.files.Add(name, m.LastStat.Dir, m.LastStat.Name); err != nil {
+				return err
+			}
+		}
+		t.account.Instances = append(t.account.Instances, i)
+	}
+	for n := range t.replies {
+		if !told[n] { // it has ended, and is in the base
+			if err := t.drop(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// drop removes the files of an old worker's reply.
+func (t *turn) drop(n int) error {
+	if t.replies[n].Current {
+		return nil
+	}
+	i := snapshot.Instance{Pid: t.names[n].Pid, Start: t.names[n].Start, Role: snapshot.Old}
+	return errors.Join(remove(t.files, i.File(t.Name, snapshot.InfoSuffix)), remove(t.files, i.File(t.Name, snapshot.StatSuffix)))
+}
+
+// clean removes all that the account has added to the snapshot, so that it is as if
+// there were none.
+func (t *turn) clean() {
+	err := remove(t.files, t.Name+snapshot.BaseSuffix)
+	for n := range t.replies {
+		err = errors.Join(err, t.drop(n))
+	}
+	for _, i := range t.account.Instances {
+		if i.Role != snapshot.Current {
+			err = errors.Join(err, remove(t.files, i.File(t.Name, snapshot.InfoSuffix)), remove(t.files, i.File(t.Name, snapshot.StatSuffix)))
+		}
+	}
+	t.err = errors.Join(t.err, err)
+}
+
+// tell logs what the account has noticed.
+func (t *turn) tell() {
+	if t.err != nil {
+		t.say("counters can't be accounted for, those of this round are raw", "error", t.err)
+		return
+	}
+	for _, n := range t.outcome.Notices {
+		args := []any{"socket", t.Address, "worker", n.Instance.String()}
+		switch n.Kind {
+		case truth.Ended:
+			if !n.Final {
+				t.keeper.log.Info("worker has ended, its last traffic was not heard", append(args,
+					"seconds", t.outcome.Loss.Seconds, "requests", t.outcome.Loss.Requests)...)
+			}
+		case truth.Cleared, truth.Preloaded, truth.Shared, truth.Removed, truth.Wrapped, truth.Forgotten:
+			t.keeper.log.Info("counters of a worker did not grow on, totals do", append(args, "cause", string(n.Kind), "rows", n.Rows)...)
+		}
+	}
+}
+
+// hold opens a connection to the current worker, unless there is one.
+func (t *turn) hold(ctx context.Context) {
+	if !t.keeper.opt.Hold || t.info == nil || t.info.Stopping || t.closed || t.err != nil || time.Now().Before(t.until) || t.held[t.current] != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := t.keeper.opt.Client.Hold(ctx, t.socket.Network, t.socket.Address)
+	if err != nil {
+		t.fail()
+		t.say("connection to a worker can't be held, its last traffic may be missed", "worker", t.current.String(), "error", err)
+		return
+	}
+	w := &worker{instance: t.current, conn: conn}
+	info, err := w.look(ctx)
+	if errors.Is(err, errOther) { // HAProxy is being reloaded; the next round is soon
+		conn.Close()
+		return
+	}
+	if err != nil {
+		conn.Close()
+		t.fail()
+		t.say("connection to a worker can't be held, its last traffic may be missed", "worker", t.current.String(), "error", err)
+		return
+	}
+	w.info = info
+	t.held[t.current], t.tries = w, 0
+}
