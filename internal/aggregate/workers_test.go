@@ -278,21 +278,31 @@ func TestOldWorkers(t *testing.T) {
 func TestStaleWorkers(t *testing.T) {
 	b := batch(t, Options{}, accounted(t, snapshot.Stale))
 	check(t, b, []wanted{
-		{metric.Frontend, "", "web", "stot", 117}, {metric.Frontend, "", "web", "scur", 1}, {metric.Frontend, "", "web", "smax", 5},
-		{metric.Daemon, "", "", "CurrConns", 40}, {metric.Daemon, "", "", "OldWorkers", 1}, {metric.Server, "app", "gone", "stot", -1},
+		{metric.Frontend, "", "web", "stot", 117},
+		{metric.Frontend, "", "web", "scur", 1},
+		{metric.Frontend, "", "web", "smax", 5},
+		{metric.Daemon, "", "", "CurrConns", 40},
+		{metric.Daemon, "", "", "OldWorkers", 1},
+		{metric.Server, "app", "gone", "stot", -1},
 	})
 	b = batch(t, Options{}, accounted(t, snapshot.Silent))
 	check(t, b, []wanted{
-		{metric.Frontend, "", "web", "stot", 117}, {metric.Frontend, "", "web", "scur", 1},
-		{metric.Daemon, "", "", "CumReq", 1012}, {metric.Daemon, "", "", "CurrConns", 10}, {metric.Daemon, "", "", "OldWorkers", 0},
+		{metric.Frontend, "", "web", "stot", 117},
+		{metric.Frontend, "", "web", "scur", 1},
+		{metric.Daemon, "", "", "CumReq", 1012},
+		{metric.Daemon, "", "", "CurrConns", 10},
+		{metric.Daemon, "", "", "OldWorkers", 0},
 	})
 }
 
 func TestRawCounters(t *testing.T) {
 	b := batch(t, Options{Raw: true}, accounted(t, snapshot.Old))
 	check(t, b, []wanted{
-		{metric.Frontend, "", "web", "stot", 10}, {metric.Frontend, "", "web", "scur", 1}, {metric.Server, "app", "gone", "stot", -1},
-		{metric.Daemon, "", "", "CumReq", 7}, {metric.Daemon, "", "", "OldWorkers", -1},
+		{metric.Frontend, "", "web", "stot", 10},
+		{metric.Frontend, "", "web", "scur", 1},
+		{metric.Server, "app", "gone", "stot", -1},
+		{metric.Daemon, "", "", "CumReq", 7},
+		{metric.Daemon, "", "", "OldWorkers", -1},
 	})
 }
 
@@ -306,9 +316,14 @@ func TestSilentSocket(t *testing.T) {
 	s.Round.Accounts[0].Instances = s.Round.Accounts[0].Instances[1:]
 	b := batch(t, Options{PerProcess: true}, s)
 	check(t, b, []wanted{
-		{metric.Frontend, "", "web", "stot", 117}, {metric.Frontend, "", "web", "scur", 1}, {metric.Server, "app", "a1", "stot", 1004},
-		{metric.Server, "app", "gone", "stot", -1}, {metric.Daemon, "", "", "CumReq", 1012}, {metric.Daemon, "", "", "Maxconn", 100},
-		{metric.Process, "", "t", "CumReq", 7}, {metric.Process, "", "s", "CumReq", -1},
+		{metric.Frontend, "", "web", "stot", 117},
+		{metric.Frontend, "", "web", "scur", 1},
+		{metric.Server, "app", "a1", "stot", 1004},
+		{metric.Server, "app", "gone", "stot", -1},
+		{metric.Daemon, "", "", "CumReq", 1012},
+		{metric.Daemon, "", "", "Maxconn", 100},
+		{metric.Process, "", "t", "CumReq", 7},
+		{metric.Process, "", "s", "CumReq", -1},
 	})
 }
 
@@ -342,7 +357,10 @@ func TestAccountOfTwoSockets(t *testing.T) {
 	}
 	s.Round.Accounts = append(s.Round.Accounts, snapshot.Account{Socket: "t", Generation: 1, Instances: s.Round.Accounts[0].Instances})
 	check(t, batch(t, Options{}, s), []wanted{
-		{metric.Frontend, "", "web", "stot", 117}, {metric.Frontend, "", "web", "scur", 21}, {metric.Server, "app", "gone", "stot", 2006},
-		{metric.Daemon, "", "", "CumReq", 1012}, {metric.Daemon, "", "", "OldWorkers", 1},
+		{metric.Frontend, "", "web", "stot", 117},
+		{metric.Frontend, "", "web", "scur", 21},
+		{metric.Server, "app", "gone", "stot", 2006},
+		{metric.Daemon, "", "", "CumReq", 1012},
+		{metric.Daemon, "", "", "OldWorkers", 1},
 	})
 }

@@ -149,7 +149,9 @@ var ofSnapshot = []snapshotMetric{
 		Name: "SecondsUnaccounted", Unit: seconds,
 		Help: "Time between the last look at workers and their end, for those that ended without final words since the snapshot before; only for snapshots with a manifest",
 	}, func(f *facts) number {
-		return ofRound(f, func(r *snapshot.Round) number { return length(time.Duration(min(r.Workers.SecondsUnaccounted, maxSeconds)) * time.Second) })
+		return ofRound(f, func(r *snapshot.Round) number {
+			return length(time.Duration(min(r.Workers.SecondsUnaccounted, maxSeconds)) * time.Second)
+		})
 	}},
 	{metric.Column{
 		Name: "RequestsUnaccounted", Unit: "requests",

@@ -28,7 +28,6 @@ type fakeHAProxy struct {
 	lives   []*fakeWorker
 	conns   sync.WaitGroup
 	answers int // connections that were answered
-	silent  bool
 }
 
 // fakeWorker is one worker. Its fields are guarded by the HAProxy's mutex.
