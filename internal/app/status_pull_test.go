@@ -1,15 +1,22 @@
 package app
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"haproxystats/internal/config"
 	"haproxystats/internal/pull"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/status"
+	"haproxystats/internal/workers"
 )
 
 func TestPullStatus(t *testing.T) {
@@ -54,6 +61,43 @@ func TestPullStatus(t *testing.T) {
 	p.tell(&d)
 	if got := d.Pull; got.Rounds.Dropped != 1 || got.Last.Cause != "sockets have failed" || got.StoredEpoch != 1795335142 {
 		t.Errorf("%+v, last %+v", got, got.Last)
+	}
+}
+
+// TestStatusOfWorkers counts what has happened to HAProxy's workers with each snapshot
+// that is stored.
+func TestStatusOfWorkers(t *testing.T) {
+	p := &pullStatus{interval: 10 * time.Second}
+	told := snapshot.Round{Workers: snapshot.Workers{Reloads: 1, Restarts: 2, SecondsUnaccounted: 3, RequestsUnaccounted: 4, AccountsFailed: 5}}
+	now := time.Unix(1795335122, 0)
+	p.RoundEnded(now, pull.Result{Outcome: pull.Stored, Epoch: 1795335122, Round: told})
+	p.RoundEnded(now, pull.Result{Outcome: pull.Partial, Epoch: 1795335132, Round: told})
+	p.RoundEnded(now, pull.Result{Outcome: pull.Dropped, Round: told}) // counted again with the next one
+	p.held(workers.Held{Current: 3, Old: 2, Conns: 30, Oldest: time.Hour})
+	var d status.Document
+	p.tellWorkers(&d)
+	want := &status.HAProxyWorkers{
+		Held: 5, Old: 2, OldConns: 30, OldestAge: 3600,
+		Reloads: 2, Restarts: 4, SecondsUnaccounted: 6, RequestsUnaccounted: 8, AccountsFailed: 10,
+	}
+	if diff := cmp.Diff(want, d.Pull.Workers); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestNoKeeper goes on without totals if they can't be kept.
+func TestNoKeeper(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	for dir, message := range map[string]string{"": "", file: "no totals can be kept"} {
+		var log bytes.Buffer
+		k, end := openKeeper(&config.Config{Pull: config.Pull{StateDir: dir}}, nil, new(pullStatus), slog.New(slog.NewTextHandler(&log, nil)))
+		end()
+		if k != nil || !strings.Contains(log.String(), message) || message == "" && log.Len() > 0 {
+			t.Errorf("state-dir %q: got %v and the log %q", dir, k, log.String())
+		}
 	}
 }
 

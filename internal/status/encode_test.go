@@ -26,6 +26,9 @@ func pullDocument() Document {
 				Outcome: "partial", Ended: 1795335142.25, Duration: 0.25, Skew: 0.001, Sockets: 4, Failed: 1,
 				Failures: []snapshot.Failure{{Socket: "/run/haproxy/a.sock", Cause: "reset"}},
 			},
+			Workers: &HAProxyWorkers{
+				Held: 5, Old: 2, OldConns: 30, OldestAge: 3600.5, Reloads: 6, Restarts: 7, SecondsUnaccounted: 8, RequestsUnaccounted: 9, AccountsFailed: 10,
+			},
 		},
 	}
 }
