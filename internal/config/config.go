@@ -153,6 +153,12 @@ type Pull struct {
 	// allows to its stats sockets, see `stats maxconn`. With `false`, what a worker does
 	// after the last round before its end is not counted.
 	HoldWorkers bool
+	// The socket of HAProxy's master process (its option -S), with `level operator`.
+	// haproxystats-pull then hears old workers that it holds no connection to, such as
+	// those that were replaced before it started, and counts failed reloads. It uses one
+	// connection at a time, for two seconds at most, and leaves the master alone for a
+	// minute or more after trouble. It has no effect without `state-dir`.
+	MasterSocket string
 	// Where haproxystats-pull keeps what counters had reached before the present workers
 	// of HAProxy began, so that totals go on over reloads and restarts. It should be on
 	// the file system of `dst-dir`; otherwise replies are copied. An empty value turns

@@ -113,6 +113,7 @@ workers = 1
 queue-size = 1
 on-partial = Keep
 hold-workers = no
+master-socket = /run/m.sock
 state-dir =
 status-socket = ${paths:base-dir}/s1
 [process]
@@ -256,7 +257,7 @@ node-expiry = 7
 			Servers: []Server{{"tcp", "a:1"}, {"unix", "/b"}},
 			Timeout: time.Second, Interval: time.Second / 10, PullTimeout: time.Second / 2, PullInterval: 10 * time.Second,
 			BufferLimit: 1, DstDir: "/srv/in", TmpDstDir: "/srv/in.tmp", Workers: 1, QueueSize: 1, OnPartial: PartialKeep,
-			StatusSocket: "/srv/s1",
+			MasterSocket: "/run/m.sock", StatusSocket: "/srv/s1",
 		},
 		Process: Process{
 			LogLevel: slog.LevelWarn, LogFormat: LogJSON, SrcDir: "/srv/in", Workers: 16, MetricSet: MetricsClassic, Counters: CountersRaw,
@@ -305,10 +306,10 @@ node-expiry = 7
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 123}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 124}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 124}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 125}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 126}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 127}}},
 		Central: Central{
 			LogLevel: slog.LevelError, LogFormat: LogJSON, WorkDir: "/w", JournalMaxBytes: 5, StatusSocket: "/s3",
 			Kafka: true, TablesTopic: "a.tables", Group: "b", Instance: "lb-{host}", SessionTimeout: 6 * time.Second, Start: StartLatest,

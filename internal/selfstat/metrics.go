@@ -146,6 +146,12 @@ var ofSnapshot = []snapshotMetric{
 		return ofRound(f, func(r *snapshot.Round) number { return count(r.Workers.Restarts) })
 	}},
 	{metric.Column{
+		Name: "FailedReloads", Unit: "reloads",
+		Help: "Failed reloads of HAProxy since the snapshot before, as its master says; only with `master-socket`, and for snapshots with a manifest",
+	}, func(f *facts) number {
+		return ofRound(f, func(r *snapshot.Round) number { return count(r.Workers.FailedReloads) })
+	}},
+	{metric.Column{
 		Name: "SecondsUnaccounted", Unit: seconds,
 		Help: "Time between the last look at workers and their end, for those that ended without final words since the snapshot before; only for snapshots with a manifest",
 	}, func(f *facts) number {

@@ -233,7 +233,7 @@ func TestNamesOfAccounts(t *testing.T) {
 
 // TestManifestOfWorkers writes and reads what has happened to HAProxy's workers.
 func TestManifestOfWorkers(t *testing.T) {
-	want := Workers{1, 2, 3, 4, 5}
+	want := Workers{1, 2, 3, 4, 5, 6}
 	text, err := NewManifest(Round{Workers: want}, nil).Append(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -249,7 +249,7 @@ func TestManifestOfWorkers(t *testing.T) {
 	}
 	sum := want
 	sum.Add(want)
-	if sum != (Workers{2, 4, 6, 8, 10}) {
+	if sum != (Workers{2, 4, 6, 8, 10, 12}) {
 		t.Errorf("got %+v for the sum", sum)
 	}
 }

@@ -44,8 +44,8 @@
 // A file's numbers are its length in bytes and its CRC-32C. There are at most a
 // thousand failures, each text with at most 256 bytes; sockets-failed counts all.
 // interval-s, rounds-missed and hand-over-ms are left out if they are 0, and so are
-// reloads, restarts, seconds-unaccounted, requests-unaccounted and accounts-failed, which
-// count since the previous snapshot. A base has its
+// reloads, restarts, failed-reloads, seconds-unaccounted, requests-unaccounted and
+// accounts-failed, which count since the previous snapshot. A base has its
 // generation, and an instance, which is one life of a worker, its process identifier,
 // its start in seconds since 1970, and its role: current, old, stale if its rows are
 // those of an earlier round, or silent if all of its replies are.
@@ -156,6 +156,8 @@ type Workers struct {
 	// Reloads counts workers that were replaced while they finished their work, and
 	// Restarts those that had ended before their successors began.
 	Reloads, Restarts int64
+	// FailedReloads counts reloads that failed, as HAProxy's master says.
+	FailedReloads int64
 	// SecondsUnaccounted is the time in which workers that ended were not heard, and
 	// RequestsUnaccounted an estimate of the requests that they had meanwhile.
 	SecondsUnaccounted, RequestsUnaccounted int64
@@ -167,6 +169,7 @@ type Workers struct {
 func (w *Workers) Add(o Workers) {
 	w.Reloads += o.Reloads
 	w.Restarts += o.Restarts
+	w.FailedReloads += o.FailedReloads
 	w.SecondsUnaccounted += o.SecondsUnaccounted
 	w.RequestsUnaccounted += o.RequestsUnaccounted
 	w.AccountsFailed += o.AccountsFailed
@@ -182,6 +185,7 @@ func (w *Workers) counts() []workerCount {
 	return []workerCount{
 		{"reloads", &w.Reloads},
 		{"restarts", &w.Restarts},
+		{"failed-reloads", &w.FailedReloads},
 		{"seconds-unaccounted", &w.SecondsUnaccounted},
 		{"requests-unaccounted", &w.RequestsUnaccounted},
 		{"accounts-failed", &w.AccountsFailed},

@@ -218,3 +218,56 @@ func (f *fakeHAProxy) serve(conn net.Conn, w *fakeWorker) {
 		}
 	}
 }
+
+// master serves the socket of the master, whose list has failed failed reloads.
+func (f *fakeHAProxy) master(failed *int) string {
+	f.t.Helper()
+	path := f.path + ".master"
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	done := make(chan struct{})
+	f.t.Cleanup(func() { l.Close(); <-done })
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			line, _ := bufio.NewReader(conn).ReadString('\n')
+			f.mu.Lock()
+			answer := f.asMaster(line, *failed)
+			f.mu.Unlock()
+			if answer == "" {
+				_, _ = conn.Read(make([]byte, 1)) // until the client gives up
+			}
+			_, _ = io.WriteString(conn, answer)
+			conn.Close()
+		}
+	}()
+	return path
+}
+
+// asMaster returns the answer of the master, or nothing if a worker hangs.
+func (f *fakeHAProxy) asMaster(line string, failed int) string {
+	var list strings.Builder
+	fmt.Fprintf(&list, "1 master %d [failed: %d] 0d00h00m04s 2.6.12\n# workers\n", f.pid, failed)
+	for _, w := range f.lives {
+		if !f.isAlive(w) {
+			continue
+		}
+		fmt.Fprintf(&list, "%d worker 0 0d00h00m04s 2.6.12\n", w.pid)
+		if strings.HasPrefix(line, fmt.Sprintf("@!%d show info", w.pid)) {
+			if w.hung {
+				return ""
+			}
+			return f.info(w) + f.stat(w)
+		}
+	}
+	if strings.HasPrefix(line, "show proc") {
+		return list.String() + "\n"
+	}
+	return "Can't find the target PID matching the prefix\n\n"
+}

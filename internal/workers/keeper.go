@@ -68,6 +68,8 @@ type Options struct {
 	Client *haproxy.Client
 	// Hold reports whether to hold connections to workers.
 	Hold bool
+	// Master is the path of the socket of HAProxy's master, or empty.
+	Master string
 	// Log gets messages for the operator. Nil means none.
 	Log *slog.Logger
 	// Observe, if not nil, gets the workers that connections are held to after each round
@@ -94,6 +96,7 @@ type Keeper struct {
 	sockets map[pull.Socket]*socket
 	pending snapshot.Workers // noticed between rounds
 	tidied  time.Time
+	master  master
 }
 
 // New returns a keeper that holds no connection yet.
@@ -178,8 +181,10 @@ func (k *Keeper) Round(ctx context.Context, stage pull.Stage, at time.Time, aske
 		reading.Go(func() { t.read(ctx) })
 	}
 	reading.Wait()
+	var heard snapshot.Workers
+	k.askMaster(ctx, turns, &heard)
 	var accounts []snapshot.Account
-	var counts snapshot.Workers
+	counts := heard
 	if err := files.Sync(); err != nil {
 		k.log.Error("replies can't be made durable, counters of this round are raw", "error", err)
 		counts.AccountsFailed += int64(len(turns))

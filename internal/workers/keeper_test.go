@@ -39,6 +39,7 @@ type site struct {
 	log    safeBuffer
 	epoch  int64
 	seen   Held
+	master string // the path of the master's socket
 }
 
 type safeBuffer struct {
@@ -80,7 +81,7 @@ func (x *site) start() {
 		x.t.Fatal(err)
 	}
 	x.s = s
-	x.k = New(Options{Store: s, Client: x.client, Hold: x.hold, Log: log, Observe: func(h Held) { x.seen = h }})
+	x.k = New(Options{Store: s, Client: x.client, Hold: x.hold, Master: x.master, Log: log, Observe: func(h Held) { x.seen = h }})
 }
 
 // stop ends the process, as a signal does.
@@ -408,4 +409,65 @@ func TestManyReloads(t *testing.T) {
 	if s.Round.Workers.SecondsUnaccounted != 0 || x.seen != (Held{Current: 1}) {
 		t.Errorf("got %+v, %+v, want nothing unaccounted and one connection", s.Round.Workers, x.seen)
 	}
+}
+
+// TestMaster hears through the master of a worker that was replaced before the program
+// began, and counts failed reloads.
+func TestMaster(t *testing.T) {
+	x := newSite(t, true)
+	failed := 2
+	x.master = x.f.master(&failed)
+	a := x.f.current
+	x.f.work(a, 5, 2, 200)
+	x.round()
+	x.f.work(x.f.reload(), 1, 1, 1)
+	x.stop()
+	x.start()
+	s := x.round()
+	x.want(s, 6, 201, "101 old, 102 current")
+	if s.Round.Workers.FailedReloads != 0 {
+		t.Errorf("got %+v, want no failed reload: they were before the start", s.Round.Workers)
+	}
+	failed = 3
+	x.f.work(a, 1, 1, 10)
+	s = x.round()
+	x.want(s, 7, 211, "101 old, 102 current")
+	if s.Round.Workers.FailedReloads != 1 {
+		t.Errorf("got %+v, want a failed reload", s.Round.Workers)
+	}
+	failed = 0
+	x.f.work(a, 0, 3, 0)
+	<-a.ended // nobody holds it
+	s = x.round()
+	x.want(s, 7, 211, "102 current")
+	if s.Round.Workers.FailedReloads != 0 {
+		t.Errorf("got %+v, want no failed reload", s.Round.Workers)
+	}
+}
+
+// TestMasterHangs costs no round, and the master is left alone afterwards.
+func TestMasterHangs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a deadline")
+	}
+	x := newSite(t, false)
+	failed := 0
+	x.master = x.f.master(&failed)
+	x.stop()
+	x.start()
+	a := x.f.current
+	x.f.work(a, 5, 2, 200)
+	x.round()
+	x.f.work(x.f.reload(), 1, 1, 1)
+	x.f.mu.Lock()
+	a.hung = true
+	x.f.mu.Unlock()
+	x.want(x.round(), 6, 201, "101 silent, 102 current") // the master lists it
+	if got := strings.Count(x.log.String(), "HAProxy's master does not answer"); got != 1 {
+		t.Errorf("got %d messages, want one:\n%s", got, x.log.String())
+	}
+	if x.k.master.truce != firstTruce {
+		t.Errorf("got a truce of %v, want %v", x.k.master.truce, firstTruce)
+	}
+	x.want(x.round(), 6, 201, "102 current") // and was not asked again
 }

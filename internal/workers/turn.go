@@ -28,6 +28,9 @@ type turn struct {
 	account snapshot.Account
 	outcome truth.Outcome
 	err     error
+	// alive are the workers that the master lists, by process identifier; nil if it was
+	// not heard.
+	alive map[int]bool
 }
 
 // read reads the reply of the current worker, and asks old ones for theirs.
@@ -174,7 +177,7 @@ func (t *turn) ended() []truth.Instance {
 		members = t.socket.account.Members()
 	}
 	for _, i := range members {
-		if !i.IsSame(t.info) && t.held[i] == nil {
+		if !i.IsSame(t.info) && t.held[i] == nil && !t.alive[i.Pid] {
 			gone = append(gone, i)
 		}
 	}

@@ -29,6 +29,7 @@ type Haproxystats::Configuration = Struct[{
     Optional['queue-size'] => Integer,
     Optional['on-partial'] => Enum['discard', 'keep'],
     Optional['hold-workers'] => Boolean,
+    Optional['master-socket'] => Variant[Haproxystats::Path, Enum['']],
     Optional['state-dir'] => Haproxystats::Path,
     Optional['status-socket'] => Variant[Haproxystats::Path, Enum['']],
   }],

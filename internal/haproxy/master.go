@@ -1,0 +1,137 @@
+package haproxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Processes are the processes of a HAProxy in master-worker mode, as its master lists
+// them.
+type Processes struct {
+	// Reloads and Failed are the numbers of reloads, and of those that failed since the
+	// last good one.
+	Reloads, Failed int
+	// Workers are the process identifiers of all workers. Which one is current, only the
+	// workers say: from HAProxy 3.1 on, the serving worker may be listed as an old one.
+	Workers []int
+}
+
+// ErrNoMaster means that an answer is not a list of processes.
+var ErrNoMaster = errors.New("not a master's list of processes")
+
+// maxProcesses bounds the workers in a list.
+const maxProcesses = 4096
+
+// ParseProcesses parses the answer to `show proc` of any version from 1.9 on.
+func ParseProcesses(text string) (Processes, error) {
+	var p Processes
+	master := false
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) < 3 || strings.HasPrefix(line, "#") {
+			continue
+		}
+		pid, err := strconv.Atoi(fields[0])
+		if err != nil || pid <= 0 {
+			return Processes{}, fmt.Errorf("%w: %.60q", ErrNoMaster, line)
+		}
+		switch fields[1] {
+		case "master":
+			master = true
+			p.Reloads, p.Failed = reloads(fields[2:])
+		case "worker":
+			if len(p.Workers) == maxProcesses {
+				return Processes{}, fmt.Errorf("%w: more than %d workers", ErrNoMaster, maxProcesses)
+			}
+			p.Workers = append(p.Workers, pid)
+		}
+	}
+	if !master {
+		return Processes{}, fmt.Errorf("%w: %.60q", ErrNoMaster, text)
+	}
+	return p, nil
+}
+
+// reloads reads the master's column <reloads>: `3`, or `3 [failed: 1]` from HAProxy 2.5
+// on. HAProxy 2.4 and before has a column <relative PID> before it.
+func reloads(fields []string) (done, failed int) {
+	if len(fields) > 1 {
+		if n, err := strconv.Atoi(fields[1]); err == nil {
+			return n, 0
+		}
+	}
+	done, _ = strconv.Atoi(fields[0])
+	if len(fields) > 2 && fields[1] == "[failed:" {
+		failed, _ = strconv.Atoi(strings.TrimSuffix(fields[2], "]"))
+	}
+	return done, failed
+}
+
+// maxProcessList bounds the answer to `show proc`.
+const maxProcessList = 1 << 20
+
+// Processes asks a master for its processes. It makes one attempt, and never waits
+// longer than ctx.
+func (c *Client) Processes(ctx context.Context, network, address string) (Processes, error) {
+	s := &session{client: c, network: network, address: address}
+	var answer bytes.Buffer
+	if err := s.once(ctx, "show proc;quit\n", &answer, maxProcessList); err != nil {
+		return Processes{}, &SocketError{Op: "read show proc from", Socket: address, Err: err}
+	}
+	p, err := ParseProcesses(answer.String())
+	if err != nil {
+		return p, &SocketError{Op: "read show proc from", Socket: address, Err: err, Hint: "Set master-socket to the socket of HAProxy's option -S, with `level operator`"}
+	}
+	return p, nil
+}
+
+// FetchWorker asks a worker through its master for `show info` and `show stat`, and
+// writes the replies as [Client.Fetch] does. It makes one attempt.
+func (c *Client) FetchWorker(ctx context.Context, network, address string, pid int, info, stat io.Writer) error {
+	s := &session{client: c, network: network, address: address}
+	conn, err := s.dial(ctx)
+	if err != nil {
+		return s.connectError(err, 1)
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	x := &exchange{session: s, ctx: ctx, from: newSource(conn), info: newInfoReply(info), stat: newStatReply(stat)}
+	if _, err := fmt.Fprintf(conn, "@!%d %s;@!%d %s;quit\n", pid, showInfo.name, pid, showStat.name); err != nil {
+		return s.readError(ctx, x.current(), err)
+	}
+	return x.read()
+}
+
+// once asks for one line and writes the answer, at most limit bytes.
+func (s *session) once(ctx context.Context, line string, to io.Writer, limit int64) error {
+	conn, err := s.dial(ctx)
+	if err != nil {
+		return bare(err)
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	if _, err := io.WriteString(conn, line); err != nil {
+		return bare(err)
+	}
+	n, err := io.Copy(to, io.LimitReader(conn, limit+1))
+	switch {
+	case err != nil:
+		return bare(err)
+	case n > limit:
+		return ErrLongReply
+	}
+	return nil
+}

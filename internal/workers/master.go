@@ -1,0 +1,157 @@
+package workers
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/pull"
+	"haproxystats/internal/snapshot"
+	"haproxystats/internal/truth"
+	"haproxystats/internal/truth/store"
+)
+
+const (
+	// firstTruce is the time for which a master is left alone after trouble; it doubles
+	// each time, up to lastTruce.
+	firstTruce = time.Minute
+	lastTruce  = time.Hour
+	// maxAsked bounds the workers that are asked through the master in a round.
+	maxAsked = 16
+)
+
+// master is what is known of HAProxy's master.
+type master struct {
+	failed int  // failed reloads at the last question
+	known  bool // it has answered
+	until  time.Time
+	truce  time.Duration
+	told   time.Time
+}
+
+// askMaster hears through the master of workers that no connection is held to, and
+// counts failed reloads. It uses one connection at a time and a bounded time: a worker
+// that hangs makes the master hang for everybody.
+func (k *Keeper) askMaster(ctx context.Context, turns []*turn, counts *snapshot.Workers) {
+	m := &k.master
+	if k.opt.Master == "" || time.Now().Before(m.until) || ctx.Err() != nil {
+		return
+	}
+	asking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	list, err := k.opt.Client.Processes(asking, "unix", k.opt.Master)
+	if err == nil {
+		if m.known && list.Failed > m.failed {
+			counts.FailedReloads += int64(list.Failed - m.failed)
+			k.log.Warn("reload of HAProxy has failed, its workers go on", "socket", k.opt.Master, "failed", list.Failed,
+				"hint", "Run haproxy -c -f on HAProxy's configuration")
+		}
+		m.failed, m.known = list.Failed, true
+		err = k.hearOthers(asking, turns, list)
+	}
+	if err == nil {
+		m.truce = 0
+		return
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	m.truce = min(max(2*m.truce, firstTruce), lastTruce)
+	m.until = time.Now().Add(m.truce)
+	if time.Since(m.told) >= again {
+		m.told = time.Now()
+		k.log.Warn("HAProxy's master does not answer, leaving it alone for a while", "socket", k.opt.Master, "duration", m.truce, "error", err)
+	}
+}
+
+// hearOthers asks the workers that no turn has heard. They belong to the first of the
+// sockets whose current worker the master lists.
+func (k *Keeper) hearOthers(ctx context.Context, turns []*turn, list haproxy.Processes) error {
+	var home *turn
+	heard := make(map[int]bool)
+	order := slices.SortedFunc(slices.Values(turns), func(a, b *turn) int { return cmp.Compare(a.Name, b.Name) })
+	for _, t := range order {
+		if t.info == nil || t.err != nil || !slices.Contains(list.Workers, t.info.Instance.Pid) {
+			continue
+		}
+		if home == nil {
+			home = t
+		}
+		t.alive = make(map[int]bool)
+		for _, pid := range list.Workers {
+			t.alive[pid] = true
+		}
+		for _, i := range t.names {
+			heard[i.Pid] = true
+		}
+	}
+	if home == nil {
+		return nil
+	}
+	asked := 0
+	for _, pid := range list.Workers {
+		if heard[pid] || asked == maxAsked {
+			continue
+		}
+		asked++
+		var info, stat bytes.Buffer
+		err := k.opt.Client.FetchWorker(ctx, "unix", k.opt.Master, pid, &info, &stat)
+		if errors.Is(err, haproxy.ErrNotStats) { // it has ended meanwhile
+			home.alive[pid] = false
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := home.addThrough(pid, info.Bytes(), stat.Bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addThrough adds the replies of a worker that came through the master, if it is one
+// that stops.
+func (t *turn) addThrough(pid int, info, stat []byte) error {
+	now, err := truth.ReadInfo(bytes.NewReader(info), t.at)
+	if err != nil {
+		return err
+	}
+	if now.Instance.Pid != pid || !now.Stopping {
+		return nil // a worker that still starts, or serves after a failed reload
+	}
+	for _, m := range t.members {
+		if m.IsSame(now) { // its start is known better
+			now.Instance = m
+		}
+	}
+	i := snapshot.Instance{Pid: pid, Start: now.Instance.Start, Role: snapshot.Old}
+	reply := store.Reply{}
+	for _, f := range []struct {
+		suffix string
+		text   []byte
+		to     *store.Source
+	}{{snapshot.InfoSuffix, info, &reply.Info}, {snapshot.StatSuffix, stat, &reply.Stat}} {
+		name := i.File(t.Name, f.suffix)
+		if err := write(t.files, name, f.text); err != nil {
+			return errors.Join(err, remove(t.files, name))
+		}
+		*f.to = staged{t.files, name}
+	}
+	t.noteStopped(now.Instance)
+	t.add(now.Instance, reply)
+	return nil
+}
+
+func write(files pull.Stage, name string, text []byte) error {
+	f, err := files.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}
