@@ -157,7 +157,7 @@ func (k *account) addRows(s *haproxy.StatScanner, frozen map[truth.Key]bool, sta
 	}
 	for s.Next() {
 		row := s.Row()
-		key := truth.Key{Type: row.Type, Proxy: string(row.Proxy), Service: string(row.Service)}
+		key := keyOf(row)
 		values, at := o.row(key)
 		o.alive[at] = o.alive[at] || !stale
 		for i, v := range row.Values {
@@ -233,7 +233,9 @@ func (o *oldRows) at(i int) []int64 {
 // adjuster adds an account to the rows of the current worker's reply.
 type adjuster struct {
 	*account
-	next  int // the row of the base that is expected
+	// next and nextOld are the rows of the base and of old workers that are expected.
+	next, nextOld int
+
 	plans [3]adjustment
 }
 
@@ -278,21 +280,29 @@ func (k *account) newAdjuster(l *layouts) *adjuster {
 
 // adjust adds the account to a row. It reports whether it has changed the row.
 func (a *adjuster) adjust(row *haproxy.Row) bool {
-	key := truth.Key{Type: row.Type, Proxy: string(row.Proxy), Service: string(row.Service)}
+	b, o := a.account.base, &a.account.old
 	var base, old []int64
-	if a.next >= a.account.base.Rows() || a.account.base.Key(a.next) != key {
-		if at := a.account.base.Find(key); at >= 0 {
-			a.next = at
-			base = a.account.base.Values(at)
-			a.next++
-		}
-	} else {
-		base = a.account.base.Values(a.next)
-		a.next++
+	at := a.next
+	if at >= b.Rows() || !isKey(b.Key(at), row) {
+		at = b.Find(keyOf(row))
 	}
-	if i, ok := a.account.old.index[key]; ok {
-		old = a.account.old.at(i)
-		a.account.old.matched[i] = true
+	if at >= 0 {
+		base = b.Values(at)
+		a.next = at + 1
+	}
+	if len(o.keys) > 0 {
+		at := a.nextOld
+		if at >= len(o.keys) || !isKey(o.keys[at], row) {
+			var ok bool
+			if at, ok = o.index[keyOf(row)]; !ok {
+				at = -1
+			}
+		}
+		if at >= 0 {
+			old = o.at(at)
+			o.matched[at] = true
+			a.nextOld = at + 1
+		}
 	}
 	if base == nil && old == nil {
 		return false
@@ -320,6 +330,15 @@ func (a *adjuster) adjust(row *haproxy.Row) bool {
 		row.Plain = row.Plain && uint64(v) < plainLimit
 	}
 	return true
+}
+
+func keyOf(row *haproxy.Row) truth.Key {
+	return truth.Key{Type: row.Type, Proxy: string(row.Proxy), Service: string(row.Service)}
+}
+
+// isKey reports whether a row has that key.
+func isKey(k truth.Key, row *haproxy.Row) bool {
+	return k.Service == string(row.Service) && k.Proxy == string(row.Proxy) && k.Type == row.Type
 }
 
 // plainLimit is above the values of a plain row.

@@ -14,6 +14,8 @@ import (
 // ErrLarge means that a base is larger than any that haproxystats-pull writes.
 var ErrLarge = errors.New("it is too large")
 
+var errGrown = errors.New("it has grown while it was read")
+
 // readAccounts passes the accounts of a snapshot to c. An account whose base can't be
 // used is left out: its counters are those of the current worker.
 func (r *Reader) readAccounts(s snapshot.Snapshot, fsys fs.FS, c Accountant, report *Report) error {
@@ -60,12 +62,20 @@ func readBase(fsys fs.FS, name string, before base) (b base, problem, err error)
 		return b, nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, truth.MaxBase+1))
+	info, err := f.Stat()
 	switch {
 	case err != nil:
 		return b, nil, err
-	case len(text) > truth.MaxBase:
+	case info.Size() > truth.MaxBase:
 		return b, ErrLarge, nil
+	}
+	text := make([]byte, info.Size(), info.Size()+1)
+	if _, err := io.ReadFull(f, text); err != nil {
+		return b, nil, err
+	}
+	// The end shows whether the file is the one in the manifest.
+	if n, err := f.Read(text[len(text):cap(text)]); n > 0 || !errors.Is(err, io.EOF) {
+		return b, nil, errors.Join(err, errGrown)
 	}
 	b = base{size: len(text), crc: snapshot.Sum(0, text)}
 	if before.Base != nil && before.size == b.size && before.crc == b.crc {
