@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 )
 
 // Held is a connection to a stats socket that stays open. It leads to the worker that
@@ -200,7 +201,7 @@ func (h *Held) error(op string, err error) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = ErrTimeout
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
 		err = ErrClosed
 	default:
 		if text, ok := errors.AsType[*TextError](err); ok {

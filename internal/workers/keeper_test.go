@@ -471,3 +471,68 @@ func TestMasterHangs(t *testing.T) {
 	}
 	x.want(x.round(), 6, 201, "102 current") // and was not asked again
 }
+
+// TestShortStatsTimeout gives holding up for a while if HAProxy closes the connections
+// early.
+func TestShortStatsTimeout(t *testing.T) {
+	x := newSite(t, true)
+	w := x.f.current
+	for range maxTries + 1 {
+		x.round()
+		x.f.mu.Lock()
+		for c := range w.held {
+			c.Close()
+		}
+		x.f.mu.Unlock()
+		x.looks()
+	}
+	x.round()
+	if x.seen.Current != 0 || !strings.Contains(x.log.String(), "stats timeout") {
+		t.Errorf("got %+v and the log %s, want no connection and the remedy", x.seen, x.log.String())
+	}
+	// A reload is still one, and what nobody heard is said.
+	x.f.work(w, 3, 3, 0)
+	x.f.reload()
+	if s := x.round(); s.Round.Workers.Reloads != 1 || s.Round.Workers.Restarts != 0 {
+		t.Errorf("got %+v, want a reload", s.Round.Workers)
+	}
+}
+
+// TestPathTaken counts both workers if another HAProxy takes the path of the socket.
+func TestPathTaken(t *testing.T) {
+	x := newSite(t, true)
+	a := x.f.current
+	x.f.work(a, 5, 2, 200)
+	x.round()
+	x.f.work(x.f.reload(), 1, 1, 1)
+	x.f.mu.Lock()
+	a.stopping = false // it is not a reload
+	x.f.mu.Unlock()
+	x.want(x.round(), 6, 201, "101 old, 102 current")
+	if !strings.Contains(x.log.String(), "another process has taken the stats socket's path") {
+		t.Errorf("got the log %s", x.log.String())
+	}
+	x.f.work(a, 2, 0, 0)
+	x.want(x.round(), 8, 201, "101 old, 102 current")
+}
+
+// TestOldWorkerAnswers does not take a worker that stops for the current one.
+func TestOldWorkerAnswers(t *testing.T) {
+	x := newSite(t, true)
+	a := x.f.current
+	x.f.work(a, 5, 2, 200)
+	x.round()
+	b := x.f.reload()
+	x.f.work(b, 1, 1, 1)
+	x.want(x.round(), 6, 201, "101 old, 102 current")
+	x.f.mu.Lock()
+	x.f.current = a // as happens for moments around a reload
+	x.f.mu.Unlock()
+	if s := x.round(); len(s.Round.Accounts) != 0 || s.Round.Workers.AccountsFailed != 1 {
+		t.Errorf("got %+v and %+v, want no account for this round", s.Round.Accounts, s.Round.Workers)
+	}
+	x.f.mu.Lock()
+	x.f.current = b
+	x.f.mu.Unlock()
+	x.want(x.round(), 6, 201, "101 old, 102 current")
+}

@@ -33,12 +33,13 @@ type socket struct {
 	current truth.Instance
 	members []truth.Instance
 	// stopped are workers that were seen to stop, so that their successor is a reload's.
-	stopped map[truth.Instance]bool
-	failed  int // rounds in a row in which the socket has failed
-	tries   int // failures in a row to hold a connection
-	until   time.Time
-	told    map[string]time.Time
-	closed  bool
+	// lost are workers that have closed the connection before.
+	stopped, lost map[truth.Instance]bool
+	failed        int // rounds in a row in which the socket has failed
+	tries         int // failures in a row to hold a connection
+	until         time.Time
+	told          map[string]time.Time
+	closed        bool
 }
 
 // worker is a worker that a connection is held to.
@@ -122,6 +123,10 @@ func (s *socket) letGo(w *worker, err error) {
 	w.conn.Close()
 	delete(s.held, w.instance)
 	if errors.Is(err, haproxy.ErrClosed) {
+		if s.lost == nil {
+			s.lost = make(map[truth.Instance]bool)
+		}
+		s.lost[w.instance] = true
 		s.keeper.log.Debug("worker has ended without final words", "socket", s.Address, "worker", w.instance.String())
 		return
 	}

@@ -202,16 +202,18 @@ func (t *turn) count(r store.Result, counts *snapshot.Workers) {
 	if before == (truth.Instance{}) || before == now {
 		return
 	}
-	if t.stopped[before] || t.held[before] != nil || !t.keeper.opt.Hold && t.failed == 0 {
+	if t.stopped[before] || t.held[before] != nil || !t.lost[before] && t.failed == 0 {
 		counts.Reloads++
 		t.keeper.log.Info("HAProxy was reloaded", "socket", t.Address, "worker", now.String(), "before", before.String())
 	} else {
 		counts.Restarts++
 		t.keeper.log.Info("HAProxy was restarted", "socket", t.Address, "worker", now.String(), "before", before.String())
 	}
-	for i := range t.stopped {
-		if !slices.Contains(t.members, i) && t.held[i] == nil {
-			delete(t.stopped, i)
+	for _, known := range []map[truth.Instance]bool{t.stopped, t.lost} {
+		for i := range known {
+			if !slices.Contains(t.members, i) && t.held[i] == nil {
+				delete(known, i)
+			}
 		}
 	}
 }
@@ -307,10 +309,24 @@ func (t *turn) tell() {
 	}
 }
 
+var errClosedEarly = errors.New("HAProxy has closed it within a round: set `stats timeout` to 3s or more")
+
 // hold opens a connection to the current worker, unless there is one.
 func (t *turn) hold(ctx context.Context) {
-	if !t.keeper.opt.Hold || t.info == nil || t.info.Stopping || t.closed || t.err != nil || time.Now().Before(t.until) || t.held[t.current] != nil {
+	if !t.keeper.opt.Hold || t.info == nil || t.info.Stopping || t.closed || t.err != nil || time.Now().Before(t.until) {
 		return
+	}
+	if t.held[t.current] != nil {
+		t.tries = 0 // it has stayed open since the last round
+		return
+	}
+	if t.lost[t.current] { // it lives: HAProxy has closed the connection
+		delete(t.lost, t.current)
+		t.fail()
+		t.say("connection to a worker can't be held, its last traffic may be missed", "worker", t.current.String(), "error", errClosedEarly)
+		if time.Now().Before(t.until) {
+			return
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -333,5 +349,5 @@ func (t *turn) hold(ctx context.Context) {
 		return
 	}
 	w.info = info
-	t.held[t.current], t.tries = w, 0
+	t.held[t.current] = w
 }
