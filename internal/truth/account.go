@@ -141,7 +141,7 @@ func (a *Account) Step(words []Word, ended []Instance, at int64) Outcome {
 // member returns the member with the instance of a reply, or nil.
 func (a *Account) member(info *Info) *Member {
 	for _, m := range a.Members {
-		if m.Instance.IsSame(info) {
+		if info.IsLaterOf(m.Instance, m.Info) {
 			return m
 		}
 	}

@@ -245,6 +245,28 @@ func TestStartFromUptime(t *testing.T) {
 	wantTotal(t, a, web, "stot", 2)
 }
 
+// TestClockJumps counts nothing twice if the clock is set while HAProxy, older than 2.4,
+// tells its uptime only.
+func TestClockJumps(t *testing.T) {
+	a := &Account{}
+	for i, c := range []struct{ at, uptime, sessions, want int64 }{
+		{1_000_000, 100, 50, 50},
+		{1_003_610, 110, 60, 60}, // an hour ahead
+		{1_000_020, 120, 70, 70}, // and back
+		{1_000_030, 5, 2, 72},    // another life with the same process identifier
+	} {
+		info, err := ReadInfo(strings.NewReader(fmt.Sprintf("Name: HAProxy\nVersion: 2.2.0\nPid: 1\nUptime_sec: %d\n\n", c.uptime)), c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		words := []Word{{Info: info, Stat: script{pid: 1, start: 1, rows: sessions(c.sessions)}.word(t, c.at).Stat, Current: true}}
+		a.Step(words, ended(a, words), c.at)
+		if got, _ := a.Total(keyed(web), "stot"); got != c.want {
+			t.Errorf("reply %d: got %d, want %d", i, got, c.want)
+		}
+	}
+}
+
 func TestDowntime(t *testing.T) {
 	row := func(n int64) map[string][4]int64 { return map[string][4]int64{"app/BACKEND": {0, 0, 0, n}} }
 	a := &Account{}

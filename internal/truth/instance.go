@@ -48,3 +48,10 @@ func (i Instance) IsSame(info *Info) bool {
 	apart := info.Instance.Start - i.Start
 	return i.Pid == info.Instance.Pid && (apart == 0 || !info.Exact && apart >= -startSlack && apart <= startSlack)
 }
+
+// IsLaterOf reports whether a reply is of the same life as an earlier one, whose
+// instance is i. Before HAProxy 2.4, the start time moves if the clock is set; there the
+// uptime decides, too.
+func (info *Info) IsLaterOf(i Instance, before *Info) bool {
+	return i.IsSame(info) || !info.Exact && !before.Exact && i.Pid == info.Instance.Pid && info.Uptime+startSlack >= before.Uptime
+}

@@ -45,7 +45,7 @@ func wordsOf(t *testing.T, s truthtest.Step) []Word {
 func ended(a *Account, words []Word) []Instance {
 	var gone []Instance
 	for _, m := range a.Members {
-		if len(words) > 0 && !slices.ContainsFunc(words, func(w Word) bool { return m.Instance.IsSame(w.Info) }) {
+		if len(words) > 0 && !slices.ContainsFunc(words, func(w Word) bool { return w.Info.IsLaterOf(m.Instance, m.Info) }) {
 			gone = append(gone, m.Instance)
 		}
 	}

@@ -124,11 +124,7 @@ func (t *turn) addThrough(pid int, info, stat []byte) error {
 	if now.Instance.Pid != pid || !now.Stopping {
 		return nil // a worker that still starts, or serves after a failed reload
 	}
-	for _, m := range t.members {
-		if m.IsSame(now) { // its start is known better
-			now.Instance = m
-		}
-	}
+	t.socket.account.Resolve(now)
 	i := snapshot.Instance{Pid: pid, Start: now.Instance.Start, Role: snapshot.Old}
 	reply := store.Reply{}
 	for _, f := range []struct {

@@ -98,6 +98,12 @@ func (s *socket) noteStopped(i truth.Instance) {
 	s.stopped[i] = true
 }
 
+// is reports whether a reply is the worker's. A connection leads to one process; only
+// its first reply, and a start time that is not exact, leave room for doubt.
+func (w *worker) is(info *truth.Info) bool {
+	return w.instance.IsSame(info) || !info.Exact && info.Instance.Pid == w.instance.Pid
+}
+
 var errOther = errors.New("another process answers")
 
 // look asks a worker how it is.
@@ -112,7 +118,7 @@ func (w *worker) look(ctx context.Context) (*truth.Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !w.instance.IsSame(info) {
+	if !w.is(info) {
 		return nil, fmt.Errorf("%w: %v, not %v", errOther, info.Instance, w.instance)
 	}
 	return info, nil

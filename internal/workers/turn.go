@@ -75,6 +75,7 @@ func (t *turn) readCurrent() error {
 	if t.info, err = truth.ReadInfo(f, t.at); err != nil {
 		return err
 	}
+	t.socket.account.Resolve(t.info)
 	if t.info.Stopping && t.current != (truth.Instance{}) && !t.current.IsSame(t.info) {
 		return fmt.Errorf("%w: %v, after %v", errOld, t.info.Instance, t.current)
 	}
@@ -132,7 +133,7 @@ func (t *turn) readOld(ctx context.Context, w *worker, rows bool) (err error) {
 	if err != nil {
 		return err
 	}
-	if !w.instance.IsSame(now) {
+	if !w.is(now) {
 		return fmt.Errorf("%w: %v, not %v", errOther, now.Instance, w.instance)
 	}
 	w.info = now

@@ -152,10 +152,34 @@ func (k *Socket) Heard(info *truth.Info) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, m := range k.members {
-		if m.instance.IsSame(info) {
+		if info.IsLaterOf(m.instance, m.info) {
 			m.look = info
 		}
 	}
+}
+
+// Resolve gives a reply the name that its instance has in the account, if it is known:
+// before HAProxy 2.4, start times are not exact.
+func (k *Socket) Resolve(info *truth.Info) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.load() != nil {
+		k.state = state{} // the next round reports it
+		return
+	}
+	if m := k.memberOf(info); m != nil {
+		info.Instance = m.instance
+	}
+}
+
+// memberOf returns the member that a reply is of, or nil.
+func (k *Socket) memberOf(info *truth.Info) *member {
+	for _, m := range k.members {
+		if info.IsLaterOf(m.instance, m.info) {
+			return m
+		}
+	}
+	return nil
 }
 
 // heard is a reply with what is known of it.
@@ -215,9 +239,8 @@ func (k *Socket) hear(at int64, replies []Reply) ([]heard, error) {
 		if k.base != nil && k.base.HasFolded(w.info.Instance) || k.find(words, w.info) {
 			continue // it has ended, or has answered twice
 		}
-		if i := slices.IndexFunc(k.members, func(m *member) bool { return m.instance.IsSame(w.info) }); i >= 0 {
-			w.member = k.members[i]
-			w.info.Instance = w.member.instance
+		if m := k.memberOf(w.info); m != nil {
+			w.member, w.info.Instance = m, m.instance
 		}
 		if reply.Stat != nil {
 			tally := new(truth.Tally)
