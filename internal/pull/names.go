@@ -12,8 +12,8 @@ import (
 )
 
 // maxName bounds a name in bytes: a file's name has at most 255, `_info` and
-// `_stat` take 5, and a number may follow.
-const maxName = 240
+// `_stat` take 5, and a process identifier with a start time, or a number, may follow.
+const maxName = 230
 
 // names returns a distinct name for the files of each socket. It is the base name of
 // a UNIX socket's path, or host:port of a TCP socket. Sockets that share such a name

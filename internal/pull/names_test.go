@@ -44,12 +44,12 @@ func TestNames(t *testing.T) {
 		{
 			"long",
 			[]Socket{{"tcp", long + ":1"}, {"tcp", long + ":2"}},
-			[]string{long[:231] + "~74d5666c", long[:231] + "~77d56b25"},
+			[]string{long[:221] + "~74d5666c", long[:221] + "~77d56b25"},
 		},
 		{
 			"not UTF-8",
-			[]Socket{{"unix", "/run/\xffa\xfe"}, {"unix", "/run/\xe4"}, {"unix", "/run/\xf6"}, {"unix", "/x/" + long[:230] + "ää" + long}},
-			[]string{"_a_", "run__", "run__.2", long[:230] + "_~81dd8775"},
+			[]Socket{{"unix", "/run/\xffa\xfe"}, {"unix", "/run/\xe4"}, {"unix", "/run/\xf6"}, {"unix", "/x/" + long[:220] + "ää" + long}},
+			[]string{"_a_", "run__", "run__.2", long[:220] + "_~c0b98ced"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -325,8 +325,12 @@ func reloads(t *testing.T, binary string) {
 			name, column string
 			want         int64
 		}{
-			{"stream-in", "scur", int64(len(open))}, {"stream-in", "stot", sessions}, {"stream-in", "bin", bytes}, {"stream-in", "bout", bytes},
-			{"web", "req_tot", requests}, {"web", "hrsp_2xx", requests},
+			{"stream-in", "scur", int64(len(open))},
+			{"stream-in", "stot", sessions},
+			{"stream-in", "bin", bytes},
+			{"stream-in", "bout", bytes},
+			{"web", "req_tot", requests},
+			{"web", "hrsp_2xx", requests},
 		} {
 			if got := value(b, metric.Frontend, w.name, w.column); got != w.want {
 				t.Errorf("%s: %s %s: got %d, want %d", when, w.name, w.column, got, w.want)
