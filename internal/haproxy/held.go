@@ -54,6 +54,8 @@ func (h *Held) begin(ctx context.Context) error {
 		}
 	}
 	if h.rest[0] != '\n' {
+		for !isText(h.rest) && h.more() == nil {
+		}
 		return newTextError(h.rest)
 	}
 	h.rest = h.rest[1:]

@@ -93,6 +93,35 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestInteractive asks again and again over one connection.
+func TestInteractive(t *testing.T) {
+	r := recordings(t)["admin1.sock"]
+	var server haproxysim.Server
+	path, err := server.Listen("unix", filepath.Join(t.TempDir(), "a"), haproxysim.NewSocket(r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, &server)
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, c := range []struct{ line, want string }{
+		{"prompt i", "\n> "},
+		{"show info", string(r.Info) + "> "},
+		{"show info;show stat", string(r.Info) + "> " + string(r.Stat) + "> "},
+	} {
+		if _, err := io.WriteString(conn, c.line+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(c.want))
+		if _, err := io.ReadFull(conn, got); err != nil || string(got) != c.want {
+			t.Errorf("%s: got %q, %v, want %q", c.line, got, err, c.want)
+		}
+	}
+}
+
 func TestFaults(t *testing.T) {
 	r := recordings(t)["admin2.sock"]
 	both := append(bytes.Clone(r.Info), r.Stat...)

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -84,12 +83,17 @@ func (s *Socket) Serve(ctx context.Context, conn net.Conn) {
 	}
 	var line string
 	var err error
+	lines := bufio.NewReaderSize(conn, maxLine)
 	if fault.Kind == Reset {
 		line, err = peekLine(conn)
 	} else {
-		line, err = bufio.NewReader(io.LimitReader(conn, maxLine)).ReadString('\n')
+		line, err = readLine(lines)
 	}
 	if err != nil {
+		return
+	}
+	if strings.TrimSpace(line) == interactive && fault.Kind == None {
+		s.serveInteractively(&output{ctx: ctx, conn: conn, sizes: sizes}, lines)
 		return
 	}
 	commands := strings.Split(strings.TrimSpace(line), ";")
@@ -113,6 +117,42 @@ func (s *Socket) Serve(ctx context.Context, conn net.Conn) {
 		}
 		if out.send(answer) != nil {
 			return
+		}
+	}
+}
+
+// interactive makes a connection stay open. Up to HAProxy 3.1 a prompt follows each
+// reply.
+const (
+	interactive = "prompt i"
+	prompt      = "> "
+)
+
+// readLine reads a line of commands, of which HAProxy takes a bounded number of bytes.
+func readLine(r *bufio.Reader) (string, error) {
+	line, err := r.ReadSlice('\n')
+	return string(line), err
+}
+
+// serveInteractively answers line after line until the connection ends.
+func (s *Socket) serveInteractively(out *output, lines *bufio.Reader) {
+	if out.send([]byte("\n"+prompt)) != nil {
+		return
+	}
+	for {
+		line, err := readLine(lines)
+		if err != nil {
+			return
+		}
+		commands := strings.Split(strings.TrimSpace(line), ";")
+		s.mu.Lock()
+		s.commands += len(commands)
+		recording := s.recording
+		s.mu.Unlock()
+		for _, command := range commands {
+			if out.send(append(bytes.Clone(recording.answer(strings.TrimSpace(command))), prompt...)) != nil {
+				return
+			}
 		}
 	}
 }
