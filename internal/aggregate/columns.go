@@ -40,7 +40,7 @@ func (s selection) initial() []metric.Column {
 func (s selection) with(columns []metric.Column, header []string) []metric.Column {
 	place := places(columns)
 	all := slices.Clip(columns)
-	for _, name := range header {
+	for _, name := range withStates(header) {
 		if !s.wants(name) {
 			continue
 		}
@@ -50,7 +50,7 @@ func (s selection) with(columns []metric.Column, header []string) []metric.Colum
 		}
 	}
 	if len(all) > len(columns) {
-		slices.SortFunc(all, compareColumns(catalogue.StatFields()))
+		slices.SortFunc(all, compareColumns(catalogue.RowFields()))
 	}
 	return all
 }

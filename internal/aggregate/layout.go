@@ -12,9 +12,9 @@ import (
 // their values.
 type layout struct {
 	fields []int         // columns of the header, ascending
-	slots  []metric.Slot // of the table, one for each field
-	target []int         // columns of the table, one for each field; -1: not a metric
-	counts []uint16      // of the current row: the number of values of each field
+	slots  []metric.Slot // of the table, one for each field, and then for each metric of states
+	target []int         // columns of the table, in the order of slots; -1: not a metric
+	counts []uint16      // of the current row: the number of values for each slot
 	// means are the positions in fields that count only if the row has taken
 	// connections.
 	means []int
@@ -23,6 +23,8 @@ type layout struct {
 	sum     sum
 	// lbtot is the position of the field activity, or -1.
 	lbtot int
+	// states has what follows from the texts of a row.
+	states stateLayout
 }
 
 // activity is the field that is above 0 if a row has taken connections.
@@ -61,8 +63,18 @@ func newLayout(s selection, t *metric.Builder, header []string) layout {
 		l.target = append(l.target, column)
 		l.slots = append(l.slots, t.Slot(column))
 	}
-	l.counts = make([]uint16, len(l.fields))
-	l.sum = sum{values: make([]int64, len(l.fields)), counts: make([]uint16, len(l.fields)), largest: make([]int64, len(l.largest))}
+	l.states = newStateLayout(s, header)
+	for i, name := range l.states.names {
+		column := place[name]
+		if t.Columns()[column].Combine == metric.Max {
+			l.largest = append(l.largest, len(l.fields)+i)
+		}
+		l.target = append(l.target, column)
+		l.slots = append(l.slots, t.Slot(column))
+	}
+	n := len(l.target)
+	l.counts = make([]uint16, n)
+	l.sum = sum{values: make([]int64, n), counts: make([]uint16, n), largest: make([]int64, len(l.largest))}
 	return l
 }
 

@@ -212,7 +212,7 @@ func (p *proxies) receive(typ haproxy.RowType, columns []metric.Column) receiver
 		all = append(all, mine)
 	}
 	if len(all) > len(sc.table.Columns()) {
-		slices.SortFunc(all, compareColumns(catalogue.StatFields()))
+		slices.SortFunc(all, compareColumns(catalogue.RowFields()))
 		p.setColumns(typ, all)
 		place = places(all)
 	}

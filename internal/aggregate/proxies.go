@@ -40,6 +40,8 @@ type scope struct {
 type layouts struct {
 	header []string
 	byType [3]layout
+	// listenerStatus is the column with the state of listeners; -1: it is not wanted.
+	listenerStatus int
 }
 
 // maxHeaders bounds the kinds of headers that are remembered, with their layouts and
@@ -133,7 +135,7 @@ func (p *proxies) add(s *haproxy.StatScanner, k *account) {
 
 // addRest reads a reply from behind the row in hand.
 func (p *proxies) addRest(c *cursor) {
-	for c.next(p.current); !c.done; c.next(p.current) {
+	for c.next(p); !c.done; c.next(p) {
 		p.addRow(c)
 	}
 }
@@ -197,12 +199,18 @@ func (p *proxies) arrange(s *haproxy.StatScanner) {
 			for t := range p.scopes {
 				l.byType[t] = newLayout(p.scopes[t].selection, p.scopes[t].table, header)
 			}
+			l.readStates()
 			p.layouts[key] = l
 		}
 		p.current = l
 	}
 	for t := range p.scopes {
 		s.Select(haproxy.RowType(t), p.current.byType[t].fields)
+		s.SelectTexts(haproxy.RowType(t), p.current.byType[t].states.texts)
+	}
+	if status := p.current.listenerStatus; status >= 0 {
+		s.Select(haproxy.ListenerRow, nil)
+		s.SelectTexts(haproxy.ListenerRow, []int{status})
 	}
 }
 

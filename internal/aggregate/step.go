@@ -24,17 +24,30 @@ type cursor struct {
 	// adjusted reports whether it was added to the row in hand, and active whether that
 	// had taken connections before.
 	adjusted, active bool
+	// states counts the servers of the backend in hand, by their states.
+	states stateCounts
+	// listeners counts those behind the row in hand.
+	listeners listenerCounts
 }
 
-// next goes to the next row.
-func (c *cursor) next(l *layouts) {
+// next goes to the next row. Listeners are counted for their frontend, whose row is the
+// one in hand; they have no rows in the tables.
+func (c *cursor) next(p *proxies) {
+	l := p.current
 	c.waited = 0
-	c.done = !c.scanner.Next()
-	if c.account != nil && !c.done {
-		row := c.scanner.Row()
+	for c.done = !c.scanner.Next(); !c.done && c.scanner.Row().Type == haproxy.ListenerRow; c.done = !c.scanner.Next() {
+		c.listeners.add(c.scanner.Row())
+	}
+	c.listeners.addTo(p.scopes[haproxy.FrontendRow].table, c.last)
+	if c.done {
+		return
+	}
+	row := c.scanner.Row()
+	if c.account != nil {
 		c.active = l.byType[row.Type].active(row)
 		c.adjusted = c.account.adjust(row)
 	}
+	l.byType[row.Type].states.derive(row, &c.states)
 }
 
 // isActive reports whether the current worker's row in hand has taken connections.
@@ -65,7 +78,7 @@ func (p *proxies) addInStep(replies []*haproxy.StatScanner, accounts []*account)
 	}
 	cursors := p.cursors
 	for i := range cursors {
-		cursors[i].next(p.current)
+		cursors[i].next(p)
 	}
 	for len(cursors) > 0 {
 		if cursors[0].done {
@@ -104,7 +117,7 @@ func (p *proxies) step(cursors []cursor) {
 		}
 		c.last = e
 		if i > 0 {
-			c.next(p.current)
+			c.next(p)
 		}
 	}
 	p.names.see(e, bits)
@@ -117,7 +130,7 @@ func (p *proxies) step(cursors []cursor) {
 			l.addSum(p.serverNames, e.nameRow)
 		}
 	}
-	lead.next(p.current)
+	lead.next(p)
 }
 
 // sameName reports whether two rows stand for the same.
@@ -142,12 +155,12 @@ func (p *proxies) catchUp(c *cursor, leader uint64, lead *entry) bool {
 			}
 			p.addRow(c)
 			waited := c.waited
-			c.next(p.current)
+			c.next(p)
 			c.waited = waited // the next one is less patient
 			return false
 		}
 		p.addRow(c)
-		c.next(p.current)
+		c.next(p)
 	}
 	return false
 }

@@ -151,8 +151,9 @@ func isPlaceholder(name string) bool { return name == "" || name == "-" }
 // LookupInfo finds a field of `show info` by the name HAProxy gives it.
 func LookupInfo(name string) (Field, bool) { return lookup(infoIndex, infoFields, name) }
 
-// LookupStat finds a field of `show stat` by the name HAProxy gives it.
-func LookupStat(name string) (Field, bool) { return lookup(statIndex, statFields, name) }
+// LookupStat finds a field of `show stat` by the name HAProxy gives it, or one of
+// [StateFields].
+func LookupStat(name string) (Field, bool) { return lookup(statIndex, rowFields, name) }
 
 func lookup(index map[string]int, fields []Field, name string) (Field, bool) {
 	i, ok := index[name]
@@ -164,7 +165,7 @@ func lookup(index map[string]int, fields []Field, name string) (Field, bool) {
 
 var (
 	infoIndex = indexByName(infoFields)
-	statIndex = indexByName(statFields)
+	statIndex = indexByName(rowFields)
 )
 
 func indexByName(fields []Field) map[string]int {

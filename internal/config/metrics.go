@@ -44,7 +44,7 @@ func checkMetric(name string, scope catalogue.Scopes, plural string) error {
 	switch {
 	case !ok:
 		var known []string
-		for _, f := range catalogue.StatFields() {
+		for _, f := range catalogue.RowFields() {
 			if f.IsMetric(scope) {
 				known = append(known, f.Name)
 			}

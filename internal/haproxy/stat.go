@@ -48,6 +48,10 @@ type Row struct {
 	Texts [][]byte
 }
 
+// Spare is the number of values that a caller may append to [Row.Values] and
+// [Row.Present] of the row in hand.
+const Spare = 32
+
 // OddValue is a field that does not fit into [Row.Values].
 type OddValue struct {
 	Index int // in the selection
@@ -188,9 +192,9 @@ func (s *StatScanner) Select(t RowType, columns []int) {
 		s.wanted[t].last = columns[len(columns)-1]
 		s.last = max(s.last, s.wanted[t].last)
 	}
-	if len(columns) > len(s.values) {
-		s.values = make([]int64, len(columns))
-		s.present = make([]byte, len(columns))
+	if n := len(columns) + Spare; n > len(s.values) {
+		s.values = make([]int64, n)
+		s.present = make([]byte, n)
 	}
 }
 

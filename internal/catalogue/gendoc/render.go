@@ -37,9 +37,9 @@ func render() ([]byte, error) {
 	var out bytes.Buffer
 	err = tmpl.Execute(&out, map[string]string{
 		"Daemon":    table(catalogue.InfoFields(), catalogue.Daemon),
-		"Frontend":  table(catalogue.StatFields(), catalogue.Frontend),
-		"Backend":   table(catalogue.StatFields(), catalogue.Backend),
-		"Server":    table(catalogue.StatFields(), catalogue.Server),
+		"Frontend":  table(catalogue.RowFields(), catalogue.Frontend),
+		"Backend":   table(catalogue.RowFields(), catalogue.Backend),
+		"Server":    table(catalogue.RowFields(), catalogue.Server),
 		"InfoOther": others(catalogue.InfoFields()),
 		"StatOther": others(catalogue.StatFields()),
 		"Self":      self(),
