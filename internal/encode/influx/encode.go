@@ -23,7 +23,7 @@
 //
 // InfluxDB keeps the type that a field has first, so a field has one type for ever.
 // Numbers are integers of 64 bits: means are rounded, and a larger number is capped. Only
-// seconds in haproxystats are floats.
+// seconds in haproxystats and shares of servers and checks are floats.
 //
 // A character that a tag or a field can't have is written by the rule of
 // [encode.AppendByte]: a control character, a backslash, and what is not UTF-8.

@@ -53,11 +53,15 @@ func fieldsOf(g *encode.Group) []field {
 	for _, t := range g.Tables {
 		for _, c := range t.Columns() {
 			name := names[len(fields)]
-			fields = append(fields, field{"," + name + "=", g.Scope == metric.Self && c.Unit == "seconds"})
+			fields = append(fields, field{"," + name + "=", g.Scope == metric.Self && c.Unit == "seconds" || isOfProxies(g.Scope) && shares[c.Name]})
 		}
 	}
 	return fields
 }
+
+// shares are the metrics of states that are shares of one, or of all servers: as
+// integers they would say nothing.
+var shares = map[string]bool{"going": true, "health": true, "up": true, "check_ok": true, "percent_up": true}
 
 // isOfProxies reports whether the fields of a scope are those of `show stat`.
 func isOfProxies(s metric.Scope) bool {
