@@ -10,11 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -28,115 +25,6 @@ import (
 	"haproxystats/internal/workers"
 	"haproxystats/test/real"
 )
-
-const config = `
-global
-    maxconn 2000
-    nbthread 1
-    stats socket %[1]s mode 600 level user expose-fd listeners
-defaults
-    timeout connect 5s
-    timeout client 5m
-    timeout server 5m
-frontend web
-    mode http
-    bind 127.0.0.1:%[2]d
-    default_backend app
-backend app
-    mode http
-    server app1 %[4]s
-frontend stream-in
-    mode tcp
-    bind 127.0.0.1:%[3]d
-    default_backend stream
-backend stream
-    mode tcp
-    server echo1 %[5]s
-`
-
-// proxy is a HAProxy in master-worker mode.
-type proxy struct {
-	t           *testing.T
-	process     *real.Process
-	socket      string
-	web, stream string
-}
-
-// freePort returns a port that nobody listens on now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-func startProxy(t *testing.T, binary string, origin *real.Origin) *proxy {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "reloads-") // the path of a socket is short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	p := &proxy{t: t, socket: filepath.Join(dir, "admin.sock")}
-	web, stream := freePort(t), freePort(t)
-	p.web, p.stream = fmt.Sprintf("127.0.0.1:%d", web), fmt.Sprintf("127.0.0.1:%d", stream)
-	path := filepath.Join(dir, "haproxy.cfg")
-	if err := os.WriteFile(path, fmt.Appendf(nil, config, p.socket, web, stream, origin.HTTP, origin.Echo), 0o640); err != nil {
-		t.Fatal(err)
-	}
-	p.process, err = real.StartProcess(real.Command{Name: "haproxy", Path: binary, Args: []string{"-W", "-db", "-f", path}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.process.Stop(); err != nil {
-			t.Log(err)
-		}
-	})
-	p.await("the first worker", func() bool { _, err := p.pid(); return err == nil })
-	return p
-}
-
-// await waits until a condition holds.
-func (p *proxy) await(what string, holds func() bool) {
-	p.t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !holds() {
-		if time.Now().After(deadline) {
-			p.t.Fatalf("%s did not come within a minute", what)
-		}
-		<-time.After(10 * time.Millisecond) // the condition is another process's
-	}
-}
-
-// pid returns the worker that answers at the socket.
-func (p *proxy) pid() (string, error) {
-	info, err := real.Ask(p.t.Context(), "unix", p.socket, "show info")
-	if err != nil {
-		return "", err
-	}
-	_, rest, ok := strings.Cut(info, "\nPid: ")
-	if !ok || strings.Contains(info, "\nStopping: 1\n") {
-		return "", fmt.Errorf("no worker: %.60q", info)
-	}
-	pid, _, _ := strings.Cut(rest, "\n")
-	return pid, nil
-}
-
-func (p *proxy) reload() {
-	p.t.Helper()
-	before, err := p.pid()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if err := syscall.Kill(p.process.Pid(), syscall.SIGUSR2); err != nil {
-		p.t.Fatal(err)
-	}
-	p.await("the next worker", func() bool { now, err := p.pid(); return err == nil && now != before })
-}
 
 // collector is haproxystats-pull, and what haproxystats-process makes of its snapshots.
 type collector struct {
@@ -293,13 +181,21 @@ func reloads(t *testing.T, binary string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = origin.Stop() })
-	p := startProxy(t, binary, origin)
-	c := collect(t, p.socket)
+	p, err := real.StartMaster(t.Context(), real.MasterConfig{Binary: binary, Origin: origin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Log(err)
+		}
+	})
+	c := collect(t, p.Socket)
 	c.next()
 	var open []*session
 	var sessions, bytes, requests int64
 	dial := func() {
-		conn, err := net.Dial("tcp", p.stream)
+		conn, err := net.Dial("tcp", p.Stream)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -309,7 +205,7 @@ func reloads(t *testing.T, binary string) {
 	}
 	get := func(n int) {
 		for range n {
-			r, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(&http.Request{Method: http.MethodGet, Header: http.Header{}, URL: mustURL(t, "http://"+p.web+"/")})
+			r, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(&http.Request{Method: http.MethodGet, Header: http.Header{}, URL: mustURL(t, "http://"+p.Web+"/")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -345,7 +241,9 @@ func reloads(t *testing.T, binary string) {
 		check(fmt.Sprintf("before reload %d", i+1))
 		get(7) // after the last round before the reload
 		dial()
-		p.reload()
+		if err := p.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		get(5)
 		for _, s := range open {
 			s.send(t, 1000)
