@@ -15,7 +15,8 @@ import (
 
 // Origin is what stands behind HAProxy: a web server and a TCP echo, both in
 // this process. The web server answers 404 to /missing, 500 to /error, after
-// 100 ms to /slow, not before the client gives up to /hang, else 200.
+// 100 ms to /slow, in pieces for a second to /download, not before the client gives up to
+// /hang, else 200.
 type Origin struct {
 	HTTP string // address of the web server
 	Echo string // address of the echo
@@ -75,6 +76,8 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "out of order", http.StatusInternalServerError)
 	case "/hang":
 		<-r.Context().Done()
+	case "/download":
+		serveDownload(w, r)
 	case "/slow":
 		select {
 		case <-r.Context().Done():
@@ -86,7 +89,34 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// serveDownload answers in pieces, for a second.
+func serveDownload(w http.ResponseWriter, r *http.Request) {
+	tick := time.NewTicker(slowness / 2)
+	defer tick.Stop()
+	for range 20 {
+		if _, err := io.WriteString(w, strings.Repeat("haproxystats\n", 1000)); err != nil {
+			return // the client is gone
+		}
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-r.Context().Done():
+		case <-tick.C:
+		}
+	}
+}
+
 func serveEcho(c net.Conn) {
-	_ = c.SetDeadline(time.Now().Add(originIdle)) // fails only when closed
-	_, _ = io.Copy(c, c)                          // ends with the client
+	b := make([]byte, 4096)
+	for {
+		_ = c.SetDeadline(time.Now().Add(originIdle)) // fails only when closed
+		n, err := c.Read(b)
+		if n > 0 {
+			if _, err := c.Write(b[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil { // the client has gone
+			return
+		}
+	}
 }
