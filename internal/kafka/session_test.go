@@ -24,12 +24,12 @@ func TestClosedClientIsNotTheCause(t *testing.T) {
 		Options:    func() []kgo.Opt { return nil },
 	}
 	defer tr.Close()
-	s, err := tr.Acquire()
+	s, err := tr.acquire()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tr.Release(s)
-	s.Close()
+	defer tr.release(s)
+	s.close()
 	if err := tr.ask(t.Context(), s); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("got %v, want that the brokers refuse connections", err)
 	}

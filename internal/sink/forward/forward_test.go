@@ -147,13 +147,7 @@ func (f *fake) attempts(ctx context.Context) ([]*arrived, error) {
 	defer x.Close()
 	var all []*arrived
 	for _, r := range records {
-		e, err := wire.Parse(func(yield func(string, []byte) bool) {
-			for _, h := range r.Headers {
-				if !yield(h.Key, h.Value) {
-					return
-				}
-			}
-		})
+		e, err := wire.Parse(kafka.EachHeader(r))
 		if err != nil {
 			return nil, err
 		}

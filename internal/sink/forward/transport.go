@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -52,70 +51,23 @@ func newTransport(o Options) *transport {
 
 // Send implements [outbox.Transport].
 func (t *transport) Send(ctx context.Context, size int64, write func(io.Writer) error) (peer string, err error) {
-	limit := t.opt.DeliveryTimeout + outbox.Limit(size) - outbox.LiveLimit
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	// What is left at the end is for finding the cause.
-	producing, stop := context.WithTimeout(ctx, limit-kafka.ForCause(limit))
-	defer stop()
-	s, err := t.sessions.Acquire()
-	if err != nil {
-		return "", err
-	}
-	defer t.sessions.Release(s)
-	if err := t.sessions.Prove(ctx, s, limit); err != nil {
-		return "", err
-	}
-	watched, giveUp := context.WithCancelCause(producing)
-	d := &delivery{transport: t, session: s, ctx: watched, giveUp: giveUp}
-	var watching sync.WaitGroup
-	watching.Go(func() { d.flight.Watch(watched, &t.sessions, giveUp) })
-	err = d.run(write)
-	cause := context.Cause(watched)
-	giveUp(nil)
-	watching.Wait()
-	var failed *produceError
-	switch {
-	case errors.As(err, &failed):
-		switch kafka.ClassOf(failed.err) {
-		case kafka.TopicID, kafka.Broken, kafka.Size:
-			t.sessions.Retire(s) // a new client knows nothing of topics and their limits
-		}
-		return "", t.sessions.Explain(ctx, s, t.opt.Topic, failed.err, cause)
-	case err != nil:
-		return "", err
-	}
-	t.sessions.Mark(s, true)
-	return strings.Join(t.opt.Connection.Brokers, ","), nil
+	return t.sessions.Deliver(ctx, outbox.Within(t.opt.DeliveryTimeout, size), func(to *kafka.Delivery) error {
+		return (&delivery{transport: t, to: to}).run(write)
+	})
 }
 
 // Probe implements [outbox.Prober].
 func (t *transport) Probe(ctx context.Context) error {
-	s, err := t.sessions.Acquire()
-	if err != nil {
-		return err
-	}
-	defer t.sessions.Release(s)
-	return t.opt.Connection.Ping(ctx, s.Client, t.opt.DeliveryTimeout)
+	return t.sessions.Ping(ctx, t.opt.DeliveryTimeout)
 }
-
-// produceError is an error of the brokers.
-type produceError struct{ err error }
-
-func (e *produceError) Error() string { return e.err.Error() }
-func (e *produceError) Unwrap() error { return e.err }
 
 // delivery is one stream on its way.
 type delivery struct {
 	*transport
-	session *kafka.Session
-	ctx     context.Context // ends with the time for producing, or with a cause
-	giveUp  context.CancelCauseFunc
+	to *kafka.Delivery
 
 	record     kgo.Record // without the value, of the attempt
 	compressor *wire.Compressor
-	flight     kafka.Flight
-	failed     error // the first one
 }
 
 // run produces the records of a stream and waits for the brokers.
@@ -126,48 +78,36 @@ func (d *delivery) run(write func(io.Writer) error) error {
 		err = in.close()
 	}
 	if err != nil {
-		d.giveUp(err) // what is on its way can't become whole
+		d.to.GiveUp(err) // what is on its way can't become whole
 	}
-	if !d.flight.Wait(d.ctx) {
-		d.sessions.Retire(d.session)
-		d.session.Close()
-		d.fail(context.Cause(d.ctx))
-	}
-	var failed error
-	d.flight.Locked(func() { failed = d.failed })
+	failed := d.to.Wait()
 	switch {
 	case errors.Is(err, errForeign), errors.Is(err, errTruncated):
 		return &outbox.ItemError{Err: err}
-	case err != nil && !errors.As(err, new(*produceError)):
+	case err != nil && !errors.As(err, new(*kafka.ProduceError)):
 		return err
 	case failed != nil:
-		return &produceError{failed}
+		return d.fault(failed)
 	}
 	return err
 }
 
-func (d *delivery) fail(err error) {
-	d.flight.Locked(func() {
-		if d.failed == nil {
-			d.failed = err
-		}
-	})
-}
+func (d *delivery) fault(err error) error { return &kafka.ProduceError{Topic: d.opt.Topic, Err: err} }
 
 // begin begins an attempt: with a number and a partition of its own.
 func (d *delivery) begin(e wire.Envelope) error {
-	partitions, err := d.learn(d.ctx, d.session.Client)
+	partitions, err := d.learn(d.to.Context(), d.to.Client())
 	if err != nil {
-		return &produceError{err}
+		return d.fault(err)
 	}
 	e.Attempt = d.attempts.Next()
 	d.compressor = nil
 	if e.Kind == wire.Snapshot {
 		d.compressor = wire.NewCompressor()
 	}
-	d.record = kgo.Record{Topic: d.opt.Topic, Key: e.Key(), Partition: int32(wire.Partition(e.Key(), partitions)), Context: d.ctx}
-	for key, value := range e.Headers() {
-		d.record.Headers = append(d.record.Headers, kgo.RecordHeader{Key: key, Value: value})
+	d.record = kgo.Record{
+		Topic: d.opt.Topic, Key: e.Key(), Partition: int32(wire.Partition(e.Key(), partitions)),
+		Headers: kafka.Headers(e.Headers()), Context: d.to.Context(),
 	}
 	return nil
 }
@@ -177,13 +117,8 @@ func (d *delivery) produce(value []byte) error {
 	if d.record.Topic == "" {
 		return fmt.Errorf("%w: a record without a head", errForeign)
 	}
-	var failed error
-	d.flight.Locked(func() { failed = d.failed })
-	if failed == nil && d.ctx.Err() != nil {
-		failed = context.Cause(d.ctx)
-	}
-	if failed != nil {
-		return &produceError{failed}
+	if err := d.to.Err(); err != nil {
+		return d.fault(err)
 	}
 	r := d.record
 	if d.compressor != nil {
@@ -191,11 +126,7 @@ func (d *delivery) produce(value []byte) error {
 	} else {
 		r.Value = bytes.Clone(value)
 	}
-	d.flight.Produce(d.ctx, d.session, &r, func(err error) {
-		if err != nil && d.failed == nil {
-			d.failed = err
-		}
-	})
+	d.to.Produce(&r, nil)
 	return nil
 }
 

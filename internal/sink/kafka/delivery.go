@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"time"
@@ -17,13 +16,9 @@ import (
 // delivery is one batch on its way.
 type delivery struct {
 	*transport
-	session *kafka.Session
-	ctx     context.Context // ends with the time for producing, or with a cause
-	own     bool            // the session was acquired by the delivery
+	to *kafka.Delivery
 
-	topic string // that was learned last
-
-	flight kafka.Flight
+	topic  string // that was learned last
 	failed []*item
 }
 
@@ -51,8 +46,8 @@ func (d *delivery) run(write func(io.Writer) error) error {
 		return err
 	}
 	for {
-		if err := d.wait(); err != nil {
-			return err
+		if err := d.to.Wait(); err != nil {
+			return &kafka.ProduceError{Topic: d.topic, Err: err}
 		}
 		failed := d.take()
 		if len(failed) == 0 {
@@ -66,17 +61,17 @@ func (d *delivery) run(write func(io.Writer) error) error {
 
 // first produces a record for the first time.
 func (d *delivery) first(r *record) error {
-	if err := d.ctx.Err(); err != nil {
-		return &produceError{r.topic, err}
+	if err := d.to.Context().Err(); err != nil {
+		return &kafka.ProduceError{Topic: r.topic, Err: err}
 	}
 	if r.topic != d.topic {
-		if err := d.learn(d.ctx, d.session.Client, r.topic); err != nil {
+		if err := d.learn(d.to.Context(), d.to.Client(), r.topic); err != nil {
 			return err
 		}
 		d.topic = r.topic
 	}
 	i := &item{metrics: r.metrics, format: r.format, Record: &kgo.Record{
-		Topic: r.topic, Value: bytes.Clone(r.value), Headers: headers(r), Context: d.ctx,
+		Topic: r.topic, Value: bytes.Clone(r.value), Headers: headers(r), Context: d.to.Context(),
 	}}
 	if r.key != nil {
 		i.Key = bytes.Clone(r.key)
@@ -107,7 +102,7 @@ func headers(r *record) []kgo.RecordHeader {
 
 // produce hands a record to the client. It blocks while the client's memory is in use.
 func (d *delivery) produce(i *item) {
-	d.flight.Produce(d.ctx, d.session, i.Record, func(err error) {
+	d.to.Produce(i.Record, func(err error) {
 		if err != nil {
 			i.err = err
 			d.failed = append(d.failed, i)
@@ -115,19 +110,8 @@ func (d *delivery) produce(i *item) {
 	})
 }
 
-// wait waits until the client has done with all records. A client that does not give
-// them up soon after the deadline is closed.
-func (d *delivery) wait() error {
-	if d.flight.Wait(d.ctx) {
-		return nil
-	}
-	d.sessions.Retire(d.session)
-	d.session.Close()
-	return &produceError{d.topic, context.Cause(d.ctx)}
-}
-
 func (d *delivery) take() (failed []*item) {
-	d.flight.Locked(func() { failed, d.failed = d.failed, nil })
+	d.to.Locked(func() { failed, d.failed = d.failed, nil })
 	return failed
 }
 
@@ -156,7 +140,7 @@ func (d *delivery) again(failed []*item) error {
 		case kafka.Content:
 			d.drop(i)
 		default:
-			if i.tries++; i.tries > 1 || !errors.Is(i.err, kgo.ErrClientClosed) || d.ctx.Err() != nil {
+			if i.tries++; i.tries > 1 || !errors.Is(i.err, kgo.ErrClientClosed) || d.to.Context().Err() != nil {
 				return i.fault()
 			}
 			renew = true // another delivery has given the client up
@@ -164,7 +148,7 @@ func (d *delivery) again(failed []*item) error {
 		}
 	}
 	if renew {
-		if err := d.renew(); err != nil {
+		if err := d.to.Renew(); err != nil {
 			return err
 		}
 	}
@@ -172,7 +156,7 @@ func (d *delivery) again(failed []*item) error {
 		return err
 	}
 	for _, i := range retry {
-		if err := d.learn(d.ctx, d.session.Client, i.Topic); err != nil {
+		if err := d.learn(d.to.Context(), d.to.Client(), i.Topic); err != nil {
 			return err
 		}
 		d.produce(i)
@@ -180,28 +164,7 @@ func (d *delivery) again(failed []*item) error {
 	return nil
 }
 
-func (i *item) fault() error { return &produceError{i.Topic, i.err} }
-
-// renew goes on with a new client, which knows nothing of topics.
-func (d *delivery) renew() error {
-	d.sessions.Retire(d.session)
-	s, err := d.sessions.Acquire()
-	if err != nil {
-		return err
-	}
-	if d.own {
-		d.sessions.Release(d.session)
-	}
-	d.session, d.own = s, true
-	return nil
-}
-
-// finish ends the use of a session that the delivery has acquired.
-func (d *delivery) finish() {
-	if d.own {
-		d.sessions.Release(d.session)
-	}
-}
+func (i *item) fault() error { return &kafka.ProduceError{Topic: i.Topic, Err: i.err} }
 
 // sendAlone sends records one at a time, by a client of their own: a batch is too large
 // though none of its records may be. A record that is too large alone is cut, and one
@@ -218,12 +181,12 @@ func (d *delivery) sendAlone(large []*item) error {
 			d.notices.smaller(i, int(d.batchBytes(i.Topic)))
 		}
 	}
-	d.sessions.Retire(d.session) // the bounds are those of a new client
+	d.to.Retire() // the bounds are those of a new client
 	select {
 	case <-d.alone:
 		defer func() { d.alone <- struct{}{} }()
-	case <-d.ctx.Done():
-		return &produceError{large[0].Topic, d.ctx.Err()}
+	case <-d.to.Context().Done():
+		return &kafka.ProduceError{Topic: large[0].Topic, Err: d.to.Context().Err()}
 	}
 	c, err := d.opt.Connection.Client(d.opt.producer(func(string) int32 { return 2 * maxFrame })...)
 	if err != nil {
@@ -234,7 +197,7 @@ func (d *delivery) sendAlone(large []*item) error {
 	for len(large) > 0 {
 		i := large[len(large)-1]
 		large = large[:len(large)-1]
-		switch i.err = c.ProduceSync(d.ctx, i.Record).FirstErr(); {
+		switch i.err = c.ProduceSync(d.to.Context(), i.Record).FirstErr(); {
 		case i.err == nil:
 		case kafka.ClassOf(i.err) != kafka.Size:
 			others = append(others, i)

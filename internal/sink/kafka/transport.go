@@ -6,10 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"math"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -57,56 +55,12 @@ func newTransport(o Options, log *slog.Logger) *transport {
 	return t
 }
 
-// limit returns the time for a batch of that size; 0 for a fresh one.
-func (t *transport) limit(size int64) time.Duration {
-	return t.opt.DeliveryTimeout + outbox.Limit(size) - outbox.LiveLimit
-}
-
 // Send implements [outbox.Transport].
 func (t *transport) Send(ctx context.Context, size int64, write func(io.Writer) error) (peer string, err error) {
-	limit := t.limit(size)
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	// What is left at the end is for finding the cause.
-	producing, stop := context.WithTimeout(ctx, limit-kafka.ForCause(limit))
-	defer stop()
-	s, err := t.sessions.Acquire()
-	if err != nil {
-		return "", err
-	}
-	defer t.sessions.Release(s)
-	if err := t.sessions.Prove(ctx, s, limit); err != nil {
-		return "", err
-	}
-	watched, giveUp := context.WithCancelCause(producing)
-	defer giveUp(nil)
-	d := &delivery{transport: t, session: s, ctx: watched}
-	defer d.finish()
-	var watching sync.WaitGroup
-	watching.Go(func() { d.flight.Watch(watched, &t.sessions, giveUp) })
-	err = d.run(write)
-	cause := context.Cause(watched)
-	giveUp(nil)
-	watching.Wait()
-	var produced *produceError
-	switch {
-	case errors.As(err, &produced): // the batch that can't be read is refused, and all others wait
-		return "", t.sessions.Explain(ctx, d.session, produced.topic, produced.err, cause)
-	case err != nil:
-		return "", err
-	}
-	t.sessions.Mark(d.session, true)
-	return strings.Join(t.opt.Connection.Brokers, ","), nil
+	return t.sessions.Deliver(ctx, outbox.Within(t.opt.DeliveryTimeout, size), func(to *kafka.Delivery) error {
+		return (&delivery{transport: t, to: to}).run(write)
+	})
 }
-
-// produceError is an error of a record that brokers do not take now.
-type produceError struct {
-	topic string
-	err   error
-}
-
-func (e *produceError) Error() string { return e.err.Error() }
-func (e *produceError) Unwrap() error { return e.err }
 
 // forget has the limits of topics asked for again.
 func (t *transport) forget() {
@@ -152,19 +106,19 @@ func (t *transport) learn(ctx context.Context, c *kgo.Client, topic string) erro
 	}
 	found, err := kafka.Describe(ctx, c, topic)
 	if err != nil {
-		return &produceError{topic, err}
+		return &kafka.ProduceError{Topic: topic, Err: err}
 	}
 	limit := kafka.DefaultMaxMessageBytes
 	switch info := found[0]; {
 	case errors.Is(info.Err, kerr.UnknownTopicOrPartition) && t.opt.Create:
 		if err := kafka.Create(ctx, c, topic, t.opt.Partitions, t.opt.Replicas, nil); err != nil {
-			return &produceError{topic, err}
+			return &kafka.ProduceError{Topic: topic, Err: err}
 		}
 		t.log.Info("topic was missing and has been created", "topic", topic, "partitions", t.opt.Partitions)
 	case errors.Is(info.Err, kerr.TopicAuthorizationFailed):
 		// Who may write need not be able to see the topic.
 	case info.Err != nil:
-		return &produceError{topic, info.Err}
+		return &kafka.ProduceError{Topic: topic, Err: info.Err}
 	case info.Settings != nil:
 		limit = info.Settings.MaxMessageBytes
 	}

@@ -64,9 +64,13 @@ const (
 )
 
 // Limit returns the time for the delivery of size bytes.
-func Limit(size int64) time.Duration {
+func Limit(size int64) time.Duration { return Within(LiveLimit, size) }
+
+// Within returns the time for the delivery of size bytes where that of a fresh batch, whose
+// size is not known, is live.
+func Within(live time.Duration, size int64) time.Duration {
 	seconds := min(float64(size)/slowest, maxLimit.Seconds())
-	return LiveLimit + time.Duration(seconds*float64(time.Second))
+	return live + time.Duration(seconds*float64(time.Second))
 }
 
 // source writes a batch's bytes, and separates its own errors from those of the
