@@ -67,7 +67,7 @@ func (b Brokers) OpenTopics(s app.TopicsSetup) (app.Topics, error) {
 		t.snapshots = source.NewSnapshots(options)
 	}
 	t.producer = source.NewProducer(source.ProducerOptions{
-		Connection: connection, Topic: c.TablesTopic, Host: s.Host, Timeout: kafka.DeliveryTimeout, Log: log,
+		Connection: connection, Topic: c.TablesTopic, Host: s.Host, Timeout: kafka.DeliveryTimeout,
 		Shards: func(cluster string) int { return s.Config.Cluster(cluster).Shards },
 	})
 	return t, nil

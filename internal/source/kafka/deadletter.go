@@ -17,7 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"haproxystats/internal/durable"
-	"haproxystats/internal/kafka/wire"
+	"haproxystats/internal/kafka"
 )
 
 // Cause is why a record was put aside.
@@ -131,15 +131,6 @@ func letterOf(r *kgo.Record) letter {
 	return letter{r.Topic, r.Partition, r.Offset, r.Timestamp, r.Key, r.Headers, r.Value}
 }
 
-// headersOf returns the headers of an envelope.
-func headersOf(e wire.Envelope) []kgo.RecordHeader {
-	var all []kgo.RecordHeader
-	for key, value := range e.Headers() {
-		all = append(all, kgo.RecordHeader{Key: key, Value: value})
-	}
-	return all
-}
-
 // putAttempt puts the records of an attempt aside, and calls done when all are kept.
 func (d *DeadLetters) putAttempt(ctx context.Context, to *kgo.Client, p *partition, a *attempt, cause Cause, why error, done func()) {
 	d.tell(letter{topic: p.group.o.Topic, partition: p.number, offset: a.first}, cause, why, "cluster", a.Cluster, "node", a.Node, "snapshot", a.Epoch)
@@ -160,7 +151,7 @@ func (d *DeadLetters) putAttempt(ctx context.Context, to *kgo.Client, p *partiti
 		}
 	}
 	err := a.chunks.each(func(value []byte) error {
-		l := letter{p.group.o.Topic, p.number, a.offsets[min(i, len(a.offsets)-1)], a.last, a.Key(), headersOf(a.Envelope), value}
+		l := letter{p.group.o.Topic, p.number, a.offsets[min(i, len(a.offsets)-1)], a.last, a.Key(), kafka.Headers(a.Envelope.Headers()), value}
 		i++
 		d.keep(ctx, to, l, why, one)
 		return nil

@@ -117,6 +117,7 @@ type group struct {
 }
 
 func newGroup(o Options, newReader func(p *partition, l *ledger, mark time.Time) reader) *group {
+	o.Connection.Advise = advise
 	return &group{
 		o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)).With("topic", o.Topic), newReader: newReader,
 		committing: make(chan struct{}, 1), partitions: make(map[int32]*partition), born: time.Now(),

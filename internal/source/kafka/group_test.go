@@ -285,7 +285,7 @@ func TestSlowPartition(t *testing.T) {
 	for range 10 {
 		var filler []*kgo.Record
 		for range records / 10 {
-			filler = append(filler, &kgo.Record{Headers: headersOf(wire.Envelope{Kind: wire.Tick}), Value: make([]byte, size)})
+			filler = append(filler, &kgo.Record{Headers: kafka.Headers(wire.Envelope{Kind: wire.Tick}.Headers()), Value: make([]byte, size)})
 		}
 		w.produce(0, filler...)
 	}
@@ -515,7 +515,7 @@ func TestRetentionPassed(t *testing.T) {
 	first.end()
 	var many []*kgo.Record
 	for range 50 {
-		many = append(many, &kgo.Record{Headers: headersOf(wire.Envelope{Kind: wire.Tick})})
+		many = append(many, &kgo.Record{Headers: kafka.Headers(wire.Envelope{Kind: wire.Tick}.Headers())})
 	}
 	w.produce(0, many...)
 	admin := kadm.NewClient(w.client)
@@ -624,7 +624,7 @@ func (w *world) snapshot(node string, epoch int64, size int) {
 	attemptMu.Unlock()
 	var records []*kgo.Record
 	for _, v := range values {
-		records = append(records, &kgo.Record{Key: e.Key(), Value: v, Headers: headersOf(e)})
+		records = append(records, &kgo.Record{Key: e.Key(), Value: v, Headers: kafka.Headers(e.Headers())})
 	}
 	w.produce(0, records...)
 }
@@ -857,7 +857,7 @@ func TestDamagedBatch(t *testing.T) {
 	}
 	w.untilCommitted(0, at.Offset+1)
 	w.bomb(0, 80<<20)
-	last := &kgo.Record{Headers: headersOf(wire.Envelope{Kind: wire.Tick})}
+	last := &kgo.Record{Headers: kafka.Headers(wire.Envelope{Kind: wire.Tick}.Headers())}
 	w.produce(0, last)
 	w.untilCommitted(0, last.Offset+1)
 	if got := tables.Status().Foreign; got != 2 {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -31,7 +32,7 @@ func (g *group) tick(ctx context.Context, client *kgo.Client) {
 			continue
 		}
 		limited, cancel := context.WithTimeout(ctx, tickTimeout)
-		client.Produce(limited, &kgo.Record{Topic: g.o.Topic, Partition: n, Headers: headersOf(wire.Envelope{Kind: wire.Tick})},
+		client.Produce(limited, &kgo.Record{Topic: g.o.Topic, Partition: n, Headers: kafka.Headers(wire.Envelope{Kind: wire.Tick}.Headers())},
 			func(_ *kgo.Record, err error) {
 				cancel()
 				p.ticking.Store(false)
@@ -88,20 +89,21 @@ func (g *group) look(ctx context.Context, client *kgo.Client) {
 
 // explain returns the error of an operation with what to do about it.
 func (g *group) explain(operation string, err error) error {
-	return explain(g.o.Connection, operation, err)
+	return g.o.Connection.Explain(operation, err)
 }
 
-func explain(o kafka.Options, operation string, err error) error {
-	err = o.Explain(operation, err)
-	var known *kafka.Error
+// advise returns what to do about errors that topics decide over; the options of the
+// connection have nothing to do with them.
+func advise(err error) string {
 	switch {
-	case !errors.As(err, &known):
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		known.Hint = "Create the topic with kafka-topics.sh --create --config message.timestamp.type=LogAppendTime"
+		return "Create the topic with kafka-topics.sh --create --config message.timestamp.type=LogAppendTime"
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
-		known.Hint = "Allow the user to read, write and describe the topic, with kafka-acls.sh"
+		return "Allow the user to read, write and describe the topic, with kafka-acls.sh"
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
+		return fmt.Sprintf("Raise max.message.bytes of the topic to %d or more", tablesBatch)
 	}
-	return err
+	return ""
 }
 
 // ask returns the state of the group, the number of its members, and the offset after the

@@ -2,11 +2,9 @@ package kafka
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -23,8 +21,9 @@ import (
 const (
 	// partitionsAge is the time for which the number of a topic's partitions is known.
 	partitionsAge = 30 * time.Second
-	// causeTimeout bounds the question for the cause of a failure.
-	causeTimeout = time.Second
+	// tablesBatch bounds a batch of records: to one of the largest records and its headers,
+	// so that a topic that takes these takes each batch.
+	tablesBatch = wire.TablesRecord + 4<<10
 )
 
 // ProducerOptions are those of a [Producer].
@@ -39,8 +38,6 @@ type ProducerOptions struct {
 	Host string
 	// Timeout bounds a delivery.
 	Timeout time.Duration
-	// Log gets messages for the operator; nil for none.
-	Log *slog.Logger
 }
 
 // Producer is a process.Sink that writes the tables of nodes to the topic of which
@@ -48,13 +45,12 @@ type ProducerOptions struct {
 // wait where they are.
 type Producer struct {
 	o        ProducerOptions
-	log      *slog.Logger
 	instance string
 	attempts *wire.Attempts
+	sessions kafka.Sessions
 
 	mu         sync.Mutex
-	client     *kgo.Client // nil until it is needed, and after an error that it would repeat
-	partitions int
+	partitions int       // of the topic; 0: not known
 	known      time.Time // when partitions was asked
 	encoders   []*tables.Encoder
 	closed     bool
@@ -62,18 +58,36 @@ type Producer struct {
 
 // NewProducer returns a producer, which connects when it is used.
 func NewProducer(o ProducerOptions) *Producer {
-	return &Producer{o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), instance: wire.NewInstance(o.Host), attempts: wire.NewAttempts()}
+	o.Connection.Advise = advise
+	p := &Producer{o: o, instance: wire.NewInstance(o.Host), attempts: wire.NewAttempts()}
+	p.sessions = kafka.Sessions{Connection: o.Connection, Options: producer, AcksAll: true, Retired: p.forget}
+	return p
 }
 
-// Close ends the connections.
+// producer returns the options of a client.
+func producer() []kgo.Opt {
+	return []kgo.Opt{
+		kgo.AllowIdempotentProduceCancellation(),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchMaxBytes(tablesBatch),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), // tables are compressed
+		kgo.ProducerLinger(0),
+	}
+}
+
+// Close ends the connections once nobody delivers.
 func (p *Producer) Close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.closed = true
-	if p.client != nil {
-		p.client.Close()
-		p.client = nil
-	}
+	p.mu.Unlock()
+	p.sessions.Close()
+}
+
+// forget has the number of partitions asked for again.
+func (p *Producer) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partitions = 0
 }
 
 // Name is the sink's name in the log.
@@ -81,36 +95,6 @@ func (p *Producer) Name() string { return "tables" }
 
 // errClosed means that the program ends.
 var errClosed = errors.New("the program ends")
-
-// use returns the client.
-func (p *Producer) use() (*kgo.Client, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, errClosed
-	}
-	if p.client != nil {
-		return p.client, nil
-	}
-	client, err := p.o.Connection.Client(
-		kgo.AllowIdempotentProduceCancellation(),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchCompression(kgo.NoCompression()), // tables are compressed
-		kgo.ProducerLinger(0),
-	)
-	p.client, p.known = client, time.Time{}
-	return client, err
-}
-
-// drop gives up a client that would fail for ever.
-func (p *Producer) drop(c *kgo.Client) {
-	p.mu.Lock()
-	if p.client == c {
-		p.client = nil
-	}
-	p.mu.Unlock()
-	c.Close()
-}
 
 // count returns the number of partitions of the topic.
 func (p *Producer) count(ctx context.Context, c *kgo.Client) (int, error) {
@@ -160,32 +144,20 @@ func (p *Producer) Deliver(ctx context.Context, b *metric.Batch) error {
 	if b.Cluster == "" {
 		return nil
 	}
-	limited, cancel := context.WithTimeout(ctx, p.o.Timeout)
-	defer cancel()
-	client, err := p.use()
-	if err != nil {
-		return err
+	p.mu.Lock()
+	closed := p.closed
+	p.mu.Unlock()
+	if closed {
+		return errClosed
 	}
-	err = p.deliver(limited, client, b)
-	if err == nil {
-		return nil
-	}
-	class := kafka.ClassOf(err)
-	if class == kafka.TopicID || class == kafka.Broken || class == kafka.Operator {
-		p.drop(client)
-	} else if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		// The library hides why brokers can't be reached.
-		if cause := p.o.Connection.Ping(ctx, client, causeTimeout); cause != nil {
-			return cause
-		}
-	}
-	return explain(p.o.Connection, "produce to topic "+p.o.Topic, err)
+	_, err := p.sessions.Deliver(ctx, p.o.Timeout, func(to *kafka.Delivery) error { return p.deliver(to, b) })
+	return err
 }
 
-func (p *Producer) deliver(ctx context.Context, client *kgo.Client, b *metric.Batch) error {
-	partitions, err := p.count(ctx, client)
+func (p *Producer) deliver(to *kafka.Delivery, b *metric.Batch) error {
+	partitions, err := p.count(to.Context(), to.Client())
 	if err != nil {
-		return err
+		return &kafka.ProduceError{Topic: p.o.Topic, Err: err}
 	}
 	encoder := p.encoder()
 	defer p.giveBack(encoder)
@@ -205,14 +177,20 @@ func (p *Producer) deliver(ctx context.Context, client *kgo.Client, b *metric.Ba
 		if err != nil {
 			return fmt.Errorf("tables of node %s: %w", b.Node, err)
 		}
-		to := int32(wire.Partition(e.Key(), partitions))
-		headers, key := headersOf(e), e.Key()
+		headers, key := kafka.Headers(e.Headers()), e.Key()
+		partition := int32(wire.Partition(key, partitions))
 		if err := wire.EncodeTables(e, frame, func(value []byte) error {
-			records = append(records, &kgo.Record{Topic: p.o.Topic, Partition: to, Key: key, Headers: headers, Value: bytes.Clone(value)})
+			records = append(records, &kgo.Record{Topic: p.o.Topic, Partition: partition, Key: key, Headers: headers, Value: bytes.Clone(value), Context: to.Context()})
 			return nil
 		}); err != nil {
 			return fmt.Errorf("tables of node %s: %w", b.Node, err)
 		}
 	}
-	return client.ProduceSync(ctx, records...).FirstErr()
+	for _, r := range records {
+		to.Produce(r, nil)
+	}
+	if err := to.Wait(); err != nil {
+		return &kafka.ProduceError{Topic: p.o.Topic, Err: err}
+	}
+	return nil
 }

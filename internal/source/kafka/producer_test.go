@@ -2,8 +2,10 @@ package kafka
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +126,36 @@ func TestProducerRefused(t *testing.T) {
 	p.Close()
 	if err := p.Deliver(ctx, twoProxies("a", 1)); !errors.Is(err, errClosed) {
 		t.Errorf("after Close: got %v, want %v", err, errClosed)
+	}
+}
+
+// TestProducerSmallBatches: a topic that takes one of the largest records takes tables of
+// several records, too.
+func TestProducerSmallBatches(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	limit := strconv.Itoa(tablesBatch)
+	if _, err := kadm.NewClient(w.client).CreateTopic(t.Context(), 1, 1, map[string]*string{"max.message.bytes": &limit}, "small"); err != nil {
+		t.Fatal(err)
+	}
+	p := NewProducer(ProducerOptions{
+		Connection: w.options.Connection, Topic: "small", Host: "central", Timeout: time.Minute, Shards: func(string) int { return 1 },
+	})
+	defer p.Close()
+	b := metric.NewBuilder(metric.Frontend, []metric.Column{{Name: "stot", Combine: metric.Sum}})
+	for range 30_000 { // of which about 900 KB remain after compression
+		b.Touch(b.Row(metric.Entity{Name: rand.Text() + rand.Text()}))
+	}
+	err := p.Deliver(t.Context(), &metric.Batch{Node: "a", Cluster: "eu", Epoch: 1, Interval: time.Second, Tables: []*metric.Table{b.Table()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends, err := kadm.NewClient(w.client).ListEndOffsets(t.Context(), "small")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end, _ := ends.Lookup("small", 0); end.Offset < 2 {
+		t.Errorf("got %d records in the topic, want at least 2", end.Offset)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/cluster"
 	"haproxystats/internal/encode/tables"
+	"haproxystats/internal/kafka"
 	"haproxystats/internal/kafka/wire"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/window"
@@ -114,7 +115,7 @@ func tablesRecords(t interface{ Fatal(...any) }, node, cluster string, epoch int
 	}
 	var records []*kgo.Record
 	if err := wire.EncodeTables(e, frame, func(value []byte) error {
-		records = append(records, &kgo.Record{Key: e.Key(), Value: slices.Clone(value), Headers: headersOf(e)})
+		records = append(records, &kgo.Record{Key: e.Key(), Value: slices.Clone(value), Headers: kafka.Headers(e.Headers())})
 		return nil
 	}); err != nil {
 		t.Fatal(err)
@@ -160,7 +161,7 @@ func TestLogProperty(t *testing.T) {
 				if want[name] == nil {
 					want[name] = make(map[int64]int64)
 				}
-				arrivals = append(arrivals, arrival{base + float64(i)*10, c, []*kgo.Record{{Headers: headersOf(wire.Envelope{Kind: wire.Tick})}}})
+				arrivals = append(arrivals, arrival{base + float64(i)*10, c, []*kgo.Record{{Headers: kafka.Headers(wire.Envelope{Kind: wire.Tick}.Headers())}}})
 				for n := range nodes {
 					if rapid.IntRange(0, 9).Draw(t, "away") == 0 {
 						continue
@@ -177,7 +178,7 @@ func TestLogProperty(t *testing.T) {
 			}
 		}
 		for c := range partitions {
-			arrivals = append(arrivals, arrival{base + 500, c, []*kgo.Record{{Headers: headersOf(wire.Envelope{Kind: wire.Tick})}}})
+			arrivals = append(arrivals, arrival{base + 500, c, []*kgo.Record{{Headers: kafka.Headers(wire.Envelope{Kind: wire.Tick}.Headers())}}})
 		}
 		slices.SortStableFunc(arrivals, func(a, b arrival) int { return int(min(max((a.at-b.at)*10, -1), 1)) })
 		for _, a := range arrivals {

@@ -12,6 +12,7 @@ import (
 
 	"haproxystats/internal/cluster"
 	"haproxystats/internal/encode/tables"
+	"haproxystats/internal/kafka"
 	"haproxystats/internal/kafka/wire"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/snapshot"
@@ -180,13 +181,7 @@ func (r *tablesReader) close() {
 
 // envelope reads the headers of a record. A record that can't be used is put aside.
 func (g *group) envelope(ctx context.Context, p *partition, l *ledger, r *kgo.Record, want wire.Kind) (wire.Envelope, bool) {
-	e, err := wire.Parse(func(yield func(string, []byte) bool) {
-		for _, h := range r.Headers {
-			if !yield(h.Key, h.Value) {
-				return
-			}
-		}
-	})
+	e, err := wire.Parse(kafka.EachHeader(r))
 	if err == nil && e.Kind != want && e.Kind != wire.Tick {
 		err = fmt.Errorf("%w: a record of kind %s is in a topic for %s", wire.ErrDamaged, e.Kind, want)
 	}
