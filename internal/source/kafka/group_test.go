@@ -609,6 +609,8 @@ func TestForbidden(t *testing.T) {
 	})
 	tables := w.newTables(newBook())
 	c := run(t, tables.Run)
+	// A fetch may fail before, with the same advice.
+	w.out.until(t, "topic can't be read, will try again")
 	w.out.until(t, "Allow the user to read, write and describe the topic, with kafka-acls.sh")
 	if cause := tables.Status().Cause; !errors.Is(cause, kerr.TopicAuthorizationFailed) {
 		t.Errorf("got the cause %v, want %v", cause, kerr.TopicAuthorizationFailed)
