@@ -16,6 +16,8 @@
 //	SOCKET_base   what its counters had reached before the workers that live now
 //	SOCKET_info.PID-START, SOCKET_stat.PID-START
 //	              the replies of another worker than the one that answers at the socket
+//	events        what happened to HAProxy since the previous snapshot, as package event
+//	              writes it; none if nothing did
 //	.manifest     how the files were collected, and their checksums
 //
 // # The manifest
@@ -105,6 +107,9 @@ const (
 
 // BaseSuffix ends the name of the file with the base of a socket.
 const BaseSuffix = "_base"
+
+// EventsName is the name of the file with events. No socket has a file of this name.
+const EventsName = "events"
 
 // ManifestName is the name of the manifest. The dot hides it from programs that
 // process every file of a snapshot.

@@ -26,7 +26,7 @@ func isEntry(path string) bool {
 }
 
 // contentOf lists a directory, and reports whether it contains only replies, files of
-// accounts, a manifest, the files in the manifest, and marks.
+// accounts, events, a manifest, the files in the manifest, and marks.
 func contentOf(dir *durable.Dir) (names []string, ours bool, err error) {
 	regular := true
 	if err := dir.List(func(e fs.DirEntry) {
@@ -40,7 +40,7 @@ func contentOf(dir *durable.Dir) (names []string, ours bool, err error) {
 	}
 	var known map[string]bool
 	for _, name := range names {
-		if snapshot.IsReply(name) || snapshot.IsAccount(name) || name == snapshot.ManifestName || isMark(name) {
+		if snapshot.IsReply(name) || snapshot.IsAccount(name) || name == snapshot.EventsName || name == snapshot.ManifestName || isMark(name) {
 			continue
 		}
 		if known == nil {

@@ -267,7 +267,7 @@ func TestTrash(t *testing.T) {
 	trash := dir + ".trash"
 	plant(t, dir, "1", "2")
 	plant(t, trash, "1.done/half", "77.done.3", "78", "79.2", "80/sub", "81", "2024.done.d", "anything")
-	for _, name := range []string{"1.done/x", "78/a_info", "78/.manifest", "79.2/.claim1", "81/letter.txt", "2024.done.d/x.txt"} {
+	for _, name := range []string{"1.done/x", "78/a_info", "78/.manifest", "78/events", "79.2/.claim1", "81/letter.txt", "2024.done.d/x.txt"} {
 		os.WriteFile(filepath.Join(trash, name), nil, 0o600)
 	}
 	target := filepath.Join(t.TempDir(), "target")
