@@ -452,6 +452,11 @@ var workerColumns = map[string]metric.Column{
 	fieldOldestWorker:    {Name: fieldOldestWorker, Combine: metric.Max, Nature: metric.Duration, Unit: "seconds", Help: "Age of the oldest of the old workers, 0 if there is none"},
 }
 
+// WorkerColumns returns the metrics of old workers, which processes with an account have.
+func WorkerColumns() []metric.Column {
+	return []metric.Column{workerColumns[fieldOldWorkers], workerColumns[fieldOldWorkersConns], workerColumns[fieldOldestWorker]}
+}
+
 // addAccount adds an account to what the process says of itself.
 func (p *process) addAccount(k *account) {
 	for i := range p.values {

@@ -32,14 +32,22 @@ type panel struct {
 	alarm   alarm
 	colors  []string // one for each line if colors have a meaning, else nil
 	ceiling float64  // the largest value of the scale; 0 for none
+	texts   []text   // for states: what the numbers mean, from 0
+	reloads bool     // reloads are marked where annotations can't do it
 }
+
+// text is what a number means, and its color.
+type text struct{ words, color string }
 
 // kind is the form of a panel.
 type kind uint8
 
 const (
 	graph  kind = iota
-	number      // the last value
+	number      // the last value, or the sum of events
+	bars        // a graph of events
+	states      // stripes that change with the state
+	list        // the last values, a line of text for each
 )
 
 // alarm has the values from which on a panel is yellow and red; the zero value means
@@ -54,7 +62,7 @@ func below(warn, crit float64) alarm { return alarm{warn: warn, crit: crit, low:
 
 // boards returns all dashboards in the order of their menu.
 func boards() []board {
-	return []board{overview(), frontends(), backends(), servers(), clusters(), side(), self(), centre()}
+	return []board{overview(), frontends(), backends(), servers(), health(), reloads(), clusters(), side(), self(), centre()}
 }
 
 // mostPanels bounds a dashboard, so that it needs little scrolling.
@@ -85,6 +93,9 @@ func (c Catalogue) draw(p panel) (drawn, error) {
 	named := !slices.ContainsFunc(p.lines, func(l line) bool { return l.label == "" })
 	if len(p.lines) > 1 && !named {
 		return drawn{}, fmt.Errorf("panel %q: one of several lines has no name", p.title)
+	}
+	if (p.kind == states) != (len(p.texts) > 0) {
+		return drawn{}, fmt.Errorf("panel %q: only states have texts for their numbers, and all of them", p.title)
 	}
 	if len(p.colors) > 0 && len(p.colors) != len(p.lines) {
 		return drawn{}, fmt.Errorf("panel %q: %d colors for %d lines", p.title, len(p.colors), len(p.lines))
@@ -121,9 +132,12 @@ func (d drawn) help() string {
 	}
 	seen := map[string]bool{}
 	for _, q := range d.queries {
-		columns := q.columns
+		columns := slices.Clip(q.columns)
+		for _, o := range q.only {
+			columns = append(columns, q.chosenBy[o.field])
+		}
 		if q.of != "" {
-			columns = append(slices.Clip(columns), q.limit)
+			columns = append(columns, q.limit)
 		}
 		for _, c := range columns {
 			if seen[c.Name] {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 )
 
 // object is a JSON object; its keys are written in alphabetical order.
@@ -101,6 +103,25 @@ func (b board) grafana(c Catalogue) (object, error) {
 	if err != nil {
 		return nil, err
 	}
+	kinds := map[string]string{"stat": "Stat", "timeseries": "Time series"}
+	for _, p := range panels {
+		if kind := p["type"].(string); kind == "state-timeline" {
+			kinds[kind] = "State timeline"
+		} else if kind == "table" {
+			kinds[kind] = "Table"
+		}
+	}
+	requires := []object{
+		{"type": "grafana", "id": "grafana", "name": "Grafana", "version": grafanaSince},
+		{"type": "datasource", "id": "graphite", "name": "Graphite", "version": "1.0.0"},
+	}
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		requires = append(requires, object{"type": "panel", "id": kind, "name": kinds[kind], "version": ""})
+	}
+	annotations, err := b.annotations(c)
+	if err != nil {
+		return nil, err
+	}
 	variables := []object{{
 		"name": "DS_GRAPHITE", "label": "Graphite", "type": "datasource", "query": "graphite", "regex": "",
 		"hide": 0, "includeAll": false, "multi": false, "options": []object{}, "refresh": 1, "skipUrlSync": false,
@@ -110,13 +131,8 @@ func (b board) grafana(c Catalogue) (object, error) {
 		variables = append(variables, v.grafana())
 	}
 	return object{
-		"__requires": []object{
-			{"type": "grafana", "id": "grafana", "name": "Grafana", "version": grafanaSince},
-			{"type": "datasource", "id": "graphite", "name": "Graphite", "version": "1.0.0"},
-			{"type": "panel", "id": "stat", "name": "Stat", "version": ""},
-			{"type": "panel", "id": "timeseries", "name": "Time series", "version": ""},
-		},
-		"annotations":   object{"list": []object{}},
+		"__requires":    requires,
+		"annotations":   object{"list": annotations},
 		"description":   b.about,
 		"editable":      true,
 		"graphTooltip":  1, // one cross-hair over all panels
@@ -204,6 +220,8 @@ func (r row) lines() [][]panel {
 	switch n := len(r.panels); {
 	case r.panels[0].kind == number:
 		across = n
+	case n == 1:
+		across = 1
 	case n%3 == 0:
 		across = 3
 	case n == 5:
@@ -234,12 +252,99 @@ func (d drawn) grafana(n names) object {
 	o := object{
 		"title": d.title, "description": d.help(), "datasource": datasource, "targets": targets, "transparent": false,
 	}
-	if d.kind == number {
+	switch d.kind {
+	case number:
 		d.stat(o)
-	} else {
+	case states:
+		d.timeline(o)
+	case list:
+		d.table(o)
+	default:
 		d.timeseries(o)
 	}
 	return o
+}
+
+// timeline shows states as stripes.
+func (d drawn) timeline(o object) {
+	meanings := object{}
+	for i, t := range d.texts {
+		meanings[strconv.Itoa(i)] = object{"text": t.words, "color": t.color, "index": i}
+	}
+	o["type"] = "state-timeline"
+	o["fieldConfig"] = object{
+		"defaults": object{
+			"color": object{"mode": "thresholds"}, "thresholds": alarm{}.grafana(),
+			"mappings": []object{{"type": "value", "options": meanings}},
+			"custom":   object{"lineWidth": 0, "fillOpacity": 80, "spanNulls": 60000, "insertNulls": false},
+		},
+		"overrides": []object{},
+	}
+	o["options"] = object{
+		"mergeValues": true, "showValue": "auto", "alignValue": "left", "rowHeight": 0.9,
+		"legend":  object{"displayMode": "list", "placement": "bottom", "showLegend": true},
+		"tooltip": object{"mode": "single", "sort": "none"},
+	}
+}
+
+// table shows the last value of each series. It looks back for a short time only, so that
+// what is no longer there is not listed.
+func (d drawn) table(o object) {
+	o["type"] = "table"
+	o["timeFrom"] = "5m"
+	o["transformations"] = []object{
+		{"id": "reduce", "options": object{"reducers": []string{"lastNotNull"}, "mode": "seriesToRows"}},
+		{"id": "organize", "options": object{
+			"excludeByName": object{}, "indexByName": object{}, "renameByName": object{"Field": d.title, "Last *": "for"},
+		}},
+	}
+	o["fieldConfig"] = object{
+		"defaults": object{
+			"color": object{"mode": "thresholds"}, "unit": durations, "thresholds": alarm{}.grafana(), "mappings": []object{}, "noValue": "None",
+			"custom": object{"align": "left", "cellOptions": object{"type": "auto"}, "filterable": true},
+		},
+		"overrides": []object{},
+	}
+	o["options"] = object{"showHeader": true, "cellHeight": "sm", "sortBy": []object{{"displayName": "for", "desc": false}}}
+}
+
+// durations is Grafana's name of the unit of seconds that are shown as days, hours,
+// minutes and seconds.
+const durations = "dtdurations"
+
+// timelines are the annotations of the dashboards of hosts: what has happened to HAProxy.
+var timelines = []struct {
+	name, color string
+	line        line
+}{
+	{"Reloads", blue, program("Reloads").in(events)},
+	{"Restarts", orange, program("Restarts").in(events)},
+	{"Failed reloads", red, program("FailedReloads").in(events)},
+}
+
+// eventTag is the tag of the events that haproxystats sends to Graphite-web.
+const eventTag = "haproxystats"
+
+// annotations returns what marks events over all panels: by metrics, and by the events of
+// Graphite-web, which are shown where somebody sends them and chooses to see them.
+func (b board) annotations(c Catalogue) ([]object, error) {
+	list := []object{}
+	if b.of != aHost {
+		return list, nil
+	}
+	add := func(name, color string, shown bool, target object) {
+		target["fromAnnotations"], target["refId"] = true, "Anno"
+		list = append(list, object{"name": name, "iconColor": color, "enable": shown, "hide": false, "datasource": datasource, "target": target})
+	}
+	for _, t := range timelines {
+		q, err := c.resolve(t.line)
+		if err != nil {
+			return nil, err
+		}
+		add(t.name, t.color, true, object{"target": q.target(b.names()), "textEditor": true})
+	}
+	add("Events", gray, false, object{"queryType": "tags", "tags": []string{eventTag}})
+	return list, nil
 }
 
 func (d drawn) stat(o object) {
@@ -251,18 +356,25 @@ func (d drawn) stat(o object) {
 		},
 		"overrides": []object{},
 	}
+	calc := "lastNotNull"
+	if d.queries[0].form == events {
+		calc = "sum"
+	}
 	color := "value"
 	if d.alarm != (alarm{}) {
 		color = "background"
 	}
 	o["options"] = object{
 		"colorMode": color, "graphMode": "area", "justifyMode": "auto", "orientation": "auto", "textMode": "value",
-		"reduceOptions": object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false},
+		"reduceOptions": object{"calcs": []string{calc}, "fields": "", "values": false},
 	}
 }
 
 func (d drawn) timeseries(o object) {
-	stacking, fill, width := "none", 8, 1
+	style, stacking, fill, width := "line", "none", 8, 1
+	if d.kind == bars {
+		style, fill = "bars", 80
+	}
 	if d.stacked {
 		stacking, fill = "normal", 60
 	}
@@ -275,7 +387,7 @@ func (d drawn) timeseries(o object) {
 		"mappings": []object{},
 		"custom": object{
 			"axisLabel": d.unit.axis(), "axisPlacement": "auto", "axisCenteredZero": false, "axisColorMode": "text",
-			"drawStyle": "line", "lineInterpolation": "linear", "lineWidth": width, "fillOpacity": fill, "gradientMode": "none",
+			"drawStyle": style, "lineInterpolation": "linear", "lineWidth": width, "fillOpacity": fill, "gradientMode": "none",
 			"showPoints": "never", "pointSize": 4, "barAlignment": 0, "insertNulls": false,
 			// A line has a gap after a minute without values, but not after a missing round.
 			"spanNulls":         60000,

@@ -68,6 +68,14 @@ func (b board) graphs(c Catalogue) ([][]any, error) {
 			}
 			params := d.graphite()
 			targets := params["target"].([]string)
+			if p.reloads {
+				q, err := c.resolve(program("Reloads").in(events).total("reloads"))
+				if err != nil {
+					return nil, err
+				}
+				targets = append(targets, "drawAsInfinite("+q.target(wildcards)+")")
+				params["target"] = targets
+			}
 			// A graph has a name, parameters, and an address that Graphite-web makes itself.
 			out = append(out, []any{"target=" + strings.Join(targets, "&target="), params, ""})
 		}
@@ -85,6 +93,12 @@ func (d drawn) graphite() object {
 	}
 	if len(d.colors) > 0 {
 		o["colorList"] = strings.Join(d.colors, ",")
+	}
+	switch d.kind {
+	case states:
+		o["lineMode"], o["yMax"] = "staircase", len(d.texts)-1
+	case list:
+		o["hideLegend"] = "false"
 	}
 	if d.stacked {
 		o["areaMode"], o["lineMode"] = "stacked", "slope"

@@ -13,6 +13,19 @@ type line struct {
 	worst  aggregation // highest or lowest reduces all series to one; "" keeps them
 	label  string      // name of a single series
 	window int         // minutes of the moving average; 0 for none
+	only   []condition // for chosen: the series that are shown, and why
+}
+
+// condition chooses series by another of their metrics.
+type condition struct {
+	field string
+	// over reduces the numbers of the time shown to the one that is compared.
+	over aggregation
+	// The number is from least to most.
+	least, most float64
+	// or is a field with numbers not above 0 that stands in where field has none; "" for
+	// none.
+	or string
 }
 
 // subject is what metrics are about. Each has paths of its own.
@@ -49,6 +62,8 @@ const (
 	reported              // 1 if there is a number, otherwise 0
 	reporters             // the number of hosts or clusters that have sent numbers
 	ofMean                // the percentage of the mean of all hosts
+	events                // the number of what has happened since the snapshot before
+	chosen                // only of those that meet conditions, each on each host
 )
 
 func daemon(fields ...string) line  { return line{scope: metric.Daemon, fields: fields, by: hosts} }
@@ -81,6 +96,12 @@ func (l line) missingOf(field string) line { l.form, l.of = missing, field; retu
 func (l line) averaged(minutes int) line { l.window = minutes; return l }
 
 func (l line) in(f form) line { l.form = f; return l }
+
+// when returns the line of those that meet all conditions; label tells what they mean.
+func (l line) when(label string, only ...condition) line {
+	l.form, l.only, l.label, l.by = chosen, only, label, where
+	return l
+}
 
 func (l line) highest(label string) line { l.worst, l.label = highest, label; return l }
 

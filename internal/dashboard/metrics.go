@@ -23,8 +23,8 @@ import (
 type Catalogue map[metric.Scope]map[string]metric.Column
 
 // Metrics returns the catalogue. It has the metrics of a snapshot in which HAProxy
-// fills every known field, and the self metrics with every sink: those of
-// haproxystats-process, of haproxystats-central and of the windows of clusters.
+// fills every known field, those of old workers, and the self metrics with every sink:
+// those of haproxystats-process, of haproxystats-central and of the windows of clusters.
 func Metrics() (Catalogue, error) {
 	a := aggregate.New(aggregate.Options{Percentages: true})
 	a.Reset()
@@ -41,6 +41,9 @@ func Metrics() (Catalogue, error) {
 		for _, column := range t.Columns() {
 			c.add(t.Scope(), column)
 		}
+	}
+	for _, column := range aggregate.WorkerColumns() {
+		c.add(metric.Daemon, column)
 	}
 	for _, column := range selfstat.Columns() {
 		c.add(metric.Self, column)

@@ -77,6 +77,30 @@ func hostRules() []rule {
 			line: daemon("Idle_pct"), over: average, minutes: 5, levels: below(20, 5),
 		},
 		{
+			name: "reload-failed", title: "A reload of HAProxy has failed",
+			todo: "Failed reloads, the highest number of a snapshot in ten minutes. HAProxy goes on with its old configuration: run haproxy -c " +
+				"-f with its file. Only if master-socket is set.",
+			line: program("FailedReloads"), over: highest, minutes: 10, levels: above(0.5, 0),
+		},
+		{
+			name: "old-worker", title: "An old worker of HAProxy does not end",
+			todo: "Age in seconds of the oldest worker that a reload has replaced, the lowest value of the last two minutes. Its clients stay " +
+				"connected: see the dashboard of reloads. hard-stop-after in HAProxy's section global bounds the time.",
+			line: daemon("OldestWorkerSec"), over: lowest, minutes: 2, levels: above(3600, 86400),
+		},
+		{
+			name: "unaccounted", title: "Traffic of HAProxy is not counted",
+			todo: "Seconds between the last look at a worker and its end, the highest number of a snapshot in ten minutes. HAProxy was killed, " +
+				"was restarted, or has crashed, or no connection was held to the worker: see the log of haproxystats-pull.",
+			line: program("SecondsUnaccounted"), over: highest, minutes: 10, levels: above(0.5, 0),
+		},
+		{
+			name: "accounts", title: "Totals can't be kept",
+			todo: "Rounds of sockets whose counters were raw, so that they fall and rise again, the highest number of a snapshot in ten minutes. " +
+				"The log of haproxystats-pull has the reason, mostly the disk of state-dir.",
+			line: program("AccountsFailed"), over: highest, minutes: 10, levels: above(0.5, 0),
+		},
+		{
 			name: "age", title: "Snapshots wait too long",
 			todo: "Seconds that the oldest snapshot has waited, the lowest value of the last two minutes. haproxystats-process is behind: see the " +
 				"dashboard of haproxystats.",

@@ -72,6 +72,8 @@ type query struct {
 	line
 	columns []metric.Column
 	limit   metric.Column // of line.of
+	// chosenBy has the columns of the conditions.
+	chosenBy map[string]metric.Column
 }
 
 // resolve finds the fields of a line in the catalogue.
@@ -79,7 +81,7 @@ func (c Catalogue) resolve(l line) (query, error) {
 	if _, placed := nodes[l.scope]; !placed {
 		return query{}, fmt.Errorf("the dashboards do not read paths of scope %s", l.scope)
 	}
-	q := query{line: l}
+	q := query{line: l, chosenBy: make(map[string]metric.Column)}
 	for _, f := range l.fields {
 		column, err := c.Lookup(l.scope, f)
 		if err != nil {
@@ -101,6 +103,21 @@ func (c Catalogue) resolve(l line) (query, error) {
 			return query{}, fmt.Errorf("%s is not a limit of %s", l.of, q.columns[0].Name)
 		}
 		q.limit = limit
+	}
+	for _, o := range l.only {
+		for _, f := range []string{o.field, o.or} {
+			if f == "" {
+				continue
+			}
+			column, err := c.Lookup(l.scope, f)
+			if err != nil {
+				return query{}, err
+			}
+			q.chosenBy[f] = column
+		}
+	}
+	if l.form == events && q.columns[0].Nature.IsCounter() {
+		return query{}, fmt.Errorf("%s is a counter, and does not count since the snapshot before", q.columns[0].Name)
 	}
 	if l.form == ofMean && l.by != hosts {
 		return query{}, fmt.Errorf("%s is not compared between hosts", q.columns[0].Name)
@@ -129,6 +146,10 @@ func (q query) target(n names) string {
 		t = "diffSeries(" + q.group(n, q.of) + ", " + q.group(n, q.fields...) + ")"
 	case perMinute:
 		t = "scale(" + q.group(n, q.fields...) + ", 60)"
+	case events:
+		t = "consolidateBy(" + q.group(n, q.fields...) + ", 'sum')"
+	case chosen:
+		return q.choice(n)
 	default:
 		t = q.group(n, q.fields...)
 	}
@@ -138,9 +159,54 @@ func (q query) target(n names) string {
 	if q.label != "" {
 		return "alias(" + t + ", '" + q.label + "')"
 	}
-	if q.form == share || q.form == perMinute || q.form == ofMean {
+	if q.form == share || q.form == perMinute || q.form == ofMean || q.form == events {
 		return "aliasByNode(" + t + ", " + strings.Join(counted(len(nodes[q.scope][q.by])), ", ") + ")"
 	}
+	return t
+}
+
+// mostChosen bounds the series that meet a condition, because Graphite evaluates each one
+// apart.
+const mostChosen = 100
+
+// choice returns an expression for the field of those that meet all conditions.
+func (q query) choice(n names) string {
+	t := ""
+	for i, o := range q.only {
+		switch {
+		case i == 0:
+			t = n.path(q.line, o.field)
+		case o.or != "":
+			t = fmt.Sprintf("applyByNode(%s, -2, 'maxSeries(%%.{%s,%s})', '%%.%s')", t, o.field, o.or, o.field)
+		default:
+			t = fmt.Sprintf("applyByNode(%s, -2, '%%.%s')", t, o.field)
+		}
+		t = o.filter(t)
+		if i == 0 {
+			t = fmt.Sprintf("limit(%s, %d)", t, mostChosen)
+		}
+	}
+	t = fmt.Sprintf("consolidateBy(applyByNode(%s, -2, '%%.%s'), 'last')", t, q.fields[0])
+	t = "aliasByNode(" + t + ", " + strings.Join(nodes[q.scope][where], ", ") + ")"
+	if q.label != "" {
+		t = "aliasSub(" + t + ", '$', ': " + q.label + "')"
+	}
+	return t
+}
+
+// filter returns an expression for the series that meet the condition.
+func (o condition) filter(t string) string {
+	bound := func(operator string, value float64) {
+		t = fmt.Sprintf("filterSeries(%s, '%s', '%s', %s)", t, o.over, operator, decimal(value))
+	}
+	switch {
+	case o.least == o.most:
+		bound("=", o.least)
+		return t
+	case o.least > 0:
+		bound(">=", o.least)
+	}
+	bound("<=", o.most)
 	return t
 }
 
@@ -177,7 +243,7 @@ func (q query) group(n names, fields ...string) string {
 func (q query) aggregation() aggregation {
 	c := q.columns[0]
 	switch {
-	case len(q.fields) > 1:
+	case len(q.fields) > 1, q.form == events:
 		return sum
 	case (q.scope == metric.Self || q.scope == windowSelf) && c.Unit == "seconds", c.Combine == metric.Max:
 		return highest

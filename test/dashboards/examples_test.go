@@ -3,6 +3,8 @@ package dashboards
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +42,16 @@ func spikes(v float64) numbers {
 	return func(s int) float64 {
 		if s%10 == 0 {
 			return v
+		}
+		return 0
+	}
+}
+
+// every is 1 once in so many seconds, and otherwise 0.
+func every(seconds int) numbers {
+	return func(s int) float64 {
+		if s%seconds == 0 {
+			return 1
 		}
 		return 0
 	}
@@ -94,6 +106,24 @@ var examples = []example{
 		calm:  map[string]numbers{"daemon.Idle_pct": at(60)},
 		warns: map[string]numbers{"daemon.Idle_pct": at(15)},
 		fires: map[string]numbers{"daemon.Idle_pct": at(2)},
+	},
+	{
+		rule: "reload-failed", only: "warning",
+		calm: map[string]numbers{"haproxystats.FailedReloads": at(0)}, fires: map[string]numbers{"haproxystats.FailedReloads": every(60)},
+	},
+	{
+		rule:  "old-worker",
+		calm:  map[string]numbers{"daemon.OldestWorkerSec": spikes(100000)},
+		warns: map[string]numbers{"daemon.OldestWorkerSec": at(4000)},
+		fires: map[string]numbers{"daemon.OldestWorkerSec": at(90000)},
+	},
+	{
+		rule: "unaccounted", only: "warning",
+		calm: map[string]numbers{"haproxystats.SecondsUnaccounted": at(0)}, fires: map[string]numbers{"haproxystats.SecondsUnaccounted": every(60)},
+	},
+	{
+		rule: "accounts", only: "warning",
+		calm: map[string]numbers{"haproxystats.AccountsFailed": at(0)}, fires: map[string]numbers{"haproxystats.AccountsFailed": every(60)},
 	},
 	{
 		rule:  "age",
@@ -292,6 +322,48 @@ func sendKafka(ctx context.Context, t *testing.T, g *stage.Graphite) {
 		send(host, selfstat.Sink{Name: "kafka", Queued: true}.Columns())
 	}
 	send(stage.Central, selfstat.TopicColumns())
+	if err := g.Send(ctx, b.String()); err != nil {
+		t.Fatal(err)
+	}
+	awaitSeries(ctx, t, g, last)
+}
+
+// badServers are servers of a made-up backend of lb1 in the states that the stage has
+// none of, by what the dashboard of states says of them.
+var badServers = map[string]map[string]float64{
+	"DOWN, no connection":              {"state": 0, "check_ok": 0, "check_result": 7, "up": 0},
+	"DOWN, no TLS":                     {"state": 0, "check_ok": 0, "check_result": 10, "up": 0},
+	"DOWN, bad answer":                 {"state": 0, "check_ok": 0, "check_result": 15, "up": 0},
+	"DOWN, by the check program":       {"state": 0, "check_ok": 0, "check_result": 16, "up": 0},
+	"DOWN, not by a check":             {"state": 0, "up": 0},
+	"DOWN, and its checks succeed":     {"state": 0, "check_ok": 1, "check_result": 11, "up": 0},
+	"MAINT, by hand or configuration":  {"state": 2, "maint_reason": 1, "up": 0},
+	"MAINT, as the tracked server":     {"state": 2, "maint_reason": 2, "up": 0},
+	"MAINT, no address for its name":   {"state": 2, "maint_reason": 4, "up": 0},
+	"DRAIN":                            {"state": 3, "check_ok": 1, "up": 0},
+	"NOLB":                             {"state": 4, "check_ok": 1, "up": 0},
+	"UP, with weight 0 or not for all": {"state": 1, "check_ok": 1, "up": 0},
+}
+
+// badBackend is that backend.
+const badBackend = "bad"
+
+// sendStates has Graphite take the states of these servers.
+func sendStates(ctx context.Context, t *testing.T, g *stage.Graphite) {
+	t.Helper()
+	now := time.Now().Unix()
+	var b strings.Builder
+	last := ""
+	for n, words := range slices.Sorted(maps.Keys(badServers)) {
+		metrics := maps.Clone(badServers[words])
+		metrics["lastchg"] = float64(1000 + n)
+		for name, value := range metrics {
+			last = fmt.Sprintf("%s.lb1.haproxy.backend.%s.server.s%d.%s", stage.Namespace, badBackend, n, name)
+			for ago := range int64(lookback) { // lasting, for the time of all tests
+				fmt.Fprintf(&b, "%s %g %d\n", last, value, now-ago)
+			}
+		}
+	}
 	if err := g.Send(ctx, b.String()); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -43,8 +44,10 @@ func TestOnStage(t *testing.T) {
 	})
 	await(ctx, t, s)
 	sendKafka(ctx, t, s.Graphite)
+	sendStates(ctx, t, s.Graphite)
 	t.Run("grafana", func(t *testing.T) { testGrafana(ctx, t, s.Graphite) })
 	t.Run("graphite-web", func(t *testing.T) { testGraphiteWeb(ctx, t, s.Graphite) })
+	t.Run("states", func(t *testing.T) { testStates(ctx, t, s.Graphite) })
 	sendExamples(ctx, t, s.Graphite)
 	t.Run("rules", func(t *testing.T) { testRules(ctx, t, s.Graphite) })
 	t.Run("verify-url", func(t *testing.T) { testVerify(ctx, t, s.Graphite) })
@@ -106,6 +109,8 @@ func awaitSeries(ctx context.Context, t *testing.T, g *stage.Graphite, target st
 	}
 }
 
+var errNoNumber = errors.New("none with a number")
+
 // answers returns the series of a target that has a number, or why it is not
 // good for a panel.
 func answers(ctx context.Context, g *stage.Graphite, target string) ([]stage.Series, error) {
@@ -127,7 +132,7 @@ func answers(ctx context.Context, g *stage.Graphite, target string) ([]stage.Ser
 		numbers += len(values)
 	}
 	if numbers == 0 {
-		return nil, fmt.Errorf("%d series without a number", len(series))
+		return nil, fmt.Errorf("%d series, %w", len(series), errNoNumber)
 	}
 	return series, nil
 }
