@@ -254,7 +254,7 @@ func (k *Keeper) observe() {
 			return // soon
 		}
 		for i, w := range s.held {
-			if i == s.current {
+			if i == s.current || w.met {
 				h.Current++
 				continue
 			}

@@ -260,6 +260,38 @@ func TestReloads(t *testing.T) {
 	}
 }
 
+// TestReloadsWithinARound counts what a worker does that is replaced before a round has
+// seen it.
+func TestReloadsWithinARound(t *testing.T) {
+	x := newSite(t, true)
+	a := x.f.current
+	x.f.work(a, 5, 2, 200)
+	x.want(x.round(), 5, 200, "101 current")
+	b := x.f.reload()
+	x.looks() // a stops
+	x.f.work(b, 4, 4, 40)
+	c := x.f.reload()
+	x.looks() // b has no client any more, and says its final words
+	x.f.work(c, 2, 1, 10)
+	d := x.f.reload()
+	x.looks() // c stops with a client
+	<-b.ended
+	x.f.work(d, 1, 1, 1)
+	s := x.round()
+	x.want(s, 12, 251, "101 old, 104 current, 103 old")
+	if s.Round.Workers != (snapshot.Workers{Reloads: 3}) {
+		t.Errorf("got %+v, want three reloads and nothing unaccounted", s.Round.Workers)
+	}
+	x.f.work(c, 0, 1, 1000)
+	x.looks()
+	<-c.ended
+	s = x.round()
+	x.want(s, 12, 1251, "101 old, 104 current")
+	if s.Round.Workers != (snapshot.Workers{}) {
+		t.Errorf("got %+v, want nothing", s.Round.Workers)
+	}
+}
+
 // TestWithoutHolding counts what was heard, and says what was not.
 func TestWithoutHolding(t *testing.T) {
 	x := newSite(t, false)

@@ -49,6 +49,8 @@ type worker struct {
 	info     *truth.Info // the latest look
 	read     time.Time   // when its rows were read last
 	refused  int         // how often its final words could not be stored
+	// met reports whether no round has seen the worker as the current one yet.
+	met bool
 }
 
 // say logs a lasting condition of the socket, now and then.
@@ -64,8 +66,10 @@ func (s *socket) say(message string, args ...any) {
 }
 
 // look looks at each worker. One that stops and has no client left says its final
-// words.
+// words. If the current one stops, its successor is met at once, because it may stop
+// before the next round.
 func (s *socket) look(ctx context.Context) {
+	replaced := false
 	for _, i := range slices.SortedFunc(maps.Keys(s.held), compareInstances) {
 		w := s.held[i]
 		info, err := w.look(ctx)
@@ -78,13 +82,44 @@ func (s *socket) look(ctx context.Context) {
 		}
 		w.info = info
 		s.account.Heard(info)
-		if info.Stopping {
-			s.noteStopped(i)
-			if info.CurrConns == 0 {
-				s.finish(ctx, w)
-			}
+		if !info.Stopping {
+			continue
+		}
+		replaced = replaced || w.met || i == s.current
+		if w.met {
+			w.met = false
+			s.keeper.noticed(snapshot.Workers{Reloads: 1})
+			s.keeper.log.Info("HAProxy was reloaded", "socket", s.Address, "before", i.String())
+		}
+		s.noteStopped(i)
+		if info.CurrConns == 0 {
+			s.finish(ctx, w)
 		}
 	}
+	if replaced {
+		s.meet(ctx)
+	}
+}
+
+// meet holds a connection to the worker that answers at the socket now, if it is another
+// one than those that are known. A worker whose start is not exact waits for the round.
+func (s *socket) meet(ctx context.Context) {
+	if s.closed || time.Now().Before(s.until) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := s.keeper.opt.Client.Hold(ctx, s.Network, s.Address)
+	if err != nil {
+		return // the round tells
+	}
+	w := &worker{conn: conn, met: true}
+	if w.info, err = w.ask(ctx); err == nil && w.info.Exact && !w.info.Stopping && s.held[w.info.Instance] == nil {
+		w.instance = w.info.Instance
+		s.held[w.instance] = w
+		return
+	}
+	conn.Close()
 }
 
 func compareInstances(a, b truth.Instance) int {
@@ -110,11 +145,7 @@ var errOther = errors.New("another process answers")
 func (w *worker) look(ctx context.Context) (*truth.Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	text, err := w.conn.Look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	info, err := truth.ReadInfo(bytes.NewReader(text), time.Now().Unix())
+	info, err := w.ask(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +153,15 @@ func (w *worker) look(ctx context.Context) (*truth.Info, error) {
 		return nil, fmt.Errorf("%w: %v, not %v", errOther, info.Instance, w.instance)
 	}
 	return info, nil
+}
+
+// ask asks whoever the connection leads to.
+func (w *worker) ask(ctx context.Context) (*truth.Info, error) {
+	text, err := w.conn.Look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return truth.ReadInfo(bytes.NewReader(text), time.Now().Unix())
 }
 
 // letGo closes a connection that has failed.

@@ -317,8 +317,8 @@ func (t *turn) hold(ctx context.Context) {
 	if !t.keeper.opt.Hold || t.info == nil || t.info.Stopping || t.closed || t.err != nil || time.Now().Before(t.until) {
 		return
 	}
-	if t.held[t.current] != nil {
-		t.tries = 0 // it has stayed open since the last round
+	if w := t.held[t.current]; w != nil {
+		t.tries, w.met = 0, false // it has stayed open since the last round
 		return
 	}
 	if t.lost[t.current] { // it lives: HAProxy has closed the connection

@@ -303,9 +303,7 @@ func TestReloadUnderTraffic(t *testing.T) {
 					s.send(c, 1000)
 				}
 				s.dial()
-				if i%2 == 1 || !harness.Full() {
-					s.settled()
-				}
+				s.settled() // a worker that ends within a second is not heard
 				download.Wait()
 			}
 			stop()
