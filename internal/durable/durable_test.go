@@ -219,6 +219,37 @@ func TestLockEndsForChildren(t *testing.T) {
 	}
 }
 
+// TestOpenOwn: the directory is made, locked, and not taken by a link.
+func TestOpenOwn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	d, lock, err := OpenOwn(dir, "queue-dir")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	want := "lock " + dir + ": another process uses it: stop that process, or give each program its own queue-dir, in a configuration file of its own"
+	if _, _, err := OpenOwn(dir, "queue-dir"); err == nil || err.Error() != want {
+		t.Errorf("for the second time: got %v, want %s", err, want)
+	}
+	link := dir + ".link"
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenMade(link); !errors.Is(err, ErrNotDir) {
+		t.Errorf("through a link: got %v, want %v", err, ErrNotDir)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	again, lock, err := OpenOwn(dir, "queue-dir")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(lock.Unlock(), again.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOpenParent(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {

@@ -78,22 +78,9 @@ func (r Record) Name() string { return r.name }
 // Open opens the journal in o.Dir, and returns the records that are left there, in
 // order. The directory is locked until Close.
 func Open(o Options) (*Journal, []Record, error) {
-	if err := durable.CheckDir(o.Dir); err != nil {
-		return nil, nil, err
-	}
-	if err := durable.MakeDir(o.Dir); err != nil {
-		return nil, nil, err
-	}
-	dir, err := durable.OpenDir(o.Dir)
+	dir, lock, err := durable.OpenOwn(o.Dir, "work-dir")
 	if err != nil {
 		return nil, nil, err
-	}
-	lock, err := dir.LockSelf()
-	if err != nil {
-		if errors.Is(err, durable.ErrLocked) {
-			err = fmt.Errorf("lock %s: another process uses it: stop that process, or give each its own directory", o.Dir)
-		}
-		return nil, nil, errors.Join(err, dir.Close())
 	}
 	j := &Journal{dir: dir, lock: lock, max: o.MaxBytes, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
 	j.litter = durable.NewLitter(j.removeName)

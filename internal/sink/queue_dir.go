@@ -48,25 +48,12 @@ type directory struct {
 }
 
 func openDirectory(path string) (directory, error) {
-	if info, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := durable.MakeDir(path); err != nil {
-			return directory{}, err
-		}
-	} else if err != nil {
-		return directory{}, err
-	} else if !info.IsDir() {
+	if info, err := os.Lstat(path); err == nil && !info.IsDir() {
 		return directory{}, fmt.Errorf("%s is %v: a queue needs a directory of its own, and follows no link", path, info.Mode())
 	}
-	dir, err := durable.OpenDir(path)
+	dir, lock, err := durable.OpenOwn(path, "queue-dir")
 	if err != nil {
 		return directory{}, err
-	}
-	lock, err := dir.LockSelf()
-	if errors.Is(err, durable.ErrLocked) {
-		err = fmt.Errorf("lock %s: another process uses it: stop that process, or give each program its own queue-dir, in a configuration file of its own", path)
-	}
-	if err != nil {
-		return directory{}, errors.Join(err, dir.Close())
 	}
 	return directory{dir, lock}, nil
 }

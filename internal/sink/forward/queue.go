@@ -102,22 +102,9 @@ func OpenLinkQueue(o QueueOptions) (*LinkQueue, error) {
 // open opens the directory and takes what is in it in the place of what waits now, which
 // it counts as dropped. It returns that number.
 func (q *LinkQueue) open() (lost int, err error) {
-	if err := durable.CheckDir(q.opt.Dir); err != nil {
-		return 0, err
-	}
-	if err := durable.MakeDir(q.opt.Dir); err != nil {
-		return 0, err
-	}
-	dir, err := durable.OpenDir(q.opt.Dir)
+	dir, lock, err := durable.OpenOwn(q.opt.Dir, "queue-dir")
 	if err != nil {
 		return 0, err
-	}
-	lock, err := dir.LockSelf()
-	if err != nil {
-		if errors.Is(err, durable.ErrLocked) {
-			err = fmt.Errorf("%w: another program uses the queue: give each its own queue-dir", err)
-		}
-		return 0, errors.Join(err, dir.Close())
 	}
 	l, err := list(dir)
 	if err != nil {

@@ -89,13 +89,7 @@ type DeadLetters struct {
 
 // OpenDeadLetters opens the directory.
 func OpenDeadLetters(o DeadLetterOptions) (*DeadLetters, error) {
-	if err := durable.CheckDir(o.Dir); err != nil {
-		return nil, err
-	}
-	if err := durable.MakeDir(o.Dir); err != nil {
-		return nil, err
-	}
-	dir, err := durable.OpenDir(o.Dir)
+	dir, err := durable.OpenMade(o.Dir)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package kafka
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -54,22 +53,9 @@ type Store struct {
 
 // OpenStore opens a store and removes files of an earlier one.
 func OpenStore(o StoreOptions) (*Store, error) {
-	if err := durable.CheckDir(o.Dir); err != nil {
-		return nil, err
-	}
-	if err := durable.MakeDir(o.Dir); err != nil {
-		return nil, err
-	}
-	dir, err := durable.OpenDir(o.Dir)
+	dir, lock, err := durable.OpenOwn(o.Dir, "assembly-dir")
 	if err != nil {
 		return nil, err
-	}
-	lock, err := dir.LockSelf()
-	if err != nil {
-		if errors.Is(err, durable.ErrLocked) {
-			err = fmt.Errorf("lock %s: another process uses it: stop that process, or give each its own directory", o.Dir)
-		}
-		return nil, errors.Join(err, dir.Close())
 	}
 	s := &Store{o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), dir: dir, lock: lock}
 	s.litter = durable.NewLitter(dir.Remove)
