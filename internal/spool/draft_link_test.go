@@ -90,7 +90,7 @@ func TestFilesOfElsewhere(t *testing.T) {
 	}
 	defer v.Close()
 	for name, want := range map[string]string{"a_stat": "a reply", "a_base": "the base"} {
-		if got, err := fs.ReadFile(v.FS(), name); string(got) != want || err != nil {
+		if got, err := fs.ReadFile(v.files, name); string(got) != want || err != nil {
 			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
 		}
 	}

@@ -48,9 +48,6 @@ func OpenView(path string, log *slog.Logger) (*View, error) {
 // Epoch returns the number in the directory's name.
 func (v *View) Epoch() int64 { return v.epoch }
 
-// FS returns the entry's files, as [Entry.FS] does. It can't be used after Close.
-func (v *View) FS() fs.FS { return v.files }
-
 // Snapshot returns the entry as a snapshot, as [Entry.Snapshot] does.
 func (v *View) Snapshot() (snapshot.Snapshot, error) {
 	return v.files.snapshot(v.epoch)

@@ -52,7 +52,7 @@ func TestLookDoesNotTouchTheQueue(t *testing.T) {
 	if v.Epoch() != 1700000000 {
 		t.Error(v.Epoch())
 	}
-	if text, err := fs.ReadFile(v.FS(), "a.sock_info"); err != nil || string(text) != "Name: HAProxy\n\n" {
+	if text, err := fs.ReadFile(v.files, "a.sock_info"); err != nil || string(text) != "Name: HAProxy\n\n" {
 		t.Errorf("%q, %v", text, err)
 	}
 	if after := tree(t, filepath.Dir(dir)); !slices.Equal(before, after) {
@@ -63,7 +63,7 @@ func TestLookDoesNotTouchTheQueue(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(listed[0].Path, "a.sock_info"), []byte("Name: HAPr0xy\n\n"), 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fs.ReadFile(v.FS(), "a.sock_info"); !errors.Is(err, snapshot.ErrDamaged) {
+	if _, err := fs.ReadFile(v.files, "a.sock_info"); !errors.Is(err, snapshot.ErrDamaged) {
 		t.Errorf("a changed file is read: %v", err)
 	}
 }
