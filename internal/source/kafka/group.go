@@ -107,9 +107,9 @@ type group struct {
 	members    int
 	cause      error // why the topic can't be read
 	counts     Counts
-	counted    bool      // whether errors of commits have been logged
-	tickless   bool      // whether errors of ticks have been logged
-	told       time.Time // when the last incomplete snapshot came
+	// commitFails and tickFails report whether errors of commits and ticks have been logged.
+	commitFails, tickFails bool
+	incompleteAt           time.Time // when the last incomplete snapshot was ended
 
 	rebalances, commitErrors atomic.Int64
 	beat                     atomic.Int64 // when the coordinator last answered, in ns since born
@@ -187,6 +187,13 @@ func (g *group) setClient(c *kgo.Client) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.client = c
+}
+
+// current returns the client, or nil between two of them.
+func (g *group) current() *kgo.Client {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.client
 }
 
 // every calls f after each interval until ctx ends.
@@ -335,10 +342,7 @@ func (g *group) take(client *kgo.Client, f *kgo.FetchPartition) {
 
 // resume fetches a partition again.
 func (g *group) resume(number int32) {
-	g.mu.Lock()
-	c := g.client
-	g.mu.Unlock()
-	if c != nil {
+	if c := g.current(); c != nil {
 		c.ResumeFetchPartitions(map[string][]int32{g.o.Topic: {number}})
 	}
 }
@@ -547,15 +551,15 @@ func (g *group) committed(ctx context.Context, points map[int32]point, r *kmsg.O
 		}
 	}
 	switch {
-	case err == nil && g.counted:
-		g.counted = false
+	case err == nil && g.commitFails:
+		g.commitFails = false
 		g.log.Info("offsets can be committed again")
 	case err == nil:
 	case errors.Is(err, context.Canceled):
 	default:
 		g.commitErrors.Add(1)
-		if !g.counted && !errors.Is(err, kerr.RebalanceInProgress) && !errors.Is(err, kerr.IllegalGeneration) {
-			g.counted = true
+		if !g.commitFails && !errors.Is(err, kerr.RebalanceInProgress) && !errors.Is(err, kerr.IllegalGeneration) {
+			g.commitFails = true
 			g.log.Warn("offsets can't be committed, will try again", "error", g.explain("commit to group "+g.o.Group, err))
 		}
 	}

@@ -47,11 +47,11 @@ func (g *group) ticked(err error) {
 	defer g.mu.Unlock()
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, kgo.ErrClientClosed):
-	case err != nil && !g.tickless:
-		g.tickless = true
+	case err != nil && !g.tickFails:
+		g.tickFails = true
 		g.log.Warn("ticks can't be written to the topic, will try again", "error", g.explain("produce to topic "+g.o.Topic, err))
-	case err == nil && g.tickless:
-		g.tickless = false
+	case err == nil && g.tickFails:
+		g.tickFails = false
 		g.log.Info("ticks can be written to the topic again")
 	}
 }

@@ -3,19 +3,14 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"haproxystats/internal/cluster"
-	"haproxystats/internal/encode/tables"
-	"haproxystats/internal/kafka"
 	"haproxystats/internal/kafka/wire"
 	"haproxystats/internal/metric"
-	"haproxystats/internal/snapshot"
 	"haproxystats/internal/window"
 )
 
@@ -90,12 +85,11 @@ type tablesReader struct {
 	ledger   *ledger
 	stage    *cluster.Stage
 	assembly *assembly
-	log      *slog.Logger
 }
 
 func (t *Tables) newReader(p *partition, l *ledger, mark time.Time) reader {
 	r := &tablesReader{
-		tables: t, p: p, ledger: l, log: p.log,
+		tables: t, p: p, ledger: l,
 		stage:    cluster.New(cluster.Options{Windows: t.o.Windows, Sinks: t.sinks, Mark: mark, Log: p.log}),
 		assembly: newAssembly(t.o.Store, nil),
 	}
@@ -177,69 +171,4 @@ func (r *tablesReader) close() {
 	r.stop()
 	r.assembly.close()
 	r.stage.Close()
-}
-
-// envelope reads the headers of a record. A record that can't be used is put aside.
-func (g *group) envelope(ctx context.Context, p *partition, l *ledger, r *kgo.Record, want wire.Kind) (wire.Envelope, bool) {
-	e, err := wire.Parse(kafka.EachHeader(r))
-	if err == nil && e.Kind != want && e.Kind != wire.Tick {
-		err = fmt.Errorf("%w: a record of kind %s is in a topic for %s", wire.ErrDamaged, e.Kind, want)
-	}
-	if err == nil {
-		return e, true
-	}
-	cause := causeOf(err)
-	g.countCause(cause)
-	g.o.DeadLetters.put(ctx, g.current(), letterOf(r), cause, err, func() { l.done(r.Offset) })
-	return wire.Envelope{}, false
-}
-
-func (g *group) current() *kgo.Client {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.client
-}
-
-// causeOf returns why a record is put aside.
-func causeOf(err error) Cause {
-	switch {
-	case errors.Is(err, wire.ErrNewer), errors.Is(err, snapshot.ErrNewer), errors.Is(err, tables.ErrNewer):
-		return Newer
-	case errors.Is(err, wire.ErrForeign):
-		return Foreign
-	}
-	return Damaged
-}
-
-func (g *group) countCause(c Cause) {
-	switch c {
-	case Newer:
-		g.count(Counts{Newer: 1})
-	case Foreign:
-		g.count(Counts{Foreign: 1})
-	default:
-		g.count(Counts{Damaged: 1})
-	}
-}
-
-// aside puts an attempt aside and lets go of its records.
-func (g *group) aside(p *partition, l *ledger, a *attempt, err error) {
-	cause := causeOf(err)
-	g.countCause(cause)
-	g.o.DeadLetters.putAttempt(p.ctx, g.current(), p, a, cause, err, func() { l.done(a.offsets...) })
-	a.chunks.free()
-}
-
-// incomplete counts and logs an attempt that was ended before all its records came.
-func (g *group) incomplete(p *partition, a *attempt, why error) {
-	g.count(Counts{Incomplete: 1})
-	g.mu.Lock()
-	now := time.Now()
-	quiet := now.Sub(g.told) < burst
-	g.told = now
-	g.mu.Unlock()
-	if !quiet {
-		p.log.Warn("snapshot has not come completely and is dropped", "offset", a.first, "cluster", a.Cluster, "node", a.Node, "snapshot", a.Epoch,
-			"records", len(a.chunks.list), "of", a.records, "error", why)
-	}
 }
