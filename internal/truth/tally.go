@@ -2,33 +2,63 @@ package truth
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"slices"
 
 	"haproxystats/internal/haproxy"
 )
 
 // Tally keeps as much of the rows of one instance as shows whether one of them has
-// fallen: some 50 bytes for each. As long as none has, the base does not change, and
-// nobody reads the rows a second time. The zero value has seen no row.
+// fallen: 32 bytes for each. As long as none has, the base does not change, and nobody
+// reads the rows a second time. The zero value has seen no row.
+//
+// A reply is read by [Tally.Begin], [Tally.Rows] for each of its parts, and [Tally.End].
 type Tally struct {
 	rows []tallied
+	// modules has sums of the columns of modules. Rows of servers have none: HAProxy clears
+	// these counters for all rows at once, and those of a server move with its backend's.
+	modules []uint64
 	// header has the columns of the reply before.
-	header []string
-	plans  [3]tallyPlan
-	seed   maphash.Seed
+	header   []string
+	identity []int // its columns that name one server of an instance
+	plans    [3]tallyPlan
+	seed     maphash.Seed
 	// moved finds rows whose place has changed.
-	moved map[uint64]int
+	moved map[uint32]int
+	pass  pass
+}
+
+// pass is the state of one reply.
+type pass struct {
+	elapsed int64
+	watch   *Watch
+	known   int // rows before
+	next    int // the place of the next row, unless rows have moved
+	matched int
+	Findings
 }
 
 // tallied is what is kept of a row. Sums wrap.
 type tallied struct {
-	name     uint64 // hash
-	sessions uint64
+	counts   uint64 // sum of all counters but those of bytes and modules
 	bytes    uint64
-	rest     uint64
-	module   uint64
-	downtime uint32
+	name     uint32 // hash
 	id       uint32
+	downtime uint32
+	extra    uint32 // the number of its sum in modules, plus one; 0 if it has none
+}
+
+// Watch is shown each row of a reply while a tally reads it.
+type Watch struct {
+	// Columns are the names of columns whose texts are wanted.
+	Columns []string
+	// See is called for each row: its number in the reply, a hash of its type and names,
+	// the row itself, of which only the type and the names may be used, and the texts of the
+	// columns, empty where the reply lacks one. All are valid until See returns.
+	See func(n int, name uint64, row *haproxy.Row, texts [][]byte)
+
+	at    []int // for each column its place in the texts of a row, or -1
+	texts [][]byte
 }
 
 // tallyPlan says where the columns of one row type go.
@@ -41,8 +71,7 @@ type tallyPlan struct {
 
 // The destinations of a column.
 const (
-	toRest = iota
-	toSessions
+	toCounts = iota
 	toBytes
 	toModule
 	toDowntime
@@ -78,58 +107,95 @@ func (f Findings) IsForeign(info *Info) bool {
 // Read reads a reply whose header has been read, and compares it with the one before,
 // since which so many seconds have passed. If the reply turns out to be incomplete, the
 // caller must forget the tally.
-func (t *Tally) Read(s *haproxy.StatScanner, elapsed int64) Findings {
-	t.arrange(s)
-	f := Findings{First: t.rows == nil}
-	before := t.rows
-	if f.First {
-		t.rows = make([]tallied, 0, 64)
+func (t *Tally) Read(s *haproxy.StatScanner, elapsed int64, w *Watch) Findings {
+	t.Begin(s, elapsed, w)
+	t.Rows(s)
+	return t.End()
+}
+
+// Begin begins a reply whose header has been read. The watch may be nil.
+func (t *Tally) Begin(s *haproxy.StatScanner, elapsed int64, w *Watch) {
+	t.arrange(s, w)
+	t.pass = pass{elapsed: elapsed, watch: w, known: len(t.rows)}
+	t.pass.First = t.rows == nil
+	if t.pass.First {
+		t.rows, t.modules = make([]tallied, 0, 64), nil
 	}
-	next := 0
-	matched := 0
 	clear(t.moved)
-	known := len(before)
+}
+
+// Rows reads the rows that the scanner has now.
+func (t *Tally) Rows(s *haproxy.StatScanner) {
+	f := &t.pass
 	for s.Next() {
 		row := s.Row()
 		p := &t.plans[row.Type]
-		now := t.take(row, p)
+		name := t.hash(row)
+		now, module := t.take(row, p)
+		now.name = uint32(name)
+		if f.watch != nil {
+			f.watch.see(f.Rows, name, row, len(t.identity))
+		}
 		f.Rows++
 		if row.Type == haproxy.FrontendRow {
 			f.Connections = plus(f.Connections, value(row, p.conns))
 		}
 		f.Sessions = max(f.Sessions, value(row, p.sessions))
 		f.MaxDowntime = max(f.MaxDowntime, int64(now.downtime))
-		at := next
-		if at >= known || t.rows[at].name != now.name {
-			if at = t.find(now.name, known); at < 0 {
+		at := f.next
+		if at >= f.known || t.rows[at].name != now.name {
+			if at = t.find(now.name); at < 0 {
+				if row.Type != haproxy.ServerRow {
+					t.modules = append(t.modules, module)
+					now.extra = uint32(len(t.modules))
+				}
 				t.rows = append(t.rows, now)
 				continue
 			}
 		}
-		next = at + 1
-		matched++
-		t.compare(&t.rows[at], &now, elapsed, &f)
-		t.rows[at] = now
+		f.next = at + 1
+		f.matched++
+		old := &t.rows[at]
+		old.compare(&now, f.elapsed, &f.Findings)
+		if now.extra = old.extra; now.extra > 0 {
+			sum := &t.modules[now.extra-1]
+			if module < *sum {
+				f.Fell++
+			}
+			*sum = module
+		}
+		*old = now
 	}
-	if known > 0 {
-		f.Gone = max(0, known-matched)
+}
+
+// End ends a reply.
+func (t *Tally) End() Findings {
+	f := &t.pass
+	if f.known > 0 {
+		f.Gone += max(0, f.known-f.matched)
 	}
 	if f.Gone > 0 || len(t.rows) > 2*f.Rows+64 {
 		// Rows that are gone must not stay: the reply is read again by an account.
 		t.rows = nil
 	}
-	return f
+	if f.First {
+		t.rows = slices.Clone(t.rows) // without what it has grown by
+	}
+	f.watch = nil
+	return f.Findings
 }
 
 // find returns the place of a row that is not where it was, or -1.
-func (t *Tally) find(name uint64, known int) int {
-	if len(t.moved) == 0 && known > 0 {
+func (t *Tally) find(name uint32) int {
+	if len(t.moved) == 0 && t.pass.known > 0 {
 		if t.moved == nil {
-			t.moved = make(map[uint64]int)
+			t.moved = make(map[uint32]int)
 		}
-		for i := range known {
+		for i := range t.pass.known {
 			t.moved[t.rows[i].name] = i
 		}
+		// Two rows of one hash can't be told apart, so that an account has to.
+		t.pass.Gone += t.pass.known - len(t.moved)
 	}
 	if i, ok := t.moved[name]; ok {
 		return i
@@ -137,12 +203,12 @@ func (t *Tally) find(name uint64, known int) int {
 	return -1
 }
 
-func (t *Tally) compare(old, now *tallied, elapsed int64, f *Findings) {
+func (old *tallied) compare(now *tallied, elapsed int64, f *Findings) {
 	if old.id != now.id {
 		f.Replaced++
 		return
 	}
-	if now.sessions < old.sessions || now.bytes < old.bytes || now.rest < old.rest || now.module < old.module {
+	if now.counts < old.counts || now.bytes < old.bytes {
 		f.Fell++
 	}
 	if d := int64(now.downtime) - int64(old.downtime); d < 0 || d > elapsed+timeSlack {
@@ -150,19 +216,28 @@ func (t *Tally) compare(old, now *tallied, elapsed int64, f *Findings) {
 	}
 }
 
+// serverCounters are the counters of a server that move without others. HAProxy clears
+// all counters of a server at once, so that the sum of these falls then.
+var serverCounters = []string{
+	columnSessions, columnIn, columnOut, "dresp", "econ", "eresp", "wretr", "wredis", "chkfail", "chkdown", ColumnDowntime, "lbtot",
+}
+
 // arrange selects the columns of a reply.
-func (t *Tally) arrange(s *haproxy.StatScanner) {
+func (t *Tally) arrange(s *haproxy.StatScanner, w *Watch) {
 	header := s.Columns()
 	if !slices.Equal(header, t.header) {
-		t.header = slices.Clone(header)
+		t.header, t.identity = slices.Clone(header), identityColumns(header)
 		behind := slices.Index(header, "-")
 		for _, typ := range rowTypes {
 			p := tallyPlan{columns: counterColumns(header, typ), conns: -1, sessions: -1}
+			if typ == haproxy.ServerRow {
+				p.columns = slices.DeleteFunc(p.columns, func(c int) bool { return !slices.Contains(serverCounters, header[c]) })
+			}
 			for i, c := range p.columns {
-				to := uint8(toRest)
+				to := uint8(toCounts)
 				switch name := header[c]; {
 				case name == columnSessions:
-					to, p.sessions = toSessions, i
+					p.sessions = i
 				case name == columnIn || name == columnOut:
 					to = toBytes
 				case name == ColumnDowntime:
@@ -180,37 +255,67 @@ func (t *Tally) arrange(s *haproxy.StatScanner) {
 			t.seed = maphash.MakeSeed()
 		}
 	}
-	identity := identityColumns(header)
+	texts := t.identity
+	if w != nil {
+		texts = w.arrange(header, texts)
+	}
 	for _, typ := range rowTypes {
 		s.Select(typ, t.plans[typ].columns)
-		s.SelectTexts(typ, identity)
+		s.SelectTexts(typ, texts)
 	}
 }
 
-// take returns what is kept of a row.
-func (t *Tally) take(row *haproxy.Row, p *tallyPlan) tallied {
-	var h maphash.Hash
-	h.SetSeed(t.seed)
-	h.Write(row.Proxy)
-	h.WriteByte(byte(row.Type))
-	h.Write(row.Service)
-	r := tallied{name: h.Sum64()}
-	var sums [5]uint64
+// arrange returns the columns of a header with those of the watch behind them.
+func (w *Watch) arrange(header []string, columns []int) []int {
+	columns = slices.Clone(columns)
+	w.at, w.texts = w.at[:0], slices.Grow(w.texts[:0], len(w.Columns))[:len(w.Columns)]
+	found := 0
+	for _, name := range w.Columns {
+		at := -1
+		if c := slices.Index(header, name); c >= 0 {
+			columns = append(columns, c)
+			at, found = found, found+1
+		}
+		w.at = append(w.at, at)
+	}
+	return columns
+}
+
+// see shows a row, of whose texts the first ones are not for the watch.
+func (w *Watch) see(n int, name uint64, row *haproxy.Row, skip int) {
+	for i, at := range w.at {
+		w.texts[i] = nil
+		if at >= 0 {
+			w.texts[i] = row.Texts[skip+at]
+		}
+	}
+	w.See(n, name, row, w.texts)
+}
+
+// hash returns a hash of the type and the names of a row.
+func (t *Tally) hash(row *haproxy.Row) uint64 {
+	h := maphash.Bytes(t.seed, row.Proxy)
+	return bits.RotateLeft64(h, 17)*31 + maphash.Bytes(t.seed, row.Service) + uint64(row.Type)
+}
+
+// take returns what is kept of a row, and the sum of its counters of modules.
+func (t *Tally) take(row *haproxy.Row, p *tallyPlan) (r tallied, module uint64) {
+	var sums [4]uint64
 	to := p.to[:len(row.Values)]
 	for i, v := range row.Values {
 		if v > 0 {
-			sums[to[i]%5] += uint64(v)
+			sums[to[i]%4] += uint64(v)
 		}
 	}
-	r.rest, r.sessions, r.bytes, r.module = sums[toRest], sums[toSessions], sums[toBytes], sums[toModule]
+	r.counts, r.bytes = sums[toCounts], sums[toBytes]
 	r.downtime = uint32(min(sums[toDowntime], 1<<32-1))
-	for _, text := range row.Texts {
+	for _, text := range row.Texts[:len(t.identity)] {
 		for _, c := range text {
 			r.id = r.id*31 + uint32(c)
 		}
 		r.id = r.id*31 + ','
 	}
-	return r
+	return r, sums[toModule]
 }
 
 // value returns a value of a row, or 0.

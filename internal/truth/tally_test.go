@@ -3,6 +3,7 @@ package truth
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -16,7 +17,7 @@ func (t *Tally) read(tb testing.TB, stat string, elapsed int64) Findings {
 	if err := s.Reset(strings.NewReader(stat)); err != nil {
 		tb.Fatal(err)
 	}
-	return t.Read(&s, elapsed)
+	return t.Read(&s, elapsed, nil)
 }
 
 // TestTallyOfRecordings finds every change of the base that an account makes of the
@@ -102,6 +103,32 @@ func TestTally(t *testing.T) {
 	}
 }
 
+// TestWatch shows rows with their texts, in parts of a reply and by a header that lacks a
+// column.
+func TestWatch(t *testing.T) {
+	var got []string
+	names := make(map[uint64]bool)
+	w := &Watch{Columns: []string{"status", "unknown", "lastchg"}, See: func(n int, name uint64, row *haproxy.Row, texts [][]byte) {
+		names[name] = true
+		got = append(got, fmt.Sprintf("%d %d %s/%s %q", n, row.Type, row.Proxy, row.Service, texts))
+	}}
+	var tally Tally
+	for _, stat := range []string{
+		"# pxname,svname,stot,status,lastchg,sid,type,\napp,a1,5,UP 1/3,600,7,2,\napp,a2,1,MAINT,,8,2,\n\n",
+		"# pxname,svname,stot,type,status,\napp,a1,5,2,DOWN,\n\n",
+	} {
+		var s haproxy.StatScanner
+		if err := s.Reset(strings.NewReader(stat)); err != nil {
+			t.Fatal(err)
+		}
+		tally.Read(&s, 0, w)
+	}
+	want := []string{`0 2 app/a1 ["UP 1/3" "" "600"]`, `1 2 app/a2 ["MAINT" "" ""]`, `0 2 app/a1 ["DOWN" "" ""]`}
+	if !slices.Equal(got, want) || len(names) != 2 {
+		t.Errorf("got %q and %d names, want %q and 2", got, len(names), want)
+	}
+}
+
 // manyServers is a reply of a backend with n servers.
 func manyServers(n int) string {
 	var b strings.Builder
@@ -116,7 +143,7 @@ func manyServers(n int) string {
 // TestMemoryOfTally bounds what pull keeps in memory for 8 processes with 20,000
 // servers each.
 func TestMemoryOfTally(t *testing.T) {
-	const servers, processes, most = 20_000, 8, 64
+	const servers, processes, most = 20_000, 8, 40
 	stat := manyServers(servers)
 	tallies := make([]Tally, processes)
 	for i := range tallies {
@@ -147,7 +174,7 @@ func BenchmarkTally(b *testing.B) {
 		if err := s.Reset(bytes.NewReader(stat)); err != nil {
 			b.Fatal(err)
 		}
-		if f := t.Read(&s, 10); f.Matters() {
+		if f := t.Read(&s, 10, nil); f.Matters() {
 			b.Fatalf("got %+v", f)
 		}
 	}

@@ -33,6 +33,8 @@ type Reply struct {
 	Current bool
 	// Final reports whether the instance can say no more.
 	Final bool
+	// Watch, if not nil, is shown the rows.
+	Watch *truth.Watch
 }
 
 // Member is an instance that lives.
@@ -249,7 +251,7 @@ func (k *Socket) hear(at int64, replies []Reply) ([]heard, error) {
 				tally = &w.member.tally
 				elapsed = w.info.At - w.member.statInfo.At
 			}
-			if w.found, err = readTally(reply.Stat, tally, elapsed); err != nil {
+			if w.found, err = readTally(reply.Stat, tally, elapsed, reply.Watch); err != nil {
 				return nil, err
 			}
 			w.empty = w.found.Rows == 0 && w.member != nil && w.member.hasStat
@@ -286,7 +288,7 @@ func readStat(s Source) (*truth.Stat, error) {
 	return truth.ReadStat(f)
 }
 
-func readTally(s Source, tally *truth.Tally, elapsed int64) (truth.Findings, error) {
+func readTally(s Source, tally *truth.Tally, elapsed int64, watch *truth.Watch) (truth.Findings, error) {
 	f, err := s.Open()
 	if err != nil {
 		return truth.Findings{}, err
@@ -297,7 +299,7 @@ func readTally(s Source, tally *truth.Tally, elapsed int64) (truth.Findings, err
 	if err := scanner.Reset(f); err != nil {
 		return truth.Findings{}, fmt.Errorf("read show stat: %w", err)
 	}
-	found := tally.Read(scanner, elapsed)
+	found := tally.Read(scanner, elapsed, watch)
 	if err := scanner.Err(); err != nil {
 		return truth.Findings{}, fmt.Errorf("read show stat: %w", err)
 	}
@@ -670,7 +672,7 @@ func (k *Socket) recall(f lastFile, hasStat bool) (*member, error) {
 	info.Instance = f.instance
 	m := &member{instance: f.instance, info: info, statInfo: info, hasStat: hasStat}
 	if hasStat {
-		found, err := readTally(&File{k.store.last, lastName(k.prefix, f.instance, snapshot.StatSuffix)}, &m.tally, 0)
+		found, err := readTally(&File{k.store.last, lastName(k.prefix, f.instance, snapshot.StatSuffix)}, &m.tally, 0, nil)
 		if err != nil {
 			return nil, err
 		}
