@@ -145,6 +145,9 @@ var nodeFile = kind[NodeList]{"file", "a file with a node a line", func(text str
 	return NodeList{File: path}, err
 }}
 
+// maxNodeName is the largest length of a node's name, in bytes.
+const maxNodeName = 255
+
 // readNodes fills in the names of the nodes of a cluster.
 func (l *loader) readNodes(section string, to *NodeList) {
 	if to.File == "" {
@@ -162,6 +165,13 @@ func (l *loader) readNodes(section string, to *NodeList) {
 	to.Names = readLines(string(data))
 	if len(to.Names) == 0 {
 		l.refuse(section, "nodes", "the file has no names, so no node would be expected", "Write one node a line, or remove the option to learn the nodes")
+	}
+	for _, name := range to.Names {
+		if strings.Contains(name, "/") || len(name) > maxNodeName {
+			l.refuse(section, "nodes", fmt.Sprintf("%.80q is not the name of a node: no name has a slash or more than %d bytes", name, maxNodeName),
+				"Write one node a line")
+			return
+		}
 	}
 }
 

@@ -646,8 +646,8 @@ type Cluster struct {
 	// Time after which a node that is not heard of is expected no longer. It has no
 	// effect if `nodes` is set.
 	NodeExpiry time.Duration
-	// A file with the nodes that are expected, one name in each line. Lines that start
-	// with `#` are comments. The program reads the file when it starts. Without it, the
+	// A file with the nodes that are expected, one name in each line, without slashes.
+	// Lines that start with `#` are comments. The program reads the file when it starts. Without it, the
 	// nodes are learned.
 	Nodes NodeList
 	// What is sent of a cluster, as a list of `daemon`, `frontend`, `backend` and `server`.

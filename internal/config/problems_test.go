@@ -816,6 +816,28 @@ func TestLongValuesAreCutInMessages(t *testing.T) {
 	}
 }
 
+// Files of nodes must have names of nodes.
+func TestNodeFiles(t *testing.T) {
+	for text, want := range map[string]string{
+		"lb1\n# one/two\nlb2\n":         "",
+		"lb1\neu/lb2\n":                 `"eu/lb2" is not the name of a node: no name has a slash or more than 255 bytes. Write one node a line`,
+		strings.Repeat("n", 256) + "\n": `is not the name of a node: no name has a slash or more than 255 bytes. Write one node a line`,
+		"# nothing\n":                   "the file has no names, so no node would be expected. Write one node a line, or remove the option to learn the nodes",
+	} {
+		dir := t.TempDir()
+		nodes, file := filepath.Join(dir, "nodes"), filepath.Join(dir, "f.conf")
+		for name, content := range map[string]string{nodes: text, file: "[cluster eu]\nnodes = " + nodes + "\n"} {
+			if err := os.WriteFile(name, []byte(content), 0o640); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := Load(ForCentral, Files{File: file, Required: true})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%.40q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
 // Files that exclude names must be files of text.
 func TestExclusionFiles(t *testing.T) {
 	dir := t.TempDir()

@@ -41,7 +41,7 @@ func (a *Attempts) Next() Attempt { return Attempt(a.last.Add(1)) }
 
 // NewInstance returns the instance of a producer that runs on the host.
 func NewInstance(host string) string {
-	return Attempt(random()).String() + " " + host[:min(len(host), MaxName)]
+	return Attempt(random()).String() + " " + host[:min(len(host), MaxInstance-attemptDigits-1)]
 }
 
 // random returns a random number.

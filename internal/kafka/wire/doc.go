@@ -6,8 +6,8 @@
 //
 //	v  the version of this format, 1
 //	t  the kind of the record: snapshot, tables or tick
-//	c  the cluster of the node
-//	n  the node
+//	c  the cluster of the node, without a slash
+//	n  the node, without a slash
 //	e  the epoch of the snapshot, in seconds since 1970, decimal
 //	a  the attempt, 16 hexadecimal digits
 //	i  the instance of the producer: 16 hexadecimal digits, a space and the name of its

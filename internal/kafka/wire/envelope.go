@@ -47,7 +47,11 @@ const (
 	// MaxShards is the largest number of shards.
 	MaxShards = 64
 
-	maxInstance = attemptDigits + 1 + MaxName
+	// MaxInstance is the largest length of an instance.
+	MaxInstance = 255
+
+	// maxHeader is the largest length of a header that Parse keeps.
+	maxHeader = 512
 	// maxHeaders is the largest number of headers that Parse reads.
 	maxHeaders = 64
 )
@@ -65,8 +69,8 @@ var (
 // Envelope has what the headers of a record tell.
 type Envelope struct {
 	Kind Kind
-	// Cluster and Node are those of the snapshot. Both are empty for a tick, and so are
-	// the fields that follow.
+	// Cluster and Node are those of the snapshot, without slashes. Both are empty for a
+	// tick, and so are the fields that follow.
 	Cluster, Node string
 	// Epoch is the time of the snapshot in seconds since 1970.
 	Epoch   int64
@@ -100,11 +104,11 @@ func (e Envelope) Check() error {
 	case e.Kind != Snapshot && e.Kind != Tables:
 		return fmt.Errorf("the kind %q", e.Kind)
 	case !isName(e.Cluster):
-		return fmt.Errorf("the cluster %q is empty or has more than %d bytes", clip(e.Cluster), MaxName)
+		return fmt.Errorf("the cluster %q is empty, has a slash, or has more than %d bytes", clip(e.Cluster), MaxName)
 	case !isName(e.Node):
-		return fmt.Errorf("the node %q is empty or has more than %d bytes", clip(e.Node), MaxName)
-	case len(e.Instance) > maxInstance:
-		return fmt.Errorf("the instance has more than %d bytes", maxInstance)
+		return fmt.Errorf("the node %q is empty, has a slash, or has more than %d bytes", clip(e.Node), MaxName)
+	case len(e.Instance) > MaxInstance:
+		return fmt.Errorf("the instance has more than %d bytes", MaxInstance)
 	case e.Kind == Snapshot && (e.Shard != 0 || e.Shards != 0):
 		return errors.New("a snapshot has no shards")
 	case e.Kind == Tables && (e.Shards < 1 || e.Shards > MaxShards || e.Shard < 0 || e.Shard >= e.Shards):
@@ -113,7 +117,9 @@ func (e Envelope) Check() error {
 	return nil
 }
 
-func isName(s string) bool { return s != "" && len(s) <= MaxName }
+// isName reports whether s can name a node or a cluster. A slash would make equal keys of
+// different nodes.
+func isName(s string) bool { return s != "" && len(s) <= MaxName && !strings.Contains(s, "/") }
 
 // clip returns the beginning of a text of somebody else, for an error.
 func clip[T string | []byte](s T) T { return s[:min(len(s), 64)] }
@@ -143,7 +149,7 @@ func Parse(headers iter.Seq2[string, []byte]) (Envelope, error) {
 		if !isKnown(key) {
 			continue
 		}
-		if len(value) > maxInstance {
+		if len(value) > maxHeader {
 			return Envelope{}, fmt.Errorf("%w: header %s has %d bytes", ErrForeign, key, len(value))
 		}
 		if _, twice := values[key]; twice {

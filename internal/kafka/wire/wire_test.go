@@ -100,6 +100,8 @@ func TestParseRefuses(t *testing.T) {
 		"version 2":           {with("v", "2"), ErrNewer, "version 2"},
 		"another kind":        {with("t", "sketch"), ErrNewer, "sketch"},
 		"no cluster":          {with("c", ""), ErrDamaged, "cluster"},
+		"a slash in it":       {with("c", "eu/west"), ErrDamaged, "cluster \"eu/west\""},
+		"a node's slash":      {with("n", "west/lb1"), ErrDamaged, "node \"west/lb1\""},
 		"a long node":         {with("n", strings.Repeat("n", 256)), ErrDamaged, "node"},
 		"a very long node":    {with("n", strings.Repeat("n", 1<<20)), ErrForeign, "header n"},
 		"no epoch":            {with("e", ""), ErrDamaged, "epoch"},
@@ -132,6 +134,8 @@ func TestCheck(t *testing.T) {
 		{Kind: "sketch", Cluster: "c", Node: "n"},
 		{Kind: Snapshot, Node: "n"},
 		{Kind: Snapshot, Cluster: "c"},
+		{Kind: Snapshot, Cluster: "a/b", Node: "c"}, // its key would be that of the next one
+		{Kind: Snapshot, Cluster: "a", Node: "b/c"},
 		{Kind: Snapshot, Cluster: "c", Node: "n", Shards: 1},
 		{Kind: Snapshot, Cluster: "c", Node: "n", Instance: strings.Repeat("i", 300)},
 		{Kind: Tables, Cluster: "c", Node: "n"},
@@ -146,7 +150,7 @@ func TestCheck(t *testing.T) {
 
 func TestEnvelopeProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		name := rapid.StringN(1, 60, MaxName)
+		name := rapid.StringN(1, 60, MaxName).Filter(func(s string) bool { return !strings.Contains(s, "/") })
 		e := Envelope{
 			Kind: Snapshot, Cluster: name.Draw(t, "cluster"), Node: name.Draw(t, "node"), Epoch: rapid.Int64().Draw(t, "epoch"),
 			Attempt: Attempt(rapid.Uint64().Draw(t, "attempt")), Instance: NewInstance(name.Draw(t, "host")),
@@ -180,8 +184,8 @@ func TestAttemptsDiffer(t *testing.T) {
 	if x == y || !strings.HasSuffix(x, " lb1") {
 		t.Errorf("got instances %q and %q, want different ones of lb1", x, y)
 	}
-	if long := NewInstance(strings.Repeat("h", 1000)); len(long) > maxInstance {
-		t.Errorf("got an instance of %d bytes, want at most %d", len(long), maxInstance)
+	if long := NewInstance(strings.Repeat("h", 1000)); len(long) > MaxInstance {
+		t.Errorf("got an instance of %d bytes, want at most %d", len(long), MaxInstance)
 	}
 }
 
