@@ -57,6 +57,10 @@ type cluster struct {
 	key     Key
 	opt     Options
 	windows []*window // by epoch
+	// listed has the expected nodes if they are listed, and strangers is the number of
+	// nodes in heard that are not among them.
+	listed    map[string]bool
+	strangers int
 	// heard has the nodes that were heard of, and order the same (*sighting) beginning
 	// with the one that has been silent for longest.
 	heard map[string]*list.Element
@@ -98,7 +102,11 @@ func newCluster(k Key, o Options) *cluster {
 		slices.Sort(o.Expected)
 		o.Expected = slices.Compact(o.Expected)
 	}
-	return &cluster{key: k, opt: o, heard: make(map[string]*list.Element), order: list.New(), conflicts: make(map[string]*conflict)}
+	listed := make(map[string]bool, len(o.Expected))
+	for _, n := range o.Expected {
+		listed[n] = true
+	}
+	return &cluster{key: k, opt: o, listed: listed, heard: make(map[string]*list.Element), order: list.New(), conflicts: make(map[string]*conflict)}
 }
 
 // bucket returns the beginning of the window of an epoch.
@@ -206,15 +214,19 @@ func (c *cluster) suspect(k Contribution) {
 	}
 }
 
-// hear takes down that a node was heard of. It reports false if there are too many.
+// hear takes down that a node was heard of. It reports false if there are too many: a
+// listed node always has room.
 func (c *cluster) hear(node string, now time.Time) bool {
 	if e, known := c.heard[node]; known {
 		e.Value.(*sighting).at = now
 		c.order.MoveToBack(e)
 		return true
 	}
-	if len(c.heard) == maxNodes {
-		return false
+	if !c.listed[node] {
+		if c.strangers == maxNodes {
+			return false
+		}
+		c.strangers++
 	}
 	c.heard[node] = c.order.PushBack(&sighting{node, now})
 	c.names = nil
@@ -224,9 +236,6 @@ func (c *cluster) hear(node string, now time.Time) bool {
 // expire forgets the nodes that were not heard of for long. It looks at no others,
 // because it is called for each record of a log.
 func (c *cluster) expire(now time.Time) {
-	if c.opt.Expected != nil {
-		return
-	}
 	for e := c.order.Front(); e != nil; e = c.order.Front() {
 		s := e.Value.(*sighting)
 		if now.Sub(s.at) < c.opt.NodeExpiry {
@@ -234,6 +243,9 @@ func (c *cluster) expire(now time.Time) {
 		}
 		c.order.Remove(e)
 		delete(c.heard, s.node)
+		if !c.listed[s.node] {
+			c.strangers--
+		}
 		delete(c.conflicts, s.node)
 		c.names = nil
 	}

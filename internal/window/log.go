@@ -9,8 +9,8 @@ import (
 
 // Bounds of what one log may make a program keep.
 const (
-	maxClusters = 4096    // shards of clusters
-	maxNodes    = 100_000 // of a cluster
+	maxClusters = 4096    // shards of clusters whose nodes are not listed
+	maxNodes    = 100_000 // of a cluster, besides those that are listed
 )
 
 // Errors of [Log.Add]: the contribution is released.
@@ -31,6 +31,7 @@ type Log struct {
 	options  func(cluster string) Options
 	clusters map[Key]*cluster
 	order    []Key     // of clusters, sorted
+	learned  int       // clusters whose nodes are not listed
 	now      time.Time // log time
 	start    time.Time // what is before is not in the log; zero if all is known
 	mark     time.Time // up to which all windows are closed
@@ -69,10 +70,14 @@ func (l *Log) Add(k Contribution, at time.Time) error {
 func (l *Log) add(k Contribution, at time.Time) error {
 	c := l.clusters[k.Key]
 	if c == nil {
-		if len(l.clusters) == maxClusters {
-			return ErrTooManyClusters
+		o := l.options(k.Cluster)
+		if o.Expected == nil {
+			if l.learned == maxClusters {
+				return ErrTooManyClusters
+			}
+			l.learned++
 		}
-		c = newCluster(k.Key, l.options(k.Cluster))
+		c = newCluster(k.Key, o)
 		l.clusters[k.Key] = c
 		at, _ := slices.BinarySearchFunc(l.order, k.Key, compareKeys)
 		l.order = slices.Insert(l.order, at, k.Key)
@@ -121,6 +126,7 @@ func (l *Log) forget() {
 		gone := l.clusters[k].gone(l.now)
 		if gone {
 			delete(l.clusters, k)
+			l.learned-- // a cluster whose nodes are listed is never gone
 		}
 		return gone
 	})

@@ -474,6 +474,64 @@ func TestCrashes(t *testing.T) {
 	})
 }
 
+// TestListedHaveRoom: however many names somebody invents, the nodes of the list have room,
+// and so has a cluster whose nodes are listed; invented names are forgotten.
+func TestListedHaveRoom(t *testing.T) {
+	o := options()
+	o.Expected = []string{"a", "b"}
+	r := newRun(t, o, at(base-1))
+	invent := func(name string, when time.Time) error {
+		return r.add(-1-len(r.released), name, when.Unix()-1000, 1, when) // which comes too late for any window
+	}
+	for i := range maxNodes {
+		if err := invent(fmt.Sprint("x", i), at(base)); !errors.Is(err, ErrLate) {
+			t.Fatalf("invented node %d: got %v, want %v", i, err, ErrLate)
+		}
+	}
+	if err := invent("y", at(base)); !errors.Is(err, ErrTooManyNodes) {
+		t.Errorf("one more: got %v, want %v", err, ErrTooManyNodes)
+	}
+	for i, node := range o.Expected {
+		if err := r.add(i, node, base+1, 1, at(base+1)); err != nil {
+			t.Errorf("listed node %s: got %v, want nil", node, err)
+		}
+	}
+	r.log.Tick(at(base + 61))
+	r.advance()
+	if err := invent("y", at(base+61)); !errors.Is(err, ErrLate) {
+		t.Errorf("one more after the others are forgotten: got %v, want %v", err, ErrLate)
+	}
+
+	l := NewLog(func(cluster string) Options {
+		o := options()
+		if cluster == "listed" {
+			o.Expected = []string{"a"}
+		}
+		return o
+	}, at(base-1))
+	add := func(cluster string) error {
+		return l.Add(Contribution{Key: Key{Cluster: cluster, Shards: 1}, Node: "a", Epoch: base - 1000, Release: func() {}}, at(base))
+	}
+	for i := range maxClusters {
+		if err := add(fmt.Sprint("x", i)); !errors.Is(err, ErrLate) {
+			t.Fatalf("invented cluster %d: got %v, want %v", i, err, ErrLate)
+		}
+	}
+	if err := add("y"); !errors.Is(err, ErrTooManyClusters) {
+		t.Errorf("one more cluster: got %v, want %v", err, ErrTooManyClusters)
+	}
+	if err := add("listed"); !errors.Is(err, ErrLate) {
+		t.Errorf("the listed cluster: got %v, want %v", err, ErrLate)
+	}
+	l.Tick(at(base + 25*3600))
+	if err := l.Advance(func(Emission) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if err := add("y"); !errors.Is(err, ErrLate) {
+		t.Errorf("one more cluster after the others are forgotten: got %v, want %v", err, ErrLate)
+	}
+}
+
 // TestForgotten: a cluster whose nodes are learned is forgotten a day after it was last
 // heard of, and one whose nodes are listed never is.
 func TestForgotten(t *testing.T) {
