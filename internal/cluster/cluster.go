@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -53,7 +54,8 @@ type Stage struct {
 	log      *slog.Logger
 	windows  *window.Log
 	decoder  *tables.Decoder
-	told     map[string]error // by cluster and node: why its last snapshot was refused
+	told     map[nodeName]error // why the last snapshot of a node was refused
+	messages messages           // about nodes
 	missing  map[window.Key]string
 	down     []bool          // by sink, whether it does not accept
 	disputed map[string]bool // fields that nodes combine by another rule
@@ -103,7 +105,7 @@ func New(o Options) *Stage {
 	s := &Stage{
 		o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
 		decoder:  tables.NewDecoder(),
-		told:     make(map[string]error),
+		told:     make(map[nodeName]error),
 		missing:  make(map[window.Key]string),
 		down:     make([]bool, len(o.Sinks)),
 		disputed: make(map[string]bool),
@@ -137,23 +139,56 @@ func (d disputes) AddTable(node string, t metric.Rows) {
 		return
 	}
 	for _, field := range a.Disputed() {
-		if !d.stage.disputed[field] {
+		if !d.stage.disputed[field] && len(d.stage.disputed) < maxDisputed {
 			d.stage.disputed[field] = true
 			d.stage.log.Warn("node combines a field by another rule; this program's rule counts", "cluster", d.cluster, "node", node, "field", field)
 		}
 	}
 }
 
+// maxDisputed bounds the fields that are told: there are about that many.
+const maxDisputed = 500
+
 // Close frees the stage's memory. What is in open windows is not released.
 func (s *Stage) Close() { s.decoder.Close() }
+
+// Origin is what the envelope of a node's tables says about them.
+type Origin struct {
+	Cluster, Node string
+	Epoch         int64
+	Shard, Shards int
+}
+
+// check returns an error unless the tables are those that the envelope names.
+func (o Origin) check(p *tables.Part) error {
+	if got := (Origin{p.Cluster, p.Node, p.Epoch, p.Shard, p.Shards}); got != o {
+		return fmt.Errorf("%w: shard %d/%d of snapshot %d of node %.64q in cluster %.64q, the envelope names %d/%d, %d, %.64q and %.64q", tables.ErrDamaged,
+			got.Shard, got.Shards, got.Epoch, got.Node, got.Cluster, o.Shard, o.Shards, o.Epoch, o.Node, o.Cluster)
+	}
+	return nil
+}
+
+// AddFrom is [Stage.Add] for tables that came in an envelope. Tables that are not those
+// that the envelope names are damaged.
+func (s *Stage) AddFrom(o Origin, frame []byte, at time.Time, release func()) error {
+	return s.add(frame, at, o.check, release)
+}
 
 // Add takes the tables of a node, which came at a time of the log. release is called
 // when they are needed no longer. If they can't be decoded, Add returns an error, which
 // satisfies errors.Is with [tables.ErrDamaged] or [tables.ErrNewer], and release is not
 // called.
 func (s *Stage) Add(frame []byte, at time.Time, release func()) error {
+	return s.add(frame, at, func(*tables.Part) error { return nil }, release)
+}
+
+func (s *Stage) add(frame []byte, at time.Time, check func(*tables.Part) error, release func()) error {
+	defer s.decoder.Trim()
 	p, err := s.decoder.Decode(frame)
 	if err != nil {
+		return err
+	}
+	if err := check(p); err != nil {
 		return err
 	}
 	key := window.Key{Cluster: p.Cluster, Shard: p.Shard, Shards: p.Shards}
@@ -166,20 +201,42 @@ func (s *Stage) Add(frame []byte, at time.Time, release func()) error {
 		},
 		Release: release,
 	}, at)
-	s.tell(p, err)
+	s.tell(p, at, err)
 	for _, c := range s.windows.Conflicts(key) {
-		s.log.Warn("two machines use the name of a node, and one of them is left out of each window",
+		s.messages.warn(s.log, at, "two machines use the name of a node, and one of them is left out of each window",
 			"cluster", p.Cluster, "node", c.Node, "instance", c.One, "other", c.Other)
 	}
 	return nil
 }
 
+// maxMessages is the number of messages about nodes in a minute of the log: somebody may
+// invent any number of names.
+const maxMessages = 60
+
+// messages logs messages about nodes, at most maxMessages in a minute of the log.
+type messages struct {
+	minute time.Time
+	n      int
+}
+
+func (m *messages) warn(log *slog.Logger, at time.Time, message string, attributes ...any) {
+	if at.Sub(m.minute).Abs() >= time.Minute {
+		m.minute, m.n = at, 0
+	}
+	if m.n++; m.n <= maxMessages {
+		log.Warn(message, attributes...)
+	}
+}
+
+// nodeName names a node in a cluster.
+type nodeName struct{ cluster, node string }
+
 // maxTold bounds the nodes whose trouble is remembered.
 const maxTold = 10_000
 
 // tell logs why a node's snapshot has no part in a window, once for each burst.
-func (s *Stage) tell(p *tables.Part, err error) {
-	node := p.Cluster + "/" + p.Node
+func (s *Stage) tell(p *tables.Part, at time.Time, err error) {
+	node := nodeName{p.Cluster, p.Node}
 	if err == nil {
 		delete(s.told, node)
 		return
@@ -191,7 +248,7 @@ func (s *Stage) tell(p *tables.Part, err error) {
 		clear(s.told)
 	}
 	s.told[node] = err
-	s.log.Warn("snapshot of a node is left out of its cluster", "cluster", p.Cluster, "node", p.Node, "snapshot", p.Epoch, "error", err)
+	s.messages.warn(s.log, at, "snapshot of a node is left out of its cluster", "cluster", p.Cluster, "node", p.Node, "snapshot", p.Epoch, "error", err)
 }
 
 // Tick tells that the log has reached a time.

@@ -333,3 +333,87 @@ func TestTwoOfOneName(t *testing.T) {
 		t.Errorf("got %d messages, want one with both machines:\n%s", n, said)
 	}
 }
+
+// TestOrigin: tables that are not those that their envelope names are damaged, and have no
+// part in a window.
+func TestOrigin(t *testing.T) {
+	sink := &taker{}
+	stage := New(Options{
+		Windows: func(string) window.Options {
+			return window.Options{
+				Interval: 10 * time.Second, Grace: 5 * time.Second, Late: time.Minute, NodeExpiry: time.Minute,
+				NewAggregator: func() window.Aggregator { return aggregate.New(aggregate.Options{}) },
+			}
+		},
+		Sinks: []Sink{sink}, Mark: time.Unix(1_700_000_000-1, 0),
+	})
+	defer stage.Close()
+	b := batch("a", 1)
+	b.Epoch = 1_700_000_000
+	frame, err := tables.NewEncoder().Encode(nil, tables.Head{Node: "a", Cluster: "eu", Epoch: b.Epoch, Interval: 10 * time.Second, Shards: 2}, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := Origin{Cluster: "eu", Node: "a", Epoch: b.Epoch, Shards: 2}
+	now := time.Unix(b.Epoch, 0)
+	for name, change := range map[string]func(*Origin){
+		"another cluster": func(o *Origin) { o.Cluster = "us" },
+		"another node":    func(o *Origin) { o.Node = "b" },
+		"another epoch":   func(o *Origin) { o.Epoch++ },
+		"another shard":   func(o *Origin) { o.Shard = 1 },
+		"more shards":     func(o *Origin) { o.Shards = 3 },
+	} {
+		from := good
+		change(&from)
+		if err := stage.AddFrom(from, frame, now, func() { t.Errorf("%s: the tables are released", name) }); !errors.Is(err, tables.ErrDamaged) {
+			t.Errorf("%s: got %v, want %v", name, err, tables.ErrDamaged)
+		}
+	}
+	if got := stage.windows.Windows(); got != 0 {
+		t.Errorf("got %d windows of tables that are refused, want none", got)
+	}
+	if err := stage.AddFrom(good, frame, now, func() {}); err != nil {
+		t.Error(err)
+	}
+	stage.Tick(now.Add(time.Minute))
+	if err := stage.Advance(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := sink.take(), []string{"eu 1700000000 stot 1 nodes 1"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestInventedNames: names that somebody invents do not flood the log.
+func TestInventedNames(t *testing.T) {
+	var out bytes.Buffer
+	stage := New(Options{
+		Windows: func(string) window.Options {
+			return window.Options{
+				Interval: 10 * time.Second, Grace: 5 * time.Second, Late: time.Minute, NodeExpiry: time.Minute,
+				NewAggregator: func() window.Aggregator { return aggregate.New(aggregate.Options{}) },
+			}
+		},
+		Log: slog.New(slog.NewTextHandler(&out, nil)),
+	})
+	defer stage.Close()
+	encoder := tables.NewEncoder()
+	for minute := range 2 {
+		now := time.Unix(1_700_000_000+60*int64(minute), 0)
+		for i := range 10 * maxMessages {
+			node := fmt.Sprint("x", minute, " ", i)
+			b := batch(node, 1)
+			b.Epoch = now.Unix() - 1000
+			frame, err := encoder.Encode(nil, tables.Head{Node: node, Cluster: "eu", Epoch: b.Epoch, Interval: 10 * time.Second, Shards: 1}, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := stage.Add(frame, now, func() {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, want := strings.Count(out.String(), "snapshot of a node is left out"), (minute+1)*maxMessages; n != want {
+			t.Errorf("minute %d: got %d messages, want %d", minute, n, want)
+		}
+	}
+}

@@ -71,7 +71,8 @@ func (t *Table) Each(f func(*metric.Row)) {
 
 // Decoder decodes parts. It is not safe for concurrent use.
 type Decoder struct {
-	zstd  *zstd.Decoder
+	zstd  *zstd.Decoder // for frames that claim at most maxKept
+	large *zstd.Decoder // for others; nil until one comes
 	plain []byte
 	part  Part
 	row   metric.Row
@@ -79,15 +80,45 @@ type Decoder struct {
 
 // NewDecoder returns a decoder.
 func NewDecoder() *Decoder {
-	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPlain))
+	return &Decoder{zstd: newZstd(maxKept)}
+}
+
+func newZstd(limit uint64) *zstd.Decoder {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(limit))
 	if err != nil {
 		panic(err) // the options are constants
 	}
-	return &Decoder{zstd: z}
+	return z
 }
 
 // Close frees the decoder's memory.
-func (d *Decoder) Close() { d.zstd.Close() }
+func (d *Decoder) Close() {
+	d.zstd.Close()
+	if d.large != nil {
+		d.large.Close()
+	}
+}
+
+// maxKept is the largest buffer that a decoder keeps for the next part.
+const maxKept = 16 << 20
+
+// Trim ends the part that was decoded last, and frees its memory if it is large.
+func (d *Decoder) Trim() {
+	if cap(d.plain) > maxKept {
+		d.plain, d.part, d.row = nil, Part{}, metric.Row{}
+	}
+	if d.large != nil {
+		d.large.Close()
+		d.large = nil
+	}
+}
+
+// IsLarge reports whether [Decoder.Decode] may take more than 16 MiB for a frame.
+func IsLarge(frame []byte) bool {
+	var h zstd.Header
+	err := h.Decode(frame)
+	return err != nil || !h.HasFCS || h.FrameContentSize > maxKept
+}
 
 // Decode decodes a part whole, and checks all of it. The part is valid until the next
 // call. The error satisfies errors.Is with [ErrNewer] or [ErrDamaged].
@@ -103,7 +134,14 @@ func (d *Decoder) Decode(frame []byte) (*Part, error) {
 }
 
 func (d *Decoder) decode(frame []byte) (*Part, error) {
-	plain, err := d.zstd.DecodeAll(frame, d.plain[:0])
+	z := d.zstd
+	if IsLarge(frame) {
+		if d.large == nil {
+			d.large = newZstd(maxPlain)
+		}
+		z = d.large
+	}
+	plain, err := z.DecodeAll(frame, d.plain[:0])
 	if err != nil {
 		return nil, err
 	}

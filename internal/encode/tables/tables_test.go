@@ -235,3 +235,41 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestBomb: a frame that claims little gets little memory, whatever it has, and the memory
+// of a large one is freed.
+func TestBomb(t *testing.T) {
+	d := NewDecoder()
+	defer d.Close()
+	frame, err := NewEncoder().Encode(nil, Head{Node: "n", Shards: 1}, sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if IsLarge(frame) {
+		t.Error("a small frame: got large, want small")
+	}
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zeros := z.EncodeAll(make([]byte, maxKept+1), nil)
+	if !IsLarge(zeros) || !IsLarge(nil) {
+		t.Errorf("got large %t, without a head %t, want true", IsLarge(zeros), IsLarge(nil))
+	}
+	if _, err := d.Decode(append(bytes.Clone(frame), zeros...)); !errors.Is(err, ErrDamaged) || cap(d.plain) > maxKept {
+		t.Errorf("a small frame and a large one: got %v and %d bytes, want %v and at most %d", err, cap(d.plain), ErrDamaged, maxKept)
+	}
+	if _, err := d.Decode(zeros); !errors.Is(err, ErrDamaged) {
+		t.Errorf("zeros: got %v, want %v", err, ErrDamaged)
+	}
+	if len(d.plain) != maxKept+1 {
+		t.Errorf("got %d bytes of a large frame, want %d", len(d.plain), maxKept+1)
+	}
+	d.Trim()
+	if cap(d.plain) > 0 {
+		t.Errorf("got %d bytes after Trim, want none", cap(d.plain))
+	}
+	if _, err := d.Decode(frame); err != nil {
+		t.Error(err)
+	}
+}

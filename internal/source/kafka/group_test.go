@@ -24,6 +24,7 @@ import (
 	"go.uber.org/goleak"
 
 	"haproxystats/internal/cluster"
+	"haproxystats/internal/encode/tables"
 	"haproxystats/internal/kafka"
 	"haproxystats/internal/kafka/wire"
 	"haproxystats/internal/metric"
@@ -177,8 +178,11 @@ func (c *consumer) end() {
 	}
 }
 
+// lateOf is longer than a busy machine stands still.
+const lateOf = 20 * time.Second
+
 func (w *world) newTables(sinks ...cluster.Sink) *Tables {
-	return NewTables(TablesOptions{Options: w.options, Windows: windowsOf(time.Second, time.Second, 6*time.Second), Sinks: sinks})
+	return NewTables(TablesOptions{Options: w.options, Windows: windowsOf(time.Second, time.Second, lateOf), Sinks: sinks})
 }
 
 // committed returns the offset and the mark that are committed for a partition.
@@ -319,6 +323,26 @@ func TestSlowPartition(t *testing.T) {
 	c.end()
 }
 
+// contradiction returns a record whose tables are of another cluster than it says.
+func contradiction(t *testing.T, epoch int64) *kgo.Record {
+	attemptMu.Lock()
+	attempts++
+	e := wire.Envelope{Kind: wire.Tables, Cluster: "us", Node: "a", Epoch: epoch, Attempt: attempts, Instance: "x", Shards: 1}
+	attemptMu.Unlock()
+	frame, err := tables.NewEncoder().Encode(nil, tables.Head{Node: "a", Cluster: "eu", Epoch: epoch, Interval: time.Second, Shards: 1}, shardBatch("a", "eu", epoch, time.Second, 1000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &kgo.Record{Headers: kafka.Headers(e.Headers())}
+	if err := wire.EncodeTables(e, frame, func(value []byte) error {
+		r.Value = bytes.Clone(value)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // TestAside: records that can't be used are put aside, each by its kind, and the partition
 // goes on.
 func TestAside(t *testing.T) {
@@ -342,6 +366,8 @@ func TestAside(t *testing.T) {
 		with(func(r *kgo.Record) { r.Value = r.Value[:len(r.Value)-1] }),
 		with(func(r *kgo.Record) { r.Headers = r.Headers[:3] }),
 		with(func(r *kgo.Record) { r.Headers[3].Value = []byte("b") }), // not the node in the value
+		with(func(r *kgo.Record) { r.Headers[2].Value = []byte("eu/a") }),
+		contradiction(t, now),
 	}
 	c := run(t, tables.Run)
 	w.out.until(t, "partitions are assigned")
@@ -351,7 +377,7 @@ func TestAside(t *testing.T) {
 	w.tables(0, "eu", "a", now+2, 7)
 	sink.until(t, "eu", now+2, "www=7 ")
 	w.untilCommitted(0, int64(len(bad)))
-	want := Counts{Foreign: 2, Newer: 3, Damaged: 3}
+	want := Counts{Foreign: 2, Newer: 3, Damaged: 5}
 	if got := tables.Status().Counts; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -492,7 +518,7 @@ func TestNotOwned(t *testing.T) {
 func TestTwoOfOneName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
-	w.options.SessionTimeout = 2 * time.Second
+	w.options.SessionTimeout = 20 * time.Second
 	first := run(t, w.newTables(newBook()).Run)
 	w.out.until(t, "partitions are assigned")
 	second := run(t, w.newTables(newBook()).Run)
@@ -612,6 +638,7 @@ func TestForbidden(t *testing.T) {
 	// A fetch may fail before, with the same advice.
 	w.out.until(t, "topic can't be read, will try again")
 	w.out.until(t, "Allow the user to read, write and describe the topic, with kafka-acls.sh")
+	w.out.until(t, "topic can't be read, will try again") // which is told when the cause is known
 	if cause := tables.Status().Cause; !errors.Is(cause, kerr.TopicAuthorizationFailed) {
 		t.Errorf("got the cause %v, want %v", cause, kerr.TopicAuthorizationFailed)
 	}

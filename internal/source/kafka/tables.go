@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"haproxystats/internal/cluster"
+	"haproxystats/internal/encode/tables"
 	"haproxystats/internal/kafka/wire"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/window"
@@ -28,6 +29,10 @@ type Tables struct {
 	o     TablesOptions
 	group *group
 	sinks []cluster.Sink
+
+	// large is held while large tables are decompressed, so that partitions do not do so
+	// all at once.
+	large sync.Mutex
 
 	mu     sync.Mutex
 	stages map[*tablesReader]bool
@@ -137,7 +142,12 @@ func (r *tablesReader) window(a *attempt, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	return r.stage.Add(frame, at, func() { r.ledger.done(a.offsets...) })
+	if tables.IsLarge(frame) {
+		r.tables.large.Lock()
+		defer r.tables.large.Unlock()
+	}
+	from := cluster.Origin{Cluster: a.Cluster, Node: a.Node, Epoch: a.Epoch, Shard: a.Shard, Shards: a.Shards}
+	return r.stage.AddFrom(from, frame, at, func() { r.ledger.done(a.offsets...) })
 }
 
 // bad puts an attempt aside.
