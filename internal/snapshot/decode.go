@@ -33,6 +33,7 @@ type Decoder struct {
 	got   int64  // bytes of that piece's file so far
 	sum   uint32 // the checksum of these bytes
 	err   error  // the damage, after which all records are refused
+	index *Index // nil if the data of files is kept
 }
 
 // NewDecoder returns a decoder that keeps at most limit bytes.
@@ -112,8 +113,12 @@ func (d *Decoder) piece(p piece) error {
 	if d.sum = Sum(d.sum, p.data); d.sum != p.sum {
 		return errors.New("the checksum of the file differs")
 	}
-	d.files[p.name] = append(d.files[p.name], p.data...)
 	d.got += int64(len(p.data))
+	if d.index != nil && p.name != ManifestName {
+		d.index.note(p, d.next)
+		return nil
+	}
+	d.files[p.name] = append(d.files[p.name], p.data...)
 	return nil
 }
 

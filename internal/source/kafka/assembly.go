@@ -43,20 +43,21 @@ type attempt struct {
 	id      snapshot.ID
 	records int // that it has
 	chunks  chunks
-	offsets []int64   // of its records in the partition
-	first   int64     // the smallest of them
-	begun   time.Time // when the first record came, in log time
-	last    time.Time // when the latest record came
+	index   *snapshot.Index // of a raw snapshot; nil for tables, which are read as a whole
+	offsets []int64         // of its records in the partition
+	first   int64           // the smallest of them
+	begun   time.Time       // when the first record came, in log time
+	last    time.Time       // when the latest record came
 }
 
 // complete reports whether all records have come.
 func (a *attempt) complete() bool { return len(a.chunks.list) == a.records }
 
-// snapshot decodes the snapshot. expander is nil if the values are not compressed.
-func (a *attempt) snapshot(expander *wire.Expander) (snapshot.Snapshot, error) {
+// tables decodes a snapshot with tables.
+func (a *attempt) tables() (snapshot.Snapshot, error) {
 	decoder := snapshot.NewDecoder(maxSnapshot)
 	err := a.chunks.each(func(value []byte) error {
-		r, err := parseChunk(value, expander)
+		r, err := parseChunk(value, nil)
 		if err != nil {
 			return err
 		}
@@ -66,6 +67,15 @@ func (a *attempt) snapshot(expander *wire.Expander) (snapshot.Snapshot, error) {
 		return snapshot.Snapshot{}, err
 	}
 	s, err := decoder.Snapshot()
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	return s, a.CheckSnapshot(s)
+}
+
+// raw returns a raw snapshot, whose files are read from the records.
+func (a *attempt) raw(read snapshot.ReadRecord) (snapshot.Snapshot, error) {
+	s, err := a.index.Snapshot(read)
 	if err != nil {
 		return snapshot.Snapshot{}, err
 	}
@@ -186,6 +196,9 @@ func (s *assembly) add(e wire.Envelope, value []byte, offset int64, at time.Time
 			s.done(offset)
 			return nil
 		}
+		if s.expander != nil {
+			a.index = snapshot.NewIndex(maxSnapshot)
+		}
 	}
 	next := len(a.chunks.list)
 	switch {
@@ -211,6 +224,14 @@ func (s *assembly) add(e wire.Envelope, value []byte, offset int64, at time.Time
 	}
 	a.offsets = append(a.offsets, offset)
 	a.last = s.now
+	if a.index != nil {
+		if err := a.index.Add(r); err != nil {
+			s.remove(a)
+			s.refuse(a.Attempt)
+			s.bad(a, err)
+			return nil
+		}
+	}
 	if !a.complete() {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -72,10 +73,12 @@ func (a *assembled) put(t testing.TB, e wire.Envelope, value []byte, at time.Tim
 	if whole == nil {
 		return
 	}
-	x := wire.NewExpander()
-	defer x.Close()
-	s, err := whole.snapshot(x)
+	c := &claim{a: whole}
+	defer c.end()
+	s, err := c.Snapshot()
 	if err != nil {
+		t.Errorf("snapshot of attempt %v: %v", e.Attempt, err)
+	} else if err := fstest.TestFS(s.Files, "a_info", "a_stat"); err != nil {
 		t.Errorf("snapshot of attempt %v: %v", e.Attempt, err)
 	}
 	a.complete = append(a.complete, fmt.Sprint(s.Node, " ", s.Epoch))

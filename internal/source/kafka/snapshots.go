@@ -304,8 +304,10 @@ type claim struct {
 
 	tries int // that have failed
 
-	mu    sync.Mutex // held while the snapshot is read
-	ended bool
+	mu       sync.Mutex // held while a record is read
+	ended    bool
+	expander *wire.Expander // nil before the first record is read
+	buffer   []byte
 }
 
 // Name implements [process.Claim].
@@ -319,16 +321,36 @@ func (c *claim) Identity() string { return c.a.Attempt.String() }
 // Lane implements [process.Claim].
 func (c *claim) Lane() string { return string(c.a.Key()) }
 
-// Snapshot implements [process.Claim].
+// Snapshot implements [process.Claim]. The files are read from the records as long as the
+// claim has not ended.
 func (c *claim) Snapshot() (snapshot.Snapshot, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
 		return snapshot.Snapshot{}, fs.ErrClosed
 	}
-	expander := wire.NewExpander()
-	defer expander.Close()
-	return c.a.snapshot(expander)
+	return c.a.raw(c.read)
+}
+
+// read implements [snapshot.ReadRecord].
+func (c *claim) read(sequence int, use func(snapshot.Record) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return fs.ErrClosed
+	}
+	if c.expander == nil {
+		c.expander = wire.NewExpander()
+	}
+	value, err := c.a.chunks.value(sequence, &c.buffer)
+	if err != nil {
+		return err
+	}
+	r, err := parseChunk(value, c.expander)
+	if err != nil {
+		return err
+	}
+	return use(r)
 }
 
 // end ends the claim. It reports false if it had ended.
@@ -339,6 +361,10 @@ func (c *claim) end() bool {
 		return false
 	}
 	c.ended = true
+	if c.expander != nil {
+		c.expander.Close()
+	}
+	c.expander, c.buffer = nil, nil
 	return true
 }
 

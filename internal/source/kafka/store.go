@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -198,22 +199,30 @@ func (c *chunks) write(value []byte, offset int64) error {
 // each calls f with each value, which is valid during the call.
 func (c *chunks) each(f func(value []byte) error) error {
 	var buffer []byte
-	for _, k := range c.list {
-		value := k.value
-		if value == nil {
-			if cap(buffer) < k.size {
-				buffer = make([]byte, k.size)
-			}
-			value = buffer[:k.size]
-			if _, err := c.file.ReadAt(value, k.offset); err != nil {
-				return err
-			}
+	for i := range c.list {
+		value, err := c.value(i, &buffer)
+		if err != nil {
+			return err
 		}
 		if err := f(value); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// value returns value i. It is valid until buffer, which it may be in, is used again.
+func (c *chunks) value(i int, buffer *[]byte) ([]byte, error) {
+	if i >= len(c.list) {
+		return nil, fs.ErrClosed
+	}
+	k := c.list[i]
+	if k.value != nil {
+		return k.value, nil
+	}
+	*buffer = slices.Grow((*buffer)[:0], k.size)[:k.size]
+	_, err := c.file.ReadAt(*buffer, k.offset)
+	return *buffer, err
 }
 
 // size returns the number of bytes.

@@ -134,7 +134,7 @@ func (r *tablesReader) add(ctx context.Context, record *kgo.Record) {
 
 // window adds the tables of an attempt to their window.
 func (r *tablesReader) window(a *attempt, at time.Time) error {
-	s, err := a.snapshot(nil)
+	s, err := a.tables()
 	if err != nil {
 		return err
 	}
