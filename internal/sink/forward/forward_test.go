@@ -8,12 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +24,7 @@ import (
 
 	"haproxystats/internal/encode/tables"
 	"haproxystats/internal/kafka"
+	"haproxystats/internal/kafka/kafkatest"
 	"haproxystats/internal/kafka/wire"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
@@ -44,90 +43,18 @@ const (
 	patience   = 20 * time.Second
 )
 
-// fake is a cluster of brokers in this process, behind a network that can be cut.
-type fake struct {
-	*kfake.Cluster
+// fake has brokers in this process.
+type fake struct{ *kafkatest.Brokers }
 
-	mu     sync.Mutex
-	broken bool
-	open   map[net.Conn]bool
-}
+func newFake(t testing.TB, opts ...kfake.Opt) fake { return fake{kafkatest.New(t, opts...)} }
 
-func newFake(t testing.TB, opts ...kfake.Opt) *fake {
-	t.Helper()
-	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return &fake{Cluster: c, open: make(map[net.Conn]bool)}
-}
-
-var errCut = errors.New("the network is cut")
-
-func (f *fake) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.broken {
-		c.Close()
-		return nil, errCut
-	}
-	f.open[c] = true
-	return c, nil
-}
-
-func (f *fake) cut(*testing.T) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.broken = true
-	for c := range f.open {
-		c.Close()
-	}
-	clear(f.open)
-}
-
-func (f *fake) mend(*testing.T) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.broken = false
-}
-
-func (f *fake) options() Options {
+func (f fake) options() Options {
 	return Options{
-		Connection: kafka.Options{
-			Section: "kafka", Brokers: f.ListenAddrs(), ClientID: "test", Dial: f.dial,
-			ConnectTimeout: 5 * time.Second, RequestTimeout: 5 * time.Second,
-		},
-		Topic: topic, Cluster: "eu", Node: func() string { return "lb1" }, Instance: wire.NewInstance("lb1"), Shards: 1,
+		Connection: f.Connection(),
+		Topic:      topic, Cluster: "eu", Node: func() string { return "lb1" }, Instance: wire.NewInstance("lb1"), Shards: 1,
 		Partitions: partitions, DeliveryTimeout: 10 * time.Second,
 		Pace: outbox.Pace{Retries: 3, Interval: time.Millisecond, Backoff: 1, Delay: time.Millisecond},
 	}
-}
-
-// records returns the records of the topic, as many as there are.
-func (f *fake) records(ctx context.Context) ([]*kgo.Record, error) {
-	left := int64(0)
-	for _, p := range f.PartitionInfos(topic) {
-		left += p.HighWatermark
-	}
-	c, err := kgo.NewClient(kgo.SeedBrokers(f.ListenAddrs()...), kgo.ConsumeTopics(topic))
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	var all []*kgo.Record
-	for int64(len(all)) < left {
-		fetches := c.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			return all, err
-		}
-		all = append(all, fetches.Records()...)
-	}
-	return all, nil
 }
 
 // arrived is one attempt as a reader puts it together.
@@ -137,12 +64,8 @@ type arrived struct {
 	decoder   *snapshot.Decoder
 }
 
-// attempts puts the records of the topic together, by attempt, in order of their coming.
-func (f *fake) attempts(ctx context.Context) ([]*arrived, error) {
-	records, err := f.records(ctx)
-	if err != nil {
-		return nil, err
-	}
+// attempts puts records together, by attempt, in order of their coming.
+func attempts(records []*kgo.Record) ([]*arrived, error) {
 	x := wire.NewExpander()
 	defer x.Close()
 	var all []*arrived
@@ -176,9 +99,18 @@ func (f *fake) attempts(ctx context.Context) ([]*arrived, error) {
 	return all, nil
 }
 
-// whole returns the attempts that are complete.
-func (f *fake) whole(ctx context.Context) (whole []*arrived, err error) {
-	all, err := f.attempts(ctx)
+// whole returns the attempts in the topic that are complete.
+func (f fake) whole(ctx context.Context) ([]*arrived, error) {
+	records, err := f.Records(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	return wholeOf(records)
+}
+
+// wholeOf returns the attempts that are complete.
+func wholeOf(records []*kgo.Record) (whole []*arrived, err error) {
+	all, err := attempts(records)
 	for _, a := range all {
 		if a.decoder.Done() {
 			whole = append(whole, a)
@@ -265,30 +197,22 @@ func TestTablesContract(t *testing.T) {
 				s := NewTables(f.options(), q)
 				return s, func() { s.Close(); q.Close() }
 			},
-			Break:  f.cut,
-			Repair: f.mend,
+			Break:  f.Cut,
+			Repair: f.Repair,
 			Await: func(ctx context.Context, b *metric.Batch) error {
 				want := tablesOf(b)
-				for {
-					whole, err := f.whole(ctx)
+				return f.Await(ctx, topic, func(all []*kgo.Record) (bool, error) {
+					whole, err := wholeOf(all)
 					if err != nil {
-						return err
+						return false, err
 					}
 					for _, a := range whole {
-						head, got, err := decoded(a)
-						if err != nil {
-							return err
-						}
-						if head.Epoch == b.Epoch && got == want {
-							return nil
+						if head, got, err := decoded(a); err != nil || head.Epoch == b.Epoch && got == want {
+							return true, err
 						}
 					}
-					select {
-					case <-ctx.Done():
-						return fmt.Errorf("%w: tables of %d are missing", ctx.Err(), b.Epoch)
-					case <-time.After(10 * time.Millisecond):
-					}
-				}
+					return false, nil
+				})
 			},
 		}
 	})
@@ -451,7 +375,7 @@ func TestTopicIsMadeByAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, s, func() bool { return s.Status().Queue.Batches == 0 })
-	records, err := f.records(t.Context())
+	records, err := f.Records(t.Context(), topic)
 	if err != nil || len(records) == 0 {
 		t.Fatalf("got %d records, %v, want some", len(records), err)
 	}
@@ -639,7 +563,7 @@ func linkQueue(t *testing.T, o QueueOptions) *LinkQueue {
 	return q
 }
 
-func (f *fake) snapshots() Options {
+func (f fake) snapshots() Options {
 	o := f.options()
 	o.ChunkBytes = 65536
 	return o

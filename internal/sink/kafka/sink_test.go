@@ -6,11 +6,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"haproxystats/internal/kafka"
+	"haproxystats/internal/kafka/kafkatest"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/outbox"
@@ -29,145 +28,28 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// network opens connections, and cuts them while it is broken.
-type network struct {
-	mu     sync.Mutex
-	broken bool
-	open   map[net.Conn]bool
-	gate   chan struct{} // while it is open, nothing that a broker answers arrives; nil for none
-}
+// fake has brokers in this process.
+type fake struct{ *kafkatest.Brokers }
 
-// stall holds back what brokers answer until the returned function is called.
-func (n *network) stall() (resume func()) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	gate := make(chan struct{})
-	n.gate = gate
-	return func() { close(gate) }
-}
+func newFake(t testing.TB, opts ...kfake.Opt) fake { return fake{kafkatest.New(t, opts...)} }
 
-func (n *network) held() chan struct{} {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.gate
-}
-
-// held is a connection of a network that may be stalled.
-type held struct {
-	net.Conn
-	network *network
-	once    sync.Once
-	closed  chan struct{}
-}
-
-func (h *held) Read(p []byte) (int, error) {
-	n, err := h.Conn.Read(p)
-	if gate := h.network.held(); gate != nil {
-		select {
-		case <-gate:
-		case <-h.closed:
-		}
-	}
-	return n, err
-}
-
-func (h *held) Close() error {
-	h.once.Do(func() { close(h.closed) })
-	return h.Conn.Close()
-}
-
-var errCut = errors.New("the network is cut")
-
-func (n *network) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.broken {
-		_ = c.Close()
-		return nil, errCut
-	}
-	h := &held{Conn: c, network: n, closed: make(chan struct{})}
-	n.open[h] = true
-	return h, nil
-}
-
-func (n *network) cut(*testing.T) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.broken = true
-	for c := range n.open {
-		_ = c.Close()
-	}
-	clear(n.open)
-}
-
-func (n *network) mend(*testing.T) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.broken = false
-}
-
-// fake is a cluster in this process.
-type fake struct {
-	*kfake.Cluster
-	network *network
-}
-
-func newFake(t testing.TB, opts ...kfake.Opt) *fake {
-	t.Helper()
-	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return &fake{c, &network{open: make(map[net.Conn]bool)}}
-}
-
-func (f *fake) options() Options {
+func (f fake) options() Options {
 	return Options{
-		Name: "kafka",
-		Connection: kafka.Options{
-			Section: "kafka", Brokers: f.ListenAddrs(), ClientID: "test", Dial: f.network.dial,
-			ConnectTimeout: 5 * time.Second, RequestTimeout: 5 * time.Second,
-		},
-		Topic: "metrics", Format: Graphite, Key: KeyHost, Hostname: "lb1", Paths: testPaths,
+		Name:       "kafka",
+		Connection: f.Connection(),
+		Topic:      "metrics", Format: Graphite, Key: KeyHost, Hostname: "lb1", Paths: testPaths,
 		Acks: AcksAll, Idempotent: true, Compression: CompressZstd, Timely: true,
 		MaxRecordBytes: 65536, MaxBatchBytes: 1_000_000, Partitions: 3, Replicas: -1, DeliveryTimeout: 10 * time.Second,
 		Pace: outbox.Pace{Retries: 3, Interval: time.Millisecond, Backoff: 1, Delay: time.Millisecond},
 	}
 }
 
-// consume returns the records of a topic, as many as there are.
-func (f *fake) consume(ctx context.Context, topic string) ([]*kgo.Record, error) {
-	left := int64(0)
-	for _, p := range f.PartitionInfos(topic) {
-		left += p.HighWatermark
-	}
-	c, err := kgo.NewClient(kgo.SeedBrokers(f.ListenAddrs()...), kgo.ConsumeTopics(topic))
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	var all []*kgo.Record
-	for int64(len(all)) < left {
-		fetches := c.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			return all, err
-		}
-		all = append(all, fetches.Records()...)
-	}
-	return all, nil
-}
-
 // content returns the values of a topic together.
-func (f *fake) content(t *testing.T, topic string) string {
+func (f fake) content(t *testing.T, topic string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	records, err := f.consume(ctx, topic)
+	records, err := f.Records(ctx, topic)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,24 +75,13 @@ func TestContract(t *testing.T) {
 				s := New(o)
 				return s, func() { s.Close(); q.Close() }
 			},
-			Break:  f.network.cut,
-			Repair: f.network.mend,
+			Break:  f.Cut,
+			Repair: f.Repair,
 			Await: func(ctx context.Context, b *metric.Batch) error {
 				want := plain(t, b)
-				for {
-					records, err := f.consume(ctx, "metrics")
-					if err != nil {
-						return err
-					}
-					if slices.ContainsFunc(records, func(r *kgo.Record) bool { return string(r.Value) == want }) {
-						return nil
-					}
-					select {
-					case <-ctx.Done():
-						return ctx.Err()
-					case <-time.After(10 * time.Millisecond):
-					}
-				}
+				return f.Await(ctx, "metrics", func(all []*kgo.Record) (bool, error) {
+					return slices.ContainsFunc(all, func(r *kgo.Record) bool { return string(r.Value) == want }), nil
+				})
 			},
 		}
 	})
@@ -252,7 +123,7 @@ func TestRecord(t *testing.T) {
 	if err := s.send(t, b); err != nil {
 		t.Fatal(err)
 	}
-	records, err := f.consume(t.Context(), "metrics")
+	records, err := f.Records(t.Context(), "metrics")
 	if err != nil || len(records) != 1 {
 		t.Fatalf("got %d records, %v; want 1", len(records), err)
 	}
@@ -473,7 +344,7 @@ func TestDeadline(t *testing.T) {
 	if err := s.send(t, sinktest.Batch(1000)); err != nil {
 		t.Fatal(err)
 	}
-	resume := f.network.stall()
+	resume := f.Stall()
 	begun := time.Now()
 	err := s.send(t, sinktest.Batch(1001))
 	took := time.Since(begun)
@@ -489,12 +360,12 @@ func TestDeadline(t *testing.T) {
 // TestCauseIsTold at once: a network that is cut does not cost the whole deadline.
 func TestCauseIsTold(t *testing.T) {
 	f := newFake(t, kfake.SeedTopics(1, "metrics"))
-	f.network.cut(t)
+	f.Cut(t)
 	s := newSender(t, f.options())
 	begun := time.Now()
 	err := s.send(t, sinktest.Batch(1000))
-	if took := time.Since(begun); !errors.Is(err, errCut) || took > 5*time.Second {
-		t.Errorf("got %v after %v, want %v soon", err, took, errCut)
+	if took := time.Since(begun); !errors.Is(err, kafkatest.ErrCut) || took > 5*time.Second {
+		t.Errorf("got %v after %v, want %v soon", err, took, kafkatest.ErrCut)
 	}
 }
 
@@ -524,13 +395,13 @@ func TestCauseOfAnOutage(t *testing.T) {
 	if err := s.send(t, sinktest.Batch(1000)); err != nil {
 		t.Fatal(err)
 	}
-	f.network.cut(t)
+	f.Cut(t)
 	begun := time.Now()
 	err := s.send(t, sinktest.Batch(1001))
-	if took := time.Since(begun); !errors.Is(err, errCut) || took > time.Minute {
-		t.Errorf("got %v after %v, want %v soon", err, took, errCut)
+	if took := time.Since(begun); !errors.Is(err, kafkatest.ErrCut) || took > time.Minute {
+		t.Errorf("got %v after %v, want %v soon", err, took, kafkatest.ErrCut)
 	}
-	f.network.mend(t)
+	f.Repair(t)
 	if err := s.send(t, sinktest.Batch(1001)); err != nil {
 		t.Errorf("got %v once the network is mended, want no error", err)
 	}
