@@ -1,6 +1,7 @@
 package brokers
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"haproxystats/internal/config"
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/kafka"
+	"haproxystats/internal/kafka/wire"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink/forward"
 	sinkkafka "haproxystats/internal/sink/kafka"
@@ -65,6 +67,18 @@ request-timeout = 2
 		got := Connection(k.KafkaConnection, config.KafkaSection(name), config.ForProcess, nil)
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(kafka.Options{}, "Dial", "Log")); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestForwardBounds: [forward] takes what the form of records has room for, and no more.
+func TestForwardBounds(t *testing.T) {
+	for option, most := range map[string]int{"mode = snapshots\nchunk-bytes": wire.MaxChunk, "mode = tables\nshards": wire.MaxShards} {
+		for value, refused := range map[int]bool{most: false, most + 1: true} {
+			_, err := load(t, fmt.Sprintf("[kafka]\n[forward]\ncluster = eu\n%s = %d\n", option, value))
+			if (err != nil) != refused {
+				t.Errorf("%s = %d: got %v, want an error: %v", option, value, err, refused)
+			}
 		}
 	}
 }

@@ -111,15 +111,15 @@ func centralTopics(c *config.Config) examination {
 		keep, shards = max(keep, o.Interval+max(o.Late, o.Grace)), max(shards, o.Shards)
 	}
 	e := examination{section: config.KafkaSection(""), connection: k.KafkaConnection}
-	add := func(topic, what string, parts int) {
+	add := func(topic, what string, batch, parts int) {
 		e.topics = append(e.topics, use{doctor.TopicUse{
-			Name: topic, For: what, Ours: true, Safe: true, Batch: fullBatch, Keep: keep, Parts: parts,
+			Name: topic, For: what, Ours: true, Safe: true, Batch: batch, Keep: keep, Parts: parts,
 		}, false, max(forward.Partitions, parts), ourSettings})
 	}
-	add(c.Central.TablesTopic, "tables", shards)
+	add(c.Central.TablesTopic, "tables", wire.TablesRecord+wire.Overhead, shards)
 	e.groups = append(e.groups, groupOf{c.Central.Group + brokers.TablesSuffix, c.Central.TablesTopic})
 	if topic := c.Central.SnapshotsTopic; topic != "" {
-		add(topic, "snapshots", 0)
+		add(topic, "snapshots", fullBatch, 0)
 		e.groups = append(e.groups, groupOf{c.Central.Group + brokers.SnapshotsSuffix, topic})
 	}
 	if topic := c.Central.DeadLetterTopic; topic != "" {

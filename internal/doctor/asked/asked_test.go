@@ -18,6 +18,7 @@ import (
 	"haproxystats/internal/app/brokers"
 	"haproxystats/internal/config"
 	"haproxystats/internal/doctor"
+	"haproxystats/internal/kafka/wire"
 )
 
 // TestExamine asks a broker about topics, and a port at which nobody listens.
@@ -165,7 +166,7 @@ func TestExamineCentral(t *testing.T) {
 		t.Fatalf("got %+v, want two topics and the group of that which is there", got)
 	}
 	tables, snapshots, group := got[0].Topics[0], got[0].Topics[1], got[0].Groups[0]
-	if tables.Name != "tables" || tables.Missing || !tables.Ours || tables.AppendTime || tables.Parts != 3 || tables.Keep != 130*time.Second || tables.Batch != fullBatch {
+	if tables.Name != "tables" || tables.Missing || !tables.Ours || tables.AppendTime || tables.Parts != 3 || tables.Keep != 130*time.Second || tables.Batch != wire.TablesRecord+wire.Overhead {
 		t.Errorf("got %+v, want tables of 3 shards that are needed for 130s", tables)
 	}
 	if want := "--topic snapshots --partitions 12 --replication-factor 1 --config message.timestamp.type=LogAppendTime"; !snapshots.Missing || !strings.Contains(snapshots.Create, want) {

@@ -19,6 +19,8 @@ const (
 	MaxChunk = 900_000
 	// TablesRecord is the largest record of tables.
 	TablesRecord = 512 << 10
+	// Overhead is the room for headers and what is around a value in a batch of records.
+	Overhead = 4 << 10
 	// TablesFile is the name of the file that has the tables.
 	TablesFile = "tables"
 	// maxTables is the largest size of the tables of a shard.

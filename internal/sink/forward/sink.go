@@ -89,12 +89,10 @@ const (
 	maxBuffered = 8 << 20
 	// maxBatch bounds a batch of records, unless the topic takes less.
 	maxBatch = 1_000_000
-	// overhead is the room for headers and what is around a value in a batch.
-	overhead = 4 << 10
 )
 
 // Batch returns the size of the largest batch with one record, which the topic must take.
-func (o *Options) Batch() int { return o.largest() + overhead }
+func (o *Options) Batch() int { return o.largest() + wire.Overhead }
 
 // largest returns the largest value of a record.
 func (o *Options) largest() int {

@@ -23,7 +23,7 @@ const (
 	partitionsAge = 30 * time.Second
 	// tablesBatch bounds a batch of records: to one of the largest records and its headers,
 	// so that a topic that takes these takes each batch.
-	tablesBatch = wire.TablesRecord + 4<<10
+	tablesBatch = wire.TablesRecord + wire.Overhead
 )
 
 // ProducerOptions are those of a [Producer].
