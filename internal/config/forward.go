@@ -23,7 +23,7 @@ func forwardOptions() []Option {
 		optional("forward", "cluster", clusterName, func(c *Config) *string { return &c.Forward.Cluster }),
 		optional("forward", "node", clusterName, func(c *Config) *string { return &c.Forward.Node }),
 		optional("forward", "topic", ownTopic, func(c *Config) *string { return &c.Forward.Topic }),
-		option("forward", "shards", "1", wholeBetween(1, 64), func(c *Config) *int { return &c.Forward.Shards }),
+		option("forward", "shards", "1", wholeBetween(1, maxShards), func(c *Config) *int { return &c.Forward.Shards }),
 		option("forward", "metric-set", "all", metricSet, func(c *Config) *MetricSet { return &c.Forward.MetricSet }),
 		option("forward", "scopes", "daemon frontend backend server", scopeList, func(c *Config) *[]string { return &c.Forward.Scopes }),
 		option("forward", "chunk-bytes", "524288", wholeBetween(65536, 900_000), func(c *Config) *int { return &c.Forward.ChunkBytes }),

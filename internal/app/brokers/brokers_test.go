@@ -71,11 +71,15 @@ request-timeout = 2
 	}
 }
 
-// TestForwardBounds: [forward] takes what the form of records has room for, and no more.
-func TestForwardBounds(t *testing.T) {
-	for option, most := range map[string]int{"mode = snapshots\nchunk-bytes": wire.MaxChunk, "mode = tables\nshards": wire.MaxShards} {
+// TestBounds: options take what the form of records has room for, and no more.
+func TestBounds(t *testing.T) {
+	for option, most := range map[string]int{
+		"[kafka]\n[forward]\ncluster = eu\nmode = snapshots\nchunk-bytes":        wire.MaxChunk,
+		"[kafka]\n[forward]\ncluster = eu\nmode = tables\nshards":                wire.MaxShards,
+		"[kafka]\ntopic = haproxy\nmax-batch-bytes = 20000000\nmax-record-bytes": sinkkafka.MaxValue,
+	} {
 		for value, refused := range map[int]bool{most: false, most + 1: true} {
-			_, err := load(t, fmt.Sprintf("[kafka]\n[forward]\ncluster = eu\n%s = %d\n", option, value))
+			_, err := load(t, fmt.Sprintf("%s = %d\n", option, value))
 			if (err != nil) != refused {
 				t.Errorf("%s = %d: got %v, want an error: %v", option, value, err, refused)
 			}

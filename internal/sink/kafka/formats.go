@@ -54,7 +54,7 @@ func (m *messages) Encode(w io.Writer, b *metric.Batch) (metrics, skipped int64,
 	m.begin(w, b, m.format)
 	err = m.encoder.Encode(b, func(message encode.Message) error {
 		n := int64(message.Metrics)
-		if len(message.Value) > maxValue {
+		if len(message.Value) > MaxValue {
 			skipped += n
 			return nil
 		}

@@ -24,12 +24,12 @@ import (
 const (
 	magic   = "hsk"
 	version = 1
-	// maxFrame bounds a frame, and so the memory for one, whatever a stream claims.
-	maxFrame = 8 << 20
+	// MaxValue bounds the value of a record.
+	MaxValue = 16 << 20
 	// maxText bounds a topic, key, host or cluster.
 	maxText = 4 << 10
-	// maxValue bounds the value of a record.
-	maxValue = maxFrame - 4*maxText - 64
+	// maxFrame bounds a frame, and so the memory for one, whatever a stream claims.
+	maxFrame = MaxValue + 4*maxText + 64
 )
 
 var (

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -137,4 +138,25 @@ func FuzzDecoder(f *testing.F) {
 			t.Fatalf("got %d records, %v of what was written again, want %d", len(again), err, len(whole))
 		}
 	})
+}
+
+// TestLargestValue: what the encoder may write, the decoder reads.
+func TestLargestValue(t *testing.T) {
+	var got record
+	d := &decoder{emit: func(r *record) error { got = *r; return nil }}
+	text := strings.Repeat("t", maxText)
+	e := envelope{out: d, key: KeyProxy, record: record{format: Graphite, host: clip(text), cluster: clip(text)}}
+	for s := range e.topics {
+		e.topics[s] = text
+	}
+	e.write(appendHeader(nil))
+	if err := e.put(0, text, 1, make([]byte, MaxValue)); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmp.Or(e.end(), d.close()); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.value) != MaxValue {
+		t.Errorf("got %d bytes, want %d", len(got.value), MaxValue)
+	}
 }

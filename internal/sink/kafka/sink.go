@@ -60,7 +60,7 @@ type Options struct {
 	Acks        Acks
 	Idempotent  bool
 	Compression Compression
-	// MaxRecordBytes bounds the value of a record, and MaxBatchBytes a batch of records;
+	// MaxRecordBytes, at most [MaxValue], bounds the value of a record, and MaxBatchBytes a batch of records;
 	// both before compression. The limit of a topic lowers MaxBatchBytes.
 	MaxRecordBytes, MaxBatchBytes int
 	Linger                        time.Duration
