@@ -720,8 +720,9 @@ type Forward struct {
 	// The largest record of a raw snapshot, in bytes before compression. Only for `mode =
 	// snapshots`.
 	ChunkBytes int
-	// Makes the topic if it is missing: with 12 partitions, the brokers' default of
-	// replicas, their time in its records, and two hours of retention.
+	// Makes the topic if it is missing: with 12 partitions, or one for each of more shards,
+	// the brokers' default of replicas, their time in its records, and two hours of
+	// retention.
 	CreateTopics bool
 	// The directory of what waits while Kafka is away. It must not be used by anything
 	// else. Raw snapshots wait as hard links to the files of the spool; put it on the same

@@ -206,6 +206,11 @@ func TestForwardOptions(t *testing.T) {
 			forward.Options{Topic: "t", Cluster: "eu", Shards: 4, Create: true},
 			"Process Pid, Backend scur, Backend TotalServers",
 		},
+		"more shards than partitions": {
+			"mode = tables\ncluster = eu\nshards = 13\ncreate-topics = true\n",
+			forward.Options{Topic: "haproxystats.tables", Cluster: "eu", Shards: 13, Create: true, Partitions: 13},
+			"all",
+		},
 		"snapshots": {
 			"mode = snapshots\ncluster = eu\nchunk-bytes = 70000\n",
 			forward.Options{Topic: "haproxystats.snapshots", Cluster: "eu", ChunkBytes: 70000},
@@ -216,7 +221,7 @@ func TestForwardOptions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.want.Partitions, c.want.DeliveryTimeout = 12, 7*time.Second
+		c.want.Partitions, c.want.DeliveryTimeout = max(c.want.Partitions, 12), 7*time.Second
 		c.want.Pace = outbox.Pace{Retries: 4, Interval: 5 * time.Second, Backoff: 6, Delay: 8 * time.Second}
 		got := New(config.ForProcess).forwardOptions(&loaded.Config, app.ForwardSink{Node: func() string { return "host.example" }})
 		if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(forward.Options{}, "Connection", "Log", "Node", "Instance", "Keep")); diff != "" {

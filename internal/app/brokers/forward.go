@@ -62,6 +62,7 @@ func (b Brokers) forwardOptions(c *config.Config, to app.ForwardSink) forward.Op
 		return o
 	}
 	o.Topic, o.Shards, o.Keep = cmp.Or(o.Topic, wire.TablesTopic), f.Shards, keep(f)
+	o.Partitions = max(forward.Partitions, f.Shards)
 	return o
 }
 
