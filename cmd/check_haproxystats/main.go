@@ -1,5 +1,5 @@
-// Check_haproxystats is a monitoring plugin that reports the state of haproxystats-pull
-// and haproxystats-process.
+// Check_haproxystats is a monitoring plugin that reports the state of haproxystats-pull,
+// haproxystats-process and haproxystats-central.
 package main
 
 import (

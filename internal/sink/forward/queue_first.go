@@ -27,11 +27,9 @@ func (q *LinkQueue) Wait(ctx context.Context) error {
 		if i != nil {
 			return nil
 		}
-		var again <-chan time.Time
+		var again <-chan time.Time // never without a snapshot that is held
 		if !due.IsZero() {
-			timer := time.NewTimer(time.Until(due))
-			defer timer.Stop()
-			again = timer.C
+			again = time.After(time.Until(due))
 		}
 		select {
 		case <-q.wake:
