@@ -99,6 +99,9 @@ func (d *Decoder) piece(p piece) error {
 		if _, ok := d.files[p.name]; ok {
 			return errors.New("the file for the second time")
 		}
+		if p.name == ManifestName && p.size > maxManifest {
+			return fmt.Errorf("%d bytes, more than %d", p.size, maxManifest)
+		}
 		if len(d.files) >= d.first.head.files || p.size > d.first.Bytes-d.bytes {
 			return errors.New("more than the first record says")
 		}

@@ -14,6 +14,7 @@ import (
 type Index struct {
 	decoder *Decoder
 	files   map[string]place
+	names   int64 // the memory of these, about
 }
 
 // place is the records in which a file is.
@@ -32,10 +33,18 @@ func NewIndex(limit int64) *Index {
 // Add adds the next record, as [Decoder.Add] does.
 func (x *Index) Add(r Record) error { return x.decoder.Add(r) }
 
+// fileSize is about what a file takes beside its name.
+const fileSize = 200
+
+// Memory returns how much memory the index takes, about. What somebody writes to make that
+// much compresses well.
+func (x *Index) Memory() int64 { return x.names + int64(len(x.decoder.files[ManifestName])) }
+
 // note notes that a piece is in a record.
 func (x *Index) note(p piece, sequence int) {
 	if p.offset == 0 {
 		x.files[p.name] = place{sequence, sequence, p.size}
+		x.names += int64(2*len(p.name)) + fileSize
 		return
 	}
 	at := x.files[p.name]

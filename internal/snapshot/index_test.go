@@ -132,3 +132,23 @@ func TestIndexOfOtherRecords(t *testing.T) {
 		t.Errorf("got %v for a record of another snapshot, want %v", err, ErrForeign)
 	}
 }
+
+// TestLargeManifest: a manifest that no reader parses is refused before it is kept.
+func TestLargeManifest(t *testing.T) {
+	x := NewIndex(1 << 30)
+	var got error
+	err := Encode(Snapshot{Node: "n", Cluster: "eu", Epoch: 1, Files: Memory{ManifestName: make([]byte, maxManifest+1)}}, 1<<20, func(b []byte) error {
+		r, err := ParseRecord(b)
+		if err != nil {
+			return err
+		}
+		got = x.Add(r)
+		if n := x.Memory(); n > 1<<20 {
+			t.Errorf("got %d bytes kept, want less than a record", n)
+		}
+		return nil
+	})
+	if err != nil || !errors.Is(got, ErrDamaged) {
+		t.Errorf("got %v and %v, want nil and %v", err, got, ErrDamaged)
+	}
+}

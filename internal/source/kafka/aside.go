@@ -59,6 +59,16 @@ func (g *group) aside(p *partition, l *ledger, a *attempt, err error) {
 	a.chunks.free()
 }
 
+// failed logs that a snapshot failed and is tried again.
+func (g *group) failed(p *partition, c *claim, tries int, cause error) {
+	g.mu.Lock()
+	quiet := !g.failures.room(time.Now(), 1, 0)
+	g.mu.Unlock()
+	if !quiet {
+		p.log.Warn("snapshot can't be processed, will try again", "snapshot", c.Name(), "offset", c.a.first, "tries", tries, "error", cause)
+	}
+}
+
 // incomplete counts and logs an attempt that was ended before all its records came.
 func (g *group) incomplete(p *partition, a *attempt, why error) {
 	g.count(Counts{Incomplete: 1})

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"container/list"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,10 +14,12 @@ import (
 const (
 	// maxAttempts is the number of attempts of one node that are assembled at once.
 	maxAttempts = 2
-	// maxNodes bounds the nodes of one partition that are assembled at once.
-	maxNodes = 20_000
-	// maxSnapshot is the largest snapshot that is assembled.
-	maxSnapshot = 1 << 30
+	// maxAssembled bounds the attempts of one partition that are assembled at once.
+	maxAssembled = 20_000
+	// maxSnapshot is the largest raw snapshot that is assembled, and maxTables the largest
+	// one that has tables, in bytes of their files.
+	maxSnapshot = 512 << 20
+	maxTables   = 129 << 20
 	// maxEnded bounds the attempts that are remembered because nothing more of them is needed.
 	maxEnded = 100_000
 	// expiry is the time of the log after which an attempt of which nothing comes is ended.
@@ -41,13 +44,15 @@ func senderOf(e wire.Envelope) sender {
 type attempt struct {
 	wire.Envelope
 	id      snapshot.ID
-	records int // that it has
+	records int   // that it has
+	bytes   int64 // of its files
 	chunks  chunks
 	index   *snapshot.Index // of a raw snapshot; nil for tables, which are read as a whole
 	offsets []int64         // of its records in the partition
 	first   int64           // the smallest of them
 	begun   time.Time       // when the first record came, in log time
 	last    time.Time       // when the latest record came
+	place   *list.Element   // in assembly.idle
 }
 
 // complete reports whether all records have come.
@@ -55,7 +60,7 @@ func (a *attempt) complete() bool { return len(a.chunks.list) == a.records }
 
 // tables decodes a snapshot with tables.
 func (a *attempt) tables() (snapshot.Snapshot, error) {
-	decoder := snapshot.NewDecoder(maxSnapshot)
+	decoder := snapshot.NewDecoder(a.bytes)
 	err := a.chunks.each(func(value []byte) error {
 		r, err := parseChunk(value, nil)
 		if err != nil {
@@ -97,6 +102,7 @@ func parseChunk(value []byte, expander *wire.Expander) (snapshot.Record, error) 
 type assembly struct {
 	store    *Store
 	expander *wire.Expander // nil if values are not compressed
+	limit    int64          // of the bytes of a snapshot's files
 	// done is called with the offsets of records that are needed no longer.
 	done func(offsets ...int64)
 	// bad is called with an attempt that is damaged.
@@ -108,11 +114,12 @@ type assembly struct {
 	now     time.Time
 	swept   time.Time
 	senders map[sender][]*attempt
+	idle    *list.List                 // the attempts (*attempt), beginning with the one that waits for longest
 	ended   map[wire.Attempt]time.Time // attempts of which nothing more is needed, with the log time of their latest record
 }
 
-func newAssembly(s *Store, expander *wire.Expander) *assembly {
-	return &assembly{store: s, expander: expander, senders: make(map[sender][]*attempt), ended: make(map[wire.Attempt]time.Time)}
+func newAssembly(s *Store, expander *wire.Expander, limit int64) *assembly {
+	return &assembly{store: s, expander: expander, limit: limit, senders: make(map[sender][]*attempt), idle: list.New(), ended: make(map[wire.Attempt]time.Time)}
 }
 
 // Reasons to end an attempt.
@@ -121,7 +128,7 @@ var (
 	errTooLong    = fmt.Errorf("its records have come for more than %v", maxAge)
 	errSuperseded = errors.New("a later snapshot of the node has come")
 	errGap        = errors.New("a record before this one has not come")
-	errTooMany    = errors.New("more nodes in the partition than this program assembles")
+	errTooMany    = errors.New("snapshots of more nodes have begun than this program assembles")
 )
 
 // tick tells that the log has reached a time, and ends attempts that are too old.
@@ -165,8 +172,8 @@ func (s *assembly) add(e wire.Envelope, value []byte, offset int64, at time.Time
 	from := senderOf(e)
 	i := slices.IndexFunc(s.senders[from], func(a *attempt) bool { return a.Attempt == e.Attempt })
 	r, err := parseChunk(value, s.expander)
-	if err == nil && r.Bytes > maxSnapshot {
-		err = fmt.Errorf("%w: %d bytes, more than %d", snapshot.ErrTooLarge, r.Bytes, int64(maxSnapshot))
+	if err == nil && r.Bytes > s.limit {
+		err = fmt.Errorf("%w: %d bytes, more than %d", snapshot.ErrTooLarge, r.Bytes, s.limit)
 	}
 	if err != nil {
 		a := s.refused(from, i, e, offset)
@@ -189,20 +196,15 @@ func (s *assembly) add(e wire.Envelope, value []byte, offset int64, at time.Time
 		s.done(offset)
 		return nil
 	default:
-		a = &attempt{Envelope: e, id: r.ID, records: r.Records, first: offset, begun: s.now, chunks: chunks{store: s.store}}
-		if why := s.admit(from, a); why != nil {
-			s.refuse(e.Attempt)
-			s.incomplete(a, why)
-			s.done(offset)
-			return nil
-		}
+		a = &attempt{Envelope: e, id: r.ID, records: r.Records, bytes: r.Bytes, first: offset, begun: s.now, chunks: chunks{store: s.store}}
+		s.admit(from, a)
 		if s.expander != nil {
-			a.index = snapshot.NewIndex(maxSnapshot)
+			a.index = snapshot.NewIndex(s.limit)
 		}
 	}
 	next := len(a.chunks.list)
 	switch {
-	case r.ID != a.id || r.Records != a.records:
+	case r.ID != a.id || r.Records != a.records || r.Bytes != a.bytes:
 		_ = a.chunks.add(value)
 		a.offsets = append(a.offsets, offset)
 		s.remove(a)
@@ -224,11 +226,16 @@ func (s *assembly) add(e wire.Envelope, value []byte, offset int64, at time.Time
 	}
 	a.offsets = append(a.offsets, offset)
 	a.last = s.now
+	s.idle.MoveToBack(a.place)
 	if a.index != nil {
 		if err := a.index.Add(r); err != nil {
 			s.remove(a)
 			s.refuse(a.Attempt)
 			s.bad(a, err)
+			return nil
+		}
+		if err := a.chunks.indexed(a.index.Memory()); err != nil {
+			s.end(a, err)
 			return nil
 		}
 	}
@@ -262,17 +269,17 @@ func (s *assembly) refuse(a wire.Attempt) {
 	s.ended[a] = s.now
 }
 
-// admit adds a new attempt of a sender.
-func (s *assembly) admit(from sender, a *attempt) error {
-	attempts := s.senders[from]
-	switch {
-	case len(attempts) == 0 && len(s.senders) >= maxNodes:
-		return errTooMany
-	case len(attempts) >= maxAttempts:
+// admit adds a new attempt of a sender. Where there are too many, the one that waits for
+// longest ends, so that names that somebody invents shut no node out.
+func (s *assembly) admit(from sender, a *attempt) {
+	if attempts := s.senders[from]; len(attempts) >= maxAttempts {
 		s.end(attempts[0], errSuperseded)
 	}
+	if s.idle.Len() >= maxAssembled {
+		s.end(s.idle.Front().Value.(*attempt), errTooMany)
+	}
 	s.senders[from] = append(s.senders[from], a)
-	return nil
+	a.place = s.idle.PushBack(a)
 }
 
 // supersede ends the attempts of a producer that began before the one that is complete: a
@@ -296,6 +303,7 @@ func (s *assembly) end(a *attempt, why error) {
 
 // remove takes an attempt out of the assembly.
 func (s *assembly) remove(a *attempt) {
+	s.idle.Remove(a.place)
 	from := senderOf(a.Envelope)
 	attempts := slices.DeleteFunc(slices.Clone(s.senders[from]), func(other *attempt) bool { return other == a })
 	if len(attempts) == 0 {
@@ -313,6 +321,7 @@ func (s *assembly) close() {
 		}
 	}
 	clear(s.senders)
+	s.idle.Init()
 	if s.expander != nil {
 		s.expander.Close()
 	}

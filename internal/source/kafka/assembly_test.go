@@ -47,7 +47,7 @@ type assembled struct {
 }
 
 func newAssembled(s *Store) *assembled {
-	a := &assembled{assembly: newAssembly(s, wire.NewExpander()), open: make(map[int64]bool)}
+	a := &assembled{assembly: newAssembly(s, wire.NewExpander(), maxSnapshot), open: make(map[int64]bool)}
 	a.done = func(offsets ...int64) {
 		for _, o := range offsets {
 			delete(a.open, o)
@@ -245,6 +245,19 @@ func TestAssembly(t *testing.T) {
 				}
 			}, nil, nil, 1,
 		},
+		"too large": {
+			func(t *testing.T, a *assembled) {
+				a.limit = 9000
+				e, values := raw(t, "n", 10, 10_000)
+				for _, v := range values {
+					a.put(t, e, v, noon)
+				}
+				e, values = raw(t, "n", 20, 8000)
+				for _, v := range values {
+					a.put(t, e, v, noon)
+				}
+			}, []string{"n 20"}, nil, 1,
+		},
 		"of two snapshots": {
 			func(t *testing.T, a *assembled) {
 				e, values := raw(t, "n", 10, 9000)
@@ -273,6 +286,69 @@ func TestAssembly(t *testing.T) {
 			a.close()
 		})
 	}
+}
+
+// TestInventedNodes: however many nodes begin a snapshot, another one has room.
+func TestInventedNodes(t *testing.T) {
+	a := newAssembled(memory(t, 64<<20))
+	e, values := raw(t, "n", 10, 9000)
+	e.Attempt = 1 << 50
+	for i := range maxAssembled + 1 {
+		e.Node, e.Attempt = fmt.Sprint("x", i), e.Attempt+1
+		a.put(t, e, values[0], noon)
+	}
+	if want := []string{"x0 10 " + errTooMany.Error()}; !slices.Equal(a.dropped, want) {
+		t.Errorf("got %q, want %q", a.dropped, want)
+	}
+	if got := a.idle.Len(); got != maxAssembled || len(a.open) != maxAssembled {
+		t.Errorf("got %d attempts and %d records in hand, want %d", got, len(a.open), maxAssembled)
+	}
+	e, values = raw(t, "n", 20, 9000)
+	for _, v := range values {
+		a.put(t, e, v, noon)
+	}
+	if want := []string{"n 20"}; !slices.Equal(a.complete, want) {
+		t.Errorf("got %q, want %q", a.complete, want)
+	}
+	a.close()
+}
+
+// TestIndexesAreBounded: what indexes take is counted and bounded, however well the names of
+// files compress.
+func TestIndexesAreBounded(t *testing.T) {
+	store := memory(t, 64<<20)
+	store.maxIndex = 10_000
+	a := newAssembled(store)
+	files := make(snapshot.Memory)
+	for i := range 1000 {
+		files[fmt.Sprintf("%d%s_info", i, strings.Repeat("x", 200))] = nil
+	}
+	c := wire.NewCompressor()
+	attempts++
+	e := wire.Envelope{Kind: wire.Snapshot, Cluster: "eu", Node: "n", Epoch: 10, Attempt: attempts, Instance: "x"}
+	if err := snapshot.Encode(snapshot.Snapshot{Node: "n", Cluster: "eu", Epoch: 10, Files: files}, snapshot.MinRecord, func(record []byte) error {
+		a.put(t, e, c.Append(nil, record), noon)
+		if store.index > store.maxIndex {
+			t.Errorf("got %d bytes of indexes, want at most %d", store.index, store.maxIndex)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"n 10 " + errNoRoom.Error()}; !slices.Equal(a.dropped, want) {
+		t.Errorf("got %q, want %q", a.dropped, want)
+	}
+	if store.index != 0 {
+		t.Errorf("got %d bytes of indexes at the end, want none", store.index)
+	}
+	e, values := raw(t, "n", 20, 9000)
+	for _, v := range values {
+		a.put(t, e, v, noon)
+	}
+	if want := []string{"n 20"}; !slices.Equal(a.complete, want) {
+		t.Errorf("got %q, want %q", a.complete, want)
+	}
+	a.close()
 }
 
 // TestStoreSpills: what has no room in memory is in files, which go with it; beyond the

@@ -31,13 +31,18 @@ const (
 )
 
 const (
-	// maxAside is the number of records that the directory keeps: the newest.
-	maxAside = 100
+	// maxAside is the number of records that the directory keeps, and maxAsideBytes the
+	// size of their files: the newest.
+	maxAside      = 100
+	maxAsideBytes = 64 << 20
 	// extAside is the extension of a record in the directory.
 	extAside = ".record"
-	// maxForeign is the number of foreign records that are kept within a minute; others
-	// are only counted.
+	// maxForeign is the number of foreign records that are kept within a minute, and
+	// maxOurs that of damaged and of newer ones. Of each, keptBytes are kept in a minute.
+	// Others are only counted.
 	maxForeign = 100
+	maxOurs    = 300
+	keptBytes  = 64 << 20
 	// maxPending bounds the records on their way to the topic.
 	maxPending = 256
 	// asideTimeout bounds the way to the topic; then the directory takes the record.
@@ -78,13 +83,39 @@ type DeadLetters struct {
 	dir *durable.Dir
 
 	mu      sync.Mutex
-	kept    []string // the names in the directory, the oldest first
+	kept    []kept // the files in the directory, the oldest first
+	bytes   int64  // of these
 	number  uint64
 	pending int
-	foreign int
-	minute  time.Time // since when foreign are counted
+	paces   map[Cause]*pace
 	told    map[Cause]time.Time
 	failing bool
+}
+
+// kept is a file in the directory.
+type kept struct {
+	name string
+	size int64
+}
+
+// pace bounds what happens in a minute.
+type pace struct {
+	records, bytes int64 // at most; no bytes for any number
+	minute         time.Time
+	n, size        int64 // since then
+}
+
+// room reports whether n more of a size in sum may happen, and counts them if so. What is
+// first in a minute may always happen.
+func (p *pace) room(now time.Time, n, size int64) bool {
+	if now.Sub(p.minute) >= time.Minute {
+		p.minute, p.n, p.size = now, 0, 0
+	}
+	if p.n > 0 && (p.n+n > p.records || p.bytes > 0 && p.size+size > p.bytes) {
+		return false
+	}
+	p.n, p.size = p.n+n, p.size+size
+	return true
 }
 
 // OpenDeadLetters opens the directory.
@@ -94,15 +125,26 @@ func OpenDeadLetters(o DeadLetterOptions) (*DeadLetters, error) {
 		return nil, err
 	}
 	d := &DeadLetters{o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), dir: dir, told: make(map[Cause]time.Time)}
+	d.paces = map[Cause]*pace{
+		Damaged: {records: maxOurs, bytes: keptBytes}, Newer: {records: maxOurs, bytes: keptBytes}, Foreign: {records: maxForeign, bytes: keptBytes},
+	}
 	err = dir.List(func(e fs.DirEntry) {
 		if strings.HasSuffix(e.Name(), extAside) && e.Type().IsRegular() {
-			d.kept = append(d.kept, e.Name())
+			size := int64(0)
+			if info, err := e.Info(); err == nil {
+				size = info.Size()
+			}
+			d.kept = append(d.kept, kept{e.Name(), size})
+			d.bytes += size
 		}
 	})
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())
 	}
-	slices.Sort(d.kept)
+	slices.SortFunc(d.kept, func(a, b kept) int { return cmp.Compare(a.name, b.name) })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.shrink()
 	return d, nil
 }
 
@@ -120,6 +162,15 @@ type letter struct {
 	value     []byte
 }
 
+// size returns the size of all that is kept of the record.
+func (l letter) size() int64 {
+	n := len(l.key) + len(l.value)
+	for _, h := range l.headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return int64(n)
+}
+
 // letterOf returns a record as it came.
 func letterOf(r *kgo.Record) letter {
 	return letter{r.Topic, r.Partition, r.Offset, r.Timestamp, r.Key, r.Headers, r.Value}
@@ -130,7 +181,7 @@ func (d *DeadLetters) putAttempt(ctx context.Context, to *kgo.Client, p *partiti
 	d.tell(letter{topic: p.group.o.Topic, partition: p.number, offset: a.first}, cause, why, "cluster", a.Cluster, "node", a.Node, "snapshot", a.Epoch)
 	i := 0
 	left := len(a.chunks.list)
-	if left == 0 {
+	if left == 0 || !d.room(cause, int64(left), a.chunks.size()) {
 		done()
 		return
 	}
@@ -161,22 +212,18 @@ func (d *DeadLetters) putAttempt(ctx context.Context, to *kgo.Client, p *partiti
 // put puts a record aside, and calls done when it is kept. It does not wait for the topic.
 func (d *DeadLetters) put(ctx context.Context, to *kgo.Client, l letter, cause Cause, why error, done func()) {
 	d.tell(l, cause, why)
-	if cause == Foreign && !d.room() {
+	if !d.room(cause, 1, l.size()) {
 		done()
 		return
 	}
 	d.keep(ctx, to, l, why, done)
 }
 
-// room reports whether a foreign record is kept now.
-func (d *DeadLetters) room() bool {
+// room reports whether records of a size are kept now.
+func (d *DeadLetters) room(cause Cause, records, bytes int64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now := time.Now(); now.Sub(d.minute) >= time.Minute {
-		d.minute, d.foreign = now, 0
-	}
-	d.foreign++
-	return d.foreign <= maxForeign
+	return d.paces[cause].room(time.Now(), records, bytes)
 }
 
 // tell logs the first record of a burst.
@@ -263,11 +310,19 @@ func (d *DeadLetters) store(l letter, why error) {
 		return
 	}
 	d.failing = false
-	d.kept = append(d.kept, name)
-	for len(d.kept) > maxAside {
-		if err := d.dir.Remove(d.kept[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	d.kept = append(d.kept, kept{name, int64(b.Len())})
+	d.bytes += int64(b.Len())
+	d.shrink()
+}
+
+// shrink removes the oldest files until the others are few enough. mu is held. The newest
+// one stays whatever its size.
+func (d *DeadLetters) shrink() {
+	for len(d.kept) > 1 && (len(d.kept) > maxAside || d.bytes > maxAsideBytes) {
+		if err := d.dir.Remove(d.kept[0].name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			d.failLocked(err)
 		}
+		d.bytes -= d.kept[0].size
 		d.kept = d.kept[1:]
 	}
 }

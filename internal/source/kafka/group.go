@@ -44,6 +44,8 @@ const (
 	rebalanceTimeout = 60 * time.Second
 	// heartbeats is the number of heartbeats in a session.
 	heartbeats = 10
+	// maxFailures is the number of messages in a minute about snapshots that fail.
+	maxFailures = 60
 	// maxPartition is the largest number of bytes that are fetched of a partition at once.
 	maxPartition = 1 << 20
 )
@@ -110,6 +112,7 @@ type group struct {
 	// commitFails and tickFails report whether errors of commits and ticks have been logged.
 	commitFails, tickFails bool
 	incompleteAt           time.Time // when the last incomplete snapshot was ended
+	failures               pace      // of messages about snapshots that fail
 
 	rebalances, commitErrors atomic.Int64
 	beat                     atomic.Int64 // when the coordinator last answered, in ns since born
@@ -121,6 +124,7 @@ func newGroup(o Options, newReader func(p *partition, l *ledger, mark time.Time)
 	return &group{
 		o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)).With("topic", o.Topic), newReader: newReader,
 		committing: make(chan struct{}, 1), partitions: make(map[int32]*partition), born: time.Now(),
+		failures: pace{records: maxFailures},
 	}
 }
 

@@ -471,19 +471,78 @@ func TestDeadLettersAreBounded(t *testing.T) {
 	}
 }
 
-// TestForeignFlood: of many records of others few are kept.
-func TestForeignFlood(t *testing.T) {
-	d, err := OpenDeadLetters(DeadLetterOptions{Dir: t.TempDir()})
+// TestDeadLettersAreBoundedInBytes: the directory keeps the newest records as far as they
+// have room, also after a start, and the newest one whatever its size.
+func TestDeadLettersAreBoundedInBytes(t *testing.T) {
+	dir := t.TempDir()
+	d, err := OpenDeadLetters(DeadLetterOptions{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
-	done := 0
-	for i := range 10 * maxForeign {
-		d.put(t.Context(), nil, letter{topic: "t", offset: int64(i)}, Foreign, wire.ErrForeign, func() { done++ })
+	put := func(offset int64, size int) {
+		d.store(letter{topic: "t", offset: offset, value: make([]byte, size)}, fs.ErrInvalid)
 	}
-	if done != 10*maxForeign || d.number > maxForeign {
-		t.Errorf("got %d done and %d written, want %d and at most %d", done, d.number, 10*maxForeign, maxForeign)
+	bytes := func() (sum int64, n int) {
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			info, err := f.Info()
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += info.Size()
+		}
+		return sum, len(files)
+	}
+	for i := range int64(5) {
+		put(i, maxAsideBytes/4)
+	}
+	if sum, n := bytes(); sum > maxAsideBytes || n != 3 {
+		t.Errorf("got %d bytes in %d files, want at most %d in 3", sum, n, maxAsideBytes)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	if d, err = OpenDeadLetters(DeadLetterOptions{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	put(6, maxAsideBytes+1)
+	if _, n := bytes(); n != 1 {
+		t.Errorf("got %d files, want the one that is too large for others beside it", n)
+	}
+}
+
+// TestFlood: of many records that can't be used few are kept, and one is logged.
+func TestFlood(t *testing.T) {
+	for cause, c := range map[Cause]struct {
+		most  int
+		value int // its size
+		says  string
+	}{
+		Foreign: {maxForeign, 1, "record of somebody else is put aside"},
+		Damaged: {maxOurs, 1, "record can't be used and is put aside"},
+		Newer:   {1, keptBytes/2 + 1, "record of a newer version is put aside"},
+	} {
+		out := newOutput()
+		d, err := OpenDeadLetters(DeadLetterOptions{Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(out, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		value := make([]byte, c.value)
+		done := 0
+		for i := range 3 * c.most {
+			d.put(t.Context(), nil, letter{topic: "t", offset: int64(i), value: value}, cause, wire.ErrForeign, func() { done++ })
+		}
+		if done != 3*c.most || int(d.number) != c.most {
+			t.Errorf("%s: got %d done and %d written, want %d and %d", c.says, done, d.number, 3*c.most, c.most)
+		}
+		if n := strings.Count(out.String(), c.says); n != 1 {
+			t.Errorf("%q: got it %d times, want once", c.says, n)
+		}
 	}
 }
 

@@ -200,7 +200,7 @@ type snapshotsReader struct {
 }
 
 func (s *Snapshots) newReader(p *partition, l *ledger, _ time.Time) reader {
-	r := &snapshotsReader{source: s, p: p, ledger: l, assembly: newAssembly(s.group.o.Store, wire.NewExpander()), hand: make(map[*attempt]bool)}
+	r := &snapshotsReader{source: s, p: p, ledger: l, assembly: newAssembly(s.group.o.Store, wire.NewExpander(), maxSnapshot), hand: make(map[*attempt]bool)}
 	r.assembly.done = l.done
 	r.assembly.bad = func(a *attempt, err error) { s.group.aside(p, l, a, err) }
 	r.assembly.incomplete = func(a *attempt, why error) { s.group.incomplete(p, a, why) }
@@ -387,10 +387,9 @@ func (c *claim) Release(cause error) {
 		return
 	}
 	r := c.reader
-	log := r.p.log.With("snapshot", c.Name(), "offset", c.a.first)
 	newer := errors.Is(cause, snapshot.ErrNewer)
 	if tries := c.tries + 1; tries < maxTries && !newer {
-		log.Warn("snapshot can't be processed, will try again", "tries", tries, "error", cause)
+		r.source.group.failed(r.p, c, tries, cause)
 		c.back(tries)
 		return
 	}

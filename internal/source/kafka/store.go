@@ -20,6 +20,9 @@ const extChunks = ".chunks"
 // fileFactor is how many times Options.MaxBytes the files of a store may have.
 const fileFactor = 8
 
+// maxIndex bounds the memory of all indexes of snapshots.
+const maxIndex = 256 << 20
+
 // errNoRoom means that a store holds as much as it may.
 var errNoRoom = errors.New("too many snapshots wait for their last records")
 
@@ -48,8 +51,11 @@ type Store struct {
 	mu     sync.Mutex
 	memory int64
 	disk   int64
+	index  int64 // the memory of indexes, of which there may be maxIndex
 	number uint64
-	failed bool // whether files can't be written
+
+	maxIndex int64
+	failed   bool // whether files can't be written
 }
 
 // OpenStore opens a store and removes files of an earlier one.
@@ -58,7 +64,7 @@ func OpenStore(o StoreOptions) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), dir: dir, lock: lock}
+	s := &Store{o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), dir: dir, lock: lock, maxIndex: maxIndex}
 	s.litter = durable.NewLitter(dir.Remove)
 	var left []string
 	err = dir.List(func(e fs.DirEntry) {
@@ -113,6 +119,23 @@ func (s *Store) give(memory, disk int64) {
 	s.disk -= disk
 }
 
+// takeIndex counts n more bytes of indexes.
+func (s *Store) takeIndex(n int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.index+n > s.maxIndex {
+		return errNoRoom
+	}
+	s.index += n
+	return nil
+}
+
+func (s *Store) giveIndex(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.index -= n
+}
+
 func (s *Store) newName() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,6 +170,7 @@ type chunks struct {
 	list   []chunk
 	memory int64
 	disk   int64
+	index  int64    // the memory of the snapshot's index
 	file   *os.File // nil until there is one
 	name   string
 }
@@ -225,12 +249,22 @@ func (c *chunks) value(i int, buffer *[]byte) ([]byte, error) {
 	return *buffer, err
 }
 
+// indexed tells how much memory the snapshot's index takes.
+func (c *chunks) indexed(n int64) error {
+	if err := c.store.takeIndex(n - c.index); err != nil {
+		return err
+	}
+	c.index = n
+	return nil
+}
+
 // size returns the number of bytes.
 func (c *chunks) size() int64 { return c.memory + c.disk }
 
 // free forgets all values.
 func (c *chunks) free() {
 	c.store.give(c.memory, c.disk)
+	c.store.giveIndex(c.index)
 	if c.file != nil {
 		_ = c.file.Close() // nobody needs what is in it
 		c.store.remove(c.name)

@@ -96,7 +96,7 @@ func (t *Tables) newReader(p *partition, l *ledger, mark time.Time) reader {
 	r := &tablesReader{
 		tables: t, p: p, ledger: l,
 		stage:    cluster.New(cluster.Options{Windows: t.o.Windows, Sinks: t.sinks, Mark: mark, Log: p.log}),
-		assembly: newAssembly(t.o.Store, nil),
+		assembly: newAssembly(t.o.Store, nil, maxTables),
 	}
 	r.assembly.done = l.done
 	r.assembly.bad = func(a *attempt, err error) { r.bad(a, err) }
