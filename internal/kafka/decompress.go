@@ -26,6 +26,16 @@ func (d decompressor) Decompress(src []byte, codec kgo.CompressionCodecType) ([]
 // for each batch that can't be decompressed, for whatever reason, or that takes too much
 // memory.
 func SkipDamaged() (kgo.Opt, error) {
+	d, err := Decompressor()
+	if err != nil {
+		return nil, err
+	}
+	return kgo.WithDecompressor(d), nil
+}
+
+// Decompressor returns a decompressor whose memory is bounded. Its errors satisfy
+// errors.Is(err, [kgo.ErrMaxDecompress]).
+func Decompressor() (kgo.Decompressor, error) {
 	// The library bounds only a decompressor that it has made for a client. This client
 	// connects to nothing.
 	c, err := kgo.NewClient(kgo.MaxDecompressBatchBytes(maxDecompressed))
@@ -37,5 +47,5 @@ func SkipDamaged() (kgo.Opt, error) {
 	if !ok {
 		return nil, errors.New("the client has no decompressor")
 	}
-	return kgo.WithDecompressor(decompressor{bounded}), nil
+	return decompressor{bounded}, nil
 }

@@ -114,6 +114,8 @@ type group struct {
 	incompleteAt           time.Time // when the last incomplete snapshot was ended
 	failures               pace      // of messages about snapshots that fail
 
+	examinations sync.WaitGroup // of batches that can't be read
+
 	rebalances, commitErrors atomic.Int64
 	beat                     atomic.Int64 // when the coordinator last answered, in ns since born
 	born                     time.Time
@@ -171,6 +173,7 @@ func (g *group) session(ctx context.Context) error {
 	})
 	err = g.poll(ctx, client)
 	g.settle()
+	g.examinations.Wait()
 	stop()
 	wg.Wait()
 	fenced := errors.Is(err, kerr.FencedInstanceID)
@@ -295,6 +298,9 @@ func (g *group) poll(ctx context.Context, client *kgo.Client) error {
 				records = true
 			}
 			g.take(client, &t.FetchPartition)
+			if t.Topic == g.o.Topic && isUnreadable(t.Err) {
+				g.unreadable(ctx, client, &t.FetchPartition)
+			}
 		})
 		fetches.EachError(func(_ string, n int32, err error) {
 			var tooLarge *kgo.ErrDecompressTooLarge
@@ -336,7 +342,8 @@ func (g *group) take(client *kgo.Client, f *kgo.FetchPartition) {
 	g.mu.Lock()
 	p := g.partitions[f.Partition]
 	g.mu.Unlock()
-	if p == nil || f.Err != nil {
+	// Before what can't be read there may be records, which do not come again.
+	if p == nil || f.Err != nil && len(f.Records) == 0 {
 		return
 	}
 	if p.put(f) {
@@ -358,6 +365,11 @@ var errBatch = errors.New("the batch can't be decompressed, or takes too much me
 func (g *group) skip(ctx context.Context, client *kgo.Client, e *kgo.ErrDecompressTooLarge) {
 	g.count(Counts{Foreign: 1})
 	g.o.DeadLetters.tell(letter{topic: e.Topic, partition: e.Partition, offset: e.Offset}, Foreign, errBatch, "next", e.NextOffset)
+	g.mu.Lock()
+	if p := g.partitions[e.Partition]; p != nil {
+		p.skipTo(e.NextOffset)
+	}
+	g.mu.Unlock()
 	client.SetOffsets(map[string]map[int32]kgo.EpochOffset{e.Topic: {e.Partition: {Epoch: e.Epoch, Offset: e.NextOffset}}})
 }
 

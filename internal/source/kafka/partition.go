@@ -55,6 +55,9 @@ type partition struct {
 	hasDone  bool
 	ledger   *ledger
 	reader   reader
+	fetched  int64 // the offset after the last record that was fetched, or skipped; -1 if it is not known
+
+	damage *damage // why nothing can be fetched; the group's mu is held
 }
 
 // newPartition returns a partition whose goroutine does not run yet.
@@ -62,7 +65,7 @@ func newPartition(g *group, number int32) *partition {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &partition{
 		group: g, number: number, log: g.log.With("partition", number), ctx: ctx, cancel: cancel,
-		ended: make(chan struct{}), stopped: make(chan struct{}), came: make(chan struct{}, 1), offset: -1,
+		ended: make(chan struct{}), stopped: make(chan struct{}), came: make(chan struct{}, 1), offset: -1, fetched: -1,
 	}
 }
 
@@ -83,6 +86,7 @@ func (p *partition) put(f *kgo.FetchPartition) (full bool) {
 	p.logStart = f.LogStartOffset
 	for _, r := range f.Records {
 		p.bytes += size(r)
+		p.fetched = r.Offset + 1
 	}
 	p.queue = append(p.queue, f.Records...)
 	p.wake()
@@ -91,6 +95,24 @@ func (p *partition) put(f *kgo.FetchPartition) (full bool) {
 		return true
 	}
 	return false
+}
+
+// fetchedUpTo returns the offset from which on the partition is still to be fetched; -1 if
+// it is not known.
+func (p *partition) fetchedUpTo() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fetched < 0 && p.started {
+		return p.start.offset
+	}
+	return p.fetched
+}
+
+// skipTo tells that the next record to be fetched is one at an offset.
+func (p *partition) skipTo(offset int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fetched = offset
 }
 
 func size(r *kgo.Record) int64 { return int64(len(r.Value)+len(r.Key)) + recordSize }
