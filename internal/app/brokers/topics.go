@@ -66,8 +66,12 @@ func (b Brokers) OpenTopics(s app.TopicsSetup) (app.Topics, error) {
 		options.Topic, options.Group = c.SnapshotsTopic, c.Group+SnapshotsSuffix
 		t.snapshots = source.NewSnapshots(options)
 	}
+	var instance func(cluster, node string, epoch int64) string
+	if t.snapshots != nil {
+		instance = t.snapshots.Instance
+	}
 	t.producer = source.NewProducer(source.ProducerOptions{
-		Connection: connection, Topic: c.TablesTopic, Host: s.Host, Timeout: kafka.DeliveryTimeout,
+		Connection: connection, Topic: c.TablesTopic, Host: s.Host, Instance: instance, Timeout: kafka.DeliveryTimeout,
 		Shards: func(cluster string) int { return s.Config.Cluster(cluster).Shards },
 	})
 	return t, nil

@@ -753,6 +753,11 @@ func TestSnapshots(t *testing.T) {
 	if text, err := fs.ReadFile(snap.Files, "a_info"); err != nil || !strings.HasPrefix(string(text), "Name: HAProxy") {
 		t.Errorf("got %q, %v, want the reply", text, err)
 	}
+	for cluster, want := range map[string]string{"eu": "x", "us": ""} {
+		if got := s.Instance(cluster, "a", now); got != want {
+			t.Errorf("got the instance %q of a in %s, want %q", got, cluster, want)
+		}
+	}
 	second := claimOf(t, s)
 	if err := second.Commit(); err != nil {
 		t.Error(err)

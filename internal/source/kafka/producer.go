@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,10 @@ type ProducerOptions struct {
 	Topic string
 	// Shards returns the number of shards of a cluster.
 	Shards func(cluster string) int
+	// Instance returns the instance that has sent a snapshot of a node to this program,
+	// which the tables have, so that two machines of one name are known; empty for none,
+	// as all are if it is nil.
+	Instance func(cluster, node string, epoch int64) string
 	// Host is the name of this host, for the headers.
 	Host string
 	// Timeout bounds a delivery.
@@ -162,6 +167,10 @@ func (p *Producer) deliver(to *kafka.Delivery, b *metric.Batch) error {
 	encoder := p.encoder()
 	defer p.giveBack(encoder)
 	shards := max(1, p.o.Shards(b.Cluster))
+	sender := p.instance
+	if p.o.Instance != nil {
+		sender = cmp.Or(p.o.Instance(b.Cluster, b.Node, b.Epoch), sender)
+	}
 	var records []*kgo.Record
 	for shard := range shards {
 		e := wire.Envelope{
@@ -172,7 +181,7 @@ func (p *Producer) deliver(to *kafka.Delivery, b *metric.Batch) error {
 			return fmt.Errorf("tables of node %s: %w", b.Node, err)
 		}
 		frame, err := encoder.Encode(nil, tables.Head{
-			Node: b.Node, Cluster: b.Cluster, Epoch: b.Epoch, Interval: b.Interval, Instance: p.instance, Shard: shard, Shards: shards,
+			Node: b.Node, Cluster: b.Cluster, Epoch: b.Epoch, Interval: b.Interval, Instance: sender, Shard: shard, Shards: shards,
 		}, b)
 		if err != nil {
 			return fmt.Errorf("tables of node %s: %w", b.Node, err)

@@ -175,3 +175,34 @@ func TestDecompressionBomb(t *testing.T) {
 	w.out.until(t, "record of somebody else is put aside")
 	c.end()
 }
+
+// TestProducerConflict: two machines of one name that send raw snapshots to this program
+// are known by the tables that it makes.
+func TestProducerConflict(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	epoch := time.Now().Unix() + 1
+	p := NewProducer(ProducerOptions{
+		Connection: w.options.Connection, Topic: topic, Host: "central", Timeout: 10 * time.Second, Shards: func(string) int { return 1 },
+		Instance: func(cluster, node string, at int64) string {
+			if cluster != "eu" || node != "a" {
+				t.Errorf("got %s in %s, want a in eu", node, cluster)
+			}
+			return []string{"1 lb1", "2 lb2"}[(at-epoch)%2]
+		},
+	})
+	defer p.Close()
+	tables := w.newTables(newBook())
+	c := run(t, tables.Run)
+	w.untilCommitted(0, 1)
+	for i := range int64(6) {
+		if err := p.Deliver(t.Context(), twoProxies("a", epoch+i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.out.until(t, "two machines use the name of a node")
+	if got := w.out.String(); !strings.Contains(got, `"1 lb1"`) || !strings.Contains(got, `"2 lb2"`) {
+		t.Errorf("the log does not name both machines:\n%s", got)
+	}
+	c.end()
+}

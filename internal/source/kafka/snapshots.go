@@ -34,11 +34,11 @@ type Snapshots struct {
 	group *group
 
 	mu     sync.Mutex
-	ready  []*claim           // complete and not claimed, in the order in which they came
-	bytes  int64              // of these
-	came   chan struct{}      // has an element if ready has one
-	left   chan struct{}      // closed and replaced when ready has become shorter
-	recent map[string][]int64 // by cluster and node
+	ready  []*claim             // complete and not claimed, in the order in which they came
+	bytes  int64                // of these
+	came   chan struct{}        // has an element if ready has one
+	left   chan struct{}        // closed and replaced when ready has become shorter
+	recent map[string][]arrival // by cluster and node
 	gaveUp int64
 }
 
@@ -46,7 +46,7 @@ var _ process.Source = (*Snapshots)(nil)
 
 // NewSnapshots returns a consumer, which does nothing until [Snapshots.Run].
 func NewSnapshots(o Options) *Snapshots {
-	s := &Snapshots{came: make(chan struct{}, 1), left: make(chan struct{}), recent: make(map[string][]int64)}
+	s := &Snapshots{came: make(chan struct{}, 1), left: make(chan struct{}), recent: make(map[string][]arrival)}
 	s.group = newGroup(o, s.newReader)
 	return s
 }
@@ -165,18 +165,37 @@ func (s *Snapshots) isRecent(e wire.Envelope) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	node := string(e.Key())
-	epochs := s.recent[node]
-	if slices.Contains(epochs, e.Epoch) {
+	arrivals := s.recent[node]
+	if slices.ContainsFunc(arrivals, func(a arrival) bool { return a.epoch == e.Epoch }) {
 		return true
 	}
-	if len(s.recent) >= maxRecent && epochs == nil {
+	if len(s.recent) >= maxRecent && arrivals == nil {
 		clear(s.recent)
 	}
-	if len(epochs) >= recentEpochs {
-		epochs = epochs[1:]
+	if len(arrivals) >= recentEpochs {
+		arrivals = arrivals[1:]
 	}
-	s.recent[node] = append(slices.Clone(epochs), e.Epoch)
+	s.recent[node] = append(slices.Clone(arrivals), arrival{e.Epoch, e.Instance})
 	return false
+}
+
+// arrival is a snapshot that has come whole.
+type arrival struct {
+	epoch    int64
+	instance string
+}
+
+// Instance returns the instance that has sent a snapshot of a node; empty if it is not
+// known.
+func (s *Snapshots) Instance(cluster, node string, epoch int64) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.recent[string(wire.Envelope{Kind: wire.Snapshot, Cluster: cluster, Node: node}.Key())] {
+		if a.epoch == epoch {
+			return a.instance
+		}
+	}
+	return ""
 }
 
 // forget forgets that a snapshot has come, because nothing was made of it.
@@ -184,7 +203,7 @@ func (s *Snapshots) forget(e wire.Envelope) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	node := string(e.Key())
-	s.recent[node] = slices.DeleteFunc(slices.Clone(s.recent[node]), func(epoch int64) bool { return epoch == e.Epoch })
+	s.recent[node] = slices.DeleteFunc(slices.Clone(s.recent[node]), func(a arrival) bool { return a.epoch == e.Epoch })
 }
 
 // snapshotsReader assembles the snapshots of one partition.
