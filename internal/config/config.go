@@ -594,7 +594,7 @@ type Central struct {
 	// The most that is fetched from a broker at once.
 	FetchMaxBytes int64
 	// Memory for the records of snapshots that have not come completely, or wait for a
-	// worker. What has no room is in files of `assembly-dir`, up to eight times as much.
+	// worker. What has no room is in files of `assembly-dir`, up to 32 times as much.
 	AssemblyMaxBytes int64
 	// A directory for these files, which is the program's own. Nothing in it is needed
 	// after a restart.

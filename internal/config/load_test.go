@@ -53,7 +53,7 @@ func defaultConfig() Config {
 			LogLevel: slog.LevelInfo, LogFormat: LogText,
 			WorkDir: "/var/lib/haproxystats/central", JournalMaxBytes: 1 << 30, StatusSocket: "/var/lib/haproxystats/central.status",
 			SnapshotsTopic: "haproxystats.snapshots", TablesTopic: "haproxystats.tables", Group: "haproxystats", Instance: "{host}",
-			SessionTimeout: 30 * time.Second, Start: StartEarliest, FetchMaxBytes: 8 << 20, AssemblyMaxBytes: 256 << 20,
+			SessionTimeout: 30 * time.Second, Start: StartEarliest, FetchMaxBytes: 8 << 20, AssemblyMaxBytes: 64 << 20,
 			AssemblyDir: "/var/lib/haproxystats/central/assembly", CommitInterval: 2 * time.Second,
 		},
 		Clusters: Named[Cluster]{{Options: Cluster{

@@ -23,7 +23,7 @@ func topicOptions() []Option {
 		option("central", "session-timeout", "30", sessionSeconds, func(c *Config) *time.Duration { return &c.Central.SessionTimeout }),
 		option("central", "start", "earliest", startAt, func(c *Config) *StartAt { return &c.Central.Start }),
 		option("central", "fetch-max-bytes", "8388608", wholeBetween[int64](1<<20, 256<<20), func(c *Config) *int64 { return &c.Central.FetchMaxBytes }),
-		option("central", "assembly-max-bytes", "268435456", wholeBetween[int64](1<<20, math.MaxInt64/16), func(c *Config) *int64 { return &c.Central.AssemblyMaxBytes }),
+		option("central", "assembly-max-bytes", "67108864", wholeBetween[int64](1<<20, math.MaxInt64/64), func(c *Config) *int64 { return &c.Central.AssemblyMaxBytes }),
 		option("central", "assembly-dir", "${work-dir}/assembly", directory, func(c *Config) *string { return &c.Central.AssemblyDir }),
 		option("central", "commit-interval", "2", commitSeconds, func(c *Config) *time.Duration { return &c.Central.CommitInterval }),
 		optional("central", "dead-letter-topic", ownTopic, func(c *Config) *string { return &c.Central.DeadLetterTopic }),

@@ -18,7 +18,7 @@ import (
 const extChunks = ".chunks"
 
 // fileFactor is how many times Options.MaxBytes the files of a store may have.
-const fileFactor = 8
+const fileFactor = 32
 
 // maxIndex bounds the memory of all indexes of snapshots.
 const maxIndex = 256 << 20
@@ -29,7 +29,7 @@ var errNoRoom = errors.New("too many snapshots wait for their last records")
 // StoreOptions describe a [Store].
 type StoreOptions struct {
 	// MaxBytes bounds what is kept in memory. Beyond that, records are kept in files,
-	// which have at most eight times as many bytes.
+	// which have at most 32 times as many bytes.
 	MaxBytes int64
 	// Dir is the directory for the files, which is the store's alone. It is made if it is
 	// missing.
