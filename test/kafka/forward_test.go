@@ -25,9 +25,31 @@ import (
 type forwarded struct {
 	parts    map[envelope.Attempt]*snapshot.Decoder
 	whole    map[int64]map[int]int // complete attempts, by epoch and shard
-	contents map[int]string        // of a complete attempt, by shard
+	contents map[int64]string      // of a complete attempt, by shard, or by epoch if each differs
+	differ   bool
 	expander *envelope.Expander
 	tables   *tables.Decoder
+}
+
+func newForwarded(t *testing.T) *forwarded {
+	t.Helper()
+	f := &forwarded{
+		parts: make(map[envelope.Attempt]*snapshot.Decoder), whole: make(map[int64]map[int]int), contents: make(map[int64]string),
+		expander: envelope.NewExpander(), tables: tables.NewDecoder(),
+	}
+	t.Cleanup(f.expander.Close)
+	t.Cleanup(f.tables.Close)
+	return f
+}
+
+// cut returns the number of attempts that are not complete.
+func (f *forwarded) cut() (n int) {
+	for _, d := range f.parts {
+		if !d.Done() {
+			n++
+		}
+	}
+	return n
 }
 
 func (f *forwarded) add(r *kgo.Record) error {
@@ -70,11 +92,15 @@ func (f *forwarded) add(r *kgo.Record) error {
 	if err != nil {
 		return err
 	}
-	// All snapshots of the node are copies of one.
-	if first, ok := f.contents[e.Shard]; ok && first != content {
+	// All snapshots of the node are copies of one, or else all attempts of one.
+	key := int64(e.Shard)
+	if f.differ {
+		key = e.Epoch
+	}
+	if first, ok := f.contents[key]; ok && first != content {
 		return fmt.Errorf("attempt %v of snapshot %d has another content than the others", e.Attempt, e.Epoch)
 	}
-	f.contents[e.Shard] = content
+	f.contents[key] = content
 	if f.whole[e.Epoch] == nil {
 		f.whole[e.Epoch] = make(map[int]int)
 	}
@@ -158,12 +184,7 @@ func TestKillForward(t *testing.T) {
 				"graphite": {"enabled": "no"}, "kafka": {"brokers": k.Addr, "delivery-timeout": "3"}, "forward": forward,
 			}})
 			recorded := recordedSite(s, c.mode == "snapshots")
-			f := forwarded{
-				parts: make(map[envelope.Attempt]*snapshot.Decoder), whole: make(map[int64]map[int]int), contents: make(map[int]string),
-				expander: envelope.NewExpander(), tables: tables.NewDecoder(),
-			}
-			defer f.expander.Close()
-			defer f.tables.Close()
+			f := newForwarded(t)
 			lost := func(epoch int64) bool { return len(f.whole[epoch]) != c.shards }
 			reader := client(t, options(k.Addr), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 			// read adds what has come. Errors pass: the test ends by its deadline.
@@ -176,6 +197,14 @@ func TestKillForward(t *testing.T) {
 			}
 			p := s.Start(harness.Process, conf)
 			var epochs []int64
+			// arrive reads until all has arrived.
+			arrive := func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+				defer cancel()
+				for slices.ContainsFunc(epochs, lost) && ctx.Err() == nil {
+					read(ctx)
+				}
+			}
 			kills := harness.Count(4, 100)
 			for i := range kills {
 				for range 3 {
@@ -199,12 +228,11 @@ func TestKillForward(t *testing.T) {
 				p.Kill()
 				row.Inject(1)
 				p = s.Start(harness.Process, conf)
+				if i%10 == 9 {
+					arrive() // before the queue is full
+				}
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-			defer cancel()
-			for slices.ContainsFunc(epochs, lost) && ctx.Err() == nil {
-				read(ctx)
-			}
+			arrive()
 			p.End(15)
 			missing := slices.DeleteFunc(slices.Clone(epochs), func(epoch int64) bool { return !lost(epoch) })
 			if len(missing) > 0 {
@@ -218,13 +246,7 @@ func TestKillForward(t *testing.T) {
 					t.Errorf("got nothing in shard %d", shard)
 				}
 			}
-			cut := 0
-			for _, d := range f.parts {
-				if !d.Done() {
-					cut++
-				}
-			}
-			t.Logf("%d attempts, %d of them cut off", len(f.parts), cut)
+			t.Logf("%d attempts, %d of them cut off", len(f.parts), f.cut())
 			row.Result("%d snapshots: %d lost, 0 changed", len(epochs), len(missing))
 		})
 	}
