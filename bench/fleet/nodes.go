@@ -35,11 +35,15 @@ type nodes struct {
 	want map[int64]uint64
 	// waiting are records that come after those of the round in hand.
 	waiting []arrival
+	// window, unless it is nil, gets each window that must be.
+	window func(*metric.Batch) error
 }
 
 // arrival is a record of a partition.
 type arrival struct {
 	partition int
+	node      string // empty for a tick
+	epoch     int64
 	record
 }
 
@@ -114,9 +118,14 @@ func (n *nodes) round(round int, emit func(arrival) error) error {
 		return err
 	}
 	n.want[begin.Unix()] = sum
+	if n.window != nil {
+		if err := n.window(b); err != nil {
+			return err
+		}
+	}
 	for second := range interval / time.Second {
 		for p := range n.plan.Shards {
-			n.waiting = append(n.waiting, arrival{p, record{at: begin.Add(second * time.Second)}})
+			n.waiting = append(n.waiting, arrival{partition: p, record: record{at: begin.Add(second * time.Second)}})
 		}
 	}
 	return n.flush(begin.Add(interval), emit)
@@ -138,15 +147,16 @@ func (n *nodes) node(i int, begin time.Time) error {
 	if f != tooLate {
 		n.whole.Merge(n.aggregators[i%len(n.aggregators)])
 	}
+	name := fmt.Sprintf("lb%05d.example.com", i)
 	for shard := range n.plan.Shards {
 		frame, err := n.encoder.Encode(nil, tables.Head{
-			Node: fmt.Sprintf("lb%05d.example.com", i), Cluster: clusterName, Epoch: planned.Unix(), Interval: interval,
+			Node: name, Cluster: clusterName, Epoch: planned.Unix(), Interval: interval,
 			Instance: "1", Shard: shard, Shards: n.plan.Shards,
 		}, n.batches[i%len(n.batches)])
 		if err != nil {
 			return err
 		}
-		a := arrival{shard, record{planned.Add(delay), frame}}
+		a := arrival{shard, name, planned.Unix(), record{planned.Add(delay), frame}}
 		n.waiting = append(n.waiting, a)
 		if f == twice {
 			a.at = a.at.Add(time.Second)
@@ -178,7 +188,7 @@ func (n *nodes) end(emit func(arrival) error) error {
 	begin := time.Unix(workload.Epoch(n.plan.Windows), 0)
 	for at := begin; at.Before(begin.Add(2 * (late + interval))); at = at.Add(time.Second) {
 		for p := range n.plan.Shards {
-			n.waiting = append(n.waiting, arrival{p, record{at: at}})
+			n.waiting = append(n.waiting, arrival{partition: p, record: record{at: at}})
 		}
 	}
 	return n.flush(begin.Add(time.Hour), emit)
