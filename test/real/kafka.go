@@ -130,7 +130,7 @@ func StartKafka(ctx context.Context, c KafkaConfig) (*Kafka, error) {
 
 // newKafka writes the configuration of a broker and formats its storage.
 func newKafka(ctx context.Context, java string, c KafkaConfig) (*Kafka, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	ctx, cancel := context.WithTimeout(ctx, Loaded(startTimeout))
 	defer cancel()
 	k := &Kafka{config: c, java: java, node: 1, nodes: 1}
 	listeners := []kafkaListener{{Name: "PLAINTEXT", to: &k.Addr}}
@@ -258,7 +258,7 @@ func (k *Kafka) arguments(class string, args ...string) []string {
 // Start starts a broker that was stopped or killed, with what its disk has. It returns
 // when the broker accepts connections on the address that it had before.
 func (k *Kafka) Start(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	ctx, cancel := context.WithTimeout(ctx, Loaded(startTimeout))
 	defer cancel()
 	p, err := StartProcess(Command{
 		Name: "kafka", Path: k.java, Args: k.arguments("kafka.Kafka", k.path("server.properties")), Dir: k.config.Dir,
