@@ -261,9 +261,10 @@ func TestTopicIsRemoved(t *testing.T) {
 				awaitTopic(t, c, topic, func(found kafka.Topic) bool { return found.Err != nil })
 				kept := delivered
 				next()
-				if err := kafka.Create(t.Context(), c, topic, 2, 1, map[string]string{"max.message.bytes": "1000", "retention.ms": "-1"}); err != nil {
-					t.Fatal(err)
-				}
+				// A broker on a busy machine may have lost its session for a moment.
+				await(t, "the topic is made again", func() bool {
+					return kafka.Create(t.Context(), c, topic, 2, 1, map[string]string{"max.message.bytes": "1000", "retention.ms": "-1"}) == nil
+				})
 				drained(t, s, delivered)
 				next()
 				drained(t, s, delivered)
