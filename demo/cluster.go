@@ -133,6 +133,8 @@ server            = 127.0.0.1
 port              = {{.Port}}
 namespace         = {{.Namespace}}
 cluster-namespace = {{.Namespace}}.clusters
+# carbon-cache is not behind a proxy: a window must not wait while a connection is held.
+confirm-hold      = 0
 
 [central]
 node-metrics = true
