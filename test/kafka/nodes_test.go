@@ -84,7 +84,7 @@ func TestForwardKafka39(t *testing.T) {
 	row := harness.Begin(t, "Kafka 3.9 killed between nodes and central", lastValues)
 	k := start(t, real.KafkaConfig{Jars: real.Need(t, "kafka-3.9")})
 	f := newFleetAt(t, k, k.Addr, 1, 2)
-	f.late = "120" // the queues of nodes wait
+	f.late = "600" // the queues of nodes wait
 	nodes := []*node{
 		f.node("c0", "n0", "tables", f.tables, map[string]string{"shards": "1"}),
 		f.node("c0", "n1", "snapshots", f.snapshots, map[string]string{"chunk-bytes": "65536"}),
