@@ -113,7 +113,11 @@ func (o *Outbox) failed(err error, queued bool) {
 	if o.state.deaf {
 		o.state.cause = fmt.Errorf("the destination can be reached and confirms nothing: %w", err)
 	}
-	o.state.next = now.Add(o.opt.Pace.Wait(o.state.failures))
+	wait := o.opt.Pace.Wait(o.state.failures)
+	if later := new(LaterError); errors.As(err, &later) {
+		wait = max(wait, min(later.After, maxWait))
+	}
+	o.state.next = now.Add(wait)
 }
 
 const (

@@ -51,6 +51,17 @@ func (e *ItemError) Error() string { return e.Err.Error() }
 
 func (e *ItemError) Unwrap() error { return e.Err }
 
+// LaterError is an error of a destination that asks for a pause before the next attempt.
+type LaterError struct {
+	Err error
+	// After is the pause; 0 leaves it to the outbox.
+	After time.Duration
+}
+
+func (e *LaterError) Error() string { return e.Err.Error() }
+
+func (e *LaterError) Unwrap() error { return e.Err }
+
 const (
 	// LiveLimit bounds the delivery of a fresh batch from dialing to confirmation, and
 	// so the time for which a peer can block a worker. A batch that is not confirmed by
