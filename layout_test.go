@@ -195,12 +195,15 @@ func TestProgramsLinkNoTestCode(t *testing.T) {
 	}
 }
 
-// TestOnlyProcessLinksHTTP checks that haproxystats-pull and the check do not link
+// TestOnlySomeLinkHTTP checks that haproxystats-pull and the check do not link
 // net/http, which is large and which they do not need.
-func TestOnlyProcessLinksHTTP(t *testing.T) {
-	for _, name := range []string{"haproxystats", "haproxystats-pull", "haproxystats-process", "check_haproxystats"} {
+func TestOnlySomeLinkHTTP(t *testing.T) {
+	for name, want := range map[string]bool{
+		"haproxystats-process": true, "haproxystats-central": true,
+		"haproxystats": false, "haproxystats-pull": false, "check_haproxystats": false,
+	} {
 		links := slices.ContainsFunc(list(t, "-deps", "./cmd/"+name), func(p goPackage) bool { return p.ImportPath == "net/http" })
-		if want := name == "haproxystats-process"; links != want {
+		if links != want {
 			t.Errorf("%s links net/http: got %t, want %t", name, links, want)
 		}
 	}

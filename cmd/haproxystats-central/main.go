@@ -6,8 +6,9 @@ import (
 
 	"haproxystats/internal/app/brokers"
 	"haproxystats/internal/cli"
+	"haproxystats/internal/httpsend"
 )
 
 func main() {
-	os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr, brokers.New("haproxystats-central")))
+	os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr, httpsend.New, brokers.New("haproxystats-central")))
 }

@@ -59,6 +59,7 @@ type ClosingSink interface {
 // checkSinks makes the checks of sinks that package config can't.
 func checkSinks(c *config.Config, b Brokers) []config.Problem {
 	problems := append(CheckGroups(c), checkTLS(c)...)
+	problems = append(problems, checkEvents(c)...)
 	if b != nil {
 		problems = append(problems, b.Check(c)...)
 	}

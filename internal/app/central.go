@@ -14,6 +14,7 @@ import (
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/cluster"
 	"haproxystats/internal/config"
+	"haproxystats/internal/httpcall"
 	"haproxystats/internal/journal"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/process"
@@ -23,15 +24,15 @@ import (
 	"haproxystats/internal/window"
 )
 
-// Central returns haproxystats-central.
-func Central(version string, b Brokers) Program {
+// Central returns haproxystats-central. It sends events with a client.
+func Central(version string, client httpcall.New, b Brokers) Program {
 	return Program{
 		Name: config.ForCentral,
 		Check: func(c *config.Config) []config.Problem {
 			return checkSinks(c, b)
 		},
 		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
-			return runCentral(ctx, &l.Config, release{version, l.SHA256}, service, b, log)
+			return runCentral(ctx, &l.Config, release{version, l.SHA256}, service, client, b, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Central.LogLevel, c.Central.LogFormat },
 	}
@@ -41,7 +42,7 @@ func Central(version string, b Brokers) Program {
 // them, the windows of clusters, and what sends the sinks' queues. When ctx ends the
 // windows and queues stop at once, since they begin again where they ended; the workers
 // finish what they have taken.
-func runCentral(ctx context.Context, c *config.Config, r release, service *Supervisor, b Brokers, out Log) error {
+func runCentral(ctx context.Context, c *config.Config, r release, service *Supervisor, client httpcall.New, b Brokers, out Log) error {
 	log := out.Logger
 	if len(c.Nodes) == 0 && !c.Central.Kafka {
 		return errors.New("no node is configured: add a section [node NAME] for each node, or set kafka = true in [central]")
@@ -62,7 +63,7 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 		return err
 	}
 	defer from.close()
-	sinks, err := openConfigured(setup{c, here.current(), r.version, nil, b, log})
+	sinks, err := openConfigured(setup{c, here.current(), r.version, nil, b, client, log})
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,12 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 
 	var toClusters []cluster.Sink
 	var toNodes []process.Sink
+	var raw []process.SnapshotSink
 	for _, s := range sinks.sinks {
+		if taker, ok := s.(process.SnapshotSink); ok {
+			raw = append(raw, taker)
+			continue
+		}
 		toClusters = append(toClusters, s)
 		if c.Central.NodeMetrics {
 			toNodes = append(toNodes, s)
@@ -92,7 +98,7 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 	told := &faults{excludeFrontends: c.Process.ExcludeFrontends.File, excludeBackends: c.Process.ExcludeBackends.File}
 	processor = process.New(process.Options{
 		Source: from,
-		Sinks:  append([]process.Sink{clusters.sink()}, toNodes...),
+		Sinks:  append([]process.Sink{clusters.sink()}, toNodes...), Snapshots: raw,
 		NewAggregator: func() process.Aggregator {
 			// The spools and sinks are not those of one node: centralSelf tells of them.
 			p := NewPipeline(ofNodes, selfstat.Sources{}, log)
@@ -140,7 +146,9 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 		g.Go(func() error { return ending(from.topic.Run(background)) })
 	}
 	for _, s := range sinks.sinks {
-		g.Go(func() error { return self.run(sending, s) })
+		if _, ok := s.(process.SnapshotSink); !ok {
+			g.Go(func() error { return self.run(sending, s) })
+		}
 		if r, ok := s.(sink.Runner); ok {
 			g.Go(func() error { return r.Run(sending) })
 		}

@@ -13,6 +13,7 @@ import (
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/config"
 	"haproxystats/internal/encode/plaintext"
+	"haproxystats/internal/httpcall"
 	"haproxystats/internal/pattern"
 	"haproxystats/internal/process"
 	"haproxystats/internal/selfstat"
@@ -22,8 +23,9 @@ import (
 	"haproxystats/internal/verify"
 )
 
-// Process returns haproxystats-process. It asks verify-url with get.
-func Process(version string, get verify.Get, b Brokers) Program {
+// Process returns haproxystats-process. It asks verify-url with get, and sends events with
+// a client.
+func Process(version string, get verify.Get, client httpcall.New, b Brokers) Program {
 	return Program{
 		Name: config.ForProcess,
 		Check: func(c *config.Config) []config.Problem {
@@ -34,7 +36,7 @@ func Process(version string, get verify.Get, b Brokers) Program {
 			if err != nil {
 				return fmt.Errorf("find the host's name: %w", err)
 			}
-			return runProcess(ctx, &l.Config, here, release{version, l.SHA256}, service, get, b, log)
+			return runProcess(ctx, &l.Config, here, release{version, l.SHA256}, service, get, client, b, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
 	}
@@ -47,7 +49,7 @@ const grace = 3 * time.Second
 // runProcess runs the reader of the spool, the workers, the senders of the sinks' queues
 // and the verifier. When ctx ends, the queues stop at once, and the workers finish the
 // snapshots that they have claimed. The reader of the spool runs until they are done.
-func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, get verify.Get, b Brokers, to Log) error {
+func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, get verify.Get, client httpcall.New, b Brokers, to Log) error {
 	log := to.Logger
 	var processor *process.Processor
 	options, err := AggregateOptions(c, log, func() { processor.Progressed() })
@@ -62,7 +64,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 	defer incoming.Close()
 	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, r, to)
 	defer page.close()
-	sinks, err := openConfigured(setup{c, here.current(), r.version, here.current, b, log})
+	sinks, err := openConfigured(setup{c, here.current(), r.version, here.current, b, client, log})
 	if err != nil {
 		return err
 	}
@@ -92,6 +94,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 		excludeBackends:  c.Process.ExcludeBackends.File,
 		groups:           true,
 	}
+	takeEvents(ctx, c.Process.SrcDir, sinks.eventSinks(), log)
 	processor = process.New(process.Options{
 		Source: claims{incoming},
 		Sinks:  deliverers, Snapshots: raw,

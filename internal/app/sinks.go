@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"haproxystats/internal/config"
+	"haproxystats/internal/httpcall"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/graphite"
@@ -40,6 +41,7 @@ type setup struct {
 	version  string
 	node     func() string // the name of the node that the program is about; nil for several
 	brokers  Brokers       // nil if the program links no client of Kafka
+	client   httpcall.New  // nil if the program links no client of HTTP
 	log      *slog.Logger
 }
 
@@ -59,6 +61,26 @@ var sinkKinds = []sinkKind{
 		name: "forward", queued: true, ofNode: true,
 		configured: func(c *config.Config) []string { return unnamed(c.Forward.Mode != "") },
 		open:       openForward,
+	},
+	{
+		name:       "events-file",
+		configured: func(c *config.Config) []string { return unnamed(c.Events.File != "") },
+		open:       openEventsFile,
+	},
+	{
+		name: "events-graphite", queued: true,
+		configured: func(c *config.Config) []string { return unnamed(c.Events.GraphiteURL != "") },
+		open:       openEventsGraphite,
+	},
+	{
+		name: "events-grafana", queued: true,
+		configured: func(c *config.Config) []string { return unnamed(c.Events.GrafanaURL != "") },
+		open:       openEventsGrafana,
+	},
+	{
+		name: "events-webhook", queued: true,
+		configured: func(c *config.Config) []string { return unnamed(c.Events.Webhook != "") },
+		open:       openEventsWebhook,
 	},
 	{
 		name:       "local-store",
@@ -146,7 +168,7 @@ func (o openSinks) close() error {
 func sinkStatus(s sink.Sink, now time.Time) status.Sink {
 	from := s.Status()
 	to := status.Sink{
-		Name: s.Name(), Reachable: from.Health.Down.IsZero(),
+		Name: s.Name(), Reachable: from.Health.Down.IsZero(), Sporadic: takesEvents(s),
 		Down: status.At(from.Health.Down), Confirmed: status.At(from.Health.Confirmed),
 		Batches: from.Batches, Metrics: from.Metrics, Bytes: from.Bytes,
 		Failures: from.Failures, Skipped: from.Skipped,

@@ -133,6 +133,10 @@ func TestSinkConfirmsNothing(t *testing.T) {
 	sink := func(confirmed status.Time) *status.Process {
 		return &status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true, Confirmed: confirmed}}}
 	}
+	sporadic := func(p *status.Process) *status.Process {
+		p.Sinks[0].Sporadic = true
+		return p
+	}
 	later := func(d status.Document) status.Document {
 		d.Started = 950
 		return d
@@ -147,6 +151,7 @@ func TestSinkConfirmsNothing(t *testing.T) {
 		{"silent for 3 rounds", pulling(stores(990)), processing(sink(939)), nagios.Warning, "but has confirmed nothing for 1m1s, though haproxystats-pull stores snapshots: set dst-dir"},
 		{"silent for 10 rounds", pulling(stores(990)), processing(sink(799)), nagios.Critical, "for 3m21s"},
 		{"silent since its start", pulling(stores(990)), processing(sink(0)), nagios.Critical, "for 10m0s"},
+		{"silent because nothing happens", pulling(stores(990)), processing(sporadic(sink(0))), nagios.OK, "a is up"},
 		{"pull has just started", later(pulling(stores(990))), processing(sink(0)), nagios.OK, "a is up"},
 		{"process has just started", pulling(stores(990)), later(processing(sink(0))), nagios.OK, "a is up"},
 		{"nothing is stored", pulling(stores(900)), processing(sink(0)), nagios.OK, "a is up"},

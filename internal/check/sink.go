@@ -28,7 +28,7 @@ func checkSink(ctx context.Context, i Installation, r Request) finding {
 			continue
 		}
 		f := lagging(a.Document, s, t)
-		if s.Reachable {
+		if s.Reachable && !s.Sporadic {
 			f = silentSink(a.Document, s, stored, f)
 		}
 		f = verifiedSink(a.Document, s, stored, f)

@@ -234,7 +234,7 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 		}
 	}
 	processSHA256 := ""
-	if processing, err := config.Load(config.ForProcess, files, processProgram(nil, nil).Check); err == nil {
+	if processing, err := config.Load(config.ForProcess, files, processProgram(nil, nil, nil).Check); err == nil {
 		processSHA256 = processing.SHA256
 	}
 	central, err := centralOf(m.Name, first, files)
@@ -261,7 +261,7 @@ func centralOf(mode, first string, files config.Files) (check.Central, error) {
 	if mode != "central" && mode != "cluster" && mode != "lag" && (mode != check.Container || first != string(config.ForCentral)) {
 		return check.Central{}, nil
 	}
-	loaded, err := config.Load(config.ForCentral, files, centralProgram(nil).Check)
+	loaded, err := config.Load(config.ForCentral, files, centralProgram(nil, nil).Check)
 	if err != nil {
 		return check.Central{}, err
 	}

@@ -21,6 +21,7 @@ import (
 	"haproxystats/internal/config/ini"
 	"haproxystats/internal/doctor/asked"
 	"haproxystats/internal/httpget"
+	"haproxystats/internal/httpsend"
 )
 
 // TestMain makes the programs of the test binary, for the scripts to run.
@@ -33,9 +34,11 @@ func TestMain(m *testing.M) {
 		"haproxystats":      func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr, asked.New("haproxystats"))) },
 		"haproxystats-pull": func() { os.Exit(cli.Pull(os.Args[1:], os.Stdout, os.Stderr)) },
 		"haproxystats-process": func() {
-			os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New(), brokers.New(config.ForProcess)))
+			os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New(), httpsend.New, brokers.New(config.ForProcess)))
 		},
-		"haproxystats-central":                          func() { os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr, brokers.New(config.ForCentral))) },
+		"haproxystats-central": func() {
+			os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr, httpsend.New, brokers.New(config.ForCentral)))
+		},
 		"check_haproxystats":                            checkPlugin,
 		"check_haproxystats_process.sh":                 checkPlugin,
 		"check_haproxystats_process_number_of_procs.sh": checkPlugin,

@@ -33,6 +33,11 @@ type Config struct {
 	// time limits and pauses count here, too. It is on if the section exists. A node that
 	// sends to the centre only sets `enabled = false` in [graphite].
 	Forward Forward
+	// Where the events of HAProxy go: reloads, crashes, servers that go down, and what else
+	// haproxystats-pull sees happen. It is on if the section exists. Each destination gets
+	// all events in order, has its own queue on disk, and gets an event again if its
+	// confirmation was lost. docs/events.md lists the events and their fields.
+	Events Events
 	// Metrics in files, for debugging: `<dir>/<epoch>/stats` holds the lines that
 	// Graphite gets. It is on if the section exists, even without an option in it.
 	// Nothing removes the files, so they fill the disk if you leave it on.
@@ -692,6 +697,100 @@ type Incomplete string
 const (
 	IncompleteEmit Incomplete = "emit"
 	IncompleteSkip Incomplete = "skip"
+)
+
+// Events is the section [events].
+type Events struct {
+	// The kinds of events that are sent, separated by white space or commas; `*` in a name
+	// stands for any characters, as in `*_state reload*`.
+	Kinds []string
+	// A file to which events are appended, one JSON object a line. The program must be
+	// allowed to write its directory: the packaged unit lets it write in
+	// `/var/lib/haproxystats` only.
+	File string
+	// Size from which the file gets the name `<file>.1`, and a new one is begun.
+	FileMaxBytes int64
+	// Age of the first event in the file from which it gets the name `<file>.1`; 0 for any
+	// age.
+	FileMaxAge time.Duration
+	// Older files that are kept, as `<file>.1`, `<file>.2` and so on. The oldest is removed.
+	FileKeep int
+	// When events in the file are made durable: `always`, before the snapshot that brought
+	// them is removed, or `never`, which leaves that to the kernel. With `never`, a power
+	// cut loses the events of the last half minute.
+	FileSync FileSync
+	// Address of the events of Graphite-web, such as `https://graphite.example.com/events/`.
+	// Each event is one there, with `title`, `tags` and `text`. The address must not contain
+	// a password, and redirections are not followed.
+	GraphiteURL string
+	// Address of the annotations of Grafana, such as
+	// `https://grafana.example.com/api/annotations`. Each event is an annotation of the
+	// organisation, with `tags` and `text`. A reload is a region, which ends when the last
+	// old worker does.
+	GrafanaURL string
+	// A file that holds a token of a service account of Grafana, which may write
+	// annotations, and nothing else. It is read again after a change. The program refuses a
+	// file that every user of the host can read or write.
+	GrafanaTokenFile string
+	// Address to which events are posted as JSON, in batches.
+	Webhook string
+	// A file that holds the secret for the signature of each batch, and nothing else; see
+	// docs/events.md. It is read again after a change. The program refuses a file that every
+	// user of the host can read or write.
+	WebhookSecretFile string
+	// Events of a batch. A receiver that answers 413 gets smaller ones.
+	WebhookMaxEvents int
+	// The tags of an event in Graphite and Grafana, separated by white space. `{kind}`,
+	// `{node}` and the other fields of an event stand for their values; a tag is left out if
+	// one of its fields is empty.
+	Tags []string
+	// What an event is called in Graphite. It may have fields as `tags` has. `{summary}` is
+	// what happened, such as `server app/a1 is DOWN, was UP (L4CON)`.
+	Title string
+	// What is said of an event in Graphite and Grafana, as for `title`. `{details}` has the
+	// fields of the event, such as `backend=app server=a1`.
+	Text string
+	// The authorities that may sign the certificates of `https` addresses; without it, those
+	// of the system. This file, `cert-file` and `key-file` are read again after a change.
+	CAFile string
+	// A certificate for servers that ask for one, followed by the intermediate certificates.
+	// It needs `key-file`.
+	CertFile string
+	// The key of `cert-file`, not encrypted. The program refuses a key that every user of
+	// the host can read or write.
+	KeyFile string
+	// The name that the certificates of servers must have; without it, that in the address.
+	ServerName string
+	// Time limit for a request, with the connection and the answer.
+	Timeout time.Duration
+	// Further attempts after the first one failed; -1 for no limit. After the last attempt
+	// nothing is sent for `delay`.
+	Retries int
+	// Time before the second attempt.
+	Interval time.Duration
+	// The factor by which each further wait between two attempts is longer than the one
+	// before.
+	Backoff float64
+	// Pause after all `retries` failed. Events wait in the queue meanwhile. A server that
+	// asks for a longer pause, by Retry-After, gets it, up to an hour.
+	Delay time.Duration
+	// Directory of the queues of `graphite-url`, `grafana-url` and `webhook`, each in a
+	// directory of its own, and of what is needed to send no event twice.
+	QueueDir string
+	// Events that may wait in each queue while its destination is unreachable. The oldest
+	// are dropped first.
+	QueueSize int
+	// Disk space of each queue. The oldest events are dropped first.
+	QueueMaxBytes int64
+}
+
+// FileSync is when events in a file are made durable.
+type FileSync string
+
+// The values of FileSync.
+const (
+	SyncAlways FileSync = "always"
+	SyncNever  FileSync = "never"
 )
 
 // Forward is the section [forward].

@@ -247,6 +247,9 @@ func (l *loader) checkQueues() {
 	if f := l.config.Forward; f.Mode != "" {
 		queues = append(queues, queueOf{"forward", f.QueueDir})
 	}
+	if e := l.config.Events; e.Sends() {
+		queues = append(queues, queueOf{"events", e.QueueDir})
+	}
 	for i, a := range queues {
 		for _, b := range queues[i+1:] {
 			if a.dir == "" || filepath.Clean(a.dir) != filepath.Clean(b.dir) {
@@ -269,9 +272,9 @@ func (l *loader) checkDestinations() {
 	l.refuse("graphite", "enabled", "metrics are sent nowhere", "Set it to true, set topic in [kafka], or add a section [forward] or [local-store]")
 }
 
-// HasSink reports whether metrics are sent anywhere.
+// HasSink reports whether metrics or events are sent anywhere.
 func (c *Config) HasSink() bool {
-	return c.Graphite.Enabled || c.LocalStore.Enabled || c.Forward.Mode != "" ||
+	return c.Graphite.Enabled || c.LocalStore.Enabled || c.Forward.Mode != "" || c.Events.Any() ||
 		slices.ContainsFunc(c.Kafkas, func(k Instance[Kafka]) bool { return k.Options.Topic != "" })
 }
 

@@ -96,6 +96,7 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 		fallthrough
 	case ForProcess:
 		l.checkForward()
+		l.checkEvents()
 		l.checkTLS()
 		l.checkKafka()
 		l.checkGroups()

@@ -459,6 +459,52 @@ a b = ^a
 			nil,
 		},
 		{
+			"nothing but [events]", ForProcess, "[events]\n",
+			[]string{`f:1: [events]: events are sent nowhere. Set file, graphite-url, grafana-url or webhook`},
+			nil,
+		},
+		{
+			"bounds of [events]", ForProcess, "[events]\nfile =\nfile-max-bytes = 65535\nfile-max-age = 59\nfile-keep = 1001\nfile-sync = often\n" +
+				"graphite-url = http://h/render\ngrafana-url = https://u:p@h/api/annotations\nwebhook = ftp://h\nwebhook-max-events = 0\nkinds =\n",
+			[]string{
+				`f:2: [events] file = "": the path is empty; allowed: a path`,
+				`f:3: [events] file-max-bytes = "65535": out of range; allowed: 65536 or more`,
+				`f:4: [events] file-max-age = "59": out of range; allowed: 0, or 60 or more`,
+				`f:5: [events] file-keep = "1001": out of range; allowed: 0 to 1000`,
+				`f:6: [events] file-sync = "often": not one of the words; allowed: always, never`,
+				`f:7: [events] graphite-url = "http://h/render": the path does not end in /events; allowed: an http or https address that ends in /events, without a password`,
+				`f:8: [events] grafana-url = "https://***@h/api/annotations": the address contains a user or a password; allowed: an http or https address that ends in /api/annotations, without a password. Remove both: they would be shown to all who read the configuration`,
+				`f:9: [events] webhook = "ftp://h": neither an http nor an https address; allowed: an http or https address without a password`,
+				`f:10: [events] webhook-max-events = "0": out of range; allowed: 1 to 1000`,
+				`f:11: [events] kinds = "": the list is empty; allowed: words, separated by white space or commas. Remove the option`,
+			},
+			nil,
+		},
+		{
+			"options of [events] without effect", ForProcess, "[events]\nwebhook = http://h/?a=b\nfile-keep = 2\ngrafana-token-file = /t\ntags = a\ntitle = b\nca-file = /ca\n", nil,
+			[]string{
+				`f:3: [events] file-keep = "2": no effect without file. Set file in [events], or remove this option`,
+				`f:4: [events] grafana-token-file = "/t": no effect without grafana-url. Set grafana-url in [events], or remove this option`,
+				`f:5: [events] tags = "a": no effect without graphite-url or grafana-url. Set graphite-url or grafana-url in [events], or remove this option`,
+				`f:6: [events] title = "b": no effect without graphite-url. Set graphite-url in [events], or remove this option`,
+				`f:7: [events] ca-file = "/ca": no effect: no address begins with https. Remove this option, or use https`,
+			},
+		},
+		{
+			"a file of [events] only", ForProcess, "[events]\nfile = /f\ntimeout = 2\n", nil,
+			[]string{`f:3: [events] timeout = "2": no effect without graphite-url, grafana-url or webhook. Set graphite-url, grafana-url or webhook in [events], or remove this option`},
+		},
+		{
+			"secrets of [events]", ForProcess, "[events]\ngrafana-url = http://h/api/annotations/\ngrafana-token-file = /t\nwebhook = https://h\ncert-file = /c\n",
+			[]string{`f:5: [events] cert-file = "/c": needs key-file. Set both, or remove both`},
+			[]string{`f:3: [events] grafana-token-file = "/t": the token is sent unencrypted. Let grafana-url begin with https`},
+		},
+		{
+			"the queue of [events]", ForProcess, "[events]\nwebhook = http://h\nqueue-dir = /q\n[graphite]\nqueue-dir = /q/\n",
+			[]string{`f:3: [events] queue-dir = "/q": the queue of [graphite] has the same directory. Give each queue a directory of its own`},
+			nil,
+		},
+		{
 			"bounds of [forward]", ForProcess, "[forward]\nmode = raw\ncluster = eu\nshards = 65\nchunk-bytes = 65535\nqueue-max-bytes = 0\nscopes = all\n[kafka]\n",
 			[]string{
 				`f:2: [forward] mode = "raw": not one of the words; allowed: tables, snapshots`,

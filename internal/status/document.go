@@ -240,6 +240,9 @@ type Sink struct {
 	// Reachable reports whether the last attempt to deliver was confirmed; it is true
 	// before the first attempt.
 	Reachable bool `json:"reachable"`
+	// Sporadic reports whether the sink gets something only now and then, so that its
+	// silence is no sign of a fault.
+	Sporadic bool `json:"sporadic,omitempty"`
 	// Down is when the first attempt since the last confirmation failed, and Cause is
 	// why; both are empty for a reachable sink.
 	Down  Time   `json:"down,omitempty"`
