@@ -28,7 +28,31 @@ type account struct {
 }
 
 // oldWorkers describes the workers that were replaced.
-type oldWorkers struct{ count, conns, oldest int64 }
+type oldWorkers struct {
+	count, conns int64
+	// oldest and next are the ages of the oldest of them and of the next one.
+	oldest, next int64
+}
+
+// add adds the age of a worker.
+func (w *oldWorkers) add(age int64) {
+	switch {
+	case age > w.oldest:
+		w.oldest, w.next = age, w.oldest
+	case age > w.next:
+		w.next = age
+	}
+}
+
+// replaced returns for how long the oldest of them has been replaced: that is the age of
+// its successor, which may be the current worker, whose age is given.
+func (w oldWorkers) replaced(current int64) int64 {
+	if w.count == 0 {
+		return 0
+	}
+	w.add(current)
+	return w.next
+}
 
 // oldRows are the rows of the workers that are not current, added up.
 type oldRows struct {
@@ -104,7 +128,7 @@ func (k *account) addInfo(s *haproxy.InfoScanner, silent, rates bool) {
 			case "CurrConns":
 				k.workers.conns = plus(k.workers.conns, n)
 			case fieldUptime:
-				k.workers.oldest = max(k.workers.oldest, n)
+				k.workers.add(n)
 			}
 		}
 		f, known := catalogue.LookupInfo(name)
@@ -449,7 +473,7 @@ const (
 var workerColumns = map[string]metric.Column{
 	fieldOldWorkers:      {Name: fieldOldWorkers, Combine: metric.Sum, Unit: "processes", Help: "Old workers: processes that were replaced by a reload, and finish the work of their last clients"},
 	fieldOldWorkersConns: {Name: fieldOldWorkersConns, Combine: metric.Sum, Unit: "connections", Help: "Client connections that are open to old workers"},
-	fieldOldestWorker:    {Name: fieldOldestWorker, Combine: metric.Max, Nature: metric.Duration, Unit: "seconds", Help: "Age of the oldest of the old workers, 0 if there is none"},
+	fieldOldestWorker:    {Name: fieldOldestWorker, Combine: metric.Max, Nature: metric.Duration, Unit: "seconds", Help: "Time since the oldest of the old workers was replaced, 0 if there is none"},
 }
 
 // WorkerColumns returns the metrics of old workers, which processes with an account have.
@@ -477,7 +501,7 @@ func (p *process) addAccount(k *account) {
 	p.values = append(p.values,
 		infoValue{field: fieldOldWorkers, n: k.workers.count},
 		infoValue{field: fieldOldWorkersConns, n: k.workers.conns},
-		infoValue{field: fieldOldestWorker, n: k.workers.oldest})
+		infoValue{field: fieldOldestWorker, n: k.workers.replaced(p.life.uptime)})
 }
 
 // silent returns a process that has only the totals of a socket that has not answered.

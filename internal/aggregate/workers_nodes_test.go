@@ -60,7 +60,7 @@ func TestTotalsOfNodes(t *testing.T) {
 		{metric.Daemon, "", "", "CumReq", 2 * (1000 + 7 + 5)},
 		{metric.Daemon, "", "", "OldWorkers", 2},
 		{metric.Daemon, "", "", "OldWorkersConns", 2 * 30},
-		{metric.Daemon, "", "", "OldestWorkerSec", 150},
+		{metric.Daemon, "", "", "OldestWorkerSec", 50},
 		{metric.Daemon, "", "", "Maxconn", 2 * 100},
 		{metric.Server, "app", "a1", "state", 1},
 	})

@@ -268,9 +268,35 @@ func TestOldWorkers(t *testing.T) {
 		{metric.Daemon, "", "", "ConnPercentage", 10},
 		{metric.Daemon, "", "", "OldWorkers", 1},
 		{metric.Daemon, "", "", "OldWorkersConns", 30},
-		{metric.Daemon, "", "", "OldestWorkerSec", 150},
+		{metric.Daemon, "", "", "OldestWorkerSec", 50},
 		{metric.Process, "", "s", "CurrConns", 40},
 	})
+}
+
+// TestReplaced: the age of a worker that a reload has just replaced says nothing about how
+// long its last clients stay.
+func TestReplaced(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		old     []int64
+		current int64
+		want    int64
+	}{
+		{"none", nil, 5000, 0},
+		{"one that had served for long", []int64{86400}, 3, 3},
+		{"three", []int64{60, 900, 300}, 5, 300},
+		{"two of one second", []int64{300, 300}, 5, 300},
+		{"the current one has not answered", []int64{900}, 0, 0},
+	} {
+		var w oldWorkers
+		for _, age := range c.old {
+			w.count++
+			w.add(age)
+		}
+		if got := w.replaced(c.current); got != c.want {
+			t.Errorf("%s: got %d seconds, want %d", c.name, got, c.want)
+		}
+	}
 }
 
 // TestStaleWorkers counts the counters of workers whose rows are old, and not their

@@ -46,6 +46,15 @@ func (p *pullStatus) RoundEnded(now time.Time, r pull.Result) {
 		p.workers.SecondsUnaccounted += r.Workers.SecondsUnaccounted
 		p.workers.RequestsUnaccounted += r.Workers.RequestsUnaccounted
 		p.workers.AccountsFailed += r.Workers.AccountsFailed
+		if r.Workers.AccountsFailed > 0 {
+			p.workers.AccountFailed = status.At(now)
+		}
+		switch {
+		case r.Workers.FailedReloads > 0:
+			p.workers.FailedReload = status.At(now)
+		case r.Workers.Reloads+r.Workers.Restarts > 0:
+			p.workers.FailedReload = 0
+		}
 	}
 	switch r.Outcome {
 	case pull.Partial:

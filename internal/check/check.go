@@ -105,6 +105,11 @@ func Modes() []Mode {
 			"sockets that failed in the last round", "0; critical if the round was not stored", checkSockets,
 		},
 		{
+			"reloads", "reloads of HAProxy succeed, and their old workers end",
+			"seconds since the oldest of the old workers was replaced",
+			"3600 and 86400; a failed reload, and counters that were raw in the last ten minutes, are a warning always", checkReloads,
+		},
+		{
 			"central", "haproxystats-central runs with all workers, delivers, and has room in its journal",
 			"seconds since the start of the program",
 			"none; workers, lag of sinks (60 and 600) and journal (80 and 95 % of journal-max-bytes) are judged always", checkCentral,

@@ -86,6 +86,16 @@ func TestJudgements(t *testing.T) {
 		{"a round that does not end", "sockets", pulling(&status.Pull{Interval: 59, Last: &status.Round{Outcome: "stored", Ended: 400, Sockets: 4}}), Request{}, nagios.Unknown, "4 of 4 sockets answered 10m0s ago; no round has ended since: "},
 		{"a round that does not end after one that failed", "sockets", pulling(&status.Pull{Interval: 10, Last: &status.Round{Outcome: "dropped", Ended: 400, Sockets: 4, Failed: 4, Failures: failures(1)}}), Request{}, nagios.Critical, "; no round has ended since: "},
 
+		{"no totals", "reloads", pulling(&status.Pull{}), Request{}, nagios.Unknown, "keeps no totals: set state-dir in [pull]"},
+		{"no reload", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{Held: 1}}), Request{}, nagios.OK, "no old worker"},
+		{"an old worker", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{Old: 1, OldConns: 3, OldestAge: 3600}}), Request{}, nagios.OK, "1 old worker with 3 connections, replaced 1h0m0s ago"},
+		{"one that does not end", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{Old: 2, OldConns: 3, OldestAge: 3601}}), Request{}, nagios.Warning, "2 old workers with 3 connections, the oldest of them replaced 1h0m1s ago"},
+		{"one of a day", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{Old: 1, OldestAge: 86401}}), Request{}, nagios.Critical, ""},
+		{"an old worker, which may be", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{Old: 1, OldestAge: 86401}}), Request{Warn: above(100000)}, nagios.OK, ""},
+		{"a failed reload", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{FailedReload: 100}}), Request{Warn: above(1)}, nagios.Warning, "no old worker; the last reload has failed 15m0s ago: HAProxy has its old configuration"},
+		{"raw counters", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{AccountFailed: 401}}), Request{}, nagios.Warning, "counters were raw 9m59s ago: see its log"},
+		{"raw counters long ago", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{AccountFailed: 400, AccountsFailed: 7}}), Request{}, nagios.OK, "no old worker"},
+
 		{"up", "process", processing(&status.Process{Last: "970"}), Request{}, nagios.OK, "up 10m0s, last snapshot done 970"},
 		{"up too short", "process", processing(&status.Process{}), Request{Warn: atLeast(601)}, nagios.Warning, "no snapshot done yet"},
 		{"all workers", "workers", processing(&status.Process{Workers: status.Workers{Configured: 4, Alive: 4}}), Request{}, nagios.OK, "4 of 4 workers are alive, 0 busy"},

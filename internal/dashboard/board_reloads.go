@@ -9,8 +9,8 @@ func reloads() board {
 			{"Now, and in the time shown", []panel{
 				{title: "Old workers", kind: number, alarm: above(1, 10), why: "Over all hosts.", lines: []line{daemon("OldWorkers").total("old workers")}},
 				{
-					title: "Oldest worker", kind: number, alarm: above(3600, 86400), why: "On the host that has it.",
-					lines: []line{daemon("OldestWorkerSec").highest("age")},
+					title: "Oldest worker", kind: number, alarm: above(3600, 86400), why: "Replaced so long ago, on the host that has it.",
+					lines: []line{daemon("OldestWorkerSec").highest("replaced")},
 				},
 				{title: "Reloads", kind: number, why: "In the time shown.", lines: []line{program("Reloads").in(events).total("reloads")}},
 				{title: "Failed reloads", kind: number, alarm: above(1, 2), why: "In the time shown.", lines: []line{program("FailedReloads").in(events).total("failed")}},
@@ -26,7 +26,7 @@ func reloads() board {
 			{"Old workers", []panel{
 				{title: "Old workers by host", reloads: true, lines: []line{daemon("OldWorkers")}},
 				{title: "Connections of old workers", lines: []line{daemon("OldWorkersConns")}},
-				{title: "Age of the oldest worker", alarm: above(3600, 86400), lines: []line{daemon("OldestWorkerSec")}},
+				{title: "Time since the oldest was replaced", alarm: above(3600, 86400), lines: []line{daemon("OldestWorkerSec")}},
 			}},
 			{"What has happened", []panel{
 				{title: "Reloads by host", kind: bars, lines: []line{program("Reloads").in(events)}},

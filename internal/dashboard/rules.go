@@ -84,7 +84,7 @@ func hostRules() []rule {
 		},
 		{
 			name: "old-worker", title: "An old worker of HAProxy does not end",
-			todo: "Age in seconds of the oldest worker that a reload has replaced, the lowest value of the last two minutes. Its clients stay " +
+			todo: "Seconds since a reload has replaced the oldest of the old workers, the lowest value of the last two minutes. Its clients stay " +
 				"connected: see the dashboard of reloads. hard-stop-after in HAProxy's section global bounds the time.",
 			line: daemon("OldestWorkerSec"), over: lowest, minutes: 2, levels: above(3600, 86400),
 		},

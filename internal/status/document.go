@@ -68,8 +68,8 @@ type Pull struct {
 // HAProxyWorkers describes HAProxy's workers.
 type HAProxyWorkers struct {
 	// Held is the number of connections that are held to workers. Old is the number of
-	// those that were replaced, OldConns that of their clients, and OldestAge the age of
-	// the oldest.
+	// those that were replaced, OldConns that of their clients, and OldestAge the
+	// time since the oldest of them was replaced.
 	Held      int     `json:"held"`
 	Old       int     `json:"old"`
 	OldConns  int64   `json:"old_conns"`
@@ -84,6 +84,10 @@ type HAProxyWorkers struct {
 	SecondsUnaccounted  int64 `json:"seconds_unaccounted"`
 	RequestsUnaccounted int64 `json:"requests_unaccounted"`
 	AccountsFailed      int64 `json:"accounts_failed"`
+	// FailedReload is when the latest reload was found to have failed, and empty after a
+	// good one. AccountFailed is when counters were last raw.
+	FailedReload  Time `json:"failed_reload,omitempty"`
+	AccountFailed Time `json:"account_failed,omitempty"`
 }
 
 // Rounds counts rounds by their outcome.

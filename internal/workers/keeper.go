@@ -83,7 +83,7 @@ type Held struct {
 	Current, Old int
 	// Conns is the number of client connections that are open to old workers.
 	Conns int64
-	// Oldest is the age of the oldest of the old workers.
+	// Oldest is the time since the oldest of the old workers was replaced.
 	Oldest time.Duration
 }
 
@@ -253,6 +253,10 @@ func (k *Keeper) observe() {
 		if !s.mu.TryLock() {
 			return // soon
 		}
+		var starts []int64
+		if s.current != (truth.Instance{}) {
+			starts = append(starts, s.current.Start)
+		}
 		for i, w := range s.held {
 			if i == s.current || w.met {
 				h.Current++
@@ -260,7 +264,10 @@ func (k *Keeper) observe() {
 			}
 			h.Old++
 			h.Conns += w.info.CurrConns
-			h.Oldest = max(h.Oldest, now.Sub(time.Unix(i.Start, 0)))
+			starts = append(starts, i.Start)
+		}
+		if slices.Sort(starts); len(starts) > 1 { // the oldest was replaced when the next one began
+			h.Oldest = max(h.Oldest, now.Sub(time.Unix(starts[1], 0)))
 		}
 		s.mu.Unlock()
 	}

@@ -235,6 +235,9 @@ func TestReloads(t *testing.T) {
 		if x.seen.Current != 1 || x.seen.Old != 1 || x.seen.Conns != 3 {
 			t.Errorf("got %+v, want connections to both", x.seen)
 		}
+		if late := time.Since(time.Unix(b.start, 0)) - x.seen.Oldest; late < 0 || late > time.Minute {
+			t.Errorf("got an old worker that was replaced %v ago, want the age of its successor, %v", x.seen.Oldest, time.Since(time.Unix(b.start, 0)))
+		}
 		c := x.f.reload()
 		x.f.work(c, 1, 0, 0)
 		x.f.work(b, 0, 0, 0)

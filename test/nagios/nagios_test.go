@@ -89,7 +89,7 @@ func rules(t *testing.T, name, begin string) int {
 }
 
 // modes are what the plugin can check of a host that runs all programs.
-var modes = []string{"process", "workers", "pull", "queue", "age", "sink", "sockets", "central", "cluster", "lag"}
+var modes = []string{"process", "workers", "pull", "queue", "age", "sink", "sockets", "reloads", "central", "cluster", "lag"}
 
 func TestNagiosTakesTheServices(t *testing.T) {
 	nagios := real.Need(t, "nagios4-core")
@@ -228,6 +228,7 @@ func TestNRPERunsThePlugin(t *testing.T) {
 		"pull":    {2, `^PULL CRITICAL: haproxystats-pull is not running`},
 		"sink":    {2, `^SINK CRITICAL: haproxystats-process is not running`},
 		"sockets": {2, `^SOCKETS CRITICAL: haproxystats-pull is not running`},
+		"reloads": {2, `^RELOADS CRITICAL: haproxystats-pull is not running`},
 		"central": {2, `^CENTRAL CRITICAL: haproxystats-central is not running`},
 		"cluster": {2, `^CLUSTER CRITICAL: haproxystats-central is not running`},
 		"lag":     {2, `^LAG CRITICAL: haproxystats-central is not running`},
