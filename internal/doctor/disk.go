@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -77,6 +78,8 @@ type Room struct {
 	Bytes, Files uint64
 	// Unbounded reports whether nothing cleans it up.
 	Unbounded bool
+	// Holds is what it has; empty for snapshots that wait.
+	Holds string
 }
 
 const (
@@ -117,7 +120,7 @@ func Space(files Files, disks Disks, rooms []Room) (found []Finding) {
 func nature(a about, r Room, d Disk) []Finding {
 	switch d.Type {
 	case "tmpfs", "ramfs":
-		return []Finding{a.warning(fmt.Sprintf("%s is on %s: the snapshots that wait there take memory and are lost at a reboot", r.Option, d.Type), "Put it on a disk")}
+		return []Finding{a.warning(fmt.Sprintf("%s is on %s: %s there take memory and are lost at a reboot", r.Option, d.Type, cmp.Or(r.Holds, "the snapshots that wait")), "Put it on a disk")}
 	case "nfs", "cifs", "fuse":
 		return []Finding{a.warning(fmt.Sprintf("%s is on %s, which may hang, and may lose data after it has confirmed a write", r.Option, d.Type), "Put it on a local disk")}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -27,6 +28,9 @@ type Instance struct {
 	Ask func(ctx context.Context, path string) (status.Document, error)
 	// SHA256 is the hash of the present configuration; empty if it is not known.
 	SHA256 string
+	// Totals reports whether haproxystats-pull should keep totals, and Hold whether it
+	// should hold connections to HAProxy's workers.
+	Totals, Hold bool
 }
 
 const ownSocket = "Set status-socket of each program to a path of its own"
@@ -39,7 +43,7 @@ func Running(ctx context.Context, root fs.FS, i Instance) []Finding {
 		said, err := i.Ask(ctx, i.Socket)
 		switch {
 		case err == nil && said.Program == i.Program:
-			return append(judgeStatus(a, said), stale(a, said, i)...)
+			return slices.Concat(judgeStatus(a, said), workers(said, i), stale(a, said, i))
 		case err == nil:
 			other := a.warning(fmt.Sprintf("%s belongs to another program, %.40q", i.Socket, said.Program), ownSocket)
 			return []Finding{other, holds(root, a, i)}
@@ -113,6 +117,14 @@ func judgeStatus(a about, d status.Document) []Finding {
 const (
 	silentRounds = 10
 	shortRound   = 10 * time.Second
+)
+
+const (
+	// recentFailure is the time for which a failed account is a fault.
+	recentFailure = 10 * time.Minute
+	// oldWorker is the time since a worker was replaced from which it is one that does not
+	// end.
+	oldWorker = time.Hour
 )
 
 func pulls(a about, text string, d status.Document) Finding {

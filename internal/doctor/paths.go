@@ -84,6 +84,12 @@ func (r *run) pull(ctx context.Context, c *config.Config) []Finding {
 	if c.Pull.StatusSocket != "" {
 		needs = append(needs, Need{"status-socket of [pull]", filepath.Dir(absolute(c.Pull.StatusSocket)), true})
 	}
+	if c.Pull.StateDir != "" {
+		needs = append(needs, Need{"state-dir", absolute(c.Pull.StateDir), true})
+		if c.Pull.MasterSocket != "" {
+			needs = append(needs, Need{"master-socket", absolute(c.Pull.MasterSocket), false})
+		}
+	}
 	if c.Pull.SocketDir != "" {
 		needs = append(needs, Need{"socket-dir", absolute(c.Pull.SocketDir), false})
 	}
@@ -102,6 +108,7 @@ func (r *run) pull(ctx context.Context, c *config.Config) []Finding {
 		SameDisk(r.host, r.host, "tmp-dst-dir", tmp, "dst-dir", dst))
 	return append(found, Running(ctx, r.root, Instance{
 		Program: string(config.ForPull), Dir: dst, Holder: spool.WriterOf, Socket: c.Pull.StatusSocket, Ask: status.Ask, SHA256: r.pullSHA256,
+		Totals: c.Pull.StateDir != "", Hold: c.Pull.HoldWorkers,
 	})...)
 }
 
@@ -212,6 +219,9 @@ func (r *run) spool(ctx context.Context, p, s *config.Config, from *replies) []F
 	if len(files) > 0 { // the manifest, the directory and the record of attempts count too
 		rooms[0].Bytes = uint64(p.Pull.QueueSize) * uint64(files.Size())
 		rooms[0].Files = uint64(p.Pull.QueueSize) * uint64(len(files)+3)
+	}
+	if p.Pull.StateDir != "" { // the last replies, and bases that are smaller
+		rooms = append(rooms, Room{Option: "state-dir", Path: absolute(p.Pull.StateDir), Bytes: 2 * uint64(files.Size()), Holds: "the totals"})
 	}
 	if s.LocalStore.Enabled {
 		rooms = append(rooms, Room{Option: "dir of [local-store]", Path: absolute(s.LocalStore.Dir), Unbounded: true})

@@ -151,6 +151,11 @@ func (r *run) ofNode(add func(string, time.Duration, func(context.Context) []Fin
 	}
 	if pullErr == nil {
 		add(string(config.ForPull), localLimit, func(ctx context.Context) []Finding { return r.pull(ctx, p) })
+		sending := s
+		if processErr != nil {
+			sending = nil
+		}
+		add("totals", localLimit, func(ctx context.Context) []Finding { return r.totals(ctx, p, sending) })
 	}
 	if processErr == nil {
 		add(string(config.ForProcess), localLimit, func(ctx context.Context) []Finding { return r.process(ctx, s) })

@@ -15,7 +15,7 @@ import (
 func SocketAccess(files Files, u User, path string, master bool) Finding {
 	a := about{"socket-access", path}
 	if master {
-		return a.warning("it belongs to HAProxy's master process (option -S), which has no statistics; a user of this socket controls HAProxy", "Leave its permissions as they are, and move it out of socket-dir")
+		return a.warning("it belongs to HAProxy's master process (option -S), which has no statistics; a user of this socket controls HAProxy", "Leave its permissions as they are, and move it out of socket-dir. To count failed reloads, set master-socket in [pull] to its new path")
 	}
 	f, err := files.Stat(path)
 	switch {
