@@ -87,6 +87,9 @@ func openKeeper(c *config.Config, client *haproxy.Client, status *pullStatus, lo
 		return nil, func() {}
 	}
 	node, err := os.Hostname()
+	if isUnnamed(node) { // it may get its name later in the boot
+		node = ""
+	}
 	var accounts *store.Store
 	if err == nil {
 		accounts, err = store.Open(store.Options{Dir: c.Pull.StateDir, Node: node, Log: log})

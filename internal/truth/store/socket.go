@@ -695,7 +695,7 @@ func (k *Socket) newestBase() (*truth.Base, []byte, error) {
 		if err == nil {
 			b, err = truth.ParseBase(text)
 		}
-		if err == nil && (b.Node != k.store.opt.Node || b.Socket != k.address || b.Generation != g) {
+		if err == nil && (k.store.isOther(b.Node) || b.Socket != k.address || b.Generation != g) {
 			err = fmt.Errorf("%w: node %q, socket %q, generation %d", ErrForeign, b.Node, b.Socket, b.Generation)
 		}
 		if err == nil {

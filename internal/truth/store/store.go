@@ -37,7 +37,8 @@ import (
 type Options struct {
 	// Dir is the directory of the store. It must be on the file system of the replies.
 	Dir string
-	// Node is the name of the node. A base of another one is not used.
+	// Node is the name of the node, or empty while it has none, as early in a boot. A base
+	// of another node is not used.
 	Node string
 	// Limits bound the rows of bases; the zero value means [truth.DefaultLimits].
 	Limits truth.Limits
@@ -98,6 +99,12 @@ func (s *Store) open() (err error) {
 		return err
 	}
 	return s.sweep()
+}
+
+// isOther reports whether the base of a node is that of another one. A node without a
+// name may be any.
+func (s *Store) isOther(node string) bool {
+	return node != s.opt.Node && node != "" && s.opt.Node != ""
 }
 
 func (s *Store) path(name string) string { return filepath.Join(s.opt.Dir, name) }

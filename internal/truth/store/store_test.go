@@ -348,6 +348,14 @@ func TestBadFiles(t *testing.T) {
 			b.Node = "lb2"
 			rewrite(base(w), string(b.Append(nil)))
 		}, 2, "another node"},
+		"a base of a time when the node had no name": {func(w *world) {
+			b, err := truth.ParseBase([]byte(text(base(w))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Node = ""
+			rewrite(base(w), string(b.Append(nil)))
+		}, 7, ""},
 		"an empty reply":      {func(w *world) { rewrite(last(w, "_stat"), "") }, 7, "can't be read"},
 		"a reply that is cut": {func(w *world) { rewrite(last(w, "_info"), "Pid: 2") }, 7, "can't be read"},
 		"a forged instance":   {func(w *world) { rewrite(last(w, "_info"), "Pid: 3\nStart_time_sec: 4\n\n") }, 7, "can't be read"},
