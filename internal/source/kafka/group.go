@@ -22,10 +22,11 @@ const (
 	// revokeTimeout bounds what happens when a partition is given to another member:
 	// half of it is for its sinks, half for the commit.
 	revokeTimeout = 2 * time.Second
-	// sinksGrace bounds the wait for sinks when the program ends, and lastCommit the
-	// commit after that.
-	sinksGrace = 2 * time.Second
-	lastCommit = time.Second
+	// sinksGrace bounds the wait for sinks when the program ends, lastCommit the commit
+	// after that, and leaveTimeout the way out of the group.
+	sinksGrace   = 2 * time.Second
+	lastCommit   = time.Second
+	leaveTimeout = time.Second
 	// commitTimeout bounds a commit, which waits while the group rebalances.
 	commitTimeout = 5 * time.Second
 	// errorPause is the pause after a poll that returned errors only: the client does
@@ -182,6 +183,13 @@ func (g *group) session(ctx context.Context) error {
 	}
 	g.forget(g.numbers())
 	g.setClient(nil)
+	// The library would wait for a coordinator that hangs.
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	client.AllowRebalance()
+	if err := client.LeaveGroupContext(leaving); err != nil {
+		g.log.Debug("group was not told that this member leaves", "error", err)
+	}
+	cancel()
 	client.CloseAllowingRebalance()
 	if fenced {
 		return fmt.Errorf("topic %s: two programs have the instance name %q in the consumer group %s: stop one of them, or set instance in [central] to a name of its own: %w",

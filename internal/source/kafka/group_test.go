@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -960,4 +961,47 @@ func TestDamagedBatch(t *testing.T) {
 		t.Errorf("the log does not say %q:\n%s", says, w.out)
 	}
 	c.end()
+}
+
+// gate is a connection that carries nothing more once the gate is closed.
+type gate struct {
+	net.Conn
+	closed <-chan struct{}
+}
+
+func (c gate) Write(p []byte) (int, error) {
+	select {
+	case <-c.closed:
+		return len(p), nil // as into a network that loses it
+	default:
+		return c.Conn.Write(p)
+	}
+}
+
+// TestEndsWithHungBrokers: a consumer ends in time although no broker answers.
+func TestEndsWithHungBrokers(t *testing.T) {
+	for _, instance := range []string{"one", ""} {
+		t.Run("instance "+instance, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 2)
+			closed := make(chan struct{})
+			w.options.Instance = instance
+			w.options.Connection.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				c, err := new(net.Dialer).DialContext(ctx, network, address)
+				return gate{c, closed}, err
+			}
+			s := NewSnapshots(w.options)
+			c := run(t, s.Run)
+			w.untilCommitted(0, 1)
+			w.snapshot("a", 1_800_000_000, 100)
+			claim := claimOf(t, s)
+			close(closed)
+			if err := claim.Commit(); err != nil {
+				t.Error(err)
+			}
+			begun := time.Now()
+			c.end()
+			t.Logf("ended after %v", time.Since(begun))
+		})
+	}
 }
