@@ -182,6 +182,16 @@ func hostRules() []rule {
 				"find out why its brokers take nothing for so long. Only if topic is set in [kafka].",
 			line: program("KafkaDroppedMetrics").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
 		},
+		{
+			name: "events-lost", title: "Events are lost",
+			todo: "Events per minute that the queues of [events] dropped, or that their destinations refused, the highest value of ten minutes. " +
+				"The log of haproxystats-process has the destination and its answer; events that were refused are in queue-dir. Only with " +
+				"graphite-url, grafana-url or webhook in [events].",
+			line: program(
+				"EventsGraphiteDroppedMetrics", "EventsGrafanaDroppedMetrics", "EventsWebhookDroppedMetrics",
+				"EventsGraphiteSkippedMetrics", "EventsGrafanaSkippedMetrics", "EventsWebhookSkippedMetrics",
+			).in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+		},
 	}
 }
 

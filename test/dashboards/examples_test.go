@@ -190,6 +190,11 @@ var examples = []example{
 		calm: map[string]numbers{"haproxystats.KafkaDroppedMetrics": at(5000)}, fires: map[string]numbers{"haproxystats.KafkaDroppedMetrics": by(1)},
 	},
 	{
+		rule: "events-lost", only: "warning",
+		calm:  map[string]numbers{"haproxystats.EventsWebhookDroppedMetrics": at(5), "haproxystats.EventsGrafanaSkippedMetrics": at(7)},
+		fires: map[string]numbers{"haproxystats.EventsWebhookDroppedMetrics": at(5), "haproxystats.EventsGrafanaSkippedMetrics": by(1)},
+	},
+	{
 		rule: "cluster-silent", only: "critical",
 		calm: map[string]numbers{"haproxystats.NodesReporting": at(3)}, fires: map[string]numbers{"haproxystats.NodesReporting": at(3)},
 	},
@@ -303,9 +308,9 @@ const (
 	silent = 13 * 60
 )
 
-// sendKafka has Graphite take the metrics about Kafka, which the stage does without:
-// those of haproxystats-central, and those of a sink of each load balancer.
-func sendKafka(ctx context.Context, t *testing.T, g *stage.Graphite) {
+// sendOthers has Graphite take the metrics about Kafka and [events], which the stage does
+// without: those of haproxystats-central, and those of sinks of each load balancer.
+func sendOthers(ctx context.Context, t *testing.T, g *stage.Graphite) {
 	t.Helper()
 	now := time.Now().Unix()
 	var b strings.Builder
@@ -319,7 +324,9 @@ func sendKafka(ctx context.Context, t *testing.T, g *stage.Graphite) {
 		}
 	}
 	for host := range stage.Hosts {
-		send(host, selfstat.Sink{Name: "kafka", Queued: true}.Columns())
+		for _, sink := range []string{"kafka", "events-graphite", "events-grafana", "events-webhook"} {
+			send(host, selfstat.Sink{Name: sink, Queued: true}.Columns())
+		}
 	}
 	send(stage.Central, selfstat.TopicColumns())
 	if err := g.Send(ctx, b.String()); err != nil {

@@ -43,7 +43,7 @@ func TestOnStage(t *testing.T) {
 		}
 	})
 	await(ctx, t, s)
-	sendKafka(ctx, t, s.Graphite)
+	sendOthers(ctx, t, s.Graphite)
 	sendStates(ctx, t, s.Graphite)
 	t.Run("grafana", func(t *testing.T) { testGrafana(ctx, t, s.Graphite) })
 	t.Run("graphite-web", func(t *testing.T) { testGraphiteWeb(ctx, t, s.Graphite) })
