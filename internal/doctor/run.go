@@ -131,6 +131,9 @@ func (r *run) all(ctx context.Context) Report {
 	if c := sending; c != nil && c.Graphite.Enabled {
 		add("graphite", graphiteLimit(c), func(ctx context.Context) []Finding { return r.graphite(ctx, c) })
 	}
+	if c := sending; c != nil && c.Events.Sends() {
+		add("events", eventsLimit(c), func(ctx context.Context) []Finding { return r.events(ctx, c) })
+	}
 	if central { // it uses the topics of metrics, too
 		sending, program = &centre.Config, config.ForCentral
 	}

@@ -191,9 +191,10 @@ func TestOutage(t *testing.T) {
 					t.Errorf("got %+v, want three events that wait", got)
 				}
 				stop()
+				to.take()
+				to.set(nil)
 				s, stop = started(t, options(dir, &to, graphite()))
 				defer stop()
-				to.set(nil)
 				deliver(t, s, line(1), line(2), line(4)) // a snapshot comes again
 				time.Sleep(30 * time.Second)
 				synctest.Wait()
