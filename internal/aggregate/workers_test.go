@@ -45,7 +45,7 @@ func (n *node) snapshot(at int64, workers []told) snapshot.Snapshot {
 		if err != nil {
 			n.t.Fatal(err)
 		}
-		stat, err := truth.ReadStat(bytes.NewReader(w.stat))
+		stat, err := truth.ReadStat(bytes.NewReader(w.stat), 0)
 		if err != nil {
 			stat = nil
 		}

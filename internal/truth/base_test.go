@@ -129,7 +129,7 @@ func FuzzParseBase(f *testing.F) {
 func FuzzReadStat(f *testing.F) {
 	f.Add([]byte(script{rows: sessions(3)}.stat()), []byte("Name: HAProxy\nPid: 1\nStart_time_sec: 2\n\n"))
 	f.Fuzz(func(t *testing.T, stat, info []byte) {
-		s, err := ReadStat(bytes.NewReader(stat))
+		s, err := ReadStat(bytes.NewReader(stat), 0)
 		i, err2 := ReadInfo(bytes.NewReader(info), 1_700_000_000)
 		if err != nil || err2 != nil {
 			return

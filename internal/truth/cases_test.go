@@ -116,7 +116,7 @@ func (s script) word(t *testing.T, at int64) Word {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stat, err := ReadStat(strings.NewReader(s.stat()))
+	stat, err := ReadStat(strings.NewReader(s.stat()), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func wordsOf(t *testing.T, s truthtest.Step) []Word {
 		}
 		w := Word{Info: info, Current: socket == "haproxy.sock" && !info.Stopping}
 		if stat, ok := s.Files[socket+"_stat"]; ok {
-			if w.Stat, err = ReadStat(bytes.NewReader(stat)); err != nil && len(stat) > 0 {
+			if w.Stat, err = ReadStat(bytes.NewReader(stat), 0); err != nil && len(stat) > 0 {
 				t.Fatalf("%s/%s: %v", s.Name, name, err)
 			}
 		}

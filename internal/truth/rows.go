@@ -46,6 +46,12 @@ func (r *rows) row(k Key) int {
 	return i
 }
 
+// reserve makes room for so many rows.
+func (r *rows) reserve(n int) {
+	r.keys, r.index = make([]Key, 0, n), make(map[Key]int, n)
+	r.values = make([]int64, 0, n*len(r.columns))
+}
+
 // at returns the values of a row.
 func (r *rows) at(i int) []int64 {
 	return r.values[i*len(r.columns) : (i+1)*len(r.columns) : (i+1)*len(r.columns)]
@@ -174,8 +180,9 @@ func (s *Stat) Value(k Key, column string) (int64, bool) {
 	return v[i], true
 }
 
-// ReadStat reads a reply to `show stat`. Rows of one name are added up.
-func ReadStat(r io.Reader) (*Stat, error) {
+// ReadStat reads a reply to `show stat` of about so many rows. Rows of one name are added
+// up.
+func ReadStat(r io.Reader, rows int) (*Stat, error) {
 	var sc haproxy.StatScanner
 	if err := sc.Reset(r); err != nil {
 		return nil, fmt.Errorf("read show stat: %w", err)
@@ -198,6 +205,7 @@ func ReadStat(r io.Reader) (*Stat, error) {
 		sc.Select(t, columns)
 		sc.SelectTexts(t, identityColumns(header))
 	}
+	s.reserve(rows)
 	for sc.Next() {
 		row := sc.Row()
 		known := len(s.keys)

@@ -185,6 +185,9 @@ func (t *Tally) End() Findings {
 	return f.Findings
 }
 
+// Len returns the number of rows of the reply before.
+func (t *Tally) Len() int { return len(t.rows) }
+
 // find returns the place of a row that is not where it was, or -1.
 func (t *Tally) find(name uint32) int {
 	if len(t.moved) == 0 && t.pass.known > 0 {

@@ -38,7 +38,7 @@ func TestTallyOfRecordings(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				stat, err := ReadStat(bytes.NewReader(s.Files[socket]))
+				stat, err := ReadStat(bytes.NewReader(s.Files[socket]), 0)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -181,7 +181,7 @@ func total(t *testing.T, s snapshot.Snapshot, counter string) (sum int64) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			stat, err := truth.ReadStat(bytes.NewReader(text))
+			stat, err := truth.ReadStat(bytes.NewReader(text), 0)
 			if err != nil {
 				t.Fatal(err)
 			}

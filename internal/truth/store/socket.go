@@ -279,13 +279,13 @@ func readInfo(s Source, at int64) (*truth.Info, error) {
 	return truth.ReadInfo(f, at)
 }
 
-func readStat(s Source) (*truth.Stat, error) {
+func readStat(s Source, rows int) (*truth.Stat, error) {
 	f, err := s.Open()
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return truth.ReadStat(f)
+	return truth.ReadStat(f, rows)
 }
 
 func readTally(s Source, tally *truth.Tally, elapsed int64, watch *truth.Watch) (truth.Findings, error) {
@@ -445,7 +445,7 @@ func (k *Socket) account(at int64, words []heard, ended []truth.Instance, r *Res
 	for _, w := range words {
 		word := truth.Word{Info: w.info, Current: w.Current, Final: w.Final}
 		if w.Stat != nil {
-			if word.Stat, err = readStat(w.Stat); err != nil {
+			if word.Stat, err = readStat(w.Stat, w.found.Rows); err != nil {
 				return err
 			}
 		}
@@ -496,7 +496,7 @@ func (k *Socket) whole() (*truth.Account, error) {
 	for _, m := range k.members {
 		member := &truth.Member{Instance: m.instance, Info: m.info, Current: m.current, StatInfo: m.statInfo, Look: m.look}
 		if m.hasStat {
-			stat, err := readStat(&File{k.store.last, lastName(k.prefix, m.instance, snapshot.StatSuffix)})
+			stat, err := readStat(&File{k.store.last, lastName(k.prefix, m.instance, snapshot.StatSuffix)}, m.tally.Len())
 			if err != nil {
 				return nil, err
 			}

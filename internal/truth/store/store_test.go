@@ -164,7 +164,7 @@ func (w *world) replies(at int64, ended []truth.Instance, replies []Reply) (sent
 			}
 			if source != nil {
 				var err error
-				if member.Stat, err = readStat(source); err != nil {
+				if member.Stat, err = readStat(source, 0); err != nil {
 					return err
 				}
 			}
