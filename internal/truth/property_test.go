@@ -207,7 +207,7 @@ func (m *model) word(w *worker, current bool) Word {
 		}
 	}
 	w.known, w.heard = true, w.reqs
-	stat, err := ReadStat(strings.NewReader(b.String() + "\n"), 0)
+	stat, err := ReadStat(strings.NewReader(b.String()+"\n"), 0)
 	if err != nil {
 		m.t.Fatal(err)
 	}
