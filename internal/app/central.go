@@ -301,6 +301,14 @@ func centralStatus(s cluster.Status) string {
 	return fmt.Sprintf("last window %d, %d of %d nodes in %d clusters", newest, reporting, expected, len(s.Clusters))
 }
 
+// conflictsStatus returns the conflicts of a cluster for the status document.
+func conflictsStatus(of []window.Conflict) (all []status.Conflict) {
+	for _, c := range of {
+		all = append(all, status.Conflict{Node: c.Node, Instance: c.One, Other: c.Other})
+	}
+	return all
+}
+
 // clustersStatus returns the clusters' part of the status document.
 func clustersStatus(s cluster.Status, journal int64) *status.Central {
 	d := &status.Central{OpenWindows: s.Open, JournalBytes: journal, Clusters: make(map[string]status.Cluster)}
@@ -310,7 +318,7 @@ func clustersStatus(s cluster.Status, journal int64) *status.Central {
 			Windows: c.Counts.Windows, Corrected: c.Counts.Corrected, Skipped: c.Counts.Skipped,
 			Duplicates: c.Counts.Duplicates, ExtraRounds: c.Counts.ExtraRounds,
 			LateDropped: c.Counts.LateDropped, FutureDropped: c.Counts.FutureDropped,
-			IntervalDropped: c.Counts.OtherInterval, Conflicts: c.Counts.Conflicts,
+			IntervalDropped: c.Counts.OtherInterval, Conflicting: conflictsStatus(c.Conflicting),
 		}
 	}
 	return d

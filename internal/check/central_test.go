@@ -47,6 +47,7 @@ func TestCentralJudgements(t *testing.T) {
 	partitions := func(of ...status.Partition) status.Topic {
 		return status.Topic{Topic: "t", Group: "g", Members: 2, Partitions: of}
 	}
+	conflicts := []status.Conflict{{Node: "lb1", Instance: "1 a", Other: "2 b"}, {Node: "lb2", Instance: "1 a", Other: "2 b"}}
 	starting := status.Document{Program: "haproxystats-central", Now: 1000, Started: 999, State: status.Starting}
 	for _, c := range []struct {
 		name, mode string
@@ -68,7 +69,7 @@ func TestCentralJudgements(t *testing.T) {
 		{"hangs", "cluster", status.Document{}, context.DeadlineExceeded, Request{}, nagios.Critical, "does not answer"},
 		{"another program", "cluster", processing(nil), nil, Request{}, nagios.Unknown, "belongs to another program"},
 
-		{"starting", "cluster", starting, nil, Request{}, nagios.Unknown, "has no status yet"},
+		{"starting", "cluster", starting, nil, Request{}, nagios.Unknown, "is starting for 1s and has no status yet: it reads its journal and opens its queues, which takes up to a minute"},
 		{"complete", "cluster", ams(status.Cluster{Window: 965, Reporting: 3, Expected: 3}), nil, Request{}, nagios.OK, "ams has 3 of 3 nodes, newest window of 35s ago"},
 		{"one missing", "cluster", ams(status.Cluster{Window: 980, Reporting: 2, Expected: 3, Missing: []string{"lb3"}}), nil, Request{}, nagios.Warning, "ams has 2 of 3 nodes, missing lb3"},
 		{"one missing, which may be", "cluster", ams(status.Cluster{Window: 980, Reporting: 2, Expected: 3, Missing: []string{"lb3"}}), nil, Request{Crit: above(1)}, nagios.OK, ""},
@@ -88,7 +89,33 @@ func TestCentralJudgements(t *testing.T) {
 		}(), nil, Request{}, nagios.OK, "ams has 3 of 3 nodes, newest window of 11m40s ago"},
 		{"older than the start", "cluster", ams(status.Cluster{Window: 300, Reporting: 3, Expected: 3}), nil, Request{}, nagios.Critical, "newest window of 11m40s ago"},
 		{"never heard of", "cluster", document(2, 0, 0, nil), nil, Request{}, nagios.Critical, "ams has sent no window for 10m0s"},
-		{"drops", "cluster", ams(status.Cluster{Window: 980, Reporting: 3, Expected: 3, LateDropped: 4, Conflicts: 1}), nil, Request{}, nagios.OK, ", 4 late snapshots dropped since the start, 1 conflicting nodes since the start"},
+		{"drops", "cluster", ams(status.Cluster{Window: 980, Reporting: 3, Expected: 3, LateDropped: 4}), nil, Request{}, nagios.OK, ", 4 late snapshots dropped since the start"},
+		{"two machines of one name", "cluster", ams(status.Cluster{Window: 980, Reporting: 3, Expected: 3, Conflicting: conflicts[:1]}), nil, Request{}, nagios.Warning, ", two machines use the name of node lb1, and one of them does not count: 1 a and 2 b. Give each its own, with node in [forward]"},
+		{"two machines of one name, twice", "cluster", ams(status.Cluster{Window: 980, Reporting: 3, Expected: 3, Conflicting: conflicts}), nil, Request{Crit: above(9)}, nagios.Warning, "in [forward], as for 1 more names"},
+		{"missing, with nodes of their own programs", "cluster", func() status.Document {
+			d := topics(status.Topic{Topic: "t", Partitions: []status.Partition{{}}})
+			d.Central.Clusters = map[string]status.Cluster{"ams": {Window: 980, Reporting: 1, Expected: 2, Missing: []string{"b"}}}
+			return d
+		}(), nil, Request{}, nagios.Warning, "; on a node that is missing, run check_haproxystats pull and sink"},
+		{"late, because of a sink and of Kafka", "cluster", func() status.Document {
+			d := topics(status.Topic{Topic: "t", Cause: "no broker"})
+			d.Process.Sinks[0] = status.Sink{Name: "a", Down: 900, Cause: "refused"}
+			d.Central.Clusters = map[string]status.Cluster{"ams": {Window: 700, Reporting: 1, Expected: 1}}
+			return d
+		}(), nil, Request{}, nagios.Critical, "which is late: a is down: run check_haproxystats central, and t can't be read, or is read late: run check_haproxystats lag"},
+		{"late for another reason", "cluster", ams(status.Cluster{Window: 700, Reporting: 1, Expected: 1}), nil, Request{}, nagios.Critical, "which is late: see the log of haproxystats-central"},
+		{"clusters in trouble", "central", ams(status.Cluster{Window: 980, Reporting: 1, Expected: 2, Missing: []string{"b"}}), nil, Request{}, nagios.OK, "; nodes or windows of ams are missing or wrong: run check_haproxystats cluster"},
+		{"topics in trouble", "central", topics(status.Topic{Topic: "t", Cause: "no broker"}), nil, Request{}, nagios.OK, "; t can't be read, or is read late: run check_haproxystats lag"},
+		{"a sink with a cause", "central", func() status.Document {
+			d := ams(status.Cluster{Window: 980, Reporting: 1, Expected: 1})
+			d.Process.Sinks[0] = status.Sink{Name: "a", Down: 900, Cause: "refused"}
+			return d
+		}(), nil, Request{}, nagios.Warning, "a has been down for 1m40s (refused)"},
+		{"behind because of a sink", "lag", func() status.Document {
+			d := topics(partitions(status.Partition{LagSeconds: 61}))
+			d.Process.Sinks[0] = status.Sink{Name: "a", Down: 900}
+			return d
+		}(), nil, Request{}, nagios.Warning, "; a is down: run check_haproxystats central"},
 		{"one of two", "cluster", document(2, 0, 0, map[string]status.Cluster{"fra": {Window: 990, Reporting: 1, Expected: 1}}), nil, Request{Cluster: "fra"}, nagios.OK, "fra has 1 of 1 nodes"},
 		{"no topics", "lag", document(2, 0, 0, nil), nil, Request{}, nagios.Unknown, "set kafka = true"},
 		{"starting", "lag", starting, nil, Request{}, nagios.Unknown, "has no status yet"},
@@ -106,6 +133,32 @@ func TestCentralJudgements(t *testing.T) {
 		got := run(c.mode, centralInstallation(c.says, c.err), c.r)
 		if got.Status != c.want || !strings.Contains(got.Text, c.text) {
 			t.Errorf("%s, %s: got %v: %s, want %v: %s", c.mode, c.name, got.Status, got.Text, c.want, c.text)
+		}
+	}
+}
+
+// TestNoCluster has programs that have heard of no node: the text says what they wait for,
+// and for how long.
+func TestNoCluster(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		topics []status.Topic
+		want   nagios.Status
+		text   string
+	}{
+		{"directories", nil, nagios.Unknown, "no cluster is known yet, 2s after the start: haproxystats-central waits for the first snapshot of a node, which takes up to 15s. If it lasts longer, check that"},
+		{"reads", []status.Topic{{Topic: "t", GroupState: "Stable", Members: 1, Partitions: []status.Partition{{}}}, {Topic: "u"}}, nagios.Unknown, "2s after the start: haproxystats-central waits for the first tables of a node in Kafka, which takes up to 15s. If it lasts longer, set [forward] on the nodes, and run check_haproxystats sink there"},
+		{"joins the group", []status.Topic{{Topic: "t", GroupState: "PreparingRebalance", Members: 2}}, nagios.Unknown, "2s after the start: haproxystats-central waits for partitions of t, for up to session-timeout (30s). If it lasts longer: run check_haproxystats lag"},
+		{"is a spare one", []status.Topic{{Topic: "t", Group: "g", GroupState: "Stable", Members: 2}}, nagios.OK, "no partition of t is this program's, of 2 members of group g"},
+		{"can't read", []status.Topic{{Topic: "t", Cause: "no broker"}}, nagios.Unknown, "no cluster is known: t can't be read: run check_haproxystats lag"},
+	} {
+		i := centralInstallation(status.Document{
+			Program: "haproxystats-central", Now: 1000, Started: 998, State: status.Running,
+			Process: &status.Process{}, Central: &status.Central{Topics: c.topics},
+		}, nil)
+		i.Central.Clusters, i.Central.SessionTimeout = nil, 30*time.Second
+		if got := run("cluster", i, Request{}); got.Status != c.want || !strings.Contains(got.Text, c.text) {
+			t.Errorf("%s: got %v: %s, want %v: %s", c.name, got.Status, got.Text, c.want, c.text)
 		}
 	}
 }

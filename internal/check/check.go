@@ -117,7 +117,7 @@ func Modes() []Mode {
 		{
 			"cluster", "the nodes of clusters report, and windows are sent",
 			"nodes missing in the newest window of each cluster",
-			"0, and critical if no node reports; a window older than 3 or 10 intervals and grace alerts always", checkCluster,
+			"0, and critical if no node reports; a window older than 3 or 10 intervals and grace, and a node name that two machines use, alert always", checkCluster,
 		},
 		{
 			"lag", "haproxystats-central keeps up with the topics of Kafka that it reads",
@@ -210,6 +210,26 @@ func gauge[N int | int64 | float64 | status.Seconds](label string, value N, unit
 
 func counter(label string, value int64) nagios.Metric {
 	return nagios.Metric{Label: label, Value: float64(value), Unit: "c"}
+}
+
+// maxCause bounds what one line has of a cause. The longest are a broker's error with its
+// remedy.
+const maxCause = 240
+
+// because returns a cause in parentheses, as the end of a text; the whole of it is among
+// the details.
+func because(cause string) string {
+	if cause == "" {
+		return ""
+	}
+	if len(cause) > maxCause {
+		cause = strings.ToValidUTF8(cause[:maxCause], "")
+		if n := strings.LastIndexByte(cause, ' '); n > 0 {
+			cause = cause[:n]
+		}
+		cause += " ..."
+	}
+	return " (" + cause + ")"
 }
 
 // ago formats a duration for people.

@@ -17,7 +17,7 @@ func checkLag(ctx context.Context, i Installation, r Request) finding {
 	}
 	switch {
 	case a.Central == nil:
-		return finding{status: nagios.Unknown, text: "haproxystats-central is " + string(a.State) + " and has no status yet"}
+		return i.unready(a)
 	case len(a.Central.Topics) == 0:
 		return finding{status: nagios.Unknown, text: "haproxystats-central reads no topics: set kafka = true in [central]"}
 	}
@@ -31,6 +31,11 @@ func checkLag(ctx context.Context, i Installation, r Request) finding {
 		texts = append(texts, f.text)
 	}
 	found.text = strings.Join(texts, "; ")
+	if found.status != nagios.OK && a.Process != nil {
+		if down := sinksDown(a.Process); down != "" {
+			found.text += "; " + down
+		}
+	}
 	return found
 }
 

@@ -116,7 +116,14 @@ func checkSockets(ctx context.Context, i Installation, r Request) finding {
 		var names []string
 		for n, failed := range l.Failures {
 			f.details = append(f.details, failed.Socket+": "+failed.Cause)
-			if n < namedSockets {
+			switch {
+			case n == 0: // most often all have the cause of the first
+				cause := failed.Cause
+				if _, bare, found := strings.Cut(cause, failed.Socket+": "); found {
+					cause = bare
+				}
+				names = append(names, failed.Socket+because(cause))
+			case n < namedSockets:
 				names = append(names, failed.Socket)
 			}
 		}

@@ -16,7 +16,7 @@ func checkSink(ctx context.Context, i Installation, r Request) finding {
 	go func() { pull <- i.ask(ctx, i.pull()) }() // both at once: each may take all of Patience
 	a := i.ask(ctx, p)
 	if !a.answered || a.Process == nil {
-		return i.unanswered(p, a)
+		return i.sinksOfCentral(ctx, i.unanswered(p, a))
 	}
 	t := r.or(above(60), above(600))
 	stored := <-pull
@@ -29,7 +29,7 @@ func checkSink(ctx context.Context, i Installation, r Request) finding {
 		}
 		f := lagging(a.Document, s, t)
 		if s.Reachable && !s.Sporadic {
-			f = silentSink(a.Document, s, stored, f)
+			f = silentSink(a, s, stored, f)
 		}
 		f = verifiedSink(a.Document, s, stored, f)
 		found.status = nagios.Worst(found.status, f.status)
@@ -47,7 +47,7 @@ func checkSink(ctx context.Context, i Installation, r Request) finding {
 // silentSink judges a reachable sink that has confirmed nothing while
 // haproxystats-pull stores snapshots: either haproxystats-process reads another
 // directory, or its snapshots do not reach the sink.
-func silentSink(d status.Document, s status.Sink, pull answer, f finding) finding {
+func silentSink(d answer, s status.Sink, pull answer, f finding) finding {
 	if !pull.answered || pull.Pull == nil || pull.Pull.Stored == 0 {
 		return f
 	}
@@ -62,8 +62,27 @@ func silentSink(d status.Document, s status.Sink, pull answer, f finding) findin
 		return f
 	}
 	f.status = nagios.Worst(f.status, status)
-	f.text += fmt.Sprintf(", but has confirmed nothing for %s, though haproxystats-pull stores snapshots: "+
-		"set dst-dir of [pull] and src-dir of [process] to one directory, and look at the log of haproxystats-process", ago(silent))
+	f.text += fmt.Sprintf(", but has confirmed nothing for %s, though haproxystats-pull stores snapshots: ", ago(silent))
+	switch w := d.Process.Workers; {
+	case w.Alive < w.Configured:
+		f.text += "workers are stuck" + see("workers")
+	case d.Process.Waiting > 0:
+		f.text += fmt.Sprintf("%s wait for a worker", snapshots(d.Process.Waiting)) + see("age")
+	default:
+		f.text += "set dst-dir of [pull] and src-dir of [process] to one directory, and look at the log of haproxystats-process"
+	}
+	return f
+}
+
+// sinksOfCentral adds to the finding that haproxystats-process does not answer that
+// haproxystats-central runs here, whose sinks another check has.
+func (i Installation) sinksOfCentral(ctx context.Context, f finding) finding {
+	if i.Central.Socket == "" {
+		return f
+	}
+	if a := i.ask(ctx, i.central()); a.answered {
+		f.text += "; haproxystats-central runs here, and has sinks of its own" + see("central")
+	}
 	return f
 }
 
@@ -88,7 +107,7 @@ func verifiedSink(d status.Document, s status.Sink, pull answer, f finding) find
 	if v.Failing != 0 {
 		failing := d.Since(v.Failing)
 		f.status = nagios.Worst(f.status, t.judge(float64(failing)))
-		f.text += ", verify-url has not answered for " + ago(failing)
+		f.text += ", verify-url has not answered for " + ago(failing) + because(v.Cause)
 		f.details = append(f.details, s.Name+" verify-url: "+v.Cause)
 	}
 	return f
@@ -104,7 +123,7 @@ func lagging(d status.Document, s status.Sink, t thresholds) finding {
 	if !s.Reachable {
 		down := d.Since(s.Down)
 		lag = max(lag, down)
-		text = s.Name + " has been down for " + ago(down)
+		text = s.Name + " has been down for " + ago(down) + because(s.Cause)
 	}
 	label := func(name string) string { return s.Name + "_" + name }
 	f := finding{

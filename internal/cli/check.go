@@ -258,16 +258,23 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 // centralOf returns what the checks of haproxystats-central need of its configuration,
 // which other checks do not read. The first process is that of a container.
 func centralOf(mode, first string, files config.Files) (check.Central, error) {
-	if mode != "central" && mode != "cluster" && mode != "lag" && (mode != check.Container || first != string(config.ForCentral)) {
+	switch {
+	case mode == "central", mode == "cluster", mode == "lag", mode == check.Container && first == string(config.ForCentral):
+	case mode == "sink": // it says where the sinks of haproxystats-central are checked
+	default:
 		return check.Central{}, nil
 	}
 	loaded, err := config.Load(config.ForCentral, files, centralProgram(nil, nil).Check)
-	if err != nil {
+	switch {
+	case err != nil && mode == "sink": // a node's configuration need not be one of haproxystats-central
+		return check.Central{}, nil
+	case err != nil:
 		return check.Central{}, err
 	}
 	c := &loaded.Config
 	central := check.Central{
 		Socket: c.Central.StatusSocket, SHA256: loaded.SHA256, JournalMaxBytes: c.Central.JournalMaxBytes,
+		SessionTimeout: c.Central.SessionTimeout,
 		Window: func(name string) (interval, grace time.Duration) {
 			of := c.Cluster(name)
 			return of.Interval, of.Grace

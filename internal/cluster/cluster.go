@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,15 +80,19 @@ func (s Status) Plus(o Status) Status {
 		for name, c := range each.Clusters {
 			known := all.Clusters[name]
 			counts := known.Counts.Plus(c.Counts)
+			conflicting := append(slices.Clone(known.Conflicting), c.Conflicting...)
 			if c.Epoch > known.Epoch {
 				known = c
 			}
-			known.Counts = counts
+			known.Counts, known.Conflicting = counts, conflicting[:min(len(conflicting), maxConflicting)]
 			all.Clusters[name] = known
 		}
 	}
 	return all
 }
+
+// maxConflicting bounds the conflicts that the status has of a cluster.
+const maxConflicting = 32
 
 // Cluster says how a cluster does.
 type Cluster struct {
@@ -96,6 +101,8 @@ type Cluster struct {
 	// Reporting, Expected and Missing are about that window.
 	Reporting, Expected int
 	Missing             []string
+	// Conflicting are node names that two machines use now, at most 32.
+	Conflicting []window.Conflict
 	// Counts are those of all shards in this log.
 	Counts window.Counts
 }
@@ -270,6 +277,14 @@ func (s *Stage) Advance(ctx context.Context) error {
 		known := s.status.Clusters[name]
 		known.Counts = c
 		s.status.Clusters[name] = known
+	}
+	for _, change := range s.windows.ChangedConflicts() {
+		known := s.status.Clusters[change.Cluster]
+		known.Conflicting = change.Now[:min(len(change.Now), maxConflicting)]
+		s.status.Clusters[change.Cluster] = known
+		for _, c := range change.Ended {
+			s.log.Info("one machine alone uses the name of the node again", "cluster", change.Cluster, "node", c.Node)
+		}
 	}
 	for name := range s.status.Clusters {
 		if _, ok := counts[name]; !ok {

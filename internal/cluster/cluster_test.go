@@ -315,11 +315,16 @@ func TestTwoOfOneName(t *testing.T) {
 	})
 	defer stage.Close()
 	encoder := tables.NewEncoder()
-	for i := range 10 {
+	// Two machines, until one of them gets a name of its own.
+	for i := range 20 {
 		b := batch("a", 1)
 		b.Epoch = 1_700_000_000 + int64(i)*10
+		instance := []string{"1 lb1", "2 lb2"}[i%2]
+		if i > 10 {
+			instance = "2 lb2"
+		}
 		frame, err := encoder.Encode(nil, tables.Head{
-			Node: "a", Cluster: "eu", Epoch: b.Epoch, Interval: 10 * time.Second, Shards: 1, Instance: []string{"1 lb1", "2 lb2"}[i%2],
+			Node: "a", Cluster: "eu", Epoch: b.Epoch, Interval: 10 * time.Second, Shards: 1, Instance: instance,
 		}, b)
 		if err != nil {
 			t.Fatal(err)
@@ -327,8 +332,21 @@ func TestTwoOfOneName(t *testing.T) {
 		if err := stage.Add(frame, time.Unix(b.Epoch, 0), func() {}); err != nil {
 			t.Fatal(err)
 		}
+		if err := stage.Advance(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var want []window.Conflict
+		if i >= 3 && i < 17 { // three changes in a row, and six intervals without one
+			want = []window.Conflict{{Node: "a", One: "1 lb1", Other: "2 lb2"}}
+		}
+		if got := stage.Status().Clusters["eu"].Conflicting; !slices.Equal(got, want) {
+			t.Errorf("round %d: got the conflicts %v, want %v", i, got, want)
+		}
 	}
 	said := out.String()
+	if n := strings.Count(said, "one machine alone uses the name of the node again"); n != 1 {
+		t.Errorf("got %d messages that it is over, want 1:\n%s", n, said)
+	}
 	if n := strings.Count(said, "two machines use the name of a node"); n != 1 || !strings.Contains(said, `"1 lb1"`) || !strings.Contains(said, `"2 lb2"`) {
 		t.Errorf("got %d messages, want one with both machines:\n%s", n, said)
 	}

@@ -35,8 +35,8 @@ func clusters() board {
 					},
 				},
 				{
-					title: "Node names in conflict", alarm: above(0.01, 1), why: "Two machines use one name: only one of them counts.",
-					lines: []line{windows("NodesConflicting").in(perMinute)},
+					title: "Node names in conflict", alarm: above(1, 3), why: "Two machines use one name: only one of them counts.",
+					lines: []line{windows("NodesConflicting")},
 				},
 				{
 					title: "Snapshots that count once", colors: []string{orange, gray},

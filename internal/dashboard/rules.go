@@ -224,9 +224,9 @@ func clusterRules() []rule {
 		},
 		{
 			name: "cluster-conflict", title: "Two machines use one node name",
-			todo: "Node names per minute that were found to belong to two machines, the highest value of ten minutes. One of the two is left out " +
-				"of the cluster. Give each machine its own name and its own spool.",
-			line: windows("NodesConflicting").in(perMinute), over: highest, minutes: 10, levels: above(0.01, 0),
+			todo: "Node names that two machines use, the lowest value of the last two minutes. One of the two is left out of the cluster. " +
+				"check_haproxystats cluster names both: give each machine its own name.",
+			line: windows("NodesConflicting"), over: lowest, minutes: 2, levels: above(0.5, 0),
 		},
 		{
 			name: "cluster-skew", title: "The clock of a node is wrong",

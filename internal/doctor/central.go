@@ -233,8 +233,9 @@ func centralSays(a about, text string, d status.Document) []Finding {
 			found = append(found, of.warning(fmt.Sprintf("%d of %d nodes were missing in the last window, such as %s", n, k.Expected, k.Missing[0]),
 				"See the findings about these nodes in this report, and the log of haproxystats-central"))
 		}
-		if k.Conflicts > 0 {
-			found = append(found, of.error(count(k.Conflicts, "name")+" of nodes used by two machines", "Give each machine a name of its own. The log of haproxystats-central has the names"))
+		for _, c := range k.Conflicting {
+			found = append(found, of.error(fmt.Sprintf("two machines use the name of node %s, and one of them does not count: %s and %s", c.Node, c.Instance, c.Other),
+				"Give each machine a name of its own, with node in [forward]"))
 		}
 	}
 	return found

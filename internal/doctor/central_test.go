@@ -92,7 +92,7 @@ func TestCentralSays(t *testing.T) {
 		Program: "haproxystats-central",
 		Process: &status.Process{Sinks: []status.Sink{{Name: "graphite", Cause: "refused"}}},
 		Central: &status.Central{Clusters: map[string]status.Cluster{
-			"eu": {Expected: 3, Reporting: 2, Missing: []string{"lb3"}, Conflicts: 1}, "us": {Expected: 2, Reporting: 2},
+			"eu": {Expected: 3, Reporting: 2, Missing: []string{"lb3"}, Conflicting: []status.Conflict{{Node: "lb1", Instance: "1 a", Other: "2 b"}}}, "us": {Expected: 2, Reporting: 2},
 		}},
 	})
 	if len(found) != 3 {
@@ -100,5 +100,5 @@ func TestCentralSays(t *testing.T) {
 	}
 	check(t, found[0], Error, "haproxystats-central has delivered nothing", "See the findings about this sink")
 	check(t, found[1], Warning, "1 of 3 nodes were missing in the last window, such as lb3", "See the findings about these nodes")
-	check(t, found[2], Error, "1 name of nodes used by two machines", "Give each machine a name")
+	check(t, found[2], Error, "two machines use the name of node lb1, and one of them does not count: 1 a and 2 b", "Give each machine a name of its own, with node in [forward]")
 }

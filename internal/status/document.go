@@ -219,14 +219,22 @@ type Cluster struct {
 	Windows   int64 `json:"windows"`
 	Corrected int64 `json:"corrected"`
 	Skipped   int64 `json:"skipped"`
+	// Conflicting are the node names that two machines use now, at most 32.
+	Conflicting []Conflict `json:"conflicting,omitempty"`
 	// Duplicates, ExtraRounds, LateDropped, FutureDropped and IntervalDropped are the
-	// cluster's self metrics of these names; Conflicts is NodesConflicting.
+	// cluster's self metrics of these names.
 	Duplicates      int64 `json:"duplicates"`
 	ExtraRounds     int64 `json:"extra_rounds"`
 	LateDropped     int64 `json:"late_dropped"`
 	FutureDropped   int64 `json:"future_dropped"`
 	IntervalDropped int64 `json:"interval_dropped"`
-	Conflicts       int64 `json:"conflicts"`
+}
+
+// Conflict is a node name that two machines use, and these machines.
+type Conflict struct {
+	Node     string `json:"node"`
+	Instance string `json:"instance"`
+	Other    string `json:"other"`
 }
 
 // Workers counts the workers of haproxystats-process.

@@ -17,6 +17,10 @@ const futureWindows = 6
 // must alternate to count as two machines of one name.
 const conflictRounds = 3
 
+// conflictRest is the number of intervals without a change of instances after which two
+// machines no longer share a name.
+const conflictRest = 6
+
 // maxSpare is the number of aggregators that are kept for further windows.
 const maxSpare = 2
 
@@ -37,8 +41,6 @@ type Counts struct {
 	// BeforeStart counts snapshots of windows that began before the log, so that nobody
 	// knows which nodes are in them.
 	BeforeStart int64
-	// Conflicts counts nodes of whose name there are two machines.
-	Conflicts int64
 }
 
 // Plus returns the sum of both.
@@ -48,7 +50,6 @@ func (c Counts) Plus(o Counts) Counts {
 		Duplicates: c.Duplicates + o.Duplicates, ExtraRounds: c.ExtraRounds + o.ExtraRounds,
 		LateDropped: c.LateDropped + o.LateDropped, FutureDropped: c.FutureDropped + o.FutureDropped,
 		OtherInterval: c.OtherInterval + o.OtherInterval, BeforeStart: c.BeforeStart + o.BeforeStart,
-		Conflicts: c.Conflicts + o.Conflicts,
 	}
 }
 
@@ -71,9 +72,15 @@ type cluster struct {
 	since     time.Time
 	last      time.Time
 	conflicts map[string]*conflict
-	found     []Conflict // that nobody has asked for yet
-	counts    Counts
-	spare     []Aggregator
+	// told has those of conflicts that two machines have for certain, and rested is when
+	// the log time was last compared with them.
+	told   map[string]*conflict
+	rested time.Time
+	found  []Conflict // that nobody has asked for yet
+	ended  []Conflict // likewise
+	shown  int        // the number of told when somebody last asked
+	counts Counts
+	spare  []Aggregator
 }
 
 // sighting is when a node was last heard of, in log time.
@@ -93,7 +100,13 @@ type Conflict struct {
 type conflict struct {
 	instance, other string
 	changes         int
-	told            bool
+	at              time.Time // of the last change, in log time
+}
+
+// of returns the conflict about a node. The order of the machines does not depend on whose
+// turn it is.
+func (s *conflict) of(node string) Conflict {
+	return Conflict{node, min(s.instance, s.other), max(s.instance, s.other)}
 }
 
 func newCluster(k Key, o Options) *cluster {
@@ -106,7 +119,7 @@ func newCluster(k Key, o Options) *cluster {
 	for _, n := range o.Expected {
 		listed[n] = true
 	}
-	return &cluster{key: k, opt: o, listed: listed, heard: make(map[string]*list.Element), order: list.New(), conflicts: make(map[string]*conflict)}
+	return &cluster{key: k, opt: o, listed: listed, heard: make(map[string]*list.Element), order: list.New(), conflicts: make(map[string]*conflict), told: make(map[string]*conflict)}
 }
 
 // bucket returns the beginning of the window of an epoch.
@@ -155,7 +168,7 @@ func (c *cluster) add(k Contribution, at, now, start, mark time.Time) error {
 	w := c.window(epoch)
 	w.partial = partial
 	if a, there := w.nodes[k.Node]; there {
-		c.suspect(k)
+		c.suspect(k, now)
 		if a.epoch == k.Epoch {
 			c.counts.Duplicates++
 			return ErrDuplicate
@@ -169,7 +182,7 @@ func (c *cluster) add(k Contribution, at, now, start, mark time.Time) error {
 	}
 	w.releases = append(w.releases, k.Release)
 	w.changed = true
-	c.suspect(k)
+	c.suspect(k, now)
 	return nil
 }
 
@@ -191,12 +204,18 @@ func (c *cluster) window(epoch int64) *window {
 }
 
 // suspect takes down who speaks for a node. A program that starts again changes once;
-// two machines of one name alternate.
-func (c *cluster) suspect(k Contribution) {
-	if k.Instance == "" {
+// two machines of one name alternate. One shard finds them for all.
+func (c *cluster) suspect(k Contribution, now time.Time) {
+	if k.Instance == "" || c.key.Shard > 0 {
 		return
 	}
 	s := c.conflicts[k.Node]
+	if s != nil && s.instance != k.Instance {
+		if now.Sub(s.at) >= conflictRest*c.opt.Interval {
+			s.changes = 0
+		}
+		s.at = now
+	}
 	switch {
 	case s == nil:
 		c.conflicts[k.Node] = &conflict{instance: k.Instance}
@@ -207,10 +226,32 @@ func (c *cluster) suspect(k Contribution) {
 	default:
 		s.instance, s.other, s.changes = k.Instance, s.instance, 1
 	}
-	if s != nil && s.changes >= conflictRounds && !s.told {
-		s.told = true
-		c.counts.Conflicts++
-		c.found = append(c.found, Conflict{k.Node, s.other, s.instance})
+	if s != nil && s.changes >= conflictRounds && c.told[k.Node] == nil {
+		c.told[k.Node] = s
+		c.found = append(c.found, s.of(k.Node))
+	}
+}
+
+// rest ends the conflicts of machines that no longer take turns. It is called for each
+// record of a log, and does so once an interval.
+func (c *cluster) rest(now time.Time) {
+	if len(c.told) == 0 || now.Sub(c.rested) < c.opt.Interval {
+		return
+	}
+	c.rested = now
+	for node, s := range c.told {
+		if now.Sub(s.at) >= conflictRest*c.opt.Interval {
+			c.end(node)
+		}
+	}
+}
+
+// end ends the conflict about a node, if there is one.
+func (c *cluster) end(node string) {
+	if s := c.told[node]; s != nil {
+		delete(c.told, node)
+		s.changes = 0
+		c.ended = append(c.ended, s.of(node))
 	}
 }
 
@@ -246,6 +287,7 @@ func (c *cluster) expire(now time.Time) {
 		if !c.listed[s.node] {
 			c.strangers--
 		}
+		c.end(s.node)
 		delete(c.conflicts, s.node)
 		c.names = nil
 	}
@@ -289,6 +331,7 @@ func (c *cluster) gone(now time.Time) bool {
 // advance emits what is due at a log time, and closes what is over.
 func (c *cluster) advance(now time.Time, emit func(Emission) error) error {
 	c.expire(now)
+	c.rest(now)
 	for _, w := range c.windows {
 		if err := c.emit(w, now, emit); err != nil {
 			return err
@@ -334,7 +377,7 @@ func (c *cluster) emit(w *window, now time.Time, emit func(Emission) error) erro
 	}
 	e := Emission{
 		Key: c.key, Again: w.emitted, Reporting: w.reporting(), Missing: missing, Expected: len(expected),
-		Delay: now.Sub(time.Unix(w.epoch, 0)),
+		Conflicting: len(c.told), Delay: now.Sub(time.Unix(w.epoch, 0)),
 	}
 	e.Skew, e.SkewedNode = w.skew()
 	if !skipped {

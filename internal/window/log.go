@@ -3,6 +3,7 @@ package window
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 )
@@ -95,6 +96,30 @@ func (l *Log) Conflicts(k Key) []Conflict {
 	found := c.found
 	c.found = nil
 	return found
+}
+
+// Changed is the conflicts of a cluster after some were found or have ended.
+type Changed struct {
+	Cluster string
+	// Now has those that there are, sorted, and Ended those that are over.
+	Now, Ended []Conflict
+}
+
+// ChangedConflicts returns the clusters whose conflicts are others than at the last call.
+func (l *Log) ChangedConflicts() (all []Changed) {
+	for _, k := range l.order {
+		c := l.clusters[k]
+		if len(c.told) == c.shown && len(c.ended) == 0 {
+			continue
+		}
+		change := Changed{Cluster: k.Cluster, Ended: c.ended}
+		c.shown, c.ended = len(c.told), nil
+		for _, node := range slices.Sorted(maps.Keys(c.told)) {
+			change.Now = append(change.Now, c.told[node].of(node))
+		}
+		all = append(all, change)
+	}
+	return all
 }
 
 // Advance emits the windows that are due, in the order of clusters and of time, and

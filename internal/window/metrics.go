@@ -27,9 +27,9 @@ var selfMetrics = []selfMetric{
 		Help: "Expected nodes that are not in the window",
 	}, func(e *Emission, _ *Counts) *big.Rat { return whole(int64(len(e.Missing))) }},
 	{metric.Column{
-		Name: "NodesConflicting", Unit: "nodes", Nature: metric.Counter,
-		Help: "Node names that two machines use",
-	}, func(_ *Emission, c *Counts) *big.Rat { return whole(c.Conflicts) }},
+		Name: "NodesConflicting", Unit: "nodes",
+		Help: "Node names that two machines use at present",
+	}, func(e *Emission, _ *Counts) *big.Rat { return whole(int64(e.Conflicting)) }},
 	{metric.Column{
 		Name: "Duplicates", Unit: "snapshots", Nature: metric.Counter,
 		Help: "Snapshots that came again, and counted once",

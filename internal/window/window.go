@@ -78,8 +78,9 @@ type Emission struct {
 	// Reporting are the nodes in the window, and Missing those that were expected, both
 	// sorted.
 	Reporting, Missing []string
-	// Expected is the number of nodes that were expected.
-	Expected int
+	// Expected is the number of nodes that were expected, and Conflicting that of the names
+	// that two machines use.
+	Expected, Conflicting int
 	// Delay is how long after the window's beginning it is emitted, in log time.
 	Delay time.Duration
 	// Skew is how much the clock of a node differs from that of the others, at most,

@@ -301,30 +301,59 @@ func TestLearned(t *testing.T) {
 // TestConflict: two machines of one name alternate, a program that starts again does not.
 func TestConflict(t *testing.T) {
 	for name, c := range map[string]struct {
-		instances string
-		want      int64
+		instances string // one each interval; a dot for none
+		shard     int
+		want      string // what is found, and what ends
 	}{
-		"one":             {"xxxxxxxx", 0},
-		"a new start":     {"xxxyyyyy", 0},
-		"start and start": {"xxyyzzww", 0},
-		"two machines":    {"xyxyxyxy", 1},
+		"one":                         {"xxxxxxxx", 0, ""},
+		"a new start":                 {"xxxyyyyy", 0, ""},
+		"start and start":             {"xxyyzzww", 0, ""},
+		"two machines":                {"xyxyxyxy", 0, "a of x and y"},
+		"two machines, once found":    {"xyxyxyxyxyxyxyxyxyxyxyxyx", 0, "a of x and y"},
+		"found by the first shard":    {"xyxyxyxy", 1, ""},
+		"not found by changes of old": {"xyyyyyyyxxxxxxxyyyyyyyx", 0, ""},
+		"one of them gets its name":   {"xyxyxyyyyyyy", 0, "a of x and y, over"},
+		"one is stopped for a while":  {"xyxyxyyyyyyyyxyxyxy", 0, "a of x and y, over, a of x and y"},
+		"a third takes turns":         {"xyxyxzxzxzxzxzx", 0, "a of x and y"},
+		"the node expires":            {"xyxyx.........", 0, "a of x and y, over"},
 	} {
-		r := newRun(t, options(), at(base-1))
+		o := options()
+		r := newRun(t, o, at(base-1))
+		key := Key{Cluster: "eu", Shard: c.shard, Shards: 2}
+		var got []string
+		present := 0
 		for i, instance := range c.instances {
-			epoch := base + int64(i)*10
-			r.log.Add(Contribution{
-				Key: Key{Cluster: "eu", Shards: 1}, Node: "a", Epoch: epoch, Instance: string(instance), Release: func() {},
-			}, at(float64(epoch)))
+			now := at(float64(base + int64(i)*10))
+			if instance == '.' {
+				r.log.Tick(now)
+			} else {
+				r.log.Add(Contribution{Key: key, Node: "a", Epoch: now.Unix(), Instance: string(instance), Release: func() {}}, now)
+			}
+			for _, found := range r.log.Conflicts(key) {
+				got = append(got, fmt.Sprintf("%s of %s and %s", found.Node, found.One, found.Other))
+			}
+			var sent []int
+			r.log.Advance(func(e Emission) error { sent = append(sent, e.Conflicting); return nil })
+			for _, change := range r.log.ChangedConflicts() {
+				present = len(change.Now)
+				if change.Cluster != "eu" {
+					t.Errorf("%s: got a conflict of cluster %q, want eu", name, change.Cluster)
+				}
+				for range change.Ended {
+					got = append(got, "over")
+				}
+			}
+			for _, n := range sent {
+				if n != present {
+					t.Errorf("%s: got a window with %d conflicts, want %d", name, n, present)
+				}
+			}
 		}
-		if got := r.log.Counts()[Key{Cluster: "eu", Shards: 1}].Conflicts; got != c.want {
-			t.Errorf("%s: got %d conflicts, want %d", name, got, c.want)
+		if all := strings.Join(got, ", "); all != c.want {
+			t.Errorf("%s: got %q, want %q", name, all, c.want)
 		}
-		found := r.log.Conflicts(Key{Cluster: "eu", Shards: 1})
-		if int64(len(found)) != c.want || len(found) > 0 && found[0] != (Conflict{"a", "y", "x"}) && found[0] != (Conflict{"a", "x", "y"}) {
-			t.Errorf("%s: got the machines %v, want %d", name, found, c.want)
-		}
-		if again := r.log.Conflicts(Key{Cluster: "eu", Shards: 1}); len(again) > 0 {
-			t.Errorf("%s: got %v again, want each once", name, again)
+		if want := strings.Count(c.want, "of") - strings.Count(c.want, "over"); present != want {
+			t.Errorf("%s: got %d conflicts at the end, want %d", name, present, want)
 		}
 	}
 }

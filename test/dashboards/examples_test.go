@@ -217,7 +217,7 @@ var examples = []example{
 	},
 	{
 		rule: "cluster-conflict", only: "warning",
-		calm: map[string]numbers{"haproxystats.NodesConflicting": at(2)}, fires: map[string]numbers{"haproxystats.NodesConflicting": steps(1, 60)},
+		calm: map[string]numbers{"haproxystats.NodesConflicting": spikes(3)}, fires: map[string]numbers{"haproxystats.NodesConflicting": at(1)},
 	},
 	{
 		rule:  "cluster-skew",

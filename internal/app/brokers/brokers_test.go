@@ -1,7 +1,9 @@
 package brokers
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -231,7 +233,7 @@ func TestForwardOptions(t *testing.T) {
 		if loaded.Config.Forward.Node != "" {
 			node = loaded.Config.Forward.Node
 		}
-		if got.Node() != node || !strings.HasSuffix(got.Instance, " host.example") {
+		if got.Node() != node || !strings.HasSuffix(got.Instance, " "+machine("host.example", net.InterfaceAddrs)) {
 			t.Errorf("%s: got node %q of instance %q, want %q", name, got.Node(), got.Instance, node)
 		}
 		kept := "all"
@@ -254,6 +256,26 @@ func TestForwardOptions(t *testing.T) {
 		}
 		if kept != c.keep {
 			t.Errorf("%s: got the columns %s, want %s", name, kept, c.keep)
+		}
+	}
+}
+
+// TestMachine: two machines of one name differ by their addresses.
+func TestMachine(t *testing.T) {
+	ip := func(text string) net.Addr { return &net.IPNet{IP: net.ParseIP(text)} }
+	for _, c := range []struct {
+		name      string
+		addresses []net.Addr
+		err       error
+		want      string
+	}{
+		{"one address", []net.Addr{ip("127.0.0.1"), ip("10.0.0.5"), ip("10.0.0.6")}, nil, "lb1 10.0.0.5"},
+		{"IPv6", []net.Addr{ip("::1"), ip("fe80::1"), ip("2001:db8::5")}, nil, "lb1 2001:db8::5"},
+		{"none but its own", []net.Addr{ip("127.0.0.1")}, nil, "lb1"},
+		{"not known", nil, errors.New("refused"), "lb1"},
+	} {
+		if got := machine("lb1", func() ([]net.Addr, error) { return c.addresses, c.err }); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}
 }

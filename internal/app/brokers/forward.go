@@ -2,6 +2,7 @@ package brokers
 
 import (
 	"cmp"
+	"net"
 
 	"haproxystats/internal/app"
 	"haproxystats/internal/catalogue"
@@ -48,7 +49,7 @@ func (b Brokers) forwardOptions(c *config.Config, to app.ForwardSink) forward.Op
 		Topic:      f.Topic,
 		Cluster:    f.Cluster,
 		Node:       node,
-		Instance:   wire.NewInstance(to.Node()),
+		Instance:   wire.NewInstance(machine(to.Node(), net.InterfaceAddrs)),
 
 		Create:          f.CreateTopics,
 		Partitions:      forward.Partitions,
@@ -64,6 +65,21 @@ func (b Brokers) forwardOptions(c *config.Config, to app.ForwardSink) forward.Op
 	o.Topic, o.Shards, o.Keep = cmp.Or(o.Topic, wire.TablesTopic), f.Shards, keep(f)
 	o.Partitions = max(forward.Partitions, f.Shards)
 	return o
+}
+
+// machine names this machine for people: by its name and an address, because machines that
+// are copies of one have equal names.
+func machine(host string, addresses func() ([]net.Addr, error)) string {
+	all, err := addresses()
+	if err != nil {
+		return host // the name is all that is known
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() {
+			return host + " " + n.IP.String()
+		}
+	}
+	return host
 }
 
 // scopes are the scopes of tables by their names in the configuration.

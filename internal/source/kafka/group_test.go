@@ -253,7 +253,7 @@ func TestTables(t *testing.T) {
 			w.tables(0, "eu", "c", now+5, 100)
 			sink.until(t, "eu", now+5, "www=111 ")
 			w.untilCommitted(0, 20)
-			if c := next.Clusters().Clusters["eu"].Counts; c.LateDropped > 0 || c.Conflicts > 0 {
+			if c := next.Clusters().Clusters["eu"]; c.Counts.LateDropped > 0 || len(c.Conflicting) > 0 {
 				t.Errorf("got counts %+v, want nothing late", c)
 			}
 			s := next.Status()
