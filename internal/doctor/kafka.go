@@ -25,7 +25,10 @@ type Kafka struct {
 	// Fault is why nothing is known; nil if the brokers answer.
 	Fault *Fault
 	// Took is the time of the first answer.
-	Took   time.Duration
+	Took time.Duration
+	// Unnumbered is why the user of the program may not write idempotently, as it would; nil
+	// if it may.
+	Unnumbered *Fault
 	Topics []Topic
 	Groups []Group
 }
@@ -48,6 +51,9 @@ type TopicUse struct {
 	Keep time.Duration
 	// Parts is the number of partitions that the writers can make use of; 0 for any.
 	Parts int
+	// Kept is the retention that is proposed, and that the program gives a topic which it
+	// creates.
+	Kept time.Duration
 	// Create is the command that creates the topic.
 	Create string
 }
@@ -60,8 +66,9 @@ type Topic struct {
 	Fault         *Fault
 	Missing, Made bool
 
-	// Unwritable is why the user of the program may not write the topic; nil if it may.
-	Unwritable *Fault
+	// Unwritable and Unreadable are why the user of the program may not write or read the
+	// topic, as it would; nil if it may.
+	Unwritable, Unreadable *Fault
 
 	Partitions, Replicas, InSync, Leaderless int
 	// Known reports whether the brokers tell the settings, which follow.
@@ -78,7 +85,9 @@ type Group struct {
 	Name, Topic string
 	// Fault is why the members are not known; nil if they are.
 	Fault *Fault
-	State string
+	// Closed is why the user of the program may not join; nil if it may.
+	Closed *Fault
+	State  string
 	// Members are the programs that read, each with its name and address.
 	Members []string
 	// Partitions is the number of partitions of the topic, and Unread the number of those
@@ -113,6 +122,9 @@ func Brokers(k Kafka, now time.Time) []Finding {
 		return []Finding{a.skipped("not asked: --offline leaves out the network")}
 	}
 	found := []Finding{a.ok("they answer within %v (%s)", milliseconds(k.Took), k.Section)}
+	if f := k.Unnumbered; f != nil {
+		found = append(found, a.error(f.Text, f.Remedy))
+	}
 	for _, t := range k.Topics {
 		found = append(found, judgeTopic(t, k.Brokers)...)
 	}
@@ -138,8 +150,10 @@ func judgeTopic(t Topic, brokers []string) []Finding {
 	alter := func(setting string) string {
 		return fmt.Sprintf("Run: kafka-configs.sh --bootstrap-server %s --alter --topic %s --add-config %s", strings.Join(brokers, ","), t.Name, setting)
 	}
-	if t.Unwritable != nil {
-		fail(t.Unwritable.Text, t.Unwritable.Remedy)
+	for _, f := range []*Fault{t.Unwritable, t.Unreadable} {
+		if f != nil {
+			fail(f.Text, f.Remedy)
+		}
 	}
 	if t.Leaderless > 0 {
 		fail(fmt.Sprintf("%d of %d partitions have no leader, and take no records", t.Leaderless, t.Partitions), "Start the brokers that are down")
@@ -173,10 +187,11 @@ func judgeTopic(t Topic, brokers []string) []Finding {
 	if t.Ours && !t.AppendTime {
 		fail("message.timestamp.type is CreateTime: windows would close by the clocks of the nodes", alter("message.timestamp.type=LogAppendTime"))
 	}
+	keeping := fmt.Sprintf("retention.ms=%d", t.Kept.Milliseconds())
 	if t.Keep > 0 && t.Retention >= 0 && t.Retention < t.Keep {
-		fail(fmt.Sprintf("retention.ms keeps records for %s, and haproxystats-central needs them for %s after a restart", lasting(t.Retention), lasting(t.Keep)), alter("retention.ms=7200000"))
+		fail(fmt.Sprintf("retention.ms keeps records for %s, and haproxystats-central needs them for %s after a restart", lasting(t.Retention), lasting(t.Keep)), alter(keeping))
 	} else if t.Keep > 0 && t.Retention >= 0 && t.Retention < shortOutage {
-		warn(fmt.Sprintf("retention.ms keeps records for %s only: a longer outage of haproxystats-central loses some", lasting(t.Retention)), alter("retention.ms=7200000"))
+		warn(fmt.Sprintf("retention.ms keeps records for %s only: a longer outage of haproxystats-central loses some", lasting(t.Retention)), alter(keeping))
 	}
 	if len(found) == 0 {
 		found = append(found, a.ok("it has %s, %s and takes batches of %s, for %s", count(t.Partitions, "partition"), count(t.Replicas, "replica"), size(uint64(t.MaxMessageBytes)), t.For))
@@ -199,6 +214,9 @@ func judgeGroup(g Group, now time.Time) []Finding {
 	}
 	if ahead := g.Newest.Sub(now); ahead > aheadSlack {
 		found = append(found, a.warning(fmt.Sprintf("the newest record of topic %s is %s ahead of this host's clock", g.Topic, lasting(ahead)), "Synchronise the clocks of the brokers and of this host, for example with chrony"))
+	}
+	if g.Closed != nil {
+		found = append(found, a.error(g.Closed.Text, g.Closed.Remedy))
 	}
 	switch {
 	case g.Fault != nil:

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Group is what brokers tell of a consumer group and of the topic that it reads.
@@ -44,6 +45,37 @@ type Committed struct {
 
 // Lag returns the number of records that are not committed.
 func (c Committed) Lag() int64 { return c.End - max(c.Offset, c.Start) }
+
+// MayJoin returns the error that a member of the group would get from the brokers; nil if
+// this user may join. It asks with the heartbeat of a member that is not there, which
+// changes nothing.
+func MayJoin(ctx context.Context, c *kgo.Client, group string) error {
+	r := kmsg.NewPtrHeartbeatRequest()
+	r.Group, r.Generation = group, -1
+	answer, err := r.RequestWith(ctx, c)
+	if err != nil {
+		return fmt.Errorf("ask the coordinator of group %s: %w", group, err)
+	}
+	if err := kerr.ErrorForCode(answer.ErrorCode); errors.Is(err, kerr.GroupAuthorizationFailed) {
+		return err
+	}
+	return nil
+}
+
+// MayBeIdempotent returns the error that an idempotent producer would get from the brokers;
+// nil if this user may be one. From Kafka 2.8 on everybody may who may write any topic.
+func MayBeIdempotent(ctx context.Context, c *kgo.Client) error {
+	r := kmsg.NewPtrInitProducerIDRequest()
+	r.TransactionTimeoutMillis = -1
+	answer, err := r.RequestWith(ctx, c)
+	if err != nil {
+		return fmt.Errorf("ask for the number of a producer: %w", err)
+	}
+	if err := kerr.ErrorForCode(answer.ErrorCode); errors.Is(err, kerr.ClusterAuthorizationFailed) {
+		return err
+	}
+	return nil
+}
 
 // DescribeGroup returns what the brokers tell of a group that reads a topic.
 func DescribeGroup(ctx context.Context, c *kgo.Client, group, topic string) (Group, error) {

@@ -22,9 +22,9 @@ type Topic struct {
 	Replicas, InSync int
 	// Leaderless is the number of partitions without a leader, which take no records.
 	Leaderless int
-	// ReadOnly reports that this user may not write the topic. It is told with
-	// [WithRights] only.
-	ReadOnly bool
+	// NoWrite and NoRead report that this user may not write or read the topic. They are
+	// told with [WithRights] only.
+	NoWrite, NoRead bool
 	// Settings are nil if the brokers do not tell them to this user.
 	Settings *Settings
 	// Err is why nothing is known; nil if the topic is there.
@@ -120,7 +120,10 @@ func describe1(ctx context.Context, admin *kadm.Client, name string) (Topic, err
 func (t *Topic) read(d kadm.TopicDetail) {
 	t.Err = d.Err
 	t.Partitions = len(d.Partitions)
-	t.ReadOnly = len(d.AuthorizedOperations) > 0 && !slices.Contains(d.AuthorizedOperations, kadm.OpWrite)
+	lacks := func(o kadm.ACLOperation) bool {
+		return len(d.AuthorizedOperations) > 0 && !slices.Contains(d.AuthorizedOperations, o)
+	}
+	t.NoWrite, t.NoRead = lacks(kadm.OpWrite), lacks(kadm.OpRead)
 	first := true
 	for _, p := range d.Partitions {
 		if p.Leader < 0 {

@@ -124,3 +124,61 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("got that %s exists: %t, %v; want that doctor creates nothing", good+".none", found.Has(good+".none"), err)
 	}
 }
+
+// TestDoctorOfRights has haproxystats-central log in as users who lack one right each.
+func TestDoctorOfRights(t *testing.T) {
+	t.Parallel()
+	k := broker(t)
+	tables := createTopic(t, k, 12, 1, map[string]string{"message.timestamp.type": "LogAppendTime"})
+	onGroup := func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.Groups("rights.tables") }
+	read, write, describe := kadm.OpRead, kadm.OpWrite, kadm.OpDescribe
+	users := []struct {
+		name         string
+		topic, group []kadm.ACLOperation
+		want         []string
+	}{
+		{"dora", []kadm.ACLOperation{read, write, describe}, []kadm.ACLOperation{read, describe}, nil},
+		{"erin", []kadm.ACLOperation{write, describe}, []kadm.ACLOperation{read, describe}, []string{"read the topic: TOPIC_AUTHORIZATION_FAILED"}},
+		{"fred", []kadm.ACLOperation{read, describe}, []kadm.ACLOperation{read, describe}, []string{"write the topic: TOPIC_AUTHORIZATION_FAILED"}},
+		{"gina", []kadm.ACLOperation{read, write, describe}, []kadm.ACLOperation{describe}, []string{"join the consumer group: GROUP_AUTHORIZATION_FAILED"}},
+		{"hans", []kadm.ACLOperation{read, write, describe}, nil, []string{"ask about the consumer group: GROUP_AUTHORIZATION_FAILED"}},
+	}
+	s := harness.NewSite(t)
+	for _, u := range users {
+		allow(t, k, u.name, onTopic(tables), u.topic...)
+		if u.group != nil {
+			allow(t, k, u.name, onGroup, u.group...)
+		}
+		conf := s.Configure(harness.Config{Set: harness.Options{
+			"graphite": {"enabled": "no"},
+			"kafka":    {"topic": "", "brokers": k.Token, "sasl-mechanism": "OAUTHBEARER", "sasl-token-file": user(t, u.name).TokenFile},
+			"central":  {"kafka": "yes", "tables-topic": tables, "snapshots-topic": "", "group": "rights"},
+		}})
+		out, err := exec.CommandContext(s.Ctx, s.Binary("haproxystats"), "doctor", "--json", "-f", conf).Output()
+		if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		var report struct{ Findings []doctor.Finding }
+		if err := json.Unmarshal(out, &report); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		var got []string
+		for _, f := range report.Findings {
+			if f.Verdict == doctor.Error && (f.Check == "kafka" || f.Check == "topic" || f.Check == "group") {
+				got = append(got, f.Text)
+				if f.Remedy == "" {
+					t.Errorf("%s: got no remedy for %q", u.name, f.Text)
+				}
+			}
+		}
+		if len(got) != len(u.want) {
+			t.Errorf("%s: got the errors %q, want %q", u.name, got, u.want)
+			continue
+		}
+		for i, want := range u.want {
+			if !strings.Contains(got[i], want) {
+				t.Errorf("%s: got %q, want %q", u.name, got[i], want)
+			}
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +39,10 @@ func New(program config.Program) Brokers { return Brokers{brokers.New(program), 
 type examination struct {
 	section    string
 	connection config.KafkaConnection
+	// idempotent reports whether the program writes so, and advise what to do if it may not;
+	// nil for what the options of the section say.
+	idempotent bool
+	advise     func(error) string
 	topics     []use
 	groups     []groupOf
 }
@@ -47,8 +52,9 @@ type examination struct {
 type use struct {
 	doctor.TopicUse
 	made       bool
+	read       bool
 	partitions int
-	settings   string
+	settings   map[string]string
 }
 
 // groupOf is a consumer group and the topic that it reads.
@@ -77,12 +83,16 @@ func examinations(c *config.Config, program config.Program, host string) (all []
 		if o.Topic == "" {
 			continue
 		}
-		e := examination{section: config.KafkaSection(k.Name), connection: o.KafkaConnection}
+		e := examination{
+			section: config.KafkaSection(k.Name), connection: o.KafkaConnection,
+			idempotent: o.Idempotent && o.Acks == config.KafkaAcksAll,
+		}
 		sink := sinkkafka.Options{Topic: sinkkafka.Template(o.Topic), Hostname: host, FQDN: o.FQDN}
 		for _, topic := range sink.Topics() {
-			e.topics = append(e.topics, use{doctor.TopicUse{
-				Name: topic, For: "metrics", Safe: o.Acks == config.KafkaAcksAll,
-			}, o.CreateTopic, o.Partitions, ""})
+			e.topics = append(e.topics, use{
+				TopicUse: doctor.TopicUse{Name: topic, For: "metrics", Safe: o.Acks == config.KafkaAcksAll},
+				made:     o.CreateTopic, partitions: o.Partitions,
+			})
 		}
 		all = append(all, e)
 	}
@@ -98,9 +108,19 @@ func examinations(c *config.Config, program config.Program, host string) (all []
 const (
 	// fullBatch is the size up to which the client library fills a batch of records.
 	fullBatch = 1_000_012
-	// ourSettings are those of the topics that only haproxystats reads.
-	ourSettings = " --config message.timestamp.type=LogAppendTime --config retention.ms=7200000"
+	// shortestKeep is the time for which haproxystats-central needs records of nodes: interval
+	// and late of [cluster], which only its own configuration has. These are the defaults.
+	shortestKeep = 70 * time.Second
 )
+
+// adviseWriter is advice for what haproxystats writes idempotently whatever the options of
+// [kafka] are.
+func adviseWriter(err error) string {
+	if !errors.Is(err, kerr.ClusterAuthorizationFailed) {
+		return ""
+	}
+	return "Allow the user to write the topic, with kafka-acls.sh --producer; brokers before 2.8 also want --operation IdempotentWrite --cluster"
+}
 
 // centralTopics returns what haproxystats-central reads and writes.
 func centralTopics(c *config.Config) examination {
@@ -110,11 +130,14 @@ func centralTopics(c *config.Config) examination {
 		o := c.Cluster(name)
 		keep, shards = max(keep, o.Interval+max(o.Late, o.Grace)), max(shards, o.Shards)
 	}
-	e := examination{section: config.KafkaSection(""), connection: k.KafkaConnection}
+	e := examination{section: config.KafkaSection(""), connection: k.KafkaConnection, idempotent: true, advise: adviseWriter}
 	add := func(topic, what string, batch, parts int) {
-		e.topics = append(e.topics, use{doctor.TopicUse{
-			Name: topic, For: what, Ours: true, Safe: true, Batch: batch, Keep: keep, Parts: parts,
-		}, false, max(forward.Partitions, parts), ourSettings})
+		e.topics = append(e.topics, use{
+			TopicUse: doctor.TopicUse{
+				Name: topic, For: what, Ours: true, Safe: true, Batch: batch, Keep: keep, Kept: forward.Retention, Parts: parts,
+			},
+			read: true, partitions: max(forward.Partitions, parts), settings: forward.Settings(),
+		})
 	}
 	add(c.Central.TablesTopic, "tables", wire.TablesRecord+wire.Overhead, shards)
 	e.groups = append(e.groups, groupOf{c.Central.Group + brokers.TablesSuffix, c.Central.TablesTopic})
@@ -123,9 +146,10 @@ func centralTopics(c *config.Config) examination {
 		e.groups = append(e.groups, groupOf{c.Central.Group + brokers.SnapshotsSuffix, topic})
 	}
 	if topic := c.Central.DeadLetterTopic; topic != "" {
-		e.topics = append(e.topics, use{doctor.TopicUse{
-			Name: topic, For: "records that can't be used", Safe: true, Batch: fullBatch,
-		}, false, 1, ""})
+		e.topics = append(e.topics, use{
+			TopicUse:   doctor.TopicUse{Name: topic, For: "records that can't be used", Safe: true, Batch: fullBatch},
+			partitions: 1,
+		})
 	}
 	return e
 }
@@ -135,14 +159,19 @@ func forwardTopic(c *config.Config) examination {
 	f := c.Forward
 	k, _ := c.Kafkas.Get("")
 	o := forward.Options{}
-	t := use{doctor.TopicUse{Name: cmp.Or(f.Topic, wire.TablesTopic), For: "tables", Ours: true, Safe: true, Parts: f.Shards}, f.CreateTopics, 0, ourSettings}
+	t := use{
+		TopicUse: doctor.TopicUse{
+			Name: cmp.Or(f.Topic, wire.TablesTopic), For: "tables", Ours: true, Safe: true, Keep: shortestKeep, Kept: forward.Retention, Parts: f.Shards,
+		},
+		made: f.CreateTopics, settings: forward.Settings(),
+	}
 	if f.Mode == config.ForwardSnapshots {
 		o.ChunkBytes = f.ChunkBytes
 		t.Name, t.For, t.Parts = cmp.Or(f.Topic, wire.SnapshotsTopic), "snapshots", 0
 	}
 	t.Batch = o.Batch()
 	t.partitions = max(forward.Partitions, t.Parts)
-	return examination{section: config.KafkaSection(""), connection: k.KafkaConnection, topics: []use{t}}
+	return examination{section: config.KafkaSection(""), connection: k.KafkaConnection, idempotent: true, advise: adviseWriter, topics: []use{t}}
 }
 
 // clustersOf returns the names of the sections of clusters, and of the one for all others.
@@ -161,7 +190,10 @@ const mostReplicas = 3
 // create returns the command that creates a topic on that many brokers.
 func (t use) create(addresses []string, brokers int) string {
 	replicas := min(max(brokers, 1), mostReplicas)
-	settings := t.settings
+	settings := ""
+	for _, name := range slices.Sorted(maps.Keys(t.settings)) {
+		settings += " --config " + name + "=" + t.settings[name]
+	}
 	if t.Safe && replicas == mostReplicas {
 		settings += " --config min.insync.replicas=2"
 	}
@@ -198,11 +230,20 @@ func (e examination) ask(ctx context.Context, o kafka.Options, to *doctor.Kafka)
 		return
 	}
 	missing := make(map[string]bool)
+	unwritable := false
 	for i, t := range e.topics {
 		told := topicOf(t, known[i], o)
 		told.Create = t.create(o.Brokers, len(cluster))
 		missing[t.Name] = told.Missing || told.Fault != nil
+		unwritable = unwritable || told.Fault != nil || told.Unwritable != nil
 		to.Topics = append(to.Topics, told)
+	}
+	// Who may write no topic may not write idempotently either.
+	if e.idempotent && !unwritable {
+		if err := kafka.MayBeIdempotent(ctx, client); err != nil {
+			o.Advise = e.advise
+			to.Unnumbered = faultOf(o.Explain("write idempotently", err))
+		}
 	}
 	for _, g := range e.groups {
 		if !missing[g.topic] {
@@ -227,8 +268,14 @@ func topicOf(t use, k kafka.Topic, o kafka.Options) doctor.Topic {
 	case k.Err != nil:
 		told.Fault = faultOf(o.Explain("describe the topic", k.Err))
 	}
-	if k.ReadOnly {
+	if k.NoWrite {
 		told.Unwritable = faultOf(o.Explain("write the topic", kerr.TopicAuthorizationFailed))
+	}
+	if t.read && k.NoRead {
+		told.Unreadable = &doctor.Fault{
+			Text:   faultOf(o.Explain("read the topic", kerr.TopicAuthorizationFailed)).Text,
+			Remedy: "Allow the user to read the topic, with kafka-acls.sh --operation Read --topic " + t.Name,
+		}
 	}
 	if s := k.Settings; s != nil {
 		told.Known = true
@@ -257,6 +304,11 @@ func groupSays(ctx context.Context, client *kgo.Client, o kafka.Options, of grou
 		told.Fault = &doctor.Fault{
 			Text:   "the group has read topic " + of.topic + " by another protocol than that of haproxystats-central",
 			Remedy: "Set group in [central] to a name that no other program uses",
+		}
+	}
+	if told.Fault == nil {
+		if err := kafka.MayJoin(ctx, client, of.name); err != nil {
+			told.Closed = faultOf(o.Explain("join the consumer group", err))
 		}
 	}
 	told.State, told.Partitions, told.Newest = g.State, len(g.Partitions), g.Newest

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,121 @@ func TestOtherProtocol(t *testing.T) {
 	}
 }
 
+// TestRights has brokers that refuse, one by one, what haproxystats-central does: doctor
+// names each, and asks nothing that changes anything.
+func TestRights(t *testing.T) {
+	const may = 1<<kmsg.ACLOperationDescribe | 1<<kmsg.ACLOperationRead | 1<<kmsg.ACLOperationWrite
+	for _, test := range []struct {
+		name           string
+		topics         int32 // what the user may do with topics
+		group, cluster *kerr.Error
+		more           string // of the configuration
+		want           []string
+	}{
+		{"everything", may, nil, nil, "", nil},
+		{"topics are not read", may &^ (1 << kmsg.ACLOperationRead), nil, nil, "", []string{
+			"topic tables: read the topic: TOPIC_AUTHORIZATION_FAILED|--operation Read --topic tables", "topic snapshots: read the topic: TOPIC_AUTHORIZATION_FAILED|--operation Read --topic snapshots",
+		}},
+		{"topics are not written", may &^ (1 << kmsg.ACLOperationWrite), nil, kerr.ClusterAuthorizationFailed, "", []string{
+			"topic tables: write the topic: TOPIC_AUTHORIZATION_FAILED|kafka-acls.sh --producer", "topic snapshots: write the topic: TOPIC_AUTHORIZATION_FAILED|kafka-acls.sh --producer",
+			"topic dead: write the topic: TOPIC_AUTHORIZATION_FAILED|kafka-acls.sh --producer",
+		}},
+		{"groups are closed", may, kerr.GroupAuthorizationFailed, nil, "", []string{
+			"group g.tables: join the consumer group: GROUP_AUTHORIZATION_FAILED|kafka-acls.sh --consumer", "group g.snapshots: join the consumer group: GROUP_AUTHORIZATION_FAILED|kafka-acls.sh --consumer",
+		}},
+		{"an old broker wants more", may, nil, kerr.ClusterAuthorizationFailed, "", []string{
+			"write idempotently: CLUSTER_AUTHORIZATION_FAILED|--operation IdempotentWrite --cluster",
+		}},
+		{"an old broker wants more for metrics", may, nil, kerr.ClusterAuthorizationFailed, "[kafka:metrics]\ntopic = dead\n", []string{
+			"write idempotently: CLUSTER_AUTHORIZATION_FAILED|idempotent = false in [kafka:metrics]", "write idempotently: CLUSTER_AUTHORIZATION_FAILED|--operation IdempotentWrite --cluster",
+		}},
+		{"metrics without idempotence", may, nil, kerr.ClusterAuthorizationFailed, "[kafka:metrics]\ntopic = dead\nidempotent = no\n", []string{
+			"write idempotently: CLUSTER_AUTHORIZATION_FAILED|--operation IdempotentWrite --cluster",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(12, "tables", "snapshots", "dead"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cluster.Close()
+			cluster.ControlKey(int16(kmsg.Metadata), func(r kmsg.Request) (kmsg.Response, error, bool) {
+				cluster.KeepControl()
+				host, port, err := net.SplitHostPort(cluster.ListenAddrs()[0])
+				if err != nil {
+					t.Error(err)
+				}
+				n, err := strconv.ParseInt(port, 10, 32)
+				if err != nil {
+					t.Error(err)
+				}
+				answer := r.ResponseKind().(*kmsg.MetadataResponse)
+				b := kmsg.NewMetadataResponseBroker()
+				b.Host, b.Port = host, int32(n)
+				answer.Brokers = append(answer.Brokers, b)
+				for _, of := range r.(*kmsg.MetadataRequest).Topics {
+					topic := kmsg.NewMetadataResponseTopic()
+					topic.Topic, topic.AuthorizedOperations = of.Topic, test.topics
+					p := kmsg.NewMetadataResponseTopicPartition()
+					p.Replicas, p.ISR = []int32{0}, []int32{0}
+					topic.Partitions = append(topic.Partitions, p)
+					answer.Topics = append(answer.Topics, topic)
+				}
+				return answer, nil, true
+			})
+			if test.group != nil {
+				cluster.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
+					cluster.KeepControl()
+					answer := r.ResponseKind().(*kmsg.HeartbeatResponse)
+					answer.ErrorCode = test.group.Code
+					return answer, nil, true
+				})
+			}
+			if test.cluster != nil {
+				cluster.ControlKey(int16(kmsg.InitProducerID), func(r kmsg.Request) (kmsg.Response, error, bool) {
+					cluster.KeepControl()
+					answer := r.ResponseKind().(*kmsg.InitProducerIDResponse)
+					answer.ErrorCode = test.cluster.Code
+					return answer, nil, true
+				})
+			}
+			file := filepath.Join(t.TempDir(), "f.conf")
+			text := "[kafka]\nbrokers = " + strings.Join(cluster.ListenAddrs(), ",") + "\ntopic =\n" + test.more +
+				"[central]\nkafka = true\ntables-topic = tables\nsnapshots-topic = snapshots\ngroup = g\n"
+			if test.more == "" {
+				text += "dead-letter-topic = dead\n"
+			}
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			loaded, err := config.Load(config.ForCentral, config.Files{File: file, Required: true}, New(config.ForCentral).Check)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, k := range New(config.ForCentral).Examine(t.Context(), &loaded.Config, config.ForCentral, "lb1", false) {
+				if k.Fault != nil {
+					t.Errorf("got %+v, want an answer", k.Fault)
+				}
+				for _, f := range doctor.Brokers(k, time.Now()) {
+					if f.Verdict == doctor.Error && strings.Contains(f.Text, "AUTHORIZATION") {
+						got = append(got, f.Check+" "+f.Subject+": "+f.Text+"|"+f.Remedy)
+					}
+				}
+			}
+			if len(got) != len(test.want) {
+				t.Fatalf("got %d errors, want %d: %q", len(got), len(test.want), got)
+			}
+			for i, want := range test.want {
+				text, remedy, _ := strings.Cut(want, "|")
+				if !strings.Contains(got[i], text) || !strings.Contains(got[i], remedy) {
+					t.Errorf("got %q, want %q", got[i], want)
+				}
+			}
+		})
+	}
+}
+
 // TestExamineCentral has the topics of haproxystats-central: one is missing, one is in
 // order but for its times, and one is off.
 func TestExamineCentral(t *testing.T) {
@@ -203,7 +319,7 @@ func TestExamineForward(t *testing.T) {
 		return got[0].Topics[0]
 	}
 	tables := examine("mode = tables\nshards = 4\n")
-	if tables.Name != "haproxystats.tables" || tables.Missing || !tables.Ours || !tables.Safe || tables.Parts != 4 || tables.Batch < 512<<10 || tables.Batch > 600_000 {
+	if tables.Name != "haproxystats.tables" || tables.Missing || !tables.Ours || !tables.Safe || tables.Parts != 4 || tables.Batch < 512<<10 || tables.Batch > 600_000 || tables.Keep != 70*time.Second {
 		t.Errorf("got %+v, want tables of 4 shards", tables)
 	}
 	findings := doctor.Brokers(doctor.Kafka{Took: 1, Topics: []doctor.Topic{tables}}, time.Now())

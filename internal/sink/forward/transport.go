@@ -24,6 +24,15 @@ const Partitions = 12
 // Retention is the time for which a topic that is made here keeps records.
 const Retention = 2 * time.Hour
 
+// Settings returns the settings of a topic that is made here.
+func Settings() map[string]string {
+	return map[string]string{
+		// The time of windows must not depend on the clocks of nodes.
+		"message.timestamp.type": "LogAppendTime",
+		"retention.ms":           fmt.Sprint(Retention.Milliseconds()),
+	}
+}
+
 // transport produces streams.
 type transport struct {
 	opt      Options
@@ -170,11 +179,7 @@ func (t *transport) learn(ctx context.Context, c *kgo.Client) (int, error) {
 
 // create makes the topic.
 func (t *transport) create(ctx context.Context, c *kgo.Client) error {
-	err := kafka.Create(ctx, c, t.opt.Topic, t.opt.Partitions, -1, map[string]string{
-		// The time of windows must not depend on the clocks of nodes.
-		"message.timestamp.type": "LogAppendTime",
-		"retention.ms":           fmt.Sprint(Retention.Milliseconds()),
-	})
+	err := kafka.Create(ctx, c, t.opt.Topic, t.opt.Partitions, -1, Settings())
 	if err == nil {
 		t.opt.Connection.Log.Info("topic was missing and has been created", "topic", t.opt.Topic, "partitions", t.opt.Partitions)
 	}
