@@ -29,8 +29,8 @@ type Kafka struct {
 	// Unnumbered is why the user of the program may not write idempotently, as it would; nil
 	// if it may.
 	Unnumbered *Fault
-	Topics []Topic
-	Groups []Group
+	Topics     []Topic
+	Groups     []Group
 }
 
 // TopicUse is what a program does with a topic.

@@ -91,7 +91,9 @@ func TestGroups(t *testing.T) {
 		{"in order", func(*Group) {}, judged{"group", OK, "2 readers of topic t: a, b. 12 records not committed, most of them (7) in partition 3", ""}},
 		{"at the beginning", func(g *Group) { g.Unread = 4 }, judged{"group", OK, "Nothing is committed yet of 4 of 4 partitions", ""}},
 		{"not allowed", func(g *Group) { g.Fault, g.Members = &Fault{"GROUP_AUTHORIZATION_FAILED", "Allow the user"}, nil }, judged{"group", Error, "GROUP_AUTHORIZATION_FAILED", "Allow the user"}},
-		{"not joined", func(g *Group) { g.Closed = &Fault{"join the consumer group: GROUP_AUTHORIZATION_FAILED", "Allow the user"} }, judged{"group", Error, "join the consumer group", "Allow the user"}},
+		{"not joined", func(g *Group) {
+			g.Closed = &Fault{"join the consumer group: GROUP_AUTHORIZATION_FAILED", "Allow the user"}
+		}, judged{"group", Error, "join the consumer group", "Allow the user"}},
 		{"expired", func(g *Group) { g.Expired = []int32{2, 3} }, judged{"group", Warning, "what it has not read of 2 partitions of topic t has expired, such as that of partition 2", "Raise retention.ms"}},
 		{"a broker's clock", func(g *Group) { g.Newest = now.Add(5 * time.Second) }, judged{"group", Warning, "5s ahead of this host's clock", "Synchronise"}},
 	} {

@@ -22,6 +22,9 @@ const composeDir = source + "/contrib/container"
 // clusterDir has the example of a cluster.
 const clusterDir = composeDir + "/cluster"
 
+// kafkaDir has the example of a cluster through Kafka.
+const kafkaDir = composeDir + "/kafka"
+
 // loadCompose reads the Compose file of a directory as docker compose does: the schema,
 // what refers to what, and all values in their long form.
 func loadCompose(t *testing.T, dir string) *types.Project {
@@ -37,6 +40,7 @@ func TestComposeFileIsValid(t *testing.T) {
 	for dir, want := range map[string][]string{
 		composeDir: {"graphite", "haproxy", "process", "pull"},
 		clusterDir: {"central", "graphite", "haproxy1", "haproxy2"},
+		kafkaDir:   {"central", "graphite", "haproxy1", "haproxy2", "kafka", "process1", "process2", "pull1", "pull2"},
 	} {
 		p := loadCompose(t, dir)
 		if got := slices.Sorted(maps.Keys(p.Services)); !slices.Equal(got, want) {
@@ -51,7 +55,7 @@ func TestComposeFileIsValid(t *testing.T) {
 func checkServices(t *testing.T, p *types.Project) {
 	t.Helper()
 	for name, s := range p.Services {
-		if name == "graphite" {
+		if name == "graphite" || name == "kafka" {
 			continue
 		}
 		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") || len(s.CapAdd) > 0 || s.Privileged {
@@ -90,6 +94,39 @@ func TestComposeConfigurationsAreTaken(t *testing.T) {
 			t.Errorf("haproxy -c: %v: %s", err, out)
 		}
 		checkConf(t, dir+"/haproxystats.conf", programs...)
+	}
+	checkConf(t, kafkaDir+"/node.conf", onNodes...)
+	checkConf(t, kafkaDir+"/central.conf", "haproxystats-central")
+}
+
+// TestComposedKafka: what the nodes and haproxystats-central say of each other in the
+// example through Kafka.
+func TestComposedKafka(t *testing.T) {
+	p := loadCompose(t, kafkaDir)
+	broker := p.Services["kafka"].Environment["KAFKA_ADVERTISED_LISTENERS"]
+	if broker == nil {
+		t.Fatal("the broker tells no address")
+	}
+	_, address, _ := strings.Cut(*broker, "://")
+	for _, conf := range []string{"node.conf", "central.conf"} {
+		text, err := os.ReadFile(filepath.Join(kafkaDir, conf))
+		must(t, err)
+		if !strings.Contains(string(text), "brokers = "+address+"\n") {
+			t.Errorf("%s has other brokers than %s", conf, address)
+		}
+	}
+	for _, n := range []string{"1", "2"} {
+		haproxy, pull, process := p.Services["haproxy"+n], p.Services["pull"+n], p.Services["process"+n]
+		if process.Hostname != "lb"+n {
+			t.Errorf("node %s is named %q, want %q", n, process.Hostname, "lb"+n)
+		}
+		for volume, services := range map[string][]types.ServiceConfig{"sockets" + n: {haproxy, pull}, "spool" + n: {pull, process}} {
+			for _, s := range services {
+				if !slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Source == volume }) {
+					t.Errorf("%s does not mount %s", s.Name, volume)
+				}
+			}
+		}
 	}
 }
 

@@ -228,6 +228,23 @@ func TestManifestsConfigurationsAreTaken(t *testing.T) {
 	}
 }
 
+// TestManifestsVariantsAreTaken has the examples of nodes with what they offer in comments:
+// metrics to Kafka, and tables for haproxystats-central.
+func TestManifestsVariantsAreTaken(t *testing.T) {
+	for _, name := range []string{"sidecar.yaml", "daemonset.yaml"} {
+		m := readManifest(t, name)
+		text := regexp.MustCompile(`(?m)^#(\S)`).ReplaceAllString(m.configs["haproxystats"].Data["haproxystats.conf"], "$1")
+		for _, section := range []string{"[kafka]", "[forward]"} {
+			if !strings.Contains(text, "\n"+section+"\n") {
+				t.Errorf("%s offers no section %s", name, section)
+			}
+		}
+		path := filepath.Join(t.TempDir(), "haproxystats.conf")
+		must(t, os.WriteFile(path, []byte(text), 0o644))
+		checkConf(t, path, programsOf(m)...)
+	}
+}
+
 // programsOf returns the programs of haproxystats that run in a pod.
 func programsOf(m manifest) (programs []string) {
 	for _, c := range m.pod.Spec.Containers {
