@@ -55,7 +55,8 @@ type Aggregator struct {
 
 	together []*haproxy.StatScanner
 	accounts map[string]*account // by socket
-	inStep   []*account
+	inStep   []beside
+	maint    map[string]maintReasons // by socket
 	ghosts   []ghost
 }
 
@@ -73,6 +74,7 @@ func New(opt Options) *Aggregator {
 func (a *Aggregator) Reset() (forgotten int) {
 	a.daemon.reset()
 	clear(a.accounts)
+	clear(a.maint)
 	a.ghosts = nil
 	a.twins.reset()
 	return a.proxies.reset()

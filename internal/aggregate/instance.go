@@ -134,7 +134,7 @@ func (a *Aggregator) Stat(sockets []string, replies []*haproxy.StatScanner) {
 		if before, suspect := t.suspects[sockets[i]]; suspect {
 			a.addSuspect(sockets[i], before, s)
 		} else {
-			together, accounts = append(together, s), append(accounts, a.accounts[sockets[i]])
+			together, accounts = append(together, s), append(accounts, a.beside(sockets[i]))
 		}
 	}
 	for i := 0; i < len(together); i += maxInStep {
@@ -152,7 +152,7 @@ func (a *Aggregator) addSuspect(socket string, before []string, s *haproxy.StatS
 	t := &a.twins
 	s.HashRows()
 	if !slices.ContainsFunc(before, func(b string) bool { _, counted := t.rows[b]; return counted }) {
-		a.proxies.add(s, a.accounts[socket])
+		a.proxies.add(s, a.beside(socket))
 		t.rows[socket] = s.RowHash()
 		return
 	}
@@ -162,7 +162,7 @@ func (a *Aggregator) addSuspect(socket string, before []string, s *haproxy.StatS
 		t.spare = &p
 	}
 	t.spare.reset()
-	t.spare.add(s, a.accounts[socket])
+	t.spare.add(s, a.beside(socket))
 	hash := s.RowHash()
 	for _, b := range before {
 		if rows, counted := t.rows[b]; counted && rows == hash {

@@ -125,11 +125,11 @@ func (p *proxies) tables() []*metric.Builder {
 	}
 }
 
-// add reads one reply, with the account of its socket.
-func (p *proxies) add(s *haproxy.StatScanner, k *account) {
+// add reads one reply, with what else is known of its socket.
+func (p *proxies) add(s *haproxy.StatScanner, k beside) {
 	p.names.begin()
 	p.arrange(s)
-	p.addRest(&cursor{scanner: s, bit: 1, last: &p.names.first, account: k.newAdjuster(p.current)})
+	p.addRest(p.newCursor(s, 1, k))
 	p.noteRepeated()
 }
 

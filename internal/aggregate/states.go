@@ -156,8 +156,35 @@ func text(row *haproxy.Row, at int) []byte {
 	return row.Texts[at]
 }
 
+// maintReasons has why servers are in maintenance, by [appendServer].
+type maintReasons map[string]haproxy.MaintReason
+
+// appendServer appends the name of a server among all backends. HAProxy's names have no
+// slash.
+func appendServer[T string | []byte](b []byte, backend, server T) []byte {
+	return append(append(append(b, backend...), '/'), server...)
+}
+
+// Servers takes why servers of a socket are in maintenance. It implements
+// reply.Accountant.
+func (a *Aggregator) Servers(socket string, servers []haproxy.ServerAdmin) {
+	reasons := make(maintReasons)
+	for _, s := range servers {
+		if s.Reason != haproxy.NotInMaint {
+			reasons[string(appendServer(nil, s.Backend, s.Server))] = s.Reason
+		}
+	}
+	if a.maint == nil {
+		a.maint = make(map[string]maintReasons)
+	}
+	a.maint[socket] = reasons
+}
+
 // stateCounts counts the servers of one backend.
 type stateCounts struct {
+	// maint has the reasons that the texts of the rows don't tell.
+	maint  maintReasons
+	name   []byte // of a server
 	proxy  []byte
 	counts [2][numCounts]int64 // of active servers, and of backup servers
 }
@@ -291,7 +318,7 @@ func (l *stateLayout) deriveServer(row *haproxy.Row, c *stateCounts, status []by
 				appendValue(row, int64(s.Health()), s.known)
 			}
 		case "maint_reason":
-			appendValue(row, int64(s.Reason), s.known)
+			appendValue(row, int64(c.reason(row, s.Reason)), s.known)
 		case "up":
 			weight, ok := haproxy.Number(text(row, l.weight))
 			appendValue(row, one(s.State == haproxy.ServerUp && (!ok || weight > 0)), s.known)
@@ -302,6 +329,19 @@ func (l *stateLayout) deriveServer(row *haproxy.Row, c *stateCounts, status []by
 			appendValue(row, int64(check), check >= 0)
 		}
 	}
+}
+
+// reason returns why the server is in maintenance, which the text tells unless it was
+// forced: then it may be so by the configuration.
+func (c *stateCounts) reason(row *haproxy.Row, told haproxy.MaintReason) haproxy.MaintReason {
+	if told != haproxy.MaintForced || len(c.maint) == 0 {
+		return told
+	}
+	c.name = appendServer(c.name[:0], row.Proxy, row.Service)
+	if known, ok := c.maint[string(c.name)]; ok {
+		return known
+	}
+	return told
 }
 
 // one returns 1 for true.

@@ -1,6 +1,8 @@
 package aggregate
 
 import (
+	"bytes"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -8,6 +10,10 @@ import (
 	"testing"
 
 	"haproxystats/internal/catalogue"
+	"haproxystats/internal/haproxy"
+	"haproxystats/internal/metric"
+	"haproxystats/internal/reply"
+	"haproxystats/internal/snapshot"
 )
 
 // TestStatesOfRecordings reads recordings of HAProxy with servers in all states.
@@ -37,6 +43,7 @@ func TestStatesOfRecordings(t *testing.T) {
 			server("down", "0 0 0 0 0 0 7"),
 			server("nocheck", "1 0 1 0 1 - -"),
 			server("forced", "2 0 1 1 0 - -"),
+			server("maint", "2 0 1 3 0 - -"),
 			server("track", "2 0 1 2 0 - -"),
 			server("drain", "3 0 1 0 0 1 11"),
 			server("weight0", "1 0 1 0 0 1 11"),
@@ -122,6 +129,64 @@ func TestStatesOfProcesses(t *testing.T) {
 	}
 	if have, ok := got["backend.b.server.s3.check_ok"]; ok {
 		t.Errorf("got a check_ok of %v without a result, want none", have)
+	}
+}
+
+// TestMaintReasons takes what the text of a row leaves open from the states of servers,
+// also with an account, without any, and through records.
+func TestMaintReasons(t *testing.T) {
+	const header = "# pxname,svname,type,status,weight,act,bck,\n"
+	snap := snapshot.Memory{
+		"a_stat": []byte(header + "b,conf,2,MAINT,1,1,0,\nb,forced,2,MAINT,1,1,0,\nb,tracks,2,MAINT (via b/conf),1,1,0,\nb,dns,2,MAINT (resolution),1,1,0,\n" +
+			"b,ready,2,UP,1,1,0,\nb,BACKEND,1,UP,,,,\n\n"),
+		"a_servers": haproxy.AppendServersState(nil, []haproxy.ServerAdmin{
+			{Backend: "b", Server: "conf", Reason: haproxy.MaintConfigured},
+			{Backend: "b", Server: "tracks", Reason: haproxy.MaintConfigured},
+			{Backend: "b", Server: "dns", Reason: haproxy.MaintConfigured},
+			{Backend: "b", Server: "ready", Reason: haproxy.MaintConfigured},
+			{Backend: "b", Server: "gone", Reason: haproxy.MaintConfigured},
+			{Backend: "c", Server: "forced", Reason: haproxy.MaintConfigured},
+		}),
+		"b_stat": []byte(header + "c,conf,2,MAINT,1,1,0,\nc,BACKEND,1,UP,,,,\n\n"),
+	}
+	s := snapshot.Snapshot{Node: "lb1", Epoch: 1000, Files: snap, Round: &snapshot.Round{}}
+	check := func(name string, b *metric.Batch) {
+		t.Helper()
+		for path, want := range map[string]int64{"b/conf": 3, "b/forced": 1, "b/tracks": 2, "b/dns": 4, "b/ready": 0, "c/conf": 1} {
+			backend, server, _ := strings.Cut(path, "/")
+			if got, ok := value(b, metric.Server, backend, server, "maint_reason"); !ok || got != want {
+				t.Errorf("%s: %s: got %d (there: %t), want %d", name, path, got, ok, want)
+			}
+		}
+	}
+	check("accounts", batch(t, Options{}, s))
+	check("raw", aggregateFS(t, Options{Raw: true}, snap))
+	d := snapshot.NewDecoder(1 << 20)
+	if err := snapshot.Encode(s, snapshot.MinRecord, func(record []byte) error {
+		r, err := snapshot.ParseRecord(bytes.Clone(record))
+		if err != nil {
+			return err
+		}
+		return d.Add(r)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	arrived, err := d.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("records", batch(t, Options{}, arrived))
+	// The next snapshot has none.
+	a := New(Options{})
+	var r reply.Reader
+	for _, fsys := range []fs.FS{snap, snapshot.Memory{"a_stat": snap["a_stat"]}} {
+		a.Reset()
+		if _, err := r.Read(fsys, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, ok := value(a.Batch(0), metric.Server, "b", "conf", "maint_reason"); !ok || got != 1 {
+		t.Errorf("got the reason %d (there: %t) of a snapshot without states of servers, want 1", got, ok)
 	}
 }
 

@@ -30,6 +30,20 @@ type cursor struct {
 	listeners listenerCounts
 }
 
+// beside is what is known of a socket beside the replies of its current worker.
+type beside struct {
+	account *account     // nil: none
+	maint   maintReasons // nil: not known
+}
+
+func (a *Aggregator) beside(socket string) beside { return beside{a.accounts[socket], a.maint[socket]} }
+
+func (p *proxies) newCursor(s *haproxy.StatScanner, bit uint64, k beside) *cursor {
+	c := &cursor{scanner: s, bit: bit, last: &p.names.first, account: k.account.newAdjuster(p.current)}
+	c.states.maint = k.maint
+	return c
+}
+
 // next goes to the next row. Listeners are counted for their frontend, whose row is the
 // one in hand; they have no rows in the tables.
 func (c *cursor) next(p *proxies) {
@@ -65,16 +79,16 @@ func (c *cursor) isActive(l *layout) bool {
 // Where the orders differ, the first reply leads. A row of another that is not the
 // leader's waits until the leader comes to it. If that takes too long, or the leader
 // has had the row before, it is added alone.
-func (p *proxies) addInStep(replies []*haproxy.StatScanner, accounts []*account) {
+func (p *proxies) addInStep(replies []*haproxy.StatScanner, besides []beside) {
 	if len(replies) == 1 {
-		p.add(replies[0], accounts[0])
+		p.add(replies[0], besides[0])
 		return
 	}
 	p.names.begin()
 	p.cursors = p.cursors[:0]
 	for i, s := range replies {
 		p.arrange(s)
-		p.cursors = append(p.cursors, cursor{scanner: s, bit: 1 << i, last: &p.names.first, account: accounts[i].newAdjuster(p.current)})
+		p.cursors = append(p.cursors, *p.newCursor(s, 1<<i, besides[i]))
 	}
 	cursors := p.cursors
 	for i := range cursors {

@@ -99,7 +99,7 @@ func openKeeper(c *config.Config, client *haproxy.Client, status *pullStatus, lo
 		return nil, func() {}
 	}
 	return workers.New(workers.Options{
-			Store: accounts, Client: client, Hold: c.Pull.HoldWorkers, Master: c.Pull.MasterSocket, Log: log, Observe: status.held,
+			Store: accounts, Client: client, Hold: c.Pull.HoldWorkers, Master: c.Pull.MasterSocket, ServersEvery: c.Pull.ServerStateInterval, Log: log, Observe: status.held,
 		}), func() {
 			if err := accounts.Close(); err != nil {
 				log.Debug("closing the store of totals", "error", err)

@@ -13,7 +13,7 @@ var stateFields = []Field{
 	{"state", State, onFBS, 0, Largest, "", "1.6", "State. Of a server: 0 DOWN, 1 UP, 2 MAINT, 3 DRAIN, 4 NOLB; of a backend: 0 DOWN, 1 UP; of a frontend: 0 STOP, 1 OPEN or FULL, 2 PAUSED"},
 	{"going", State, onS, 0, Mean, "", "1.6", "-1 while health checks fail that have not changed the state yet, 1 while they succeed and have not, else 0"},
 	{"health", State, onS, 0, Mean, "", "1.6", "Share of the health checks that are left until the state changes, such as 0.5 for \"UP 1/2\"; without such a count 0 if the server is DOWN, else 1"},
-	{"maint_reason", State, onS, 0, Largest, "", "1.6", "Why the server is in maintenance: 0 it is not, 1 by hand, by an agent or by configuration, 2 the tracked server is, 4 its name has no address"},
+	{"maint_reason", State, onS, 0, Largest, "", "1.6", "Why the server is in maintenance: 0 it is not, 1 by hand or by an agent, 2 the tracked server is, 3 by the configuration, 4 its name has no address"},
 	{"up", State, onS, 0, Mean, "", "1.6", "1 if the server takes new traffic: it is UP, and its weight is above 0; else 0"},
 	{"check_ok", State, onS, 0, Mean, "", "1.6", "1 if the last health check succeeded, else 0; no value without a result"},
 	{"check_result", State, onS, 0, Largest, "", "1.6", "Result of the last health check: 0 UNK, 1 INI, 2 CHECKED, 3 HANA, 4 SOCKERR, 5 L4OK, 6 L4TOUT, 7 L4CON, 8 L6OK, 9 L6TOUT, 10 L6RSP, 11 L7OK, 12 L7OKC, 13 L7TOUT, 14 L7RSP, 15 L7STS, 16 PROCERR, 17 PROCTOUT, 18 PROCOK; no value without a result"},

@@ -164,6 +164,12 @@ type Pull struct {
 	// connection at a time, for two seconds at most, and leaves the master alone for a
 	// minute or more after trouble. It has no effect without `state-dir`.
 	MasterSocket string
+	// Seconds between two questions for why servers are in maintenance (`show servers
+	// state`), which makes the metric `maint_reason` exact. A server that goes into
+	// maintenance is asked for at once. A question costs HAProxy about as much as `show
+	// stat`. `0` turns it off; then a server that the configuration disables counts as one
+	// that somebody has disabled. It has no effect without `state-dir`.
+	ServerStateInterval time.Duration
 	// Where haproxystats-pull keeps what counters had reached before the present workers
 	// of HAProxy began, so that totals go on over reloads and restarts. It should be on
 	// the file system of `dst-dir`; otherwise replies are copied. An empty value turns

@@ -102,6 +102,9 @@ var anySeconds = seconds("0 or more", func(f float64) bool { return f >= 0 })
 // holdSeconds keeps the time for which a connection is held below that of a delivery.
 var holdSeconds = seconds("0 to 30", func(f float64) bool { return f >= 0 && f <= 30 })
 
+// daySeconds is for questions that are asked now and then, or never with 0.
+var daySeconds = seconds("0, or 1 to 86400", func(f float64) bool { return f == 0 || f >= 1 && f <= 86400 })
+
 func seconds(allowed string, ok func(float64) bool) kind[time.Duration] {
 	return kind[time.Duration]{"seconds", allowed, func(text string) (time.Duration, error) {
 		f, err := parseFloat(text)

@@ -167,12 +167,15 @@ a b = ^a
 			nil,
 		},
 		{
-			"numbers that the program would not survive", ForProcess, "[process]\nworkers = 1025\nliveness-check-interval = 0.09\n[pull]\nworkers = 1000000000\n",
+			"numbers that the program would not survive", ForProcess, "[process]\nworkers = 1025\nliveness-check-interval = 0.09\n[pull]\nworkers = 1000000000\nserver-state-interval = 0.5\n",
 			[]string{
 				`f:2: [process] workers = "1025": out of range` + workersOK,
 				`f:3: [process] liveness-check-interval = "0.09": out of range; allowed: 0.1 or more`,
 			},
-			[]string{`f:5: [pull] workers = "1000000000": haproxystats-pull will refuse this: out of range` + workersOK},
+			[]string{
+				`f:5: [pull] workers = "1000000000": haproxystats-pull will refuse this: out of range` + workersOK,
+				`f:6: [pull] server-state-interval = "0.5": haproxystats-pull will refuse this: out of range; allowed: 0, or 1 to 86400`,
+			},
 		},
 		{
 			"rounds longer than their interval", ForPull, "[pull]\npull-interval = 5\npull-timeout = 5.1\n", nil,

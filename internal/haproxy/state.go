@@ -3,6 +3,7 @@ package haproxy
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -145,47 +146,155 @@ type ServerAdmin struct {
 	Reason          MaintReason
 }
 
-// maxServers bounds an answer to `show servers state`.
-const maxServers = 1 << 21
+const (
+	// maxServers bounds an answer to `show servers state`, and maxServersState its bytes.
+	maxServers      = 1 << 21
+	maxServersState = 1 << 29
+	// maxServerLine bounds one of its lines.
+	maxServerLine = 64 << 10
+)
+
+const showServersState = "show servers state"
 
 // ReadServersState reads the answer to `show servers state`.
 func ReadServersState(r io.Reader) ([]ServerAdmin, error) {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 4096), 64<<10)
-	var backend, name, admin int
-	header := false
-	var found []ServerAdmin
-	for lines.Scan() {
-		line := lines.Bytes()
+	found, _, err := readServersState(r, func(MaintReason) bool { return true })
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", showServersState, err)
+	}
+	return found, nil
+}
+
+// readServersState returns the wanted servers, and what it has read of r behind the
+// answer.
+func readServersState(r io.Reader, wanted func(MaintReason) bool) (found []ServerAdmin, rest []byte, err error) {
+	lines := bufio.NewReaderSize(io.LimitReader(r, maxServersState), maxServerLine)
+	var columns serverColumns
+	for {
+		line, err := lines.ReadSlice('\n')
 		switch {
+		case errors.Is(err, io.EOF):
+			return nil, nil, ErrTruncated
+		case err != nil:
+			return nil, nil, err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		switch {
+		case len(line) == 0 && !columns.header:
+			return nil, nil, ErrNoHeader
 		case len(line) == 0:
-			return found, nil
-		case bytes.HasPrefix(line, []byte("#")):
-			columns := strings.Fields(strings.TrimPrefix(string(line), "#"))
-			backend, name, admin = slices.Index(columns, "be_name"), slices.Index(columns, "srv_name"), slices.Index(columns, "srv_admin_state")
-			if backend < 0 || name < 0 || admin < 0 {
-				return nil, fmt.Errorf("read show servers state: %w", ErrNoHeader)
+			rest, _ = lines.Peek(lines.Buffered())
+			return found, bytes.Clone(rest), nil
+		case line[0] == '#':
+			if columns, err = newServerColumns(line[1:]); err != nil {
+				return nil, nil, err
 			}
-			header = true
-		case header:
-			fields := strings.Fields(string(line))
-			if len(fields) <= max(backend, name, admin) {
-				continue
-			}
-			bits, err := strconv.ParseUint(fields[admin], 10, 32)
-			if err != nil {
+		case columns.header:
+			s, ok := columns.read(line, wanted)
+			if !ok {
 				continue
 			}
 			if len(found) == maxServers {
-				return nil, fmt.Errorf("read show servers state: more than %d servers", maxServers)
+				return nil, nil, fmt.Errorf("more than %d servers", maxServers)
 			}
-			found = append(found, ServerAdmin{fields[backend], fields[name], maintReason(bits)})
+			found = append(found, s)
+		case string(line) != serversStateVersion:
+			return nil, nil, newTextError(line)
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read show servers state: %w", err)
+}
+
+// serversStateVersion is the first line of the answer, of all versions of HAProxy.
+const serversStateVersion = "1"
+
+// serverColumns has the places of columns of `show servers state`.
+type serverColumns struct {
+	header                 bool
+	backend, server, admin int
+}
+
+func newServerColumns(line []byte) (serverColumns, error) {
+	names := strings.Fields(string(line))
+	c := serverColumns{true, slices.Index(names, "be_name"), slices.Index(names, "srv_name"), slices.Index(names, "srv_admin_state")}
+	if min(c.backend, c.server, c.admin) < 0 {
+		return serverColumns{}, ErrNoHeader
 	}
-	return nil, fmt.Errorf("read show servers state: %w", ErrTruncated)
+	return c, nil
+}
+
+// read reads a line. It reports whether the line is that of a wanted server.
+func (c serverColumns) read(line []byte, wanted func(MaintReason) bool) (ServerAdmin, bool) {
+	var backend, server, admin []byte
+	i := 0
+	for field := range bytes.FieldsSeq(line) {
+		switch i {
+		case c.backend:
+			backend = field
+		case c.server:
+			server = field
+		case c.admin:
+			admin = field
+		}
+		i++
+	}
+	if i <= max(c.backend, c.server, c.admin) {
+		return ServerAdmin{}, false
+	}
+	bits, err := strconv.ParseUint(string(admin), 10, 32)
+	reason := maintReason(bits)
+	if err != nil || !wanted(reason) {
+		return ServerAdmin{}, false
+	}
+	return ServerAdmin{string(backend), string(server), reason}, true
+}
+
+// AppendServersState appends servers in the form of an answer to `show servers state`,
+// with the columns that [ReadServersState] needs.
+func AppendServersState(b []byte, servers []ServerAdmin) []byte {
+	b = append(b, serversStateVersion+"\n# be_name srv_name srv_admin_state\n"...)
+	for _, s := range servers {
+		b = fmt.Appendf(b, "%s %s %d\n", s.Backend, s.Server, adminOf[s.Reason])
+	}
+	return append(b, '\n')
+}
+
+// adminOf has bits for each reason.
+var adminOf = map[MaintReason]uint32{
+	MaintForced: adminForced, MaintTracked: adminInherited, MaintConfigured: adminConfigured | adminForced, MaintResolution: adminResolution,
+}
+
+// Maintained asks for `show servers state` and returns the servers that are in
+// maintenance. It makes one attempt, and never waits longer than ctx.
+func (c *Client) Maintained(ctx context.Context, network, address string) ([]ServerAdmin, error) {
+	s := &session{client: c, network: network, address: address}
+	conn, err := s.dial(ctx)
+	if err != nil {
+		return nil, s.connectError(err, 1)
+	}
+	defer conn.Close()
+	h := &Held{client: c, network: network, address: address, conn: conn}
+	return h.Maintained(ctx)
+}
+
+// Maintained asks for `show servers state` and returns the servers that are in
+// maintenance. After an error, the connection is useless.
+func (h *Held) Maintained(ctx context.Context) ([]ServerAdmin, error) {
+	const op = "read " + showServersState + " from"
+	if err := h.send(ctx, showServersState+"\n"); err != nil {
+		return nil, h.error(op, err)
+	}
+	for len(h.rest) == 0 || len(h.rest) < len(prompt) && bytes.HasPrefix(prompt, h.rest) {
+		if err := h.more(); err != nil {
+			return nil, h.error(op, err)
+		}
+	}
+	found, rest, err := readServersState(io.MultiReader(bytes.NewReader(bytes.TrimPrefix(h.rest, prompt)), h.conn),
+		func(reason MaintReason) bool { return reason != NotInMaint })
+	if err != nil {
+		return nil, h.error(op, err)
+	}
+	h.rest = rest
+	return found, nil
 }
 
 // maintReason returns the reason in the bits. A server that is in maintenance by its

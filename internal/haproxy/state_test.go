@@ -1,9 +1,11 @@
 package haproxy
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -97,14 +99,62 @@ func TestServersState(t *testing.T) {
 		"cut":            {string(text[:len(text)-3]), ErrTruncated},
 		"another header": {"1\n# be_id srv_id\n\n", ErrNoHeader},
 		"nothing":        {"", ErrTruncated},
+		"no version":     {"\n\n", ErrNoHeader},
+		"no header":      {"1\n\n", ErrNoHeader},
+		"another text":   {"Unknown command. Please enter one of the following commands only :\n  show stat\n\n", errText},
+		"a long line":    {"1\n" + strings.Repeat("#", maxServerLine+1) + "\n\n", bufio.ErrBufferFull},
 	} {
-		if _, err := ReadServersState(strings.NewReader(c.text)); !errors.Is(err, c.want) {
+		_, err := ReadServersState(strings.NewReader(c.text))
+		if errors.As(err, new(*TextError)) {
+			err = errText
+		}
+		if !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
 		}
 	}
 	short, err := ReadServersState(strings.NewReader("1\n# be_name srv_name srv_admin_state\na b\na b x\na b 1\n\n"))
 	if err != nil || len(short) != 1 {
 		t.Errorf("got %+v, %v, want the one good line", short, err)
+	}
+}
+
+var errText = errors.New("a text")
+
+// TestMaintained asks over a connection that stays open, and over a new one.
+func TestMaintained(t *testing.T) {
+	const state = "1\n# be_name srv_name srv_admin_state\napp a1 0\napp a2 5\n\n"
+	want := []ServerAdmin{{"app", "a2", MaintConfigured}}
+	for _, prompt := range []string{"> ", ""} {
+		info := strings.Replace(heldInfo, "description: a\n\nb\n", "", 1)
+		path := interactive(t, prompt, map[string]string{"prompt i": "\n", "show info": info, "show stat": heldStat, showServersState: state})
+		h, err := new(Client).Hold(within(t), "unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if got, err := h.Maintained(within(t)); err != nil || !slices.Equal(got, want) {
+				t.Fatalf("prompt %q: got %v, %v, want %v", prompt, got, err, want)
+			}
+			if got, err := h.Look(within(t)); err != nil || string(got) != info {
+				t.Fatalf("prompt %q: got %q, %v behind the answer, want %q", prompt, got, err, info)
+			}
+		}
+		h.Close()
+		if got, err := new(Client).Maintained(within(t), "unix", path); err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %v, %v, want %v", got, err, want)
+		}
+	}
+	path := interactive(t, "", map[string]string{showServersState: "Unknown command: 'show servers state'\n\n"})
+	if _, err := new(Client).Maintained(within(t), "unix", path); !errors.As(err, new(*TextError)) {
+		t.Errorf("got %v, want the text that was answered", err)
+	}
+}
+
+func TestAppendServersState(t *testing.T) {
+	want := []ServerAdmin{{"a", "f", MaintForced}, {"a", "t", MaintTracked}, {"b", "c", MaintConfigured}, {"b", "r", MaintResolution}, {"b", "n", NotInMaint}}
+	got, err := ReadServersState(bytes.NewReader(AppendServersState(nil, want)))
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }
 

@@ -69,12 +69,19 @@ const unknownCommand = "Unknown command, but maybe one of the following ones is 
 	"  prompt                                  : toggle interactive mode with prompt\n" +
 	"  quit                                    : disconnect\n\n"
 
+// NoServers is what HAProxy 2.6.12 has answered to `show servers state` without a server.
+const NoServers = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change " +
+	"srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port " +
+	"srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port\n\n"
+
 func (r Recording) answer(command string) []byte {
 	switch command {
 	case "show info":
 		return r.Info
 	case "show stat":
 		return r.Stat
+	case "show servers state":
+		return []byte(NoServers)
 	}
 	return []byte(unknownCommand)
 }

@@ -110,6 +110,7 @@ func TestInteractive(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
 		{"prompt i", "\n> "},
 		{"show info", string(r.Info) + "> "},
+		{"show servers state", haproxysim.NoServers + "> "},
 		{"show info;show stat", string(r.Info) + "> " + string(r.Stat) + "> "},
 	} {
 		if _, err := io.WriteString(conn, c.line+"\n"); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/snapshot"
@@ -135,5 +136,29 @@ func (r *Reader) readWorker(fsys fs.FS, socket string, i snapshot.Instance, c Ac
 	}
 	report.BadRows += scanner.Skipped()
 	report.note(statName, ending(true, scanner.Complete()))
+	return nil
+}
+
+// readServers passes the states of servers to c.
+func readServers(fsys fs.FS, names []string, c Accountant, report *Report) error {
+	for _, name := range names {
+		f, err := fsys.Open(name)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		servers, problem := haproxy.ReadServersState(f)
+		if problem == nil {
+			c.Servers(strings.TrimSuffix(name, snapshot.ServersSuffix), servers)
+		}
+		// Files with a checksum are verified at their end.
+		_, err = io.Copy(io.Discard, f)
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		if problem != nil {
+			report.note(name, problem)
+		}
+	}
 	return nil
 }

@@ -31,8 +31,8 @@ type Consumer interface {
 	Stat(sockets []string, s []*haproxy.StatScanner)
 }
 
-// Accountant is a consumer that takes the accounts of sockets, too: between the replies
-// to `show info` and those to `show stat`.
+// Accountant is a consumer that takes the accounts of sockets and the states of servers,
+// too: between the replies to `show info` and those to `show stat`.
 type Accountant interface {
 	Consumer
 	// Base takes what the counters of a socket had reached before the workers that live.
@@ -41,6 +41,8 @@ type Accountant interface {
 	// Worker reads the replies of another worker than the current one. The scanners are
 	// valid during the call; stat is nil if the worker has told no rows.
 	Worker(socket string, i snapshot.Instance, info *haproxy.InfoScanner, stat *haproxy.StatScanner)
+	// Servers takes what `show servers state` has said of servers of a socket.
+	Servers(socket string, servers []haproxy.ServerAdmin)
 }
 
 // MaxTogether bounds the replies that are open at once.
@@ -102,7 +104,7 @@ type openFile struct {
 	name string
 }
 
-// Read passes a snapshot to c. A reply that can't be used affects no other, and is
+// Read passes a snapshot to c, without the accounts. A reply that can't be used affects no other, and is
 // in the report. Read returns an error for faults that may pass, such as a failing
 // disk, and for a snapshot without any usable reply ([ErrNoReplies]).
 func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
@@ -128,6 +130,11 @@ func (r *Reader) read(fsys fs.FS, c Consumer, between func(*Report) error) (Repo
 	}
 	if err := between(&report); err != nil {
 		return report, err
+	}
+	if a, ok := c.(Accountant); ok {
+		if err := readServers(fsys, usable(entries, snapshot.ServersSuffix, &report), a, &report); err != nil {
+			return report, err
+		}
 	}
 	if err := r.readStats(fsys, usable(entries, snapshot.StatSuffix, &report), c, &report); err != nil {
 		return report, err

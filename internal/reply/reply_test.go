@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"haproxystats/internal/haproxy"
+	"haproxystats/internal/snapshot"
+	"haproxystats/internal/truth"
 )
 
 const (
@@ -286,6 +288,49 @@ func TestReadErrors(t *testing.T) {
 	}
 	if _, err := new(Reader).Read(os.DirFS(filepath.Join(t.TempDir(), "missing")), new(recorder)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a missing directory: %v", err)
+	}
+}
+
+// accountant writes down the states of servers, too.
+type accountant struct{ recorder }
+
+func (a *accountant) Base(string, *truth.Base) {}
+
+func (a *accountant) Worker(string, snapshot.Instance, *haproxy.InfoScanner, *haproxy.StatScanner) {}
+
+func (a *accountant) Servers(socket string, servers []haproxy.ServerAdmin) {
+	a.calls = append(a.calls, fmt.Sprintf("servers %s: %v", socket, servers))
+}
+
+// TestServers: the states of servers come before the rows, and bad ones cost nothing
+// else.
+func TestServers(t *testing.T) {
+	good := string(haproxy.AppendServersState(nil, []haproxy.ServerAdmin{{Backend: "b", Server: "srv", Reason: haproxy.MaintConfigured}}))
+	for name, c := range map[string]struct {
+		servers, want string
+		bad           error
+	}{
+		"good":    {good, "servers a: [{b srv 3}], stat a: 3", nil},
+		"cut":     {good[:len(good)-1], "stat a: 3", haproxy.ErrTruncated},
+		"nothing": {"", "stat a: 3", haproxy.ErrTruncated},
+		"another": {stat, "stat a: 3", haproxy.ErrNoHeader},
+	} {
+		var a accountant
+		files := fstest.MapFS{"a_stat": file(stat), "a_servers": file(c.servers)}
+		report, err := new(Reader).Read(files, &a)
+		if got := strings.Join(a.calls, ", "); err != nil || got != c.want {
+			t.Errorf("%s: got %s, %v, want %s", name, got, err, c.want)
+		}
+		if bad := len(report.BadFiles) > 0; bad != (c.bad != nil) || bad && !errors.Is(report.BadFiles[0], c.bad) {
+			t.Errorf("%s: got the bad files %v, want %v", name, report.BadFiles, c.bad)
+		}
+		disk := errors.New("input/output error")
+		if _, err := new(Reader).Read(broken{MapFS: files, name: "a_servers", onRead: disk}, &a); !errors.Is(err, disk) {
+			t.Errorf("%s: got %v, want the disk's error", name, err)
+		}
+	}
+	if _, err := new(Reader).Read(fstest.MapFS{"a_servers": file(good)}, new(accountant)); !errors.Is(err, ErrNoReplies) {
+		t.Errorf("got %v without a reply, want ErrNoReplies", err)
 	}
 }
 

@@ -14,6 +14,9 @@
 //	SOCKET_info   the reply of a socket to `show info`
 //	SOCKET_stat   its reply to `show stat`
 //	SOCKET_base   what its counters had reached before the workers that live now
+//	SOCKET_servers
+//	              in the form of `show servers state`: the servers that are in
+//	              maintenance by the configuration; none if there are none
 //	SOCKET_info.PID-START, SOCKET_stat.PID-START
 //	              the replies of another worker than the one that answers at the socket
 //	events        what happened to HAProxy since the previous snapshot, as package event
@@ -110,6 +113,10 @@ const BaseSuffix = "_base"
 
 // EventsName is the name of the file with events. No socket has a file of this name.
 const EventsName = "events"
+
+// ServersSuffix ends the name of the file with what `show servers state` said of the
+// servers of a socket.
+const ServersSuffix = "_servers"
 
 // ManifestName is the name of the manifest. The dot hides it from programs that
 // process every file of a snapshot.
@@ -267,10 +274,10 @@ func IsReply(name string) bool {
 // oldReply matches the name of a reply of another worker than the current one.
 var oldReply = regexp.MustCompile(`(?s)^[^.].*_(info|stat)\.[1-9][0-9]{0,9}-[0-9]{1,13}$`)
 
-// IsAccount reports whether a name is that of a file of an account: a base, or a reply
-// of another worker than the current one.
+// IsAccount reports whether a name is that of a file of an account: a base, the states
+// of servers, or a reply of another worker than the current one.
 func IsAccount(name string) bool {
-	return !IsHidden(name) && (strings.HasSuffix(name, BaseSuffix) || oldReply.MatchString(name))
+	return !IsHidden(name) && (strings.HasSuffix(name, BaseSuffix) || strings.HasSuffix(name, ServersSuffix) || oldReply.MatchString(name))
 }
 
 var errFileName = errors.New("a file's name must not be empty, start with a dot, or contain a slash or a NUL")

@@ -28,6 +28,11 @@ type fakeHAProxy struct {
 	lives   []*fakeWorker
 	conns   sync.WaitGroup
 	answers int // connections that were answered
+	// maint has the servers of backend app with their states, and admin what `show servers
+	// state` answers; asked counts these questions.
+	maint []string
+	admin string
+	asked int
 }
 
 // fakeWorker is one worker. Its fields are guarded by the HAProxy's mutex.
@@ -159,11 +164,16 @@ func (f *fakeHAProxy) info(w *fakeWorker) string {
 }
 
 func (f *fakeHAProxy) stat(w *fakeWorker) string {
-	header := "# pxname,svname,scur,stot,bin,type,\n"
+	header := "# pxname,svname,scur,stot,bin,type,status,\n"
 	if w.headerOnly && w.stopping {
 		return header + "\n"
 	}
-	return header + fmt.Sprintf("web,FRONTEND,%d,%d,%d,0,\n\n", w.clients, w.sessions, w.bytes)
+	servers := ""
+	for _, s := range f.maint {
+		name, status, _ := strings.Cut(s, " ")
+		servers += fmt.Sprintf("app,%s,0,%d,0,2,%s,\n", name, w.sessions, status)
+	}
+	return header + fmt.Sprintf("web,FRONTEND,%d,%d,%d,0,OPEN,\n%s\n", w.clients, w.sessions, w.bytes, servers)
 }
 
 // serve answers a connection.
@@ -202,6 +212,9 @@ func (f *fakeHAProxy) serve(conn net.Conn, w *fakeWorker) {
 				answer = f.info(w)
 			case "show stat":
 				answer = f.stat(w)
+			case "show servers state":
+				f.asked++
+				answer = f.admin
 			default:
 				answer = "Unknown command\n\n"
 			}

@@ -70,6 +70,9 @@ type Options struct {
 	Hold bool
 	// Master is the path of the socket of HAProxy's master, or empty.
 	Master string
+	// ServersEvery is the interval at which workers are asked why servers are in
+	// maintenance. 0 means never.
+	ServersEvery time.Duration
 	// Log gets messages for the operator. Nil means none.
 	Log *slog.Logger
 	// Observe, if not nil, gets the workers that connections are held to after each round
@@ -197,6 +200,11 @@ func (k *Keeper) Round(ctx context.Context, stage pull.Stage, at time.Time, aske
 		}
 		t.tell()
 	}
+	var asking sync.WaitGroup
+	for _, t := range turns {
+		asking.Go(func() { t.askServers(ctx) })
+	}
+	asking.Wait()
 	k.forget(asked, at)
 	var holding sync.WaitGroup
 	for _, t := range turns {

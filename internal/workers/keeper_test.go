@@ -40,6 +40,7 @@ type site struct {
 	epoch  int64
 	seen   Held
 	master string // the path of the master's socket
+	every  time.Duration
 }
 
 type safeBuffer struct {
@@ -81,7 +82,7 @@ func (x *site) start() {
 		x.t.Fatal(err)
 	}
 	x.s = s
-	x.k = New(Options{Store: s, Client: x.client, Hold: x.hold, Master: x.master, Log: log, Observe: func(h Held) { x.seen = h }})
+	x.k = New(Options{Store: s, Client: x.client, Hold: x.hold, Master: x.master, ServersEvery: x.every, Log: log, Observe: func(h Held) { x.seen = h }})
 }
 
 // stop ends the process, as a signal does.

@@ -39,6 +39,7 @@ type socket struct {
 	tries         int // failures in a row to hold a connection
 	until         time.Time
 	told          map[string]time.Time
+	servers       servers
 	closed        bool
 }
 

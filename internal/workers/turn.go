@@ -79,9 +79,11 @@ func (t *turn) readCurrent() error {
 	if t.info.Stopping && t.current != (truth.Instance{}) && !t.current.IsSame(t.info) {
 		return fmt.Errorf("%w: %v, after %v", errOld, t.info.Instance, t.current)
 	}
-	t.add(t.info.Instance, store.Reply{
-		Info: staged{t.files, t.Name + snapshot.InfoSuffix}, Stat: staged{t.files, t.Name + snapshot.StatSuffix}, Current: true,
-	})
+	stat := store.Source(staged{t.files, t.Name + snapshot.StatSuffix})
+	if t.keeper.opt.ServersEvery > 0 {
+		stat = watched{staged{t.files, t.Name + snapshot.StatSuffix}, &t.socket.servers.watch}
+	}
+	t.add(t.info.Instance, store.Reply{Info: staged{t.files, t.Name + snapshot.InfoSuffix}, Stat: stat, Current: true})
 	return nil
 }
 

@@ -14,8 +14,8 @@ import (
 type MasterConfig struct {
 	Binary string
 	Origin *Origin
-	// Global has more lines of the section global.
-	Global string
+	// Global has more lines of the section global, and More has more sections.
+	Global, More string
 }
 
 // Master is a HAProxy in master-worker mode. It has the frontends web and stream-in, the
@@ -56,6 +56,7 @@ frontend stream-in
 backend stream
     mode tcp
     server echo1 %[5]s
+%[7]s
 `
 
 // StartMaster starts HAProxy and waits for its first worker. Close ends it.
@@ -85,7 +86,7 @@ func (m *Master) start(ctx context.Context, c MasterConfig) error {
 	}
 	m.Web, m.Stream = fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
 	path := filepath.Join(m.dir, "haproxy.cfg")
-	text := fmt.Appendf(nil, masterConfig, m.Socket, ports[0], ports[1], c.Origin.HTTP, c.Origin.Echo, c.Global)
+	text := fmt.Appendf(nil, masterConfig, m.Socket, ports[0], ports[1], c.Origin.HTTP, c.Origin.Echo, c.Global, c.More)
 	if err := os.WriteFile(path, text, 0o640); err != nil {
 		return err
 	}

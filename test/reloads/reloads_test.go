@@ -65,7 +65,7 @@ func collect(t *testing.T, socket string) *collector {
 		t.Fatal(err)
 	}
 	client := &haproxy.Client{Timeout: time.Minute, Retries: -1, Interval: 10 * time.Millisecond}
-	keeper := workers.New(workers.Options{Store: s, Client: client, Hold: true, Log: log})
+	keeper := workers.New(workers.Options{Store: s, Client: client, Hold: true, ServersEvery: time.Hour, Log: log})
 	puller := &pull.Puller{
 		Spool: staging{w}, Fetcher: client, Servers: []pull.Socket{{Network: "unix", Address: socket}},
 		Interval: time.Second, Timeout: time.Minute, Accounts: keeper, Observer: c, Log: log,

@@ -30,6 +30,7 @@ type Haproxystats::Configuration = Struct[{
     Optional['on-partial'] => Enum['discard', 'keep'],
     Optional['hold-workers'] => Boolean,
     Optional['master-socket'] => Variant[Haproxystats::Path, Enum['']],
+    Optional['server-state-interval'] => Numeric,
     Optional['state-dir'] => Haproxystats::Path,
     Optional['status-socket'] => Variant[Haproxystats::Path, Enum['']],
   }],
