@@ -98,8 +98,12 @@ func openKeeper(c *config.Config, client *haproxy.Client, status *pullStatus, lo
 		log.Error("no totals can be kept, counters are raw", "state_dir", c.Pull.StateDir, "error", err)
 		return nil, func() {}
 	}
+	master := c.Pull.MasterSocket
+	if master == config.MasterAuto || master == config.MasterNone {
+		master = ""
+	}
 	return workers.New(workers.Options{
-			Store: accounts, Client: client, Hold: c.Pull.HoldWorkers, Master: c.Pull.MasterSocket, ServersEvery: c.Pull.ServerStateInterval, Log: log, Observe: status.held,
+			Store: accounts, Client: client, Hold: c.Pull.HoldWorkers, Master: master, FindMasters: c.Pull.MasterSocket == config.MasterAuto, ServersEvery: c.Pull.ServerStateInterval, Log: log, Observe: status.held,
 		}), func() {
 			if err := accounts.Close(); err != nil {
 				log.Debug("closing the store of totals", "error", err)

@@ -42,6 +42,7 @@ func (p *pullStatus) RoundEnded(now time.Time, r pull.Result) {
 	if r.Outcome == pull.Stored || r.Outcome == pull.Partial {
 		p.workers.Reloads += r.Workers.Reloads
 		p.workers.Restarts += r.Workers.Restarts
+		p.workers.Crashes += r.Workers.Crashes
 		p.workers.FailedReloads += r.Workers.FailedReloads
 		p.workers.SecondsUnaccounted += r.Workers.SecondsUnaccounted
 		p.workers.RequestsUnaccounted += r.Workers.RequestsUnaccounted

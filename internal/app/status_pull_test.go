@@ -68,7 +68,7 @@ func TestPullStatus(t *testing.T) {
 // that is stored.
 func TestStatusOfWorkers(t *testing.T) {
 	p := &pullStatus{interval: 10 * time.Second}
-	told := snapshot.Round{Workers: snapshot.Workers{Reloads: 1, Restarts: 2, FailedReloads: 6, SecondsUnaccounted: 3, RequestsUnaccounted: 4, AccountsFailed: 5}}
+	told := snapshot.Round{Workers: snapshot.Workers{Reloads: 1, Restarts: 2, Crashes: 7, FailedReloads: 6, SecondsUnaccounted: 3, RequestsUnaccounted: 4, AccountsFailed: 5}}
 	now := time.Unix(1795335122, 0)
 	p.RoundEnded(now, pull.Result{Outcome: pull.Stored, Epoch: 1795335122, Round: told})
 	p.RoundEnded(now, pull.Result{Outcome: pull.Partial, Epoch: 1795335132, Round: told})
@@ -78,7 +78,7 @@ func TestStatusOfWorkers(t *testing.T) {
 	p.tellWorkers(&d)
 	want := &status.HAProxyWorkers{
 		Held: 5, Old: 2, OldConns: 30, OldestAge: 3600,
-		Reloads: 2, Restarts: 4, FailedReloads: 12, SecondsUnaccounted: 6, RequestsUnaccounted: 8, AccountsFailed: 10,
+		Reloads: 2, Restarts: 4, Crashes: 14, FailedReloads: 12, SecondsUnaccounted: 6, RequestsUnaccounted: 8, AccountsFailed: 10,
 		FailedReload: status.At(now), AccountFailed: status.At(now),
 	}
 	if diff := cmp.Diff(want, d.Pull.Workers); diff != "" {

@@ -158,8 +158,9 @@ type Pull struct {
 	// allows to its stats sockets, see `stats maxconn`. With `false`, what a worker does
 	// after the last round before its end is not counted.
 	HoldWorkers bool
-	// The socket of HAProxy's master process (its option -S), with `level operator`.
-	// haproxystats-pull then hears old workers that it holds no connection to, such as
+	// The socket of HAProxy's master process (its option -S), with `level operator`:
+	// `auto` takes those that stand in `socket-dir`, a path only that one, and `none` or an
+	// empty value none. haproxystats-pull then hears old workers that it holds no connection to, such as
 	// those that were replaced before it started, and counts failed reloads. It uses one
 	// connection at a time, for two seconds at most, and leaves the master alone for a
 	// minute or more after trouble. It has no effect without `state-dir`.

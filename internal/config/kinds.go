@@ -84,6 +84,22 @@ var socketFile = kind[string]{"socket", "the path of a UNIX socket, or nothing t
 	return path, nil
 }}
 
+// MasterAuto and MasterNone are the words that are no path of a master's socket.
+const (
+	MasterAuto = "auto"
+	MasterNone = "none"
+)
+
+var masterSocket = kind[string]{"master socket", "auto, none, or the path of a UNIX socket", func(text string) (string, error) {
+	switch word := strings.ToLower(text); word {
+	case "", MasterNone:
+		return MasterNone, nil
+	case MasterAuto:
+		return MasterAuto, nil
+	}
+	return socketFile.parse(text)
+}}
+
 var nameFile = kind[Exclusion]{"file", "a file with one name per line", func(text string) (Exclusion, error) {
 	path, err := parsePath(text)
 	return Exclusion{File: path}, err

@@ -34,7 +34,7 @@ func defaultConfig() Config {
 			Retries: 1, Timeout: 100 * time.Millisecond, Interval: 500 * time.Millisecond,
 			PullTimeout: 2 * time.Second, PullInterval: 10 * time.Second, BufferLimit: 6 << 20,
 			DstDir: "/var/lib/haproxystats/incoming", TmpDstDir: "/var/lib/haproxystats/incoming.tmp",
-			Workers: 8, QueueSize: 360, OnPartial: PartialDiscard, HoldWorkers: true, ServerStateInterval: time.Minute, StateDir: "/var/lib/haproxystats/truth", StatusSocket: "/var/lib/haproxystats/pull.status",
+			Workers: 8, QueueSize: 360, OnPartial: PartialDiscard, HoldWorkers: true, MasterSocket: "auto", ServerStateInterval: time.Minute, StateDir: "/var/lib/haproxystats/truth", StatusSocket: "/var/lib/haproxystats/pull.status",
 		},
 		Process: Process{
 			LogLevel: slog.LevelInfo, LogFormat: LogText, SrcDir: "/var/lib/haproxystats/incoming",

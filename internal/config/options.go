@@ -54,7 +54,7 @@ var options = slices.Concat([]Option{
 	option("pull", "queue-size", "360", whole(1), func(c *Config) *int { return &c.Pull.QueueSize }),
 	since1(option("pull", "on-partial", "discard", onPartial, func(c *Config) *OnPartial { return &c.Pull.OnPartial })),
 	since1(option("pull", "hold-workers", "true", boolean, func(c *Config) *bool { return &c.Pull.HoldWorkers })),
-	since1(optional("pull", "master-socket", socketFile, func(c *Config) *string { return &c.Pull.MasterSocket })),
+	since1(option("pull", "master-socket", MasterAuto, masterSocket, func(c *Config) *string { return &c.Pull.MasterSocket })),
 	since1(option("pull", "server-state-interval", "60", daySeconds, func(c *Config) *time.Duration { return &c.Pull.ServerStateInterval })),
 	since1(option("pull", "state-dir", "${paths:base-dir}/truth", stateDir, func(c *Config) *string { return &c.Pull.StateDir })),
 	since1(option("pull", "status-socket", "${paths:base-dir}/pull.status", socketFile, func(c *Config) *string { return &c.Pull.StatusSocket })),

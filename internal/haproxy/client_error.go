@@ -109,6 +109,12 @@ func (e *SocketError) NotStats() bool { return errors.Is(e.Err, ErrNotStats) }
 // Silent reports whether the socket has closed the connection without a byte.
 func (e *SocketError) Silent() bool { return errors.Is(e.Err, ErrEmptyReply) }
 
+// Master reports whether the socket is the command line of HAProxy's master process.
+func (e *SocketError) Master() bool {
+	text, ok := errors.AsType[*TextError](e.Err)
+	return ok && text.Master
+}
+
 func (s *session) canceled(ctx context.Context, op string) error {
 	return &SocketError{Op: op, Socket: s.address, Err: ctx.Err()}
 }

@@ -16,6 +16,10 @@ type Processes struct {
 	// Reloads and Failed are the numbers of reloads, and of those that failed since the
 	// last good one.
 	Reloads, Failed int
+	// Pid and Uptime, in seconds, are those of the master. A reload keeps both. Uptime is
+	// -1 if the list does not tell it.
+	Pid    int
+	Uptime int64
 	// Workers are the process identifiers of all workers. Which one is current, only the
 	// workers say: from HAProxy 3.1 on, the serving worker may be listed as an old one.
 	Workers []int
@@ -44,6 +48,10 @@ func ParseProcesses(text string) (Processes, error) {
 		case "master":
 			master = true
 			p.Reloads, p.Failed = reloads(fields[2:])
+			p.Pid, p.Uptime = pid, -1
+			for _, f := range fields[2:] {
+				p.Uptime = max(p.Uptime, uptime(f))
+			}
 		case "worker":
 			if len(p.Workers) == maxProcesses {
 				return Processes{}, fmt.Errorf("%w: more than %d workers", ErrNoMaster, maxProcesses)
@@ -71,6 +79,18 @@ func reloads(fields []string) (done, failed int) {
 	}
 	return done, failed
 }
+
+// uptime parses an uptime such as 0d00h01m28s, in seconds; -1 if it is none.
+func uptime(text string) int64 {
+	var d, h, m, s int64
+	if n, err := fmt.Sscanf(text, "%dd%dh%dm%ds", &d, &h, &m, &s); n != 4 || err != nil || min(d, h, m, s) < 0 || d > maxDays {
+		return -1
+	}
+	return ((d*24+h)*60+m)*60 + s
+}
+
+// maxDays bounds an uptime.
+const maxDays = 100_000
 
 // maxProcessList bounds the answer to `show proc`.
 const maxProcessList = 1 << 20

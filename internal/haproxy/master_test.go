@@ -24,24 +24,24 @@ func TestParseProcesses(t *testing.T) {
 				"3941            master          0               2               0d00h00m04s     2.4.0          \n# workers\n" +
 				"4115            worker          1               0               0d00h00m00s     2.4.0          \n# old workers\n" +
 				"4060            worker          [was: 1]        1               0d00h00m02s     2.4.0          \n# programs\n\n",
-			Processes{Reloads: 2, Workers: []int{4115, 4060}},
+			Processes{Reloads: 2, Pid: 3941, Uptime: 4, Workers: []int{4115, 4060}},
 		},
 		"2.6 after a failed reload": {
 			"#<PID>          <type>          <reloads>       <uptime>        <version>      \n" +
 				"2960            master          3 [failed: 2]   0d00h00m06s     2.6.12-1+deb12u4\n# workers\n" +
 				"3259            worker          2               0d00h00m00s     2.6.12-1+deb12u4\n# programs\n77 program 1 0d 1\n\n",
-			Processes{Reloads: 3, Failed: 2, Workers: []int{3259}},
+			Processes{Reloads: 3, Failed: 2, Pid: 2960, Uptime: 6, Workers: []int{3259}},
 		},
 		"3.5, the serving worker is listed as an old one": {
 			"#<PID>          <type>          <reloads>       <uptime>        <version>      \n" +
 				"7462            master          2 [failed: 1]   0d00h00m04s     3.5-dev5       \n# workers\n# old workers\n" +
 				"7619            worker          1               0d00h00m02s     3.5-dev5       \n\n",
-			Processes{Reloads: 2, Failed: 1, Workers: []int{7619}},
+			Processes{Reloads: 2, Failed: 1, Pid: 7462, Uptime: 4, Workers: []int{7619}},
 		},
 		"1.9": {
 			"#<PID>          <type>          <relative PID>  <reloads>       <uptime>       \n" +
 				"1162            master          0               5               0d00h02m07s    \n# workers\n1271            worker          1               0               0d00h00m00s    \n",
-			Processes{Reloads: 5, Workers: []int{1271}},
+			Processes{Reloads: 5, Pid: 1162, Uptime: 127, Workers: []int{1271}},
 		},
 	} {
 		if got, err := ParseProcesses(c.text); err != nil || !reflect.DeepEqual(got, c.want) {
@@ -54,6 +54,16 @@ func TestParseProcesses(t *testing.T) {
 	} {
 		if got, err := ParseProcesses(text); !errors.Is(err, ErrNoMaster) {
 			t.Errorf("%s: got %+v, %v, want ErrNoMaster", name, got, err)
+		}
+	}
+}
+
+func TestUptime(t *testing.T) {
+	for text, want := range map[string]int64{
+		"0d00h00m00s": 0, "1d02h03m04s": 93784, "0d": -1, "": -1, "[failed:": -1, "0d00h-1m00s": -1, "999999999999999999d00h00m00s": -1, "2.6.12": -1,
+	} {
+		if got := uptime(text); got != want {
+			t.Errorf("%q: got %d, want %d", text, got, want)
 		}
 	}
 }
@@ -110,7 +120,7 @@ func TestMaster(t *testing.T) {
 	})
 	c := new(Client)
 	got, err := c.Processes(within(t), "unix", path)
-	if want := (Processes{4, 1, []int{7}}); err != nil || !reflect.DeepEqual(got, want) {
+	if want := (Processes{Reloads: 4, Failed: 1, Pid: 1, Uptime: -1, Workers: []int{7}}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	var a, b bytes.Buffer

@@ -51,7 +51,7 @@ func TestAccounts(t *testing.T) {
 		t.Errorf("got %+v, want %+v: since the last snapshot", got, want)
 	}
 	want := []Asked{
-		{Socket{"tcp", "lb:1"}, "lb:1", true}, {Socket{"tcp", "lb:2"}, "lb:2", false}, {Socket{"tcp", "lb:3"}, "lb:3", false},
+		{Socket: Socket{"tcp", "lb:1"}, Name: "lb:1", Failed: true}, {Socket: Socket{"tcp", "lb:2"}, Name: "lb:2"}, {Socket: Socket{"tcp", "lb:3"}, Name: "lb:3"},
 	}
 	if !reflect.DeepEqual(accounts.asked[0], want) {
 		t.Errorf("got %+v asked, want %+v", accounts.asked[0], want)

@@ -57,7 +57,10 @@ func (p *Puller) judge(outcomes []outcome, now time.Time) {
 	for i := range outcomes {
 		o := &outcomes[i]
 		var news bool
-		if o.stranger, news = p.strangers.meet(o.target, o.err, now); news {
+		switch o.stranger, news = p.strangers.meet(o.target, o.err, now); {
+		case news && isMaster(o.err) && p.Accounts != nil:
+			p.log().Info("socket of HAProxy's master found", "socket", o.socket.Address)
+		case news:
 			p.log().Warn("socket is not a stats socket, passing it over", "socket", o.socket.Address, "error", o.err)
 		}
 		if !o.stranger {

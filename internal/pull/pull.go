@@ -20,7 +20,8 @@ type Fetcher interface {
 	// Fetch writes the two raw replies while they arrive. It returns nil only if both
 	// are complete, and returns soon after ctx ends; its errors name the socket. An
 	// error with a method NotStats that returns true means that the socket is not a
-	// stats socket; one with a method Silent that returns true means that the socket has
+	// stats socket; one with a method Master that returns true, that it is the command line
+	// of HAProxy's master process; one with a method Silent that returns true means that the socket has
 	// closed the connection without a byte. Many calls run at once.
 	Fetch(ctx context.Context, network, address string, info, stat io.Writer) error
 }
@@ -53,6 +54,9 @@ type Asked struct {
 	// Name is the name of its files, without a suffix.
 	Name   string
 	Failed bool
+	// Master reports whether it is the command line of a HAProxy's master process, which
+	// has no replies and no name.
+	Master bool
 }
 
 // Accounts keeps account of what the sockets' counters have reached over the lives of

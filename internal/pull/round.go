@@ -154,8 +154,11 @@ func (p *Puller) account(ctx context.Context, stage Stage, outcomes []outcome) [
 	var asked []Asked
 	for _, o := range outcomes {
 		if !o.stranger {
-			asked = append(asked, Asked{o.socket, o.name, o.err != nil})
+			asked = append(asked, Asked{Socket: o.socket, Name: o.name, Failed: o.err != nil})
 		}
+	}
+	for _, path := range p.strangers.masters() {
+		asked = append(asked, Asked{Socket: Socket{Network: "unix", Address: path}, Master: true})
 	}
 	accounts, workers := p.Accounts.Round(ctx, stage, time.Now(), asked)
 	p.workers.Add(workers)

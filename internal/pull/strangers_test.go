@@ -21,13 +21,16 @@ import (
 )
 
 // fault is an error of a fetcher that tells more.
-type fault struct{ notStats, silent bool }
+type fault struct{ notStats, silent, master bool }
 
 func (f fault) Error() string  { return fmt.Sprintf("fault %v %v", f.notStats, f.silent) }
 func (f fault) NotStats() bool { return f.notStats }
 func (f fault) Silent() bool   { return f.silent }
 
+func (f fault) Master() bool { return f.master }
+
 var (
+	errMaster  = fmt.Errorf("wrapped: %w", fault{notStats: true, master: true})
 	errForeign = fmt.Errorf("wrapped: %w", fault{notStats: true})
 	errSilent  = fmt.Errorf("wrapped: %w", fault{silent: true})
 	errRefused = errors.New("connection refused")
@@ -101,6 +104,63 @@ func TestStrangers(t *testing.T) {
 		round()
 		if log.count("level=ERROR", "socket failed", "/b") != 1 || log.count("round dropped") != 1 {
 			t.Errorf("want a failure of b, got\n%s", log.String())
+		}
+	})
+}
+
+// TestMasterInSocketDir finds the socket of a master, gives it to the accounts and does
+// not ask it in rounds. HAProxy makes it again with each reload; it fails no round then,
+// and none when it is asked again.
+func TestMasterInSocketDir(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logged
+		answers := map[string]error{"m": errMaster}
+		p, spool := socketDir(t, &log, answers, "a", "m")
+		accounts := new(accountant)
+		p.Accounts = accounts
+		asked := 0
+		fetch := p.Fetcher
+		p.Fetcher = fetchFunc(func(ctx context.Context, address string, info, stat io.Writer) error {
+			if filepath.Base(address) == "m" {
+				asked++
+			}
+			return fetch.Fetch(ctx, "unix", address, info, stat)
+		})
+		rounds := 0
+		round := func() {
+			p.round(t.Context(), time.Now().Unix(), 0, new(epochs))
+			rounds++
+			time.Sleep(time.Minute)
+			last := accounts.asked[len(accounts.asked)-1]
+			want := []Asked{
+				{Socket: Socket{"unix", filepath.Join(p.SocketDir, "a")}, Name: "a"},
+				{Socket: Socket{"unix", filepath.Join(p.SocketDir, "m")}, Master: true},
+			}
+			if len(spool.stored) != rounds || !slices.Equal(last, want) {
+				t.Fatalf("round %d: got %d snapshots and %+v asked, want %+v\n%s", rounds, len(spool.stored), last, want, log.String())
+			}
+		}
+		round()
+		round()
+		answers["m"] = errRefused
+		remake(t, filepath.Join(p.SocketDir, "m"))
+		for range 10 {
+			round()
+		}
+		if asked != 2 || log.count("level=WARN") != 0 || log.count("level=ERROR") != 0 || log.count("socket of HAProxy's master found") != 1 {
+			t.Errorf("got %d times asked, want 2; and one message:\n%s", asked, log.String())
+		}
+		// A stats socket that has its place is asked again after a while.
+		delete(answers, "m")
+		for range 10 {
+			p.round(t.Context(), time.Now().Unix(), 0, new(epochs))
+			time.Sleep(time.Minute)
+		}
+		if got := len(spool.stored[time.Now().Unix()-60]); got != 4 {
+			t.Errorf("got %d files, want 4\n%s", got, log.String())
+		}
+		if last := accounts.asked[len(accounts.asked)-1]; len(last) != 2 || last[1].Master {
+			t.Errorf("got %+v asked, want two stats sockets", last)
 		}
 	})
 }

@@ -146,6 +146,12 @@ var ofSnapshot = []snapshotMetric{
 		return ofRound(f, func(r *snapshot.Round) number { return count(r.Workers.Restarts) })
 	}},
 	{metric.Column{
+		Name: "Crashes", Unit: "workers",
+		Help: "Crashes of HAProxy's workers since the snapshot before: workers that ended without a reload while their master or older workers lived on; not among Restarts; only for snapshots with a manifest",
+	}, func(f *facts) number {
+		return ofRound(f, func(r *snapshot.Round) number { return count(r.Workers.Crashes) })
+	}},
+	{metric.Column{
 		Name: "FailedReloads", Unit: "reloads",
 		Help: "Failed reloads of HAProxy since the snapshot before, as its master says; only with `master-socket`, and for snapshots with a manifest",
 	}, func(f *facts) number {

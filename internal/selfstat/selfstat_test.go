@@ -92,7 +92,7 @@ func TestTable(t *testing.T) {
 			Round: &snapshot.Round{
 				SocketsFailed: 2, Duration: 1234567 * time.Microsecond, Skew: time.Millisecond,
 				Missed: 16, HandOver: 41 * time.Millisecond,
-				Workers: snapshot.Workers{Reloads: 41, Restarts: 42, FailedReloads: 46, SecondsUnaccounted: 43, RequestsUnaccounted: 44, AccountsFailed: 45},
+				Workers: snapshot.Workers{Reloads: 41, Restarts: 42, Crashes: 47, FailedReloads: 46, SecondsUnaccounted: 43, RequestsUnaccounted: 44, AccountsFailed: 45},
 			},
 
 			DuplicateSockets: 9, ProcessesMissing: 10,
@@ -103,7 +103,7 @@ func TestTable(t *testing.T) {
 			"MetricsHAProxy": 1, "MetricsFrontend": 4, "MetricsBackend": 0, "MetricsServer": 2,
 			"BadRows": 4, "BadFiles": 5, "DuplicateSockets": 9, "ProcessesMissing": 10, "SnapshotBytes": 1 << 33,
 			"RoundDuration": 1.235, "RoundSkew": 0.001, "SocketsFailed": 2, "RoundsMissed": 16, "HandOverDuration": 0.041,
-			"Reloads": 41, "Restarts": 42, "FailedReloads": 46, "SecondsUnaccounted": 43, "RequestsUnaccounted": 44, "AccountsFailed": 45,
+			"Reloads": 41, "Restarts": 42, "Crashes": 47, "FailedReloads": 46, "SecondsUnaccounted": 43, "RequestsUnaccounted": 44, "AccountsFailed": 45,
 			"QueueLength": 6, "QueueAge": 12.346, "CorruptSnapshots": 7, "SnapshotRetries": 8,
 			"LogMessagesDropped":       17,
 			"GraphiteConfirmedBatches": 11, "GraphiteSentMetrics": 12, "GraphiteSentBytes": 13,

@@ -226,14 +226,14 @@ func TestNamesOfAccounts(t *testing.T) {
 	if got := (Instance{1, 2, Current}).File("a", StatSuffix); got != "a_stat" || !IsReply(got) {
 		t.Errorf("got %q, want a_stat", got)
 	}
-	if IsReply(i.File("a.sock", StatSuffix)) || IsReply("a.sock_base") {
+	if IsReply(i.File("a.sock", StatSuffix)) || IsReply("a.sock_base") || IsReply("a.sock_servers") {
 		t.Error("got a reply for a file of an account: earlier versions would read it")
 	}
 }
 
 // TestManifestOfWorkers writes and reads what has happened to HAProxy's workers.
 func TestManifestOfWorkers(t *testing.T) {
-	want := Workers{1, 2, 3, 4, 5, 6}
+	want := Workers{1, 2, 3, 4, 5, 6, 7}
 	text, err := NewManifest(Round{Workers: want}, nil).Append(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -249,7 +249,7 @@ func TestManifestOfWorkers(t *testing.T) {
 	}
 	sum := want
 	sum.Add(want)
-	if sum != (Workers{2, 4, 6, 8, 10, 12}) {
+	if sum != (Workers{2, 4, 6, 8, 10, 12, 14}) {
 		t.Errorf("got %+v for the sum", sum)
 	}
 }

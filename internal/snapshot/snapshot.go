@@ -49,7 +49,7 @@
 // A file's numbers are its length in bytes and its CRC-32C. There are at most a
 // thousand failures, each text with at most 256 bytes; sockets-failed counts all.
 // interval-s, rounds-missed and hand-over-ms are left out if they are 0, and so are
-// reloads, restarts, failed-reloads, seconds-unaccounted, requests-unaccounted and
+// reloads, restarts, crashes, failed-reloads, seconds-unaccounted, requests-unaccounted and
 // accounts-failed, which count since the previous snapshot. A base has its
 // generation, and an instance, which is one life of a worker, its process identifier,
 // its start in seconds since 1970, and its role: current, old, stale if its rows are
@@ -166,8 +166,9 @@ type Round struct {
 // Workers counts what has happened to HAProxy's workers.
 type Workers struct {
 	// Reloads counts workers that were replaced while they finished their work, and
-	// Restarts those that had ended before their successors began.
-	Reloads, Restarts int64
+	// Restarts those that had ended before their successors began. Crashes counts such
+	// workers apart, if their master or older workers lived on.
+	Reloads, Restarts, Crashes int64
 	// FailedReloads counts reloads that failed, as HAProxy's master says.
 	FailedReloads int64
 	// SecondsUnaccounted is the time in which workers that ended were not heard, and
@@ -181,6 +182,7 @@ type Workers struct {
 func (w *Workers) Add(o Workers) {
 	w.Reloads += o.Reloads
 	w.Restarts += o.Restarts
+	w.Crashes += o.Crashes
 	w.FailedReloads += o.FailedReloads
 	w.SecondsUnaccounted += o.SecondsUnaccounted
 	w.RequestsUnaccounted += o.RequestsUnaccounted
@@ -197,6 +199,7 @@ func (w *Workers) counts() []workerCount {
 	return []workerCount{
 		{"reloads", &w.Reloads},
 		{"restarts", &w.Restarts},
+		{"crashes", &w.Crashes},
 		{"failed-reloads", &w.FailedReloads},
 		{"seconds-unaccounted", &w.SecondsUnaccounted},
 		{"requests-unaccounted", &w.RequestsUnaccounted},

@@ -74,12 +74,13 @@ type HAProxyWorkers struct {
 	Old       int     `json:"old"`
 	OldConns  int64   `json:"old_conns"`
 	OldestAge Seconds `json:"oldest_age"`
-	// Reloads, Restarts and FailedReloads count what has happened to HAProxy; the last one
-	// is known with master-socket only. SecondsUnaccounted and
+	// Reloads, Restarts, Crashes and FailedReloads count what has happened to HAProxy; the
+	// last one is known with master-socket only. SecondsUnaccounted and
 	// RequestsUnaccounted bound what workers did unheard before they ended.
 	// AccountsFailed counts rounds of sockets whose counters were raw.
 	Reloads             int64 `json:"reloads"`
 	Restarts            int64 `json:"restarts"`
+	Crashes             int64 `json:"crashes"`
 	FailedReloads       int64 `json:"failed_reloads"`
 	SecondsUnaccounted  int64 `json:"seconds_unaccounted"`
 	RequestsUnaccounted int64 `json:"requests_unaccounted"`

@@ -23,6 +23,8 @@ type fakeHAProxy struct {
 
 	mu      sync.Mutex
 	clock   int64
+	born    time.Time
+	reborn  bool // the master is another one
 	pid     int
 	current *fakeWorker
 	lives   []*fakeWorker
@@ -51,7 +53,7 @@ type fakeWorker struct {
 
 func newFake(t *testing.T) *fakeHAProxy {
 	t.Helper()
-	f := &fakeHAProxy{t: t, path: filepath.Join(t.TempDir(), "admin.sock"), prompt: "> ", clock: time.Now().Unix() - 10_000, pid: 100}
+	f := &fakeHAProxy{t: t, path: filepath.Join(t.TempDir(), "admin.sock"), prompt: "> ", born: time.Now(), clock: time.Now().Unix() - 10_000, pid: 100}
 	f.reload()
 	l, err := net.Listen("unix", f.path)
 	if err != nil {
@@ -266,7 +268,11 @@ func (f *fakeHAProxy) master(failed *int) string {
 // asMaster returns the answer of the master, or nothing if a worker hangs.
 func (f *fakeHAProxy) asMaster(line string, failed int) string {
 	var list strings.Builder
-	fmt.Fprintf(&list, "1 master %d [failed: %d] 0d00h00m04s 2.6.12\n# workers\n", f.pid, failed)
+	age := int(time.Since(f.born).Seconds()) + 1000
+	if f.reborn {
+		age = 1
+	}
+	fmt.Fprintf(&list, "1 master %d [failed: %d] 0d00h%02dm%02ds 2.6.12\n# workers\n", f.pid, failed, age/60, age%60)
 	for _, w := range f.lives {
 		if !f.isAlive(w) {
 			continue

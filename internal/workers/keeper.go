@@ -68,8 +68,10 @@ type Options struct {
 	Client *haproxy.Client
 	// Hold reports whether to hold connections to workers.
 	Hold bool
-	// Master is the path of the socket of HAProxy's master, or empty.
-	Master string
+	// Master is the path of the socket of HAProxy's master, or empty. With FindMasters,
+	// those are used that package pull finds.
+	Master      string
+	FindMasters bool
 	// ServersEvery is the interval at which workers are asked why servers are in
 	// maintenance. 0 means never.
 	ServersEvery time.Duration
@@ -99,7 +101,7 @@ type Keeper struct {
 	sockets map[pull.Socket]*socket
 	pending snapshot.Workers // noticed between rounds
 	tidied  time.Time
-	master  master
+	masters map[string]*master // by path
 }
 
 // New returns a keeper that holds no connection yet.
@@ -174,6 +176,7 @@ func (k *Keeper) Round(ctx context.Context, stage pull.Stage, at time.Time, aske
 	if !ok {
 		return nil, snapshot.Workers{}
 	}
+	asked, masters := k.split(asked)
 	turns := make([]*turn, len(asked))
 	var reading sync.WaitGroup
 	for i, a := range asked {
@@ -185,7 +188,7 @@ func (k *Keeper) Round(ctx context.Context, stage pull.Stage, at time.Time, aske
 	}
 	reading.Wait()
 	var heard snapshot.Workers
-	k.askMaster(ctx, turns, &heard)
+	k.askMasters(ctx, masters, turns, &heard)
 	var accounts []snapshot.Account
 	counts := heard
 	if err := files.Sync(); err != nil {

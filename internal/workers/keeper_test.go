@@ -41,6 +41,7 @@ type site struct {
 	seen   Held
 	master string // the path of the master's socket
 	every  time.Duration
+	find   bool
 }
 
 type safeBuffer struct {
@@ -82,7 +83,7 @@ func (x *site) start() {
 		x.t.Fatal(err)
 	}
 	x.s = s
-	x.k = New(Options{Store: s, Client: x.client, Hold: x.hold, Master: x.master, ServersEvery: x.every, Log: log, Observe: func(h Held) { x.seen = h }})
+	x.k = New(Options{Store: s, Client: x.client, Hold: x.hold, Master: x.master, FindMasters: x.find, ServersEvery: x.every, Log: log, Observe: func(h Held) { x.seen = h }})
 }
 
 // stop ends the process, as a signal does.
@@ -131,6 +132,9 @@ func (x *site) round() snapshot.Snapshot {
 		x.t.Fatal(err)
 	}
 	asked := []pull.Asked{{Socket: pull.Socket{Network: "unix", Address: x.f.path}, Name: "admin.sock", Failed: failed != nil}}
+	if x.find {
+		asked = append(asked, pull.Asked{Socket: pull.Socket{Network: "unix", Address: x.f.path + ".master"}, Master: true})
+	}
 	accounts, workers := x.k.Round(x.t.Context(), d, time.Now(), asked)
 	if failed != nil {
 		for _, name := range []string{"admin.sock_info", "admin.sock_stat"} {
@@ -481,6 +485,73 @@ func TestMaster(t *testing.T) {
 	}
 }
 
+// TestMasterFound uses a master that package pull has found, unless another one or none
+// is configured.
+func TestMasterFound(t *testing.T) {
+	x := newSite(t, true)
+	failed := 0
+	x.f.master(&failed)
+	x.find = true
+	x.stop()
+	x.start()
+	x.f.work(x.f.current, 5, 2, 200)
+	x.round()
+	failed = 1
+	if s := x.round(); s.Round.Workers.FailedReloads != 1 || len(x.k.masters) != 1 {
+		t.Errorf("got %+v and %d masters, want a failed reload and one", s.Round.Workers, len(x.k.masters))
+	}
+	for _, k := range []*Keeper{New(Options{FindMasters: false}), New(Options{FindMasters: true, Master: "/m"})} {
+		stats, masters := k.split([]pull.Asked{{Socket: pull.Socket{Address: "a"}}, {Socket: pull.Socket{Address: "b"}, Master: true}})
+		if len(stats) != 1 || stats[0].Socket.Address != "a" || fmt.Sprint(masters) != fmt.Sprint(map[bool]string{true: "[/m]", false: "[]"}[k.opt.FindMasters]) {
+			t.Errorf("got %+v and %q", stats, masters)
+		}
+	}
+}
+
+// TestCrashes tells a worker that crashed from a restart by a master or an older worker
+// that lives on.
+func TestCrashes(t *testing.T) {
+	for _, c := range []struct {
+		name                string
+		master, reborn, old bool
+		want                snapshot.Workers
+	}{
+		{"the master lives on", true, false, false, snapshot.Workers{Crashes: 1}},
+		{"the master is another one", true, true, false, snapshot.Workers{Restarts: 1}},
+		{"no master is known", false, false, false, snapshot.Workers{Restarts: 1}},
+		{"an older worker lives on", false, false, true, snapshot.Workers{Crashes: 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := newSite(t, true)
+			failed := 0
+			x.f.master(&failed)
+			x.find = c.master
+			x.stop()
+			x.start()
+			if c.old {
+				x.f.work(x.f.current, 1, 0, 0)
+				x.round()
+				x.f.reload()
+			}
+			x.round()
+			x.f.kill(x.f.current)
+			x.looks()
+			x.f.mu.Lock()
+			x.f.reborn = c.reborn
+			x.f.mu.Unlock()
+			x.f.reload()
+			s := x.round()
+			s.Round.Workers.SecondsUnaccounted = 0
+			if s.Round.Workers != c.want {
+				t.Errorf("got %+v, want %+v\n%s", s.Round.Workers, c.want, x.log.String())
+			}
+			if got := strings.Contains(x.log.String(), "worker of HAProxy has crashed"); got != (c.want.Crashes > 0) {
+				t.Errorf("got a message: %t, want it for a crash\n%s", got, x.log.String())
+			}
+		})
+	}
+}
+
 // TestMasterHangs costs no round, and the master is left alone afterwards.
 func TestMasterHangs(t *testing.T) {
 	if testing.Short() {
@@ -502,8 +573,8 @@ func TestMasterHangs(t *testing.T) {
 	if got := strings.Count(x.log.String(), "HAProxy's master does not answer"); got != 1 {
 		t.Errorf("got %d messages, want one:\n%s", got, x.log.String())
 	}
-	if x.k.master.truce != firstTruce {
-		t.Errorf("got a truce of %v, want %v", x.k.master.truce, firstTruce)
+	if x.k.masters[x.master].truce != firstTruce {
+		t.Errorf("got a truce of %v, want %v", x.k.masters[x.master].truce, firstTruce)
 	}
 	x.want(x.round(), 6, 201, "102 current") // and was not asked again
 }

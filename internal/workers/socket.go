@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"haproxystats/internal/haproxy"
@@ -35,12 +37,16 @@ type socket struct {
 	// stopped are workers that were seen to stop, so that their successor is a reload's.
 	// lost are workers that have closed the connection before.
 	stopped, lost map[truth.Instance]bool
-	failed        int // rounds in a row in which the socket has failed
-	tries         int // failures in a row to hold a connection
-	until         time.Time
-	told          map[string]time.Time
-	servers       servers
-	closed        bool
+	// gone are workers that were the current one and are known to have ended.
+	gone map[truth.Instance]bool
+	// mastered is the master of the current worker, as far as it is known.
+	mastered life
+	failed   int // rounds in a row in which the socket has failed
+	tries    int // failures in a row to hold a connection
+	until    time.Time
+	told     map[string]time.Time
+	servers  servers
+	closed   bool
 }
 
 // worker is a worker that a connection is held to.
@@ -78,7 +84,11 @@ func (s *socket) look(ctx context.Context) {
 			return
 		}
 		if err != nil {
+			stopping := w.info.Stopping
 			s.letGo(w, err)
+			if i == s.current && !stopping && errors.Is(err, haproxy.ErrClosed) {
+				s.confirm(ctx, i)
+			}
 			continue
 		}
 		w.info = info
@@ -99,6 +109,26 @@ func (s *socket) look(ctx context.Context) {
 	}
 	if replaced {
 		s.meet(ctx)
+	}
+}
+
+// confirm finds out whether a worker that has closed its connection has ended, or has
+// only closed an idle connection.
+func (s *socket) confirm(ctx context.Context, i truth.Instance) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	w := &worker{instance: i}
+	var err error
+	if w.conn, err = s.keeper.opt.Client.Hold(ctx, s.Network, s.Address); err == nil {
+		_, err = w.look(ctx)
+		w.conn.Close()
+	}
+	if ctx.Err() == nil && (errors.Is(err, errOther) || errors.Is(err, haproxy.ErrClosed) ||
+		errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)) {
+		if s.gone == nil {
+			s.gone = make(map[truth.Instance]bool)
+		}
+		s.gone[i] = true
 	}
 }
 

@@ -31,6 +31,8 @@ type turn struct {
 	// alive are the workers that the master lists, by process identifier; nil if it was
 	// not heard.
 	alive map[int]bool
+	// master is the master that lists the current worker, if one was heard.
+	master life
 }
 
 // read reads the reply of the current worker, and asks old ones for theirs.
@@ -200,25 +202,47 @@ func (t *turn) count(r store.Result, counts *snapshot.Workers) {
 			now = m.Instance
 		}
 	}
-	before := t.current
+	before, mastered := t.current, t.mastered
 	t.current = now
+	if t.master != (life{}) {
+		t.mastered = t.master
+	} else if before != now {
+		t.mastered = life{} // perhaps another one
+	}
 	if before == (truth.Instance{}) || before == now {
 		return
 	}
-	if t.stopped[before] || t.held[before] != nil || !t.lost[before] && t.failed == 0 {
+	ended := t.gone[before] || t.lost[before] && t.failed > 0
+	switch {
+	case !t.stopped[before] && t.held[before] == nil && ended && (mastered.isSame(t.master) || t.outlived(before)):
+		counts.Crashes++
+		t.keeper.log.Warn("worker of HAProxy has crashed", "socket", t.Address, "worker", before.String(), "successor", now.String(),
+			"hint", "See HAProxy's log and the kernel's: a signal, a panic, or too little memory")
+	case t.stopped[before] || t.held[before] != nil || !t.lost[before] && t.failed == 0:
 		counts.Reloads++
 		t.keeper.log.Info("HAProxy was reloaded", "socket", t.Address, "worker", now.String(), "before", before.String())
-	} else {
+	default:
 		counts.Restarts++
 		t.keeper.log.Info("HAProxy was restarted", "socket", t.Address, "worker", now.String(), "before", before.String())
 	}
-	for _, known := range []map[truth.Instance]bool{t.stopped, t.lost} {
+	for _, known := range []map[truth.Instance]bool{t.stopped, t.lost, t.gone} {
 		for i := range known {
 			if !slices.Contains(t.members, i) && t.held[i] == nil {
 				delete(known, i)
 			}
 		}
 	}
+}
+
+// outlived reports whether an older worker that had stopped has answered in this round:
+// a restart of HAProxy would have ended it, too.
+func (t *turn) outlived(gone truth.Instance) bool {
+	for i, w := range t.held {
+		if i != t.current && i.Start <= gone.Start && w.info.Stopping && slices.Contains(t.names, i) {
+			return true
+		}
+	}
+	return false
 }
 
 // carry adds to the snapshot what a reader needs.

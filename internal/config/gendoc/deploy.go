@@ -21,6 +21,7 @@ var puppetTypes = map[string]string{
 	"file":            "Haproxystats::Path",
 	"address":         "String[1]",
 	"socket":          "Variant[Haproxystats::Path, Enum['']]",
+	"master socket":   "Variant[Haproxystats::Path, Enum['auto', 'none', '']]",
 	"host":            "Haproxystats::Line",
 	"Graphite path":   "Haproxystats::Line",
 	"list of hosts":   "Haproxystats::List",
