@@ -3,6 +3,7 @@
 package reloads
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 	"haproxystats/internal/metric"
 	"haproxystats/internal/pull"
 	"haproxystats/internal/reply"
+	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
 	"haproxystats/internal/truth/store"
 	"haproxystats/internal/workers"
@@ -32,6 +34,8 @@ type collector struct {
 	dir     string
 	mu      sync.Mutex
 	stored  int64
+	workers snapshot.Workers // the sum
+	dropped int              // rounds
 	arrived chan struct{}
 }
 
@@ -45,14 +49,25 @@ func (c *collector) RoundsMissed(time.Time, int) {}
 func (c *collector) RoundEnded(_ time.Time, r pull.Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if r.Outcome != pull.Stored {
+		c.dropped++
+	}
 	if r.Epoch > 0 {
 		c.stored = r.Epoch
+		c.workers.Add(r.Workers)
 		close(c.arrived)
 		c.arrived = make(chan struct{})
 	}
 }
 
+// collect begins to collect from one stats socket.
 func collect(t *testing.T, socket string) *collector {
+	t.Helper()
+	return collectFrom(t, &pull.Puller{Servers: []pull.Socket{{Network: "unix", Address: socket}}})
+}
+
+// collectFrom begins to collect from the sockets of a puller, in rounds of a second.
+func collectFrom(t *testing.T, puller *pull.Puller) *collector {
 	t.Helper()
 	c := &collector{t: t, dir: t.TempDir(), arrived: make(chan struct{})}
 	log := slog.New(slog.DiscardHandler)
@@ -65,11 +80,10 @@ func collect(t *testing.T, socket string) *collector {
 		t.Fatal(err)
 	}
 	client := &haproxy.Client{Timeout: time.Minute, Retries: -1, Interval: 10 * time.Millisecond}
-	keeper := workers.New(workers.Options{Store: s, Client: client, Hold: true, ServersEvery: time.Hour, Log: log})
-	puller := &pull.Puller{
-		Spool: staging{w}, Fetcher: client, Servers: []pull.Socket{{Network: "unix", Address: socket}},
-		Interval: time.Second, Timeout: time.Minute, Accounts: keeper, Observer: c, Log: log,
-	}
+	keeper := workers.New(workers.Options{Store: s, Client: client, Hold: true, FindMasters: true, ServersEvery: time.Hour, Log: log})
+	puller.Spool, puller.Fetcher, puller.Accounts, puller.Observer = staging{w}, client, keeper, c
+	puller.Log = cmp.Or(puller.Log, log)
+	puller.Interval, puller.Timeout = time.Second, time.Minute
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = keeper.Run(ctx) })
