@@ -99,6 +99,13 @@ var samples = map[string]sample{
 	"forward scopes":  {[]string{"daemon", "frontend"}, "daemon, frontend"},
 	"forward shards":  {2, "2"},
 
+	"events kinds":        {[]string{"*_state", "reload*"}, "*_state, reload*"},
+	"events file":         {"${paths:base-dir}/events.json", "/srv/stats/events.json"},
+	"events file-max-age": {86400, "86400"},
+	"events file-sync":    {"never", "never"},
+	"events webhook":      {"https://hooks.example.com/haproxy?a=b", "https://hooks.example.com/haproxy?a=b"},
+	"events tags":         {[]string{"{kind}", "{node}"}, "{kind}, {node}"},
+
 	"central kafka":           {true, "true"},
 	"central snapshots-topic": {"", ""},
 	"central tables-topic":    {"eu.tables", "eu.tables"},
