@@ -41,6 +41,7 @@ var samples = map[string]sample{
 	"pull workers":       {3, "3"},
 	"pull queue-size":    {99, "99"},
 	"pull on-partial":    {"keep", "keep"},
+	"pull master-socket": {"/run/haproxy-master.sock", "/run/haproxy-master.sock"},
 	"pull status-socket": {"", ""},
 
 	"process loglevel":                {"error", "error"},
