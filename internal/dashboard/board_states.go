@@ -53,7 +53,7 @@ func health() board {
 						since("DOWN, no connection", down, failing, result(4, 7)), since("DOWN, no TLS", down, failing, result(8, 10)),
 						since("DOWN, bad answer", down, failing, result(11, 15)), since("DOWN, by the check program", down, failing, result(16, 18)),
 						since("DOWN, not by a check", down, failing, result(0, 3)), since("DOWN, and its checks succeed", down, now("check_ok", 1)),
-						since("MAINT, by hand or configuration", now("state", 2), now("maint_reason", 1)),
+						since("MAINT, by hand", now("state", 2), now("maint_reason", 1)), since("MAINT, by the configuration", now("state", 2), now("maint_reason", 3)),
 						since("MAINT, as the tracked server", now("state", 2), now("maint_reason", 2)),
 						since("MAINT, no address for its name", now("state", 2), now("maint_reason", 4)),
 						since("DRAIN", now("state", 3)), since("NOLB", now("state", 4)),

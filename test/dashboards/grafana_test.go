@@ -198,7 +198,7 @@ func testStates(ctx context.Context, t *testing.T, g *stage.Graphite) {
 		}
 		delete(since, name)
 	}
-	// One of the four servers of app refuses, one is in maintenance, in each HAProxy.
+	// One of the four servers of app refuses, one is disabled in the configuration, in each HAProxy.
 	var real []string
 	for _, name := range slices.Sorted(maps.Keys(since)) {
 		if strings.HasPrefix(name, "lb1."+badBackend+".") {
@@ -209,7 +209,7 @@ func testStates(ctx context.Context, t *testing.T, g *stage.Graphite) {
 			real = append(real, words)
 		}
 	}
-	if want := []string{"DOWN, no connection", "MAINT, by hand or configuration"}; !slices.Equal(real, want) {
+	if want := []string{"DOWN, no connection", "MAINT, by the configuration"}; !slices.Equal(real, want) {
 		t.Errorf("got %q of app on lb1, want %q; of all: %v", real, want, since)
 	}
 }
