@@ -46,7 +46,7 @@ func checkReloads(ctx context.Context, i Installation, r Request) finding {
 	}
 	f.metrics = []nagios.Metric{
 		t.metric("oldest_worker", float64(w.OldestAge), "s"), gauge("old_workers", w.Old, ""), gauge("old_connections", w.OldConns, ""), gauge("held", w.Held, ""),
-		counter("reloads", w.Reloads), counter("restarts", w.Restarts), counter("failed_reloads", w.FailedReloads),
+		counter("reloads", w.Reloads), counter("restarts", w.Restarts), counter("crashes", w.Crashes), counter("failed_reloads", w.FailedReloads),
 		counter("seconds_unaccounted", w.SecondsUnaccounted), counter("requests_unaccounted", w.RequestsUnaccounted), counter("accounts_failed", w.AccountsFailed),
 	}
 	return f

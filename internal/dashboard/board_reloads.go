@@ -31,6 +31,7 @@ func reloads() board {
 			{"What has happened", []panel{
 				{title: "Reloads by host", kind: bars, lines: []line{program("Reloads").in(events)}},
 				{title: "Restarts by host", kind: bars, lines: []line{program("Restarts").in(events)}},
+				{title: "Crashes by host", kind: bars, alarm: above(1, 2), lines: []line{program("Crashes").in(events)}},
 				{title: "Failed reloads by host", kind: bars, alarm: above(1, 2), lines: []line{program("FailedReloads").in(events)}},
 			}},
 			{"What is not known", []panel{

@@ -320,6 +320,7 @@ var timelines = []struct {
 	{"Reloads", blue, program("Reloads").in(events)},
 	{"Restarts", orange, program("Restarts").in(events)},
 	{"Failed reloads", red, program("FailedReloads").in(events)},
+	{"Crashes", red, program("Crashes").in(events)},
 }
 
 // eventTag is the tag of the events that haproxystats sends to Graphite-web.

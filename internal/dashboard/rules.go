@@ -83,6 +83,12 @@ func hostRules() []rule {
 			line: program("FailedReloads"), over: highest, minutes: 10, levels: above(0.5, 0),
 		},
 		{
+			name: "crash", title: "A worker of HAProxy has crashed",
+			todo: "Workers that ended without a reload, the highest number of a snapshot in ten minutes. See the log of HAProxy and that of the " +
+				"kernel. A crash that takes the master along looks like a restart: see the rule about traffic that is not counted.",
+			line: program("Crashes"), over: highest, minutes: 10, levels: above(0, 0.5),
+		},
+		{
 			name: "old-worker", title: "An old worker of HAProxy does not end",
 			todo: "Seconds since a reload has replaced the oldest of the old workers, the lowest value of the last two minutes. Its clients stay " +
 				"connected: see the dashboard of reloads. hard-stop-after in HAProxy's section global bounds the time.",

@@ -86,8 +86,8 @@ func (r *run) pull(ctx context.Context, c *config.Config) []Finding {
 	}
 	if c.Pull.StateDir != "" {
 		needs = append(needs, Need{"state-dir", absolute(c.Pull.StateDir), true})
-		if c.Pull.MasterSocket != "" {
-			needs = append(needs, Need{"master-socket", absolute(c.Pull.MasterSocket), false})
+		if path := masterSocket(&c.Pull); path != "" {
+			needs = append(needs, Need{"master-socket", path, false})
 		}
 	}
 	if c.Pull.SocketDir != "" {

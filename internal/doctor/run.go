@@ -76,6 +76,8 @@ type run struct {
 	user    User
 	root    fs.FS           // the host's files
 	masters map[string]bool // the sockets of HAProxy's master processes
+	// asksMasters reports whether haproxystats-pull uses those in socket-dir.
+	asksMasters bool
 	// unit asks systemd for the unit of a program.
 	unit func(ctx context.Context, program string) Unit
 	// The hashes that each program would have if it started now.

@@ -145,6 +145,7 @@ func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Find
 		})
 	}
 	r.masters = masterSockets(r.root)
+	r.asksMasters = c.Pull.StateDir != "" && c.Pull.MasterSocket == config.MasterAuto
 	return append(found, r.ask(ctx, c, targets, to)...)
 }
 
@@ -182,6 +183,9 @@ func (r *run) socket(ctx context.Context, client *haproxy.Client, t pull.Target,
 	}
 	if network == "unix" {
 		real := r.resolved(address)
+		if r.masters[real] && r.asksMasters {
+			return append(found, about{"socket-access", absolute(address)}.ok("it belongs to HAProxy's master process (option -S), which is asked for failed reloads (master-socket = auto) if the user may connect; a user of this socket controls HAProxy"))
+		}
 		if r.masters[real] {
 			return append(found, SocketAccess(r.host, r.user, absolute(address), true))
 		}

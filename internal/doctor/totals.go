@@ -89,6 +89,16 @@ func Master(path string, p haproxy.Processes, err error) Finding {
 	return a.ok("it lists %s, and no failed reload", count(len(p.Workers), "worker"))
 }
 
+// masterSocket returns the path of the socket of HAProxy's master that is configured, or
+// "" if haproxystats-pull uses those that it finds, or none.
+func masterSocket(p *config.Pull) string {
+	switch p.MasterSocket {
+	case "", config.MasterAuto, config.MasterNone:
+		return ""
+	}
+	return absolute(p.MasterSocket)
+}
+
 // totals examines what is needed for counters that go on over reloads. The configuration
 // of haproxystats-process may be nil.
 func (r *run) totals(ctx context.Context, p, s *config.Config) []Finding {
@@ -108,10 +118,10 @@ func (r *run) totals(ctx context.Context, p, s *config.Config) []Finding {
 		}
 	}
 	found = append(found, Linked(r.host, r.host, state, dst))
-	if p.Pull.MasterSocket == "" {
+	path := masterSocket(&p.Pull)
+	if path == "" {
 		return found
 	}
-	path := absolute(p.Pull.MasterSocket)
 	f := MasterAccess(r.host, r.user, path)
 	found = append(found, f)
 	if _, err := r.host.Stat(path); err != nil || f.Verdict == Skipped {

@@ -22,6 +22,14 @@ func TestTotals(t *testing.T) {
 	check(t, Totals(&config.Pull{StateDir: "/var/truth"}, false), Warning, "none of the bytes of sessions that are open then", "set `option contstats`")
 }
 
+func TestMasterThatIsConfigured(t *testing.T) {
+	for option, want := range map[string]string{"": "", config.MasterAuto: "", config.MasterNone: "", "/run/m.sock": "/run/m.sock"} {
+		if got := masterSocket(&config.Pull{MasterSocket: option}); got != want {
+			t.Errorf("master-socket = %s: got path %q, want %q", option, got, want)
+		}
+	}
+}
+
 func TestLinked(t *testing.T) {
 	h := with(map[string]File{"/var/in": dir(0, 0, 0o755), "/mnt": dir(0, 0, 0o755)})
 	h.disks = map[string]Disk{"/var/in": {ID: "1"}, "/var": {ID: "1"}, "/mnt": {ID: "2"}}

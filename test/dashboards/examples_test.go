@@ -112,6 +112,10 @@ var examples = []example{
 		calm: map[string]numbers{"haproxystats.FailedReloads": at(0)}, fires: map[string]numbers{"haproxystats.FailedReloads": every(60)},
 	},
 	{
+		rule: "crash", only: "critical",
+		calm: map[string]numbers{"haproxystats.Crashes": at(0)}, fires: map[string]numbers{"haproxystats.Crashes": every(60)},
+	},
+	{
 		rule:  "old-worker",
 		calm:  map[string]numbers{"daemon.OldestWorkerSec": spikes(100000)},
 		warns: map[string]numbers{"daemon.OldestWorkerSec": at(4000)},
