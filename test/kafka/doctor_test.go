@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"haproxystats/internal/doctor"
+	"haproxystats/internal/kafka"
 	"haproxystats/test/faults/harness"
 	"haproxystats/test/real"
 )
@@ -137,22 +138,40 @@ func TestDoctorOfRights(t *testing.T) {
 		topic, group []kadm.ACLOperation
 		want         []string
 	}{
-		{"dora", []kadm.ACLOperation{read, write, describe}, []kadm.ACLOperation{read, describe}, nil},
-		{"erin", []kadm.ACLOperation{write, describe}, []kadm.ACLOperation{read, describe}, []string{"read the topic: TOPIC_AUTHORIZATION_FAILED"}},
-		{"fred", []kadm.ACLOperation{read, describe}, []kadm.ACLOperation{read, describe}, []string{"write the topic: TOPIC_AUTHORIZATION_FAILED"}},
-		{"gina", []kadm.ACLOperation{read, write, describe}, []kadm.ACLOperation{describe}, []string{"join the consumer group: GROUP_AUTHORIZATION_FAILED"}},
-		{"hans", []kadm.ACLOperation{read, write, describe}, nil, []string{"ask about the consumer group: GROUP_AUTHORIZATION_FAILED"}},
+		{"rights-all", []kadm.ACLOperation{read, write, describe}, []kadm.ACLOperation{read, describe}, nil},
+		{"rights-unread", []kadm.ACLOperation{write, describe}, []kadm.ACLOperation{read, describe}, []string{"read the topic: TOPIC_AUTHORIZATION_FAILED"}},
+		{"rights-unwritten", []kadm.ACLOperation{read, describe}, []kadm.ACLOperation{read, describe}, []string{"write the topic: TOPIC_AUTHORIZATION_FAILED"}},
+		{"rights-unjoined", []kadm.ACLOperation{read, write, describe}, []kadm.ACLOperation{describe}, []string{"join the consumer group: GROUP_AUTHORIZATION_FAILED"}},
+		{"rights-ungrouped", []kadm.ACLOperation{read, write, describe}, nil, []string{"ask about the consumer group: GROUP_AUTHORIZATION_FAILED"}},
 	}
 	s := harness.NewSite(t)
+	admin := kadm.NewClient(client(t, options(k.Addr)))
+	s.Until("the broker knows groups", time.Minute, func() bool {
+		_, err := admin.FetchOffsets(s.Ctx, "rights.tables")
+		return err == nil
+	})
 	for _, u := range users {
 		allow(t, k, u.name, onTopic(tables), u.topic...)
 		if u.group != nil {
 			allow(t, k, u.name, onGroup, u.group...)
 		}
+		login := user(t, u.name)
+		o := options(k.Token)
+		o.Login = login
+		own := client(t, o)
+		s.Until("the broker knows what "+u.name+" may do", time.Minute, func() bool {
+			topics, err := kafka.Describe(s.Ctx, own, tables)
+			if err != nil || topics[0].Err != nil || topics[0].Leaderless > 0 {
+				return false
+			}
+			_, err = kadm.NewClient(own).FetchOffsets(s.Ctx, "rights.tables")
+			return (err == nil) == (u.group != nil)
+		})
 		conf := s.Configure(harness.Config{Set: harness.Options{
-			"graphite": {"enabled": "no"},
-			"kafka":    {"topic": "", "brokers": k.Token, "sasl-mechanism": "OAUTHBEARER", "sasl-token-file": user(t, u.name).TokenFile},
-			"central":  {"kafka": "yes", "tables-topic": tables, "snapshots-topic": "", "group": "rights"},
+			"graphite":    {"enabled": "no"},
+			"local-store": {"dir": t.TempDir()},
+			"kafka":       {"topic": "", "brokers": k.Token, "sasl-mechanism": "OAUTHBEARER", "sasl-token-file": login.TokenFile},
+			"central":     {"kafka": "yes", "tables-topic": tables, "snapshots-topic": "", "group": "rights"},
 		}})
 		out, err := exec.CommandContext(s.Ctx, s.Binary("haproxystats"), "doctor", "--json", "-f", conf).Output()
 		if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
@@ -163,7 +182,9 @@ func TestDoctorOfRights(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 		var got []string
+		answered := false
 		for _, f := range report.Findings {
+			answered = answered || f.Check == "kafka" && f.Verdict == doctor.OK
 			if f.Verdict == doctor.Error && (f.Check == "kafka" || f.Check == "topic" || f.Check == "group") {
 				got = append(got, f.Text)
 				if f.Remedy == "" {
@@ -171,8 +192,11 @@ func TestDoctorOfRights(t *testing.T) {
 				}
 			}
 		}
+		if !answered {
+			t.Errorf("%s: got no answer of the brokers: %s", u.name, out)
+		}
 		if len(got) != len(u.want) {
-			t.Errorf("%s: got the errors %q, want %q", u.name, got, u.want)
+			t.Errorf("%s: got the errors %q, want %q: %s", u.name, got, u.want, out)
 			continue
 		}
 		for i, want := range u.want {
