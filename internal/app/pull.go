@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,6 +14,7 @@ import (
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/pull"
 	"haproxystats/internal/spool"
+	"haproxystats/internal/transitions/pending"
 	"haproxystats/internal/truth/store"
 	"haproxystats/internal/workers"
 )
@@ -102,13 +105,35 @@ func openKeeper(c *config.Config, client *haproxy.Client, status *pullStatus, lo
 	if master == config.MasterAuto || master == config.MasterNone {
 		master = ""
 	}
+	events := openPending(c, node, log)
 	return workers.New(workers.Options{
-			Store: accounts, Client: client, Hold: c.Pull.HoldWorkers, Master: master, FindMasters: c.Pull.MasterSocket == config.MasterAuto, ServersEvery: c.Pull.ServerStateInterval, Log: log, Observe: status.held,
+			Store: accounts, Events: events, Interval: c.Pull.PullInterval, Client: client, Hold: c.Pull.HoldWorkers, Master: master,
+			FindMasters: c.Pull.MasterSocket == config.MasterAuto, ServersEvery: c.Pull.ServerStateInterval, Log: log, Observe: status.held,
 		}), func() {
-			if err := accounts.Close(); err != nil {
+			err := accounts.Close()
+			if events != nil {
+				err = errors.Join(err, events.Close())
+			}
+			if err != nil {
 				log.Debug("closing the store of totals", "error", err)
 			}
 		}
+}
+
+// openPending returns the store of events, or nil if nobody wants them or it can't be
+// opened.
+func openPending(c *config.Config, node string, log *slog.Logger) *pending.Store {
+	if !c.Pull.Events {
+		return nil
+	}
+	events, err := pending.Open(pending.Options{
+		Dir: filepath.Join(c.Pull.StateDir, "events"), Node: node, Max: c.Pull.MaxEvents, Log: log,
+	})
+	if err != nil {
+		log.Error("no events can be kept, none are made", "state_dir", c.Pull.StateDir, "error", err)
+		return nil
+	}
+	return events
 }
 
 // roundObserver records the outcome of rounds, and reports to systemd after each.

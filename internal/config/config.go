@@ -176,6 +176,13 @@ type Pull struct {
 	// the file system of `dst-dir`; otherwise replies are copied. An empty value turns
 	// totals off, and counters are raw.
 	StateDir string
+	// Finds out what happens to HAProxy, such as servers that go down and reloads, and
+	// puts it into the snapshots as events. The section [events] delivers them. It has no
+	// effect without `state-dir`.
+	Events bool
+	// Events of servers, backends and frontends that each socket makes in a minute, at
+	// most. What exceeds it is counted in one more event.
+	MaxEvents int
 	// A UNIX socket on which haproxystats-pull reports its state, for
 	// check_haproxystats and the users of the socket's group. docs/monitoring.md
 	// describes the format. An empty value turns it off.

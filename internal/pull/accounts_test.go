@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,14 +14,17 @@ import (
 
 // accountant is an Accounts that notes what it was asked for.
 type accountant struct {
-	asked [][]Asked
-	stage Stage
+	asked  [][]Asked
+	stage  Stage
+	stored []int // of which round
 }
 
 func (a *accountant) Round(_ context.Context, stage Stage, _ time.Time, asked []Asked) ([]snapshot.Account, snapshot.Workers) {
 	a.asked, a.stage = append(a.asked, asked), stage
 	return []snapshot.Account{{Socket: asked[0].Name, Generation: 7}}, snapshot.Workers{Reloads: 1, SecondsUnaccounted: 3}
 }
+
+func (a *accountant) Stored() { a.stored = append(a.stored, len(a.asked)) }
 
 // TestAccounts hands every round with a stats socket to the accounts, and counts what
 // has happened to workers until a snapshot is stored.
@@ -50,6 +54,9 @@ func TestAccounts(t *testing.T) {
 	if got, want := spool.last.Workers, (snapshot.Workers{Reloads: 1, SecondsUnaccounted: 3}); got != want {
 		t.Errorf("got %+v, want %+v: since the last snapshot", got, want)
 	}
+	if want := []int{2, 3}; !slices.Equal(accounts.stored, want) {
+		t.Errorf("got the rounds %v stored, want %v", accounts.stored, want)
+	}
 	want := []Asked{
 		{Socket: Socket{"tcp", "lb:1"}, Name: "lb:1", Failed: true}, {Socket: Socket{"tcp", "lb:2"}, Name: "lb:2"}, {Socket: Socket{"tcp", "lb:3"}, Name: "lb:3"},
 	}
@@ -75,6 +82,9 @@ func TestAccountsOfInterruptedRound(t *testing.T) {
 		}),
 	}
 	p.round(ctx, 1000, 0, new(epochs))
+	if len(accounts.stored) != 0 {
+		t.Errorf("got the rounds %v stored, want none", accounts.stored)
+	}
 	if len(accounts.asked) != 0 {
 		t.Errorf("got %+v asked at the end of the program, want nothing", accounts.asked)
 	}

@@ -65,6 +65,8 @@ type Accounts interface {
 	// Round takes the sockets of a round at that time. It never fails: a socket without an
 	// account has the replies of its current worker.
 	Round(ctx context.Context, stage Stage, at time.Time, asked []Asked) ([]snapshot.Account, snapshot.Workers)
+	// Stored says that the stage of the last Round was handed over.
+	Stored()
 }
 
 // Puller makes rounds. Its fields must not change once it runs.

@@ -66,7 +66,8 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 			Missed: p.misses.since, HandOver: p.handedOver,
 		},
 	}
-	if ctx.Err() == nil && sockets > 0 {
+	accounted := p.Accounts != nil && ctx.Err() == nil && sockets > 0
+	if accounted {
 		result.Round.Accounts = p.account(ctx, stage, outcomes)
 		result.Round.Workers = p.workers
 	}
@@ -79,6 +80,9 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 		result.HandOver = time.Since(handing)
 		if err == nil {
 			used.add(epoch)
+			if accounted {
+				p.Accounts.Stored()
+			}
 			p.misses.since, p.handedOver, p.workers = 0, result.HandOver, snapshot.Workers{}
 			result.Outcome, result.Cause, result.Epoch = Stored, nil, epoch
 			if len(failed) > 0 {
@@ -148,9 +152,6 @@ func (p *Puller) keeps(ctx context.Context, failed, sockets int) bool {
 
 // account adds the accounts of the sockets to the stage.
 func (p *Puller) account(ctx context.Context, stage Stage, outcomes []outcome) []snapshot.Account {
-	if p.Accounts == nil {
-		return nil
-	}
 	var asked []Asked
 	for _, o := range outcomes {
 		if !o.stranger {

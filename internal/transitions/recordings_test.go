@@ -40,7 +40,7 @@ func scan(t *testing.T, tr *Tracker, stat []byte) {
 		for i, text := range s.Row().Texts {
 			texts[to[i]] = text
 		}
-		tr.See(s.Row(), texts)
+		tr.See(0, 0, s.Row(), texts)
 	}
 	if err := s.Err(); err != nil {
 		t.Fatal(err)

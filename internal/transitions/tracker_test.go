@@ -292,8 +292,11 @@ func TestCounters(t *testing.T) {
 	x.rows("app,a,UP,0,10,0,2,,L4OK,")
 	now := x.info.Instance
 	events := x.tr.End(Facts{At: x.now, Members: []truth.Instance{now}, FailedReloads: 2, Notices: []truth.Notice{
-		{Kind: truth.Cleared, Instance: now, Rows: 12}, {Kind: truth.Wrapped, Instance: now, Rows: 1}, {Kind: truth.Removed, Instance: now, Rows: 1},
-		{Kind: truth.Preloaded, Instance: now, Rows: 3}, {Kind: truth.Preloaded, Instance: now},
+		{Kind: truth.Cleared, Instance: now, Rows: 12},
+		{Kind: truth.Wrapped, Instance: now, Rows: 1},
+		{Kind: truth.Removed, Instance: now, Rows: 1},
+		{Kind: truth.Preloaded, Instance: now, Rows: 3},
+		{Kind: truth.Preloaded, Instance: now},
 	}})
 	wantLines(t, events, "10: worker 100 of HAProxy began with counters of its predecessor (3 rows)", "?: reload of HAProxy has failed 2 times",
 		"?: counters of HAProxy were cleared (12 rows)", "?: 1 counter of HAProxy began at 0 after 4294967295")

@@ -35,6 +35,7 @@ type fakeHAProxy struct {
 	maint []string
 	admin string
 	asked int
+	rows  string
 }
 
 // fakeWorker is one worker. Its fields are guarded by the HAProxy's mutex.
@@ -166,16 +167,16 @@ func (f *fakeHAProxy) info(w *fakeWorker) string {
 }
 
 func (f *fakeHAProxy) stat(w *fakeWorker) string {
-	header := "# pxname,svname,scur,stot,bin,type,status,\n"
+	header := "# pxname,svname,scur,stot,bin,type,status,lastchg,chkdown,\n"
 	if w.headerOnly && w.stopping {
 		return header + "\n"
 	}
-	servers := ""
+	servers := f.rows
 	for _, s := range f.maint {
 		name, status, _ := strings.Cut(s, " ")
-		servers += fmt.Sprintf("app,%s,0,%d,0,2,%s,\n", name, w.sessions, status)
+		servers += fmt.Sprintf("app,%s,0,%d,0,2,%s,,,\n", name, w.sessions, status)
 	}
-	return header + fmt.Sprintf("web,FRONTEND,%d,%d,%d,0,OPEN,\n%s\n", w.clients, w.sessions, w.bytes, servers)
+	return header + fmt.Sprintf("web,FRONTEND,%d,%d,%d,0,OPEN,,,\n%s\n", w.clients, w.sessions, w.bytes, servers)
 }
 
 // serve answers a connection.

@@ -23,6 +23,7 @@ import (
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/pull"
 	"haproxystats/internal/snapshot"
+	"haproxystats/internal/transitions/pending"
 	"haproxystats/internal/truth"
 	"haproxystats/internal/truth/store"
 )
@@ -64,8 +65,12 @@ type Files interface {
 
 // Options are those of a [Keeper].
 type Options struct {
-	Store  *store.Store
-	Client *haproxy.Client
+	Store *store.Store
+	// Events, if not nil, gets what happens to the workers and to their rows, and Interval
+	// is the time between two rounds.
+	Events   *pending.Store
+	Interval time.Duration
+	Client   *haproxy.Client
 	// Hold reports whether to hold connections to workers.
 	Hold bool
 	// Master is the path of the socket of HAProxy's master, or empty. With FindMasters,
@@ -158,6 +163,9 @@ func (k *Keeper) socket(s pull.Socket) *socket {
 	found := k.sockets[s]
 	if found == nil {
 		found = &socket{keeper: k, Socket: s, account: k.opt.Store.Socket(s.Address), held: make(map[truth.Instance]*worker)}
+		if k.opt.Events != nil {
+			found.events = k.opt.Events.Socket(s.Address)
+		}
 		k.sockets[s] = found
 	}
 	return found
@@ -194,6 +202,9 @@ func (k *Keeper) Round(ctx context.Context, stage pull.Stage, at time.Time, aske
 	if err := files.Sync(); err != nil {
 		k.log.Error("replies can't be made durable, counters of this round are raw", "error", err)
 		counts.AccountsFailed += int64(len(turns))
+		for _, t := range turns {
+			t.abort()
+		}
 		return nil, counts
 	}
 	for _, t := range turns {
@@ -201,8 +212,10 @@ func (k *Keeper) Round(ctx context.Context, stage pull.Stage, at time.Time, aske
 		if t.err == nil {
 			accounts = append(accounts, t.account)
 		}
+		t.happened()
 		t.tell()
 	}
+	k.carryEvents(files)
 	var asking sync.WaitGroup
 	for _, t := range turns {
 		asking.Go(func() { t.askServers(ctx) })
@@ -246,6 +259,7 @@ func (k *Keeper) forget(asked []pull.Asked, at time.Time) {
 	if !tidy {
 		return
 	}
+	k.forgetEvents(asked, at)
 	if n, err := k.opt.Store.Forget(at.Add(-keepState).Unix()); err != nil {
 		k.log.Warn("totals of sockets that are gone can't be removed", "error", err)
 	} else if n > 0 {

@@ -20,6 +20,7 @@ import (
 	"haproxystats/internal/pull"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
+	"haproxystats/internal/transitions/pending"
 	"haproxystats/internal/truth"
 	"haproxystats/internal/truth/store"
 )
@@ -42,6 +43,9 @@ type site struct {
 	master string // the path of the master's socket
 	every  time.Duration
 	find   bool
+	events *pending.Store
+	silent bool // no events are made
+	drop   bool // rounds are dropped
 }
 
 type safeBuffer struct {
@@ -83,7 +87,13 @@ func (x *site) start() {
 		x.t.Fatal(err)
 	}
 	x.s = s
-	x.k = New(Options{Store: s, Client: x.client, Hold: x.hold, Master: x.master, FindMasters: x.find, ServersEvery: x.every, Log: log, Observe: func(h Held) { x.seen = h }})
+	x.events = nil
+	if !x.silent {
+		if x.events, err = pending.Open(pending.Options{Dir: filepath.Join(x.dir, "events"), Node: "lb1", Max: 100, Log: log}); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+	x.k = New(Options{Store: s, Events: x.events, Client: x.client, Hold: x.hold, Master: x.master, FindMasters: x.find, ServersEvery: x.every, Log: log, Observe: func(h Held) { x.seen = h }})
 }
 
 // stop ends the process, as a signal does.
@@ -98,6 +108,11 @@ func (x *site) stop() {
 	}
 	if err := x.s.Close(); err != nil {
 		x.t.Error(err)
+	}
+	if x.events != nil {
+		if err := x.events.Close(); err != nil {
+			x.t.Error(err)
+		}
 	}
 	x.s = nil
 }
@@ -145,6 +160,9 @@ func (x *site) round() snapshot.Snapshot {
 	}
 	if err := d.Commit(snapshot.Round{Accounts: accounts, Workers: workers}); err != nil {
 		x.t.Fatal(err)
+	}
+	if !x.drop {
+		x.k.Stored()
 	}
 	x.k.observe()
 	v, err := spool.OpenView(filepath.Join(x.dir, "in", fmt.Sprint(x.epoch)), nil)

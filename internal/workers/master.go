@@ -94,13 +94,16 @@ func (k *Keeper) askMaster(ctx context.Context, m *master, turns []*turn, counts
 	defer cancel()
 	list, err := k.opt.Client.Processes(asking, "unix", m.path)
 	if err == nil {
+		failed := 0
 		if m.known && list.Failed > m.failed {
 			counts.FailedReloads += int64(list.Failed - m.failed)
+			failed = list.Failed - m.failed
 			k.log.Warn("reload of HAProxy has failed, its workers go on", "socket", m.path, "failed", list.Failed,
 				"hint", "Run haproxy -c -f on HAProxy's configuration")
 		}
 		m.failed, m.known = list.Failed, true
 		err = k.hearOthers(asking, m, turns, list)
+		noteFailed(turns, list, failed)
 	}
 	if err == nil {
 		m.truce = 0
@@ -116,6 +119,23 @@ func (k *Keeper) askMaster(ctx context.Context, m *master, turns []*turn, counts
 		k.log.Warn("HAProxy's master does not answer, leaving it alone for a while", "socket", m.path, "duration", m.truce, "error", err)
 	}
 	return false
+}
+
+// noteFailed tells the first socket whose current worker the master lists of reloads
+// that have failed; or the first one, if it lists none.
+func noteFailed(turns []*turn, list haproxy.Processes, failed int) {
+	var home *turn
+	for _, t := range turns {
+		if t.info != nil && slices.Contains(list.Workers, t.info.Instance.Pid) && (home == nil || t.Name < home.Name) {
+			home = t
+		}
+	}
+	if home == nil && len(turns) > 0 {
+		home = turns[0]
+	}
+	if home != nil {
+		home.failedReloads += failed
+	}
 }
 
 // hearOthers asks the workers that no turn has heard. They belong to the first of the

@@ -17,6 +17,8 @@ import (
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/pull"
 	"haproxystats/internal/snapshot"
+	"haproxystats/internal/transitions"
+	"haproxystats/internal/transitions/pending"
 	"haproxystats/internal/truth"
 	"haproxystats/internal/truth/store"
 )
@@ -28,6 +30,9 @@ type socket struct {
 	keeper *Keeper
 	pull.Socket
 	account *store.Socket
+	events  *pending.Socket // nil: nobody wants them
+	asked   time.Time       // when it was asked last, as far as this process knows
+	change  transitions.Change
 
 	mu   sync.Mutex // held during a round and during a look
 	held map[truth.Instance]*worker
@@ -93,6 +98,9 @@ func (s *socket) look(ctx context.Context) {
 		}
 		w.info = info
 		s.account.Heard(info)
+		if i == s.current && s.events != nil {
+			s.events.Heard(info.At)
+		}
 		if !info.Stopping {
 			continue
 		}
@@ -148,6 +156,8 @@ func (s *socket) meet(ctx context.Context) {
 	if w.info, err = w.ask(ctx); err == nil && w.info.Exact && !w.info.Stopping && s.held[w.info.Instance] == nil {
 		w.instance = w.info.Instance
 		s.held[w.instance] = w
+		s.change = transitions.Reloaded
+		s.between(w.info, nil, truth.Loss{})
 		return
 	}
 	conn.Close()
@@ -254,6 +264,7 @@ func (s *socket) finish(ctx context.Context, w *worker) {
 	s.live(r)
 	w.conn.Close()
 	delete(s.held, w.instance)
+	s.between(nil, r.Notices, r.Loss)
 	s.keeper.log.Debug("worker has said its final words", "socket", s.Address, "worker", w.instance.String())
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"haproxystats/internal/pull"
 	"haproxystats/internal/snapshot"
+	"haproxystats/internal/transitions"
 	"haproxystats/internal/truth"
 	"haproxystats/internal/truth/store"
 )
@@ -33,6 +34,12 @@ type turn struct {
 	alive map[int]bool
 	// master is the master that lists the current worker, if one was heard.
 	master life
+	// failedReloads are those that the master has counted since it was asked before, and
+	// crashed reports whether the worker before has crashed.
+	failedReloads int
+	// before is when the socket was heard last by an earlier process.
+	before  int64
+	crashed bool
 }
 
 // read reads the reply of the current worker, and asks old ones for theirs.
@@ -81,11 +88,14 @@ func (t *turn) readCurrent() error {
 	if t.info.Stopping && t.current != (truth.Instance{}) && !t.current.IsSame(t.info) {
 		return fmt.Errorf("%w: %v, after %v", errOld, t.info.Instance, t.current)
 	}
+	if t.socket.asked.IsZero() {
+		t.before = t.socket.account.Latest()
+	}
 	stat := store.Source(staged{t.files, t.Name + snapshot.StatSuffix})
 	if t.keeper.opt.ServersEvery > 0 {
 		stat = watched{staged{t.files, t.Name + snapshot.StatSuffix}, &t.socket.servers.watch}
 	}
-	t.add(t.info.Instance, store.Reply{Info: staged{t.files, t.Name + snapshot.InfoSuffix}, Stat: stat, Current: true})
+	t.add(t.info.Instance, store.Reply{Info: staged{t.files, t.Name + snapshot.InfoSuffix}, Stat: stat, Current: true, Watch: t.watch()})
 	return nil
 }
 
@@ -209,20 +219,27 @@ func (t *turn) count(r store.Result, counts *snapshot.Workers) {
 	} else if before != now {
 		t.mastered = life{} // perhaps another one
 	}
-	if before == (truth.Instance{}) || before == now {
+	if before == now {
+		return
+	}
+	t.change = transitions.Unseen
+	if before == (truth.Instance{}) {
 		return
 	}
 	ended := t.gone[before] || t.lost[before] && t.failed > 0
 	switch {
 	case !t.stopped[before] && t.held[before] == nil && ended && (mastered.isSame(t.master) || t.outlived(before)):
 		counts.Crashes++
+		t.change, t.crashed = transitions.Restarted, true
 		t.keeper.log.Warn("worker of HAProxy has crashed", "socket", t.Address, "worker", before.String(), "successor", now.String(),
 			"hint", "See HAProxy's log and the kernel's: a signal, a panic, or too little memory")
 	case t.stopped[before] || t.held[before] != nil || !t.lost[before] && t.failed == 0:
 		counts.Reloads++
+		t.change = transitions.Reloaded
 		t.keeper.log.Info("HAProxy was reloaded", "socket", t.Address, "worker", now.String(), "before", before.String())
 	default:
 		counts.Restarts++
+		t.change = transitions.Restarted
 		t.keeper.log.Info("HAProxy was restarted", "socket", t.Address, "worker", now.String(), "before", before.String())
 	}
 	for _, known := range []map[truth.Instance]bool{t.stopped, t.lost, t.gone} {

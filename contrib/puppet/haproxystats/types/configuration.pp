@@ -32,6 +32,8 @@ type Haproxystats::Configuration = Struct[{
     Optional['master-socket'] => Variant[Haproxystats::Path, Enum['auto', 'none', '']],
     Optional['server-state-interval'] => Numeric,
     Optional['state-dir'] => Haproxystats::Path,
+    Optional['events'] => Boolean,
+    Optional['max-events'] => Integer,
     Optional['status-socket'] => Variant[Haproxystats::Path, Enum['']],
   }],
   Optional['process'] => Struct[{
