@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"haproxystats/test/dashboards/stage"
@@ -94,10 +95,16 @@ func testGraphiteWeb(ctx context.Context, t *testing.T, g *stage.Graphite) {
 	}
 }
 
+// saving is held while Graphite-web writes to its database, which takes one writer at a
+// time.
+var saving sync.Mutex
+
 // saved has Graphite-web save a dashboard or a template, and returns what it
 // loads then.
 func (d graphiteDashboard) saved(ctx context.Context, t *testing.T, g *stage.Graphite, save, load, text string) graphiteDashboard {
 	t.Helper()
+	saving.Lock()
+	defer saving.Unlock()
 	if body, err := g.Post(ctx, "/dashboard/"+save, url.Values{"state": {text}}); err != nil || !bytes.Contains(body, []byte(`"success": true`)) {
 		t.Fatalf("%s: %v: %s", save, err, body)
 	}
