@@ -84,7 +84,7 @@ var socketFile = kind[string]{"socket", "the path of a UNIX socket, or nothing t
 	return path, nil
 }}
 
-// MasterAuto and MasterNone are the words that are no path of a master's socket.
+// MasterAuto and MasterNone are the words that stand for no path of a socket.
 const (
 	MasterAuto = "auto"
 	MasterNone = "none"

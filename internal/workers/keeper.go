@@ -3,9 +3,9 @@
 // said its last numbers, and adds to each snapshot what a reader needs for totals: the
 // base of each socket, and the replies of the workers that were replaced.
 //
-// A connection is looked at once a second, so that it delays the end of a worker that
-// has no client left by about a second at most. It is given up after any error. What is
-// not heard is counted and reported.
+// Each worker is asked for its numbers once a second, so that a connection delays the
+// end of a worker that has no client left by about a second at most. It is given up
+// after any error. What is not heard is counted and reported.
 package workers
 
 import (

@@ -25,7 +25,6 @@ import (
 	"haproxystats/internal/httpcall"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/outbox"
-	"haproxystats/internal/snapshot"
 )
 
 // server is a server that answers as the test wants, and what it got.

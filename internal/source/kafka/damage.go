@@ -17,7 +17,7 @@ import (
 
 const (
 	// fetchTries is the number of times in a row that a batch which can't be read is
-	// fetched before it is looked at, and skipped: it may have been damaged on its way.
+	// fetched before it is examined, and skipped: it may have been damaged on its way.
 	fetchTries = 5
 	// examineTimeout bounds the look.
 	examineTimeout = 10 * time.Second
