@@ -112,12 +112,6 @@ func started(t *testing.T, o Options) (*Sink, func()) {
 	}
 }
 
-func snap(epoch int64, lines ...string) snapshot.Snapshot {
-	s := holding(lines...)
-	s.Epoch = epoch
-	return s
-}
-
 func TestGraphite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var to server
