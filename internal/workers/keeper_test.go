@@ -386,6 +386,37 @@ func TestHeaderOnlyWorker(t *testing.T) {
 	x.want(x.round(), 6, 201, "102 current")
 }
 
+// TestHungWorkers lets several old workers hang: a round and a look take no longer than
+// for one.
+func TestHungWorkers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a deadline")
+	}
+	for what, ask := range map[string]func(x *site){
+		"round": func(x *site) { x.round() },
+		"look":  func(x *site) { x.looks() },
+	} {
+		x := newSite(t, true)
+		for range 6 {
+			x.f.work(x.f.current, 2, 1, 10)
+			x.round()
+			x.f.reload()
+		}
+		x.round()
+		x.f.mu.Lock()
+		for _, w := range x.f.lives[:6] {
+			w.hung = true
+		}
+		x.f.mu.Unlock()
+		begun := time.Now()
+		ask(x)
+		if took := time.Since(begun); took >= 3*patience {
+			t.Errorf("%s: took %v, want less than 6 times %v", what, took, patience)
+		}
+		x.want(x.round(), 12, 60, "107 current")
+	}
+}
+
 // TestHungWorker costs the current one no round, and its connection only.
 func TestHungWorker(t *testing.T) {
 	if testing.Short() {

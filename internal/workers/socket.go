@@ -82,9 +82,19 @@ func (s *socket) say(message string, args ...any) {
 // before the next round.
 func (s *socket) look(ctx context.Context) {
 	replaced := false
-	for _, i := range slices.SortedFunc(maps.Keys(s.held), compareInstances) {
+	all := slices.SortedFunc(maps.Keys(s.held), compareInstances)
+	looks := make([]struct {
+		info *truth.Info
+		err  error
+	}, len(all))
+	var asking sync.WaitGroup // several that hang cost no more time than one
+	for n, i := range all {
 		w := s.held[i]
-		info, err := w.look(ctx)
+		asking.Go(func() { looks[n].info, looks[n].err = w.look(ctx) })
+	}
+	asking.Wait()
+	for n, i := range all {
+		w, info, err := s.held[i], looks[n].info, looks[n].err
 		if ctx.Err() != nil {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"haproxystats/internal/pull"
@@ -64,8 +65,14 @@ func (t *turn) read(ctx context.Context) {
 	slices.SortFunc(old, func(a, b *worker) int {
 		return cmp.Or(a.read.Compare(b.read), compareInstances(a.instance, b.instance))
 	})
+	said := make([]oldReply, len(old))
+	var asking sync.WaitGroup // several that hang cost no more time than one
 	for n, w := range old {
-		if err := t.readOld(ctx, w, n < maxReads); err != nil && ctx.Err() == nil {
+		asking.Go(func() { said[n] = t.askOld(ctx, w, n < maxReads) })
+	}
+	asking.Wait()
+	for n, w := range old {
+		if err := t.takeOld(w, said[n]); err != nil && ctx.Err() == nil {
 			t.letGo(w, err)
 		}
 	}
@@ -103,30 +110,37 @@ func (t *turn) add(i truth.Instance, r store.Reply) {
 	t.replies, t.names = append(t.replies, r), append(t.names, i)
 }
 
-// readOld asks a worker that was replaced for its replies; without rows, for the first
-// one only.
-func (t *turn) readOld(ctx context.Context, w *worker, rows bool) (err error) {
+// oldReply is what a worker that was replaced has said.
+type oldReply struct {
+	reply store.Reply
+	info  *truth.Info
+	err   error
+}
+
+// askOld asks a worker that was replaced for its replies; without rows, for the first
+// one only. Files of a reply that fails do not stay.
+func (t *turn) askOld(ctx context.Context, w *worker, rows bool) (said oldReply) {
 	i := snapshot.Instance{Pid: w.instance.Pid, Start: w.instance.Start, Role: snapshot.Old}
 	infoName, statName := i.File(t.Name, snapshot.InfoSuffix), i.File(t.Name, snapshot.StatSuffix)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, remove(t.files, infoName), remove(t.files, statName))
+		if said.err != nil {
+			said.err = errors.Join(said.err, remove(t.files, infoName), remove(t.files, statName))
 		}
 	}()
+	said.reply.Info = staged{t.files, infoName}
 	info, err := t.files.Create(infoName)
 	if err != nil {
-		return err
+		return oldReply{err: err}
 	}
-	reply := store.Reply{Info: staged{t.files, infoName}}
 	if rows {
 		var stat io.WriteCloser
 		if stat, err = t.files.Create(statName); err != nil {
-			return errors.Join(err, info.Close())
+			return oldReply{err: errors.Join(err, info.Close())}
 		}
 		err = errors.Join(w.conn.Read(ctx, info, stat), info.Close(), stat.Close())
-		reply.Stat = staged{t.files, statName}
+		said.reply.Stat = staged{t.files, statName}
 		w.read = time.Now()
 	} else {
 		var text []byte
@@ -136,27 +150,32 @@ func (t *turn) readOld(ctx context.Context, w *worker, rows bool) (err error) {
 		err = errors.Join(err, info.Close())
 	}
 	if err != nil {
-		return err
+		return oldReply{err: err}
 	}
 	f, err := t.files.Open(infoName)
 	if err != nil {
-		return err
+		return oldReply{err: err}
 	}
 	defer f.Close()
-	now, err := truth.ReadInfo(f, t.at)
-	if err != nil {
-		return err
+	said.info, said.err = truth.ReadInfo(f, t.at)
+	if said.err == nil && !w.is(said.info) {
+		said.err = fmt.Errorf("%w: %v, not %v", errOther, said.info.Instance, w.instance)
 	}
-	if !w.is(now) {
-		return fmt.Errorf("%w: %v, not %v", errOther, now.Instance, w.instance)
+	return said
+}
+
+// takeOld takes what a worker that was replaced has said.
+func (t *turn) takeOld(w *worker, said oldReply) error {
+	if said.err != nil {
+		return said.err
 	}
-	w.info = now
-	if now.Stopping {
+	w.info = said.info
+	if w.info.Stopping {
 		t.noteStopped(w.instance)
 	} else {
 		t.say("another process has taken the stats socket's path, counting both", "worker", w.instance.String())
 	}
-	t.add(w.instance, reply)
+	t.add(w.instance, said.reply)
 	return nil
 }
 
