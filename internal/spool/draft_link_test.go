@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"haproxystats/internal/durable"
@@ -30,8 +31,14 @@ func TestFilesOfElsewhere(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(kept, "base"), []byte("the base"), 0o640); err != nil {
 		t.Fatal(err)
 	}
+	var mu sync.Mutex // files are synced together
 	var syncs []string
-	w.sync = func(f *os.File) error { syncs = append(syncs, filepath.Base(f.Name())); return nil }
+	w.sync = func(f *os.File) error {
+		mu.Lock()
+		defer mu.Unlock()
+		syncs = append(syncs, filepath.Base(f.Name()))
+		return nil
+	}
 	d, err := w.Stage(1000)
 	if err != nil {
 		t.Fatal(err)
