@@ -72,10 +72,12 @@ func jsonHeader() map[string]string { return map[string]string{"Content-Type": "
 // tags returns the tags of an event, each without white space.
 func tags(templates []Template, i *item) (all []string) {
 	for _, t := range templates {
-		if tag, full := t.fill(i); full && tag != "" {
-			all = append(all, strings.Join(strings.FieldsFunc(tag, func(r rune) bool {
-				return unicode.IsSpace(r) || unicode.IsControl(r) || r == ','
-			}), "_"))
+		text, full := t.fill(i)
+		words := strings.FieldsFunc(text, func(r rune) bool {
+			return unicode.IsSpace(r) || unicode.IsControl(r) || r == ','
+		})
+		if full && len(words) > 0 {
+			all = append(all, strings.Join(words, "_"))
 		}
 	}
 	return all
