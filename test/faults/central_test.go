@@ -189,6 +189,8 @@ func TestNodeSpoolMoved(t *testing.T) {
 		before := len(s.want)
 		s.Until("two windows", harness.EndLimit, func() bool { s.feed(nodes); return len(s.want) >= before+2 })
 	}
+	windows(2)
+	p.WaitSays(harness.EndLimit, "snapshot processed", "snapshot=b/") // it has opened the spool, which it makes if there is none
 	for range harness.Count(2, 50) {
 		windows(2)
 		s.Must(os.Rename(s.Path("b", "incoming"), s.Path("b", "away")))
