@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -312,31 +313,68 @@ const (
 	silent = 13 * 60
 )
 
+// keepSending has Graphite take what made-up hosts have sent for some seconds, and what
+// they go on to send until the test ends: on a busy machine the test lasts so long that
+// metrics grow old. lines writes those of one second, which has a number and a time.
+func keepSending(ctx context.Context, t *testing.T, g *stage.Graphite, seconds int, lines func(b *strings.Builder, second int, at int64)) {
+	t.Helper()
+	begin := time.Now().Unix() - int64(seconds)
+	second := 0
+	next := func(ctx context.Context) error {
+		var b strings.Builder
+		for now := time.Now().Unix(); begin+int64(second) < now; second++ {
+			lines(&b, second, begin+int64(second))
+		}
+		return g.Send(ctx, b.String())
+	}
+	if err := next(ctx); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var sending sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		sending.Wait()
+	})
+	sending.Go(func() {
+		tick := time.NewTicker(5 * time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if err := next(ctx); err != nil && ctx.Err() == nil {
+				t.Errorf("send what made-up hosts go on to send: %v", err)
+				return
+			}
+		}
+	})
+}
+
 // sendOthers has Graphite take the metrics about Kafka and [events], which the stage does
 // without: those of haproxystats-central, and those of sinks of each load balancer.
 func sendOthers(ctx context.Context, t *testing.T, g *stage.Graphite) {
 	t.Helper()
-	now := time.Now().Unix()
-	var b strings.Builder
-	last := ""
-	send := func(host string, columns []metric.Column) {
+	var paths []string
+	add := func(host string, columns []metric.Column) {
 		for _, c := range columns {
-			last = stage.Namespace + "." + host + ".haproxy.haproxystats." + c.Name
-			for ago := range int64(60) {
-				fmt.Fprintf(&b, "%s %d %d\n", last, 60-ago, now-ago)
-			}
+			paths = append(paths, stage.Namespace+"."+host+".haproxy.haproxystats."+c.Name)
 		}
 	}
 	for host := range stage.Hosts {
 		for _, sink := range []string{"kafka", "events-graphite", "events-grafana", "events-webhook"} {
-			send(host, selfstat.Sink{Name: sink, Queued: true}.Columns())
+			add(host, selfstat.Sink{Name: sink, Queued: true}.Columns())
 		}
 	}
-	send(stage.Central, selfstat.TopicColumns())
-	if err := g.Send(ctx, b.String()); err != nil {
-		t.Fatal(err)
-	}
-	awaitSeries(ctx, t, g, last)
+	add(stage.Central, selfstat.TopicColumns())
+	keepSending(ctx, t, g, 60, func(b *strings.Builder, second int, at int64) {
+		for _, path := range paths {
+			fmt.Fprintf(b, "%s %d %d\n", path, second, at)
+		}
+	})
+	awaitSeries(ctx, t, g, paths[len(paths)-1])
 }
 
 // badServers are servers of a made-up backend of lb1 in the states that the stage has
@@ -363,46 +401,39 @@ const badBackend = "bad"
 // sendStates has Graphite take the states of these servers.
 func sendStates(ctx context.Context, t *testing.T, g *stage.Graphite) {
 	t.Helper()
-	now := time.Now().Unix()
-	var b strings.Builder
+	values := make(map[string]float64)
 	last := ""
 	for n, words := range slices.Sorted(maps.Keys(badServers)) {
 		metrics := maps.Clone(badServers[words])
 		metrics["lastchg"] = float64(1000 + n)
 		for name, value := range metrics {
 			last = fmt.Sprintf("%s.lb1.haproxy.backend.%s.server.s%d.%s", stage.Namespace, badBackend, n, name)
-			for ago := range int64(lookback) { // lasting, for the time of all tests
-				fmt.Fprintf(&b, "%s %g %d\n", last, value, now-ago)
-			}
+			values[last] = value
 		}
 	}
-	if err := g.Send(ctx, b.String()); err != nil {
-		t.Fatal(err)
-	}
+	keepSending(ctx, t, g, lookback, func(b *strings.Builder, _ int, at int64) {
+		for path, value := range values {
+			fmt.Fprintf(b, "%s %g %d\n", path, value, at)
+		}
+	})
 	awaitSeries(ctx, t, g, last)
 }
 
 // sendExamples has Graphite take the metrics of all made-up hosts.
 func sendExamples(ctx context.Context, t *testing.T, g *stage.Graphite) {
 	t.Helper()
-	now := time.Now().Unix()
-	var b strings.Builder
-	for _, e := range examples {
-		for kind, metrics := range e.hosts() {
-			for name, value := range metrics {
-				for s := range length {
-					ago := length - s
-					if e.silent() && kind == fires && ago < silent {
-						break
-					}
-					fmt.Fprintf(&b, "%s.haproxy.%s %g %d\n", e.path(kind), name, value(s), now-int64(ago))
+	keepSending(ctx, t, g, length, func(b *strings.Builder, second int, at int64) {
+		for _, e := range examples {
+			for kind, metrics := range e.hosts() {
+				if e.silent() && kind == fires && second > length-silent {
+					continue
+				}
+				for name, value := range metrics {
+					fmt.Fprintf(b, "%s.haproxy.%s %g %d\n", e.path(kind), name, value(second), at)
 				}
 			}
 		}
-	}
-	if err := g.Send(ctx, b.String()); err != nil {
-		t.Fatal(err)
-	}
+	})
 	// The last of what was sent is there when Graphite has all.
 	last := examples[len(examples)-1]
 	for _, kind := range []string{calm, fires} {

@@ -31,7 +31,7 @@ func TestOnStage(t *testing.T) {
 		t.Fatal(err)
 	}
 	plugin := real.Need(t, "monitoring-plugins-contrib")
-	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	ctx, cancel := context.WithTimeout(t.Context(), real.Loaded(deadline))
 	t.Cleanup(cancel)
 	s, err := stage.Open(ctx, tools)
 	if err != nil {
