@@ -22,7 +22,6 @@ type Tally struct {
 	header   []string
 	identity []int // its columns that name one server of an instance
 	plans    [3]tallyPlan
-	seed     maphash.Seed
 	// moved finds rows whose place has changed.
 	moved map[uint32]int
 	pass  pass
@@ -31,7 +30,7 @@ type Tally struct {
 // pass is the state of one reply.
 type pass struct {
 	elapsed int64
-	watch   *Watch
+	watches []*Watch
 	known   int // rows before
 	next    int // the place of the next row, unless rows have moved
 	matched int
@@ -52,9 +51,9 @@ type tallied struct {
 type Watch struct {
 	// Columns are the names of columns whose texts are wanted.
 	Columns []string
-	// See is called for each row: its number in the reply, a hash of its type and names,
-	// the row itself, of which only the type and the names may be used, and the texts of the
-	// columns, empty where the reply lacks one. All are valid until See returns.
+	// See is called for each row: its number in the reply, a hash of its type and names in
+	// this process, the row itself, of which only the type and the names may be used, and the
+	// texts of the columns, empty where the reply lacks one. All are valid until See returns.
 	See func(n int, name uint64, row *haproxy.Row, texts [][]byte)
 
 	at    []int // for each column its place in the texts of a row, or -1
@@ -107,16 +106,16 @@ func (f Findings) IsForeign(info *Info) bool {
 // Read reads a reply whose header has been read, and compares it with the one before,
 // since which so many seconds have passed. If the reply turns out to be incomplete, the
 // caller must forget the tally.
-func (t *Tally) Read(s *haproxy.StatScanner, elapsed int64, w *Watch) Findings {
-	t.Begin(s, elapsed, w)
+func (t *Tally) Read(s *haproxy.StatScanner, elapsed int64, watches ...*Watch) Findings {
+	t.Begin(s, elapsed, watches)
 	t.Rows(s)
 	return t.End()
 }
 
-// Begin begins a reply whose header has been read. The watch may be nil.
-func (t *Tally) Begin(s *haproxy.StatScanner, elapsed int64, w *Watch) {
-	t.arrange(s, w)
-	t.pass = pass{elapsed: elapsed, watch: w, known: len(t.rows)}
+// Begin begins a reply whose header has been read.
+func (t *Tally) Begin(s *haproxy.StatScanner, elapsed int64, watches []*Watch) {
+	t.arrange(s, watches)
+	t.pass = pass{elapsed: elapsed, watches: watches, known: len(t.rows)}
 	t.pass.First = t.rows == nil
 	if t.pass.First {
 		t.rows, t.modules = make([]tallied, 0, 64), nil
@@ -130,11 +129,11 @@ func (t *Tally) Rows(s *haproxy.StatScanner) {
 	for s.Next() {
 		row := s.Row()
 		p := &t.plans[row.Type]
-		name := t.hash(row)
+		name := hash(row)
 		now, module := t.take(row, p)
 		now.name = uint32(name)
-		if f.watch != nil {
-			f.watch.see(f.Rows, name, row, len(t.identity))
+		for _, w := range f.watches {
+			w.see(f.Rows, name, row)
 		}
 		f.Rows++
 		if row.Type == haproxy.FrontendRow {
@@ -181,7 +180,7 @@ func (t *Tally) End() Findings {
 	if f.First {
 		t.rows = slices.Clone(t.rows) // without what it has grown by
 	}
-	f.watch = nil
+	f.watches = nil
 	return f.Findings
 }
 
@@ -226,7 +225,7 @@ var serverCounters = []string{
 }
 
 // arrange selects the columns of a reply.
-func (t *Tally) arrange(s *haproxy.StatScanner, w *Watch) {
+func (t *Tally) arrange(s *haproxy.StatScanner, watches []*Watch) {
 	header := s.Columns()
 	if !slices.Equal(header, t.header) {
 		t.header, t.identity = slices.Clone(header), identityColumns(header)
@@ -254,12 +253,9 @@ func (t *Tally) arrange(s *haproxy.StatScanner, w *Watch) {
 			}
 			t.plans[typ] = p
 		}
-		if t.seed == (maphash.Seed{}) {
-			t.seed = maphash.MakeSeed()
-		}
 	}
-	texts := t.identity
-	if w != nil {
+	texts := slices.Clip(t.identity)
+	for _, w := range watches {
 		texts = w.arrange(header, texts)
 	}
 	for _, typ := range rowTypes {
@@ -268,37 +264,38 @@ func (t *Tally) arrange(s *haproxy.StatScanner, w *Watch) {
 	}
 }
 
-// arrange returns the columns of a header with those of the watch behind them.
+// arrange returns the columns with those of the watch behind them.
 func (w *Watch) arrange(header []string, columns []int) []int {
-	columns = slices.Clone(columns)
 	w.at, w.texts = w.at[:0], slices.Grow(w.texts[:0], len(w.Columns))[:len(w.Columns)]
-	found := 0
 	for _, name := range w.Columns {
 		at := -1
 		if c := slices.Index(header, name); c >= 0 {
+			at = len(columns)
 			columns = append(columns, c)
-			at, found = found, found+1
 		}
 		w.at = append(w.at, at)
 	}
 	return columns
 }
 
-// see shows a row, of whose texts the first ones are not for the watch.
-func (w *Watch) see(n int, name uint64, row *haproxy.Row, skip int) {
+// see shows a row.
+func (w *Watch) see(n int, name uint64, row *haproxy.Row) {
 	for i, at := range w.at {
 		w.texts[i] = nil
 		if at >= 0 {
-			w.texts[i] = row.Texts[skip+at]
+			w.texts[i] = row.Texts[at]
 		}
 	}
 	w.See(n, name, row, w.texts)
 }
 
+// nameSeed is that of the hashes of names, which have a meaning in this process only.
+var nameSeed = maphash.MakeSeed()
+
 // hash returns a hash of the type and the names of a row.
-func (t *Tally) hash(row *haproxy.Row) uint64 {
-	h := maphash.Bytes(t.seed, row.Proxy)
-	return bits.RotateLeft64(h, 17)*31 + maphash.Bytes(t.seed, row.Service) + uint64(row.Type)
+func hash(row *haproxy.Row) uint64 {
+	h := maphash.Bytes(nameSeed, row.Proxy)
+	return bits.RotateLeft64(h, 17)*31 + maphash.Bytes(nameSeed, row.Service) + uint64(row.Type)
 }
 
 // take returns what is kept of a row, and the sum of its counters of modules.

@@ -17,7 +17,7 @@ func (t *Tally) read(tb testing.TB, stat string, elapsed int64) Findings {
 	if err := s.Reset(strings.NewReader(stat)); err != nil {
 		tb.Fatal(err)
 	}
-	return t.Read(&s, elapsed, nil)
+	return t.Read(&s, elapsed)
 }
 
 // TestTallyOfRecordings finds every change of the base that an account makes of the
@@ -112,6 +112,8 @@ func TestWatch(t *testing.T) {
 		names[name] = true
 		got = append(got, fmt.Sprintf("%d %d %s/%s %q", n, row.Type, row.Proxy, row.Service, texts))
 	}}
+	ages := 0
+	second := &Watch{Columns: []string{"lastchg"}, See: func(_ int, _ uint64, _ *haproxy.Row, texts [][]byte) { ages += len(texts[0]) }}
 	var tally Tally
 	for _, stat := range []string{
 		"# pxname,svname,stot,status,lastchg,sid,type,\napp,a1,5,UP 1/3,600,7,2,\napp,a2,1,MAINT,,8,2,\n\n",
@@ -121,11 +123,11 @@ func TestWatch(t *testing.T) {
 		if err := s.Reset(strings.NewReader(stat)); err != nil {
 			t.Fatal(err)
 		}
-		tally.Read(&s, 0, w)
+		tally.Read(&s, 0, w, second)
 	}
 	want := []string{`0 2 app/a1 ["UP 1/3" "" "600"]`, `1 2 app/a2 ["MAINT" "" ""]`, `0 2 app/a1 ["DOWN" "" ""]`}
-	if !slices.Equal(got, want) || len(names) != 2 {
-		t.Errorf("got %q and %d names, want %q and 2", got, len(names), want)
+	if !slices.Equal(got, want) || len(names) != 2 || ages != len("600") {
+		t.Errorf("got %q, %d names and %d digits, want %q, 2 and 3", got, len(names), ages, want)
 	}
 }
 
@@ -174,7 +176,7 @@ func BenchmarkTally(b *testing.B) {
 		if err := s.Reset(bytes.NewReader(stat)); err != nil {
 			b.Fatal(err)
 		}
-		if f := t.Read(&s, 10, nil); f.Matters() {
+		if f := t.Read(&s, 10); f.Matters() {
 			b.Fatalf("got %+v", f)
 		}
 	}

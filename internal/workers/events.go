@@ -19,12 +19,15 @@ const (
 	minGapSeconds = 60
 )
 
-// watch begins the rows of the current worker, and returns who wants to see them.
-func (t *turn) watch() *truth.Watch {
-	if t.events == nil {
-		return nil
+// watches begins the rows of the current worker, and returns who wants to see them.
+func (t *turn) watches() (all []*truth.Watch) {
+	if t.events != nil {
+		all = append(all, t.events.Begin(t.Name, t.info, t.at))
 	}
-	return t.events.Begin(t.Name, t.info, t.at)
+	if t.keeper.opt.ServersEvery > 0 {
+		all = append(all, t.socket.servers.maint.begin())
+	}
+	return all
 }
 
 func (t *turn) abort() {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"io"
 	"slices"
 	"time"
 
@@ -17,10 +16,10 @@ import (
 // servers is what is known of why servers of a socket are in maintenance. The rows tell
 // but one reason badly: that of a server which the configuration disables.
 type servers struct {
-	watch maintWatch
-	// maint are the rows in maintenance when HAProxy was asked last, and of is the worker
+	maint maintenance
+	// known are the rows in maintenance when HAProxy was asked last, and of is the worker
 	// that was asked.
-	maint []uint64
+	known []uint64
 	of    truth.Instance
 	asked time.Time
 	until time.Time // it is not asked before
@@ -35,11 +34,11 @@ func (t *turn) askServers(ctx context.Context) {
 		return
 	}
 	s := &t.socket.servers
-	now, worker := time.Now(), t.info.Instance
-	news := s.of != worker || !isSubset(s.watch.rows, s.maint)
+	now, worker, rows := time.Now(), t.info.Instance, s.maint.sorted()
+	news := s.of != worker || !isSubset(rows, s.known)
 	if !now.Before(s.until) && (news || now.Sub(s.asked) >= every) {
 		s.asked, s.of, s.text = now, worker, nil
-		s.maint = append(s.maint[:0], s.watch.rows...)
+		s.known = append(s.known[:0], rows...)
 		if found, err := t.fetchServers(ctx); err == nil {
 			s.text = configured(found)
 		} else if ctx.Err() == nil {
@@ -97,105 +96,31 @@ func isSubset(a, b []uint64) bool {
 	return true
 }
 
-// maintWatch notes the rows of a reply to `show stat` that are in maintenance. It finds
-// their text without parsing; a text elsewhere that looks like one does no harm.
-type maintWatch struct {
-	rows []uint64 // hashes of their names and texts, sorted
-	line []byte   // the beginning of the line in hand
+// maintenance notes the rows of a reply that are in maintenance.
+type maintenance struct {
+	rows []uint64 // hashes of their names and states
 }
 
 var (
 	maintSeed = maphash.MakeSeed()
-	maintText = []byte(",MAINT")
+	maintText = []byte("MAINT")
 )
 
-// maxMaintLine bounds the line of a row. The state is at the beginning.
-const maxMaintLine = 16 << 10
-
 // begin begins a reply.
-func (w *maintWatch) begin() { w.rows, w.line = w.rows[:0], w.line[:0] }
-
-// Write takes a part of the reply.
-func (w *maintWatch) Write(p []byte) (int, error) {
-	n := len(p)
-	if len(w.line) > 0 {
-		end := bytes.IndexByte(p, '\n') + 1
-		if end == 0 {
-			w.keep(p)
-			return n, nil
-		}
-		w.keep(p[:end])
-		w.find(w.line)
-		w.line, p = w.line[:0], p[end:]
-	}
-	end := bytes.LastIndexByte(p, '\n') + 1
-	w.find(p[:end])
-	w.keep(p[end:])
-	return n, nil
+func (m *maintenance) begin() *truth.Watch {
+	m.rows = m.rows[:0]
+	return &truth.Watch{Columns: []string{"status"}, See: m.see}
 }
 
-func (w *maintWatch) keep(p []byte) {
-	w.line = append(w.line, p[:min(len(p), max(0, maxMaintLine-len(w.line)))]...)
-}
-
-// find finds rows in whole lines.
-func (w *maintWatch) find(lines []byte) {
-	for {
-		at := bytes.Index(lines, maintText)
-		if at < 0 {
-			return
-		}
-		begin := bytes.LastIndexByte(lines[:at], '\n') + 1
-		end := at + len(maintText)
-		if next := bytes.IndexAny(lines[end:], ",\n"); next >= 0 {
-			end += next
-		}
-		w.rows = append(w.rows, maintRow(lines[begin:at], lines[at:end]))
-		lines = lines[end:]
+// see takes a row.
+func (m *maintenance) see(_ int, name uint64, _ *haproxy.Row, texts [][]byte) {
+	if state := texts[0]; bytes.HasPrefix(state, maintText) {
+		m.rows = append(m.rows, name^maphash.Bytes(maintSeed, state))
 	}
 }
 
-// maintRow returns the hash of the first two fields of a row, and of its state.
-func maintRow(row, state []byte) uint64 {
-	var h maphash.Hash
-	h.SetSeed(maintSeed)
-	proxy := bytes.IndexByte(row, ',') + 1
-	service := bytes.IndexByte(row[proxy:], ',')
-	if service < 0 {
-		service = len(row) - proxy
-	}
-	h.Write(row[:proxy+service])
-	h.Write(state)
-	return h.Sum64()
-}
-
-// end ends the reply.
-func (w *maintWatch) end() { slices.Sort(w.rows) }
-
-// watched is a reply whose rows in maintenance are noted when it is read.
-type watched struct {
-	staged
-	watch *maintWatch
-}
-
-// Open implements [store.Source].
-func (w watched) Open() (io.ReadCloser, error) {
-	f, err := w.staged.Open()
-	if err != nil {
-		return nil, err
-	}
-	w.watch.begin()
-	return watchedFile{io.TeeReader(f, w.watch), f, w.watch}, nil
-}
-
-type watchedFile struct {
-	io.Reader
-	io.Closer
-	watch *maintWatch
-}
-
-// Close implements [io.Closer].
-func (w watchedFile) Close() error {
-	w.watch.end()
-	return w.Closer.Close()
+// sorted returns the rows, sorted.
+func (m *maintenance) sorted() []uint64 {
+	slices.Sort(m.rows)
+	return m.rows
 }

@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"haproxystats/internal/haproxy"
 	"haproxystats/internal/snapshot"
+	"haproxystats/internal/truth"
 )
 
 const serversHeader = "1\n# be_name srv_name srv_admin_state\n"
@@ -122,48 +124,42 @@ func TestServersFault(t *testing.T) {
 	}
 }
 
-// TestMaintWatch finds the same rows whatever the pieces in which a reply comes.
-func TestMaintWatch(t *testing.T) {
+// TestMaintenance finds rows that have gone into maintenance, or for another reason.
+func TestMaintenance(t *testing.T) {
 	var text bytes.Buffer
-	text.WriteString("# pxname,svname,qcur,status,x,\n")
+	text.WriteString("# pxname,svname,qcur,status,type,\n")
 	for i := range 50 {
 		status := []string{"UP", "MAINT", "MAINT (via a/b)", "MAINT (resolution)", "DOWN 1/2"}[i%5]
-		fmt.Fprintf(&text, "app,s%d,%d,%s,%s,\n", i, i, status, strings.Repeat("x", i*7))
+		fmt.Fprintf(&text, "app,s%d,%d,%s,2,\n", i, i, status)
 	}
-	fmt.Fprintf(&text, "app,long,0,MAINT,%s,\n\n", strings.Repeat("y", 3*maxMaintLine))
-	read := func(size int, text []byte) []uint64 {
-		var w maintWatch
-		w.begin()
-		for piece := range slices.Chunk(text, size) {
-			if n, err := w.Write(piece); n != len(piece) || err != nil {
-				t.Fatalf("got %d, %v, want %d", n, err, len(piece))
-			}
+	text.WriteString("app,MAINT,0,UP,2,\n\n")
+	var tally truth.Tally
+	read := func(text []byte) []uint64 {
+		var scanner haproxy.StatScanner
+		if err := scanner.Reset(bytes.NewReader(text)); err != nil {
+			t.Fatal(err)
 		}
-		w.end()
-		return w.rows
+		var m maintenance
+		tally.Read(&scanner, 0, m.begin())
+		return slices.Clone(m.sorted())
 	}
-	want := read(text.Len(), text.Bytes())
-	if len(want) != 31 {
-		t.Errorf("got %d rows, want 31", len(want))
-	}
-	for _, size := range []int{1, 2, 3, 7, 64, 1000, 4096} {
-		if got := read(size, text.Bytes()); !slices.Equal(got, want) {
-			t.Errorf("pieces of %d bytes: got %d rows, want the same %d", size, len(got), len(want))
-		}
+	want := read(text.Bytes())
+	if len(want) != 30 {
+		t.Errorf("got %d rows, want 30", len(want))
 	}
 	// Counters don't matter; the name and the text do.
 	grown := bytes.ReplaceAll(text.Bytes(), []byte("app,s1,1,"), []byte("app,s1,99,"))
-	if got := read(4096, grown); !slices.Equal(got, want) {
+	if got := read(grown); !slices.Equal(got, want) {
 		t.Error("got other rows after a counter has grown")
 	}
 	for _, change := range []string{"app,s0,0,MAINT,", "app,s0,0,MAINT (via a/b),"} {
 		more := bytes.ReplaceAll(text.Bytes(), []byte("app,s0,0,UP,"), []byte(change))
-		if got := read(4096, more); isSubset(got, want) || !isSubset(want, got) {
+		if got := read(more); isSubset(got, want) || !isSubset(want, got) {
 			t.Errorf("%s: got no new row", change)
 		}
 	}
 	other := bytes.ReplaceAll(text.Bytes(), []byte("app,s1,1,MAINT,"), []byte("app,s1,1,MAINT (resolution),"))
-	if got := read(4096, other); isSubset(got, want) || isSubset(want, got) {
+	if got := read(other); isSubset(got, want) || isSubset(want, got) {
 		t.Error("got the same row for another reason")
 	}
 }

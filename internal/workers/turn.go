@@ -98,11 +98,9 @@ func (t *turn) readCurrent() error {
 	if t.socket.asked.IsZero() {
 		t.before = t.socket.account.Latest()
 	}
-	stat := store.Source(staged{t.files, t.Name + snapshot.StatSuffix})
-	if t.keeper.opt.ServersEvery > 0 {
-		stat = watched{staged{t.files, t.Name + snapshot.StatSuffix}, &t.socket.servers.watch}
-	}
-	t.add(t.info.Instance, store.Reply{Info: staged{t.files, t.Name + snapshot.InfoSuffix}, Stat: stat, Current: true, Watch: t.watch()})
+	t.add(t.info.Instance, store.Reply{
+		Info: staged{t.files, t.Name + snapshot.InfoSuffix}, Stat: staged{t.files, t.Name + snapshot.StatSuffix}, Current: true, Watches: t.watches(),
+	})
 	return nil
 }
 

@@ -33,8 +33,8 @@ type Reply struct {
 	Current bool
 	// Final reports whether the instance can say no more.
 	Final bool
-	// Watch, if not nil, is shown the rows.
-	Watch *truth.Watch
+	// Watches are shown the rows.
+	Watches []*truth.Watch
 }
 
 // Member is an instance that lives.
@@ -251,7 +251,7 @@ func (k *Socket) hear(at int64, replies []Reply) ([]heard, error) {
 				tally = &w.member.tally
 				elapsed = w.info.At - w.member.statInfo.At
 			}
-			if w.found, err = readTally(reply.Stat, tally, elapsed, reply.Watch); err != nil {
+			if w.found, err = readTally(reply.Stat, tally, elapsed, reply.Watches...); err != nil {
 				return nil, err
 			}
 			w.empty = w.found.Rows == 0 && w.member != nil && w.member.hasStat
@@ -288,7 +288,7 @@ func readStat(s Source, rows int) (*truth.Stat, error) {
 	return truth.ReadStat(f, rows)
 }
 
-func readTally(s Source, tally *truth.Tally, elapsed int64, watch *truth.Watch) (truth.Findings, error) {
+func readTally(s Source, tally *truth.Tally, elapsed int64, watches ...*truth.Watch) (truth.Findings, error) {
 	f, err := s.Open()
 	if err != nil {
 		return truth.Findings{}, err
@@ -299,7 +299,7 @@ func readTally(s Source, tally *truth.Tally, elapsed int64, watch *truth.Watch) 
 	if err := scanner.Reset(f); err != nil {
 		return truth.Findings{}, fmt.Errorf("read show stat: %w", err)
 	}
-	found := tally.Read(scanner, elapsed, watch)
+	found := tally.Read(scanner, elapsed, watches...)
 	if err := scanner.Err(); err != nil {
 		return truth.Findings{}, fmt.Errorf("read show stat: %w", err)
 	}
@@ -672,7 +672,7 @@ func (k *Socket) recall(f lastFile, hasStat bool) (*member, error) {
 	info.Instance = f.instance
 	m := &member{instance: f.instance, info: info, statInfo: info, hasStat: hasStat}
 	if hasStat {
-		found, err := readTally(&File{k.store.last, lastName(k.prefix, f.instance, snapshot.StatSuffix)}, &m.tally, 0, nil)
+		found, err := readTally(&File{k.store.last, lastName(k.prefix, f.instance, snapshot.StatSuffix)}, &m.tally, 0)
 		if err != nil {
 			return nil, err
 		}
