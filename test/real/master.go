@@ -95,7 +95,24 @@ func (m *Master) start(ctx context.Context, c MasterConfig) error {
 	if err != nil {
 		return err
 	}
-	return m.await(ctx, func(ctx context.Context) error { _, err := m.Worker(ctx); return err })
+	return m.await(ctx, func(ctx context.Context) error {
+		pid, err := m.Worker(ctx)
+		if err == nil {
+			err = m.lists(ctx, pid)
+		}
+		return err
+	})
+}
+
+// lists returns an error unless the master answers and lists a worker. Before that, it
+// has not begun to wait for signals after its start or a reload, and a reload would be
+// lost.
+func (m *Master) lists(ctx context.Context, pid string) error {
+	list, err := Ask(ctx, "unix", m.MasterSocket, "show proc;quit") // else it waits for more
+	if err == nil && !strings.Contains(list, "\n"+pid+" ") {
+		err = fmt.Errorf("the master does not list worker %s: %.200q", pid, list)
+	}
+	return err
 }
 
 // Close ends HAProxy and removes its directory.
@@ -121,7 +138,8 @@ func (m *Master) Worker(ctx context.Context) (pid string, err error) {
 	return pid, nil
 }
 
-// Reload reloads HAProxy and waits for the next worker.
+// Reload reloads HAProxy and waits for the next worker, and until HAProxy can be reloaded
+// again.
 func (m *Master) Reload(ctx context.Context) error {
 	before, err := m.Worker(ctx)
 	if err != nil {
@@ -132,10 +150,13 @@ func (m *Master) Reload(ctx context.Context) error {
 	}
 	return m.await(ctx, func(ctx context.Context) error {
 		now, err := m.Worker(ctx)
-		if err == nil && now == before {
-			err = errors.New("the worker is the same")
+		switch {
+		case err != nil:
+			return err
+		case now == before:
+			return errors.New("the worker is the same")
 		}
-		return err
+		return m.lists(ctx, now)
 	})
 }
 
