@@ -55,7 +55,7 @@ func parsePath(text string) (string, error) {
 	return text, nil
 }
 
-var stateDir = kind[string]{"directory", "a path, or nothing to keep no state", func(text string) (string, error) {
+var stateDir = kind[string]{"state directory", "a path, or nothing to keep no state", func(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}

@@ -18,6 +18,7 @@ var puppetTypes = map[string]string{
 	"seconds":         "Numeric",
 	"number":          "Numeric",
 	"directory":       "Haproxystats::Path",
+	"state directory": "Variant[Haproxystats::Path, Enum['']]",
 	"file":            "Haproxystats::Path",
 	"address":         "String[1]",
 	"socket":          "Variant[Haproxystats::Path, Enum['']]",

@@ -28,6 +28,7 @@ describe 'haproxystats' do
             'servers' => ['unix:///run/a.sock', 'unix:///run/b.sock'],
             'timeout' => 0.25,
             'pull-timeout' => 0,
+            'state-dir' => '',
             'status-socket' => '',
           },
           'process' => { 'frontend-metrics' => ['bin', 'bout'], 'aggr-server-metrics' => false },
@@ -44,6 +45,7 @@ describe 'haproxystats' do
         servers = unix:///run/a.sock, unix:///run/b.sock
         timeout = 0.25
         pull-timeout = 0
+        state-dir = 
         status-socket = 
 
         [process]
