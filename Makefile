@@ -13,7 +13,7 @@ PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process bin
 MODULES   := packaging/image test/container test/kafka/otlp
 PLUGIN    := bin/check_haproxystats
 # The packages whose tests start servers, machines or builds of everything.
-WITH_SERVERS := /(demo|dev)$$|/packaging/|/test/(dashboards|deploy|faults|integration|kafka|nagios|packages|systemd|traffic)(/|$$)
+WITH_SERVERS := /(demo|dev)$$|/packaging/|/test/(dashboards|deploy|faults|integration|kafka|nagios|packages|real|reloads|systemd|traffic)(/|$$)
 
 .PHONY: help
 help: ## list the targets
@@ -87,6 +87,7 @@ quick: ## vet, build, and all tests that need no server (a minute)
 	$(GO) test $$($(GO) list ./... | grep -vE '$(WITH_SERVERS)')
 
 .PHONY: test
+test: FUZZTIME := 5s
 test: setup lint generated unit containers fuzz ## set up and run all tests
 
 .PHONY: setup
