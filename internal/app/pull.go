@@ -2,10 +2,8 @@ package app
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,9 +12,6 @@ import (
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/pull"
 	"haproxystats/internal/spool"
-	"haproxystats/internal/transitions/pending"
-	"haproxystats/internal/truth/store"
-	"haproxystats/internal/workers"
 )
 
 // Pull returns haproxystats-pull.
@@ -67,7 +62,9 @@ func runPull(ctx context.Context, c *config.Config, r release, service *Supervis
 		puller.Alive = func() { service.alive(status.String()) }
 		puller.AliveInterval = service.interval(statusInterval)
 	}
-	keeper, closeKeeper := openKeeper(c, client, status, log)
+	keeper, closeKeeper := openKeeper(&c.Pull, keeping{
+		dir: c.Pull.StateDir, node: namedHost, interval: c.Pull.PullInterval, masters: true, observe: status.held,
+	}, client, log)
 	defer closeKeeper()
 	if keeper == nil {
 		page.running(status.tell)
@@ -81,59 +78,6 @@ func runPull(ctx context.Context, c *config.Config, r release, service *Supervis
 	g.Go(func() error { return keeper.Run(ctx) })
 	g.Go(func() error { return puller.Run(ctx) })
 	return g.Wait()
-}
-
-// openKeeper returns the keeper of the accounts, or nil if there is none. An error of
-// the accounts costs the accounts only.
-func openKeeper(c *config.Config, client *haproxy.Client, status *pullStatus, log *slog.Logger) (*workers.Keeper, func()) {
-	if c.Pull.StateDir == "" {
-		return nil, func() {}
-	}
-	node, err := os.Hostname()
-	if isUnnamed(node) { // it may get its name later in the boot
-		node = ""
-	}
-	var accounts *store.Store
-	if err == nil {
-		accounts, err = store.Open(store.Options{Dir: c.Pull.StateDir, Node: node, Log: log})
-	}
-	if err != nil {
-		log.Error("no totals can be kept, counters are raw", "state_dir", c.Pull.StateDir, "error", err)
-		return nil, func() {}
-	}
-	master := c.Pull.MasterSocket
-	if master == config.MasterAuto || master == config.MasterNone {
-		master = ""
-	}
-	events := openPending(c, node, log)
-	return workers.New(workers.Options{
-			Store: accounts, Events: events, Interval: c.Pull.PullInterval, Client: client, Hold: c.Pull.HoldWorkers, Master: master,
-			FindMasters: c.Pull.MasterSocket == config.MasterAuto, ServersEvery: c.Pull.ServerStateInterval, Log: log, Observe: status.held,
-		}), func() {
-			err := accounts.Close()
-			if events != nil {
-				err = errors.Join(err, events.Close())
-			}
-			if err != nil {
-				log.Debug("closing the store of totals", "error", err)
-			}
-		}
-}
-
-// openPending returns the store of events, or nil if nobody wants them or it can't be
-// opened.
-func openPending(c *config.Config, node string, log *slog.Logger) *pending.Store {
-	if !c.Pull.Events {
-		return nil
-	}
-	events, err := pending.Open(pending.Options{
-		Dir: filepath.Join(c.Pull.StateDir, "events"), Node: node, Max: c.Pull.MaxEvents, Log: log,
-	})
-	if err != nil {
-		log.Error("no events can be kept, none are made", "state_dir", c.Pull.StateDir, "error", err)
-		return nil
-	}
-	return events
 }
 
 // roundObserver records the outcome of rounds, and reports to systemd after each.
