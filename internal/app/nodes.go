@@ -17,6 +17,7 @@ import (
 	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
+	"haproxystats/internal/workers"
 )
 
 // nodes is the source of the snapshots of all nodes: a spool for each that
@@ -33,6 +34,8 @@ type node struct {
 	reader        *spool.Reader
 	puller        *pull.Puller // nil if another program fills the spool
 	writer        *spool.Writer
+	keeper        *workers.Keeper // nil if no accounts are kept
+	closeKeeper   func()
 }
 
 // openNodes opens the spools of all nodes, or none.
@@ -49,20 +52,22 @@ func openNodes(c *config.Config, log *slog.Logger) (*nodes, error) {
 }
 
 func openNode(c *config.Config, name string, o config.Node, log *slog.Logger) (*node, error) {
-	n := &node{name: name, cluster: o.Cluster}
+	n := &node{name: name, cluster: o.Cluster, closeKeeper: func() {}}
 	dir := o.SrcDir
 	if len(o.Servers) > 0 {
-		dir = filepath.Join(c.Central.WorkDir, "nodes", name, "incoming")
+		own := filepath.Join(c.Central.WorkDir, "nodes", name)
+		dir = filepath.Join(own, "incoming")
 		var err error
 		if n.writer, err = spool.OpenWriter(spool.WriterOptions{Dir: dir, Tmp: dir + ".tmp", Log: log}); err != nil {
 			return nil, err
 		}
+		client := &haproxy.Client{
+			Timeout: c.Pull.Timeout, Retries: c.Pull.Retries, Interval: c.Pull.Interval,
+			BufferLimit: c.Pull.BufferLimit, Buffers: c.Pull.Workers, Log: log,
+		}
 		n.puller = &pull.Puller{
-			Spool: stagingSpool{n.writer},
-			Fetcher: &haproxy.Client{
-				Timeout: c.Pull.Timeout, Retries: c.Pull.Retries, Interval: c.Pull.Interval,
-				BufferLimit: c.Pull.BufferLimit, Buffers: c.Pull.Workers, Log: log,
-			},
+			Spool:       stagingSpool{n.writer},
+			Fetcher:     client,
 			Servers:     Sockets(o.Servers),
 			Interval:    c.Cluster(o.Cluster).Interval,
 			Timeout:     c.Pull.PullTimeout,
@@ -70,6 +75,13 @@ func openNode(c *config.Config, name string, o config.Node, log *slog.Logger) (*
 			Workers:     c.Pull.Workers,
 			KeepPartial: c.Pull.OnPartial == config.PartialKeep,
 			Log:         log,
+		}
+		kept := keeping{node: func() (string, error) { return name, nil }, interval: n.puller.Interval}
+		if c.Pull.StateDir != "" {
+			kept.dir = filepath.Join(own, "truth")
+		}
+		if n.keeper, n.closeKeeper = openKeeper(&c.Pull, kept, client, log); n.keeper != nil {
+			n.puller.Accounts = n.keeper
 		}
 	}
 	var err error
@@ -87,6 +99,7 @@ func (n *node) close() error {
 	if n.writer != nil {
 		err = errors.Join(err, n.writer.Close())
 	}
+	n.closeKeeper()
 	return err
 }
 
@@ -106,6 +119,9 @@ func (n *nodes) start(ctx, background context.Context, g *errgroup.Group) {
 		g.Go(func() error { one.offer(ctx, n.claims); return nil })
 		if one.puller != nil {
 			g.Go(func() error { return one.puller.Run(ctx) })
+		}
+		if one.keeper != nil {
+			g.Go(func() error { return one.keeper.Run(ctx) })
 		}
 	}
 	if n.topic != nil {

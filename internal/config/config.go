@@ -174,7 +174,8 @@ type Pull struct {
 	// Where haproxystats-pull keeps what counters had reached before the present workers
 	// of HAProxy began, so that totals go on over reloads and restarts. It should be on
 	// the file system of `dst-dir`; otherwise replies are copied. An empty value turns
-	// totals off, and counters are raw.
+	// totals off, and counters are raw. haproxystats-central keeps those of nodes with
+	// `servers` in its `work-dir` instead, unless the value is empty.
 	StateDir string
 	// Finds out what happens to HAProxy, such as servers that go down and reloads, and
 	// puts it into the snapshots as events. The section [events] delivers them. It has no
@@ -578,7 +579,7 @@ type Central struct {
 	// tables to Kafka send their metrics themselves: give them [graphite] or another sink.
 	NodeMetrics bool
 	// A directory of the program's own. `nodes` in it has the snapshots of nodes with
-	// `servers`, one directory for each node. `journal` has the tables of nodes until
+	// `servers` and what their counters had reached, one directory for each node. `journal` has the tables of nodes until
 	// their window is closed, so that a program that starts again makes the same windows.
 	WorkDir string
 	// Disk space for the journal. While it is full, snapshots wait in the directories of
@@ -646,8 +647,9 @@ type Node struct {
 	// directory must be the node's alone, and its parent must be writable.
 	SrcDir string
 	// Stats sockets of the node, separated by commas: `tcp://host:port` or
-	// `tcp://[v6]:port`. haproxystats-central asks them as haproxystats-pull would. HAProxy
-	// sends its statistics unencrypted: use it in networks that you trust.
+	// `tcp://[v6]:port`. haproxystats-central asks them as haproxystats-pull would, with
+	// the options of [pull] that say how, such as `hold-workers` and `events`; it asks no
+	// masters. HAProxy sends its statistics unencrypted: use it in networks that you trust.
 	Servers []Server
 }
 

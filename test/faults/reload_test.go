@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +23,8 @@ import (
 type reloadSite struct {
 	*harness.Site
 	haproxy  *real.Master
+	graphite *real.Receiver
+	root     string // of the paths in Graphite
 	conf     string
 	sessions []*tcpSession // open, the oldest first
 	client   *http.Client
@@ -53,8 +57,6 @@ type tcpSession struct {
 	bytes int64
 }
 
-const reloadRoot = "ft.haproxy."
-
 // totals are the metrics that never fall.
 var totals = []string{
 	"frontend.web.req_tot", "frontend.web.hrsp_2xx", "frontend.web.stot", "frontend.stream-in.stot", "frontend.stream-in.bin",
@@ -63,7 +65,7 @@ var totals = []string{
 
 func newReloadSite(t *testing.T, component string) *reloadSite {
 	t.Helper()
-	s := &reloadSite{Site: harness.NewSite(t), last: make(map[string]point), all: make(map[string]map[int64]float64)}
+	s := &reloadSite{Site: harness.NewSite(t), root: "ft.haproxy.", last: make(map[string]point), all: make(map[string]map[int64]float64)}
 	s.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}, Timeout: time.Minute}
 	t.Cleanup(s.client.CloseIdleConnections)
 	origin, err := real.StartOrigin()
@@ -76,23 +78,35 @@ func newReloadSite(t *testing.T, component string) *reloadSite {
 			t.Log(err)
 		}
 	})
-	graphite, err := real.StartReceiver(s.note)
+	s.graphite, err = real.StartReceiver(s.note)
 	s.Must(err)
 	t.Cleanup(func() {
-		if err := graphite.Stop(); err != nil {
+		if err := s.graphite.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	s.conf = s.Configure(harness.Config{Port: graphite.Port, Set: harness.Options{
-		"pull":    {"socket-dir": s.haproxy.Sockets, "pull-timeout": "10", "timeout": "2", "retries": "3", "interval": "0.2", "pull-interval": "1"},
-		"process": {"frontend-metrics": "req_tot hrsp_2xx stot bin bout scur", "backend-metrics": "stot", "server-metrics": "stot", "per-process-metrics": "no"},
-	}})
+	s.conf = s.Configure(harness.Config{Port: s.graphite.Port, Set: reloadOptions(harness.Options{"pull": {"socket-dir": s.haproxy.Sockets}})})
 	return s
+}
+
+// reloadOptions adds what haproxystats asks and sends in these tests to other options.
+func reloadOptions(more harness.Options) harness.Options {
+	all := harness.Options{
+		"pull":    {"pull-timeout": "10", "timeout": "2", "retries": "3", "interval": "0.2", "pull-interval": "1"},
+		"process": {"frontend-metrics": "req_tot hrsp_2xx stot bin bout scur", "backend-metrics": "stot", "server-metrics": "stot", "per-process-metrics": "no"},
+	}
+	for section, options := range more {
+		if all[section] == nil {
+			all[section] = make(map[string]string)
+		}
+		maps.Copy(all[section], options)
+	}
+	return all
 }
 
 // note takes a line of Graphite's.
 func (s *reloadSite) note(p real.Point) {
-	path, ok := strings.CutPrefix(p.Path, reloadRoot)
+	path, ok := strings.CutPrefix(p.Path, s.root)
 	if !ok || strings.HasPrefix(path, "haproxystats.") { // the programs' own differ each time
 		return
 	}
@@ -288,25 +302,7 @@ func TestReloadUnderTraffic(t *testing.T) {
 			process, pull := s.Start(harness.Process, s.conf), s.Start(harness.Pull, s.conf)
 			s.settled()
 			files := pull.Files()
-			stop := s.traffic(3)
-			reloads := harness.Count(4, 500)
-			for i := range reloads {
-				s.dial()
-				if i%10 == 3 {
-					s.hangUp(4)
-				}
-				var download sync.WaitGroup
-				download.Go(func() { s.get("/download") })
-				s.Must(s.haproxy.Reload(s.Ctx))
-				row.Inject(1)
-				for _, c := range s.sessions {
-					s.send(c, 1000)
-				}
-				s.dial()
-				s.settled() // a worker that ends within a second is not heard
-				download.Wait()
-			}
-			stop()
+			s.reloads(row, harness.Count(4, 500))
 			result := s.finish(true)
 			row.Result("%s; open sessions right in %d samples", result, s.checkOpen())
 			s.Until("pull to let go of its connections", time.Minute, func() bool { return pull.Files() <= files })
@@ -314,6 +310,48 @@ func TestReloadUnderTraffic(t *testing.T) {
 			process.End(stopSignal)
 		})
 	}
+}
+
+// reloads reloads HAProxy n times.
+func (s *reloadSite) reloads(row *harness.Row, n int) {
+	s.T.Helper()
+	stop := s.traffic(3)
+	for i := range n {
+		s.dial()
+		if i%10 == 3 {
+			s.hangUp(4)
+		}
+		var download sync.WaitGroup
+		download.Go(func() { s.get("/download") })
+		s.Must(s.haproxy.Reload(s.Ctx))
+		row.Inject(1)
+		for _, c := range s.sessions {
+			s.send(c, 1000)
+		}
+		s.dial()
+		s.settled() // a worker that ends within a second is not heard
+		download.Wait()
+	}
+	stop()
+}
+
+// TestReloadOfNode reloads the HAProxy of a node that haproxystats-central asks itself.
+func TestReloadOfNode(t *testing.T) {
+	t.Parallel()
+	row := harness.Begin(t, "reload of HAProxy under traffic, asked by "+harness.Central, "every request, session and byte of the cluster counted once; 0 totals fall")
+	s := newReloadSite(t, "haproxy")
+	s.root = "ft.clusters.eu.haproxy."
+	s.Must(os.WriteFile(s.Path("nodes"), []byte("a\n"), 0o640))
+	s.conf = s.Configure(harness.Config{Port: s.graphite.Port, Set: reloadOptions(harness.Options{
+		"graphite": {"cluster-namespace": "ft.clusters"},
+		"cluster":  {"interval": "1", "grace": "1", "late": "600", "node-expiry": "60", "nodes": s.Path("nodes")},
+		"node a":   {"cluster": "eu", "servers": "unix://" + s.haproxy.Socket},
+	})})
+	central := s.Start(harness.Central, s.conf)
+	s.settled()
+	s.reloads(row, harness.Count(4, 100))
+	row.Result("%s", s.finish(true))
+	central.End(stopSignal)
 }
 
 // TestKillOverReload kills a program again and again while HAProxy is reloaded. Pull is
