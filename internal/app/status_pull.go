@@ -47,6 +47,9 @@ func (p *pullStatus) RoundEnded(now time.Time, r pull.Result) {
 		p.workers.SecondsUnaccounted += r.Workers.SecondsUnaccounted
 		p.workers.RequestsUnaccounted += r.Workers.RequestsUnaccounted
 		p.workers.AccountsFailed += r.Workers.AccountsFailed
+		if r.Workers.Crashes > 0 {
+			p.workers.Crash = status.At(now)
+		}
 		if r.Workers.AccountsFailed > 0 {
 			p.workers.AccountFailed = status.At(now)
 		}

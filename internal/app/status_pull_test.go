@@ -79,15 +79,15 @@ func TestStatusOfWorkers(t *testing.T) {
 	want := &status.HAProxyWorkers{
 		Held: 5, Old: 2, OldConns: 30, OldestAge: 3600,
 		Reloads: 2, Restarts: 4, Crashes: 14, FailedReloads: 12, SecondsUnaccounted: 6, RequestsUnaccounted: 8, AccountsFailed: 10,
-		FailedReload: status.At(now), AccountFailed: status.At(now),
+		FailedReload: status.At(now), Crash: status.At(now), AccountFailed: status.At(now),
 	}
 	if diff := cmp.Diff(want, d.Pull.Workers); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	p.RoundEnded(now, pull.Result{Outcome: pull.Stored, Round: snapshot.Round{Workers: snapshot.Workers{Reloads: 1}}})
 	p.tellWorkers(&d)
-	if got := d.Pull.Workers; got.FailedReload != 0 || got.AccountFailed == 0 {
-		t.Errorf("after a good reload: got %+v, want no failed one and the same failed account", got)
+	if got := d.Pull.Workers; got.FailedReload != 0 || got.Crash == 0 || got.AccountFailed == 0 {
+		t.Errorf("after a good reload: got %+v, want no failed one, and the same crash and failed account", got)
 	}
 }
 

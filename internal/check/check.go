@@ -105,7 +105,7 @@ func Modes() []Mode {
 			"sockets that failed in the last round", "0; critical if the round was not stored", checkSockets,
 		},
 		{
-			"reloads", "reloads of HAProxy succeed, and their old workers end",
+			"reloads", "reloads of HAProxy succeed, their old workers end, and no worker crashes",
 			"seconds since the oldest of the old workers was replaced",
 			"3600 and 86400; a failed reload, and counters that were raw in the last ten minutes, are a warning always", checkReloads,
 		},

@@ -94,6 +94,8 @@ func TestJudgements(t *testing.T) {
 		{"one of a day", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{Old: 1, OldestAge: 86401}}), Request{}, nagios.Critical, ""},
 		{"an old worker, which may be", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{Old: 1, OldestAge: 86401}}), Request{Warn: above(100000)}, nagios.OK, ""},
 		{"a failed reload", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{FailedReload: 100}}), Request{Warn: above(1)}, nagios.Warning, "no old worker; the last reload has failed 15m0s ago: HAProxy has its old configuration"},
+		{"a crash", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{Crash: 401, Crashes: 1}}), Request{}, nagios.Warning, "no old worker; a worker has crashed 9m59s ago: see HAProxy's log"},
+		{"a crash long ago", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{Crash: 400, Crashes: 1}}), Request{}, nagios.OK, "no old worker"},
 		{"raw counters", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{AccountFailed: 401}}), Request{}, nagios.Warning, "counters were raw 9m59s ago: see its log"},
 		{"raw counters long ago", "reloads", pulling(&status.Pull{Workers: &status.HAProxyWorkers{AccountFailed: 400, AccountsFailed: 7}}), Request{}, nagios.OK, "no old worker"},
 

@@ -14,8 +14,8 @@ const (
 	veryOldWorker = 24 * 3600
 )
 
-// checkReloads checks what reloads of HAProxy have left behind: a configuration that was
-// refused, old workers that do not end, and counters that could not be totals.
+// checkReloads checks what became of HAProxy's workers: a configuration that was refused,
+// old workers that do not end, those that crashed, and counters that could not be totals.
 func checkReloads(ctx context.Context, i Installation, r Request) finding {
 	p := i.pull()
 	a := i.ask(ctx, p)
@@ -39,6 +39,10 @@ func checkReloads(ctx context.Context, i Installation, r Request) finding {
 	if w.FailedReload != 0 {
 		f.status = nagios.Worst(f.status, nagios.Warning)
 		f.text += fmt.Sprintf("; the last reload has failed %s ago: HAProxy has its old configuration", ago(a.Since(w.FailedReload)))
+	}
+	if w.Crash != 0 && a.Since(w.Crash) < recent {
+		f.status = nagios.Worst(f.status, nagios.Warning)
+		f.text += fmt.Sprintf("; a worker has crashed %s ago: see HAProxy's log", ago(a.Since(w.Crash)))
 	}
 	if w.AccountFailed != 0 && a.Since(w.AccountFailed) < recent {
 		f.status = nagios.Worst(f.status, nagios.Warning)

@@ -148,6 +148,10 @@ func workers(d status.Document, i Instance) []Finding {
 		found = append(found, a.warning(fmt.Sprintf("the last reload of HAProxy has failed %s ago, and it goes on with its old configuration", ago(d, w.FailedReload)),
 			"Run haproxy -c -f with HAProxy's file, and reload it again"))
 	}
+	if w.Crash != 0 && d.Since(w.Crash).Duration() < recentFailure {
+		found = append(found, a.warning(fmt.Sprintf("a worker of HAProxy has crashed %s ago", ago(d, w.Crash)),
+			"Find the signal in HAProxy's log or `journalctl -u haproxy`, and the core with coredumpctl. Update HAProxy if its version has a known bug"))
+	}
 	if w.AccountFailed != 0 && d.Since(w.AccountFailed).Duration() < recentFailure {
 		found = append(found, a.warning(fmt.Sprintf("counters were raw %s ago, because they could not be accounted for", ago(d, w.AccountFailed)),
 			"See the findings about state-dir in this report, and its log"))

@@ -85,6 +85,8 @@ func TestWorkers(t *testing.T) {
 		{"an old worker that stays", &status.HAProxyWorkers{Held: 3, Old: 1, OldestAge: 3601}, Warning, "1 old worker with 0 connections, the oldest replaced 1h0m1s ago", "hard-stop-after"},
 		{"some is lost", &status.HAProxyWorkers{Held: 2, SecondsUnaccounted: 3, RequestsUnaccounted: 1}, OK, "of which 3 seconds and about 1 request were not counted", ""},
 		{"a failed reload", &status.HAProxyWorkers{Held: 2, FailedReload: now - 90}, Warning, "has failed 1m30s ago", "Run haproxy -c"},
+		{"a crash", &status.HAProxyWorkers{Held: 2, Crash: now - 599}, Warning, "a worker of HAProxy has crashed 9m59s ago", "coredumpctl"},
+		{"a crash long ago", &status.HAProxyWorkers{Held: 2, Crash: now - 600}, OK, "held to 2 workers", ""},
 		{"raw counters", &status.HAProxyWorkers{Held: 2, AccountFailed: now - 599}, Warning, "counters were raw 9m59s ago", "state-dir"},
 		{"raw counters long ago", &status.HAProxyWorkers{Held: 2, AccountFailed: now - 600}, OK, "held to 2 workers", ""},
 		{"one not held", &status.HAProxyWorkers{Held: 2, Old: 1}, Warning, "connections are held to the workers of 1 of 2 sockets", "raise `stats maxconn`"},

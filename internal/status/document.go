@@ -86,8 +86,10 @@ type HAProxyWorkers struct {
 	RequestsUnaccounted int64 `json:"requests_unaccounted"`
 	AccountsFailed      int64 `json:"accounts_failed"`
 	// FailedReload is when the latest reload was found to have failed, and empty after a
-	// good one. AccountFailed is when counters were last raw.
+	// good one. Crash is when a worker was last found to have crashed, and AccountFailed
+	// when counters were last raw.
 	FailedReload  Time `json:"failed_reload,omitempty"`
+	Crash         Time `json:"crash,omitempty"`
 	AccountFailed Time `json:"account_failed,omitempty"`
 }
 

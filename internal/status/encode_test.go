@@ -28,7 +28,7 @@ func pullDocument() Document {
 			},
 			Workers: &HAProxyWorkers{
 				Held: 5, Old: 2, OldConns: 30, OldestAge: 3600.5, Reloads: 6, Restarts: 7, Crashes: 12, FailedReloads: 11, SecondsUnaccounted: 8, RequestsUnaccounted: 9, AccountsFailed: 10,
-				FailedReload: 1795335110, AccountFailed: 1795335120,
+				FailedReload: 1795335110, Crash: 1795335115, AccountFailed: 1795335120,
 			},
 		},
 	}
