@@ -167,6 +167,8 @@ func (e *engine) start(t *testing.T, name string, s spec) *container {
 	for _, v := range s.env {
 		args = append(args, "--env", v)
 	}
+	pid := filepath.Join(t.TempDir(), "pid")
+	args = append(args, "--pidfile", pid)
 	line := e.command(append(append(args, s.image), s.command...)...)
 	p, err := real.StartProcess(real.Command{Name: name, Path: line[0], Args: line[1:], Env: e.env()})
 	must(t, err)
@@ -183,7 +185,25 @@ func (e *engine) start(t *testing.T, name string, s spec) *container {
 			t.Logf("%s said at last:\n%s", name, said[max(0, len(said)-2000):])
 		}
 	})
+	c.started(pid)
 	return c
+}
+
+// started waits until the container has started, which writes a file, or has ended. The
+// engine may lock itself up where containers that share volumes start at the same time.
+func (c *container) started(pidFile string) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if text, err := os.ReadFile(pidFile); err == nil && len(text) > 0 {
+			return
+		}
+		select {
+		case <-c.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // exec runs a program in the container and returns its exit status.
