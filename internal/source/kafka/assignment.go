@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -127,10 +128,5 @@ func (g *group) settle() { g.stopPartitions(g.numbers(), sinksGrace) }
 func (g *group) numbers() []int32 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var all []int32
-	for n := range g.partitions {
-		all = append(all, n)
-	}
-	slices.Sort(all)
-	return all
+	return slices.Sorted(maps.Keys(g.partitions))
 }
