@@ -192,6 +192,8 @@ func (e *engine) start(t *testing.T, name string, s spec) *container {
 // started waits until the container has started, which writes a file, or has ended. The
 // engine may lock itself up where containers that share volumes start at the same time.
 func (c *container) started(pidFile string) {
+	c.t.Helper()
+	late := time.After(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -201,6 +203,8 @@ func (c *container) started(pidFile string) {
 		select {
 		case <-c.Done():
 			return
+		case <-late:
+			c.t.Fatalf("%s has not started in %v", c.name, patience)
 		case <-tick.C:
 		}
 	}
