@@ -42,6 +42,7 @@ var samples = map[string]sample{
 	"pull queue-size":    {99, "99"},
 	"pull on-partial":    {"keep", "keep"},
 	"pull master-socket": {"/run/haproxy-master.sock", "/run/haproxy-master.sock"},
+	"pull state-dir":     {"", ""},
 	"pull status-socket": {"", ""},
 
 	"process loglevel":                {"error", "error"},
