@@ -37,6 +37,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"haproxystats/internal/encode"
+	names "haproxystats/internal/encode/series"
 	"haproxystats/internal/metric"
 )
 
@@ -133,13 +134,13 @@ func (e *Encoder) metric(g *encode.Group, s *series) error {
 			}
 			tag, bits := byte(pointInt), uint64(0)
 			if s.double {
-				f := c.scaled(v.Number())
+				f := names.Scaled(v.Number(), c.scale)
 				if math.IsInf(f, 0) {
 					continue
 				}
 				tag, bits = pointDouble, math.Float64bits(f)
 			} else {
-				bits = uint64(c.times(encode.Whole(v)))
+				bits = uint64(names.Times(encode.Whole(v), c.scale))
 			}
 			from, to := a.ends[n], a.ends[n+1]
 			size := len(head) + 9 + to - from + len(c.label)

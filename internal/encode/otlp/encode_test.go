@@ -19,6 +19,7 @@ import (
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/encode"
 	"haproxystats/internal/encode/encodetest"
+	names "haproxystats/internal/encode/series"
 	"haproxystats/internal/metric"
 )
 
@@ -99,7 +100,7 @@ func wantAttributes(s metric.Scope, e metric.Entity) map[string]string {
 
 // wantValue returns what a point has for a cell.
 func wantValue(s metric.Scope, c encodetest.Cell) any {
-	series, ok := catalogue.LookupSeries(catalogued[s], c.Name)
+	series, ok := catalogue.LookupSeries(names.Catalogued(s), c.Name)
 	if !ok {
 		series.Scale = max(c.Scale, 1)
 		if c.Scale == 0.001 {
@@ -175,7 +176,7 @@ func TestDecodes(t *testing.T) {
 						continue
 					}
 					attributes := wantAttributes(s, n)
-					if series, ok := catalogue.LookupSeries(catalogued[s], c.Name); ok && series.Label != "" {
+					if series, ok := catalogue.LookupSeries(names.Catalogued(s), c.Name); ok && series.Label != "" {
 						attributes[series.Label] = series.Value
 					}
 					id := fmt.Sprint(s, fmt.Sprintf("%q", attributes), want)
@@ -195,7 +196,7 @@ func TestDecodes(t *testing.T) {
 
 // isOld reports whether the batch has the newer spelling of a field in the same scope.
 func isOld(b *metric.Batch, s metric.Scope, name string) bool {
-	return catalogued[s] == catalogue.Daemon && name == "PoolUsed_MB" &&
+	return names.Catalogued(s) == catalogue.Daemon && name == "PoolUsed_MB" &&
 		slices.ContainsFunc(b.Tables, func(t *metric.Table) bool { return t.Scope() == s && t.Column("PoolUsed_bytes") >= 0 })
 }
 
