@@ -57,7 +57,7 @@ func openKeeper(c *config.Pull, of keeping, client *haproxy.Client, log *slog.Lo
 	}
 	events := openPending(c, of.dir, node, log)
 	return workers.New(workers.Options{
-			Store: accounts, Events: events, Interval: of.interval, Client: client, Hold: c.HoldWorkers, Master: master,
+			Store: accounts, Events: events, Interval: of.interval, Timeout: c.PullTimeout, Client: client, Hold: c.HoldWorkers, Master: master,
 			FindMasters: find, ServersEvery: c.ServerStateInterval, Log: log, Observe: of.observe,
 		}), func() {
 			err := accounts.Close()

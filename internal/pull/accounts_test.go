@@ -14,9 +14,10 @@ import (
 
 // accountant is an Accounts that notes what it was asked for.
 type accountant struct {
-	asked  [][]Asked
-	stage  Stage
-	stored []int // of which round
+	asked        [][]Asked
+	stage        Stage
+	stored       []int // of which round
+	begun, ended int
 }
 
 func (a *accountant) Round(_ context.Context, stage Stage, _ time.Time, asked []Asked) ([]snapshot.Account, snapshot.Workers) {
@@ -25,6 +26,11 @@ func (a *accountant) Round(_ context.Context, stage Stage, _ time.Time, asked []
 }
 
 func (a *accountant) Stored() { a.stored = append(a.stored, len(a.asked)) }
+
+func (a *accountant) Begin() (end func()) {
+	a.begun++
+	return func() { a.ended++ }
+}
 
 // TestAccounts hands every round with a stats socket to the accounts, and counts what
 // has happened to workers until a snapshot is stored.
@@ -53,6 +59,9 @@ func TestAccounts(t *testing.T) {
 	p.round(t.Context(), 1020, 0, used)
 	if got, want := spool.last.Workers, (snapshot.Workers{Reloads: 1, SecondsUnaccounted: 3}); got != want {
 		t.Errorf("got %+v, want %+v: since the last snapshot", got, want)
+	}
+	if accounts.begun != 3 || accounts.ended != 3 {
+		t.Errorf("got %d rounds begun and %d ended, want 3", accounts.begun, accounts.ended)
 	}
 	if want := []int{2, 3}; !slices.Equal(accounts.stored, want) {
 		t.Errorf("got the rounds %v stored, want %v", accounts.stored, want)

@@ -62,6 +62,9 @@ type Asked struct {
 // Accounts keeps account of what the sockets' counters have reached over the lives of
 // HAProxy's workers, and adds to a stage what a reader needs.
 type Accounts interface {
+	// Begin says that a round has begun, and end that it is over: questions that are asked
+	// beside the rounds must not make one longer.
+	Begin() (end func())
 	// Round takes the sockets of a round at that time. It never fails: a socket without an
 	// account has the replies of its current worker.
 	Round(ctx context.Context, stage Stage, at time.Time, asked []Asked) ([]snapshot.Account, snapshot.Workers)

@@ -24,6 +24,9 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 	start := time.Now()
 	defer p.notes.next()
 	p.begun()
+	if p.Accounts != nil {
+		defer p.Accounts.Begin()()
+	}
 	waiting, err := p.Spool.Waiting()
 	if err != nil {
 		p.ended(ctx, skipped(errUncounted, err, waiting))

@@ -32,7 +32,7 @@ const (
 	// lookEvery is the time between two looks at a worker. HAProxy closes connections
 	// that are idle for `stats timeout`, which is 10 s by default.
 	lookEvery = time.Second
-	// patience bounds each question to a worker.
+	// patience bounds each question to a worker, if a round may take as long.
 	patience = 2 * time.Second
 	// maxReads bounds the old workers of a socket that are asked for their rows in a
 	// round. The others keep their last rows; their final words come anyway.
@@ -70,7 +70,9 @@ type Options struct {
 	// is the time between two rounds.
 	Events   *pending.Store
 	Interval time.Duration
-	Client   *haproxy.Client
+	// Timeout bounds a round. 0 means no bound.
+	Timeout time.Duration
+	Client  *haproxy.Client
 	// Hold reports whether to hold connections to workers.
 	Hold bool
 	// Master is the path of the socket of HAProxy's master, or empty. With FindMasters,
@@ -105,6 +107,8 @@ type Keeper struct {
 	mu      sync.Mutex
 	sockets map[pull.Socket]*socket
 	pending snapshot.Workers // noticed between rounds
+	// latest is when the round in hand has to end; zero if there is none, or no bound.
+	latest  time.Time
 	tidied  time.Time
 	masters map[string]*master // by path
 }
@@ -134,17 +138,56 @@ func (k *Keeper) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
+		until, ok := k.lookUntil(time.Now())
+		if !ok {
+			continue
+		}
 		for _, s := range k.all() {
 			if !s.mu.TryLock() { // a round or the look before goes on
 				continue
 			}
 			looks.Go(func() {
 				defer s.mu.Unlock()
-				s.look(ctx)
+				s.look(ctx, until)
 			})
 		}
 		k.observe()
 	}
+}
+
+// patience bounds a question to a worker. A round waits for a look at its sockets, which
+// began before it.
+func (k *Keeper) patience() time.Duration {
+	if k.opt.Timeout > 0 {
+		return min(patience, k.opt.Timeout)
+	}
+	return patience
+}
+
+// Begin implements [pull.Accounts].
+func (k *Keeper) Begin() (end func()) {
+	k.setLatest(time.Now().Add(k.opt.Timeout))
+	return func() { k.setLatest(time.Time{}) }
+}
+
+func (k *Keeper) setLatest(t time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.opt.Timeout > 0 {
+		k.latest = t
+	}
+}
+
+// lookUntil returns when a look that begins now has to end, so that the round in hand need
+// not wait for it; false if too little time is left for a worker that is busy.
+func (k *Keeper) lookUntil(now time.Time) (time.Time, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	until := now.Add(k.patience())
+	if k.latest.IsZero() || until.Before(k.latest) {
+		return until, true
+	}
+	return k.latest, k.latest.Sub(now) >= k.patience()/2
 }
 
 func (k *Keeper) all() []*socket {

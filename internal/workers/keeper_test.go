@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -121,7 +122,7 @@ func (x *site) stop() {
 func (x *site) looks() {
 	for _, s := range x.k.all() {
 		s.mu.Lock()
-		s.look(x.t.Context())
+		s.look(x.t.Context(), time.Now().Add(patience))
 		s.mu.Unlock()
 	}
 }
@@ -435,6 +436,40 @@ func TestHungWorker(t *testing.T) {
 		t.Errorf("got the log %s", x.log.String())
 	}
 	x.want(x.round(), 6, 201, "102 current")
+}
+
+// TestLookEndsWithTheRound: no look goes on for longer than a round may, and one in a round
+// ends in time for it.
+func TestLookEndsWithTheRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		for _, c := range []struct {
+			timeout time.Duration // of rounds
+			into    time.Duration // time since the round has begun; -1: there is none
+			want    time.Duration // until the look has to end; 0: there is none
+		}{
+			{0, -1, patience},
+			{0, time.Hour, patience},
+			{5 * time.Second, -1, patience},
+			{700 * time.Millisecond, -1, 700 * time.Millisecond},
+			{5 * time.Second, 0, patience},
+			{5 * time.Second, 4 * time.Second, time.Second},
+			{5 * time.Second, 4*time.Second + 1, 0},
+			{700 * time.Millisecond, 350 * time.Millisecond, 350 * time.Millisecond},
+			{700 * time.Millisecond, 400 * time.Millisecond, 0},
+		} {
+			k := New(Options{Timeout: c.timeout})
+			end := k.Begin()
+			if c.into < 0 {
+				end()
+			}
+			until, ok := k.lookUntil(now.Add(max(c.into, 0)))
+			if got := until.Sub(now.Add(max(c.into, 0))); ok != (c.want > 0) || ok && got != c.want {
+				t.Errorf("rounds of %v, %v into one: got a look of %v (%t), want %v", c.timeout, c.into, got, ok, c.want)
+			}
+			end()
+		}
+	})
 }
 
 // TestAccountFault costs the account of the round, and no file of the current worker.

@@ -60,7 +60,7 @@ func (t *turn) askServers(ctx context.Context) {
 // fetchServers asks the current worker, over the connection that is held to it if there
 // is one.
 func (t *turn) fetchServers(ctx context.Context) ([]haproxy.ServerAdmin, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, t.keeper.patience())
 	defer cancel()
 	w := t.held[t.info.Instance]
 	if w == nil {

@@ -79,8 +79,10 @@ func (s *socket) say(message string, args ...any) {
 
 // look looks at each worker. One that stops and has no client left says its final
 // words. If the current one stops, its successor is met at once, because it may stop
-// before the next round.
-func (s *socket) look(ctx context.Context) {
+// before the next round. The looks themselves end at the deadline.
+func (s *socket) look(ctx context.Context, deadline time.Time) {
+	looking, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	replaced := false
 	all := slices.SortedFunc(maps.Keys(s.held), compareInstances)
 	looks := make([]struct {
@@ -90,7 +92,7 @@ func (s *socket) look(ctx context.Context) {
 	var asking sync.WaitGroup // several that hang cost no more time than one
 	for n, i := range all {
 		w := s.held[i]
-		asking.Go(func() { looks[n].info, looks[n].err = w.look(ctx) })
+		asking.Go(func() { looks[n].info, looks[n].err = w.look(looking) })
 	}
 	asking.Wait()
 	for n, i := range all {
@@ -121,7 +123,7 @@ func (s *socket) look(ctx context.Context) {
 			s.keeper.log.Info("HAProxy was reloaded", "socket", s.Address, "before", i.String())
 		}
 		s.noteStopped(i)
-		if info.CurrConns == 0 {
+		if info.CurrConns == 0 && looking.Err() == nil { // else in the next look
 			s.finish(ctx, w)
 		}
 	}
@@ -133,7 +135,7 @@ func (s *socket) look(ctx context.Context) {
 // confirm finds out whether a worker that has closed its connection has ended, or has
 // only closed an idle connection.
 func (s *socket) confirm(ctx context.Context, i truth.Instance) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, s.keeper.patience())
 	defer cancel()
 	w := &worker{instance: i}
 	var err error
@@ -156,7 +158,7 @@ func (s *socket) meet(ctx context.Context) {
 	if s.closed || time.Now().Before(s.until) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, s.keeper.patience())
 	defer cancel()
 	conn, err := s.keeper.opt.Client.Hold(ctx, s.Network, s.Address)
 	if err != nil {
@@ -194,8 +196,6 @@ var errOther = errors.New("another process answers")
 
 // look asks a worker how it is.
 func (w *worker) look(ctx context.Context) (*truth.Info, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	info, err := w.ask(ctx)
 	if err != nil {
 		return nil, err

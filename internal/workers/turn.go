@@ -120,7 +120,7 @@ type oldReply struct {
 func (t *turn) askOld(ctx context.Context, w *worker, rows bool) (said oldReply) {
 	i := snapshot.Instance{Pid: w.instance.Pid, Start: w.instance.Start, Role: snapshot.Old}
 	infoName, statName := i.File(t.Name, snapshot.InfoSuffix), i.File(t.Name, snapshot.StatSuffix)
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, t.keeper.patience())
 	defer cancel()
 	defer func() {
 		if said.err != nil {
@@ -389,7 +389,7 @@ func (t *turn) hold(ctx context.Context) {
 			return
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, t.keeper.patience())
 	defer cancel()
 	conn, err := t.keeper.opt.Client.Hold(ctx, t.socket.Network, t.socket.Address)
 	if err != nil {
