@@ -12,6 +12,8 @@ type fields struct {
 	row  []byte // the row, and padding after it
 	size int    // without the padding
 	n    int    // number of fields found
+	at   int    // so much of the row has been read
+	over bool   // all of the row has been read
 	// bounds has positions of 16 bits: field i begins after number i, and ends before
 	// number i+1.
 	bounds [boundsMask + 1 + 2*perWord]byte
@@ -27,13 +29,21 @@ const (
 	maxPlain = 1<<16 - 2*perWord
 )
 
-// find finds the fields of the row buf[from:to], up to number last. Eight bytes after
-// the row must be readable.
-func (f *fields) find(buf []byte, from, to, last int) {
-	row, size := buf[from:to+padding], to-from
-	f.row, f.size = row, size
+// begin begins the row buf[from:to]. Eight bytes after the row must be readable.
+func (f *fields) begin(buf []byte, from, to int) {
+	f.row, f.size = buf[from:to+padding], to-from
+	f.n, f.at, f.over = 0, 0, false
 	binary.LittleEndian.PutUint16(f.bounds[:], 0xffff)
-	n, at := 0, 0
+}
+
+// find finds the fields of the row, up to number last, behind those that were found
+// before.
+func (f *fields) find(last int) {
+	if f.over {
+		return
+	}
+	row, size := f.row, f.size
+	n, at := f.n, f.at
 	for n <= last && at < size {
 		c := &commaTable[commaMask(binary.LittleEndian.Uint64(row[at:]))]
 		out := f.bounds[2*(n+1)&boundsMask:][:2*perWord]
@@ -49,8 +59,9 @@ func (f *fields) find(buf []byte, from, to, last int) {
 		}
 		n++
 		binary.LittleEndian.PutUint16(f.bounds[2*n&boundsMask:], uint16(size)) // the last field has no comma
+		f.over = true
 	}
-	f.n = n
+	f.n, f.at = n, at
 }
 
 // bound returns number i of the bounds.

@@ -20,7 +20,11 @@ func TestFields(t *testing.T) {
 		want := bytes.Split(row, []byte(","))
 		last := rapid.IntRange(0, 70).Draw(r, "last")
 		buf := slices.Concat(before, row, behind)
-		f.find(buf, len(before), len(before)+len(row), last)
+		f.begin(buf, len(before), len(before)+len(row))
+		for range rapid.IntRange(0, 2).Draw(r, "parts") {
+			f.find(rapid.IntRange(-1, last).Draw(r, "part"))
+		}
+		f.find(last)
 		for i := range last + 1 {
 			if got := i < f.n; got != (i < len(want)) {
 				r.Fatalf("field %d of %q is found: got %v", i, row, got)
@@ -50,7 +54,8 @@ func TestNumbers(t *testing.T) {
 			columns = append(columns, from+i)
 		}
 		s := StatScanner{values: make([]int64, len(columns)), present: make([]byte, len(columns))}
-		s.fields.find(append(slices.Clone(row), ",9,9,9,9"...), 0, len(row), len(want)-1)
+		s.fields.begin(append(slices.Clone(row), ",9,9,9,9"...), 0, len(row))
+		s.fields.find(len(want) - 1)
 		s.fields.read(&s, columns)
 		odd := 0
 		for i, c := range columns {

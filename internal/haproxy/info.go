@@ -17,9 +17,12 @@ type InfoScanner struct {
 	skipped    int
 }
 
+// infoSize is the first size of the buffer: a reply of HAProxy 3.4 has 2 KB.
+const infoSize = 8 << 10
+
 // Reset begins to read another reply.
 func (s *InfoScanner) Reset(r io.Reader) {
-	s.lines.reset(r)
+	s.lines.reset(r, infoSize)
 	s.pairs, s.skipped = 0, 0
 }
 

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math"
 )
@@ -27,28 +28,75 @@ type lines struct {
 	long       int  // lines over maxLine, skipped
 	cut        bool // the stream ended within a line
 	blank      bool // the last line was empty: HAProxy's end mark
+	// starved reports whether the bytes that were fed do not suffice. Then nothing is
+	// lost: there is no reader, and more is to be fed.
+	starved bool
+	// searched is how much of the next line was read before it was starved.
+	searched int
 }
 
-func (l *lines) reset(r io.Reader) {
+// reset begins another stream, with a buffer of that size or more.
+func (l *lines) reset(r io.Reader, size int) {
 	// The buffer of one huge line must not stay for ever.
-	if l.buf == nil || len(l.buf) > 4*readSize {
-		l.buf = make([]byte, readSize+padding)
+	if len(l.buf) < size+padding || len(l.buf) > 4*readSize {
+		l.buf = make([]byte, size+padding)
 	}
 	*l = lines{r: r, buf: l.buf}
+}
+
+// errTooLong ends a stream that is fed: one line exceeds all that it may take.
+var errTooLong = errors.New("a line is too long")
+
+// feed adds bytes to a stream without a reader, as many as there is room for, and
+// returns the others.
+func (l *lines) feed(p []byte, limit int) []byte {
+	l.starved = false
+	l.quote = 0
+	l.close()
+	if l.end == len(l.buf)-padding {
+		if l.end >= limit {
+			l.eof, l.err = true, errTooLong
+			return nil
+		}
+		l.grow()
+	}
+	n := copy(l.buf[l.end:len(l.buf)-padding], p)
+	l.end += n
+	return p[n:]
+}
+
+// close moves what is left to the front.
+func (l *lines) close() {
+	if l.start > 0 {
+		copy(l.buf, l.buf[l.start:l.end])
+		l.end -= l.start
+		l.start = 0
+	}
+}
+
+// grow makes the buffer twice as large.
+func (l *lines) grow() {
+	grown := make([]byte, 2*(len(l.buf)-padding)+padding)
+	copy(grown, l.buf[:l.end])
+	l.buf = grown
 }
 
 // next returns the bounds of the next line in buf, without its newline, which is the
 // byte after it. It returns false at the end of the stream or after an error. Bounds
 // from earlier calls are invalid then.
 func (l *lines) next() (from, to int, ok bool) {
-	to, ok = l.find(0, math.MaxInt)
+	to, ok = l.find(l.searched, math.MaxInt)
 	if !ok {
+		if l.starved {
+			l.searched = l.end - l.start
+			return 0, 0, false
+		}
 		l.cut = l.cut || l.end > l.start
-		l.start = l.end
+		l.start, l.searched = l.end, 0
 		return 0, 0, false
 	}
 	from = l.start
-	l.start = to + 1
+	l.start, l.searched = to+1, 0
 	l.blank = from == to
 	return from, to, true
 }
@@ -104,19 +152,17 @@ func (l *lines) more() bool {
 	if l.eof {
 		return false
 	}
-	l.quote = 0
-	if l.start > 0 {
-		copy(l.buf, l.buf[l.start:l.end])
-		l.end -= l.start
-		l.start = 0
+	if l.r == nil {
+		l.starved = true
+		return false
 	}
+	l.quote = 0
+	l.close()
 	if l.end == len(l.buf)-padding {
 		if len(l.buf) >= maxLine {
 			return l.dropLine()
 		}
-		grown := make([]byte, 2*(len(l.buf)-padding)+padding)
-		copy(grown, l.buf[:l.end])
-		l.buf = grown
+		l.grow()
 	}
 	return l.fill()
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func readLines(r io.Reader) (got []string, l lines) {
-	l.reset(r)
+	l.reset(r, readSize)
 	for {
 		from, to, ok := l.next()
 		if !ok {
@@ -186,11 +186,11 @@ func TestLongLineBehindStrayQuote(t *testing.T) {
 // TestLinesReleaseMemory: one huge line does not keep its memory for ever.
 func TestLinesReleaseMemory(t *testing.T) {
 	var l lines
-	l.reset(strings.NewReader(strings.Repeat("x", 10<<20) + "\n"))
+	l.reset(strings.NewReader(strings.Repeat("x", 10<<20)+"\n"), readSize)
 	if _, _, ok := l.next(); !ok || len(l.buf) < 10<<20 {
 		t.Fatalf("a line of 10 MB is not read: buffer of %d", len(l.buf))
 	}
-	if l.reset(strings.NewReader("")); len(l.buf) > 4*readSize+padding {
+	if l.reset(strings.NewReader(""), readSize); len(l.buf) > 4*readSize+padding {
 		t.Errorf("a buffer of %d bytes is kept", len(l.buf))
 	}
 }

@@ -20,12 +20,22 @@ func Number(b []byte) (int64, bool) {
 		return 0, false
 	}
 	var v uint64
-	for _, c := range digits {
-		d := uint64(c - '0')
-		if d > 9 || v > (math.MaxUint64-d)/10 {
-			return 0, false
+	if len(digits) < 19 { // it can't overflow
+		for _, c := range digits {
+			d := uint64(c - '0')
+			if d > 9 {
+				return 0, false
+			}
+			v = v*10 + d
 		}
-		v = v*10 + d
+	} else {
+		for _, c := range digits {
+			d := uint64(c - '0')
+			if d > 9 || v > (math.MaxUint64-d)/10 {
+				return 0, false
+			}
+			v = v*10 + d
+		}
 	}
 	if len(digits) != len(b) {
 		if v > 1<<63 {

@@ -56,6 +56,59 @@ func scanStat(t testing.TB, s *StatScanner, r io.Reader, sel selection) scan {
 	return got
 }
 
+// feedStat reads a reply that is fed to s in pieces of these sizes, in turn.
+func feedStat(t testing.TB, s *StatScanner, reply string, sizes []int, sel selection) (got scan) {
+	t.Helper()
+	var wanted [rowTypes][]int
+	header := false
+	read := func() error {
+		if !header {
+			var err error
+			if header, err = s.Header(); !header {
+				return err
+			}
+			wanted = sel(s.Columns())
+			for typ, columns := range wanted {
+				if columns != nil {
+					s.Select(RowType(typ), columns)
+				}
+			}
+		}
+		for s.Next() {
+			row := flatten(t, s.Row())
+			for i, c := range wanted[row.Type] {
+				// Texts come after values, and may be those behind them.
+				if v, ok := Number(s.Text(c)); ok && row.Fields[i] != "="+strconv.FormatInt(v, 10) {
+					t.Fatalf("column %d: value %q of text %q", c, row.Fields[i], s.Text(c))
+				}
+			}
+			if s.Text(1<<20) != nil {
+				t.Fatal("a text behind the end of a row")
+			}
+			got.Rows = append(got.Rows, row)
+		}
+		return nil
+	}
+	s.Begin()
+	rest := []byte(reply)
+	for n := 0; len(rest) > 0; n++ {
+		piece := rest[:min(len(rest), sizes[n%len(sizes)])]
+		rest = rest[len(piece):]
+		for len(piece) > 0 {
+			piece = s.Feed(piece)
+			if err := read(); err != nil {
+				return scan{Err: err}
+			}
+		}
+	}
+	s.Finish()
+	if err := read(); err != nil {
+		return scan{Err: err}
+	}
+	got.Skipped, got.Complete, got.Err = s.Skipped(), s.Complete(), s.Err()
+	return got
+}
+
 func flatten(t testing.TB, row *Row) scanned {
 	t.Helper()
 	out := scanned{Type: row.Type, Proxy: string(row.Proxy), Service: string(row.Service)}

@@ -73,7 +73,7 @@ type StatScanner struct {
 	lines   lines
 	header  header
 	wanted  [rowTypes]choice
-	last    int // the last column that the header or a choice needs
+	first   int // the columns up to this one are found at once
 	row     Row
 	values  []int64
 	present []byte
@@ -83,6 +83,7 @@ type StatScanner struct {
 	hash    uint64
 	fields  fields // of a row without quotes
 	record  record // of all other rows
+	quoted  bool   // the row in hand is in record
 }
 
 // choice has the columns selected for rows of one type.
@@ -109,38 +110,51 @@ type header struct {
 // reply before, the selections stay, and [StatScanner.Columns] returns the same
 // slice; else nothing is selected.
 func (s *StatScanner) Reset(r io.Reader) error {
-	s.lines.reset(r)
+	s.lines.reset(r, readSize)
+	s.begin()
+	_, err := s.readHeader()
+	return err
+}
+
+// begin begins another reply.
+func (s *StatScanner) begin() {
 	if cap(s.record.text) > 4*readSize { // the memory of one huge row must not stay
 		s.record = record{}
 	}
 	s.skipped = 0
 	s.hashing, s.hash = false, 0
+}
+
+// readHeader reads the header. It returns false if more bytes have to be fed first.
+func (s *StatScanner) readHeader() (bool, error) {
 	for {
 		from, to, ok := s.lines.next()
 		if !ok {
 			switch {
+			case s.lines.starved:
+				return false, nil
 			case s.lines.err != nil:
-				return s.lines.err
+				return false, s.lines.err
 			case s.Skipped() > 0:
-				return fmt.Errorf("%w: its first line does not end", ErrNoHeader)
+				return false, fmt.Errorf("%w: its first line does not end", ErrNoHeader)
 			}
-			return fmt.Errorf("%w: it is empty", ErrNoHeader)
+			return false, fmt.Errorf("%w: it is empty", ErrNoHeader)
 		}
 		if from == to {
 			continue
 		}
 		line := s.lines.buf[from:to]
 		if bytes.Equal(line, s.header.line) {
-			return nil
+			return true, nil
 		}
 		h, err := parseHeader(line)
 		if err != nil {
-			return err
+			return false, err
 		}
 		s.header = h
 		s.wanted = [rowTypes]choice{}
-		s.last = h.naming
-		return nil
+		s.first = h.naming
+		return true, nil
 	}
 }
 
@@ -190,8 +204,8 @@ func (s *StatScanner) Select(t RowType, columns []int) {
 	s.wanted[t] = choice{made: true, columns: columns, last: -1}
 	if len(columns) > 0 {
 		s.wanted[t].last = columns[len(columns)-1]
-		s.last = max(s.last, s.wanted[t].last)
 	}
+	s.settle()
 	if n := len(columns) + Spare; n > len(s.values) {
 		s.values = make([]int64, n)
 		s.present = make([]byte, n)
@@ -207,10 +221,22 @@ func (s *StatScanner) SelectTexts(t RowType, columns []int) {
 	for _, c := range columns {
 		w.last = max(w.last, c)
 	}
-	s.last = max(s.last, w.last)
+	s.settle()
 	if len(columns) > len(s.texts) {
 		s.texts = make([][]byte, len(columns))
 	}
+}
+
+// settle sets first: the type of a row is known once its naming columns are found, but no
+// row needs less than the least that any type wants.
+func (s *StatScanner) settle() {
+	s.first = maxColumns
+	for t := range s.wanted {
+		if w := &s.wanted[t]; w.made {
+			s.first = min(s.first, w.last)
+		}
+	}
+	s.first = max(s.first, s.header.naming)
 }
 
 var (
@@ -240,10 +266,14 @@ func (s *StatScanner) Next() bool {
 			continue
 		}
 		var got result
-		if to-from <= maxPlain && !s.lines.hasQuote(from, to) {
-			got = s.scanPlain(from, to)
-		} else {
+		if s.quoted = to-from > maxPlain || s.lines.hasQuote(from, to); s.quoted {
 			got = s.scanQuoted(from, to)
+			if s.lines.starved { // the row may go on
+				s.lines.start = from
+				return false
+			}
+		} else {
+			got = s.scanPlain(from, to)
 		}
 		switch got {
 		case usable:
@@ -266,11 +296,12 @@ const (
 // scanPlain reads a row without quotes in place.
 func (s *StatScanner) scanPlain(from, to int) result {
 	f, h := &s.fields, &s.header
-	last := s.last
+	last := s.first
 	if s.hashing {
 		last = max(last, h.iid, h.sid)
 	}
-	f.find(s.lines.buf, from, to, last)
+	f.begin(s.lines.buf, from, to)
+	f.find(last)
 	if h.naming >= f.n {
 		return unusable
 	}
@@ -290,6 +321,9 @@ func (s *StatScanner) scanPlain(from, to int) result {
 		return got
 	}
 	w := &s.wanted[s.row.Type]
+	if w.last > last {
+		f.find(w.last)
+	}
 	if w.last >= f.n {
 		return unusable
 	}
@@ -344,6 +378,22 @@ func (s *StatScanner) hashRow(fields ...[]byte) {
 
 // Row returns the current row.
 func (s *StatScanner) Row() *Row { return &s.row }
+
+// Text returns the field in any column of the current row, unquoted, or nothing if the
+// row ends before it. It reads the row up to that column, so it is for columns that are
+// seldom wanted.
+func (s *StatScanner) Text(column int) []byte {
+	if s.quoted {
+		if column < len(s.record.fields) {
+			return s.record.fields[column]
+		}
+		return nil
+	}
+	if s.fields.find(column); column < s.fields.n {
+		return s.fields.field(column)
+	}
+	return nil
+}
 
 // Err returns the error that ended the reading, if any.
 func (s *StatScanner) Err() error { return s.lines.err }

@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -196,6 +197,11 @@ func TestStatAwkward(t *testing.T) {
 					t.Errorf("complete %t", got.Complete)
 				}
 			}
+			for _, sizes := range [][]int{{1}, {3, 7}, {1 << 20}} {
+				if got := feedStat(t, new(StatScanner), test.reply, sizes, selectNamed); got.short() != test.rows {
+					t.Fatalf("fed in pieces of %v:\n got %s\nwant %s", sizes, got.short(), test.rows)
+				}
+			}
 			for name, sel := range selections {
 				got := scanStat(t, new(StatScanner), strings.NewReader(test.reply), sel)
 				if diff := difference(got, refer(test.reply, sel)); diff != "" {
@@ -219,6 +225,10 @@ func TestStatLongRow(t *testing.T) {
 			if diff := difference(got, refer(reply, selectNamed)); diff != "" {
 				t.Errorf("row of %d bytes behind %d: %s", n, before, diff)
 			}
+			fed := feedStat(t, new(StatScanner), reply, []int{16384}, selectNamed)
+			if diff := difference(fed, got); diff != "" {
+				t.Errorf("row of %d bytes behind %d, fed: %s", n, before, diff)
+			}
 			if last := got.Rows[len(got.Rows)-1]; last.Service != "good" || len(got.Rows) < before+1 {
 				t.Errorf("row of %d bytes behind %d: %d rows", n, before, len(got.Rows))
 			}
@@ -226,5 +236,29 @@ func TestStatLongRow(t *testing.T) {
 				t.Errorf("row of %d bytes behind %d: read is %t", n, before, long)
 			}
 		}
+	}
+}
+
+// TestFeedIsBounded: a line without an end does not take all memory.
+func TestFeedIsBounded(t *testing.T) {
+	got := feedStat(t, new(StatScanner), "# pxname,svname,qcur,type,scur,\n"+strings.Repeat("x", 2*maxFed), []int{65536}, selectNamed)
+	if !errors.Is(got.Err, errTooLong) {
+		t.Errorf("got %v, want %v", got.Err, errTooLong)
+	}
+	var s StatScanner
+	s.Begin()
+	for rest := []byte("# pxname," + strings.Repeat("x", 2*maxFed)); len(rest) > 0; {
+		rest = s.Feed(rest)
+		if done, err := s.Header(); done {
+			t.Fatal("a header without an end")
+		} else if err != nil {
+			if !errors.Is(err, errTooLong) {
+				t.Errorf("got %v, want %v", err, errTooLong)
+			}
+			break
+		}
+	}
+	if len(s.lines.buf) > 2*maxFed {
+		t.Errorf("got a buffer of %d bytes, want at most %d", len(s.lines.buf), 2*maxFed)
 	}
 }

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"encoding/csv"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,12 @@ func FuzzStat(f *testing.F) {
 		} {
 			if diff := difference(scanStat(t, &s, r, sel), want); diff != "" {
 				t.Fatal(diff)
+			}
+		}
+		least := len(reply)/100 + 1 // an open quote is searched again in each piece
+		if got := feedStat(t, &s, reply, []int{int(size) + least, int(other) + least}, sel); !errors.Is(got.Err, errTooLong) {
+			if diff := difference(got, want); diff != "" {
+				t.Fatalf("fed: %s", diff)
 			}
 		}
 		if rows, ok := csvRows(reply, sel); ok && want.Err == nil {
