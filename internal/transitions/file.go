@@ -79,7 +79,7 @@ func (t *Tracker) Append(b []byte, generation uint64) []byte {
 	start := len(b)
 	h := header{
 		Version: version, Node: t.Node, Address: t.Address, Socket: t.Socket, Generation: generation, Number: t.number,
-		Current: name(t.current), Sampled: name(t.sampled), SampledAt: t.sampledAt, Uptime: t.uptime, Crashed: t.crashed,
+		Current: instance(t.current), Sampled: instance(t.sampled), SampledAt: t.sampledAt, Uptime: t.uptime, Crashed: t.crashed,
 		Minute: t.minute, Made: t.made, Left: t.left, Rows: len(t.rows.rows),
 	}
 	for _, w := range t.workers {
@@ -97,7 +97,7 @@ func (t *Tracker) Append(b []byte, generation uint64) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
 }
 
-func name(i truth.Instance) string {
+func instance(i truth.Instance) string {
 	if i == (truth.Instance{}) {
 		return ""
 	}

@@ -25,6 +25,12 @@ func scan(t *testing.T, tr *Tracker, stat []byte) {
 	if err := s.Reset(bytes.NewReader(stat)); err != nil {
 		t.Fatal(err)
 	}
+	later := func(i int) []byte {
+		if c := slices.Index(s.Columns(), Later[i]); c >= 0 {
+			return s.Text(c)
+		}
+		return nil
+	}
 	var columns, to []int
 	for i, name := range Columns {
 		if c := slices.Index(s.Columns(), name); c >= 0 {
@@ -40,7 +46,7 @@ func scan(t *testing.T, tr *Tracker, stat []byte) {
 		for i, text := range s.Row().Texts {
 			texts[to[i]] = text
 		}
-		tr.See(0, 0, s.Row(), texts)
+		tr.See(&truth.Seen{Name: s.Row().Hash(), Row: s.Row(), Texts: texts, Later: later})
 	}
 	if err := s.Err(); err != nil {
 		t.Fatal(err)

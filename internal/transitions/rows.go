@@ -5,6 +5,7 @@ import (
 
 	"haproxystats/internal/event"
 	"haproxystats/internal/haproxy"
+	"haproxystats/internal/truth"
 )
 
 // row is what is kept of a row.
@@ -50,12 +51,20 @@ const (
 	columnDowns
 	columnSeconds
 	columnThrottle
-	columnCheck
+)
+
+// The columns that a tracker wants of a row that has changed.
+const (
+	columnCheck = iota
 	columnAgent
 )
 
-// Columns are the columns of `show stat` whose texts [Tracker.See] wants.
-var Columns = []string{"status", "lastchg", "chkdown", "downtime", "throttle", "check_status", "agent_status"}
+// Columns are the columns of `show stat` whose texts [Tracker.See] wants, and Later those
+// that it wants seldom.
+var (
+	Columns = []string{"status", "lastchg", "chkdown", "downtime", "throttle"}
+	Later   = []string{"check_status", "agent_status"}
+)
 
 // rows follows the rows of one socket.
 type rows struct {
@@ -106,8 +115,8 @@ func (r *rows) begin(at int64, same bool, elapsed int64) {
 }
 
 // take takes one row of the reply.
-func (r *rows) take(in *haproxy.Row, texts [][]byte) {
-	name := hash(in)
+func (r *rows) take(in *truth.Seen) {
+	name, texts := in.Name, in.Texts
 	at := r.find(name)
 	if at >= 0 {
 		if at >= len(r.rows) || r.seen[at/64]&(1<<(at%64)) != 0 {
@@ -117,7 +126,7 @@ func (r *rows) take(in *haproxy.Row, texts [][]byte) {
 	}
 	r.n++
 	now := row{name: name}
-	state := statusOf(in.Type, text(texts, columnStatus))
+	state := statusOf(in.Row.Type, text(texts, columnStatus))
 	age, aged := haproxy.Number(text(texts, columnAge))
 	if aged && age >= 0 {
 		now.since = seconds32(r.at - age)
@@ -136,7 +145,7 @@ func (r *rows) take(in *haproxy.Row, texts [][]byte) {
 	if state == unknown || now.state == old.state && isNear(now.since, old.since) && (r.same || now.since == old.since) {
 		return // as nearly always
 	}
-	next := r.judge(old, now, age, counted, in, texts)
+	next := r.judge(old, now, age, counted, in)
 	if next == old {
 		return
 	}
@@ -148,7 +157,7 @@ func (r *rows) take(in *haproxy.Row, texts [][]byte) {
 func isNear(a, b uint32) bool { return a-b+slack <= 2*slack }
 
 // judge compares a row with what is known of it, and returns what is known from now on.
-func (r *rows) judge(old, now row, age int64, counted bool, in *haproxy.Row, texts [][]byte) row {
+func (r *rows) judge(old, now row, age int64, counted bool, in *truth.Seen) row {
 	before, state := old.state.status(), now.state.status()
 	kept := old.state&keptBit != 0
 	aged := now.since > 0
@@ -177,7 +186,7 @@ func (r *rows) judge(old, now row, age int64, counted bool, in *haproxy.Row, tex
 		later := now.since > old.since && now.since-old.since > slack+1
 		switch {
 		case counted && flaps > 0:
-		case counted || !aged || in.Type != haproxy.ServerRow || old.state&slowBit != 0 || !moved || !later || age == 0,
+		case counted || !aged || in.Row.Type != haproxy.ServerRow || old.state&slowBit != 0 || !moved || !later || age == 0,
 			kept && age >= r.elapsed:
 			return stays(old, next, aged && (age == 0 || !moved))
 		default:
@@ -205,7 +214,7 @@ func (r *rows) judge(old, now row, age int64, counted bool, in *haproxy.Row, tex
 			next.state |= keptBit
 		}
 	}
-	r.name(&e, in, before, state, texts)
+	name(&e, in, before, state)
 	r.events = append(r.events, e)
 	return next
 }
@@ -224,15 +233,15 @@ func stays(old, next row, early bool) row {
 }
 
 // name says which row an event is about, and why.
-func (r *rows) name(e *event.Event, in *haproxy.Row, from, to status, texts [][]byte) {
-	switch in.Type {
+func name(e *event.Event, in *truth.Seen, from, to status) {
+	switch row := in.Row; row.Type {
 	case haproxy.ServerRow:
-		e.Kind, e.Backend, e.Server = event.ServerState, string(in.Proxy), string(in.Service)
-		e.Reason, e.Check = why(from, to, text(texts, columnStatus), text(texts, columnCheck), text(texts, columnAgent))
+		e.Kind, e.Backend, e.Server = event.ServerState, string(row.Proxy), string(row.Service)
+		e.Reason, e.Check = why(from, to, text(in.Texts, columnStatus), in.Later(columnCheck), in.Later(columnAgent))
 	case haproxy.BackendRow:
-		e.Kind, e.Backend, e.Reason = event.BackendState, string(in.Proxy), event.Servers
+		e.Kind, e.Backend, e.Reason = event.BackendState, string(row.Proxy), event.Servers
 	default:
-		e.Kind, e.Frontend = event.FrontendState, string(in.Proxy)
+		e.Kind, e.Frontend = event.FrontendState, string(row.Proxy)
 	}
 }
 
@@ -343,19 +352,4 @@ func seconds32(t int64) uint32 {
 		return 0
 	}
 	return uint32(t)
-}
-
-// hash returns a hash of the names of a row (FNV-1a), the same in every process.
-func hash(in *haproxy.Row) uint64 {
-	const prime = 1099511628211
-	h := uint64(14695981039346656037)
-	h = (h ^ uint64(in.Type)) * prime
-	for _, c := range in.Proxy {
-		h = (h ^ uint64(c)) * prime
-	}
-	h *= prime
-	for _, c := range in.Service {
-		h = (h ^ uint64(c)) * prime
-	}
-	return h
 }

@@ -33,6 +33,9 @@ func (s status) String() string { return statusNames[s] }
 // statusOf returns the state that the column status tells. Text that follows the first
 // word is ignored.
 func statusOf(t haproxy.RowType, text []byte) status {
+	if string(text) == "UP" && t != haproxy.FrontendRow { // nearly always
+		return up
+	}
 	word, _, _ := bytes.Cut(text, []byte(" "))
 	if t == haproxy.FrontendRow {
 		switch string(word) {

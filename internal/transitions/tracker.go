@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"haproxystats/internal/event"
-	"haproxystats/internal/haproxy"
 	"haproxystats/internal/truth"
 )
 
@@ -99,9 +98,8 @@ func sampleTime(info *truth.Info, at int64) int64 {
 	return min(at, said+1)
 }
 
-// See takes the next row, with the texts of [Columns]. It has the form that a
-// [truth.Watch] wants, whose hash is another one in each process.
-func (t *Tracker) See(_ int, _ uint64, row *haproxy.Row, texts [][]byte) { t.take(row, texts) }
+// See takes the next row, with the texts of [Columns] and [Later].
+func (t *Tracker) See(row *truth.Seen) { t.take(row) }
 
 // LeaveOut counts events that were made and can't be kept.
 func (t *Tracker) LeaveOut(n int) { t.left, t.dirty = t.left+int64(n), true }

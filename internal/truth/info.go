@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/haproxy"
@@ -41,10 +42,12 @@ var (
 
 // ReadInfo reads a reply to `show info` of that time.
 func ReadInfo(r io.Reader, at int64) (*Info, error) {
-	var s haproxy.InfoScanner
+	reader := infoReaders.Get().(*infoReader)
+	defer infoReaders.Put(reader)
+	s, seen := &reader.InfoScanner, reader.seen
 	s.Reset(r)
+	clear(seen)
 	i := &Info{At: at, Uptime: -1, Counters: make(map[string]int64)}
-	seen := make(map[string]bool)
 	for s.Next() {
 		if key := string(s.Key()); !seen[key] { // the first of a repeated key counts
 			seen[key] = true
@@ -68,6 +71,15 @@ func ReadInfo(r io.Reader, at int64) (*Info, error) {
 	}
 	return i, nil
 }
+
+// infoReader is what reading a reply needs. Workers are asked every second, so it is used
+// again.
+type infoReader struct {
+	haproxy.InfoScanner
+	seen map[string]bool
+}
+
+var infoReaders = sync.Pool{New: func() any { return &infoReader{seen: make(map[string]bool)} }}
 
 // learn takes one pair of the reply.
 func (i *Info) learn(key string, value []byte) {

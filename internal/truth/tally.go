@@ -1,8 +1,6 @@
 package truth
 
 import (
-	"hash/maphash"
-	"math/bits"
 	"slices"
 
 	"haproxystats/internal/haproxy"
@@ -49,32 +47,35 @@ type tallied struct {
 
 // Watch is shown each row of a reply while a tally reads it.
 type Watch struct {
-	// Columns are the names of columns whose texts are wanted.
-	Columns []string
-	// See is called for each row: its number in the reply, a hash of its type and names in
-	// this process, the row itself, of which only the type and the names may be used, and the
-	// texts of the columns, empty where the reply lacks one. All are valid until See returns.
-	See func(n int, name uint64, row *haproxy.Row, texts [][]byte)
+	// Columns are the names of columns whose texts are wanted, and Later of those whose
+	// texts are seldom wanted.
+	Columns, Later []string
+	// See is called for each row. What it is shown is valid until it returns.
+	See func(*Seen)
 
-	at    []int // for each column its place in the texts of a row, or -1
-	texts [][]byte
+	at   []int // for each column its place in the texts of a row, or -1
+	seen Seen
 }
 
-// tallyPlan says where the columns of one row type go.
+// Seen is a row as a [Watch] sees it.
+type Seen struct {
+	// Name is a hash of the row's type and names.
+	Name uint64
+	// Row is the row itself, of which only the type and the names may be used.
+	Row *haproxy.Row
+	// Texts are those of the columns of the watch, empty where the reply lacks one.
+	Texts [][]byte
+	// Later returns the text of one of the watch's columns Later.
+	Later func(i int) []byte
+}
+
+// tallyPlan says what the columns of one row type are. Those of modules are the last.
 type tallyPlan struct {
-	columns  []int
-	to       []uint8
-	conns    int // position of conn_tot, or -1
-	sessions int // position of stot, or -1
+	columns []int
+	// The positions of some columns, or -1.
+	in, out, downtime, conns, sessions int
+	modules                            int // position of the first column of a module
 }
-
-// The destinations of a column.
-const (
-	toCounts = iota
-	toBytes
-	toModule
-	toDowntime
-)
 
 // Findings is what a reply shows against the one before.
 type Findings struct {
@@ -129,11 +130,11 @@ func (t *Tally) Rows(s *haproxy.StatScanner) {
 	for s.Next() {
 		row := s.Row()
 		p := &t.plans[row.Type]
-		name := hash(row)
+		name := row.Hash()
 		now, module := t.take(row, p)
 		now.name = uint32(name)
 		for _, w := range f.watches {
-			w.see(f.Rows, name, row)
+			w.see(name, row)
 		}
 		f.Rows++
 		if row.Type == haproxy.FrontendRow {
@@ -231,32 +232,26 @@ func (t *Tally) arrange(s *haproxy.StatScanner, watches []*Watch) {
 		t.header, t.identity = slices.Clone(header), identityColumns(header)
 		behind := slices.Index(header, "-")
 		for _, typ := range rowTypes {
-			p := tallyPlan{columns: counterColumns(header, typ), conns: -1, sessions: -1}
+			columns := counterColumns(header, typ)
 			if typ == haproxy.ServerRow {
-				p.columns = slices.DeleteFunc(p.columns, func(c int) bool { return !slices.Contains(serverCounters, header[c]) })
+				columns = slices.DeleteFunc(columns, func(c int) bool { return !slices.Contains(serverCounters, header[c]) })
 			}
-			for i, c := range p.columns {
-				to := uint8(toCounts)
-				switch name := header[c]; {
-				case name == columnSessions:
-					p.sessions = i
-				case name == columnIn || name == columnOut:
-					to = toBytes
-				case name == ColumnDowntime:
-					to = toDowntime
-				case behind >= 0 && c > behind:
-					to = toModule
-				case name == columnConns:
-					p.conns = i
-				}
-				p.to = append(p.to, to)
+			place := func(name string) int {
+				return slices.IndexFunc(columns, func(c int) bool { return header[c] == name })
+			}
+			p := tallyPlan{
+				columns: columns, in: place(columnIn), out: place(columnOut), downtime: place(ColumnDowntime),
+				conns: place(columnConns), sessions: place(columnSessions), modules: len(columns),
+			}
+			if behind >= 0 {
+				p.modules, _ = slices.BinarySearch(columns, behind)
 			}
 			t.plans[typ] = p
 		}
 	}
 	texts := slices.Clip(t.identity)
 	for _, w := range watches {
-		texts = w.arrange(header, texts)
+		texts = w.arrange(s, texts)
 	}
 	for _, typ := range rowTypes {
 		s.Select(typ, t.plans[typ].columns)
@@ -265,8 +260,15 @@ func (t *Tally) arrange(s *haproxy.StatScanner, watches []*Watch) {
 }
 
 // arrange returns the columns with those of the watch behind them.
-func (w *Watch) arrange(header []string, columns []int) []int {
-	w.at, w.texts = w.at[:0], slices.Grow(w.texts[:0], len(w.Columns))[:len(w.Columns)]
+func (w *Watch) arrange(s *haproxy.StatScanner, columns []int) []int {
+	header := s.Columns()
+	w.at = w.at[:0]
+	w.seen = Seen{Texts: slices.Grow(w.seen.Texts[:0], len(w.Columns))[:len(w.Columns)], Later: func(i int) []byte {
+		if c := slices.Index(header, w.Later[i]); c >= 0 {
+			return s.Text(c)
+		}
+		return nil
+	}}
 	for _, name := range w.Columns {
 		at := -1
 		if c := slices.Index(header, name); c >= 0 {
@@ -279,43 +281,39 @@ func (w *Watch) arrange(header []string, columns []int) []int {
 }
 
 // see shows a row.
-func (w *Watch) see(n int, name uint64, row *haproxy.Row) {
+func (w *Watch) see(name uint64, row *haproxy.Row) {
+	texts := w.seen.Texts[:len(w.at)]
 	for i, at := range w.at {
-		w.texts[i] = nil
 		if at >= 0 {
-			w.texts[i] = row.Texts[at]
+			texts[i] = row.Texts[at]
+		} else {
+			texts[i] = nil
 		}
 	}
-	w.See(n, name, row, w.texts)
-}
-
-// nameSeed is that of the hashes of names, which have a meaning in this process only.
-var nameSeed = maphash.MakeSeed()
-
-// hash returns a hash of the type and the names of a row.
-func hash(row *haproxy.Row) uint64 {
-	h := maphash.Bytes(nameSeed, row.Proxy)
-	return bits.RotateLeft64(h, 17)*31 + maphash.Bytes(nameSeed, row.Service) + uint64(row.Type)
+	w.seen.Name, w.seen.Row = name, row
+	w.See(&w.seen)
 }
 
 // take returns what is kept of a row, and the sum of its counters of modules.
 func (t *Tally) take(row *haproxy.Row, p *tallyPlan) (r tallied, module uint64) {
-	var sums [4]uint64
-	to := p.to[:len(row.Values)]
-	for i, v := range row.Values {
-		if v > 0 {
-			sums[to[i]%4] += uint64(v)
-		}
+	own := row.Values[:p.modules]
+	for _, v := range own {
+		r.counts += uint64(max(v, 0)) // no counter is negative
 	}
-	r.counts, r.bytes = sums[toCounts], sums[toBytes]
-	r.downtime = uint32(min(sums[toDowntime], 1<<32-1))
+	for _, v := range row.Values[p.modules:] {
+		module += uint64(max(v, 0))
+	}
+	r.bytes = uint64(max(value(row, p.in), 0)) + uint64(max(value(row, p.out), 0))
+	downtime := uint64(max(value(row, p.downtime), 0))
+	r.counts -= r.bytes + downtime
+	r.downtime = uint32(min(downtime, 1<<32-1))
 	for _, text := range row.Texts[:len(t.identity)] {
 		for _, c := range text {
 			r.id = r.id*31 + uint32(c)
 		}
 		r.id = r.id*31 + ','
 	}
-	return r, sums[toModule]
+	return r, module
 }
 
 // value returns a value of a row, or 0.

@@ -108,12 +108,12 @@ func TestTally(t *testing.T) {
 func TestWatch(t *testing.T) {
 	var got []string
 	names := make(map[uint64]bool)
-	w := &Watch{Columns: []string{"status", "unknown", "lastchg"}, See: func(n int, name uint64, row *haproxy.Row, texts [][]byte) {
-		names[name] = true
-		got = append(got, fmt.Sprintf("%d %d %s/%s %q", n, row.Type, row.Proxy, row.Service, texts))
+	w := &Watch{Columns: []string{"status", "unknown", "lastchg"}, Later: []string{"type", "sid"}, See: func(s *Seen) {
+		names[s.Name] = true
+		got = append(got, fmt.Sprintf("%d %s/%s %q %q %q", s.Row.Type, s.Row.Proxy, s.Row.Service, s.Texts, s.Later(0), s.Later(1)))
 	}}
 	ages := 0
-	second := &Watch{Columns: []string{"lastchg"}, See: func(_ int, _ uint64, _ *haproxy.Row, texts [][]byte) { ages += len(texts[0]) }}
+	second := &Watch{Columns: []string{"lastchg"}, See: func(s *Seen) { ages += len(s.Texts[0]) }}
 	var tally Tally
 	for _, stat := range []string{
 		"# pxname,svname,stot,status,lastchg,sid,type,\napp,a1,5,UP 1/3,600,7,2,\napp,a2,1,MAINT,,8,2,\n\n",
@@ -125,7 +125,7 @@ func TestWatch(t *testing.T) {
 		}
 		tally.Read(&s, 0, w, second)
 	}
-	want := []string{`0 2 app/a1 ["UP 1/3" "" "600"]`, `1 2 app/a2 ["MAINT" "" ""]`, `0 2 app/a1 ["DOWN" "" ""]`}
+	want := []string{`2 app/a1 ["UP 1/3" "" "600"] "2" "7"`, `2 app/a2 ["MAINT" "" ""] "2" "8"`, `2 app/a1 ["DOWN" "" ""] "2" ""`}
 	if !slices.Equal(got, want) || len(names) != 2 || ages != len("600") {
 		t.Errorf("got %q, %d names and %d digits, want %q, 2 and 3", got, len(names), ages, want)
 	}

@@ -113,9 +113,9 @@ func (m *maintenance) begin() *truth.Watch {
 }
 
 // see takes a row.
-func (m *maintenance) see(_ int, name uint64, _ *haproxy.Row, texts [][]byte) {
-	if state := texts[0]; bytes.HasPrefix(state, maintText) {
-		m.rows = append(m.rows, name^maphash.Bytes(maintSeed, state))
+func (m *maintenance) see(row *truth.Seen) {
+	if state := row.Texts[0]; bytes.HasPrefix(state, maintText) {
+		m.rows = append(m.rows, row.Name^maphash.Bytes(maintSeed, state))
 	}
 }
 
