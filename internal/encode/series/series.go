@@ -62,7 +62,7 @@ func Places(g *encode.Group) []Place {
 			if s, ok := catalogue.LookupSeries(Catalogued(g.Scope), c.Name); ok || s.Label == "state" {
 				continue
 			}
-			p := Place{Table: i, Column: k, Name: prefixes[g.Scope] + spell(c), Scale: scaleOf(c)}
+			p := Place{Table: i, Column: k, Name: prefixes[g.Scope] + Spell(c), Scale: scaleOf(c)}
 			for names[p.Name] {
 				p.Name += "_"
 			}
@@ -129,9 +129,9 @@ func scaleOf(c metric.Column) float64 {
 	return c.Scale
 }
 
-// spell returns the name of a field that the exporter does not show, in the exporter's
+// Spell returns the name of a field that the exporter does not show, in the exporter's
 // style: "CumStreams" is "cum_streams_total".
-func spell(c metric.Column) string {
+func Spell(c metric.Column) string {
 	name := snake(c.Name)
 	switch {
 	case scaleOf(c) == 0.001:

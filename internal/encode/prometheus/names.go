@@ -1,0 +1,188 @@
+package prometheus
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"haproxystats/internal/catalogue"
+	"haproxystats/internal/encode"
+	"haproxystats/internal/encode/series"
+	"haproxystats/internal/metric"
+)
+
+// family is a family as a group has it.
+type family struct {
+	name    string
+	rank    int // its place among the exporter's
+	head    []byte
+	extra   bool // it is of one of HAProxy's modules
+	off     bool // it is not wanted
+	columns []column
+}
+
+// before reports whether the family comes before another one.
+func (f *family) before(g *family) bool { return f.compare(g) < 0 }
+
+func (f *family) compare(g *family) int {
+	return cmp.Or(cmp.Compare(f.rank, g.rank), cmp.Compare(f.name, g.name))
+}
+
+// column is a column of a table whose values are samples of a family.
+type column struct {
+	table, column int
+	scale         float64
+	mean          bool
+	empty         bool   // the exporter shows empty values as NaN
+	label         []byte // beyond those of the row
+}
+
+// familiesOf returns the families of the group's columns, in the exporter's order; those
+// that it does not have come last.
+func (e *Encoder) familiesOf(g *encode.Group) []family {
+	at := make(map[string]int)
+	var all []family
+	for _, p := range series.Places(g) {
+		c := g.Tables[p.Table].Columns()[p.Column]
+		to := column{table: p.Table, column: p.Column, scale: p.Scale, mean: c.Combine.IsMean(), empty: showsEmpty(p.Exporter)}
+		name, label := p.Name, Label{p.Exporter.Label, p.Exporter.Value}
+		if g.Scope == metric.Self {
+			name, label = e.own(c, name)
+		}
+		if label.Name != "" {
+			to.label = appendLabel(nil, label)
+		}
+		i, met := at[name]
+		if !met {
+			i = len(all)
+			at[name] = i
+			kind := catalogue.Gauge
+			if p.Exporter.Type == catalogue.Counter || p.Exporter.Name == "" && c.Nature.IsCounter() {
+				kind = catalogue.Counter
+			}
+			all = append(all, family{
+				name: name, rank: rank(p.Exporter), extra: p.Exporter.Label == "mod",
+				head: appendHead(nil, name, help(name, c, p.Exporter), kind),
+			})
+		}
+		all[i].columns = append(all[i].columns, to)
+	}
+	slices.SortFunc(all, func(f, g family) int { return f.compare(&g) })
+	return all
+}
+
+// help returns the text of a family that is made of a column and others.
+func help(name string, c metric.Column, s catalogue.Series) string {
+	if text, ok := ownHelp[name]; ok {
+		return text
+	}
+	if s.Label == "code" {
+		return "HTTP responses by the class of their status code"
+	}
+	return c.Help
+}
+
+// ranks has the place of each family among the exporter's.
+var ranks = func() map[string]int {
+	m := make(map[string]int)
+	for _, s := range catalogue.AllSeries() {
+		if _, met := m[s.Name]; !met {
+			m[s.Name] = len(m)
+		}
+	}
+	return m
+}()
+
+// rank returns the place of a family: those of modules come after the others, and those
+// that the exporter does not have after these.
+func rank(s catalogue.Series) int {
+	switch r, ok := ranks[s.Name]; {
+	case ok:
+		return r
+	case s.Name != "":
+		return len(ranks)
+	}
+	return len(ranks) + 1
+}
+
+// showsEmpty reports whether the exporter shows an empty value as NaN. It leaves out what
+// only HTTP has, and checks and agents that there are not.
+func showsEmpty(s catalogue.Series) bool {
+	switch {
+	case s.Name == "", s.Label != "":
+		return false
+	case s.In == catalogue.Daemon:
+		return false
+	}
+	for _, begin := range []string{"comp_", "cache_", "agent_"} {
+		if strings.HasPrefix(s.Field, begin) {
+			return false
+		}
+	}
+	switch s.Field {
+	case "req_tot", "req_rate_max", "intercepted", "check_code", "check_duration":
+		return false
+	}
+	return true
+}
+
+// ownNames has the names of columns of [metric.Self] that differ from the spelling of the
+// column, and what tells apart those that share one.
+var ownNames = map[string]struct {
+	name  string
+	label Label
+}{
+	"WallClockTimeHAProxy":   {"processing_seconds", Label{"stage", "info"}},
+	"WallClockTimeFrontends": {"processing_seconds", Label{"stage", "frontends"}},
+	"WallClockTimeBackends":  {"processing_seconds", Label{"stage", "backends"}},
+	"WallClockTimeServers":   {"processing_seconds", Label{"stage", "servers"}},
+	"WallClockTimeAllStats":  {"processing_seconds", Label{"stage", "all-stats"}},
+	"TotalWallClockTime":     {"processing_seconds", Label{"stage", "total"}},
+	"MetricsHAProxy":         {"snapshot_metrics", Label{"scope", "haproxy"}},
+	"MetricsFrontend":        {"snapshot_metrics", Label{"scope", "frontend"}},
+	"MetricsBackend":         {"snapshot_metrics", Label{"scope", "backend"}},
+	"MetricsServer":          {"snapshot_metrics", Label{"scope", "server"}},
+	"BadRows":                {name: "snapshot_bad_rows"},
+	"BadFiles":               {name: "snapshot_bad_files"},
+	"RoundDuration":          {name: "snapshot_round_duration_seconds"},
+	"RoundSkew":              {name: "snapshot_round_skew_seconds"},
+	"SocketsFailed":          {name: "snapshot_sockets_failed"},
+	"QueueLength":            {name: "queue_snapshots"},
+}
+
+// ownHelp has the texts of families of which several columns are a part.
+var ownHelp = map[string]string{
+	ownPrefix + "processing_seconds": "Time to process the snapshot, by stage",
+	ownPrefix + "snapshot_metrics":   "Metrics of the snapshot, by scope",
+}
+
+// ownPrefix begins the names of what haproxystats says of itself.
+const ownPrefix = "haproxystats_"
+
+// own returns the family of a column of [metric.Self], and a label that it has there. name
+// is the one of the column's own spelling.
+func (e *Encoder) own(c metric.Column, name string) (string, Label) {
+	if of, ok := e.opt.Own[c.Name]; ok {
+		c.Name = of.Field
+		return ownPrefix + "sink_" + series.Spell(c), Label{"sink", of.Sink}
+	}
+	if n, ok := ownNames[c.Name]; ok {
+		return ownPrefix + n.name, n.label
+	}
+	return name, Label{}
+}
+
+// appendEntity appends the labels of an entity.
+func appendEntity(b []byte, s metric.Scope, n metric.Entity) []byte {
+	switch s {
+	case metric.Process:
+		return appendLabel(b, Label{"process", n.Name})
+	case metric.Frontend, metric.Backend:
+		return appendLabel(b, Label{"proxy", n.Name})
+	case metric.Server:
+		return appendLabel(appendLabel(b, Label{"proxy", n.Parent}), Label{"server", n.Name})
+	case metric.ServerName:
+		return appendLabel(b, Label{"server", n.Name})
+	}
+	return b
+}
