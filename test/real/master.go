@@ -44,6 +44,7 @@ defaults
     timeout server 1h
 frontend web
     mode http
+    option http-ignore-probes # a client may dial a connection more than it needs
     bind 127.0.0.1:%[2]d
     default_backend app
 backend app
