@@ -39,7 +39,7 @@ func (f *fields) begin(buf []byte, from, to int) {
 // find finds the fields of the row, up to number last, behind those that were found
 // before.
 func (f *fields) find(last int) {
-	if f.over {
+	if f.over || last < f.n {
 		return
 	}
 	row, size := f.row, f.size

@@ -50,7 +50,7 @@ func (r *record) split(row []byte) bool {
 	}
 }
 
-// scanQuoted reads a row with quotes by splitting all of it.
+// scanQuoted finds the names of a row with quotes by splitting all of it.
 func (s *StatScanner) scanQuoted(from, to int) result {
 	line := s.lines.buf[from:to]
 	if !s.record.split(line) && !s.splitLonger(from, to) {
@@ -72,12 +72,14 @@ func (s *StatScanner) scanQuoted(from, to int) result {
 			}
 		}
 	}
-	if got := s.identify(fields[h.proxy], fields[h.service], typ); got != usable {
-		return got
-	}
-	w := &s.wanted[s.row.Type]
+	return s.identify(fields[h.proxy], fields[h.service], typ)
+}
+
+// readQuoted reads the selected columns of a row with quotes.
+func (s *StatScanner) readQuoted(w *choice) bool {
+	fields := s.record.fields
 	if w.last >= len(fields) {
-		return unusable
+		return false
 	}
 	s.row.Odd = s.row.Odd[:0]
 	s.row.Plain = true
@@ -89,7 +91,7 @@ func (s *StatScanner) scanQuoted(from, to int) result {
 	for i, c := range w.texts {
 		s.texts[i] = fields[c]
 	}
-	return usable
+	return true
 }
 
 // splitLonger tries whether the row goes on in the following lines, because a quoted

@@ -257,6 +257,18 @@ func guess(service []byte) RowType {
 
 // Next advances to the next usable row of a selected type.
 func (s *StatScanner) Next() bool {
+	for s.Step() {
+		if s.Read() {
+			return true
+		}
+	}
+	return false
+}
+
+// Step advances to the next row of a selected type, without its values and texts, which
+// [StatScanner.Read] reads. Until then [StatScanner.Text] and [StatScanner.Span] may be
+// used.
+func (s *StatScanner) Step() bool {
 	for {
 		from, to, ok := s.lines.next()
 		if !ok {
@@ -293,7 +305,37 @@ const (
 	unwanted
 )
 
-// scanPlain reads a row without quotes in place.
+// Read reads the selected columns of the current row. It returns false if the row ends
+// before one of them.
+func (s *StatScanner) Read() bool {
+	w := &s.wanted[s.row.Type]
+	ok := false
+	if s.quoted {
+		ok = s.readQuoted(w)
+	} else {
+		ok = s.readPlain(w)
+	}
+	if !ok {
+		s.skipped++
+	}
+	return ok
+}
+
+// readPlain reads the selected columns of a row without quotes.
+func (s *StatScanner) readPlain(w *choice) bool {
+	f := &s.fields
+	f.find(w.last)
+	if w.last >= f.n {
+		return false
+	}
+	f.read(s, w.columns)
+	for i, c := range w.texts {
+		s.texts[i] = f.field(c)
+	}
+	return true
+}
+
+// scanPlain finds the names of a row without quotes in place.
 func (s *StatScanner) scanPlain(from, to int) result {
 	f, h := &s.fields, &s.header
 	last := s.first
@@ -317,21 +359,7 @@ func (s *StatScanner) scanPlain(from, to int) result {
 			}
 		}
 	}
-	if got := s.identify(f.field(h.proxy), f.field(h.service), typ); got != usable {
-		return got
-	}
-	w := &s.wanted[s.row.Type]
-	if w.last > last {
-		f.find(w.last)
-	}
-	if w.last >= f.n {
-		return unusable
-	}
-	f.read(s, w.columns)
-	for i, c := range w.texts {
-		s.texts[i] = f.field(c)
-	}
-	return usable
+	return s.identify(f.field(h.proxy), f.field(h.service), typ)
 }
 
 // identify sets the name and type of the row.
@@ -393,6 +421,19 @@ func (s *StatScanner) Text(column int) []byte {
 		return s.fields.field(column)
 	}
 	return nil
+}
+
+// Span returns the current row from one column to another one, with the commas between
+// them. It returns false for a row with quotes, and for one that ends before.
+func (s *StatScanner) Span(from, to int) ([]byte, bool) {
+	f := &s.fields
+	if s.quoted {
+		return nil, false
+	}
+	if f.find(to); to >= f.n {
+		return nil, false
+	}
+	return f.row[uint16(f.bound(from)+1):f.bound(to+1)], true
 }
 
 // Err returns the error that ended the reading, if any.

@@ -20,6 +20,10 @@ type accountant struct {
 	begun, ended int
 }
 
+func (a *accountant) Listen(s Socket, name string) Listener {
+	return nil
+}
+
 func (a *accountant) Round(_ context.Context, stage Stage, _ time.Time, asked []Asked) ([]snapshot.Account, snapshot.Workers) {
 	a.asked, a.stage = append(a.asked, asked), stage
 	return []snapshot.Account{{Socket: asked[0].Name, Generation: 7}}, snapshot.Workers{Reloads: 1, SecondsUnaccounted: 3}

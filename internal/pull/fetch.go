@@ -15,6 +15,7 @@ type outcome struct {
 	socket   Socket
 	name     string // name of its files, without the suffix
 	size     int64  // of both replies
+	listener Listener
 	err      error
 	stranger bool // it is not a stats socket
 }
@@ -36,7 +37,10 @@ func (p *Puller) fetchAll(ctx context.Context, stage Stage, targets []target) []
 	var wg sync.WaitGroup
 	for i, name := range names(socketsOf(targets)) {
 		outcomes[i] = outcome{target: targets[i], socket: targets[i].Socket, name: name}
-		wg.Go(func() { outcomes[i].size, outcomes[i].err = p.fetch(fetching, files, outcomes[i].socket, name) })
+		if p.Accounts != nil {
+			outcomes[i].listener = p.Accounts.Listen(targets[i].Socket, name)
+		}
+		wg.Go(func() { p.fetch(fetching, files, &outcomes[i]) })
 	}
 	wg.Wait()
 	return outcomes
@@ -70,19 +74,30 @@ func (p *Puller) judge(outcomes []outcome, now time.Time) {
 	p.troubles.tell(p.log(), own, now)
 }
 
-// fetch stores the replies of one socket and returns their size.
-func (p *Puller) fetch(ctx context.Context, files *files, s Socket, name string) (size int64, err error) {
-	info, err := files.create(name + snapshot.InfoSuffix)
+// fetch stores the replies of one socket.
+func (p *Puller) fetch(ctx context.Context, files *files, o *outcome) {
+	o.size, o.err = p.store(ctx, files, o)
+	if o.listener != nil {
+		o.listener.End(o.err)
+	}
+}
+
+// store stores the replies of one socket and returns their size.
+func (p *Puller) store(ctx context.Context, files *files, o *outcome) (size int64, err error) {
+	info, err := files.create(o.name + snapshot.InfoSuffix)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, info.Close()) }()
-	stat, err := files.create(name + snapshot.StatSuffix)
+	stat, err := files.create(o.name + snapshot.StatSuffix)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, stat.Close()) }()
-	err = p.Fetcher.Fetch(ctx, s.Network, s.Address, info, stat)
+	if o.listener != nil {
+		info.heard, stat.heard = o.listener.Info, o.listener.Stat
+	}
+	err = p.Fetcher.Fetch(ctx, o.socket.Network, o.socket.Address, info, stat)
 	return info.size + stat.size, err
 }
 

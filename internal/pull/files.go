@@ -44,7 +44,8 @@ func (f *files) create(name string) (*file, error) {
 type file struct {
 	files *files
 	to    io.WriteCloser
-	size  int64 // bytes written
+	size  int64        // bytes written
+	heard func([]byte) // gets what was written; may be nil
 }
 
 // Write writes p when a worker is free.
@@ -54,6 +55,9 @@ func (f *file) Write(p []byte) (n int, err error) {
 		f.size += int64(n)
 		return err
 	})
+	if err == nil && f.heard != nil {
+		f.heard(p)
+	}
 	return n, err
 }
 

@@ -57,11 +57,26 @@ type Asked struct {
 	// Master reports whether it is the command line of a HAProxy's master process, which
 	// has no replies and no name.
 	Master bool
+	// Listener is that of the fetch; nil if there was none.
+	Listener Listener
+}
+
+// Listener follows the replies of one socket while they arrive.
+type Listener interface {
+	// Info and Stat take the bytes of the replies to `show info` and `show stat`, the
+	// former first. Bytes are valid until the call returns.
+	Info(p []byte)
+	Stat(p []byte)
+	// End says that no byte follows. After an error, the replies are useless.
+	End(err error)
 }
 
 // Accounts keeps account of what the sockets' counters have reached over the lives of
 // HAProxy's workers, and adds to a stage what a reader needs.
 type Accounts interface {
+	// Listen returns the listener of a socket that is asked for a round; name is the name
+	// of its files. Many calls run at once, and so do the listeners.
+	Listen(socket Socket, name string) Listener
 	// Begin says that a round has begun, and end that it is over: questions that are asked
 	// beside the rounds must not make one longer.
 	Begin() (end func())

@@ -158,7 +158,7 @@ func (p *Puller) account(ctx context.Context, stage Stage, outcomes []outcome) [
 	var asked []Asked
 	for _, o := range outcomes {
 		if !o.stranger {
-			asked = append(asked, Asked{Socket: o.socket, Name: o.name, Failed: o.err != nil})
+			asked = append(asked, Asked{Socket: o.socket, Name: o.name, Failed: o.err != nil, Listener: o.listener})
 		}
 	}
 	for _, path := range p.strangers.masters() {

@@ -247,6 +247,9 @@ func name(e *event.Event, in *truth.Seen, from, to status) {
 
 // find returns the place of a row, or one below 0 for a new row.
 func (r *rows) find(name uint64) int {
+	if len(r.rows) == 0 {
+		return -1 // all are new; the second row of a name is left out at the end
+	}
 	if r.order == nil {
 		if r.n < len(r.rows) && r.rows[r.n].name == name {
 			r.next = r.n + 1
@@ -298,6 +301,14 @@ func (r *rows) end() []event.Event {
 	}
 	r.dirty = r.dirty || r.fresh
 	switch {
+	case len(r.rows) == 0 && r.n > 0:
+		seen := make(map[uint64]bool, len(r.added))
+		fresh := slices.DeleteFunc(r.added, func(new row) bool {
+			twice := seen[new.name]
+			seen[new.name] = true
+			return twice
+		})
+		r.rows, r.dirty = slices.Clone(fresh), true
 	case r.order == nil && r.n < len(r.rows):
 		r.rows, r.dirty = slices.Clone(r.rows[:r.n]), true
 	case r.order != nil && !r.inOrder():

@@ -63,6 +63,9 @@ const (
 // Facts are what is known after a round, or between two rounds.
 type Facts struct {
 	At int64
+	// Between reports whether they are known between two rounds. Rows that a tracker is
+	// being shown then belong to the round to come.
+	Between bool
 	// Info is the reply of the current worker; nil if it was not heard.
 	Info *truth.Info
 	// Members are the workers that live.
@@ -133,7 +136,9 @@ func (t *Tracker) End(f Facts) []event.Event {
 	}
 	events = t.follow(f, events)
 	events = t.count(f, events)
-	if t.begun && t.n > 0 && f.Info != nil {
+	switch {
+	case f.Between:
+	case t.begun && t.n > 0 && f.Info != nil:
 		if t.sampled != f.Info.Instance {
 			t.sampled, t.dirty = f.Info.Instance, true
 		}
@@ -143,7 +148,7 @@ func (t *Tracker) End(f Facts) []event.Event {
 		for _, e := range t.bound(found) {
 			events = append(events, t.make(f, e))
 		}
-	} else {
+	default:
 		t.forget()
 	}
 	if f.Info != nil {

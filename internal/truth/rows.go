@@ -123,6 +123,8 @@ const (
 	columnOut      = "bout"
 	columnConns    = "conn_tot"
 	columnDown     = "chkdown"
+	columnAge      = "lastchg"
+	columnType     = "type"
 	// ColumnDowntime is derived from the time of the last change: it goes back, and
 	// jumps. Of it the current instance alone counts.
 	ColumnDowntime = "downtime"

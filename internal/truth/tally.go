@@ -1,13 +1,15 @@
 package truth
 
 import (
+	"hash/maphash"
+	"math/bits"
 	"slices"
 
 	"haproxystats/internal/haproxy"
 )
 
 // Tally keeps as much of the rows of one instance as shows whether one of them has
-// fallen: 32 bytes for each. As long as none has, the base does not change, and nobody
+// fallen: 40 bytes for each. As long as none has, the base does not change, and nobody
 // reads the rows a second time. The zero value has seen no row.
 //
 // A reply is read by [Tally.Begin], [Tally.Rows] for each of its parts, and [Tally.End].
@@ -20,6 +22,9 @@ type Tally struct {
 	header   []string
 	identity []int // its columns that name one server of an instance
 	plans    [3]tallyPlan
+	// age and typ are the columns of the time of the last change and of the type, if all
+	// that counts of a server stands before the type; else typ is 0.
+	age, typ int
 	// moved finds rows whose place has changed.
 	moved map[uint32]int
 	pass  pass
@@ -39,6 +44,7 @@ type pass struct {
 type tallied struct {
 	counts   uint64 // sum of all counters but those of bytes and modules
 	bytes    uint64
+	key      uint64 // hash of all that counts of a server; 0 if it is not known
 	name     uint32 // hash
 	id       uint32
 	downtime uint32
@@ -53,7 +59,7 @@ type Watch struct {
 	// See is called for each row. What it is shown is valid until it returns.
 	See func(*Seen)
 
-	at   []int // for each column its place in the texts of a row, or -1
+	at   []int // the place of each column, or -1
 	seen Seen
 }
 
@@ -67,6 +73,25 @@ type Seen struct {
 	Texts [][]byte
 	// Later returns the text of one of the watch's columns Later.
 	Later func(i int) []byte
+}
+
+var keySeed = maphash.MakeSeed()
+
+// key returns a hash of all of a server's row that counts, and of its names: a row with
+// the key of the reply before has nothing new. The time of the last change is left out,
+// because it grows by itself; a row whose time is younger than the reply before has no
+// key, so that a server that was removed and added again since is not taken for the one
+// before, whatever its counters are. The hash is 0 if there is none.
+func (t *Tally) key(s *haproxy.StatScanner) uint64 {
+	if age, ok := haproxy.Number(s.Text(t.age)); !ok || age <= t.pass.elapsed+timeSlack {
+		return 0
+	}
+	before, ok1 := s.Span(0, t.age-1)
+	behind, ok2 := s.Span(t.age+1, t.typ)
+	if !ok1 || !ok2 {
+		return 0
+	}
+	return bits.RotateLeft64(maphash.Bytes(keySeed, before), 1) ^ maphash.Bytes(keySeed, behind)
 }
 
 // tallyPlan says what the columns of one row type are. Those of modules are the last.
@@ -89,7 +114,7 @@ type Findings struct {
 	// Downtime counts rows whose time spent down went back or jumped.
 	Downtime int
 	// Connections is the sum of the connections of all frontends, and Sessions the most
-	// sessions of a row.
+	// sessions of a row; both of the first reply only.
 	Connections, Sessions int64
 	// MaxDowntime is the longest time that a row has spent down.
 	MaxDowntime int64
@@ -127,14 +152,31 @@ func (t *Tally) Begin(s *haproxy.StatScanner, elapsed int64, watches []*Watch) {
 // Rows reads the rows that the scanner has now.
 func (t *Tally) Rows(s *haproxy.StatScanner) {
 	f := &t.pass
-	for s.Next() {
+	for s.Step() {
 		row := s.Row()
-		p := &t.plans[row.Type]
 		name := row.Hash()
-		now, module := t.take(row, p)
-		now.name = uint32(name)
+		key := uint64(0)
+		if row.Type == haproxy.ServerRow && t.typ > 0 {
+			key = t.key(s)
+			if at := f.next; key != 0 && at < f.known && t.rows[at].key == key && t.rows[at].name == uint32(name) {
+				for _, w := range f.watches {
+					w.see(name, s)
+				}
+				f.Rows++
+				f.matched++
+				f.next++
+				f.MaxDowntime = max(f.MaxDowntime, int64(t.rows[at].downtime))
+				continue
+			}
+		}
+		if !s.Read() {
+			continue
+		}
+		p := &t.plans[row.Type]
+		now, module := t.take(s, p)
+		now.name, now.key = uint32(name), key
 		for _, w := range f.watches {
-			w.see(name, row)
+			w.see(name, s)
 		}
 		f.Rows++
 		if row.Type == haproxy.FrontendRow {
@@ -225,12 +267,24 @@ var serverCounters = []string{
 	columnSessions, columnIn, columnOut, "dresp", "econ", "eresp", "wretr", "wredis", "chkfail", "chkdown", ColumnDowntime, "lbtot",
 }
 
+// keyColumns are the columns of a server whose contents a key must cover.
+var keyColumns = append([]string{"pxname", "svname", "sid", "status", "throttle"}, serverCounters...)
+
 // arrange selects the columns of a reply.
 func (t *Tally) arrange(s *haproxy.StatScanner, watches []*Watch) {
 	header := s.Columns()
 	if !slices.Equal(header, t.header) {
 		t.header, t.identity = slices.Clone(header), identityColumns(header)
 		behind := slices.Index(header, "-")
+		t.age, t.typ = slices.Index(header, columnAge), slices.Index(header, columnType)
+		if t.age <= 0 || t.age >= t.typ {
+			t.typ = 0
+		}
+		for _, name := range keyColumns {
+			if slices.Index(header, name) > t.typ {
+				t.typ = 0
+			}
+		}
 		for _, typ := range rowTypes {
 			columns := counterColumns(header, typ)
 			if typ == haproxy.ServerRow {
@@ -249,18 +303,16 @@ func (t *Tally) arrange(s *haproxy.StatScanner, watches []*Watch) {
 			t.plans[typ] = p
 		}
 	}
-	texts := slices.Clip(t.identity)
-	for _, w := range watches {
-		texts = w.arrange(s, texts)
-	}
 	for _, typ := range rowTypes {
 		s.Select(typ, t.plans[typ].columns)
-		s.SelectTexts(typ, texts)
+	}
+	for _, w := range watches {
+		w.arrange(s)
 	}
 }
 
-// arrange returns the columns with those of the watch behind them.
-func (w *Watch) arrange(s *haproxy.StatScanner, columns []int) []int {
+// arrange finds the columns of the watch.
+func (w *Watch) arrange(s *haproxy.StatScanner) {
 	header := s.Columns()
 	w.at = w.at[:0]
 	w.seen = Seen{Texts: slices.Grow(w.seen.Texts[:0], len(w.Columns))[:len(w.Columns)], Later: func(i int) []byte {
@@ -270,32 +322,26 @@ func (w *Watch) arrange(s *haproxy.StatScanner, columns []int) []int {
 		return nil
 	}}
 	for _, name := range w.Columns {
-		at := -1
-		if c := slices.Index(header, name); c >= 0 {
-			at = len(columns)
-			columns = append(columns, c)
-		}
-		w.at = append(w.at, at)
+		w.at = append(w.at, slices.Index(header, name))
 	}
-	return columns
 }
 
 // see shows a row.
-func (w *Watch) see(name uint64, row *haproxy.Row) {
+func (w *Watch) see(name uint64, s *haproxy.StatScanner) {
 	texts := w.seen.Texts[:len(w.at)]
 	for i, at := range w.at {
+		texts[i] = nil
 		if at >= 0 {
-			texts[i] = row.Texts[at]
-		} else {
-			texts[i] = nil
+			texts[i] = s.Text(at)
 		}
 	}
-	w.seen.Name, w.seen.Row = name, row
+	w.seen.Name, w.seen.Row = name, s.Row()
 	w.See(&w.seen)
 }
 
 // take returns what is kept of a row, and the sum of its counters of modules.
-func (t *Tally) take(row *haproxy.Row, p *tallyPlan) (r tallied, module uint64) {
+func (t *Tally) take(s *haproxy.StatScanner, p *tallyPlan) (r tallied, module uint64) {
+	row := s.Row()
 	own := row.Values[:p.modules]
 	for _, v := range own {
 		r.counts += uint64(max(v, 0)) // no counter is negative
@@ -307,8 +353,8 @@ func (t *Tally) take(row *haproxy.Row, p *tallyPlan) (r tallied, module uint64) 
 	downtime := uint64(max(value(row, p.downtime), 0))
 	r.counts -= r.bytes + downtime
 	r.downtime = uint32(min(downtime, 1<<32-1))
-	for _, text := range row.Texts[:len(t.identity)] {
-		for _, c := range text {
+	for _, column := range t.identity {
+		for _, c := range s.Text(column) {
 			r.id = r.id*31 + uint32(c)
 		}
 		r.id = r.id*31 + ','

@@ -20,19 +20,19 @@ const (
 )
 
 // watches begins the rows of the current worker, and returns who wants to see them.
-func (t *turn) watches() (all []*truth.Watch) {
-	if t.events != nil {
-		all = append(all, t.events.Begin(t.Name, t.info, t.at))
+func (s *socket) watches(name string, info *truth.Info, at int64) (all []*truth.Watch) {
+	if s.events != nil {
+		all = append(all, s.events.Begin(name, info, at))
 	}
-	if t.keeper.opt.ServersEvery > 0 {
-		all = append(all, t.socket.servers.maint.begin())
+	if s.keeper.opt.ServersEvery > 0 {
+		all = append(all, s.servers.maint.begin())
 	}
 	return all
 }
 
-func (t *turn) abort() {
-	if t.events != nil {
-		t.events.Abort()
+func (s *socket) abort() {
+	if s.events != nil {
+		s.events.Abort()
 	}
 }
 
@@ -82,7 +82,7 @@ func (s *socket) between(info *truth.Info, notices []truth.Notice, loss truth.Lo
 		return
 	}
 	s.events.End("", transitions.Facts{
-		At: time.Now().Unix(), Info: info, Members: s.living(), Change: s.change, Notices: notices, Loss: loss,
+		Between: true, At: time.Now().Unix(), Info: info, Members: s.living(), Change: s.change, Notices: notices, Loss: loss,
 	})
 }
 

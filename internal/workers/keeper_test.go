@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -47,6 +48,21 @@ type site struct {
 	events *pending.Store
 	silent bool // no events are made
 	drop   bool // rounds are dropped
+	deaf   bool // nobody listens to the replies
+	fault  error
+	// fetched is called when the replies have arrived.
+	fetched func()
+}
+
+// tee shows what is written.
+type tee struct {
+	io.Writer
+	heard func([]byte)
+}
+
+func (t tee) Write(p []byte) (int, error) {
+	t.heard(p)
+	return t.Writer.Write(p)
 }
 
 type safeBuffer struct {
@@ -143,11 +159,27 @@ func (x *site) round() snapshot.Snapshot {
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	failed := x.client.Fetch(x.t.Context(), "unix", x.f.path, info, stat)
+	of := pull.Socket{Network: "unix", Address: x.f.path}
+	var l pull.Listener
+	toInfo, toStat := io.Writer(info), io.Writer(stat)
+	if !x.deaf {
+		l = x.k.Listen(of, "admin.sock")
+		toInfo, toStat = tee{info, l.Info}, tee{stat, l.Stat}
+	}
+	failed := x.client.Fetch(x.t.Context(), "unix", x.f.path, toInfo, toStat)
+	if failed == nil {
+		failed = x.fault
+	}
+	if l != nil {
+		l.End(failed)
+	}
+	if x.fetched != nil {
+		x.fetched()
+	}
 	if err := errors.Join(info.Close(), stat.Close()); err != nil {
 		x.t.Fatal(err)
 	}
-	asked := []pull.Asked{{Socket: pull.Socket{Network: "unix", Address: x.f.path}, Name: "admin.sock", Failed: failed != nil}}
+	asked := []pull.Asked{{Socket: of, Name: "admin.sock", Failed: failed != nil, Listener: l}}
 	if x.find {
 		asked = append(asked, pull.Asked{Socket: pull.Socket{Network: "unix", Address: x.f.path + ".master"}, Master: true})
 	}

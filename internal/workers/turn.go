@@ -83,13 +83,17 @@ var errOld = errors.New("a worker that was replaced has answered")
 
 // readCurrent reads the reply of the worker that answers at the socket.
 func (t *turn) readCurrent() error {
-	f, err := t.files.Open(t.Name + snapshot.InfoSuffix)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if t.info, err = truth.ReadInfo(f, t.at); err != nil {
-		return err
+	l, _ := t.Listener.(*listener)
+	var heard *store.Hearing
+	if t.info, heard = l.replies(t.socket); t.info == nil {
+		f, err := t.files.Open(t.Name + snapshot.InfoSuffix)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if t.info, err = truth.ReadInfo(f, t.at); err != nil {
+			return err
+		}
 	}
 	t.socket.account.Resolve(t.info)
 	if t.info.Stopping && t.current != (truth.Instance{}) && !t.current.IsSame(t.info) {
@@ -99,7 +103,8 @@ func (t *turn) readCurrent() error {
 		t.before = t.socket.account.Latest()
 	}
 	t.add(t.info.Instance, store.Reply{
-		Info: staged{t.files, t.Name + snapshot.InfoSuffix}, Stat: staged{t.files, t.Name + snapshot.StatSuffix}, Current: true, Watches: t.watches(),
+		Info: staged{t.files, t.Name + snapshot.InfoSuffix}, Stat: staged{t.files, t.Name + snapshot.StatSuffix}, Current: true,
+		Said: t.info, Heard: heard, Watches: func() []*truth.Watch { return t.watches(t.Name, t.info, t.at) },
 	})
 	return nil
 }

@@ -14,10 +14,17 @@ import (
 // TestRecordings keeps accounts of all recordings on disk, by tallies where they are
 // enough, and opens the store again after each step of every second recording.
 func TestRecordings(t *testing.T) {
+	for _, deaf := range []bool{false, true} {
+		t.Run(map[bool]string{false: "heard", true: "read"}[deaf], func(t *testing.T) { testRecordings(t, deaf) })
+	}
+}
+
+func testRecordings(t *testing.T, deaf bool) {
 	values := 0
 	for n, r := range truthtest.Recordings(t, "../testdata/recordings", "") {
 		t.Run(r.Version+"/"+r.Scenario, func(t *testing.T) {
 			w := newWorld(t)
+			w.deaf = deaf
 			for _, s := range r.Steps {
 				var replies []Reply
 				for _, name := range slices.Sorted(maps.Keys(s.Files)) {

@@ -33,8 +33,12 @@ type Reply struct {
 	Current bool
 	// Final reports whether the instance can say no more.
 	Final bool
-	// Watches are shown the rows.
-	Watches []*truth.Watch
+	// Said is what Info says, if the caller has read it.
+	Said *truth.Info
+	// Heard has followed Stat while it arrived, or is nil. If it is of no use, Stat is read.
+	Heard *Hearing
+	// Watches, if not nil, begins to watch the rows when Stat is read.
+	Watches func() []*truth.Watch
 }
 
 // Member is an instance that lives.
@@ -235,8 +239,10 @@ func (k *Socket) hear(at int64, replies []Reply) ([]heard, error) {
 	for n, reply := range replies {
 		w := heard{Reply: reply, number: n}
 		var err error
-		if w.info, err = readInfo(reply.Info, at); err != nil {
-			return nil, err
+		if w.info = reply.Said; w.info == nil {
+			if w.info, err = readInfo(reply.Info, at); err != nil {
+				return nil, err
+			}
 		}
 		if k.base != nil && k.base.HasFolded(w.info.Instance) || k.find(words, w.info) {
 			continue // it has ended, or has answered twice
@@ -246,13 +252,19 @@ func (k *Socket) hear(at int64, replies []Reply) ([]heard, error) {
 		}
 		if reply.Stat != nil {
 			tally := new(truth.Tally)
-			elapsed := int64(0)
 			if w.member != nil {
 				tally = &w.member.tally
-				elapsed = w.info.At - w.member.statInfo.At
 			}
-			if w.found, err = readTally(reply.Stat, tally, elapsed, reply.Watches...); err != nil {
-				return nil, err
+			if h := reply.Heard; h != nil && h.fits(k, w.info, w.member) {
+				*tally, w.found = h.tally, h.found
+			} else {
+				var watches []*truth.Watch
+				if reply.Watches != nil {
+					watches = reply.Watches()
+				}
+				if w.found, err = readTally(reply.Stat, tally, elapsed(w.info, w.member), watches...); err != nil {
+					return nil, err
+				}
 			}
 			w.empty = w.found.Rows == 0 && w.member != nil && w.member.hasStat
 			if w.member == nil {

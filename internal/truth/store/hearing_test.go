@@ -1,0 +1,112 @@
+package store
+
+import (
+	"testing"
+
+	"haproxystats/internal/truth"
+)
+
+// TestHearing hears replies that no round takes, or only a part of them. Whatever a tally
+// has learned from them, no total falls.
+func TestHearing(t *testing.T) {
+	one := func(n int64) worker { return worker{pid: 1, start: 100, rows: web(n)} }
+	for name, between := range map[string]func(*world, *Socket){
+		"nothing": func(*world, *Socket) {},
+		"the connection breaks": func(w *world, k *Socket) {
+			w.now += 10
+			r := w.reply(one(3))
+			info, err := readInfo(r.Info, w.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := k.Hear(info, nil)
+			h.Take([]byte("# pxname,svname,stot,downtime,type,\napi,FRONTEND,6,,0,\nweb,FRONTEND,3,,0,\napp,BACK"))
+			h.End(false)
+			if h.fits(k, info, h.member) {
+				t.Error("half a reply is taken for a whole one")
+			}
+		},
+		"the reply has no end": func(w *world, k *Socket) {
+			w.now += 10
+			r := w.reply(one(3))
+			info, err := readInfo(r.Info, w.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := k.Hear(info, nil)
+			h.Take([]byte("# pxname,svname,stot,downtime,type,\nweb,FRONTEND,3,,0,\n"))
+			h.End(true)
+			if h.fits(k, info, h.member) {
+				t.Error("a reply without an end is taken")
+			}
+		},
+		"not a reply": func(w *world, k *Socket) {
+			w.now += 10
+			r := w.reply(one(3))
+			info, err := readInfo(r.Info, w.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := k.Hear(info, nil)
+			h.Take([]byte("Permission denied\n\n"))
+			h.Take([]byte("and more\n"))
+			h.End(true)
+		},
+		"the round is dropped": func(w *world, _ *Socket) {
+			w.now += 10
+			r := w.reply(one(3)) // cleared
+			w.hear(w.now, &r)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.mustRound(nil, one(5)).want(t, "web", 5)
+			between(w, w.s.Socket(address))
+			s := w.mustRound(nil, one(4)) // cleared since the first round
+			s.want(t, "web", 9)
+			if !s.result.Changed {
+				t.Error("got no change of the base, want one")
+			}
+			s = w.mustRound(nil, one(6))
+			s.want(t, "web", 11)
+			if s.result.Changed {
+				t.Error("got a change of the base, want none")
+			}
+		})
+	}
+}
+
+// TestHearingIsOvertaken: the worker says its last words after its reply has arrived, and
+// before the round takes it.
+func TestHearingIsOvertaken(t *testing.T) {
+	w := newWorld(t)
+	w.mustRound(nil, worker{pid: 1, start: 100, rows: web(5)}).want(t, "web", 5)
+	w.now += 10
+	r := w.reply(worker{pid: 1, start: 100, rows: web(6)})
+	w.hear(w.now, &r)
+	w.mustRound(nil, worker{pid: 1, start: 100, rows: web(8), old: true, final: true})
+	second := w.reply(worker{pid: 2, start: 200, rows: web(1)})
+	s, err := w.replies(w.now, nil, []Reply{r, second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.want(t, "web", 9)
+	if len(s.a.Members) != 1 {
+		t.Errorf("got %d members, want one", len(s.a.Members))
+	}
+}
+
+// TestHearingOfFirst hears an instance that is new.
+func TestHearingOfFirst(t *testing.T) {
+	w := newWorld(t)
+	w.now += 10
+	r := w.reply(worker{pid: 1, start: 100, rows: web(6)})
+	w.hear(w.now, &r)
+	w.mustRound(nil, worker{pid: 2, start: 50, rows: web(1)}).want(t, "web", 1)
+	s, err := w.replies(w.now, []truth.Instance{{Pid: 2, Start: 50}}, []Reply{r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.want(t, "web", 7)
+	w.mustRound(nil, worker{pid: 1, start: 100, rows: web(7)}).want(t, "web", 8)
+}
