@@ -68,6 +68,9 @@ type Facts struct {
 	Between bool
 	// Info is the reply of the current worker; nil if it was not heard.
 	Info *truth.Info
+	// Late reports whether that worker has stopped since it said Info, so that it does not
+	// follow the one that is known.
+	Late bool
 	// Members are the workers that live.
 	Members []truth.Instance
 	// Change says how the current worker has followed the one before, if it has.
@@ -83,6 +86,9 @@ type Facts struct {
 	Away    int64
 	Notices []truth.Notice
 	Loss    truth.Loss
+	// Ends say how workers have ended, also before: if the program was killed when it had
+	// heard of an end, nothing else tells.
+	Ends []truth.End
 }
 
 // Begin begins the rows of the current worker.
@@ -172,7 +178,7 @@ func (t *Tracker) make(f Facts, e event.Event) event.Event {
 func (t *Tracker) follow(f Facts, events []event.Event) []event.Event {
 	before := t.current
 	current := before
-	if f.Info != nil {
+	if f.Info != nil && (!f.Late || before == (truth.Instance{})) {
 		current = f.Info.Instance
 	}
 	lives := func(i truth.Instance) bool { return slices.Contains(f.Members, i) }
@@ -218,8 +224,12 @@ func (t *Tracker) follow(f Facts, events []event.Event) []event.Event {
 		if told == before {
 			loss := f.Loss
 			for n := range t.workers {
-				if w := &t.workers[n]; w.instance == before && w.gone > 0 {
+				switch w := &t.workers[n]; {
+				case w.instance != before:
+				case w.gone > 0:
 					loss.Seconds, loss.Requests = loss.Seconds+w.loss.Seconds, loss.Requests+w.loss.Requests
+				case loss == (truth.Loss{}):
+					loss = f.endOf(before).Loss
 				}
 			}
 			e.SecondsUnaccounted, e.RequestsUnaccounted = loss.Seconds, loss.Requests
@@ -282,6 +292,11 @@ func (t *Tracker) leave(f Facts, told truth.Instance, old int, events []event.Ev
 // without final words; the first one gets it.
 func (w *lived) end(f *Facts) {
 	w.gone = f.At
+	if e := f.endOf(w.instance); e.Final {
+		w.reason = event.Drained
+	} else if e.Instance == w.instance {
+		w.reason, w.loss = event.Unheard, e.Loss
+	}
 	for _, n := range f.Notices {
 		if n.Kind != truth.Ended || n.Instance != w.instance {
 			continue
@@ -290,6 +305,16 @@ func (w *lived) end(f *Facts) {
 			w.reason, w.loss, f.Loss = event.Unheard, f.Loss, truth.Loss{}
 		}
 	}
+}
+
+// endOf returns how a worker has ended, if that is known.
+func (f *Facts) endOf(i truth.Instance) truth.End {
+	for _, e := range slices.Backward(f.Ends) {
+		if e.Instance == i {
+			return e
+		}
+	}
+	return truth.End{}
 }
 
 // count tells of counters that did not grow on.

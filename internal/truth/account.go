@@ -347,9 +347,12 @@ func (a *Account) end(m *Member, final bool, at int64, o *Outcome) {
 	b.fold(m.Instance)
 	o.Changed = true
 	o.notice(Notice{Kind: Ended, Instance: m.Instance, Final: final, Current: m.Current})
+	e := End{Instance: m.Instance, Final: final}
 	if !final {
-		o.Loss.add(a.lossOf(m, at))
+		e.Loss = a.lossOf(m, at)
+		o.Loss.add(e.Loss)
 	}
+	b.ended(e)
 }
 
 // lossOf bounds what a member may have counted and never said.

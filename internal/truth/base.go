@@ -19,6 +19,8 @@ type Base struct {
 	// Folded are the latest instances that have ended and are in the base, the newest
 	// last.
 	Folded []Instance
+	// Ends say how the latest of them have ended, the newest last.
+	Ends []End
 	// Live are the instances that the marks of rows refer to.
 	Live []Instance
 	// Info has counters of `show info` by name.
@@ -36,6 +38,27 @@ type marks struct {
 	frozen []Instance
 	// maybe are instances that may share the row with the newest one.
 	maybe []Instance
+}
+
+// End says how an instance has ended.
+type End struct {
+	Instance Instance
+	// Final reports whether it had said its final words; if not, Loss bounds what it never
+	// said.
+	Final bool
+	Loss  Loss
+}
+
+// maxEnds bounds the ends that are remembered: who tells of them hears of them in the
+// round in which they are folded, unless the program was killed then.
+const maxEnds = 64
+
+// ended notes how an instance has ended.
+func (b *Base) ended(e End) {
+	b.Ends = append(b.Ends, e)
+	if n := len(b.Ends) - maxEnds; n > 0 {
+		b.Ends = slices.Delete(b.Ends, 0, n)
+	}
 }
 
 // maxFolded bounds the ended instances that are remembered, so that the words of one
@@ -252,7 +275,7 @@ func compareKeys(a, b Key) int {
 // Header returns a copy without rows.
 func (b *Base) Header() *Base {
 	h := *b
-	h.Folded, h.Live, h.Info = slices.Clone(b.Folded), slices.Clone(b.Live), maps.Clone(b.Info)
+	h.Folded, h.Ends, h.Live, h.Info = slices.Clone(b.Folded), slices.Clone(b.Ends), slices.Clone(b.Live), maps.Clone(b.Info)
 	h.rows, h.marks, h.seen = rows{}, nil, nil
 	return &h
 }
@@ -260,7 +283,7 @@ func (b *Base) Header() *Base {
 // Clone returns a copy.
 func (b *Base) Clone() *Base {
 	c := *b
-	c.Folded, c.Live = slices.Clone(b.Folded), slices.Clone(b.Live)
+	c.Folded, c.Ends, c.Live = slices.Clone(b.Folded), slices.Clone(b.Ends), slices.Clone(b.Live)
 	c.Info = maps.Clone(b.Info)
 	c.columns, c.keys, c.values = slices.Clone(b.columns), slices.Clone(b.keys), slices.Clone(b.values)
 	c.index, c.marks, c.seen = maps.Clone(b.index), maps.Clone(b.marks), slices.Clone(b.seen)

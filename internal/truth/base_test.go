@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func signed(lines ...string) []byte {
 func someBase() *Base {
 	b := &Base{
 		Node: "lb1", Socket: "/run/a \"b\".sock", Generation: 7, At: 1000,
-		Folded: []Instance{{1, 100}, {2, 200}}, Live: []Instance{{3, 300}, {4, 400}},
+		Folded: []Instance{{1, 100}, {2, 200}}, Ends: []End{{Instance: Instance{1, 100}, Final: true}, {Instance: Instance{2, 200}, Loss: Loss{3, 120}}}, Live: []Instance{{3, 300}, {4, 400}},
 		Info: map[string]int64{"CumReq": 1 << 33, "CumConns": 0},
 	}
 	b.widen([]string{"stot", "bin", "bout"})
@@ -37,7 +38,7 @@ func TestBaseText(t *testing.T) {
 	b := someBase()
 	want := signed(
 		"haproxystats base 1", `node "lb1"`, `socket "/run/a \"b\".sock"`, "generation 7", "at 1000",
-		"folded 1-100", "folded 2-200", "live 3-300", "live 4-400", `info "CumReq" 8589934592`,
+		"folded 1-100", "folded 2-200", "ended 1-100 final 0 0", "ended 2-200 unheard 3 120", "live 3-300", "live 4-400", `info "CumReq" 8589934592`,
 		"columns stot,bin,bout",
 		`row 0 1000 - "web" "FRONTEND" 57,2399,53210`,
 		`row 2 1000 0/1 "app \"x\"\n\xff" "a1,2" ,,-7`,
@@ -82,6 +83,10 @@ func TestBadBases(t *testing.T) {
 		"version 0":          signed("haproxystats base 0"),
 		"instances":          signed("haproxystats base 1", "folded 1-2", "folded 1-2"),
 		"instance":           signed("haproxystats base 1", "folded 01-2"),
+		"an end":             signed("haproxystats base 1", "ended 1-2 final 0"),
+		"an end of nobody":   signed("haproxystats base 1", "ended 1 final 0 0"),
+		"a negative loss":    signed("haproxystats base 1", "ended 1-2 unheard -1 0"),
+		"too many ends":      signed(append([]string{"haproxystats base 1"}, slices.Repeat([]string{"ended 1-2 final 0 0"}, maxEnds+1)...)...),
 		"a future time":      signed("haproxystats base 1", "at 99999999999999"),
 		"columns twice":      signed("haproxystats base 1", "columns a,a"),
 		"two lists":          signed("haproxystats base 1", "columns a", "columns b"),

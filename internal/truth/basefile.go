@@ -26,6 +26,7 @@ import (
 //	generation 7
 //	at 1795891299
 //	folded 2965-1795891241
+//	ended 2965-1795891241 unheard 3 120
 //	live 3101-1795891243
 //	info "CumReq" 4294967395
 //	columns stot,bin,bout
@@ -62,6 +63,9 @@ func (b *Base) Append(buf []byte) []byte {
 	buf = fmt.Appendf(buf, "%s%d\nnode %q\nsocket %q\ngeneration %d\nat %d\n", baseTitle, baseVersion, b.Node, b.Socket, b.Generation, b.At)
 	for _, i := range b.Folded {
 		buf = fmt.Appendf(buf, "folded %v\n", i)
+	}
+	for _, e := range b.Ends {
+		buf = fmt.Appendf(buf, "ended %v %s %d %d\n", e.Instance, endWords[e.Final], e.Loss.Seconds, e.Loss.Requests)
 	}
 	for _, i := range b.Live {
 		buf = fmt.Appendf(buf, "live %v\n", i)
@@ -209,6 +213,8 @@ func (p *baseParser) item(word string, value []byte) (err error) {
 		b.At, err = parseTime(value)
 	case "folded":
 		b.Folded, err = appendInstance(b.Folded, value, maxFolded)
+	case "ended":
+		b.Ends, err = appendEnd(b.Ends, value)
 	case "live":
 		b.Live, err = appendInstance(b.Live, value, maxLive)
 	case "info":
@@ -238,6 +244,30 @@ func appendInstance(list []Instance, text []byte, limit int) ([]Instance, error)
 		err = fmt.Errorf("%v: too many, or for the second time", i)
 	}
 	return append(list, i), err
+}
+
+// endWords tell whether an instance had said its final words.
+var endWords = map[bool]string{true: "final", false: "unheard"}
+
+// appendEnd parses INSTANCE WORD SECONDS REQUESTS.
+func appendEnd(list []End, text []byte) ([]End, error) {
+	fields := bytes.Split(text[:min(len(text), 256)], []byte(" "))
+	if len(fields) != 4 || len(list) == maxEnds {
+		return nil, fmt.Errorf("%.60q is not an end, or there are too many", text)
+	}
+	i, err := ParseInstance(string(fields[0]))
+	if err != nil {
+		return nil, err
+	}
+	e := End{Instance: i, Final: string(fields[1]) == endWords[true]}
+	for n, to := range []*int64{&e.Loss.Seconds, &e.Loss.Requests} {
+		v, ok := haproxy.Number(fields[2+n])
+		if !ok || v < 0 {
+			return nil, fmt.Errorf("%.60q is not a loss", fields[2+n])
+		}
+		*to = v
+	}
+	return append(list, e), nil
 }
 
 func (p *baseParser) info(value []byte) error {

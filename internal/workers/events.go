@@ -10,6 +10,7 @@ import (
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/transitions"
 	"haproxystats/internal/truth"
+	"haproxystats/internal/truth/store"
 )
 
 // minGap is the shortest time in seconds without a question that is told as a gap, in
@@ -47,14 +48,14 @@ func (t *turn) happened() {
 	}
 	f := transitions.Facts{
 		At: t.at, Info: t.info, Members: t.living(), Change: t.change, Crashed: t.crashed, FailedReloads: t.failedReloads,
-		Notices: t.outcome.Notices, Loss: t.outcome.Loss,
+		Notices: t.outcome.Notices, Loss: t.outcome.Loss, Ends: t.ends,
 	}
 	for i, w := range t.held {
 		// A worker that serves although another one has answered at its socket.
 		f.Serving = f.Serving || t.info != nil && !i.IsSame(t.info) && !w.met && !w.info.Stopping
 	}
 	if t.info != nil {
-		f.Away = t.away()
+		f.Away, f.Late = t.away(), t.stopped[t.info.Instance] && !t.info.Stopping
 		t.socket.asked = time.Unix(t.at, 0)
 	} else if !t.socket.asked.IsZero() {
 		t.socket.asked = time.Unix(t.at, 0) // it does not answer, but it was asked
@@ -76,13 +77,14 @@ func (t *turn) away() int64 {
 }
 
 // between makes events of what has happened between two rounds. info is the reply of a
-// new worker that answers at the socket, or nil.
-func (s *socket) between(info *truth.Info, notices []truth.Notice, loss truth.Loss) {
+// new worker that answers at the socket, or nil; r is what the account says, if it was
+// asked.
+func (s *socket) between(info *truth.Info, r store.Result) {
 	if s.events == nil {
 		return
 	}
 	s.events.End("", transitions.Facts{
-		Between: true, At: time.Now().Unix(), Info: info, Members: s.living(), Change: s.change, Notices: notices, Loss: loss,
+		Between: true, At: time.Now().Unix(), Info: info, Members: s.living(), Change: s.change, Notices: r.Notices, Loss: r.Loss, Ends: r.Ends,
 	})
 }
 

@@ -1,7 +1,9 @@
 package workers
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -157,5 +159,58 @@ func TestEventsCanBeOff(t *testing.T) {
 	x.wantEvents()
 	if files, _ := filepath.Glob(filepath.Join(x.dir, "events", "*")); len(files) > 1 {
 		t.Errorf("got %q, want nothing new", fmt.Sprint(files))
+	}
+}
+
+// TestKilledBeforeTheEvent: a program that was killed when the account was on disk and the
+// event of a worker's end was not tells of the end all the same, and of what was lost.
+func TestKilledBeforeTheEvent(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(x *site, a *fakeWorker)
+		want func(events []string) bool
+	}{
+		"an old worker is killed": {
+			end: func(x *site, a *fakeWorker) { x.f.kill(a) },
+			want: func(events []string) bool {
+				return len(events) == 1 && strings.HasPrefix(events[0], "old worker 101 of HAProxy has ended") && strings.Contains(events[0], "some 7 requests were not heard")
+			},
+		},
+		"an old worker drains": {
+			end: func(x *site, a *fakeWorker) { x.f.work(a, 0, 1, 0) },
+			want: func(events []string) bool {
+				return slices.Equal(events, []string{"old worker 101 of HAProxy has ended, no old worker is left"})
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newSite(t, true)
+			a := x.f.current
+			x.f.work(a, 5, 4, 200)
+			x.round()
+			x.f.reload()
+			x.looks()
+			x.round()
+			x.f.work(a, 7, 7, 0)
+			x.looks() // the requests are heard of, the rows are not
+			states := filepath.Join(x.dir, "events")
+			saved := filepath.Join(x.dir, "saved")
+			if err := os.CopyFS(saved, os.DirFS(states)); err != nil {
+				t.Fatal(err)
+			}
+			c.end(x, a)
+			x.looks()
+			x.drop = true // no snapshot has told
+			x.round()
+			x.stop()
+			if err := errors.Join(os.RemoveAll(states), os.Rename(saved, states)); err != nil {
+				t.Fatal(err)
+			}
+			x.start()
+			x.drop = false
+			if got := told(t, x.round()); !c.want(got) {
+				t.Errorf("got the events %q", got)
+			}
+			x.wantEvents()
+		})
 	}
 }

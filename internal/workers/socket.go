@@ -169,7 +169,7 @@ func (s *socket) meet(ctx context.Context) {
 		w.instance = w.info.Instance
 		s.held[w.instance] = w
 		s.change = transitions.Reloaded
-		s.between(w.info, nil, truth.Loss{})
+		s.between(w.info, store.Result{})
 		return
 	}
 	conn.Close()
@@ -274,7 +274,7 @@ func (s *socket) finish(ctx context.Context, w *worker) {
 	s.live(r)
 	w.conn.Close()
 	delete(s.held, w.instance)
-	s.between(nil, r.Notices, r.Loss)
+	s.between(nil, r)
 	s.keeper.log.Debug("worker has said its final words", "socket", s.Address, "worker", w.instance.String())
 }
 

@@ -29,6 +29,7 @@ type turn struct {
 	names   []truth.Instance
 	account snapshot.Account
 	outcome truth.Outcome
+	ends    []truth.End
 	err     error
 	// alive are the workers that the master lists, by process identifier; nil if it was
 	// not heard.
@@ -173,9 +174,11 @@ func (t *turn) takeOld(w *worker, said oldReply) error {
 		return said.err
 	}
 	w.info = said.info
-	if w.info.Stopping {
+	switch {
+	case w.info.Stopping:
 		t.noteStopped(w.instance)
-	} else {
+	case w.met: // the reply of the worker before has arrived earlier
+	default:
 		t.say("another process has taken the stats socket's path, counting both", "worker", w.instance.String())
 	}
 	t.add(w.instance, said.reply)
@@ -188,7 +191,7 @@ func (t *turn) settle(counts *snapshot.Workers) {
 		var r store.Result
 		r, t.err = t.socket.account.Round(t.at, t.replies, t.ended(), t.carry)
 		if t.err == nil {
-			t.outcome = r.Outcome
+			t.outcome, t.ends = r.Outcome, r.Ends
 			t.count(r, counts)
 			t.live(r)
 		}

@@ -68,6 +68,8 @@ type Result struct {
 	// Base is the base; nil if it adds nothing.
 	Base *BaseFile
 	truth.Outcome
+	// Ends say how the latest instances that have ended did so.
+	Ends []truth.End
 	// Forgotten is the number of rows whose totals were dropped.
 	Forgotten int
 }
@@ -215,6 +217,9 @@ func (k *Socket) round(at int64, replies []Reply, ended []truth.Instance) (Resul
 		return Result{}, err
 	}
 	r.Base = k.file
+	if k.base != nil {
+		r.Ends = k.base.Ends
+	}
 	for _, m := range k.members {
 		member := Member{
 			Instance: m.instance, Info: m.info, Current: m.current, Reply: -1, Stale: true,
