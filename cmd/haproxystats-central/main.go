@@ -5,10 +5,11 @@ import (
 	"os"
 
 	"haproxystats/internal/app/brokers"
+	"haproxystats/internal/app/endpoint"
 	"haproxystats/internal/cli"
 	"haproxystats/internal/httpsend"
 )
 
 func main() {
-	os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr, httpsend.New, brokers.New("haproxystats-central")))
+	os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr, httpsend.New, brokers.New("haproxystats-central"), endpoint.Open))
 }

@@ -5,11 +5,12 @@ import (
 	"os"
 
 	"haproxystats/internal/app/brokers"
+	"haproxystats/internal/app/endpoint"
 	"haproxystats/internal/cli"
 	"haproxystats/internal/httpget"
 	"haproxystats/internal/httpsend"
 )
 
 func main() {
-	os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New(), httpsend.New, brokers.New("haproxystats-process")))
+	os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New(), httpsend.New, brokers.New("haproxystats-process"), endpoint.Open))
 }

@@ -60,6 +60,7 @@ type ClosingSink interface {
 func checkSinks(c *config.Config, b Brokers) []config.Problem {
 	problems := append(CheckGroups(c), checkTLS(c)...)
 	problems = append(problems, checkEvents(c)...)
+	problems = append(problems, checkEndpoint(c)...)
 	if b != nil {
 		problems = append(problems, b.Check(c)...)
 	}

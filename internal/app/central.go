@@ -24,15 +24,16 @@ import (
 	"haproxystats/internal/window"
 )
 
-// Central returns haproxystats-central. It sends events with a client.
-func Central(version string, client httpcall.New, b Brokers) Program {
+// Central returns haproxystats-central. It sends events with a client, and opens the
+// endpoint of [prometheus] with endpoint.
+func Central(version string, client httpcall.New, b Brokers, endpoint OpenEndpoint) Program {
 	return Program{
 		Name: config.ForCentral,
 		Check: func(c *config.Config) []config.Problem {
 			return checkSinks(c, b)
 		},
 		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
-			return runCentral(ctx, &l.Config, release{version, l.SHA256}, service, client, b, log)
+			return runCentral(ctx, &l.Config, release{version, l.SHA256}, service, client, b, endpoint, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Central.LogLevel, c.Central.LogFormat },
 	}
@@ -42,7 +43,7 @@ func Central(version string, client httpcall.New, b Brokers) Program {
 // them, the windows of clusters, and what sends the sinks' queues. When ctx ends the
 // windows and queues stop at once, since they begin again where they ended; the workers
 // finish what they have taken.
-func runCentral(ctx context.Context, c *config.Config, r release, service *Supervisor, client httpcall.New, b Brokers, out Log) error {
+func runCentral(ctx context.Context, c *config.Config, r release, service *Supervisor, client httpcall.New, b Brokers, endpoint OpenEndpoint, out Log) error {
 	log := out.Logger
 	if len(c.Nodes) == 0 && !c.Central.Kafka {
 		return errors.New("no node is configured: add a section [node NAME] for each node, or set kafka = true in [central]")
@@ -63,7 +64,7 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 		return err
 	}
 	defer from.close()
-	sinks, err := openConfigured(setup{c, here.current(), r.version, nil, b, client, log})
+	sinks, err := openConfigured(setup{config: c, hostname: here.current(), version: r.version, brokers: b, client: client, endpoint: endpoint, log: log})
 	if err != nil {
 		return err
 	}

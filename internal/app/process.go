@@ -23,9 +23,9 @@ import (
 	"haproxystats/internal/verify"
 )
 
-// Process returns haproxystats-process. It asks verify-url with get, and sends events with
-// a client.
-func Process(version string, get verify.Get, client httpcall.New, b Brokers) Program {
+// Process returns haproxystats-process. It asks verify-url with get, sends events with a
+// client, and opens the endpoint of [prometheus] with endpoint.
+func Process(version string, get verify.Get, client httpcall.New, b Brokers, endpoint OpenEndpoint) Program {
 	return Program{
 		Name: config.ForProcess,
 		Check: func(c *config.Config) []config.Problem {
@@ -36,7 +36,7 @@ func Process(version string, get verify.Get, client httpcall.New, b Brokers) Pro
 			if err != nil {
 				return fmt.Errorf("find the host's name: %w", err)
 			}
-			return runProcess(ctx, &l.Config, here, release{version, l.SHA256}, service, get, client, b, log)
+			return runProcess(ctx, &l.Config, here, release{version, l.SHA256}, service, get, client, b, endpoint, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
 	}
@@ -49,7 +49,7 @@ const grace = 3 * time.Second
 // runProcess runs the reader of the spool, the workers, the senders of the sinks' queues
 // and the verifier. When ctx ends, the queues stop at once, and the workers finish the
 // snapshots that they have claimed. The reader of the spool runs until they are done.
-func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, get verify.Get, client httpcall.New, b Brokers, to Log) error {
+func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, get verify.Get, client httpcall.New, b Brokers, endpoint OpenEndpoint, to Log) error {
 	log := to.Logger
 	var processor *process.Processor
 	options, err := AggregateOptions(c, log, func() { processor.Progressed() })
@@ -64,7 +64,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 	defer incoming.Close()
 	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, r, to)
 	defer page.close()
-	sinks, err := openConfigured(setup{c, here.current(), r.version, here.current, b, client, log})
+	sinks, err := openConfigured(setup{config: c, hostname: here.current(), version: r.version, node: here.current, brokers: b, client: client, endpoint: endpoint, log: log})
 	if err != nil {
 		return err
 	}

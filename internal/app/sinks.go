@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"haproxystats/internal/config"
+	"haproxystats/internal/encode/prometheus"
 	"haproxystats/internal/httpcall"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
@@ -39,9 +40,11 @@ type setup struct {
 	config   *config.Config
 	hostname string
 	version  string
-	node     func() string // the name of the node that the program is about; nil for several
-	brokers  Brokers       // nil if the program links no client of Kafka
-	client   httpcall.New  // nil if the program links no client of HTTP
+	node     func() string             // the name of the node that the program is about; nil for several
+	brokers  Brokers                   // nil if the program links no client of Kafka
+	client   httpcall.New              // nil if the program links no client of HTTP
+	endpoint OpenEndpoint              // nil if the program links no server of HTTP
+	own      map[string]prometheus.Own // self metrics that are about a sink
 	log      *slog.Logger
 }
 
@@ -61,6 +64,11 @@ var sinkKinds = []sinkKind{
 		name: "forward", queued: true, ofNode: true,
 		configured: func(c *config.Config) []string { return unnamed(c.Forward.Mode != "") },
 		open:       openForward,
+	},
+	{
+		name:       "prometheus",
+		configured: func(c *config.Config) []string { return unnamed(c.Prometheus.Enabled) },
+		open:       openEndpoint,
 	},
 	{
 		name:       "events-file",
@@ -138,6 +146,7 @@ type openSinks struct {
 // openConfigured opens all configured sinks, or none.
 func openConfigured(s setup) (openSinks, error) {
 	var all openSinks
+	s.own = ownColumns(s.config)
 	for _, k := range sinkKinds {
 		if k.ofNode && s.node == nil {
 			continue

@@ -65,7 +65,7 @@ func TestSinksCount(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sinks, err := openConfigured(setup{&loaded.Config, "lb-01.example.com", "", nil, nil, nil, slog.New(slog.DiscardHandler)})
+			sinks, err := openConfigured(setup{config: &loaded.Config, hostname: "lb-01.example.com", log: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
 			}

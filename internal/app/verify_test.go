@@ -29,7 +29,7 @@ func verifying(t *testing.T, lines string) (openSinks, *config.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sinks, err := openConfigured(setup{&loaded.Config, "h.example", "", nil, nil, nil, slog.New(slog.DiscardHandler)})
+	sinks, err := openConfigured(setup{config: &loaded.Config, hostname: "h.example", log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -234,7 +234,7 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 		}
 	}
 	processSHA256 := ""
-	if processing, err := config.Load(config.ForProcess, files, processProgram(nil, nil, nil).Check); err == nil {
+	if processing, err := config.Load(config.ForProcess, files, processProgram(nil, nil, nil, nil).Check); err == nil {
 		processSHA256 = processing.SHA256
 	}
 	central, err := centralOf(m.Name, first, files)
@@ -264,7 +264,7 @@ func centralOf(mode, first string, files config.Files) (check.Central, error) {
 	default:
 		return check.Central{}, nil
 	}
-	loaded, err := config.Load(config.ForCentral, files, centralProgram(nil, nil).Check)
+	loaded, err := config.Load(config.ForCentral, files, centralProgram(nil, nil, nil).Check)
 	switch {
 	case err != nil && mode == "sink": // a node's configuration need not be one of haproxystats-central
 		return check.Central{}, nil

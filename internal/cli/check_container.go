@@ -23,7 +23,7 @@ func (o *checkOptions) ofProcess1(root fs.FS) (first string, files config.Files,
 	if files.Required || files.Dir != "" {
 		return first, files, nil
 	}
-	for _, p := range []program{pullProgram(), processProgram(nil, nil, nil), centralProgram(nil, nil)} {
+	for _, p := range []program{pullProgram(), processProgram(nil, nil, nil, nil), centralProgram(nil, nil, nil)} {
 		if string(p.Name) != first {
 			continue
 		}

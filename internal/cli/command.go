@@ -33,27 +33,27 @@ func Pull(args []string, stdout, stderr io.Writer) int {
 }
 
 // Process runs haproxystats-process and returns its exit status. It gets the function
-// that asks verify-url, a client of HTTP and what speaks to Kafka, because other programs must not link
-// them.
-func Process(args []string, stdout, stderr io.Writer, get verify.Get, client httpcall.New, b app.Brokers) int {
-	return execute(processProgram(get, client, b), args, stdout, stderr)
+// that asks verify-url, a client and a server of HTTP and what speaks to Kafka, because other
+// programs must not link them.
+func Process(args []string, stdout, stderr io.Writer, get verify.Get, client httpcall.New, b app.Brokers, endpoint app.OpenEndpoint) int {
+	return execute(processProgram(get, client, b, endpoint), args, stdout, stderr)
 }
 
 // Central runs haproxystats-central and returns its exit status.
-func Central(args []string, stdout, stderr io.Writer, client httpcall.New, b app.Brokers) int {
-	return execute(centralProgram(client, b), args, stdout, stderr)
+func Central(args []string, stdout, stderr io.Writer, client httpcall.New, b app.Brokers, endpoint app.OpenEndpoint) int {
+	return execute(centralProgram(client, b, endpoint), args, stdout, stderr)
 }
 
-func centralProgram(client httpcall.New, b app.Brokers) program {
-	return program{app.Central(versionLine(), client, b), "Combines statistics of several HAProxy nodes to those of clusters"}
+func centralProgram(client httpcall.New, b app.Brokers, endpoint app.OpenEndpoint) program {
+	return program{app.Central(versionLine(), client, b, endpoint), "Combines statistics of several HAProxy nodes to those of clusters"}
 }
 
 func pullProgram() program {
 	return program{app.Pull(versionLine()), "Pulls statistics from HAProxy over UNIX and TCP sockets"}
 }
 
-func processProgram(get verify.Get, client httpcall.New, b app.Brokers) program {
-	return program{app.Process(versionLine(), get, client, b), "Processes statistics from HAProxy and sends them to Graphite and Kafka"}
+func processProgram(get verify.Get, client httpcall.New, b app.Brokers, endpoint app.OpenEndpoint) program {
+	return program{app.Process(versionLine(), get, client, b, endpoint), "Processes statistics from HAProxy and sends them to Graphite, Kafka and Prometheus"}
 }
 
 // flags are the options of the command line.

@@ -14,8 +14,8 @@ func Commands() []*cobra.Command {
 	plugin, _ := newCheck(checkName, io.Discard)
 	return []*cobra.Command{
 		newCommand(pullProgram(), io.Discard, io.Discard),
-		newCommand(processProgram(nil, nil, nil), io.Discard, io.Discard),
-		newCommand(centralProgram(nil, nil), io.Discard, io.Discard),
+		newCommand(processProgram(nil, nil, nil, nil), io.Discard, io.Discard),
+		newCommand(centralProgram(nil, nil, nil), io.Discard, io.Discard),
 		newTool(io.Discard, io.Discard, nil),
 		plugin,
 	}

@@ -41,8 +41,8 @@ func printFindings(o doctorOptions, stdout io.Writer) error {
 	r, err := doctor.Run(context.Background(), doctor.Options{
 		Files: o.files, User: o.user, Offline: o.offline,
 		Wiring: doctor.Wiring{
-			CheckPull: pullProgram().Check, CheckProcess: processProgram(nil, nil, o.brokers).Check,
-			CheckCentral: centralProgram(nil, o.brokers).Check,
+			CheckPull: pullProgram().Check, CheckProcess: processProgram(nil, nil, o.brokers, nil).Check,
+			CheckCentral: centralProgram(nil, o.brokers, nil).Check,
 			Graphite: func(c *config.Config) graphite.Options {
 				return app.GraphiteOptions(c, "host", slog.New(slog.DiscardHandler))
 			},

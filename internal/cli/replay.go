@@ -36,7 +36,7 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	if o.rate < 0 || o.patience < 0 {
 		return errors.New("--rate and --patience take no numbers below 0")
 	}
-	made, err := newReplayConfig(o.files, processProgram(nil, nil, o.brokers).Check, o.hostname, stderr)
+	made, err := newReplayConfig(o.files, processProgram(nil, nil, o.brokers, nil).Check, o.hostname, stderr)
 	if err != nil {
 		return err
 	}

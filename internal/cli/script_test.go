@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"haproxystats/internal/app/brokers"
+	"haproxystats/internal/app/endpoint"
 	"haproxystats/internal/cli"
 	"haproxystats/internal/config"
 	"haproxystats/internal/config/ini"
@@ -34,10 +35,10 @@ func TestMain(m *testing.M) {
 		"haproxystats":      func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr, asked.New("haproxystats"))) },
 		"haproxystats-pull": func() { os.Exit(cli.Pull(os.Args[1:], os.Stdout, os.Stderr)) },
 		"haproxystats-process": func() {
-			os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New(), httpsend.New, brokers.New(config.ForProcess)))
+			os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New(), httpsend.New, brokers.New(config.ForProcess), endpoint.Open))
 		},
 		"haproxystats-central": func() {
-			os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr, httpsend.New, brokers.New(config.ForCentral)))
+			os.Exit(cli.Central(os.Args[1:], os.Stdout, os.Stderr, httpsend.New, brokers.New(config.ForCentral), endpoint.Open))
 		},
 		"check_haproxystats":                            checkPlugin,
 		"check_haproxystats_process.sh":                 checkPlugin,

@@ -42,6 +42,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"certificates": cmdCertificates, // certificates DIR: for TLS, see there
 	"kafka":        cmdKafka,        // kafka up [-tls=DIR] [-login=MECHANISM:PASSWORD] TOPIC...|down: a broker at port $KAFKA
 	"topic":        cmdTopic,        // topic NAME N: wait until a topic has N records, which are the output
+	"scrape":       cmdScrape,       // scrape PATH [TEXT]: ask [prometheus] at port $SCRAPE until the answer has the text; the output is the answer
 	"snapshot":     cmdSnapshot,     // snapshot DIR RECORDING: put a snapshot there, all of it at once
 	"ask":          cmdAsk,          // [!] ask PATH: the output is what the status socket says; with !, nobody answers
 	"mute":         cmdMute,         // mute PATH: a status socket that lets in and says nothing
@@ -90,7 +91,7 @@ func setUp(env *testscript.Env) error {
 		"WORK":       env.WorkDir,
 		"SHORTHOST":  strings.Split(host, ".")[0],
 	}
-	for _, name := range []string{"GRAPHITE", "KAFKA", "TCP"} {
+	for _, name := range []string{"GRAPHITE", "KAFKA", "SCRAPE", "TCP"} {
 		if places[name], err = s.reserve(unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 			return err
 		}

@@ -38,6 +38,10 @@ type Config struct {
 	// all events in order, has its own queue on disk, and gets an event again if its
 	// confirmation was lost. docs/events.md lists the events and their fields.
 	Events Events
+	// An endpoint that Prometheus scrapes: the newest metrics over HTTP, under the names of
+	// HAProxy's own exporter. It is on if the section exists, even without an option in it.
+	// docs/outputs.md explains it.
+	Prometheus Prometheus
 	// Metrics in files, for debugging: `<dir>/<epoch>/stats` holds the lines that
 	// Graphite gets. It is on if the section exists, even without an option in it.
 	// Nothing removes the files, so they fill the disk if you leave it on.
@@ -845,6 +849,58 @@ type Forward struct {
 	QueueDir string
 	// Disk space for what waits. Beyond it the oldest is dropped, and counted.
 	QueueMaxBytes int64
+}
+
+// Prometheus is the section [prometheus].
+type Prometheus struct {
+	// Whether the section exists.
+	Enabled bool
+	// Addresses on which the program accepts questions, separated by commas: `host:port`,
+	// `[v6]:port`, or `:port` for all addresses of this host. Whoever can reach an address
+	// can read all metrics, unless you set `users-file` or `client-ca-file`.
+	Listen []string
+	// Path of the metrics. `/-/healthy` answers as long as the program lives, and `/-/ready`
+	// while there is a snapshot younger than `max-age`.
+	Path string
+	// Age in seconds of a snapshot from which on the series of HAProxy are left out, so that
+	// Prometheus sees that they have ended; 0 for never. Set it to three times
+	// `pull-interval` or more.
+	MaxAge time.Duration
+	// The series that an answer has unless the question names others by `scope=`, separated
+	// by white space or commas.
+	Scopes []string
+	// Adds the counters of HAProxy's modules, such as `h1` and `ssl`. A question can ask for
+	// them by `extra-counters`.
+	ExtraCounters bool
+	// What is shown where HAProxy shows an empty value: `omit` for nothing, or `nan` for NaN,
+	// as HAProxy's own exporter does. A sum over NaN is NaN.
+	EmptyValues EmptyValues
+	// Labels that all series get: `name=value`, separated by commas.
+	Labels []Label
+	// Series of HAProxy in an answer; 0 for no limit. Beyond it whole groups are left out: first
+	// `extra-counters`, then servers. `haproxystats_series_dropped` counts them.
+	MaxSeries int
+	// Answers that are made at the same time. Whoever asks for one more gets status 503.
+	MaxScrapes int
+	// Time limit in seconds for an answer, from its first to its last byte. A question may
+	// set a shorter one, as Prometheus does.
+	Timeout time.Duration
+	// A file with the certificate that questions see, followed by the intermediate
+	// certificates, in PEM form. With it connections are encrypted. It and the other files are
+	// read again after a change.
+	CertFile string
+	// The key of `cert-file`. Users of this host other than the owner and the group must not
+	// be able to read or write it.
+	KeyFile string
+	// A file with authorities in PEM form. Only clients with a certificate of one of them may
+	// ask then.
+	ClientCAFile string
+	// A file with users and the bcrypt hashes of their passwords, as `htpasswd -B` writes it.
+	// Only they may ask then. Users of this host other than the owner and the group must not
+	// be able to read or write it.
+	UsersFile string
+	// Adds what haproxystats says of itself: `haproxystats_*`, `process_*` and `go_*`.
+	OwnMetrics bool
 }
 
 // LocalStore is the section [local-store].

@@ -269,12 +269,12 @@ func (l *loader) checkDestinations() {
 	if l.config.HasSink() || !l.isOwn("graphite", "enabled") || len(l.problems) > 0 {
 		return
 	}
-	l.refuse("graphite", "enabled", "metrics are sent nowhere", "Set it to true, set topic in [kafka], or add a section [forward] or [local-store]")
+	l.refuse("graphite", "enabled", "metrics are sent nowhere", "Set it to true, set topic in [kafka], or add a section [prometheus], [forward] or [local-store]")
 }
 
 // HasSink reports whether metrics or events are sent anywhere.
 func (c *Config) HasSink() bool {
-	return c.Graphite.Enabled || c.LocalStore.Enabled || c.Forward.Mode != "" || c.Events.Any() ||
+	return c.Graphite.Enabled || c.LocalStore.Enabled || c.Prometheus.Enabled || c.Forward.Mode != "" || c.Events.Any() ||
 		slices.ContainsFunc(c.Kafkas, func(k Instance[Kafka]) bool { return k.Options.Topic != "" })
 }
 

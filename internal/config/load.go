@@ -97,6 +97,7 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 	case ForProcess:
 		l.checkForward()
 		l.checkEvents()
+		l.checkPrometheus()
 		l.checkTLS()
 		l.checkKafka()
 		l.checkGroups()
@@ -151,12 +152,13 @@ type loader struct {
 // them.
 func (l *loader) setSwitched() {
 	_, l.Config.LocalStore.Enabled = l.doc.Section("local-store")
+	_, l.Config.Prometheus.Enabled = l.doc.Section("prometheus")
 	l.kinds = byKind(l.doc)
 	for _, o := range options {
 		for _, s := range l.kinds[o.Section] {
 			l.inherit(s, o)
 			_, ok := l.doc.Lookup(s.name, o.Name)
-			if kind, _ := lookupSection(o.Section); kind.Separator != "" { // its defaults go before [DEFAULT], as everywhere
+			if kind, _ := lookupSection(o.Section); kind.Separator != "" || o.New { // its defaults go before [DEFAULT], as everywhere
 				ok = o.isOwn(l.doc, s.name)
 			}
 			if !ok && o.HasDefault {

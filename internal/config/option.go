@@ -82,6 +82,7 @@ var sections = []Section{
 	{Name: "kafka", Field: "Kafkas", Programs: processing, Switch: true, Separator: ":", Inherits: true},
 	{Name: "forward", Field: "Forward", Programs: []Program{ForProcess}, Switch: true},
 	{Name: "events", Field: "Events", Programs: processing, Switch: true},
+	{Name: "prometheus", Field: "Prometheus", Programs: processing, Switch: true},
 	{Name: "local-store", Field: "LocalStore", Programs: processing, Switch: true},
 	{Name: "frontend-groups", Field: "FrontendGroups", Programs: processing, Groups: true, Switch: true},
 	{Name: "backend-groups", Field: "BackendGroups", Programs: processing, Groups: true, Switch: true},

@@ -8,7 +8,7 @@ import (
 // The table and the structs say the same: every option has a field, and every
 // field an option.
 func TestOptionsAndFields(t *testing.T) {
-	seen := map[string]bool{"LocalStore.Enabled": true} // says that the section is there
+	seen := map[string]bool{"LocalStore.Enabled": true, "Prometheus.Enabled": true} // say that the section is there
 	for _, o := range Options() {
 		s, ok := lookupSection(o.Section)
 		if !ok {

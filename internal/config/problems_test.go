@@ -40,6 +40,38 @@ func TestProblems(t *testing.T) {
 		warn    []string
 	}{
 		{
+			"prometheus", ForProcess, `[prometheus]
+listen = 127.0.0.1, :0, a b:1
+path = metrics
+max-age = -1
+scopes = global listener
+empty-values = null
+labels = env=prod, proxy=a
+max-series = -1
+max-scrapes = 0
+timeout = 0
+client-ca-file = ca
+`,
+			[]string{
+				`f:2: [prometheus] listen = "127.0.0.1, :0, a b:1": "127.0.0.1" is not an address with a port; allowed: host:port, [v6]:port, or :port for all addresses of this host, separated by commas. Write it as 127.0.0.1:9101 or [::1]:9101`,
+				`f:3: [prometheus] path = "metrics": not a path of a URL; allowed: a path that begins with /, of letters, digits and - . _ ~ /`,
+				`f:4: [prometheus] max-age = "-1": out of range; allowed: 0 or more`,
+				`f:5: [prometheus] scopes = "global listener": "listener" is not a scope; allowed: global, frontend, backend, server`,
+				`f:6: [prometheus] empty-values = "null": not one of the words; allowed: omit, nan`,
+				`f:7: [prometheus] labels = "env=prod, proxy=a": the label "proxy" has another meaning; allowed: name=value, separated by commas`,
+				`f:8: [prometheus] max-series = "-1": out of range; allowed: 0 to 2147483647`,
+				`f:9: [prometheus] max-scrapes = "0": out of range; allowed: 1 to 100`,
+				`f:10: [prometheus] timeout = "0": out of range; allowed: 0.1 to 300`,
+				`f:11: [prometheus] client-ca-file = "ca": needs cert-file. Set both, or remove both`,
+			},
+			nil,
+		},
+		{
+			"prometheus without encryption", ForProcess, "[prometheus]\nlisten = 127.0.0.1:9101, :9101\nusers-file = /u\nkey-file = /k\n",
+			[]string{`f:4: [prometheus] key-file = "/k": needs cert-file. Set both, or remove both`},
+			[]string{`f:3: [prometheus] users-file = "/u": passwords are sent unencrypted. Set cert-file and key-file in [prometheus]`},
+		},
+		{
 			"numbers with a unit", ForPull, "[pull]\npull-interval = 10s\npull-timeout = 2000 ms\ntimeout = 1e3x\nqueue-size = 1k\nworkers = four\n",
 			[]string{
 				`f:2: [pull] pull-interval = "10s": not a whole number` + whole1 + `. Write seconds, without a unit`,
@@ -765,7 +797,7 @@ queue-dir = /var/lib/haproxystats/queue/graphite
 		},
 		{
 			"no destination", ForProcess, "[graphite]\nenabled = no\n[kafka]\nbrokers = a\n",
-			[]string{`f:2: [graphite] enabled = "no": metrics are sent nowhere. Set it to true, set topic in [kafka], or add a section [forward] or [local-store]`},
+			[]string{`f:2: [graphite] enabled = "no": metrics are sent nowhere. Set it to true, set topic in [kafka], or add a section [prometheus], [forward] or [local-store]`},
 			nil,
 		},
 		{

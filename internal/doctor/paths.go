@@ -135,6 +135,10 @@ func (r *run) sending(c *config.Config, u Unit, socketOption, socket string, nee
 	if c.Graphite.TLS && c.Graphite.Enabled {
 		found = append(found, r.readable(needed{"ca-file", c.Graphite.CAFile}, needed{"cert-file", c.Graphite.CertFile}, needed{"key-file", c.Graphite.KeyFile})...)
 	}
+	for _, n := range filesOfPrometheus(c) {
+		found = append(found, r.readable(n)...)
+		needs = append(needs, Need{n.option, absolute(n.path), false})
+	}
 	for _, q := range queuesOf(c) {
 		needs = append(needs, Need{q.option, q.dir, true})
 	}

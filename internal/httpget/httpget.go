@@ -1,7 +1,7 @@
 // Package httpget makes GET requests over HTTP, bounded in time and size.
 //
-// It is the only package of the programs that links net/http, and only
-// haproxystats-process imports it. It opens no listener.
+// With httpsend and sink/scrape it is the only package of the programs that links net/http,
+// and only haproxystats-process imports it. It opens no listener.
 package httpget
 
 import (

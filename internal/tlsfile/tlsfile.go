@@ -182,6 +182,9 @@ type Credentials struct {
 	good *tls.Config
 	read []fs.FileInfo // of the files that good is from
 	told string        // the fault of the present files that was logged last
+
+	server   *tls.Config // of good, for connections that clients open
+	serverOf *tls.Config // the good one that it is from
 }
 
 // NewCredentials returns settings that no file has been read for yet. A nil log means

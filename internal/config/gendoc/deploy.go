@@ -34,6 +34,8 @@ var puppetTypes = map[string]string{
 	"topic name":      "String",
 	"name":            "String",
 	"list of words":   "Haproxystats::List",
+	"list of labels":  "Haproxystats::List",
+	"path of a URL":   "Haproxystats::Path",
 }
 
 func puppetType(o config.Option) (string, error) {

@@ -22,7 +22,6 @@ package prometheus
 
 import (
 	"io"
-	"slices"
 
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/encode"
@@ -60,7 +59,7 @@ type Part struct {
 
 // Selection is what an answer has.
 type Selection struct {
-	// Scopes has the scopes of HAProxy that are wanted; those of [metric.Self] always are.
+	// Scopes has the scopes that are wanted.
 	Scopes [metric.NumScopes]bool
 	// Family reports whether a family is wanted; nil for all.
 	Family func(name string) bool
@@ -198,7 +197,7 @@ func (e *Encoder) take(parts []Part, s *Selection) {
 		}
 		for k := range p.groups {
 			g := &p.groups[k]
-			if g.Scope != metric.Self && (p.Old || !s.Scopes[g.Scope]) {
+			if !s.Scopes[g.Scope] || p.Old && g.Scope != metric.Self {
 				continue
 			}
 			to := &p.scopes[g.Scope]
@@ -436,19 +435,4 @@ func (e *Encoder) flush() {
 		e.buf = make([]byte, 0, pieceSize+pieceSize/8)
 	}
 	e.buf = e.buf[:0]
-}
-
-// Families returns the names of the families that a batch has, in their order.
-func (e *Encoder) Families(b *metric.Batch) []string {
-	var names []string
-	for _, sc := range scopeOrder {
-		for _, g := range encode.Groups(nil, b) {
-			if g.Scope == sc {
-				for _, f := range e.familiesOf(&g) {
-					names = append(names, f.name)
-				}
-			}
-		}
-	}
-	return slices.Clip(names)
 }

@@ -326,8 +326,7 @@ func TestSelection(t *testing.T) {
 		keep   func(sample) bool
 	}{
 		{"scopes", func(s *Selection) { s.Scopes = [metric.NumScopes]bool{metric.Backend: true} }, func(s sample) bool {
-			return strings.HasPrefix(s.name, "haproxy_backend_") || strings.HasPrefix(s.name, "haproxystats_") &&
-				!strings.HasPrefix(s.name, "haproxystats_process_") && !strings.HasPrefix(s.name, "haproxystats_server_name_")
+			return strings.HasPrefix(s.name, "haproxy_backend_")
 		}},
 		{"family", func(s *Selection) { s.Family = func(name string) bool { return name == "haproxy_server_weight" } }, func(s sample) bool {
 			return s.name == "haproxy_server_weight"

@@ -1,0 +1,147 @@
+package scrape
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/metric"
+)
+
+// scopes has the scopes of each word of HAProxy's exporter.
+var scopes = map[string][]metric.Scope{
+	"global":   {metric.Daemon, metric.Process},
+	"frontend": {metric.Frontend},
+	"listener": {},
+	"backend":  {metric.Backend},
+	"server":   {metric.Server, metric.ServerName},
+}
+
+// Scopes returns the scopes of words such as "global" and "backend".
+func Scopes(words []string) (all [metric.NumScopes]bool) {
+	for _, word := range words {
+		for _, s := range scopes[word] {
+			all[s] = true
+		}
+	}
+	return all
+}
+
+// noScopes are words of HAProxy's exporter for what no snapshot has.
+var noScopes = map[string]bool{"sticktable": true, "resolver": true}
+
+// maxPattern bounds a pattern of a question, in bytes.
+const maxPattern = 1024
+
+// selection returns what a question asks for, as HAProxy's exporter understands it: its
+// parameters count in their order, and others are ignored.
+func (s *Sink) selection(query string) (*prometheus.Selection, error) {
+	sel := &prometheus.Selection{Scopes: s.opt.Scopes, ExtraCounters: s.opt.ExtraCounters}
+	named := false // a scope was named
+	wanted := make(map[string]bool)
+	var proxies, servers []*regexp.Regexp
+	for part := range strings.SplitSeq(query, "&") {
+		name, value, given := strings.Cut(part, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			continue
+		}
+		if value, err = url.QueryUnescape(value); err != nil {
+			return nil, fmt.Errorf("the value of %s is not encoded as URLs are", name)
+		}
+		switch name {
+		case "scope":
+			of, known := scopes[value]
+			switch {
+			case !given:
+				return nil, errors.New("scope has no value")
+			case value == "*":
+				sel.Scopes = Scopes([]string{"global", "frontend", "listener", "backend", "server"})
+			case value == "":
+				sel.Scopes = [metric.NumScopes]bool{}
+			case !known && !noScopes[value]:
+				return nil, errors.New("scope is none of global, frontend, listener, backend, server, sticktable, resolver and *")
+			default:
+				if !named {
+					sel.Scopes = [metric.NumScopes]bool{}
+				}
+				for _, scope := range of {
+					sel.Scopes[scope] = true
+				}
+			}
+			named = true
+		case "metrics":
+			for word := range strings.SplitSeq(value, ",") {
+				if without, not := strings.CutPrefix(word, "-"); not {
+					wanted[without] = false
+				} else if word != "" {
+					wanted[word] = true
+				}
+			}
+		case "no-maint":
+			sel.NoMaintenance = true
+		case "extra-counters":
+			sel.ExtraCounters = true
+		case "proxy":
+			proxies, err = addPattern(proxies, name, value)
+		case "server":
+			servers, err = addPattern(servers, name, value)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	sel.Family, sel.Proxy, sel.Server = families(wanted), anyOf(proxies), anyOf(servers)
+	sel.Scopes[metric.Self] = s.opt.Own
+	return sel, nil
+}
+
+// addPattern adds a pattern that a whole name must match.
+func addPattern(to []*regexp.Regexp, name, text string) ([]*regexp.Regexp, error) {
+	if len(text) > maxPattern {
+		return nil, fmt.Errorf("%s is longer than %d bytes", name, maxPattern)
+	}
+	p, err := regexp.Compile("^(?s:" + text + ")$")
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a regular expression", name)
+	}
+	return append(to, p), nil
+}
+
+// anyOf returns a function that reports whether a name matches one of the patterns; nil for
+// none.
+func anyOf(patterns []*regexp.Regexp) func(string) bool {
+	if len(patterns) == 0 {
+		return nil
+	}
+	return func(name string) bool {
+		for _, p := range patterns {
+			if p.MatchString(name) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// families returns a function that reports whether a family is wanted; nil for all. If one
+// is wanted by its name, no other is.
+func families(wanted map[string]bool) func(string) bool {
+	if len(wanted) == 0 {
+		return nil
+	}
+	only := false
+	for _, want := range wanted {
+		only = only || want
+	}
+	return func(name string) bool {
+		want, named := wanted[name]
+		if named {
+			return want
+		}
+		return !only
+	}
+}
