@@ -62,6 +62,8 @@ var programs = map[string]string{
 	"default-jre-headless": "java",
 	"maven":                "mvn",
 	"kcat":                 "kcat",
+
+	"prometheus": "promtool",
 }
 
 // Find returns the path of a component's program: that of a package which
