@@ -51,13 +51,17 @@ func (c *columnsOf[T]) of(g *Group) bool {
 }
 
 // Spell returns the names of the columns of all tables of the group, one after another,
-// each as spell appends it. A reserved name gets an underscore at its end, and so does a
+// each as spell appends it; empty for one that is only for Graphite. A reserved name gets an underscore at its end, and so does a
 // name that an earlier table of the group has.
 func Spell(g *Group, spell func(dst []byte, name string) []byte, reserved ...string) []string {
 	used := make(map[string]bool)
 	var names []string
 	for _, t := range g.Tables {
 		for _, c := range t.Columns() {
+			if !c.Outputs.ForOthers() {
+				names = append(names, "")
+				continue
+			}
 			name := string(spell(nil, c.Name))
 			// One that looks like a reserved name with an underscore gets a second one, so
 			// that no name depends on which others there are.

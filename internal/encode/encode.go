@@ -156,7 +156,8 @@ func (c Cell) Value() (metric.Value, bool) {
 	return c.Table.At(c.Row, c.Column)
 }
 
-// Cells calls f with each cell of an entity that has a value, until f returns an error.
+// Cells calls f with each cell of an entity that has a value, until f returns an error. It
+// leaves out the columns that are only for Graphite.
 func (g *Group) Cells(r *Row, f func(Cell) error) error {
 	first := 0
 	for i, t := range g.Tables {
@@ -168,7 +169,7 @@ func (g *Group) Cells(r *Row, f func(Cell) error) error {
 		sums, counts := t.Cells(c.Row)
 		sums, counts = sums[:len(columns)], counts[:len(columns)]
 		for c.Column = range columns {
-			if n := counts[c.Column]; n > 0 {
+			if n := counts[c.Column]; n > 0 && columns[c.Column].Outputs != metric.GraphiteOnly {
 				c.Sum = sums[c.Column]
 				c.Plain = n == 1 || n != metric.Wide && !columns[c.Column].Combine.IsMean()
 				if err := f(c); err != nil {
@@ -201,7 +202,7 @@ func Proxy(s metric.Scope, e metric.Entity) string {
 	switch s {
 	case metric.Frontend, metric.Backend:
 		return e.Name
-	case metric.Server:
+	case metric.Server, metric.Listener:
 		return e.Parent
 	}
 	return ""

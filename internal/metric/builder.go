@@ -120,7 +120,7 @@ func (b *Builder) Slot(column int) Slot {
 
 // AddRow combines values with the cells of a row: sums[i], the sum of counts[i]
 // values, goes to slots[i]. For a column with the rule [Max], sums[i] is the largest
-// of the values. For [MeanKnown], either all values are known or sums[i] is a
+// of the values, and for [Min] and [MinKnown] what they take of them. For [MeanKnown], either all values are known or sums[i] is a
 // marker.
 func (b *Builder) AddRow(row int, slots []Slot, sums []int64, counts []uint16) {
 	have, haveN := b.cells.row(row)
@@ -134,7 +134,7 @@ func (b *Builder) AddRow(row int, slots []Slot, sums []int64, counts []uint16) {
 		v, sum, before := sums[i], have[s.column], haveN[s.column]
 		next := sum + v // a cell without values has the sum 0
 		after := uint32(before) + uint32(n)
-		if after >= Wide || (s.rule.isMax() || s.rule == MeanKnown) && (before > 0 || v < 0) || before > 0 && (sum^next)&(v^next) < 0 {
+		if after >= Wide || !s.rule.addsUp() && (before > 0 || v < 0) || before > 0 && (sum^next)&(v^next) < 0 {
 			b.cells.combine(row, int(s.column), s.rule, v, int64(n))
 			continue
 		}
@@ -142,7 +142,7 @@ func (b *Builder) AddRow(row int, slots []Slot, sums []int64, counts []uint16) {
 	}
 }
 
-// SetColumns changes the columns. It keeps the values of columns with the same name,
+// SetColumns changes the columns. It keeps the values of columns with the same name and outputs,
 // and makes the last table invalid.
 func (b *Builder) SetColumns(columns []Column) {
 	old, from := b.cells, columnPairs(b.columns, columns)
@@ -158,25 +158,31 @@ func (b *Builder) SetColumns(columns []Column) {
 	}
 }
 
+// columnKey identifies a column.
+type columnKey struct {
+	name    string
+	outputs Outputs
+}
+
 // columnPairs returns, for each column of from, the number of the column with that
-// name in to, or -1.
+// name and outputs in to, or -1.
 func columnPairs(from, to []Column) []int {
-	number := make(map[string]int, len(to))
+	number := make(map[columnKey]int, len(to))
 	for i, c := range to {
-		number[c.Name] = i
+		number[columnKey{c.Name, c.Outputs}] = i
 	}
 	pairs := make([]int, len(from))
 	for i, c := range from {
 		pairs[i] = -1
-		if col, ok := number[c.Name]; ok {
+		if col, ok := number[columnKey{c.Name, c.Outputs}]; ok {
 			pairs[i] = col
 		}
 	}
 	return pairs
 }
 
-// Merge combines t with the content of the builder. Columns match by name; columns
-// of t that the builder does not have are left out. Merging the tables of parts
+// Merge combines t with the content of the builder. Columns match by name and outputs;
+// columns of t that the builder does not have are left out. Merging the tables of parts
 // gives the table of the whole.
 func (b *Builder) Merge(t *Table) {
 	columns := columnPairs(t.columns, b.columns)

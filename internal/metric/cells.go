@@ -13,7 +13,7 @@ const pageRows = 64
 // exceeds an int64 or the count does not fit.
 const Wide = math.MaxUint16
 
-// cells holds the values of rows. Each cell has a sum, or the largest value, and the
+// cells holds the values of rows. Each cell has a sum, or the largest or smallest value, and the
 // number of values.
 type cells struct {
 	width int // cells of a row
@@ -84,6 +84,10 @@ func (c *cells) combine(row, col int, rule Combine, v, n int64) {
 		sum, have = v, 0
 	case rule.isMax():
 		sum = max(sum, v)
+	case rule == Min:
+		sum = min(sum, v)
+	case rule == MinKnown:
+		sum = smallestKnown(sum, v)
 	default:
 		next := sum + v
 		if (sum^next)&(v^next) < 0 { // the signs show an overflow
@@ -132,12 +136,26 @@ func (c *cells) combineWide(row, col int, rule Combine, v *big.Rat, n int64) {
 	case rule == MeanKnown && w.sum.Sign() < 0:
 		w.sum.Set(v)
 		w.n = 0
-	case !rule.isMax():
+	case rule.isMax() || rule == MinKnown && (v.Sign() < 0 || w.sum.Sign() < 0):
+		if v.Cmp(w.sum) > 0 {
+			w.sum.Set(v)
+		}
+	case rule.isMin():
+		if v.Cmp(w.sum) < 0 {
+			w.sum.Set(v)
+		}
+	default:
 		w.sum.Add(w.sum, v)
-	case v.Cmp(w.sum) > 0:
-		w.sum.Set(v)
 	}
 	w.n += n
+}
+
+// smallestKnown combines two values by [MinKnown].
+func smallestKnown(a, b int64) int64 {
+	if a < 0 || b < 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }
 
 // combineFrom adds a cell of o.

@@ -26,6 +26,7 @@ const (
 	Server                  // a server of one backend
 	ServerName              // a server name, over all the backends it is in
 	Self                    // haproxystats itself: one row
+	Listener                // a listener of one frontend
 
 	numScopes
 )
@@ -41,6 +42,7 @@ var scopeNames = [NumScopes]string{
 	Server:     "server",
 	ServerName: "server-name",
 	Self:       "self",
+	Listener:   "listener",
 }
 
 // String returns the scope's name in lower case.
@@ -89,12 +91,41 @@ const (
 	// Distinct counts different things that have rows in the batch. Of several counts
 	// the largest is taken; code that combines the rows counts them again.
 	Distinct
+	// Min takes the smallest.
+	Min
+	// MinKnown takes the smallest of the values that are not negative. A negative value is
+	// a marker, as for MeanKnown; if there are only markers, the largest counts.
+	MinKnown
 )
 
-var combineNames = [...]string{"sum", "mean", "max", "mean of known", "mean of the active", "number of different"}
+// Outputs are the outputs that a column is for. A field whose values Graphite gets by
+// another rule than the other outputs has two columns of its name, GraphiteOnly and
+// ExceptGraphite: name and outputs identify a column.
+type Outputs uint8
+
+// The sets of outputs.
+const (
+	EveryOutput    Outputs = iota
+	GraphiteOnly           // Graphite, and what keeps its metrics; it stands beside one that is ExceptGraphite
+	ExceptGraphite         // all others
+)
+
+// ForGraphite reports whether Graphite is among the outputs.
+func (o Outputs) ForGraphite() bool { return o != ExceptGraphite }
+
+// ForOthers reports whether the outputs other than Graphite are among the outputs.
+func (o Outputs) ForOthers() bool { return o != GraphiteOnly }
+
+var combineNames = [...]string{"sum", "mean", "max", "mean of known", "mean of the active", "number of different", "min", "min of known"}
 
 // isMax reports whether the rule takes the largest value.
 func (c Combine) isMax() bool { return c == Max || c == Distinct }
+
+// isMin reports whether the rule takes the smallest value.
+func (c Combine) isMin() bool { return c == Min || c == MinKnown }
+
+// addsUp reports whether the sum of values is all that the rule needs.
+func (c Combine) addsUp() bool { return c == Sum || c == Mean || c == MeanOfActive }
 
 // String returns the name used in the documentation.
 func (c Combine) String() string { return combineNames[c] }
@@ -112,6 +143,8 @@ type Column struct {
 	// 0.001 for milliseconds; 0 means 1.
 	Scale float64
 	Help  string // one sentence
+	// Outputs are those that the column is for.
+	Outputs Outputs
 	// EmptyIsZero marks a field whose missing values the original haproxystats counted
 	// as 0. Only [Table.Filled] does that.
 	EmptyIsZero bool
@@ -120,9 +153,11 @@ type Column struct {
 // Entity names the thing that a row describes, as HAProxy spells it: Name and Parent
 // may contain any bytes.
 type Entity struct {
-	// Parent is the backend of a [Server]; empty in other scopes.
+	// Parent is the backend of a [Server] or the frontend of a [Listener]; empty in other
+	// scopes.
 	Parent string
-	// Name is the name of the frontend, backend or server, or the label of a [Process];
+	// Name is the name of the frontend, backend, server or listener, or the label of a
+	// [Process];
 	// empty for [Daemon] and [Self].
 	Name string
 	// Group is the operator's group of the entity, or empty.
@@ -148,6 +183,15 @@ type Batch struct {
 	// Processes has what each process of the node has said of itself, if somebody asked
 	// for it: percentiles over the processes of several nodes need that.
 	Processes *Table
+	// Texts are the different texts that the processes have said of themselves, sorted. They
+	// are for outputs other than Graphite.
+	Texts []Text
+}
+
+// Text is a text that a process has said of itself, such as its version.
+type Text struct {
+	Field string // as HAProxy spells it
+	Value string
 }
 
 // Points returns the number of values in the batch.

@@ -6,8 +6,8 @@ import (
 )
 
 func TestNames(t *testing.T) {
-	got := fmt.Sprint(Daemon, Process, Frontend, Backend, Server, ServerName, Self, Sum, Mean, Max, MeanKnown, MeanOfActive, Distinct)
-	if want := "daemon process frontend backend server server-name self sum mean max mean of known mean of the active number of different"; got != want {
+	got := fmt.Sprint(Daemon, Process, Frontend, Backend, Server, ServerName, Self, Listener, Sum, Mean, Max, MeanKnown, MeanOfActive, Distinct, Min, MinKnown)
+	if want := "daemon process frontend backend server server-name self listener sum mean max mean of known mean of the active number of different min min of known"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

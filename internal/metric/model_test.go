@@ -26,8 +26,10 @@ type sum struct {
 
 type cell struct {
 	entity Entity
-	column string
+	column columnKey
 }
+
+func keyOf(c Column) columnKey { return columnKey{c.Name, c.Outputs} }
 
 func newModel(columns []Column) *model {
 	return &model{columns: columns, seen: make(map[Entity]int), values: make(map[cell][]sum)}
@@ -42,7 +44,7 @@ func (m *model) row(e Entity) {
 func (m *model) add(e Entity, col int, v *big.Rat) { m.addN(e, col, v, 1) }
 
 func (m *model) addN(e Entity, col int, v *big.Rat, n int64) {
-	c := cell{e, m.columns[col].Name}
+	c := cell{e, keyOf(m.columns[col])}
 	m.values[c] = append(m.values[c], sum{v, n})
 }
 
@@ -54,7 +56,7 @@ func (m *model) reset() {
 func (m *model) setColumns(columns []Column) {
 	m.columns = columns
 	for c := range m.values {
-		if !slices.ContainsFunc(columns, func(k Column) bool { return k.Name == c.column }) {
+		if !slices.ContainsFunc(columns, func(k Column) bool { return keyOf(k) == c.column }) {
 			delete(m.values, c)
 		}
 	}
@@ -62,23 +64,25 @@ func (m *model) setColumns(columns []Column) {
 
 // at returns what a cell says as a text, "" for nothing.
 func (m *model) at(e Entity, col int) string {
-	values := m.values[cell{e, m.columns[col].Name}]
+	values := m.values[cell{e, keyOf(m.columns[col])}]
 	if len(values) == 0 {
 		return ""
 	}
-	if m.columns[col].Combine == MeanKnown {
+	rule := m.columns[col].Combine
+	if rule == MeanKnown || rule == MinKnown {
 		values = known(values)
 	}
 	result, n := new(big.Rat).Set(values[0].v), values[0].n
 	for _, s := range values[1:] {
 		n += s.n
-		if m.columns[col].Combine != Max {
-			result.Add(result, s.v)
-		} else if s.v.Cmp(result) > 0 {
+		switch order := s.v.Cmp(result); {
+		case rule == Max && order > 0, (rule == Min || rule == MinKnown) && order < 0:
 			result.Set(s.v)
+		case rule != Max && rule != Min && rule != MinKnown:
+			result.Add(result, s.v)
 		}
 	}
-	if m.columns[col].Combine.IsMean() {
+	if rule.IsMean() {
 		result.Quo(result, big.NewRat(n, 1))
 	}
 	if result.IsInt() && result.Num().IsInt64() {
@@ -155,6 +159,9 @@ var testColumns = []Column{
 	{Name: "sum2", Nature: Counter},
 	{Name: "mean2", Combine: Mean},
 	{Name: "known", Combine: MeanKnown},
+	{Name: "min", Combine: Min},
+	{Name: "known", Combine: MinKnown, Outputs: ExceptGraphite},
+	{Name: "sum", Combine: Max, Outputs: ExceptGraphite},
 }
 
 var edges = []int64{

@@ -20,8 +20,8 @@ type Row struct {
 	// Seen is the number of HAProxy's rows that are combined in the row, and Active
 	// how many of these have taken connections.
 	Seen, Active int
-	// Sums has the sum of a cell's values or, by the rule of the column, the largest of
-	// them, and Counts their number. Where that is [Wide], Wides has the cell.
+	// Sums has the sum of a cell's values or, by the rule of the column, the largest or
+	// the smallest of them, and Counts their number. Where that is [Wide], Wides has the cell.
 	Sums   []int64
 	Counts []uint16
 	Wides  []WideCell

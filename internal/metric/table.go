@@ -25,7 +25,7 @@ func (t *Table) Scope() Scope { return t.scope }
 // Columns returns the columns; the index into it is the column number.
 func (t *Table) Columns() []Column { return t.columns }
 
-// Column returns the number of the column with that name, or -1.
+// Column returns the number of the first column with that name, or -1.
 func (t *Table) Column(name string) int {
 	return slices.IndexFunc(t.columns, func(c Column) bool { return c.Name == name })
 }
@@ -47,7 +47,8 @@ func (t *Table) Seen(row int) int { return int(t.seen[row]) }
 // Active returns how many of these have taken connections.
 func (t *Table) Active(row int) int { return int(t.active[row]) }
 
-// Points returns the number of values, including those that only [Table.Filled] has.
+// Points returns the number of values, including those that only [Table.Filled] has. A
+// column that is only for Graphite does not count, because another one stands beside it.
 func (t *Table) Points() int {
 	if known := t.points.Load(); known > 0 {
 		return int(known - 1)
@@ -56,7 +57,7 @@ func (t *Table) Points() int {
 	for _, row := range t.rows {
 		_, counts := t.cells.row(row)
 		for col, c := range counts {
-			if c > 0 || t.columns[col].EmptyIsZero && t.of(row, col) > 0 {
+			if k := &t.columns[col]; k.Outputs != GraphiteOnly && (c > 0 || k.EmptyIsZero && t.of(row, col) > 0) {
 				n++
 			}
 		}
@@ -103,7 +104,7 @@ func (t *Table) Filled(row, col int) (Value, bool) {
 		return Value{Exact: true}, true
 	case n >= of:
 		return v, ok
-	case c.Combine.isMax() && v.Number() < 0:
+	case c.Combine.isMax() && v.Number() < 0, c.Combine == Min && v.Number() > 0, c.Combine == MinKnown:
 		return Value{Exact: true}, true
 	case c.Combine.IsMean() && w != nil:
 		return wideValue(w.sum, Mean, of), true

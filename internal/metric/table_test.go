@@ -181,6 +181,62 @@ func TestAt(t *testing.T) {
 	}
 }
 
+// TestSmallest: a marker counts only if there is no value, in any order.
+func TestSmallest(t *testing.T) {
+	for _, test := range []struct {
+		values          []int64
+		min, minOfKnown int64
+	}{
+		{[]int64{5}, 5, 5},
+		{[]int64{5, 0, 7}, 0, 0},
+		{[]int64{-1, 5, 7}, -1, 5},
+		{[]int64{5, -1, 7}, -1, 5},
+		{[]int64{-1, -2}, -2, -1},
+	} {
+		table := NewBuilder(Server, []Column{{Name: "a", Combine: Min}, {Name: "a", Combine: MinKnown, Outputs: ExceptGraphite}})
+		row := table.Row(Entity{Name: "s"})
+		for _, v := range test.values {
+			table.Add(row, 0, v)
+			table.Add(row, 1, v)
+		}
+		for col, want := range []int64{test.min, test.minOfKnown} {
+			if got, ok := table.At(row, col); !ok || got != (Value{Int: want, Exact: true}) {
+				t.Errorf("%s of %v is %+v, want %d", table.Columns()[col].Combine, test.values, got, want)
+			}
+		}
+	}
+}
+
+// TestFilledSmallest: a missing value that counts as 0 may be the smallest.
+func TestFilledSmallest(t *testing.T) {
+	table := NewBuilder(Backend, []Column{
+		{Name: "a", Combine: Min, EmptyIsZero: true}, {Name: "b", Combine: Min, EmptyIsZero: true}, {Name: "c", Combine: MinKnown, EmptyIsZero: true},
+	})
+	row := table.Row(Entity{Name: "s"})
+	table.TouchRows(row, 2, 0)
+	for col, v := range []int64{3, -3, -1} {
+		table.Add(row, col, v)
+	}
+	for col, want := range []int64{0, -3, 0} {
+		if got, ok := table.Table().Filled(row, col); !ok || got.Int != want {
+			t.Errorf("column %d is %+v, want %d", col, got, want)
+		}
+	}
+}
+
+// TestPointsOfTwins: a field of two columns is one metric.
+func TestPointsOfTwins(t *testing.T) {
+	table := NewBuilder(Backend, []Column{{Name: "a", Outputs: GraphiteOnly}, {Name: "a", Combine: Max, Outputs: ExceptGraphite}, {Name: "b"}})
+	row := table.Row(Entity{Name: "s"})
+	table.Touch(row)
+	for col := range 3 {
+		table.Add(row, col, 1)
+	}
+	if got := table.Table().Points(); got != 2 {
+		t.Errorf("got %d points, want 2", got)
+	}
+}
+
 func TestRowsAreOrdered(t *testing.T) {
 	table := NewBuilder(Server, testColumns)
 	names := []Entity{
@@ -213,9 +269,10 @@ func TestRowsAreOrdered(t *testing.T) {
 
 func TestColumns(t *testing.T) {
 	table := NewBuilder(Process, testColumns)
-	for i, c := range testColumns {
-		if got := table.Table().Column(c.Name); got != i {
-			t.Errorf("column %s is %d, want %d", c.Name, got, i)
+	for _, c := range testColumns {
+		want := slices.IndexFunc(testColumns, func(o Column) bool { return o.Name == c.Name })
+		if got := table.Table().Column(c.Name); got != want {
+			t.Errorf("column %s is %d, want %d", c.Name, got, want)
 		}
 	}
 	if got := table.Table().Column("none"); got != -1 {
@@ -251,8 +308,8 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	for i := range rows {
 		rows[i] = table.Row(Entity{Parent: "be", Name: fmt.Sprint(i)})
 	}
-	values := []int64{1, 2, 3, 1 << 60, 5, -1}
-	counts := []uint16{1, 0, 1, 1, 0, 1}
+	values := []int64{1, 2, 3, 1 << 60, 5, -1, 4, -1, 0}
+	counts := []uint16{1, 0, 1, 1, 0, 1, 0, 0, 0}
 	points := 0
 	table.AddRat(rows[7], 0, big.NewRat(1, 2)) // a number that is wide once
 	allocs := testing.AllocsPerRun(10, func() {

@@ -126,6 +126,8 @@ var Names = []string{
 // columns are columns that are hard for one format or another.
 var columns = []metric.Column{
 	{Name: "scur", Combine: metric.Sum},
+	{Name: "lastchg", Combine: metric.Mean, Nature: metric.Age, Outputs: metric.GraphiteOnly},
+	{Name: "lastchg", Combine: metric.Min, Nature: metric.Age, Outputs: metric.ExceptGraphite},
 	{Name: "bin", Combine: metric.Sum, Nature: metric.Counter, Unit: "bytes", EmptyIsZero: true},
 	{Name: "hrsp_1xx", Combine: metric.Sum, Nature: metric.Counter},
 	{Name: "hrsp_2xx", Combine: metric.Sum, Nature: metric.Counter},
@@ -171,7 +173,7 @@ func table(t *rapid.T, label string, scope metric.Scope) *metric.Table {
 			e.Name = name.Draw(t, "name")
 			e.Group = rapid.SampledFrom([]string{"", "g", "\xff"}).Draw(t, "group")
 		}
-		if scope == metric.Server {
+		if scope == metric.Server || scope == metric.Listener {
 			e.Parent = name.Draw(t, "parent")
 		}
 		row := builder.Row(e)
@@ -248,7 +250,7 @@ func Entities(b *metric.Batch, f func(s metric.Scope, e metric.Entity, cells []C
 			k := key{t.Scope(), e}
 			for col, c := range t.Columns() {
 				v, ok := t.At(row, col)
-				if !ok {
+				if !ok || c.Outputs == metric.GraphiteOnly {
 					continue
 				}
 				if cells[k] == nil {

@@ -5,7 +5,7 @@
 //
 // The measurements and their tags are
 //
-//	haproxy                   frontends, backends and servers: proxy, sv, type
+//	haproxy                   frontends, backends, servers and listeners: proxy, sv, type
 //	haproxy_process           the HAProxy of the host as a whole
 //	haproxystats_process      each HAProxy process: process
 //	haproxystats_server_name  each server name, over all the backends it is in: sv

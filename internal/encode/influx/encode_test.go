@@ -98,6 +98,8 @@ func wantTags(b *metric.Batch, host string, s metric.Scope, e metric.Entity) map
 		tags["proxy"], tags["sv"], tags["type"] = e.Name, "BACKEND", "backend"
 	case metric.Server:
 		tags["proxy"], tags["sv"], tags["type"] = e.Parent, e.Name, "server"
+	case metric.Listener:
+		tags["proxy"], tags["sv"], tags["type"] = e.Parent, e.Name, "listener"
 	case metric.ServerName:
 		tags["sv"] = e.Name
 	}

@@ -16,6 +16,7 @@ var measurements = [metric.NumScopes]string{
 	metric.Server:     "haproxy",
 	metric.ServerName: "haproxystats_server_name",
 	metric.Self:       "haproxystats",
+	metric.Listener:   "haproxy",
 }
 
 // telegraf has the names of fields that telegraf renames.
@@ -66,7 +67,7 @@ var shares = map[string]bool{"going": true, "health": true, "up": true, "check_o
 // isOfProxies reports whether the fields of a scope are those of `show stat`.
 func isOfProxies(s metric.Scope) bool {
 	switch s {
-	case metric.Frontend, metric.Backend, metric.Server, metric.ServerName:
+	case metric.Frontend, metric.Backend, metric.Server, metric.ServerName, metric.Listener:
 		return true
 	}
 	return false
@@ -89,6 +90,8 @@ func (e *Encoder) appendTags(b []byte, s metric.Scope, n metric.Entity) []byte {
 		proxy, sv, kind = n.Parent, n.Name, "server"
 	case metric.ServerName:
 		sv = n.Name
+	case metric.Listener:
+		proxy, sv, kind = n.Parent, n.Name, "listener"
 	}
 	b = appendName(b, ",proxy=", proxy)
 	b = appendTag(b, ",server=", e.host)

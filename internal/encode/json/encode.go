@@ -14,9 +14,10 @@
 //	timestamp  the time of the snapshot, in seconds since 1970
 //	host       the load balancer
 //	cluster    its cluster; without host the object is about the cluster as a whole
-//	scope      daemon, process, frontend, backend, server, server-name or self
-//	proxy      the frontend or backend, or the backend of a server
+//	scope      daemon, process, frontend, backend, server, server-name, listener or self
+//	proxy      the frontend or backend, that of a server or a listener
 //	server     the server
+//	listener   the listener of a frontend
 //	process    one HAProxy process of the host
 //	group      the operator's group of the entity
 //

@@ -63,13 +63,13 @@ func take(members map[string]any, key string) string {
 }
 
 // entity is what identifies an object.
-type entity struct{ host, cluster, scope, proxy, server, process string }
+type entity struct{ host, cluster, scope, proxy, server, process, listener string }
 
 func takeEntity(members map[string]any) entity {
 	delete(members, "group")
 	return entity{
 		take(members, "host"), take(members, "cluster"), take(members, "scope"),
-		take(members, "proxy"), take(members, "server"), take(members, "process"),
+		take(members, "proxy"), take(members, "server"), take(members, "process"), take(members, "listener"),
 	}
 }
 
@@ -83,6 +83,8 @@ func wanted(b *metric.Batch, host encode.Host, s metric.Scope, e metric.Entity) 
 		want.proxy = e.Name
 	case metric.Server:
 		want.proxy, want.server = e.Parent, e.Name
+	case metric.Listener:
+		want.proxy, want.listener = e.Parent, e.Name
 	case metric.ServerName:
 		want.server = e.Name
 	}

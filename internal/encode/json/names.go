@@ -10,7 +10,7 @@ import (
 )
 
 // reserved are the members that a metric can't be named as.
-var reserved = []string{"timestamp", "host", "cluster", "scope", "proxy", "server", "process", "group"}
+var reserved = []string{"timestamp", "host", "cluster", "scope", "proxy", "server", "process", "listener", "group"}
 
 // head appends what all objects of a batch begin with.
 func (e *Encoder) head(dst []byte, b *metric.Batch) []byte {
@@ -36,6 +36,9 @@ func appendEntity(b []byte, s metric.Scope, n metric.Entity) []byte {
 	case metric.Server:
 		b = appendMember(b, `,"proxy":`, n.Parent)
 		b = appendMember(b, `,"server":`, n.Name)
+	case metric.Listener:
+		b = appendMember(b, `,"proxy":`, n.Parent)
+		b = appendMember(b, `,"listener":`, n.Name)
 	case metric.ServerName:
 		b = appendMember(b, `,"server":`, n.Name)
 	}

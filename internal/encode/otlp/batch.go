@@ -117,6 +117,9 @@ func appendEntity(b []byte, s metric.Scope, n metric.Entity) []byte {
 	case metric.Server:
 		b = appendAttribute(b, pointAttributes, "proxy", n.Parent)
 		b = appendAttribute(b, pointAttributes, "server", n.Name)
+	case metric.Listener:
+		b = appendAttribute(b, pointAttributes, "proxy", n.Parent)
+		b = appendAttribute(b, pointAttributes, "listener", n.Name)
 	case metric.ServerName:
 		b = appendAttribute(b, pointAttributes, "server", n.Name)
 	}

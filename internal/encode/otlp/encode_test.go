@@ -92,6 +92,8 @@ func wantAttributes(s metric.Scope, e metric.Entity) map[string]string {
 		return map[string]string{"proxy": e.Name}
 	case metric.Server:
 		return map[string]string{"proxy": e.Parent, "server": e.Name}
+	case metric.Listener:
+		return map[string]string{"proxy": e.Parent, "listener": e.Name}
 	case metric.ServerName:
 		return map[string]string{"server": e.Name}
 	}

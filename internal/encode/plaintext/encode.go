@@ -41,7 +41,7 @@ const (
 //	number    = ["-"] 1*digit ["." 1*digit]     ; never an exponent
 //	time      = ["-"] 1*digit                   ; seconds since 1970
 //
-// Equal batches give equal bytes. An Encoder keeps the paths of the last batch to save
+// Columns that are for other outputs only are left out. Equal batches give equal bytes. An Encoder keeps the paths of the last batch to save
 // time. It is not safe for concurrent use.
 type Encoder struct {
 	where   Paths
@@ -167,6 +167,9 @@ func (e *Encoder) prepare(b *metric.Batch, result *Result) []named {
 	e.paths = e.paths[:len(b.Tables)]
 	e.tables = e.tables[:0]
 	for i, t := range b.Tables {
+		if !slices.ContainsFunc(t.Columns(), func(c metric.Column) bool { return c.Outputs.ForGraphite() }) {
+			continue
+		}
 		p := e.paths[i]
 		t = p.fold(t)
 		p.use(e, t, result)
@@ -252,6 +255,8 @@ func (e *Encoder) writeShort(out *chunks, p *paths, t *metric.Table, row int, pr
 			}
 		case filled:
 			exact = false
+		case never:
+			continue
 		}
 		var value metric.Value
 		if !exact {

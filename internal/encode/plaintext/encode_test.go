@@ -325,6 +325,33 @@ func TestNoAllocationInSteadyState(t *testing.T) {
 	}
 }
 
+// TestTwins: of two columns of one name that for Graphite is written, and a table without
+// one is left out.
+func TestTwins(t *testing.T) {
+	batch := &metric.Batch{Epoch: 5}
+	for _, columns := range [][]metric.Column{
+		{{Name: "new", Outputs: metric.ExceptGraphite}},
+		{{Name: "age", Outputs: metric.GraphiteOnly}, {Name: "age", Combine: metric.Min, Outputs: metric.ExceptGraphite}, {Name: "scur"}},
+	} {
+		table := metric.NewBuilder(metric.Backend, columns)
+		row := table.Row(metric.Entity{Name: "a"})
+		table.Touch(row)
+		for i := range columns {
+			table.Add(row, i, 3)
+			table.Add(row, i, int64(i))
+		}
+		batch.Tables = append(batch.Tables, table.Table())
+	}
+	want := "haproxy.backend.a.age 3 5\nhaproxy.backend.a.scur 5 5\n"
+	if got := format(t, New(Paths{}), batch); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	long := New(Paths{Namespace: strings.Repeat("n", maxCopied)})
+	if got := format(t, long, batch); strings.Count(got, "\n") != 2 {
+		t.Errorf("got %q, want two lines", got)
+	}
+}
+
 func TestBatchOfEveryScope(t *testing.T) {
 	seen := map[string]bool{}
 	for line := range strings.Lines(format(t, New(Paths{Namespace: "n"}), sinktest.Batch(100))) {
@@ -337,7 +364,7 @@ func TestBatchOfEveryScope(t *testing.T) {
 		}
 		seen[path] = true
 	}
-	if len(seen) != 2*(5*3+2) {
+	if len(seen) != 2*(6*3+2) {
 		t.Errorf("%d paths", len(seen))
 	}
 }

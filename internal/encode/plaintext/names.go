@@ -103,6 +103,8 @@ func appendPlace(b []byte, scope metric.Scope, e metric.Entity) []byte {
 		b = appendServers(b, e.Parent)
 	case metric.ServerName:
 		b = append(b, "server."...)
+	case metric.Listener:
+		b = append(appendComponent(append(b, "frontend."...), e.Parent), ".listener."...)
 	}
 	return append(appendComponent(b, e.Name), '.')
 }

@@ -36,6 +36,7 @@ const (
 	always            // the sum, which is 0 where there are none
 	mean              // the sum divided by the number of values
 	filled            // by metric.Table.Filled
+	never             // it is not for Graphite
 )
 
 // maxFixed is the number of bytes that are copied for a short name and its space,
@@ -84,6 +85,12 @@ func (p *paths) useColumns(scope metric.Scope, columns []metric.Column) {
 	place := make(map[string]int, len(columns))
 	var different []metric.Column
 	for i, c := range columns {
+		if !c.Outputs.ForGraphite() {
+			p.target[i] = len(different)
+			different = append(different, c)
+			p.names, p.how, p.fixed = append(p.names, nil), append(p.how, never), append(p.fixed, fixed{how: never})
+			continue
+		}
 		name := appendComponent(nil, c.Name)
 		at, taken := place[string(name)]
 		if !taken {
@@ -122,7 +129,10 @@ func howOf(c metric.Column) how {
 
 // value returns the value of a cell, and false if there is none to write.
 func (p *paths) value(t *metric.Table, row, col int) (metric.Value, bool) {
-	if h := p.how[col]; h == mean || h == filled {
+	switch p.how[col] {
+	case never:
+		return metric.Value{}, false
+	case mean, filled:
 		return t.Filled(row, col)
 	}
 	v, ok := t.At(row, col)

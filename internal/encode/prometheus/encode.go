@@ -6,6 +6,7 @@
 //
 //	haproxy_process_*             the HAProxy of the host as a whole
 //	haproxy_frontend_*            proxy
+//	haproxy_listener_*            proxy, listener
 //	haproxy_backend_*             proxy
 //	haproxy_server_*              proxy, server
 //	haproxystats_process_*        process: what each HAProxy process says of itself
@@ -152,7 +153,7 @@ type row struct{ number, from, to int }
 
 // scopeOrder is the order of the scopes in an answer.
 var scopeOrder = [...]metric.Scope{
-	metric.Daemon, metric.Frontend, metric.Backend, metric.Server, metric.Process, metric.ServerName, metric.Self,
+	metric.Daemon, metric.Frontend, metric.Listener, metric.Backend, metric.Server, metric.Process, metric.ServerName, metric.Self,
 }
 
 // Encode writes what is selected of the parts, and then the families that own returns.

@@ -179,6 +179,8 @@ func appendEntity(b []byte, s metric.Scope, n metric.Entity) []byte {
 		return appendLabel(b, Label{"process", n.Name})
 	case metric.Frontend, metric.Backend:
 		return appendLabel(b, Label{"proxy", n.Name})
+	case metric.Listener:
+		return appendLabel(appendLabel(b, Label{"proxy", n.Parent}), Label{"listener", n.Name})
 	case metric.Server:
 		return appendLabel(appendLabel(b, Label{"proxy", n.Parent}), Label{"server", n.Name})
 	case metric.ServerName:

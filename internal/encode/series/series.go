@@ -38,7 +38,7 @@ func Places(g *encode.Group) []Place {
 	for i, t := range g.Tables {
 		for k, c := range t.Columns() {
 			s, ok := catalogue.LookupSeries(Catalogued(g.Scope), c.Name)
-			if !ok || s.Label == "state" {
+			if !ok || s.Label == "state" || !c.Outputs.ForOthers() {
 				continue
 			}
 			p := Place{Table: i, Column: k, Name: own(g.Scope, s.Name), Scale: s.Scale, Exporter: s}
@@ -59,7 +59,7 @@ func Places(g *encode.Group) []Place {
 	}
 	for i, t := range g.Tables {
 		for k, c := range t.Columns() {
-			if s, ok := catalogue.LookupSeries(Catalogued(g.Scope), c.Name); ok || s.Label == "state" {
+			if _, ok := catalogue.LookupSeries(Catalogued(g.Scope), c.Name); ok || !c.Outputs.ForOthers() {
 				continue
 			}
 			p := Place{Table: i, Column: k, Name: prefixes[g.Scope] + Spell(c), Scale: scaleOf(c)}
@@ -97,6 +97,7 @@ var catalogued = [metric.NumScopes]catalogue.Scopes{
 	metric.Backend:    catalogue.Backend,
 	metric.Server:     catalogue.Server,
 	metric.ServerName: catalogue.Server,
+	metric.Listener:   catalogue.Listener,
 }
 
 // prefixes has what the names of each scope begin with.
@@ -108,6 +109,7 @@ var prefixes = [metric.NumScopes]string{
 	metric.Server:     "haproxy_server_",
 	metric.ServerName: "haproxystats_server_name_",
 	metric.Self:       "haproxystats_",
+	metric.Listener:   "haproxy_listener_",
 }
 
 // own returns the name of the exporter's series in a scope that the exporter does not have:

@@ -202,22 +202,31 @@ func (d *Decoder) table(in *bounded.Reader) error {
 	if len(d.part.Tables) == maxTables {
 		return fmt.Errorf("more than %d tables", maxTables)
 	}
-	t := Table{scope: metric.Scope(in.Number(uint64(metric.NumScopes) - 1)), row: &d.row}
+	scope := in.Uvarint()
+	if in.Err() == nil && scope >= uint64(metric.NumScopes) {
+		return nil // what a later version knows
+	}
+	t := Table{scope: metric.Scope(scope), row: &d.row}
 	columns := in.Number(maxColumns)
 	if in.Err() == nil && columns > uint64(in.Len()) {
 		return bounded.ErrShort
 	}
 	t.columns = make([]metric.Column, 0, columns)
-	names := make(map[string]bool, columns)
+	type key struct {
+		name    string
+		outputs metric.Outputs
+	}
+	names := make(map[key]bool, columns)
 	for range columns {
 		c, err := readColumn(bounded.NewReader(in.Bytes(in.Uvarint())))
 		if err = errors.Join(in.Err(), err); err != nil {
 			return err
 		}
-		if names[c.Name] {
+		k := key{c.Name, c.Outputs}
+		if names[k] {
 			return fmt.Errorf("column %q for the second time", c.Name)
 		}
-		names[c.Name] = true
+		names[k] = true
 		t.columns = append(t.columns, c)
 	}
 	t.count = int(in.Number(maxRows))
@@ -238,9 +247,16 @@ func (d *Decoder) table(in *bounded.Reader) error {
 
 func readColumn(in bounded.Reader) (metric.Column, error) {
 	c := metric.Column{Name: string(in.Text(maxText))}
-	c.Combine = metric.Combine(in.Number(uint64(metric.Distinct)))
+	c.Combine = metric.Combine(in.Number(uint64(metric.MinKnown)))
 	c.Nature = metric.Nature(in.Number(uint64(metric.State)))
-	c.EmptyIsZero = in.Uvarint()&flagEmptyIsZero != 0
+	flags := in.Uvarint()
+	c.EmptyIsZero = flags&flagEmptyIsZero != 0
+	switch {
+	case flags&flagGraphiteOnly != 0:
+		c.Outputs = metric.GraphiteOnly
+	case flags&flagExceptGraphite != 0:
+		c.Outputs = metric.ExceptGraphite
+	}
 	if scale := in.Bytes(8); len(scale) == 8 {
 		c.Scale = math.Float64frombits(binary.LittleEndian.Uint64(scale))
 	}

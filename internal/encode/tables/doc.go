@@ -27,11 +27,15 @@
 //
 // A table is
 //
-//	scope    uvarint, the number of a metric.Scope
+//	scope    uvarint, the number of a metric.Scope; a reader skips a table whose scope it
+//	         does not know
 //	columns  their number (uvarint), and each of them as text, which has
 //	           name (text), rule (uvarint, a metric.Combine), nature (uvarint, a
-//	           metric.Nature), flags (uvarint; 1: empty is zero), scale (8 bytes, an
-//	           IEEE 754 double, little-endian), unit (text); a reader skips the rest
+//	           metric.Nature), flags (uvarint, a sum of 1: empty is zero, 2: only
+//	           for Graphite, 4: not for Graphite), scale (8 bytes, an IEEE 754
+//	           double, little-endian), unit (text); a reader skips the rest, and
+//	           flags that it does not know. Name and outputs differ from those of
+//	           other columns.
 //	rows     their number (uvarint), and each of them:
 //	           parent: 0 for that of the row before, else its length and 1 (uvarint), bytes
 //	           name (text)
@@ -41,7 +45,7 @@
 // A cell begins with a uvarint whose lowest two bits are its kind, and the others a
 // number n:
 //
-//	0  n is the sum, or the largest value, in zigzag order; the number of values is as
+//	0  n is the sum, or the largest or smallest value, in zigzag order; the number of values is as
 //	   usual: active for a column with the rule metric.MeanOfActive, else seen
 //	1  the same, and the number of values follows (uvarint)
 //	2  this cell and n further ones have no value

@@ -39,8 +39,12 @@ const (
 	kindBits = 2
 )
 
-// flagEmptyIsZero is the flag of a column.
-const flagEmptyIsZero = 1
+// The flags of a column.
+const (
+	flagEmptyIsZero = 1 << iota
+	flagGraphiteOnly
+	flagExceptGraphite
+)
 
 // MaxShards is the largest number of shards.
 const MaxShards = 64
@@ -124,7 +128,11 @@ func (e *Encoder) Encode(dst []byte, h Head, b *metric.Batch) ([]byte, error) {
 // isMergeable reports whether the tables of a scope are sent. The daemon's follow
 // from the processes', and haproxystats' own are about the node.
 func isMergeable(s metric.Scope) bool {
-	return s == metric.Frontend || s == metric.Backend || s == metric.Server || s == metric.ServerName
+	switch s {
+	case metric.Frontend, metric.Backend, metric.Server, metric.ServerName, metric.Listener:
+		return true
+	}
+	return false
 }
 
 // shardRows returns the rows of t in a shard. It is valid until the next call.
@@ -149,7 +157,7 @@ func (e *Encoder) shardRows(t *metric.Table, shard, shards int) []int {
 // proxyOf returns the name that decides about the shard of a row. A server name is
 // in several backends, so its own name decides.
 func proxyOf(s metric.Scope, e metric.Entity) string {
-	if s == metric.Server {
+	if s == metric.Server || s == metric.Listener {
 		return e.Parent
 	}
 	return e.Name
@@ -208,6 +216,12 @@ func appendColumn(b []byte, c metric.Column) []byte {
 	var flags byte
 	if c.EmptyIsZero {
 		flags |= flagEmptyIsZero
+	}
+	switch c.Outputs {
+	case metric.GraphiteOnly:
+		flags |= flagGraphiteOnly
+	case metric.ExceptGraphite:
+		flags |= flagExceptGraphite
 	}
 	b = append(b, flags)
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(c.Scale))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,8 @@ func sample() *metric.Batch {
 		{Name: "mean", Combine: metric.MeanOfActive, Nature: metric.Average, Unit: "seconds", Scale: 0.001},
 		{Name: "empty", Combine: metric.Max},
 		{Name: "wide", Combine: metric.Sum},
+		{Name: "age", Combine: metric.Mean, Outputs: metric.GraphiteOnly},
+		{Name: "age", Combine: metric.MinKnown, Outputs: metric.ExceptGraphite},
 	}
 	b := metric.NewBuilder(metric.Server, columns)
 	for i, name := range []string{"s1", "s2", "\xff"} {
@@ -34,6 +37,8 @@ func sample() *metric.Batch {
 			b.Add(row, 0, int64(i-1))
 			b.Add(row, 0, math.MinInt64>>(i*4))
 			b.Add(row, 1, 7)
+			b.Add(row, 4, 9)
+			b.Add(row, 5, int64(i)-1)
 			switch i {
 			case 0:
 				b.AddRat(row, 3, big.NewRat(1, 3))
@@ -90,6 +95,21 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("table %d (-encoded +decoded):\n%s", i, diff)
 			}
 		}
+	}
+}
+
+// TestUnknown: what only a later version knows is skipped, the rest is read.
+func TestUnknown(t *testing.T) {
+	d := NewDecoder()
+	defer d.Close()
+	flags := "\x00\x01\x0f\x01a\x06\x00\x78" + strings.Repeat("\x00", 8) + "\x00\x00\x00"
+	p, err := d.Decode(plain("hpt\x01" + item(4, "\x77\x05\x05") + item(4, flags) + item(99, "x")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []metric.Column{{Name: "a", Combine: metric.Min}}
+	if len(p.Tables) != 1 || !slices.Equal(p.Tables[0].Columns(), want) {
+		t.Errorf("got %+v, want a table with the columns %+v", p.Tables, want)
 	}
 }
 
@@ -170,7 +190,6 @@ func TestDamaged(t *testing.T) {
 		"shard":            {plain("hpt\x01" + item(2, "\x01")), "shard 1 of 1"},
 		"long node":        {plain("hpt\x01" + item(5, strings.Repeat("a", 256))), "a text of 256 bytes"},
 		"shards":           {plain("hpt\x01" + item(3, "\x41")), "65 is more than 64"},
-		"scope":            {plain("hpt\x01" + item(4, "\x77\x00\x00")), "119 is more than 6"},
 		"columns":          {plain("hpt\x01" + item(4, "\x02\xff\xff\x7f\x00")), "is more than 4096"},
 		"columns missing":  {plain("hpt\x01" + item(4, "\x02\x05\x00")), "too early"},
 		"column twice":     {plain("hpt\x01" + item(4, "\x02\x02\x0e"+column+"\x0e"+column+"\x00")), "for the second time"},
