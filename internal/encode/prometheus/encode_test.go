@@ -188,13 +188,13 @@ func isOld(b *metric.Batch, s metric.Scope, name string) bool {
 		slices.ContainsFunc(b.Tables, func(t *metric.Table) bool { return t.Scope() == s && t.Column("PoolUsed_bytes") >= 0 })
 }
 
-// repeated returns how many cells are in columns whose name an earlier table of the scope
-// has. Only the first one of them is a series of the exporter.
+// repeated returns how many cells are in columns whose name another table of the scope has,
+// too. Only one of them is a series of the exporter.
 func repeated(b *metric.Batch) int {
 	n := 0
 	for i, t := range b.Tables {
 		for col, c := range t.Columns() {
-			if slices.ContainsFunc(b.Tables[:i], func(o *metric.Table) bool { return o.Scope() == t.Scope() && o.Column(c.Name) >= 0 }) {
+			if slices.ContainsFunc(b.Tables, func(o *metric.Table) bool { return o != b.Tables[i] && o.Scope() == t.Scope() && o.Column(c.Name) >= 0 }) {
 				for _, row := range t.Rows() {
 					if _, ok := t.At(row, col); ok {
 						n++
