@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"haproxystats/bench/workload"
 )
@@ -54,6 +55,25 @@ func TestPull(t *testing.T) {
 	}
 	if trial.CPU <= 0 || trial.Peak < 1<<20 {
 		t.Errorf("measured nothing: %+v", trial)
+	}
+}
+
+// TestPullBusy has processes whose replies differ from round to round.
+func TestPullBusy(t *testing.T) {
+	p := pool(t)
+	trial, err := PullBusy(t.Context(), fake(t, "pull"), p, 6, 1, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trial.CPU <= 0 || trial.Bytes <= 0 {
+		t.Errorf("measured nothing: %+v", trial)
+	}
+	first, later := p.live(0, 0), p.live(3, time.Minute)
+	if string(first[1].Data) != string(p.rounds[0][1].Data) || string(first[0].Data) != string(later[0].Data) {
+		t.Error("want the rows of the first round at the beginning, and one process all the time")
+	}
+	if string(first[1].Data) == string(later[1].Data) {
+		t.Error("want other rows in a later round")
 	}
 }
 

@@ -3,7 +3,9 @@ package measure
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"time"
 
 	"haproxystats/bench/workload"
 )
@@ -14,8 +16,9 @@ const rounds = 3
 // Pool holds the files of a few rounds, so that the time it takes to generate
 // them does not stretch a measurement.
 type Pool struct {
-	Size   workload.Size
-	rounds [][]workload.File
+	Size      workload.Size
+	rounds    [][]workload.File
+	generator *workload.Generator
 }
 
 // NewPool generates the rounds of a size.
@@ -24,11 +27,22 @@ func NewPool(size workload.Size, seed uint64) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{Size: size}
+	p := &Pool{Size: size, generator: g}
 	for round := range rounds {
 		p.rounds = append(p.rounds, g.Files(round))
 	}
 	return p, nil
+}
+
+// live returns the files of the first round as they are in a later one, so many seconds
+// after the first: the processes are the same, and their counters have grown.
+func (p *Pool) live(round int, since time.Duration) []workload.File {
+	files := slices.Clone(p.rounds[0])
+	for process := range len(files) / 2 {
+		stat := &files[2*process+1]
+		stat.Data = p.generator.AppendLiveStat(make([]byte, 0, len(stat.Data)+len(stat.Data)/16), process, round, since)
+	}
+	return files
 }
 
 // spool is the pair of directories through which snapshots are handed over.

@@ -35,8 +35,18 @@ timeout = 30
 
 // Pull starts haproxystats-pull on n sockets, each with a process of the pool's
 // size behind it, and measures count rounds after warm unmeasured ones, at
-// least one.
-func Pull(ctx context.Context, program Program, pool *Pool, n, warm, count int) (trial PullTrial, err error) {
+// least one. All replies of a process are the same.
+func Pull(ctx context.Context, program Program, pool *Pool, n, warm, count int) (PullTrial, error) {
+	return pull(ctx, program, pool, n, warm, count, false)
+}
+
+// PullBusy is Pull on processes with traffic: from round to round, the counters of all rows
+// but those of idle servers grow.
+func PullBusy(ctx context.Context, program Program, pool *Pool, n, warm, count int) (PullTrial, error) {
+	return pull(ctx, program, pool, n, warm, count, true)
+}
+
+func pull(ctx context.Context, program Program, pool *Pool, n, warm, count int, busy bool) (trial PullTrial, err error) {
 	base, err := os.MkdirTemp(memoryDir(), "hsbench")
 	if err != nil {
 		return trial, err
@@ -51,27 +61,32 @@ func Pull(ctx context.Context, program Program, pool *Pool, n, warm, count int) 
 		return trial, err
 	}
 	files := pool.rounds[0]
-	stop, err := serveSockets(ctx, dir, n, files)
+	served, err := serveSockets(ctx, dir, n, files)
 	if err != nil {
 		return trial, err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
+	defer func() { err = errors.Join(err, served.stop()) }()
 	c, err := start(program.Pull, pullConfig(base, dir, spool), base)
 	if err != nil {
 		return trial, err
 	}
 	defer c.stop()
 
-	for i := range n {
-		for _, f := range filesOf(files, i) {
-			trial.Bytes += int64(len(f.Data))
-		}
-	}
+	trial.Bytes = served.size(files)
+	begun := time.Now()
 	var pids []int
 	var before time.Duration
 	for round := range warm + count {
+		next := files
+		if busy {
+			next = pool.live(round+1, time.Since(begun))
+		}
 		if err := c.until(ctx, roundLimit, func() (bool, error) { return collect(spool, trial.Bytes) }); err != nil {
 			return trial, fmt.Errorf("round %d: %w", round, err)
+		}
+		if busy {
+			served.serve(next)
+			trial.Bytes = served.size(next)
 		}
 		if round+1 == warm {
 			if pids, err = family(c.cmd.Process.Pid); err != nil {

@@ -62,7 +62,7 @@ func TestSocketsServeProcessesInTurn(t *testing.T) {
 		{Name: "2_info", Data: []byte("Name: 2\n\n")},
 		{Name: "2_stat", Data: []byte("# 2,\n\n")},
 	}
-	stop, err := serveSockets(t.Context(), dir, 3, files)
+	served, err := serveSockets(t.Context(), dir, 3, files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,14 @@ func TestSocketsServeProcessesInTurn(t *testing.T) {
 			t.Errorf("%s %q: %q, %v, want %q", tt.socket, tt.commands, got, err, tt.want)
 		}
 	}
-	if err := stop(); err != nil {
+	served.serve(append(files[2:4:4], files[:2]...))
+	if got, err := ask(filepath.Join(dir, "proc00.sock"), "show info\n"); err != nil || got != "Name: 2\n\n" {
+		t.Errorf("got %q, %v after another snapshot, want the second process", got, err)
+	}
+	if got, want := served.size(files), int64(3*(9+6)); got != want {
+		t.Errorf("got a size of %d, want %d", got, want)
+	}
+	if err := served.stop(); err != nil {
 		t.Error(err)
 	}
 }

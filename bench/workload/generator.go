@@ -3,6 +3,7 @@ package workload
 import (
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // entity is a row of every process: a frontend, a backend or a server.
@@ -73,16 +74,28 @@ func (g *Generator) layOut() {
 
 // AppendStat appends the reply of a process to "show stat" in a round.
 func (g *Generator) AppendStat(dst []byte, process, round int) []byte {
+	return g.appendStat(dst, process, func(r rule, place uint64) uint64 { return r.value(place, uint64(round)) })
+}
+
+// AppendLiveStat is AppendStat for replies that follow each other within seconds: ages
+// grow with the time since the first reply, and no server goes down.
+func (g *Generator) AppendLiveStat(dst []byte, process, round int, since time.Duration) []byte {
+	return g.appendStat(dst, process, func(r rule, place uint64) uint64 {
+		return r.liveValue(place, uint64(round), uint64(since/time.Second))
+	})
+}
+
+func (g *Generator) appendStat(dst []byte, process int, value func(rule, uint64) uint64) []byte {
 	dst = append(dst, g.rec.header...)
 	base := mix(mix(g.seed) ^ uint64(process))
 	for i := range g.entities {
-		dst = g.entities[i].append(dst, i, mix(base^uint64(i)), uint64(round))
+		dst = g.entities[i].append(dst, i, mix(base^uint64(i)), value)
 	}
 	return append(dst, '\n')
 }
 
 // append appends the row that is the nth of its process.
-func (e *entity) append(dst []byte, n int, place, round uint64) []byte {
+func (e *entity) append(dst []byte, n int, place uint64, value func(rule, uint64) uint64) []byte {
 	for i := range e.template.pieces {
 		p := &e.template.pieces[i]
 		dst = append(dst, p.text...)
@@ -104,7 +117,7 @@ func (e *entity) append(dst []byte, n int, place, round uint64) []byte {
 			dst = strconv.AppendInt(dst, int64(n&0xff), 10)
 			dst = append(dst, ":8080"...)
 		case number:
-			dst = strconv.AppendUint(dst, p.rule.value(mix(place^p.column), round), 10)
+			dst = strconv.AppendUint(dst, value(p.rule, mix(place^p.column)), 10)
 		case literal:
 		}
 	}

@@ -9,7 +9,18 @@ type rule struct {
 	counter bool
 	// rare numbers are 0 in half of the places.
 	rare bool
+	// live says how the number goes on in replies that follow each other in time.
+	live live
 }
+
+// live is how a number goes on.
+type live uint8
+
+const (
+	byRound live = iota // as its rule says
+	ages                // by a second each second
+	stays               // not at all: it would be a sign of a change
+)
 
 // rules has the columns that vary, sized as on a load balancer that has been up
 // for some weeks. Columns that are not here keep what was recorded.
@@ -29,9 +40,9 @@ var rules = map[string]rule{
 	"wretr":          {low: 2, high: 4, counter: true, rare: true},
 	"wredis":         {low: 1, high: 3, counter: true, rare: true},
 	"chkfail":        {low: 1, high: 3, counter: true},
-	"chkdown":        {low: 1, high: 2, counter: true},
-	"lastchg":        {low: 5, high: 7, counter: true},
-	"downtime":       {low: 2, high: 5, counter: true},
+	"chkdown":        {low: 1, high: 2, counter: true, live: stays},
+	"lastchg":        {low: 5, high: 7, counter: true, live: ages},
+	"downtime":       {low: 2, high: 5, counter: true, live: stays},
 	"lbtot":          {low: 7, high: 9, counter: true},
 	"rate":           {low: 1, high: 3},
 	"rate_max":       {low: 3, high: 4},
@@ -107,6 +118,18 @@ var infoRules = map[string]rule{
 // powers holds the powers of ten.
 var powers = [...]uint64{
 	1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14,
+}
+
+// liveValue is the number at a place of a reply that comes so many seconds after the
+// first one.
+func (r rule) liveValue(place, round, seconds uint64) uint64 {
+	switch r.live {
+	case ages:
+		return r.value(place, 0) + seconds
+	case stays:
+		return r.value(place, 0)
+	}
+	return r.value(place, round)
 }
 
 // value is the number at a place of the snapshot in a round; place is a hash of

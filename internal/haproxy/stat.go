@@ -411,6 +411,9 @@ func (s *StatScanner) Row() *Row { return &s.row }
 // row ends before it. It reads the row up to that column, so it is for columns that are
 // seldom wanted.
 func (s *StatScanner) Text(column int) []byte {
+	if !s.quoted && column < s.fields.n {
+		return s.fields.field(column)
+	}
 	if s.quoted {
 		if column < len(s.record.fields) {
 			return s.record.fields[column]

@@ -75,15 +75,24 @@ type Seen struct {
 	Later func(i int) []byte
 }
 
+// isYoung reports whether a server may have changed its state since the reply before. One
+// that was removed and added again since has, so that of all others it is known that they
+// are the same, whatever their counters are.
+func (t *Tally) isYoung(s *haproxy.StatScanner) bool {
+	if t.age < 0 {
+		return true
+	}
+	age, ok := haproxy.Number(s.Text(t.age))
+	return !ok || age <= t.pass.elapsed+timeSlack
+}
+
 var keySeed = maphash.MakeSeed()
 
 // key returns a hash of all of a server's row that counts, and of its names: a row with
 // the key of the reply before has nothing new. The time of the last change is left out,
-// because it grows by itself; a row whose time is younger than the reply before has no
-// key, so that a server that was removed and added again since is not taken for the one
-// before, whatever its counters are. The hash is 0 if there is none.
+// because it grows by itself. The hash is 0 if there is none.
 func (t *Tally) key(s *haproxy.StatScanner) uint64 {
-	if age, ok := haproxy.Number(s.Text(t.age)); !ok || age <= t.pass.elapsed+timeSlack {
+	if t.typ == 0 {
 		return 0
 	}
 	before, ok1 := s.Span(0, t.age-1)
@@ -155,9 +164,11 @@ func (t *Tally) Rows(s *haproxy.StatScanner) {
 	for s.Step() {
 		row := s.Row()
 		name := row.Hash()
-		key := uint64(0)
-		if row.Type == haproxy.ServerRow && t.typ > 0 {
-			key = t.key(s)
+		key, young := uint64(0), false
+		if row.Type == haproxy.ServerRow {
+			if young = t.isYoung(s); !young {
+				key = t.key(s)
+			}
 			if at := f.next; key != 0 && at < f.known && t.rows[at].key == key && t.rows[at].name == uint32(name) {
 				for _, w := range f.watches {
 					w.see(name, s)
@@ -173,7 +184,7 @@ func (t *Tally) Rows(s *haproxy.StatScanner) {
 			continue
 		}
 		p := &t.plans[row.Type]
-		now, module := t.take(s, p)
+		now, module := take(row, p)
 		now.name, now.key = uint32(name), key
 		for _, w := range f.watches {
 			w.see(name, s)
@@ -187,6 +198,7 @@ func (t *Tally) Rows(s *haproxy.StatScanner) {
 		at := f.next
 		if at >= f.known || t.rows[at].name != now.name {
 			if at = t.find(now.name); at < 0 {
+				now.id = t.identify(s)
 				if row.Type != haproxy.ServerRow {
 					t.modules = append(t.modules, module)
 					now.extra = uint32(len(t.modules))
@@ -198,6 +210,9 @@ func (t *Tally) Rows(s *haproxy.StatScanner) {
 		f.next = at + 1
 		f.matched++
 		old := &t.rows[at]
+		if now.id = old.id; young {
+			now.id = t.identify(s)
+		}
 		old.compare(&now, f.elapsed, &f.Findings)
 		if now.extra = old.extra; now.extra > 0 {
 			sum := &t.modules[now.extra-1]
@@ -261,11 +276,21 @@ func (old *tallied) compare(now *tallied, elapsed int64, f *Findings) {
 	}
 }
 
-// serverCounters are the counters of a server that move without others. HAProxy clears
-// all counters of a server at once, so that the sum of these falls then.
-var serverCounters = []string{
-	columnSessions, columnIn, columnOut, "dresp", "econ", "eresp", "wretr", "wredis", "chkfail", "chkdown", ColumnDowntime, "lbtot",
-}
+// The counters of a row that move without others. HAProxy clears all counters of a row at
+// once, but those of modules, so that the sum of these falls then.
+var (
+	frontendCounters = []string{columnConns, columnSessions, columnIn, columnOut, "dreq", "dresp", "ereq", "dcon", "dses", "req_tot"}
+	backendCounters  = []string{
+		columnSessions, columnIn, columnOut, "dreq", "dresp", "econ", "eresp", "wretr", "wredis", "chkdown", ColumnDowntime, "lbtot", "req_tot",
+		"cli_abrt", "srv_abrt", "connect",
+	}
+	serverCounters = []string{
+		columnSessions, columnIn, columnOut, "dresp", "econ", "eresp", "wretr", "wredis", "chkfail", "chkdown", ColumnDowntime, "lbtot",
+	}
+	tallyCounters = map[haproxy.RowType][]string{
+		haproxy.FrontendRow: frontendCounters, haproxy.BackendRow: backendCounters, haproxy.ServerRow: serverCounters,
+	}
+)
 
 // keyColumns are the columns of a server whose contents a key must cover.
 var keyColumns = append([]string{"pxname", "svname", "sid", "status", "throttle"}, serverCounters...)
@@ -287,9 +312,8 @@ func (t *Tally) arrange(s *haproxy.StatScanner, watches []*Watch) {
 		}
 		for _, typ := range rowTypes {
 			columns := counterColumns(header, typ)
-			if typ == haproxy.ServerRow {
-				columns = slices.DeleteFunc(columns, func(c int) bool { return !slices.Contains(serverCounters, header[c]) })
-			}
+			isModule := func(c int) bool { return typ != haproxy.ServerRow && behind >= 0 && c > behind }
+			columns = slices.DeleteFunc(columns, func(c int) bool { return !isModule(c) && !slices.Contains(tallyCounters[typ], header[c]) })
 			place := func(name string) int {
 				return slices.IndexFunc(columns, func(c int) bool { return header[c] == name })
 			}
@@ -340,8 +364,7 @@ func (w *Watch) see(name uint64, s *haproxy.StatScanner) {
 }
 
 // take returns what is kept of a row, and the sum of its counters of modules.
-func (t *Tally) take(s *haproxy.StatScanner, p *tallyPlan) (r tallied, module uint64) {
-	row := s.Row()
+func take(row *haproxy.Row, p *tallyPlan) (r tallied, module uint64) {
 	own := row.Values[:p.modules]
 	for _, v := range own {
 		r.counts += uint64(max(v, 0)) // no counter is negative
@@ -353,13 +376,19 @@ func (t *Tally) take(s *haproxy.StatScanner, p *tallyPlan) (r tallied, module ui
 	downtime := uint64(max(value(row, p.downtime), 0))
 	r.counts -= r.bytes + downtime
 	r.downtime = uint32(min(downtime, 1<<32-1))
+	return r, module
+}
+
+// identify returns a number for what tells one server of an instance from another that
+// takes its name.
+func (t *Tally) identify(s *haproxy.StatScanner) (id uint32) {
 	for _, column := range t.identity {
 		for _, c := range s.Text(column) {
-			r.id = r.id*31 + uint32(c)
+			id = id*31 + uint32(c)
 		}
-		r.id = r.id*31 + ','
+		id = id*31 + ','
 	}
-	return r, module
+	return id
 }
 
 // value returns a value of a row, or 0.
