@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"haproxystats/internal/event"
+	"haproxystats/internal/haproxy"
 	"haproxystats/internal/truth"
 )
 
@@ -79,6 +80,24 @@ type site struct {
 	ids   map[string]bool
 	fresh bool // no sample of this worker yet
 	last  int64
+	// tally is that of the worker of, which was heard last at that time.
+	tally *truth.Tally
+	of    truth.Instance
+	heard int64
+}
+
+// watch shows the tracker the rows as a tally reads them, which leaves out those without
+// news. The tally goes on whether the tracker takes over what it has seen or not.
+func (x *site) watch(info *truth.Info, stat string) {
+	if x.of != info.Instance || rapid.IntRange(0, 9).Draw(x.t, "tally is lost") == 0 {
+		x.tally, x.of, x.heard = new(truth.Tally), info.Instance, info.At
+	}
+	var s haproxy.StatScanner
+	if err := s.Reset(strings.NewReader(stat)); err != nil {
+		x.t.Fatal(err)
+	}
+	x.tally.Read(&s, info.At-x.heard, &truth.Watch{Columns: Columns, See: x.tr.See})
+	x.heard = info.At
 }
 
 func (x *site) reply() (info, stat string) {
@@ -105,7 +124,7 @@ func (x *site) sample() (counts bool) {
 	var tt testing.T
 	info := readInfo(&tt, []byte(infoText), at)
 	x.tr.Begin(info, at)
-	scan(&tt, x.tr, []byte(stat))
+	x.watch(info, stat)
 	if rapid.IntRange(0, 9).Draw(x.t, "abort") == 0 {
 		x.tr.Abort() // nothing of it counts
 		return false

@@ -25,28 +25,21 @@ func scan(t *testing.T, tr *Tracker, stat []byte) {
 	if err := s.Reset(bytes.NewReader(stat)); err != nil {
 		t.Fatal(err)
 	}
-	later := func(i int) []byte {
-		if c := slices.Index(s.Columns(), Later[i]); c >= 0 {
+	column := func(name string) []byte {
+		if c := slices.Index(s.Columns(), name); c >= 0 {
 			return s.Text(c)
 		}
 		return nil
 	}
-	var columns, to []int
-	for i, name := range Columns {
-		if c := slices.Index(s.Columns(), name); c >= 0 {
-			columns, to = append(columns, c), append(to, i)
-		}
-	}
 	for _, typ := range []haproxy.RowType{haproxy.FrontendRow, haproxy.BackendRow, haproxy.ServerRow} {
 		s.Select(typ, nil)
-		s.SelectTexts(typ, columns)
 	}
-	texts := make([][]byte, len(Columns))
 	for s.Next() {
-		for i, text := range s.Row().Texts {
-			texts[to[i]] = text
+		age, ok := haproxy.Number(column("lastchg"))
+		if !ok {
+			age = -1
 		}
-		tr.See(&truth.Seen{Name: s.Row().Hash(), Row: s.Row(), Texts: texts, Later: later})
+		tr.See(&truth.Seen{Name: s.Row().Hash(), Row: s.Row(), Age: age, Text: func(i int) []byte { return column(Columns[i]) }})
 	}
 	if err := s.Err(); err != nil {
 		t.Fatal(err)

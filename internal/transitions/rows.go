@@ -47,37 +47,32 @@ func (p packed) settled() packed { return p & (1<<seconds - 1) }
 // The columns that a tracker wants of each row, in its order.
 const (
 	columnStatus = iota
-	columnAge
 	columnDowns
 	columnSeconds
 	columnThrottle
-)
-
-// The columns that a tracker wants of a row that has changed.
-const (
-	columnCheck = iota
+	columnCheck
 	columnAgent
 )
 
-// Columns are the columns of `show stat` whose texts [Tracker.See] wants, and Later those
-// that it wants seldom.
-var (
-	Columns = []string{"status", "lastchg", "chkdown", "downtime", "throttle"}
-	Later   = []string{"check_status", "agent_status"}
-)
+// Columns are the columns of `show stat` whose texts [Tracker.See] wants.
+var Columns = []string{"status", "chkdown", "downtime", "throttle", "check_status", "agent_status"}
 
 // rows follows the rows of one socket.
 type rows struct {
 	rows []row
 	// dirty reports whether what is on disk is not right any more.
 	dirty bool
+	// last is the number of the reply that was taken over last; 0 if it is of an earlier
+	// process.
+	last uint64
 	sample
 }
 
 // sample is the reply in hand.
 type sample struct {
 	begun bool
-	at    int64 // the time of the reply
+	at    int64  // the time of the reply
+	pass  uint64 // its number
 	// same reports whether the worker is that of the reply before, and elapsed is the time
 	// since that, by the worker's own clock.
 	same    bool
@@ -116,7 +111,14 @@ func (r *rows) begin(at int64, same bool, elapsed int64) {
 
 // take takes one row of the reply.
 func (r *rows) take(in *truth.Seen) {
-	name, texts := in.Name, in.Texts
+	name := in.Name
+	r.pass = in.Pass
+	if in.Same && r.isSame(in) {
+		r.seen[r.n/64] |= 1 << (r.n % 64)
+		r.n++
+		r.next = r.n
+		return // as nearly always
+	}
 	at := r.find(name)
 	if at >= 0 {
 		if at >= len(r.rows) || r.seen[at/64]&(1<<(at%64)) != 0 {
@@ -126,15 +128,15 @@ func (r *rows) take(in *truth.Seen) {
 	}
 	r.n++
 	now := row{name: name}
-	state := statusOf(in.Row.Type, text(texts, columnStatus))
-	age, aged := haproxy.Number(text(texts, columnAge))
-	if aged && age >= 0 {
+	state := statusOf(in.Row.Type, in.Text(columnStatus))
+	age := in.Age
+	if age >= 0 {
 		now.since = seconds32(r.at - age)
 	}
-	downs, counted := haproxy.Number(text(texts, columnDowns))
-	spent, _ := haproxy.Number(text(texts, columnSeconds))
+	downs, counted := haproxy.Number(in.Text(columnDowns))
+	spent, _ := haproxy.Number(in.Text(columnSeconds))
 	now.state = packed(state) | packed(max(0, downs)&downsMask)<<downsShift | packed(max(0, spent)&secondsMask)<<seconds
-	if len(text(texts, columnThrottle)) > 0 {
+	if len(in.Text(columnThrottle)) > 0 {
 		now.state |= slowBit
 	}
 	if at < 0 {
@@ -143,7 +145,7 @@ func (r *rows) take(in *truth.Seen) {
 	}
 	old := r.rows[at]
 	if state == unknown || now.state == old.state && isNear(now.since, old.since) && (r.same || now.since == old.since) {
-		return // as nearly always
+		return
 	}
 	next := r.judge(old, now, age, counted, in)
 	if next == old {
@@ -151,6 +153,16 @@ func (r *rows) take(in *truth.Seen) {
 	}
 	r.fresh = r.fresh || next.state.settled() != old.state.settled() || next.since != old.since
 	r.changes = append(r.changes, change{int32(at), next})
+}
+
+// isSame reports whether a row whose content is that of the reply before is in its place,
+// and that reply was taken over, so that nothing is to be done.
+func (r *rows) isSame(in *truth.Seen) bool {
+	if !r.same || r.order != nil || r.n >= len(r.rows) || in.Before != r.last {
+		return false
+	}
+	old := &r.rows[r.n]
+	return old.name == in.Name && old.state&keptBit == 0 && in.Age >= 0 && isNear(seconds32(r.at-in.Age), old.since)
 }
 
 // isNear reports whether two times are about the same.
@@ -237,7 +249,7 @@ func name(e *event.Event, in *truth.Seen, from, to status) {
 	switch row := in.Row; row.Type {
 	case haproxy.ServerRow:
 		e.Kind, e.Backend, e.Server = event.ServerState, string(row.Proxy), string(row.Service)
-		e.Reason, e.Check = why(from, to, text(in.Texts, columnStatus), in.Later(columnCheck), in.Later(columnAgent))
+		e.Reason, e.Check = why(from, to, in.Text(columnStatus), in.Text(columnCheck), in.Text(columnAgent))
 	case haproxy.BackendRow:
 		e.Kind, e.Backend, e.Reason = event.BackendState, string(row.Proxy), event.Servers
 	default:
@@ -299,7 +311,7 @@ func (r *rows) end() []event.Event {
 	for _, c := range r.changes {
 		r.rows[c.at] = c.row
 	}
-	r.dirty = r.dirty || r.fresh
+	r.dirty, r.last = r.dirty || r.fresh, r.pass
 	switch {
 	case len(r.rows) == 0 && r.n > 0:
 		seen := make(map[uint64]bool, len(r.added))
@@ -347,14 +359,6 @@ func (r *rows) forget() {
 		changes = nil
 	}
 	r.sample = sample{seen: r.seen, changes: changes}
-}
-
-// text returns the text of a column, or nothing.
-func text(texts [][]byte, column int) []byte {
-	if column >= len(texts) {
-		return nil
-	}
-	return texts[column]
 }
 
 // seconds32 returns a time in 32 bits, or 0 if it is out of range.

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"slices"
+	"sync/atomic"
 
 	"haproxystats/internal/haproxy"
 )
@@ -32,11 +33,12 @@ type Tally struct {
 
 // pass is the state of one reply.
 type pass struct {
-	elapsed int64
-	watches []*Watch
-	known   int // rows before
-	next    int // the place of the next row, unless rows have moved
-	matched int
+	number, before uint64
+	elapsed        int64
+	watches        []*Watch
+	known          int // rows before
+	next           int // the place of the next row, unless rows have moved
+	matched        int
 	Findings
 }
 
@@ -53,9 +55,8 @@ type tallied struct {
 
 // Watch is shown each row of a reply while a tally reads it.
 type Watch struct {
-	// Columns are the names of columns whose texts are wanted, and Later of those whose
-	// texts are seldom wanted.
-	Columns, Later []string
+	// Columns are the names of columns whose texts are wanted.
+	Columns []string
 	// See is called for each row. What it is shown is valid until it returns.
 	See func(*Seen)
 
@@ -69,21 +70,31 @@ type Seen struct {
 	Name uint64
 	// Row is the row itself, of which only the type and the names may be used.
 	Row *haproxy.Row
-	// Texts are those of the columns of the watch, empty where the reply lacks one.
-	Texts [][]byte
-	// Later returns the text of one of the watch's columns Later.
-	Later func(i int) []byte
+	// Text returns the text of one of the watch's columns, or nothing where the reply lacks
+	// it.
+	Text func(column int) []byte
+	// Age is the time since the last change in seconds, or -1 if it is not known.
+	Age int64
+	// Pass is a number of the reply, and Before that of the one before: no other replies
+	// have them in this process. Same reports whether all that counts of a server is as in
+	// the reply before, but Age.
+	Pass, Before uint64
+	Same         bool
 }
 
-// isYoung reports whether a server may have changed its state since the reply before. One
-// that was removed and added again since has, so that of all others it is known that they
-// are the same, whatever their counters are.
-func (t *Tally) isYoung(s *haproxy.StatScanner) bool {
+// passes counts replies.
+var passes atomic.Uint64
+
+// ageOf returns the time since the last change of a row, or -1 if it is not known.
+func (t *Tally) ageOf(s *haproxy.StatScanner) int64 {
 	if t.age < 0 {
-		return true
+		return -1
 	}
 	age, ok := haproxy.Number(s.Text(t.age))
-	return !ok || age <= t.pass.elapsed+timeSlack
+	if !ok || age < 0 {
+		return -1
+	}
+	return age
 }
 
 var keySeed = maphash.MakeSeed()
@@ -150,7 +161,10 @@ func (t *Tally) Read(s *haproxy.StatScanner, elapsed int64, watches ...*Watch) F
 // Begin begins a reply whose header has been read.
 func (t *Tally) Begin(s *haproxy.StatScanner, elapsed int64, watches []*Watch) {
 	t.arrange(s, watches)
-	t.pass = pass{elapsed: elapsed, watches: watches, known: len(t.rows)}
+	t.pass = pass{number: passes.Add(1), before: t.pass.number, elapsed: elapsed, watches: watches, known: len(t.rows)}
+	for _, w := range watches {
+		w.seen.Pass, w.seen.Before = t.pass.number, t.pass.before
+	}
 	t.pass.First = t.rows == nil
 	if t.pass.First {
 		t.rows, t.modules = make([]tallied, 0, 64), nil
@@ -164,14 +178,16 @@ func (t *Tally) Rows(s *haproxy.StatScanner) {
 	for s.Step() {
 		row := s.Row()
 		name := row.Hash()
-		key, young := uint64(0), false
+		key, young, age := uint64(0), false, t.ageOf(s)
 		if row.Type == haproxy.ServerRow {
-			if young = t.isYoung(s); !young {
+			// One that was removed and added again has changed its state since the reply before,
+			// so that of all others it is known that they are the same.
+			if young = age <= f.elapsed+timeSlack; !young {
 				key = t.key(s)
 			}
 			if at := f.next; key != 0 && at < f.known && t.rows[at].key == key && t.rows[at].name == uint32(name) {
 				for _, w := range f.watches {
-					w.see(name, s)
+					w.see(name, row, age, true)
 				}
 				f.Rows++
 				f.matched++
@@ -187,7 +203,7 @@ func (t *Tally) Rows(s *haproxy.StatScanner) {
 		now, module := take(row, p)
 		now.name, now.key = uint32(name), key
 		for _, w := range f.watches {
-			w.see(name, s)
+			w.see(name, row, age, false)
 		}
 		f.Rows++
 		if row.Type == haproxy.FrontendRow {
@@ -337,29 +353,21 @@ func (t *Tally) arrange(s *haproxy.StatScanner, watches []*Watch) {
 
 // arrange finds the columns of the watch.
 func (w *Watch) arrange(s *haproxy.StatScanner) {
-	header := s.Columns()
 	w.at = w.at[:0]
-	w.seen = Seen{Texts: slices.Grow(w.seen.Texts[:0], len(w.Columns))[:len(w.Columns)], Later: func(i int) []byte {
-		if c := slices.Index(header, w.Later[i]); c >= 0 {
-			return s.Text(c)
+	for _, name := range w.Columns {
+		w.at = append(w.at, slices.Index(s.Columns(), name))
+	}
+	w.seen = Seen{Text: func(column int) []byte {
+		if at := w.at[column]; at >= 0 {
+			return s.Text(at)
 		}
 		return nil
 	}}
-	for _, name := range w.Columns {
-		w.at = append(w.at, slices.Index(header, name))
-	}
 }
 
 // see shows a row.
-func (w *Watch) see(name uint64, s *haproxy.StatScanner) {
-	texts := w.seen.Texts[:len(w.at)]
-	for i, at := range w.at {
-		texts[i] = nil
-		if at >= 0 {
-			texts[i] = s.Text(at)
-		}
-	}
-	w.seen.Name, w.seen.Row = name, s.Row()
+func (w *Watch) see(name uint64, row *haproxy.Row, age int64, same bool) {
+	w.seen.Name, w.seen.Row, w.seen.Age, w.seen.Same = name, row, age, same
 	w.See(&w.seen)
 }
 

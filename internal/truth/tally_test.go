@@ -110,12 +110,12 @@ func TestTally(t *testing.T) {
 func TestWatch(t *testing.T) {
 	var got []string
 	names := make(map[uint64]bool)
-	w := &Watch{Columns: []string{"status", "unknown", "lastchg"}, Later: []string{"type", "sid"}, See: func(s *Seen) {
+	w := &Watch{Columns: []string{"status", "unknown", "lastchg"}, See: func(s *Seen) {
 		names[s.Name] = true
-		got = append(got, fmt.Sprintf("%d %s/%s %q %q %q", s.Row.Type, s.Row.Proxy, s.Row.Service, s.Texts, s.Later(0), s.Later(1)))
+		got = append(got, fmt.Sprintf("%d %s/%s %q %q %q %d", s.Row.Type, s.Row.Proxy, s.Row.Service, s.Text(0), s.Text(1), s.Text(2), s.Age))
 	}}
 	ages := 0
-	second := &Watch{Columns: []string{"lastchg"}, See: func(s *Seen) { ages += len(s.Texts[0]) }}
+	second := &Watch{Columns: []string{"lastchg"}, See: func(s *Seen) { ages += len(s.Text(0)) }}
 	var tally Tally
 	for _, stat := range []string{
 		"# pxname,svname,stot,status,lastchg,sid,type,\napp,a1,5,UP 1/3,600,7,2,\napp,a2,1,MAINT,,8,2,\n\n",
@@ -127,7 +127,7 @@ func TestWatch(t *testing.T) {
 		}
 		tally.Read(&s, 0, w, second)
 	}
-	want := []string{`2 app/a1 ["UP 1/3" "" "600"] "2" "7"`, `2 app/a2 ["MAINT" "" ""] "2" "8"`, `2 app/a1 ["DOWN" "" ""] "2" ""`}
+	want := []string{`2 app/a1 "UP 1/3" "" "600" 600`, `2 app/a2 "MAINT" "" "" -1`, `2 app/a1 "DOWN" "" "" -1`}
 	if !slices.Equal(got, want) || len(names) != 2 || ages != len("600") {
 		t.Errorf("got %q, %d names and %d digits, want %q, 2 and 3", got, len(names), ages, want)
 	}
@@ -236,7 +236,7 @@ func TestKeys(t *testing.T) {
 			var got, want []string
 			watch := func(to *[]string) *Watch {
 				return &Watch{Columns: []string{"status", "lastchg", "chkdown"}, See: func(s *Seen) {
-					*to = append(*to, fmt.Sprintf("%x %s %q", s.Name, s.Row.Service, s.Texts))
+					*to = append(*to, fmt.Sprintf("%x %s %q", s.Name, s.Row.Service, [][]byte{s.Text(0), s.Text(1), s.Text(2)}))
 				}}
 			}
 			f, g := readWith(r, &keyed, texts[0]+"\n", elapsed, watch(&got)), readWith(r, &plain, texts[1]+"\n", elapsed, watch(&want))

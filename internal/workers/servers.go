@@ -114,7 +114,7 @@ func (m *maintenance) begin() *truth.Watch {
 
 // see takes a row.
 func (m *maintenance) see(row *truth.Seen) {
-	if state := row.Texts[0]; bytes.HasPrefix(state, maintText) {
+	if state := row.Text(0); bytes.HasPrefix(state, maintText) {
 		m.rows = append(m.rows, row.Name^maphash.Bytes(maintSeed, state))
 	}
 }

@@ -295,7 +295,7 @@ func (k *Socket) Begin(name string, info *truth.Info, at int64) *truth.Watch {
 	}
 	k.tracker.Socket = name
 	k.tracker.Begin(info, at)
-	return &truth.Watch{Columns: transitions.Columns, Later: transitions.Later, See: k.tracker.See}
+	return &truth.Watch{Columns: transitions.Columns, See: k.tracker.See}
 }
 
 // Heard takes a time at which the current worker was heard.

@@ -63,8 +63,8 @@ func (w *world) round(state string) {
 	info := &truth.Info{Instance: truth.Instance{Pid: w.pid, Start: 1_800_000_000}, Exact: true, At: w.now, Uptime: w.now - 1_800_000_000}
 	watch := k.Begin("admin.sock", info, w.now)
 	row := &haproxy.Row{Type: haproxy.ServerRow, Proxy: []byte("app"), Service: []byte("a1")}
-	watch.See(&truth.Seen{Name: row.Hash(), Row: row, Texts: [][]byte{[]byte(state), []byte("3"), []byte("0"), nil, nil}, Later: func(i int) []byte {
-		return [][]byte{[]byte("L4OK"), nil}[i]
+	watch.See(&truth.Seen{Name: row.Hash(), Row: row, Age: 3, Text: func(i int) []byte {
+		return [][]byte{[]byte(state), []byte("0"), nil, nil, []byte("L4OK"), nil}[i]
 	}})
 	k.End("admin.sock", transitions.Facts{At: w.now, Info: info, Members: []truth.Instance{info.Instance}})
 }
