@@ -58,7 +58,7 @@ func (l *listener) begin() {
 	l.text = bytes.Buffer{}
 	l.socket, l.info = l.keeper.socket(l.of), info
 	l.socket.account.Resolve(info)
-	l.heard = l.socket.account.Hear(info, l.socket.watches(l.name, info, at))
+	l.heard = l.socket.account.Hear(info, func() []*truth.Watch { return l.socket.watches(l.name, info, at) })
 }
 
 // End implements [pull.Listener].

@@ -13,7 +13,7 @@ import (
 type Hearing struct {
 	socket *Socket
 	info   *truth.Info
-	// member is the instance, or nil if it is a new one, and before its last rows.
+	// member is the instance, and before the reply with its last rows.
 	member  *member
 	before  *truth.Info
 	watches []*truth.Watch
@@ -31,19 +31,26 @@ type Hearing struct {
 var fed = sync.Pool{New: func() any { return new(haproxy.StatScanner) }}
 
 // Hear begins to follow the rows of the instance that has said info. [Hearing.End] must
-// follow. It returns nil if there is nothing to gain.
-func (k *Socket) Hear(info *truth.Info, watches []*truth.Watch) *Hearing {
+// follow. It returns nil for an instance that is new, or whose tally is lost: a round reads
+// the rows of one after the other, which takes less memory than to learn all at the same
+// time. watches begins to watch the rows, and may be nil.
+func (k *Socket) Hear(info *truth.Info, watches func() []*truth.Watch) *Hearing {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.load() != nil {
 		k.state = state{} // the round reports it
 		return nil
 	}
-	h := &Hearing{socket: k, info: info, watches: watches, scanner: fed.Get().(*haproxy.StatScanner)}
-	if m := k.memberOf(info); m != nil {
-		h.member, h.before, h.elapsed = m, m.statInfo, elapsed(info, m)
-		h.tally, m.tally = m.tally, truth.Tally{}
+	m := k.memberOf(info)
+	if m == nil || m.tally.Len() == 0 {
+		return nil
 	}
+	h := &Hearing{socket: k, info: info, member: m, before: m.statInfo, elapsed: elapsed(info, m)}
+	h.tally, m.tally = m.tally, truth.Tally{}
+	if watches != nil {
+		h.watches = watches()
+	}
+	h.scanner = fed.Get().(*haproxy.StatScanner)
 	h.scanner.Begin()
 	return h
 }
@@ -92,8 +99,8 @@ func (h *Hearing) End(whole bool) {
 	h.scanner, h.watches = nil, nil
 }
 
-// fits reports whether what was heard is the reply of a member, or of a new one if that
-// is nil, and no other rows of it have been taken since.
+// fits reports whether what was heard is the reply of a member, and no other rows of it
+// have been taken since.
 func (h *Hearing) fits(k *Socket, info *truth.Info, m *member) bool {
-	return h.whole && h.socket == k && h.info == info && h.member == m && (m == nil || h.before == m.statInfo)
+	return h.whole && h.socket == k && h.info == info && h.member == m && h.before == m.statInfo
 }

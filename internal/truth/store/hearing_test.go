@@ -2,8 +2,6 @@ package store
 
 import (
 	"testing"
-
-	"haproxystats/internal/truth"
 )
 
 // TestHearing hears replies that no round takes, or only a part of them. Whatever a tally
@@ -96,17 +94,27 @@ func TestHearingIsOvertaken(t *testing.T) {
 	}
 }
 
-// TestHearingOfFirst hears an instance that is new.
+// TestHearingOfFirst: an instance that is new is not heard, nor is one whose tally is lost.
 func TestHearingOfFirst(t *testing.T) {
 	w := newWorld(t)
-	w.now += 10
-	r := w.reply(worker{pid: 1, start: 100, rows: web(6)})
-	w.hear(w.now, &r)
-	w.mustRound(nil, worker{pid: 2, start: 50, rows: web(1)}).want(t, "web", 1)
-	s, err := w.replies(w.now, []truth.Instance{{Pid: 2, Start: 50}}, []Reply{r})
-	if err != nil {
-		t.Fatal(err)
+	hears := func(n int64) bool {
+		w.now += 10
+		r := w.reply(worker{pid: 1, start: 100, rows: web(n)})
+		w.hear(w.now, &r)
+		return r.Heard != nil
 	}
-	s.want(t, "web", 7)
-	w.mustRound(nil, worker{pid: 1, start: 100, rows: web(7)}).want(t, "web", 8)
+	if hears(1) {
+		t.Error("a new instance is heard")
+	}
+	w.mustRound(nil, worker{pid: 1, start: 100, rows: web(2)}).want(t, "web", 2)
+	if !hears(3) {
+		t.Error("a known instance is not heard")
+	}
+	if hears(4) {
+		t.Error("an instance is heard twice at the same time")
+	}
+	w.mustRound(nil, worker{pid: 1, start: 100, rows: web(5)}).want(t, "web", 5)
+	if !hears(6) {
+		t.Error("an instance is not heard after a round that has read its rows")
+	}
 }
