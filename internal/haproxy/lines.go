@@ -21,6 +21,7 @@ const (
 type lines struct {
 	r          io.Reader
 	buf        []byte // len(buf)-padding is usable
+	own        []byte // the buffer that is kept, while buf may be that of who feeds
 	start, end int    // buf[start:end] is read and not yet returned
 	quote      int    // the next quote in buf[:end], or end; 0 if not known
 	eof        bool
@@ -37,21 +38,44 @@ type lines struct {
 
 // reset begins another stream, with a buffer of that size or more.
 func (l *lines) reset(r io.Reader, size int) {
-	// The buffer of one huge line must not stay for ever.
-	if len(l.buf) < size+padding || len(l.buf) > 4*readSize {
-		l.buf = make([]byte, size+padding)
+	buf := l.buf
+	if l.own != nil {
+		buf = l.own
 	}
-	*l = lines{r: r, buf: l.buf}
+	// The buffer of one huge line must not stay for ever.
+	if len(buf) < size+padding || len(buf) > 4*readSize {
+		buf = make([]byte, size+padding)
+	}
+	*l = lines{r: r, buf: buf}
 }
 
 // errTooLong ends a stream that is fed: one line exceeds all that it may take.
 var errTooLong = errors.New("a line is too long")
 
-// feed adds bytes to a stream without a reader, as many as there is room for, and
-// returns the others.
+// feed adds bytes to a stream without a reader, at least one, and returns the others. All
+// lines but a last one that is incomplete must be read before the next call, and no byte
+// of p is used after a call that returns none: whole lines stay where they are, and only
+// those at the ends of p are copied.
 func (l *lines) feed(p []byte, limit int) []byte {
 	l.starved = false
 	l.quote = 0
+	if l.own == nil {
+		l.own = l.buf
+	}
+	if l.start == l.end {
+		l.start, l.end, l.searched = 0, 0, 0
+		if n := wholeLines(p); n > 0 {
+			l.buf, l.end = p, n
+			return p[n:]
+		}
+		l.buf = l.own
+	} else if &l.buf[0] != &l.own[0] { // a row with quotes goes on
+		rest := l.buf[l.start:l.end]
+		for len(l.own)-padding < len(rest) {
+			l.own = make([]byte, 2*(len(l.own)-padding)+padding)
+		}
+		l.buf, l.start, l.end = l.own, 0, copy(l.own, rest)
+	}
 	l.close()
 	if l.end == len(l.buf)-padding {
 		if l.end >= limit {
@@ -59,10 +83,24 @@ func (l *lines) feed(p []byte, limit int) []byte {
 			return nil
 		}
 		l.grow()
+		l.own = l.buf
 	}
-	n := copy(l.buf[l.end:len(l.buf)-padding], p)
+	n := len(p)
+	if i := bytes.IndexByte(p, '\n'); i >= 0 {
+		n = i + 1
+	}
+	n = copy(l.buf[l.end:len(l.buf)-padding], p[:n])
 	l.end += n
 	return p[n:]
+}
+
+// wholeLines returns the length of the whole lines at the beginning of p that have so many
+// bytes behind them that eight can be read at any position.
+func wholeLines(p []byte) int {
+	if len(p) <= padding {
+		return 0
+	}
+	return bytes.LastIndexByte(p[:len(p)-padding], '\n') + 1
 }
 
 // close moves what is left to the front.

@@ -1,9 +1,9 @@
 package haproxy
 
 const (
-	// feedSize is the first size of the buffer of a scanner that is fed: small enough for
-	// a processor's cache, so that the bytes are still there when the rows are read.
-	feedSize = 32 << 10
+	// feedSize is the first size of the buffer of a scanner that is fed, which has but the
+	// row in which a piece ends.
+	feedSize = 4 << 10
 	// maxFed bounds it. A row is shorter, but for texts that nobody writes.
 	maxFed = 1 << 20
 )
@@ -16,8 +16,8 @@ func (s *StatScanner) Begin() {
 	s.begin()
 }
 
-// Feed takes bytes of the reply, as many as there is room for, and returns the others.
-// All rows must be read before the next call.
+// Feed takes bytes of the reply, at least one, and returns the others. All rows must be
+// read before the next call. The bytes must stay as they are until a call returns none.
 func (s *StatScanner) Feed(p []byte) []byte { return s.lines.feed(p, maxFed) }
 
 // Header reads the header from what was fed. It returns false if that does not suffice.
