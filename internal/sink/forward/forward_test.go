@@ -30,6 +30,7 @@ import (
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/sink/sinktest"
+	"haproxystats/internal/sink/stream"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
 )
@@ -432,10 +433,10 @@ func TestForeignStream(t *testing.T) {
 		}
 	}
 	decode := func(b []byte, step int) (got []string, err error) {
-		d := &decoder{
-			head:   func(e wire.Envelope) error { got = append(got, fmt.Sprintf("%+v", e)); return nil },
-			record: func(b []byte) error { got = append(got, string(b)); return nil },
-		}
+		d := newDecoder(
+			func(e wire.Envelope) error { got = append(got, fmt.Sprintf("%+v", e)); return nil },
+			func(b []byte) error { got = append(got, string(b)); return nil },
+		)
 		for len(b) > 0 {
 			n := min(step, len(b))
 			if _, err := d.Write(b[:n]); err != nil {
@@ -443,7 +444,7 @@ func TestForeignStream(t *testing.T) {
 			}
 			b = b[n:]
 		}
-		return got, d.close()
+		return got, d.Close()
 	}
 	want := []string{fmt.Sprintf("%+v", e), "one", ""}
 	for _, step := range []int{1, 2, 7, 1000} {
@@ -452,8 +453,8 @@ func TestForeignStream(t *testing.T) {
 		}
 	}
 	for i := range good.Len() {
-		if _, err := decode(good.Bytes()[:i], 1000); !errors.Is(err, errTruncated) {
-			t.Errorf("truncated at %d: got %v, want %v", i, err, errTruncated)
+		if _, err := decode(good.Bytes()[:i], 1000); !errors.Is(err, stream.ErrTruncated) {
+			t.Errorf("truncated at %d: got %v, want %v", i, err, stream.ErrTruncated)
 		}
 	}
 	for name, b := range map[string][]byte{
@@ -461,8 +462,8 @@ func TestForeignStream(t *testing.T) {
 		"a kind": []byte("hsf\x01x\x00"), "a length": []byte("hsf\x01r\xff\xff\xff\xff\x7f"), "a head": []byte("hsf\x01h\x01\x05"),
 		"an endless length": []byte("hsf\x01r\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
 	} {
-		if _, err := decode(b, 1000); !errors.Is(err, errForeign) {
-			t.Errorf("%s: got %v, want %v", name, err, errForeign)
+		if _, err := decode(b, 1000); !errors.Is(err, stream.ErrForeign) {
+			t.Errorf("%s: got %v, want %v", name, err, stream.ErrForeign)
 		}
 	}
 }
@@ -475,17 +476,14 @@ func FuzzStream(f *testing.F) {
 	_ = w.end()
 	f.Add(good.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d := &decoder{
-			head: func(e wire.Envelope) error {
-				if err := e.Check(); err != nil {
-					t.Errorf("got a head %+v: %v", e, err)
-				}
-				return nil
-			},
-			record: func([]byte) error { return nil },
-		}
+		d := newDecoder(func(e wire.Envelope) error {
+			if err := e.Check(); err != nil {
+				t.Errorf("got a head %+v: %v", e, err)
+			}
+			return nil
+		}, func([]byte) error { return nil })
 		_, _ = d.Write(b)
-		if err := d.close(); err != nil && !errors.Is(err, errForeign) && !errors.Is(err, errTruncated) {
+		if err := d.Close(); err != nil && !errors.Is(err, stream.ErrForeign) && !errors.Is(err, stream.ErrTruncated) {
 			t.Errorf("got an error of no kind: %v", err)
 		}
 	})

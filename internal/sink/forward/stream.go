@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"haproxystats/internal/kafka/wire"
+	"haproxystats/internal/sink/stream"
 )
 
 // A stream is
@@ -27,11 +28,6 @@ const (
 	frameEnd    = 'e'
 )
 
-var (
-	errForeign   = errors.New("the bytes are not records of this program")
-	errTruncated = errors.New("the records are truncated")
-)
-
 // writer writes a stream.
 type writer struct {
 	to  io.Writer
@@ -42,7 +38,7 @@ type writer struct {
 // newWriter returns a writer that has begun a stream.
 func newWriter(to io.Writer) *writer {
 	w := &writer{to: to}
-	w.write(append([]byte(magic), version))
+	w.write(stream.Format{Name: magic, Version: version}.AppendTitle(nil))
 	return w
 }
 
@@ -77,65 +73,25 @@ func (w *writer) record(record []byte) error { return w.frame(frameRecord, recor
 // end ends the stream.
 func (w *writer) end() error { return w.frame(frameEnd, nil) }
 
-// decoder reads a stream that is written to it. It holds at most one frame.
+// decoder reads a stream that is written to it.
 type decoder struct {
+	*stream.Decoder
 	head   func(wire.Envelope) error
 	record func([]byte) error // valid until it returns
-
-	rest  []byte // of a frame that is not complete
-	begun bool
-	ended bool
-	err   error // the first one
 }
 
-// Write implements [io.Writer]. After an error it takes nothing.
-func (d *decoder) Write(p []byte) (int, error) {
-	if d.err != nil {
-		return 0, d.err
-	}
-	n := len(p)
-	if len(d.rest) > 0 {
-		p = append(d.rest, p...)
-	}
-	for len(p) > 0 {
-		used, err := d.next(p)
-		if err != nil {
-			d.err = err
-			return 0, err
-		}
-		if used == 0 {
-			break
-		}
-		p = p[used:]
-	}
-	d.rest = append(d.rest[:0], p...)
-	return n, nil
+// newDecoder returns a decoder that gives heads and records to these functions.
+func newDecoder(head func(wire.Envelope) error, record func([]byte) error) *decoder {
+	d := &decoder{head: head, record: record}
+	d.Decoder = stream.NewDecoder(stream.Format{Name: magic, Version: version, Take: d.take})
+	return d
 }
 
-// next takes the frame at the beginning of p and returns its length; 0 if it is not
-// complete.
-func (d *decoder) next(p []byte) (int, error) {
-	const title = len(magic) + 1
-	switch {
-	case d.ended:
-		return 0, fmt.Errorf("%w: more follows their end", errForeign)
-	case !d.begun && len(p) < title:
-		return 0, nil
-	case !d.begun:
-		if string(p[:len(magic)]) != magic || p[len(magic)] != version {
-			return 0, errForeign
-		}
-		d.begun = true
-		return title, nil
-	}
-	length, n := binary.Uvarint(p[1:])
-	switch {
-	case n == 0 && len(p) <= binary.MaxVarintLen64:
-		return 0, nil
-	case n <= 0 || length > wire.MaxRecord:
-		return 0, fmt.Errorf("%w: a length is out of range", errForeign)
-	case uint64(len(p)-1-n) < length:
-		return 0, nil
+// take takes the frame at the beginning of p: see [stream.Format].
+func (d *decoder) take(p []byte) (int, bool, error) {
+	length, n, err := stream.Uvarint(p[1:], wire.MaxRecord)
+	if n == 0 || err != nil || uint64(len(p)-1-n) < length {
+		return 0, false, err
 	}
 	end := 1 + n + int(length)
 	body := p[1+n : end]
@@ -143,24 +99,15 @@ func (d *decoder) next(p []byte) (int, error) {
 	case frameHead:
 		e, err := parseHead(body)
 		if err != nil {
-			return 0, fmt.Errorf("%w: %w", errForeign, err)
+			return 0, false, fmt.Errorf("%w: %w", stream.ErrForeign, err)
 		}
-		return end, d.head(e)
+		return end, false, d.head(e)
 	case frameRecord:
-		return end, d.record(body)
+		return end, false, d.record(body)
 	case frameEnd:
-		d.ended = true
-		return end, nil
+		return end, true, nil
 	}
-	return 0, fmt.Errorf("%w: a frame of kind %q", errForeign, p[0])
-}
-
-// close returns an error unless the stream is complete.
-func (d *decoder) close() error {
-	if d.err == nil && !d.ended {
-		d.err = errTruncated
-	}
-	return d.err
+	return 0, false, fmt.Errorf("%w: a frame of kind %q", stream.ErrForeign, p[0])
 }
 
 func parseHead(b []byte) (e wire.Envelope, err error) {
@@ -187,7 +134,7 @@ func parseHead(b []byte) (e wire.Envelope, err error) {
 	e.Kind, e.Cluster, e.Node, e.Instance = wire.Kind(text()), text(), text(), text()
 	epoch, n := binary.Varint(b)
 	if n <= 0 {
-		return e, errTruncated
+		return e, stream.ErrTruncated
 	}
 	e.Epoch, b = epoch, b[n:]
 	shard, shards := uvarint(), uvarint()

@@ -15,6 +15,7 @@ import (
 	"haproxystats/internal/kafka"
 	"haproxystats/internal/kafka/wire"
 	"haproxystats/internal/sink/outbox"
+	"haproxystats/internal/sink/stream"
 )
 
 // Partitions is the number of partitions that a topic is made with, unless there are more
@@ -81,17 +82,17 @@ type delivery struct {
 
 // run produces the records of a stream and waits for the brokers.
 func (d *delivery) run(write func(io.Writer) error) error {
-	in := &decoder{head: d.begin, record: d.produce}
+	in := newDecoder(d.begin, d.produce)
 	err := write(in)
-	if err == nil || in.err != nil {
-		err = in.close()
+	if err == nil || in.Err() != nil {
+		err = in.Close()
 	}
 	if err != nil {
 		d.to.GiveUp(err) // what is on its way can't become whole
 	}
 	failed := d.to.Wait()
 	switch {
-	case errors.Is(err, errForeign), errors.Is(err, errTruncated):
+	case errors.Is(err, stream.ErrForeign), errors.Is(err, stream.ErrTruncated):
 		return &outbox.ItemError{Err: err}
 	case err != nil && !errors.As(err, new(*kafka.ProduceError)):
 		return err
@@ -124,7 +125,7 @@ func (d *delivery) begin(e wire.Envelope) error {
 // produce produces a record of the attempt.
 func (d *delivery) produce(value []byte) error {
 	if d.record.Topic == "" {
-		return fmt.Errorf("%w: a record without a head", errForeign)
+		return fmt.Errorf("%w: a record without a head", stream.ErrForeign)
 	}
 	if err := d.to.Err(); err != nil {
 		return d.fault(err)

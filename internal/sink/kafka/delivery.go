@@ -11,6 +11,7 @@ import (
 
 	"haproxystats/internal/kafka"
 	"haproxystats/internal/sink/outbox"
+	"haproxystats/internal/sink/stream"
 )
 
 // delivery is one batch on its way.
@@ -35,12 +36,12 @@ type item struct {
 // run produces the records that write writes, and what has failed again as long as that
 // may help.
 func (d *delivery) run(write func(io.Writer) error) error {
-	in := &decoder{emit: d.first}
-	if err := write(in); err != nil && in.err == nil {
+	in := newDecoder(d.first)
+	if err := write(in); err != nil && in.Err() == nil {
 		return err
 	}
-	switch err := in.close(); {
-	case errors.Is(err, errForeign), errors.Is(err, errTruncated):
+	switch err := in.Close(); {
+	case errors.Is(err, stream.ErrForeign), errors.Is(err, stream.ErrTruncated):
 		return &outbox.ItemError{Err: err}
 	case err != nil:
 		return err

@@ -221,8 +221,8 @@ func BenchmarkEncoder(b *testing.B) {
 			e := Options{Topic: "m", Key: KeyHost, Hostname: "lb1", Paths: testPaths, MaxRecordBytes: 65536}.encoder(nil)
 			b.ReportAllocs()
 			for b.Loop() {
-				d := decoder{emit: func(*record) error { return nil }}
-				if _, _, err := e.Encode(&d, batch); err != nil {
+				d := newDecoder(func(*record) error { return nil })
+				if _, _, err := e.Encode(d, batch); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -2,11 +2,11 @@ package kafka
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 
 	"haproxystats/internal/bounded"
+	"haproxystats/internal/sink/stream"
 )
 
 // A stream of frames is
@@ -30,11 +30,6 @@ const (
 	maxText = 4 << 10
 	// maxFrame bounds a frame, and so the memory for one, whatever a stream claims.
 	maxFrame = MaxValue + 4*maxText + 64
-)
-
-var (
-	errForeign   = errors.New("the bytes are not records of this program")
-	errTruncated = errors.New("the records are truncated")
 )
 
 // Format is the format of a record's value.
@@ -74,7 +69,9 @@ type record struct {
 }
 
 // appendHeader appends what is in front of the first frame.
-func appendHeader(b []byte) []byte { return append(append(b, magic...), version) }
+func appendHeader(b []byte) []byte {
+	return stream.Format{Name: magic, Version: version}.AppendTitle(b)
+}
 
 // appendFrame appends a frame but for its value.
 func appendFrame(b []byte, r *record) []byte {
@@ -104,100 +101,47 @@ func appendEnd(b []byte, frames int) []byte {
 	return binary.AppendUvarint(append(b, 0), uint64(frames))
 }
 
-// decoder reads a stream that is written to it. It holds at most one frame, and
-// allocates nothing for bytes that have not come.
+// decoder reads a stream that is written to it.
 type decoder struct {
+	*stream.Decoder
 	// emit takes each record, which is valid until it returns.
 	emit func(*record) error
 
-	rest   []byte // of a frame that is not complete
-	begun  bool
-	ended  bool
 	frames uint64
-	err    error // the first one
 	r      record
 }
 
-// Write implements [io.Writer]. After an error it takes nothing.
-func (d *decoder) Write(p []byte) (int, error) {
-	if d.err != nil {
-		return 0, d.err
-	}
-	n := len(p)
-	if len(d.rest) > 0 {
-		p = append(d.rest, p...)
-	}
-	for len(p) > 0 && d.err == nil {
-		used, err := d.next(p)
-		if d.err = err; err != nil || used == 0 {
-			break
-		}
-		p = p[used:]
-	}
-	if d.err != nil {
-		return 0, d.err
-	}
-	d.rest = append(d.rest[:0], p...)
-	return n, nil
+// newDecoder returns a decoder that gives records to emit.
+func newDecoder(emit func(*record) error) *decoder {
+	d := &decoder{emit: emit}
+	d.Decoder = stream.NewDecoder(stream.Format{Name: magic, Version: version, Take: d.take})
+	return d
 }
 
-// next takes what is at the beginning of p, and returns its length; 0 if it is not
-// complete.
-func (d *decoder) next(p []byte) (int, error) {
-	if d.ended {
-		return 0, fmt.Errorf("%w: more follows their end", errForeign)
-	}
-	if !d.begun {
-		return d.begin(p)
-	}
-	length, n, err := uvarint(p, maxFrame)
-	if n == 0 || err != nil {
-		return 0, err
-	}
-	if length == 0 {
-		frames, m, err := uvarint(p[n:], math.MaxInt64)
+// take takes the frame at the beginning of p: see [stream.Format].
+func (d *decoder) take(p []byte) (int, bool, error) {
+	length, n, err := stream.Uvarint(p, maxFrame)
+	switch {
+	case n == 0 || err != nil:
+		return 0, false, err
+	case length == 0:
+		frames, m, err := stream.Uvarint(p[n:], math.MaxInt64)
 		if m == 0 || err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		if frames != d.frames {
-			return 0, fmt.Errorf("%w: %d of %d", errTruncated, d.frames, frames)
+			return 0, false, fmt.Errorf("%w: %d of %d", stream.ErrTruncated, d.frames, frames)
 		}
-		d.ended = true
-		return n + m, nil
-	}
-	if uint64(len(p)-n) < length {
-		return 0, nil
+		return n + m, true, nil
+	case uint64(len(p)-n) < length:
+		return 0, false, nil
 	}
 	end := n + int(length)
 	if err := d.r.read(p[n:end]); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	d.frames++
-	return end, d.emit(&d.r)
-}
-
-func (d *decoder) begin(p []byte) (int, error) {
-	for i := range min(len(p), len(magic)) {
-		if p[i] != magic[i] {
-			return 0, errForeign
-		}
-	}
-	if len(p) <= len(magic) {
-		return 0, nil
-	}
-	if v := p[len(magic)]; v != version {
-		return 0, fmt.Errorf("%w: version %d of the stream, want %d", errForeign, v, version)
-	}
-	d.begun = true
-	return len(magic) + 1, nil
-}
-
-// close returns an error unless the stream is complete.
-func (d *decoder) close() error {
-	if d.err == nil && !d.ended {
-		d.err = errTruncated
-	}
-	return d.err
+	return end, false, d.emit(&d.r)
 }
 
 // read takes the body of a frame. The record has parts of it.
@@ -216,18 +160,9 @@ func (r *record) read(body []byte) error {
 	r.value = b.Rest()
 	switch _, known := formats[r.format]; {
 	case b.Err() != nil:
-		return fmt.Errorf("%w: a record is damaged: %w", errForeign, b.Err())
+		return fmt.Errorf("%w: a record is damaged: %w", stream.ErrForeign, b.Err())
 	case !known || r.topic == "":
-		return fmt.Errorf("%w: a record of format %d to topic %q", errForeign, r.format, r.topic)
+		return fmt.Errorf("%w: a record of format %d to topic %q", stream.ErrForeign, r.format, r.topic)
 	}
 	return nil
-}
-
-// uvarint reads a number of at most most. Its length is 0 if it is not complete.
-func uvarint(p []byte, most uint64) (v uint64, n int, err error) {
-	v, n = binary.Uvarint(p)
-	if n < 0 || n > 0 && v > most || n == 0 && len(p) >= binary.MaxVarintLen64 {
-		return 0, 0, fmt.Errorf("%w: a length is out of range", errForeign)
-	}
-	return v, n, nil
 }

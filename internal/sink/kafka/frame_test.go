@@ -10,10 +10,12 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"haproxystats/internal/sink/stream"
 )
 
-// stream returns the frames of records.
-func stream(records ...record) []byte {
+// streamOf returns the frames of records.
+func streamOf(records ...record) []byte {
 	b := appendHeader(nil)
 	for _, r := range records {
 		b = append(appendFrame(b, &r), r.value...)
@@ -24,18 +26,18 @@ func stream(records ...record) []byte {
 // read returns the records of a stream that comes in pieces.
 func read(pieces ...[]byte) ([]record, error) {
 	var got []record
-	d := decoder{emit: func(r *record) error {
+	d := newDecoder(func(r *record) error {
 		c := *r
 		c.key, c.value = bytes.Clone(r.key), bytes.Clone(r.value)
 		got = append(got, c)
 		return nil
-	}}
+	})
 	for _, p := range pieces {
 		if n, err := d.Write(p); err == nil && n != len(p) {
 			return got, fmt.Errorf("%d of %d bytes were taken without an error", n, len(p))
 		}
 	}
-	return got, d.close()
+	return got, d.Close()
 }
 
 func equal(a, b record) bool {
@@ -59,7 +61,7 @@ func TestStreamIsRead(t *testing.T) {
 			}
 			return r
 		}), 0, 5).Draw(t, "records")
-		all := stream(want...)
+		all := streamOf(want...)
 		var pieces [][]byte
 		for rest := all; len(rest) > 0; {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "piece")
@@ -84,17 +86,17 @@ func TestStreamIsRefused(t *testing.T) {
 		stream []byte
 		want   error
 	}{
-		{"lines of Graphite", []byte("loadbalancers.lb1.haproxy.daemon.Uptime 1 7\n"), errForeign},
-		{"a later version", append([]byte(magic), version+1), errForeign},
-		{"another format", stream(record{format: 99, topic: "t"}), errForeign},
-		{"no topic", stream(record{format: JSON}), errForeign},
-		{"a frame without bound", append(appendHeader(nil), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f), errForeign},
-		{"a number that does not end", append(appendHeader(nil), bytes.Repeat([]byte{0xff}, 20)...), errForeign},
-		{"a topic longer than the frame", append(appendHeader(nil), 4, byte(JSON), 0, 0, 200), errForeign},
-		{"more behind the end", append(stream(good), 'x'), errForeign},
-		{"fewer frames than there were", appendEnd(appendHeader(nil), 2), errTruncated},
-		{"nothing", nil, errTruncated},
-		{"a long topic", stream(record{format: JSON, topic: strings.Repeat("t", maxText+1)}), errForeign},
+		{"lines of Graphite", []byte("loadbalancers.lb1.haproxy.daemon.Uptime 1 7\n"), stream.ErrForeign},
+		{"a later version", append([]byte(magic), version+1), stream.ErrForeign},
+		{"another format", streamOf(record{format: 99, topic: "t"}), stream.ErrForeign},
+		{"no topic", streamOf(record{format: JSON}), stream.ErrForeign},
+		{"a frame without bound", append(appendHeader(nil), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f), stream.ErrForeign},
+		{"a number that does not end", append(appendHeader(nil), bytes.Repeat([]byte{0xff}, 20)...), stream.ErrForeign},
+		{"a topic longer than the frame", append(appendHeader(nil), 4, byte(JSON), 0, 0, 200), stream.ErrForeign},
+		{"more behind the end", append(streamOf(good), 'x'), stream.ErrForeign},
+		{"fewer frames than there were", appendEnd(appendHeader(nil), 2), stream.ErrTruncated},
+		{"nothing", nil, stream.ErrTruncated},
+		{"a long topic", streamOf(record{format: JSON, topic: strings.Repeat("t", maxText+1)}), stream.ErrForeign},
 	} {
 		if _, err := read(c.stream); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
@@ -105,14 +107,14 @@ func TestStreamIsRefused(t *testing.T) {
 // TestDecoderKeepsTheError of who takes its records.
 func TestDecoderKeepsTheError(t *testing.T) {
 	want := errors.New("no")
-	d := decoder{emit: func(*record) error { return want }}
-	all := stream(record{format: JSON, topic: "t"})
+	d := newDecoder(func(*record) error { return want })
+	all := streamOf(record{format: JSON, topic: "t"})
 	for range 2 {
 		if n, err := d.Write(all); n != 0 || !errors.Is(err, want) {
 			t.Errorf("got %d, %v; want 0, %v", n, err, want)
 		}
 	}
-	if err := d.close(); !errors.Is(err, want) {
+	if err := d.Close(); !errors.Is(err, want) {
 		t.Errorf("got %v from close, want %v", err, want)
 	}
 }
@@ -120,8 +122,8 @@ func TestDecoderKeepsTheError(t *testing.T) {
 // FuzzDecoder: any bytes, whole or in pieces, give the same records, and what is read
 // is written again as it was.
 func FuzzDecoder(f *testing.F) {
-	f.Add(stream(record{format: Graphite, metrics: 2, epoch: 1795312800, topic: "metrics", key: []byte("lb1"), host: "lb1", cluster: "edge", value: []byte("a 1 2\nb 1 2\n")}), 3)
-	f.Add(stream(), 1)
+	f.Add(streamOf(record{format: Graphite, metrics: 2, epoch: 1795312800, topic: "metrics", key: []byte("lb1"), host: "lb1", cluster: "edge", value: []byte("a 1 2\nb 1 2\n")}), 3)
+	f.Add(streamOf(), 1)
 	f.Add([]byte(magic), 1)
 	f.Fuzz(func(t *testing.T, data []byte, cut int) {
 		whole, err := read(data)
@@ -133,7 +135,7 @@ func FuzzDecoder(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := read(stream(whole...))
+		again, err := read(streamOf(whole...))
 		if err != nil || !slices.EqualFunc(whole, again, equal) {
 			t.Fatalf("got %d records, %v of what was written again, want %d", len(again), err, len(whole))
 		}
@@ -143,7 +145,7 @@ func FuzzDecoder(f *testing.F) {
 // TestLargestValue: what the encoder may write, the decoder reads.
 func TestLargestValue(t *testing.T) {
 	var got record
-	d := &decoder{emit: func(r *record) error { got = *r; return nil }}
+	d := newDecoder(func(r *record) error { got = *r; return nil })
 	text := strings.Repeat("t", maxText)
 	e := envelope{out: d, key: KeyProxy, record: record{format: Graphite, host: clip(text), cluster: clip(text)}}
 	for s := range e.topics {
@@ -153,7 +155,7 @@ func TestLargestValue(t *testing.T) {
 	if err := e.put(0, text, 1, make([]byte, MaxValue)); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmp.Or(e.end(), d.close()); err != nil {
+	if err := cmp.Or(e.end(), d.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if len(got.value) != MaxValue {

@@ -313,7 +313,7 @@ func TestTopicIsMadeAgain(t *testing.T) {
 func TestForeignContentIsRefused(t *testing.T) {
 	f := newFake(t, kfake.SeedTopics(1, "metrics"))
 	s := newSender(t, f.options())
-	for _, content := range []string{"a 1 2\n", "", string(stream(record{format: Graphite, topic: "metrics", value: []byte("a 1 2\n")}))[:12]} {
+	for _, content := range []string{"a 1 2\n", "", string(streamOf(record{format: Graphite, topic: "metrics", value: []byte("a 1 2\n")}))[:12]} {
 		_, err := s.Send(t.Context(), int64(len(content)), func(w io.Writer) error {
 			_, err := io.WriteString(w, content)
 			return err
