@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -39,15 +38,8 @@ type transport struct {
 	opt      Options
 	sessions kafka.Sessions
 	attempts *wire.Attempts
-
-	mu         sync.Mutex
-	partitions int       // of the topic; 0: not known
-	limit      int       // of its batches
-	asked      time.Time // when that was asked for
+	topic    kafka.KnownTopic
 }
-
-// topicAge is the time for which what is known of a topic counts.
-const topicAge = time.Minute
 
 // madePause is the pause between two questions for a topic that was made just now.
 const madePause = 100 * time.Millisecond
@@ -55,7 +47,7 @@ const madePause = 100 * time.Millisecond
 func newTransport(o Options) *transport {
 	o.Connection.Advise = o.advise
 	t := &transport{opt: o, attempts: wire.NewAttempts()}
-	t.sessions = kafka.Sessions{Connection: o.Connection, Options: t.producer, AcksAll: true, Retired: t.forget}
+	t.sessions = kafka.Sessions{Connection: o.Connection, Options: t.producer, AcksAll: true, Retired: t.topic.Forget}
 	return t
 }
 
@@ -140,42 +132,30 @@ func (d *delivery) produce(value []byte) error {
 	return nil
 }
 
-// learn returns the number of the topic's partitions. It makes a topic that is missing, if
-// that is wanted.
+// learn returns the number of the topic's partitions.
 func (t *transport) learn(ctx context.Context, c *kgo.Client) (int, error) {
-	t.mu.Lock()
-	n, fresh := t.partitions, time.Since(t.asked) < topicAge
-	t.mu.Unlock()
-	if n > 0 && fresh {
-		return n, nil
+	topic, err := t.topic.Get(func() (kafka.Topic, error) { return t.ask(ctx, c) })
+	if err == nil && topic.Partitions == 0 {
+		err = kerr.LeaderNotAvailable
 	}
+	return topic.Partitions, err
+}
+
+// ask describes the topic. It makes a topic that is missing, if that is wanted.
+func (t *transport) ask(ctx context.Context, c *kgo.Client) (kafka.Topic, error) {
 	found, err := kafka.Describe(ctx, c, t.opt.Topic)
 	if err != nil {
-		return 0, err
+		return kafka.Topic{}, err
 	}
 	if errors.Is(found[0].Err, kerr.UnknownTopicOrPartition) && t.opt.Create {
 		if err := t.create(ctx, c); err != nil {
-			return 0, err
+			return kafka.Topic{}, err
 		}
 		if found, err = t.await(ctx, c); err != nil {
-			return 0, err
+			return kafka.Topic{}, err
 		}
 	}
-	topic := found[0]
-	if topic.Err != nil {
-		return 0, topic.Err
-	}
-	if topic.Partitions == 0 {
-		return 0, kerr.LeaderNotAvailable
-	}
-	limit := kafka.DefaultMaxMessageBytes
-	if topic.Settings != nil {
-		limit = topic.Settings.MaxMessageBytes
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.partitions, t.limit, t.asked = topic.Partitions, limit, time.Now()
-	return topic.Partitions, nil
+	return found[0], nil
 }
 
 // create makes the topic.
@@ -208,18 +188,13 @@ func (t *transport) await(ctx context.Context, c *kgo.Client) ([]kafka.Topic, er
 // batchBytes returns the bound of a batch. A record alone is never too large for the
 // library: the broker decides.
 func (t *transport) batchBytes() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	most := maxBatch
-	if t.limit > 0 {
-		most = min(most, t.limit)
+	if topic := t.topic.Last(); topic.Partitions > 0 {
+		limit := kafka.DefaultMaxMessageBytes
+		if topic.Settings != nil {
+			limit = topic.Settings.MaxMessageBytes
+		}
+		most = min(most, limit)
 	}
 	return max(most, t.opt.Batch())
-}
-
-// forget has the topic asked for again.
-func (t *transport) forget() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.partitions, t.limit = 0, 0
 }

@@ -19,13 +19,9 @@ import (
 	"haproxystats/internal/metric"
 )
 
-const (
-	// partitionsAge is the time for which the number of a topic's partitions is known.
-	partitionsAge = 30 * time.Second
-	// tablesBatch bounds a batch of records: to one of the largest records and its headers,
-	// so that a topic that takes these takes each batch.
-	tablesBatch = wire.TablesRecord + wire.Overhead
-)
+// tablesBatch bounds a batch of records: to one of the largest records and its headers,
+// so that a topic that takes these takes each batch.
+const tablesBatch = wire.TablesRecord + wire.Overhead
 
 // ProducerOptions are those of a [Producer].
 type ProducerOptions struct {
@@ -53,19 +49,18 @@ type Producer struct {
 	instance string
 	attempts *wire.Attempts
 	sessions kafka.Sessions
+	topic    kafka.KnownTopic
 
-	mu         sync.Mutex
-	partitions int       // of the topic; 0: not known
-	known      time.Time // when partitions was asked
-	encoders   []*tables.Encoder
-	closed     bool
+	mu       sync.Mutex
+	encoders []*tables.Encoder
+	closed   bool
 }
 
 // NewProducer returns a producer, which connects when it is used.
 func NewProducer(o ProducerOptions) *Producer {
 	o.Connection.Advise = advise
 	p := &Producer{o: o, instance: wire.NewInstance(o.Host), attempts: wire.NewAttempts()}
-	p.sessions = kafka.Sessions{Connection: o.Connection, Options: producer, AcksAll: true, Retired: p.forget}
+	p.sessions = kafka.Sessions{Connection: o.Connection, Options: producer, AcksAll: true, Retired: p.topic.Forget}
 	return p
 }
 
@@ -88,42 +83,20 @@ func (p *Producer) Close() {
 	p.sessions.Close()
 }
 
-// forget has the number of partitions asked for again.
-func (p *Producer) forget() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.partitions = 0
-}
-
 // Name is the sink's name in the log.
 func (p *Producer) Name() string { return "tables" }
 
 // errClosed means that the program ends.
 var errClosed = errors.New("the program ends")
 
-// count returns the number of partitions of the topic.
-func (p *Producer) count(ctx context.Context, c *kgo.Client) (int, error) {
-	p.mu.Lock()
-	n, age := p.partitions, time.Since(p.known)
-	p.mu.Unlock()
-	if n > 0 && age < partitionsAge {
-		return n, nil
-	}
+// ask asks for the topic. Nothing but the number of its partitions is needed.
+func (p *Producer) ask(ctx context.Context, c *kgo.Client) (kafka.Topic, error) {
 	topics, err := kadm.NewClient(c).ListTopics(ctx, p.o.Topic)
 	if err != nil {
-		return 0, err
+		return kafka.Topic{}, err
 	}
 	t := topics[p.o.Topic]
-	if t.Err != nil {
-		return 0, t.Err
-	}
-	if len(t.Partitions) == 0 {
-		return 0, kerr.UnknownTopicOrPartition
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.partitions, p.known = len(t.Partitions), time.Now()
-	return p.partitions, nil
+	return kafka.Topic{Name: p.o.Topic, Partitions: len(t.Partitions), Err: t.Err}, nil
 }
 
 func (p *Producer) encoder() *tables.Encoder {
@@ -160,7 +133,10 @@ func (p *Producer) Deliver(ctx context.Context, b *metric.Batch) error {
 }
 
 func (p *Producer) deliver(to *kafka.Delivery, b *metric.Batch) error {
-	partitions, err := p.count(to.Context(), to.Client())
+	topic, err := p.topic.Get(func() (kafka.Topic, error) { return p.ask(to.Context(), to.Client()) })
+	if err == nil && topic.Partitions == 0 {
+		err = kerr.UnknownTopicOrPartition
+	}
 	if err != nil {
 		return &kafka.ProduceError{Topic: p.o.Topic, Err: err}
 	}
@@ -187,7 +163,7 @@ func (p *Producer) deliver(to *kafka.Delivery, b *metric.Batch) error {
 			return fmt.Errorf("tables of node %s: %w", b.Node, err)
 		}
 		headers, key := kafka.Headers(e.Headers()), e.Key()
-		partition := int32(wire.Partition(key, partitions))
+		partition := int32(wire.Partition(key, topic.Partitions))
 		if err := wire.EncodeTables(e, frame, func(value []byte) error {
 			records = append(records, &kgo.Record{Topic: p.o.Topic, Partition: partition, Key: key, Headers: headers, Value: bytes.Clone(value), Context: to.Context()})
 			return nil
