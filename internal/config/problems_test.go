@@ -67,6 +67,11 @@ client-ca-file = ca
 			nil,
 		},
 		{
+			"prometheus, too impatient", ForProcess, "[pull]\npull-interval = 30\n[prometheus]\nmax-age = 60\n",
+			nil,
+			[]string{`f:4: [prometheus] max-age = "60": shorter than three times pull-interval (30s): a round that is late makes all series end. Set it to 90 or more`},
+		},
+		{
 			"prometheus without encryption", ForProcess, "[prometheus]\nlisten = 127.0.0.1:9101, :9101\nusers-file = /u\nkey-file = /k\n",
 			[]string{`f:4: [prometheus] key-file = "/k": needs cert-file. Set both, or remove both`},
 			[]string{`f:3: [prometheus] users-file = "/u": passwords are sent unencrypted. Set cert-file and key-file in [prometheus]`},

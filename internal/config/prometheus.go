@@ -62,6 +62,11 @@ func (l *loader) checkPrometheus() {
 		}
 	}
 	p := l.config.Prometheus
+	// One late round must not make the series of HAProxy end.
+	if least := 3 * l.config.Pull.PullInterval; l.program == ForProcess && p.MaxAge > 0 && p.MaxAge < least {
+		l.warnOwn("prometheus", "max-age", fmt.Sprintf("shorter than three times pull-interval (%v): a round that is late makes all series end", l.config.Pull.PullInterval),
+			fmt.Sprintf("Set it to %v or more", least.Seconds()))
+	}
 	if p.UsersFile != "" && p.CertFile == "" && !p.IsLocal() {
 		l.warn(l.problem("prometheus", "users-file", "passwords are sent unencrypted", "Set cert-file and key-file in [prometheus]"))
 	}
