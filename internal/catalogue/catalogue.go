@@ -61,6 +61,13 @@ const (
 	// MeanUnlessClassic is the mean, or the sum in the classic metric set, as in the
 	// original.
 	MeanUnlessClassic
+	// Smallest takes the smallest value.
+	Smallest
+	// SmallestOfKnown takes the smallest of the values that are not negative; see
+	// MeanOfKnown.
+	SmallestOfKnown
+	// Processes counts the processes that have the field, whatever its value.
+	Processes
 )
 
 // Field describes one field of a reply.

@@ -26,6 +26,9 @@ var combineNames = map[catalogue.Combine]string{
 	catalogue.Largest:           "largest",
 	catalogue.MeanOfKnown:       "mean of known",
 	catalogue.MeanUnlessClassic: "mean, in classic sum",
+	catalogue.Smallest:          "smallest",
+	catalogue.SmallestOfKnown:   "smallest of known",
+	catalogue.Processes:         "number of processes",
 }
 
 // render returns the document.
@@ -65,9 +68,18 @@ func table(fields []catalogue.Field, scope catalogue.Scopes) string {
 			set = "classic"
 		}
 		fmt.Fprintf(&b, "\n| `%s` | %s | %s | %s | %s | %s |",
-			f.Name, combineNames[f.Combine], f.Unit, f.Since, set, strings.ReplaceAll(f.Help, "|", `\|`))
+			f.Name, rules(f), f.Unit, f.Since, set, strings.ReplaceAll(f.Help, "|", `\|`))
 	}
 	return b.String()
+}
+
+// rules names the rule of a field, and that of outputs other than Graphite if it differs.
+func rules(f catalogue.Field) string {
+	name := combineNames[f.Combine]
+	if rule := f.OthersRule(false); rule != f.Rule(false) {
+		name += "; elsewhere " + combineNames[rule]
+	}
+	return name
 }
 
 // series lists the series of HAProxy's exporter that batches have values for.
