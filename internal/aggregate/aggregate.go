@@ -36,6 +36,9 @@ type Options struct {
 	// Raw leaves the accounts of a snapshot out: counters are those of the current
 	// workers.
 	Raw bool
+	// Series adds what outputs other than Graphite need: fields that they combine by another
+	// rule, states, listeners, and what processes say in words.
+	Series bool
 	// Percentages adds the share of HAProxy's limits that is in use.
 	Percentages bool
 	// FrontendGroups, BackendGroups and ServerGroups sort names into groups; the first
@@ -90,7 +93,7 @@ func (a *Aggregator) Info(socket string, s *haproxy.InfoScanner) {
 func (a *Aggregator) Merge(o *Aggregator) {
 	a.settle()
 	o.settle()
-	a.daemon.merge(&o.daemon, a.opt.Classic)
+	a.daemon.merge(&o.daemon, a.opt)
 	a.proxies.merge(&o.proxies)
 	a.ghosts = append(a.ghosts, o.ghosts...)
 }
@@ -139,11 +142,15 @@ func (a *Aggregator) Rows(t haproxy.RowType) int { return a.proxies.rows[t] }
 func (a *Aggregator) Batch(epoch int64) *metric.Batch {
 	a.settle()
 	b := &metric.Batch{Epoch: epoch}
+	a.daemon.epoch = epoch
 	b.Tables = append(b.Tables, a.daemon.tables(a.opt)...)
 	b.Tables = append(b.Tables, a.proxies.result(a.ghosts)...)
 	a.ghosts = nil
 	if a.opt.Processes {
 		b.Processes = a.daemon.table(a.opt)
+	}
+	if a.opt.Series {
+		b.Texts = a.daemon.texts()
 	}
 	return b
 }

@@ -10,7 +10,7 @@ import (
 
 func BenchmarkAggregate(b *testing.B) {
 	for _, size := range workload.Sizes() {
-		for _, set := range []string{"classic", "all"} {
+		for _, set := range []string{"classic", "all", "series"} {
 			b.Run(size.Name+"/"+set, func(b *testing.B) {
 				g, err := workload.New(size, 1)
 				if err != nil {
@@ -18,7 +18,7 @@ func BenchmarkAggregate(b *testing.B) {
 				}
 				fsys := g.Snapshot(0)
 				b.SetBytes(bytesOf(b, fsys))
-				a := New(Options{Classic: set == "classic"})
+				a := New(Options{Classic: set == "classic", Series: set == "series"})
 				var r reply.Reader
 				b.ReportAllocs()
 				for b.Loop() {

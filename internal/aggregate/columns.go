@@ -13,6 +13,7 @@ type selection struct {
 	scope   catalogue.Scopes
 	only    []string // nil: all of the metric set
 	classic bool
+	series  bool // with what outputs other than Graphite need
 }
 
 // wants reports whether a field is a metric in this scope.
@@ -28,7 +29,7 @@ func (s selection) initial() []metric.Column {
 	var columns []metric.Column
 	for _, f := range catalogue.StatFields() {
 		if f.IsClassic(s.scope) && s.wants(f.Name) {
-			columns = append(columns, s.column(f.Name))
+			columns = append(columns, s.columns(f.Name)...)
 		}
 	}
 	return columns
@@ -38,15 +39,13 @@ func (s selection) initial() []metric.Column {
 // catalogue, the unknown ones at the end by name. It returns columns itself if
 // nothing is new.
 func (s selection) with(columns []metric.Column, header []string) []metric.Column {
-	place := places(columns)
 	all := slices.Clip(columns)
 	for _, name := range withStates(header) {
-		if !s.wants(name) {
-			continue
+		if s.wants(name) {
+			all = add(all, s.columns(name)...)
 		}
-		if _, there := place[name]; !there {
-			place[name] = len(all)
-			all = append(all, s.column(name))
+		if c, ok := stateColumn(s.scope, name); ok && s.wantsState(name) {
+			all = add(all, c)
 		}
 	}
 	if len(all) > len(columns) {
@@ -55,23 +54,61 @@ func (s selection) with(columns []metric.Column, header []string) []metric.Colum
 	return all
 }
 
-// places returns the numbers of columns by their names.
+// add adds the columns that are not there.
+func add(all []metric.Column, columns ...metric.Column) []metric.Column {
+	for _, c := range columns {
+		if !slices.ContainsFunc(all, func(o metric.Column) bool { return sameColumn(c, o) }) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// sameColumn reports whether both are the same column, of different tables.
+func sameColumn(a, b metric.Column) bool { return a.Name == b.Name && a.Outputs == b.Outputs }
+
+// places returns the numbers of columns by their names, but for those that are not for
+// Graphite.
 func places(columns []metric.Column) map[string]int {
+	return placesOf(columns, metric.Outputs.ForGraphite)
+}
+
+// otherPlaces is places for the columns that are not for Graphite.
+func otherPlaces(columns []metric.Column) map[string]int {
+	return placesOf(columns, func(o metric.Outputs) bool { return o == metric.ExceptGraphite })
+}
+
+func placesOf(columns []metric.Column, wanted func(metric.Outputs) bool) map[string]int {
 	place := make(map[string]int, len(columns))
 	for i, c := range columns {
-		place[c.Name] = i
+		if wanted(c.Outputs) {
+			place[c.Name] = i
+		}
 	}
 	return place
 }
 
-// compareColumns orders by position in the catalogue, then by name.
+// places returns the numbers of the columns of fields by their names.
+func (s selection) places(columns []metric.Column) map[string]int {
+	if s.scope == catalogue.Listener {
+		return otherPlaces(columns)
+	}
+	return places(columns)
+}
+
+// wantsState reports whether the state in a text is a metric.
+func (s selection) wantsState(text string) bool {
+	return s.series && (s.only == nil || slices.Contains(s.only, text))
+}
+
+// compareColumns orders by position in the catalogue, then by name and outputs.
 func compareColumns(fields []catalogue.Field) func(a, b metric.Column) int {
 	place := make(map[string]int, len(fields))
 	for i, f := range fields {
 		place[f.Name] = i - len(fields) // below 0, the position of unknown fields
 	}
 	return func(a, b metric.Column) int {
-		return cmp.Or(cmp.Compare(place[a.Name], place[b.Name]), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(place[a.Name], place[b.Name]), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Outputs, b.Outputs))
 	}
 }
 
@@ -81,6 +118,33 @@ func (s selection) column(name string) metric.Column {
 	c := column(name, f, ok, s.classic)
 	c.EmptyIsZero = ok && f.IsClassic(s.scope)
 	return c
+}
+
+// columns returns the columns of a field of `show stat`: two if other outputs than Graphite
+// combine its values by another rule.
+func (s selection) columns(name string) []metric.Column {
+	c := s.column(name)
+	if !s.series {
+		return []metric.Column{c}
+	}
+	f, known := catalogue.LookupStat(name)
+	all := split(c, f, known, s.classic)
+	if s.scope != catalogue.Listener {
+		return all
+	}
+	c = all[len(all)-1] // Graphite has no listeners
+	c.Outputs, c.EmptyIsZero = metric.ExceptGraphite, false
+	return []metric.Column{c}
+}
+
+// infoColumns returns the columns of a field of `show info`.
+func infoColumns(name string, opt Options) []metric.Column {
+	c := infoColumn(name, opt.Classic)
+	if !opt.Series {
+		return []metric.Column{c}
+	}
+	f, known := catalogue.LookupInfo(name)
+	return split(c, f, known, opt.Classic)
 }
 
 func infoColumn(name string, classic bool) metric.Column {
@@ -108,6 +172,10 @@ var combine = map[catalogue.Combine]metric.Combine{
 	catalogue.MeanOfActive: metric.MeanOfActive,
 	catalogue.MeanOfKnown:  metric.MeanKnown,
 	catalogue.Largest:      metric.Max,
+	catalogue.Smallest:     metric.Min,
+
+	catalogue.SmallestOfKnown: metric.MinKnown,
+	catalogue.Processes:       metric.Sum, // of ones
 }
 
 // natures has the table's nature for each nature of a metric in the catalogue.

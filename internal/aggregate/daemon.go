@@ -20,6 +20,7 @@ type daemon struct {
 	layout    daemonLayout
 	nodes     *metric.Builder // one row: the processes of nodes, combined; nil before there are any
 	usages    []usage         // of these processes
+	epoch     int64           // of the batch
 }
 
 // maxFieldNames bounds the names of fields that are remembered.
@@ -32,6 +33,7 @@ type daemonLayout struct {
 	nodes   []metric.Column // with values
 	columns []metric.Column
 	place   map[string]int // of a column, by its name
+	others  map[string]int // of a column that is not for Graphite
 	node    *metric.Builder
 }
 
@@ -42,8 +44,11 @@ type process struct {
 	version string
 	node    string
 	nbproc  string
-	life    life
-	values  []infoValue
+	texts   []metric.Text
+	// stopping reports whether it finishes the work of its last clients.
+	stopping bool
+	life     life
+	values   []infoValue
 	// repeated is the socket through which the process has answered before, if any.
 	repeated bool
 	first    string
@@ -66,6 +71,8 @@ const (
 	fieldPid    = "Pid"
 	fieldStart  = "Start_time_sec"
 	fieldUptime = "Uptime_sec"
+	fieldNbproc = "Nbproc"
+	fieldNumber = "Process_num"
 )
 
 func (d *daemon) reset() {
@@ -124,14 +131,19 @@ func (d *daemon) name(field []byte) string {
 // learn records a field that identifies the process.
 func (p *process) learn(field, value string) {
 	switch field {
-	case "Process_num":
+	case fieldNumber:
 		p.number = value
 	case "Version":
 		p.version = value
 	case "node":
 		p.node = value
-	case "Nbproc":
+	case fieldNbproc:
 		p.nbproc = value
+	case "Stopping":
+		p.stopping = value != "0"
+	}
+	if value != "" && isText(field) {
+		p.texts = append(p.texts, metric.Text{Field: field, Value: value})
 	}
 	p.life.learn(field, value)
 }
@@ -148,10 +160,10 @@ func unsigned(field string, n int64) int64 {
 	return n + 1<<32
 }
 
-func (d *daemon) merge(o *daemon, classic bool) {
+func (d *daemon) merge(o *daemon, opt Options) {
 	d.processes = append(d.processes, o.processes...)
 	if o.nodes != nil {
-		d.addNodes(o.nodes.Table(), classic)
+		d.addNodes(o.nodes.Table(), opt)
 		d.usages = append(d.usages, o.usages...)
 	}
 }
@@ -169,7 +181,7 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 		return nil
 	}
 	d.arrange(processes, nodes, opt)
-	node, place := d.layout.node, d.layout.place
+	node, place, others := d.layout.node, d.layout.place, d.layout.others
 	row := node.Row(metric.Entity{})
 	usages := slices.Clone(d.usages)
 	for _, u := range usages {
@@ -180,7 +192,7 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 	}
 	for _, p := range processes {
 		node.Touch(row)
-		p.fill(node, row, place)
+		p.fill(node, row, place, others, d.epoch)
 		if u, ok := p.cpu(); ok {
 			usages = append(usages, u)
 		}
@@ -199,7 +211,7 @@ func (d *daemon) tables(opt Options) []*metric.Table {
 	for i, label := range labels(processes) {
 		row := each.Row(metric.Entity{Name: label})
 		each.Touch(row)
-		processes[i].fill(each, row, place)
+		processes[i].fill(each, row, place, others, d.epoch)
 		if opt.Percentages {
 			addPercentages(each, row, place, processes[i:i+1])
 		}
@@ -216,7 +228,7 @@ func (d *daemon) arrange(processes []*process, nodes *metric.Table, opt Options)
 		return
 	}
 	columns := processColumns(processes, shown, opt)
-	l := daemonLayout{nodes: shown, columns: columns, place: places(columns), node: metric.NewBuilder(metric.Daemon, columns)}
+	l := daemonLayout{nodes: shown, columns: columns, place: places(columns), others: otherPlaces(columns), node: metric.NewBuilder(metric.Daemon, columns)}
 	for _, p := range processes {
 		for _, v := range p.values {
 			l.shown = append(l.shown, v.field)
@@ -239,8 +251,6 @@ func withValues(t *metric.Table) []metric.Column {
 	}
 	return columns
 }
-
-func sameColumn(a, b metric.Column) bool { return a.Name == b.Name }
 
 // serves reports whether the processes show the same fields as those that the layout
 // was made for.
@@ -277,23 +287,71 @@ func (d *daemon) counted() []*process {
 func processColumns(processes []*process, columns []metric.Column, opt Options) []metric.Column {
 	columns = slices.Clone(columns)
 	seen := make(map[string]bool)
-	for _, c := range columns {
-		seen[c.Name] = true
-	}
 	for _, p := range processes {
 		for _, v := range p.values {
 			if name := v.field; !seen[name] && catalogue.IsMetric(v.field, catalogue.Daemon, opt.Classic) {
 				seen[name] = true
-				columns = append(columns, infoColumn(v.field, opt.Classic))
+				columns = add(columns, infoColumns(v.field, opt)...)
 			}
 		}
 	}
+	columns = addOthers(columns, processes, opt)
 	slices.SortFunc(columns, compareColumns(catalogue.InfoFields()))
 	return append(columns, derivedColumns(opt)...)
 }
 
+// addOthers adds columns that only other outputs than Graphite have: the numbers of
+// processes, and the start times if a process is too old to show its own: its age tells.
+func addOthers(columns []metric.Column, processes []*process, opt Options) []metric.Column {
+	if !opt.Series || opt.Classic {
+		return columns
+	}
+	if slices.ContainsFunc(processes, func(p *process) bool { return p.number != "" }) {
+		columns = add(columns, numberColumn())
+	}
+	if !slices.ContainsFunc(processes, func(p *process) bool { return !p.life.started && p.life.hasUptime }) {
+		return columns
+	}
+	all := infoColumns(fieldStart, opt)
+	return add(columns, all[len(all)-1])
+}
+
+// numberColumn returns the column of the numbers of processes.
+func numberColumn() metric.Column {
+	f, _ := catalogue.LookupInfo(fieldNumber)
+	return metric.Column{Name: fieldNumber, Combine: metric.Max, Help: f.Help, Outputs: metric.ExceptGraphite}
+}
+
+// fillOthers adds to a row what outputs other than Graphite combine by another rule.
+func (p *process) fillOthers(t *metric.Builder, row int, others map[string]int, epoch int64) {
+	for _, v := range p.values {
+		column, ok := others[v.field]
+		switch {
+		case !ok:
+		case v.field == fieldNbproc: // the number of processes that have answered
+			t.Add(row, column, 1)
+		case v.wide != nil:
+			t.AddRat(row, column, v.wide)
+		default:
+			t.Add(row, column, v.n)
+		}
+	}
+	if column, ok := others[fieldStart]; ok && !p.life.started && p.life.hasUptime {
+		t.Add(row, column, epoch-p.life.uptime)
+	}
+}
+
+// isStopping reports whether the current worker of a socket finishes the work of its last
+// clients.
+func (d *daemon) isStopping(socket string) bool {
+	return slices.ContainsFunc(d.processes, func(p process) bool { return p.socket == socket && p.stopping })
+}
+
 // fill adds the process's numbers to a row.
-func (p *process) fill(t *metric.Builder, row int, place map[string]int) {
+func (p *process) fill(t *metric.Builder, row int, place, others map[string]int, epoch int64) {
+	if len(others) > 0 {
+		p.fillOthers(t, row, others, epoch)
+	}
 	for _, v := range p.values {
 		if column, ok := place[v.field]; ok {
 			if v.wide != nil {

@@ -20,11 +20,15 @@ type layout struct {
 	means []int
 	// largest are the positions in fields whose largest value is taken.
 	largest []int
-	sum     sum
+	// smallest are those whose smallest value is taken.
+	smallest []int
+	sum      sum
 	// lbtot is the position of the field activity, or -1.
 	lbtot int
 	// states has what follows from the texts of a row.
 	states stateLayout
+	// series has what outputs other than Graphite need.
+	series seriesLayout
 }
 
 // activity is the field that is above 0 if a row has taken connections.
@@ -32,7 +36,7 @@ const activity = "lbtot"
 
 func newLayout(s selection, t *metric.Builder, header []string) layout {
 	l := layout{lbtot: -1}
-	place := places(t.Columns())
+	place := s.places(t.Columns())
 	seen := make(map[string]bool)
 	for i, name := range header {
 		if seen[name] { // the first of a repeated column counts
@@ -57,25 +61,32 @@ func newLayout(s selection, t *metric.Builder, header []string) layout {
 		if t.Columns()[column].Combine == metric.MeanOfActive {
 			l.means = append(l.means, at)
 		}
-		if t.Columns()[column].Combine == metric.Max {
-			l.largest = append(l.largest, at)
-		}
+		l.addRule(t.Columns()[column].Combine, at)
 		l.target = append(l.target, column)
 		l.slots = append(l.slots, t.Slot(column))
 	}
 	l.states = newStateLayout(s, header)
 	for i, name := range l.states.names {
 		column := place[name]
-		if t.Columns()[column].Combine == metric.Max {
-			l.largest = append(l.largest, len(l.fields)+i)
-		}
+		l.addRule(t.Columns()[column].Combine, len(l.fields)+i)
 		l.target = append(l.target, column)
 		l.slots = append(l.slots, t.Slot(column))
 	}
+	l.newSeries(s, t, header)
 	n := len(l.target)
 	l.counts = make([]uint16, n)
-	l.sum = sum{values: make([]int64, n), counts: make([]uint16, n), largest: make([]int64, len(l.largest))}
+	l.sum = sum{values: make([]int64, n), counts: make([]uint16, n), largest: make([]int64, len(l.largest)), smallest: make([]int64, len(l.smallest))}
 	return l
+}
+
+// addRule notes the position of a value that is not added up.
+func (l *layout) addRule(rule metric.Combine, at int) {
+	switch rule {
+	case metric.Max:
+		l.largest = append(l.largest, at)
+	case metric.Min, metric.MinKnown:
+		l.smallest = append(l.smallest, at)
+	}
 }
 
 // prepare counts the values of the row's fields. active is whether the row has taken
@@ -132,8 +143,10 @@ type sum struct {
 	values  []int64
 	counts  []uint16
 	largest []int64
-	seen    int // rows
-	active  int // rows that have taken connections
+	// smallest has a value only where counts has one.
+	smallest []int64
+	seen     int // rows
+	active   int // rows that have taken connections
 }
 
 func (s *sum) reset() { s.seen, s.active = 0, 0 }
@@ -160,7 +173,19 @@ func (l *layout) collect(row *haproxy.Row, active bool) {
 		for k, i := range l.largest {
 			s.largest[k] = values[i]
 		}
+		for k, i := range l.smallest {
+			s.smallest[k] = values[i]
+		}
 		return
+	}
+	for k, i := range l.smallest {
+		switch {
+		case present[i] == 0:
+		case counts[i] == 0:
+			s.smallest[k] = values[i]
+		default:
+			s.smallest[k] = min(s.smallest[k], values[i])
+		}
 	}
 	for i, v := range values {
 		s.values[i] += v
@@ -176,6 +201,9 @@ func (l *layout) addSum(t *metric.Builder, at int) {
 	s := &l.sum
 	for k, i := range l.largest {
 		s.values[i] = s.largest[k]
+	}
+	for k, i := range l.smallest {
+		s.values[i] = s.smallest[k]
 	}
 	if l.lbtot >= 0 && l.target[l.lbtot] < 0 {
 		s.counts[l.lbtot] = 0

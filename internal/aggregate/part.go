@@ -16,7 +16,7 @@ import (
 func (a *Aggregator) AddTable(node string, t metric.Rows) {
 	switch t.Scope() {
 	case metric.Process:
-		a.daemon.addTable(t, a.opt.Classic)
+		a.daemon.addTable(t, a.opt)
 	case metric.Frontend:
 		a.proxies.addTable(haproxy.FrontendRow, t)
 	case metric.Backend:
@@ -25,6 +25,8 @@ func (a *Aggregator) AddTable(node string, t metric.Rows) {
 		a.proxies.addTable(haproxy.ServerRow, t)
 	case metric.ServerName:
 		a.proxies.addServerNames(t)
+	case metric.Listener:
+		a.proxies.addListeners(t)
 	}
 }
 
@@ -39,7 +41,7 @@ func (a *Aggregator) Disputed() []string {
 // addTable adds the processes of a node: what its table of processes says. A large
 // cluster has many of them, so they are combined at once; what stays of each is its CPU
 // usage, for the percentiles.
-func (d *daemon) addTable(t metric.Rows, classic bool) {
+func (d *daemon) addTable(t metric.Rows, opt Options) {
 	idle := slices.IndexFunc(t.Columns(), func(c metric.Column) bool { return c.Name == fieldIdle })
 	if idle >= 0 {
 		t.Each(func(r *metric.Row) {
@@ -56,39 +58,32 @@ func (d *daemon) addTable(t metric.Rows, classic bool) {
 			}
 		})
 	}
-	d.addNodes(t, classic)
+	d.addNodes(t, opt)
 }
 
 // addNodes adds rows of processes to the row that has all of them.
-func (d *daemon) addNodes(t metric.Rows, classic bool) {
+func (d *daemon) addNodes(t metric.Rows, opt Options) {
 	if d.nodes == nil {
 		d.nodes = metric.NewBuilder(metric.Daemon, nil)
 	}
-	place := places(d.nodes.Columns())
 	all := slices.Clip(d.nodes.Columns())
-	var r receiver
-	for i, c := range t.Columns() {
-		if !catalogue.IsMetric(c.Name, catalogue.Daemon, classic) {
-			r.to = append(r.to, -1)
-			r.unwanted = append(r.unwanted, i)
+	var wanted []metric.Column
+	for _, c := range t.Columns() {
+		columns := infoColumns(c.Name, opt)
+		switch {
+		case c.Name == fieldNumber && c.Outputs == metric.ExceptGraphite && opt.Series:
+			columns = []metric.Column{numberColumn()}
+		case !catalogue.IsMetric(c.Name, catalogue.Daemon, opt.Classic), !c.Outputs.ForGraphite() && !opt.Series:
 			continue
+		case !c.Outputs.ForGraphite():
+			columns = columns[len(columns)-1:]
 		}
-		if _, there := place[c.Name]; !there {
-			place[c.Name] = len(all)
-			all = append(all, infoColumn(c.Name, classic))
-		}
-		r.to = append(r.to, place[c.Name])
+		wanted, all = append(wanted, c), add(all, columns...)
 	}
 	if len(all) > len(d.nodes.Columns()) {
 		d.nodes.SetColumns(all)
 	}
-	for _, to := range r.to {
-		slot := metric.Slot{}
-		if to >= 0 {
-			slot = d.nodes.Slot(to)
-		}
-		r.slots = append(r.slots, slot)
-	}
+	r := newReceiver(d.nodes, t.Columns(), places(all), otherPlaces(all), func(c metric.Column) bool { return slices.Contains(wanted, c) })
 	row := d.nodes.Row(metric.Entity{})
 	t.Each(func(from *metric.Row) {
 		if slices.ContainsFunc(from.Counts, func(n uint16) bool { return n > 0 }) {
@@ -106,16 +101,18 @@ func (d *daemon) table(opt Options) *metric.Table {
 		for _, v := range p.values {
 			if !seen[v.field] && (v.field == fieldIdle || catalogue.IsMetric(v.field, catalogue.Daemon, opt.Classic)) {
 				seen[v.field] = true
-				columns = append(columns, infoColumn(v.field, opt.Classic))
+				columns = append(columns, infoColumns(v.field, opt)...)
 			}
 		}
 	}
+	columns = addOthers(columns, processes, opt)
 	slices.SortFunc(columns, compareColumns(catalogue.InfoFields()))
-	place := places(columns)
+	place, others := places(columns), otherPlaces(columns)
 	b := metric.NewBuilder(metric.Process, columns)
 	for _, p := range processes {
 		row := b.Row(metric.Entity{Name: p.socket})
 		b.Touch(row)
+		p.fillOthers(b, row, others, d.epoch)
 		for _, v := range p.values {
 			column, ok := place[v.field]
 			switch {
@@ -192,39 +189,78 @@ type receiver struct {
 // receive prepares the table of a row type for the columns of a node's table.
 func (p *proxies) receive(typ haproxy.RowType, columns []metric.Column) receiver {
 	sc := &p.scopes[typ]
-	place := places(sc.table.Columns())
-	all := slices.Clip(sc.table.Columns())
-	for _, c := range columns {
-		if !sc.selection.wants(c.Name) {
-			continue
-		}
-		if i, there := place[c.Name]; there {
-			p.dispute(all[i], c)
-			continue
-		}
-		mine := sc.selection.column(c.Name)
-		if _, known := catalogue.LookupStat(c.Name); known {
-			p.dispute(mine, c)
-		} else {
-			mine.Combine, mine.Nature, mine.Unit, mine.Scale = c.Combine, c.Nature, c.Unit, c.Scale
-		}
-		place[c.Name] = len(all)
-		all = append(all, mine)
-	}
-	if len(all) > len(sc.table.Columns()) {
-		slices.SortFunc(all, compareColumns(catalogue.RowFields()))
+	if all := sc.selection.join(sc.table.Columns(), columns, p.dispute); len(all) > len(sc.table.Columns()) {
 		p.setColumns(typ, all)
-		place = places(all)
 	}
+	return sc.selection.receiver(sc.table, columns)
+}
+
+// join returns the columns of a table with those for a node's columns. It calls dispute
+// with those that have another rule there.
+func (s selection) join(have, theirs []metric.Column, dispute func(mine, theirs metric.Column)) []metric.Column {
+	all := slices.Clip(have)
+	for _, c := range theirs {
+		mine := s.mine(c)
+		if len(mine) == 0 {
+			continue
+		}
+		if i := slices.IndexFunc(all, func(o metric.Column) bool { return sameColumn(mine[0], o) }); i >= 0 {
+			dispute(all[i], c)
+		} else {
+			dispute(mine[0], c)
+		}
+		all = add(all, mine...)
+	}
+	if len(all) > len(have) {
+		slices.SortFunc(all, compareColumns(catalogue.RowFields()))
+	}
+	return all
+}
+
+// mine returns the columns that a table has for a column of a node. The node may know more
+// outputs than the table needs, or fewer: what is not known for other outputs than Graphite
+// has no value there.
+func (s selection) mine(c metric.Column) []metric.Column {
+	if state, ok := stateColumn(s.scope, c.Name); ok {
+		if c.Outputs == metric.ExceptGraphite && s.wantsState(c.Name) {
+			return []metric.Column{state}
+		}
+		return nil
+	}
+	if !s.wants(c.Name) || !s.series && !c.Outputs.ForGraphite() {
+		return nil
+	}
+	all := s.columns(c.Name)
+	if !c.Outputs.ForGraphite() {
+		return all[len(all)-1:]
+	}
+	if _, known := catalogue.LookupStat(c.Name); !known {
+		all[0].Combine, all[0].Nature, all[0].Unit, all[0].Scale = c.Combine, c.Nature, c.Unit, c.Scale
+	}
+	return all
+}
+
+// receiver returns the destination of each of a node's columns.
+func (s selection) receiver(t *metric.Builder, theirs []metric.Column) receiver {
+	return newReceiver(t, theirs, places(t.Columns()), otherPlaces(t.Columns()), func(c metric.Column) bool { return len(s.mine(c)) > 0 })
+}
+
+// newReceiver returns the destinations of a node's columns in t, whose columns are at place
+// and, those that are not for Graphite, at others.
+func newReceiver(t *metric.Builder, theirs []metric.Column, place, others map[string]int, wanted func(metric.Column) bool) receiver {
 	var r receiver
-	for i, c := range columns {
-		to, ok := place[c.Name]
-		if !ok || !sc.selection.wants(c.Name) {
+	for i, c := range theirs {
+		of := place
+		if !c.Outputs.ForGraphite() {
+			of = others
+		}
+		to, ok := of[c.Name]
+		if !ok || !wanted(c) {
 			r.to, r.slots = append(r.to, -1), append(r.slots, metric.Slot{})
 			r.unwanted = append(r.unwanted, i)
 			continue
 		}
-		r.to, r.slots = append(r.to, to), append(r.slots, sc.table.Slot(to))
+		r.to, r.slots = append(r.to, to), append(r.slots, t.Slot(to))
 	}
 	return r
 }

@@ -21,8 +21,8 @@ func TestNodesEqualWhole(t *testing.T) {
 	encoder, decoder := tables.NewEncoder(), tables.NewDecoder()
 	rapid.Check(t, func(t *rapid.T) {
 		opt := anyOptions(t)
-		opt.PerProcess = false // they have other labels
-		parts := anySnapshot(t)
+		opt.PerProcess = false      // they have other labels
+		parts := anyProcesses(t, 0) // for a node without others, one that stops tells the state
 		whole := New(opt)
 		feed(t, whole, parts...)
 		want := dump(whole.Batch(1))

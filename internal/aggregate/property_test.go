@@ -24,7 +24,7 @@ func dump(b *metric.Batch) string {
 		for _, row := range t.Rows() {
 			for col, c := range t.Columns() {
 				if v, ok := t.Filled(row, col); ok {
-					fmt.Fprintln(&out, t.Scope(), t.Entity(row), c.Name, v)
+					fmt.Fprintln(&out, t.Scope(), t.Entity(row), c.Name+[]string{"", "", "*"}[c.Outputs], v)
 				}
 			}
 		}
@@ -34,8 +34,11 @@ func dump(b *metric.Batch) string {
 
 // anySnapshot draws the replies of a few processes that overlap in names and
 // differ in columns.
-func anySnapshot(t *rapid.T) []fstest.MapFS {
-	fields := []string{"scur", "weight", "lbtot", "rtime", "eint", "qtime_max", "brand_new"}
+func anySnapshot(t *rapid.T) []fstest.MapFS { return anyProcesses(t, 1) }
+
+// anyProcesses is anySnapshot, where Stopping is at most a number.
+func anyProcesses(t *rapid.T, stopping int) []fstest.MapFS {
+	fields := []string{"scur", "weight", "lbtot", "rtime", "eint", "qtime_max", "brand_new", "lastchg", "lastsess", "downtime", "comp_in", "status", "mode"}
 	number := rapid.SampledFrom([]string{"", "0", "1", "7", "100", "9223372036854775807", "18446744073709551615", "-1", "0.5", "x"})
 	var parts []fstest.MapFS
 	for i := range rapid.IntRange(1, 4).Draw(t, "processes") {
@@ -45,13 +48,21 @@ func anySnapshot(t *rapid.T) []fstest.MapFS {
 			typ := rapid.IntRange(0, 3).Draw(t, "type")
 			stat += rapid.SampledFrom([]string{"a.b", "a_b", "c"}).Draw(t, "proxy") + "," +
 				[]string{"FRONTEND", "BACKEND", rapid.SampledFrom([]string{"s1", "s2"}).Draw(t, "server"), "l"}[typ] + "," + fmt.Sprint(typ)
-			for range columns {
-				stat += "," + number.Draw(t, "value")
+			for _, c := range columns {
+				switch c {
+				case "status":
+					stat += "," + rapid.SampledFrom([]string{"", "OPEN", "STOP", "UP 1/2", "DOWN", "MAINT", "no check"}).Draw(t, c)
+				case "mode":
+					stat += "," + rapid.SampledFrom([]string{"", "http", "tcp"}).Draw(t, c)
+				default:
+					stat += "," + number.Draw(t, "value")
+				}
 			}
 			stat += "\n"
 		}
-		info := fmt.Sprintf("Process_num: %d\nIdle_pct: %d\nTasks: %s\nNew: %s",
-			rapid.IntRange(1, 2).Draw(t, "number"), rapid.IntRange(0, 100).Draw(t, "idle"), number.Draw(t, "tasks"), number.Draw(t, "new"))
+		info := fmt.Sprintf("Process_num: %d\nIdle_pct: %d\nTasks: %s\nNew: %s\nNbproc: 2\nUptime_sec: %d\nStopping: %d",
+			rapid.IntRange(1, 2).Draw(t, "number"), rapid.IntRange(0, 100).Draw(t, "idle"), number.Draw(t, "tasks"), number.Draw(t, "new"),
+			rapid.IntRange(0, 9).Draw(t, "uptime"), rapid.IntRange(0, stopping).Draw(t, "stopping"))
 		parts = append(parts, files(map[string]string{
 			fmt.Sprintf("%d_stat", i): stat,
 			fmt.Sprintf("%d_info", i): info,
@@ -66,6 +77,7 @@ func anyOptions(t *rapid.T) Options {
 		ServerNames: rapid.Bool().Draw(t, "names"),
 		PerProcess:  rapid.Bool().Draw(t, "per process"),
 		Percentages: rapid.Bool().Draw(t, "percentages"),
+		Series:      rapid.Bool().Draw(t, "series"),
 	}
 }
 

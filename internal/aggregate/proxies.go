@@ -16,6 +16,8 @@ type proxies struct {
 	// serverNames has the columns of the servers' table.
 	serverNames *metric.Builder
 	totals      *metric.Builder
+	listeners   listeners // without a table unless Series is set
+	stopping    bool      // a process that stops has been read since reset
 
 	frontendGroups, backendGroups, serverGroups groups
 
@@ -40,6 +42,8 @@ type scope struct {
 type layouts struct {
 	header []string
 	byType [3]layout
+	// listener is for the rows of listeners, if they are metrics.
+	listener layout
 	// listenerStatus is the column with the state of listeners; -1: it is not wanted.
 	listenerStatus int
 }
@@ -55,9 +59,10 @@ func newProxies(opt Options) proxies {
 		backendGroups:  newGroups(opt.BackendGroups),
 		serverGroups:   newGroups(opt.ServerGroups),
 	}
-	p.scopes[haproxy.FrontendRow].selection = selection{catalogue.Frontend, opt.Frontend, opt.Classic}
-	p.scopes[haproxy.BackendRow].selection = selection{catalogue.Backend, opt.Backend, opt.Classic}
-	p.scopes[haproxy.ServerRow].selection = selection{catalogue.Server, opt.Server, opt.Classic}
+	p.scopes[haproxy.FrontendRow].selection = selection{catalogue.Frontend, opt.Frontend, opt.Classic, opt.Series}
+	p.scopes[haproxy.BackendRow].selection = selection{catalogue.Backend, opt.Backend, opt.Classic, opt.Series}
+	p.scopes[haproxy.ServerRow].selection = selection{catalogue.Server, opt.Server, opt.Classic, opt.Series}
+	p.listeners.selection = selection{catalogue.Listener, nil, opt.Classic, opt.Series}
 	frontends, backends := unseen(opt.ExcludeFrontends), unseen(opt.ExcludeBackends)
 	p.excluded = [3]map[string]bool{frontends, backends, backends}
 	p.forget()
@@ -94,6 +99,9 @@ func (p *proxies) forget() {
 	p.totals = metric.NewBuilder(metric.Backend, []metric.Column{{
 		Name: "TotalServers", Combine: metric.Distinct, Unit: "servers", Help: "Number of different servers in the backend",
 	}})
+	if p.opt.Series {
+		p.listeners.table = metric.NewBuilder(metric.Listener, nil)
+	}
 	p.names = newRegistry()
 	p.layouts = make(map[string]*layouts)
 	p.current = nil
@@ -103,7 +111,7 @@ func (p *proxies) forget() {
 // reset begins a new snapshot, and returns the number of names that it has forgotten.
 func (p *proxies) reset() (forgotten int) {
 	// Memory follows the present names and headers, not all that ever were.
-	if p.names.mostlyStale() || p.widenings > maxHeaders || len(p.layouts) > maxHeaders {
+	if p.names.mostlyStale() || p.listeners.mostlyStale() || p.widenings > maxHeaders || len(p.layouts) > maxHeaders {
 		forgotten = len(p.names.byName)
 		p.forget()
 	}
@@ -112,17 +120,22 @@ func (p *proxies) reset() (forgotten int) {
 		b.Reset()
 	}
 	p.rows = [4]int{}
+	p.stopping = false
 	return forgotten
 }
 
 func (p *proxies) tables() []*metric.Builder {
-	return []*metric.Builder{
+	all := []*metric.Builder{
 		p.scopes[haproxy.FrontendRow].table,
 		p.scopes[haproxy.BackendRow].table,
 		p.totals,
 		p.scopes[haproxy.ServerRow].table,
 		p.serverNames,
 	}
+	if p.listeners.table != nil {
+		all = append(all, p.listeners.table)
+	}
+	return all
 }
 
 // add reads one reply, with what else is known of its socket.
@@ -200,6 +213,9 @@ func (p *proxies) arrange(s *haproxy.StatScanner) {
 				l.byType[t] = newLayout(p.scopes[t].selection, p.scopes[t].table, header)
 			}
 			l.readStates()
+			if p.opt.Series {
+				l.listener = newLayout(p.listeners.selection, p.listeners.table, header)
+			}
 			p.layouts[key] = l
 		}
 		p.current = l
@@ -208,7 +224,10 @@ func (p *proxies) arrange(s *haproxy.StatScanner) {
 		s.Select(haproxy.RowType(t), p.current.byType[t].fields)
 		s.SelectTexts(haproxy.RowType(t), p.current.byType[t].states.texts)
 	}
-	if status := p.current.listenerStatus; status >= 0 {
+	if p.opt.Series {
+		s.Select(haproxy.ListenerRow, p.current.listener.fields)
+		s.SelectTexts(haproxy.ListenerRow, p.current.listener.states.texts)
+	} else if status := p.current.listenerStatus; status >= 0 {
 		s.Select(haproxy.ListenerRow, nil)
 		s.SelectTexts(haproxy.ListenerRow, []int{status})
 	}
@@ -223,6 +242,24 @@ func (p *proxies) widen(header []string) {
 			p.setColumns(haproxy.RowType(t), columns)
 		}
 	}
+	if p.listeners.table != nil {
+		p.widenListeners(header)
+	}
+}
+
+// widenListeners adds the missing columns of the header to the table of listeners.
+func (p *proxies) widenListeners(header []string) {
+	t := p.listeners.table
+	if columns := p.listeners.selection.with(t.Columns(), header); len(columns) > len(t.Columns()) {
+		p.setListenerColumns(columns)
+	}
+}
+
+func (p *proxies) setListenerColumns(columns []metric.Column) {
+	p.listeners.table.SetColumns(columns)
+	clear(p.layouts)
+	p.current = nil
+	p.widenings++
 }
 
 func (p *proxies) setColumns(t haproxy.RowType, columns []metric.Column) {
@@ -261,13 +298,18 @@ func (p *proxies) admit(n *entry) (at, nameAt int) {
 	return at, nameAt
 }
 
+func columnNames(columns []metric.Column) []string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	return names
+}
+
 // merge adds the content of o.
 func (p *proxies) merge(o *proxies) {
 	for t := range p.scopes {
-		var names []string
-		for _, c := range o.scopes[t].table.Columns() {
-			names = append(names, c.Name)
-		}
+		names := columnNames(o.scopes[t].table.Columns())
 		sc := &p.scopes[t]
 		if columns := sc.selection.with(sc.table.Columns(), names); len(columns) > len(sc.table.Columns()) {
 			p.setColumns(haproxy.RowType(t), columns)
@@ -275,6 +317,11 @@ func (p *proxies) merge(o *proxies) {
 		sc.table.Merge(o.scopes[t].table.Table())
 	}
 	p.serverNames.Merge(o.serverNames.Table())
+	if from := o.listeners.table; from != nil {
+		p.widenListeners(columnNames(from.Columns()))
+		p.listeners.table.Merge(from.Table())
+	}
+	p.stopping = p.stopping || o.stopping
 	for t, n := range o.rows {
 		p.rows[t] += n
 	}
@@ -288,6 +335,9 @@ func (p *proxies) result(ghosts []ghost) []*metric.Table {
 	p.addGhosts(ghosts)
 	var out []*metric.Table
 	for _, b := range p.tables() {
+		if p.stopping {
+			revive(b)
+		}
 		if t := b.Table(); len(t.Rows()) > 0 {
 			out = append(out, t)
 		}

@@ -117,17 +117,23 @@ func newStateLayout(s selection, header []string) stateLayout {
 
 // read makes the layout read the texts that it needs.
 func (l *stateLayout) read(header []string, server bool) {
-	add := func(name string) int {
-		column := slices.Index(header, name)
-		if column < 0 {
-			return -1
-		}
-		l.texts = append(l.texts, column)
-		return len(l.texts) - 1
+	if l.status = l.text(header, columnStatus); server {
+		l.check, l.weight, l.backup = l.text(header, "check_status"), l.text(header, "weight"), l.text(header, "bck")
 	}
-	if l.status = add(columnStatus); server {
-		l.check, l.weight, l.backup = add("check_status"), add("weight"), add("bck")
+}
+
+// text makes the layout read a text, and returns its position among those of a row; -1 if
+// the header has no such column.
+func (l *stateLayout) text(header []string, name string) int {
+	column := slices.Index(header, name)
+	if column < 0 {
+		return -1
 	}
+	if at := slices.Index(l.texts, column); at >= 0 {
+		return at
+	}
+	l.texts = append(l.texts, column)
+	return len(l.texts) - 1
 }
 
 // readStates makes the layouts of a header read texts as far as any metric needs them.

@@ -28,29 +28,41 @@ type cursor struct {
 	states stateCounts
 	// listeners counts those behind the row in hand.
 	listeners listenerCounts
+	// stopping reports whether the process stops.
+	stopping bool
 }
 
 // beside is what is known of a socket beside the replies of its current worker.
 type beside struct {
 	account *account     // nil: none
 	maint   maintReasons // nil: not known
+	// stopping reports whether the process stops, if somebody needs to know.
+	stopping bool
 }
 
-func (a *Aggregator) beside(socket string) beside { return beside{a.accounts[socket], a.maint[socket]} }
+func (a *Aggregator) beside(socket string) beside {
+	return beside{a.accounts[socket], a.maint[socket], a.opt.Series && a.daemon.isStopping(socket)}
+}
 
 func (p *proxies) newCursor(s *haproxy.StatScanner, bit uint64, k beside) *cursor {
 	c := &cursor{scanner: s, bit: bit, last: &p.names.first, account: k.account.newAdjuster(p.current)}
-	c.states.maint = k.maint
+	c.states.maint, c.stopping = k.maint, k.stopping
+	p.stopping = p.stopping || k.stopping
 	return c
 }
 
 // next goes to the next row. Listeners are counted for their frontend, whose row is the
-// one in hand; they have no rows in the tables.
+// one in hand.
 func (c *cursor) next(p *proxies) {
 	l := p.current
 	c.waited = 0
 	for c.done = !c.scanner.Next(); !c.done && c.scanner.Row().Type == haproxy.ListenerRow; c.done = !c.scanner.Next() {
-		c.listeners.add(c.scanner.Row())
+		if l.listenerStatus >= 0 {
+			c.listeners.add(c.scanner.Row())
+		}
+		if p.opt.Series {
+			p.addListener(c)
+		}
 	}
 	c.listeners.addTo(p.scopes[haproxy.FrontendRow].table, c.last)
 	if c.done {
@@ -61,7 +73,11 @@ func (c *cursor) next(p *proxies) {
 		c.active = l.byType[row.Type].active(row)
 		c.adjusted = c.account.adjust(row)
 	}
-	l.byType[row.Type].states.derive(row, &c.states)
+	of := &l.byType[row.Type]
+	of.states.derive(row, &c.states)
+	if p.opt.Series {
+		of.series.derive(row, &of.states, c.stopping)
+	}
 }
 
 // isActive reports whether the current worker's row in hand has taken connections.

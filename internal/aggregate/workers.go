@@ -450,7 +450,7 @@ func (p *proxies) addGhost(t *metric.Builder, row int, g ghost) {
 		}
 		t.Touch(row)
 	}
-	place := places(t.Columns())
+	place, others := places(t.Columns()), otherPlaces(t.Columns())
 	for i, name := range g.columns {
 		if c, ok := place[name]; ok {
 			v := g.values[i]
@@ -458,6 +458,12 @@ func (p *proxies) addGhost(t *metric.Builder, row int, g ghost) {
 				continue
 			}
 			t.Add(row, c, max(v, 0))
+			// A downtime is the mean over the sockets, each with what its workers have counted
+			// since the account began. A socket that is gone stays one of them, so that the
+			// mean does not fall.
+			if c, ok := others[name]; ok {
+				t.Add(row, c, max(v, 0))
+			}
 		}
 	}
 }

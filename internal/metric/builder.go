@@ -106,6 +106,14 @@ func (b *Builder) At(row, col int) (Value, bool) {
 	return b.cells.at(row, col, b.columns[col].Combine)
 }
 
+// Replace puts v in the place of the values of a cell, which stay as many as they are. A
+// cell without values, or one whose count is [Wide], stays as it is.
+func (b *Builder) Replace(row, col int, v int64) {
+	if sums, counts := b.cells.row(row); counts[col] > 0 && counts[col] < Wide {
+		sums[col] = v
+	}
+}
+
 // Slot is the destination of a value in [Builder.AddRow]; [Builder.Slot] returns
 // one.
 type Slot struct {

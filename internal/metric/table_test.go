@@ -207,6 +207,21 @@ func TestSmallest(t *testing.T) {
 	}
 }
 
+func TestReplace(t *testing.T) {
+	table := NewBuilder(Server, []Column{{Name: "a", Combine: Mean}, {Name: "b"}})
+	row := table.Row(Entity{Name: "s"})
+	table.Add(row, 0, 5)
+	table.Add(row, 0, 6)
+	table.Replace(row, 0, 8)
+	table.Replace(row, 1, 8)
+	if got, ok := table.At(row, 0); !ok || got.Int != 4 {
+		t.Errorf("got %+v, want 8 of two values", got)
+	}
+	if got, ok := table.At(row, 1); ok {
+		t.Errorf("got %+v, want none", got)
+	}
+}
+
 // TestFilledSmallest: a missing value that counts as 0 may be the smallest.
 func TestFilledSmallest(t *testing.T) {
 	table := NewBuilder(Backend, []Column{
