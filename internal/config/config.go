@@ -872,13 +872,17 @@ type Prometheus struct {
 	// Adds the counters of HAProxy's modules, such as `h1` and `ssl`. A question can ask for
 	// them by `extra-counters`.
 	ExtraCounters bool
+	// The series that results of health checks and agents have, 16 a server each: `all`, of
+	// which the present one is 1, as HAProxy's own exporter has them; `current` for the one
+	// that is 1; or `none`.
+	CheckStates CheckStates
 	// What is shown where HAProxy shows an empty value: `omit` for nothing, or `nan` for NaN,
 	// as HAProxy's own exporter does. A sum over NaN is NaN.
 	EmptyValues EmptyValues
 	// Labels that all series get: `name=value`, separated by commas.
 	Labels []Label
 	// Series of HAProxy in an answer; 0 for no limit. Beyond it whole groups are left out: first
-	// `extra-counters`, then servers. `haproxystats_series_dropped` counts them.
+	// `extra-counters`, then listeners, results of checks, and servers. `haproxystats_series_dropped` counts them.
 	MaxSeries int
 	// Answers that are made at the same time. Whoever asks for one more gets status 503.
 	MaxScrapes int

@@ -22,6 +22,18 @@ const (
 	EmptyNaN  EmptyValues = "nan"
 )
 
+// CheckStates are the series that results of health checks have.
+type CheckStates string
+
+// The values of CheckStates.
+const (
+	CheckStatesAll     CheckStates = "all"
+	CheckStatesCurrent CheckStates = "current"
+	CheckStatesNone    CheckStates = "none"
+)
+
+var checkStates = oneOf(map[string]CheckStates{"all": CheckStatesAll, "current": CheckStatesCurrent, "none": CheckStatesNone}, "all", "current", "none")
+
 // Label is a label of a series.
 type Label struct{ Name, Value string }
 
@@ -33,8 +45,9 @@ func prometheusOptions() []Option {
 		option("prometheus", "listen", "127.0.0.1:9101", listenList, func(c *Config) *[]string { return &c.Prometheus.Listen }),
 		option("prometheus", "path", "/metrics", webPath, func(c *Config) *string { return &c.Prometheus.Path }),
 		option("prometheus", "max-age", "60", anySeconds, func(c *Config) *time.Duration { return &c.Prometheus.MaxAge }),
-		option("prometheus", "scopes", "global frontend backend server", seriesScopes, func(c *Config) *[]string { return &c.Prometheus.Scopes }),
+		option("prometheus", "scopes", "global frontend listener backend server", seriesScopes, func(c *Config) *[]string { return &c.Prometheus.Scopes }),
 		option("prometheus", "extra-counters", "false", boolean, func(c *Config) *bool { return &c.Prometheus.ExtraCounters }),
+		option("prometheus", "check-states", "all", checkStates, func(c *Config) *CheckStates { return &c.Prometheus.CheckStates }),
 		option("prometheus", "empty-values", "omit", emptyValues, func(c *Config) *EmptyValues { return &c.Prometheus.EmptyValues }),
 		optional("prometheus", "labels", labelList, func(c *Config) *[]Label { return &c.Prometheus.Labels }),
 		option("prometheus", "max-series", "0", wholeBetween(0, math.MaxInt32), func(c *Config) *int { return &c.Prometheus.MaxSeries }),
@@ -138,7 +151,7 @@ var webPath = kind[string]{"path of a URL", "a path that begins with /, of lette
 var usersFile = kind[string]{"file", "a file with one user per line, as htpasswd -B writes it", parsePath}
 
 // seriesScopeNames are the words of HAProxy's exporter.
-var seriesScopeNames = []string{"global", "frontend", "backend", "server"}
+var seriesScopeNames = []string{"global", "frontend", "listener", "backend", "server"}
 
 // seriesScopes is a list of scopes of HAProxy's exporter.
 var seriesScopes = kind[[]string]{"list of words", strings.Join(seriesScopeNames, ", "), func(text string) ([]string, error) {

@@ -113,6 +113,7 @@ var samples = map[string]sample{
 	"prometheus max-age":        {90.5, "90.5"},
 	"prometheus scopes":         {[]string{"global", "backend"}, "global, backend"},
 	"prometheus extra-counters": {true, "true"},
+	"prometheus check-states":   {"current", "current"},
 	"prometheus empty-values":   {"nan", "nan"},
 	"prometheus labels":         {[]string{"env=prod", "site=ams"}, "env=prod, site=ams"},
 	"prometheus max-series":     {500_000, "500000"},

@@ -9,12 +9,16 @@ import (
 	"haproxystats/internal/sink/scrape"
 )
 
+var checkStates = map[config.CheckStates]prometheus.CheckStates{
+	config.CheckStatesAll: prometheus.AllStates, config.CheckStatesCurrent: prometheus.CurrentState, config.CheckStatesNone: prometheus.NoStates,
+}
+
 // Open is an [app.OpenEndpoint].
 func Open(c *config.Config, s app.EndpointSetup) (app.Endpoint, error) {
 	p := c.Prometheus
 	o := scrape.Options{
 		Listen: p.Listen, Path: p.Path, MaxAge: p.MaxAge, Scopes: scrape.Scopes(p.Scopes), ExtraCounters: p.ExtraCounters,
-		Encoding: prometheus.Options{NaN: p.EmptyValues == config.EmptyNaN, MaxSeries: p.MaxSeries, Own: s.Own},
+		Encoding: prometheus.Options{CheckStates: checkStates[p.CheckStates], NaN: p.EmptyValues == config.EmptyNaN, MaxSeries: p.MaxSeries, Own: s.Own},
 		Own:      p.OwnMetrics, Clusters: s.Clusters,
 		MaxScrapes: p.MaxScrapes, Timeout: p.Timeout,
 		TLS: app.EndpointTLS(c), Users: p.UsersFile,

@@ -13,7 +13,8 @@
 //	haproxystats_server_name_*    server: each server name, over all the backends it is in
 //	haproxystats_*                haproxystats itself
 //
-// and code or mod where the exporter has them. A field that the exporter does not show has a
+// and code, mod or state where the exporter has them. A state is a series for each state that
+// there is, of which the present one is 1. A field that the exporter does not show has a
 // name of the same form, and the type of its kind. Samples have no time.
 //
 // A family is written at once, whatever it is made of: HELP, TYPE, and the samples of all
@@ -22,7 +23,10 @@
 package prometheus
 
 import (
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/encode"
@@ -36,6 +40,8 @@ type Label struct{ Name, Value string }
 type Options struct {
 	// Labels are constant ones, which all samples have.
 	Labels []Label
+	// CheckStates are the series that results of checks have.
+	CheckStates CheckStates
 	// NaN writes NaN, as the exporter does, where HAProxy shows an empty value; else there
 	// is no sample.
 	NaN bool
@@ -45,6 +51,16 @@ type Options struct {
 	// Own has the names of columns of [metric.Self] that are about a sink.
 	Own map[string]Own
 }
+
+// CheckStates are the series that results of health checks and agents have: one of 16 is 1.
+type CheckStates int
+
+// The series of results.
+const (
+	AllStates    CheckStates = iota // all, as the exporter has them
+	CurrentState                    // the one that is 1
+	NoStates                        // none
+)
 
 // Own is a column of [metric.Self] that is about a sink.
 type Own struct{ Field, Sink string }
@@ -78,6 +94,8 @@ type Reason int
 // The reasons, in the order in which groups of series are dropped.
 const (
 	ExtraCounters Reason = iota // those of HAProxy's modules
+	Listeners                   // all of listeners
+	States                      // results of health checks and agents
 	Servers                     // all of servers
 
 	numReasons
@@ -87,7 +105,20 @@ const (
 type Dropped [numReasons]int
 
 // String returns the word for the reason in labels and logs.
-func (r Reason) String() string { return [numReasons]string{"extra-counters", "servers"}[r] }
+func (r Reason) String() string {
+	return [numReasons]string{"extra-counters", "listeners", "check-states", "servers"}[r]
+}
+
+// String returns the numbers of the reasons that there are, as "listeners: 4".
+func (d Dropped) String() string {
+	var all []string
+	for r, n := range d {
+		if n > 0 {
+			all = append(all, fmt.Sprintf("%v: %d", Reason(r), n))
+		}
+	}
+	return strings.Join(all, ", ")
+}
 
 // Result counts what was written.
 type Result struct {
@@ -132,7 +163,8 @@ type part struct {
 	groups   []encode.Group
 	families encode.Columns[[]family]
 	scopes   [metric.NumScopes]scope
-	labels   []byte // of the part, and the constant ones
+	backends []servers // of the batch, by name
+	labels   []byte    // of the part, and the constant ones
 }
 
 // scope is what a part has of one scope.
@@ -171,6 +203,9 @@ func (e *Encoder) Encode(w io.Writer, parts []Part, s *Selection, own func(Resul
 		if e.err == nil {
 			e.scope(sc, left, &result)
 		}
+		if sc == metric.Daemon {
+			result.Series += e.texts(s, true)
+		}
 	}
 	if own != nil {
 		for _, f := range own(result) {
@@ -206,9 +241,12 @@ func (e *Encoder) take(parts []Part, s *Selection) {
 			to.families = p.families.Of(k, g, e.familiesOf)
 			for n := range to.families {
 				f := &to.families[n]
-				f.off = s.Family != nil && !s.Family(f.name) || f.extra && !s.ExtraCounters
+				f.off = s.Family != nil && !s.Family(f.name) || f.extra && !s.ExtraCounters || f.results && e.opt.CheckStates == NoStates
 			}
 			to.setRows(s, p.labels)
+			if g.Scope == metric.Backend {
+				p.backends = countServers(p.backends[:0], p.groups)
+			}
 		}
 	}
 }
@@ -223,7 +261,7 @@ func (t *scope) setRows(s *Selection, labels []byte) {
 		r.text, r.all = r.text[:0], r.all[:0]
 		maintenance := -1
 		if s.NoMaintenance && t.group.Scope == metric.Server {
-			maintenance = table.Column("state")
+			maintenance = table.Column("status")
 		}
 		for _, n := range table.Rows() {
 			e := table.Entity(n)
@@ -250,12 +288,12 @@ func (s *Selection) wants(in metric.Scope, e metric.Entity) bool {
 	return s.Server == nil || in != metric.Server && in != metric.ServerName || s.Server(e.Name)
 }
 
-// maintenance is the number of the state of servers in maintenance.
-const maintenance = 2
+// maintenance is the rank of the state of servers in maintenance.
+var maintenance = int64(slices.Index(catalogue.States(catalogue.Server, "status"), "MAINT"))
 
 func inMaintenance(t *metric.Table, row, column int) bool {
-	v, ok := t.At(row, column)
-	return ok && v.Exact && v.Int == maintenance
+	sums, counts := t.Cells(row)
+	return counts[column] > 0 && sums[column] == maintenance
 }
 
 // fit finds what is left out to keep the bound, and reports it for each reason.
@@ -263,7 +301,7 @@ func (e *Encoder) fit(s *Selection, result *Result) (left [numReasons]bool) {
 	if e.opt.MaxSeries <= 0 {
 		return left
 	}
-	all := 0
+	all := e.texts(s, false)
 	var of Dropped
 	for i := range e.parts {
 		for sc := range e.parts[i].scopes {
@@ -276,13 +314,10 @@ func (e *Encoder) fit(s *Selection, result *Result) (left [numReasons]bool) {
 				if f.off {
 					continue
 				}
-				n := t.count(f, e.opt.NaN)
+				n := e.count(&e.parts[i], t, f)
 				all += n
-				switch {
-				case f.extra:
-					of[ExtraCounters] += n
-				case isOfServers(t.group.Scope):
-					of[Servers] += n
+				if r := reasonOf(t.group.Scope, f); r < numReasons {
+					of[r] += n
 				}
 			}
 		}
@@ -299,16 +334,41 @@ func (e *Encoder) fit(s *Selection, result *Result) (left [numReasons]bool) {
 	return left
 }
 
-func isOfServers(s metric.Scope) bool { return s == metric.Server || s == metric.ServerName }
+// reasonOf returns why a family may be left out; numReasons for one that never is.
+func reasonOf(s metric.Scope, f *family) Reason {
+	switch {
+	case f.extra:
+		return ExtraCounters
+	case s == metric.Listener:
+		return Listeners
+	case f.results:
+		return States
+	case s == metric.Server || s == metric.ServerName:
+		return Servers
+	}
+	return numReasons
+}
 
 // count returns the number of samples of a family.
-func (t *scope) count(f *family, nan bool) int {
+func (e *Encoder) count(p *part, t *scope, f *family) int {
 	n := 0
 	for i := range f.columns {
 		c := &f.columns[i]
 		table := t.group.Tables[c.table]
 		for _, r := range t.rows[c.table].all {
-			if _, counts := table.Cells(r.number); counts[c.column] > 0 || nan && c.empty {
+			if c.of != nil {
+				if p.serversOf(table.Entity(r.number).Name) != nil {
+					n += len(c.states)
+				}
+				continue
+			}
+			sums, counts := table.Cells(r.number)
+			switch has := counts[c.column] > 0; {
+			case has && c.states != nil && f.results && e.opt.CheckStates == CurrentState:
+				n += c.known(sums[c.column])
+			case has && c.states != nil:
+				n += len(c.states)
+			case has, e.opt.NaN && c.empty:
 				n++
 			}
 		}
@@ -343,10 +403,10 @@ func (e *Encoder) scope(sc metric.Scope, left [numReasons]bool, result *Result) 
 			}
 			f := &t.families[t.next]
 			t.next++
-			if f.off || f.extra && left[ExtraCounters] || isOfServers(sc) && left[Servers] {
+			if r := reasonOf(sc, f); f.off || r < numReasons && left[r] {
 				continue
 			}
-			n := e.samples(t, f, next.head, &written)
+			n := e.samples(p, t, f, next.head, &written)
 			if sc != metric.Self {
 				result.Series += n
 			}
@@ -356,11 +416,17 @@ func (e *Encoder) scope(sc metric.Scope, left [numReasons]bool, result *Result) 
 
 // samples writes the samples that a part has of a family, after the head if that is not
 // written yet, and returns their number.
-func (e *Encoder) samples(t *scope, f *family, head []byte, written *bool) int {
+func (e *Encoder) samples(p *part, t *scope, f *family, head []byte, written *bool) int {
 	n := 0
 	b := e.buf
 	for i := range f.columns {
 		c := &f.columns[i]
+		if c.states != nil {
+			e.buf = b
+			n += e.stateSamples(p, t, f, c, head, written)
+			b = e.buf
+			continue
+		}
 		table := t.group.Tables[c.table]
 		r := &t.rows[c.table]
 		for _, at := range r.all {

@@ -363,11 +363,11 @@ func TestSelection(t *testing.T) {
 // TestNoMaintenance: servers in maintenance are left out, in all their series, and nothing
 // else is.
 func TestNoMaintenance(t *testing.T) {
-	table := metric.NewBuilder(metric.Server, []metric.Column{{Name: "state", Combine: metric.Max}, {Name: "scur"}})
-	for i, state := range []int64{1, 2, 3} {
+	table := metric.NewBuilder(metric.Server, []metric.Column{stateColumn("status"), {Name: "scur"}})
+	for i, state := range []string{"UP", "MAINT", "DOWN"} {
 		row := table.Row(metric.Entity{Parent: "app", Name: fmt.Sprint("s", i)})
 		table.Touch(row)
-		table.Add(row, 0, state)
+		table.Add(row, 0, rankOf(catalogue.Server, "status", state))
 		table.Add(row, 1, 7)
 	}
 	b := &metric.Batch{Tables: []*metric.Table{table.Table()}}
@@ -378,8 +378,128 @@ func TestNoMaintenance(t *testing.T) {
 	for _, s := range decode(t, out) {
 		got[s.labels["server"]]++
 	}
-	if want := map[string]int{"s0": 2, "s2": 2}; !maps.Equal(got, want) {
+	if want := map[string]int{"s0": 6, "s2": 6}; !maps.Equal(got, want) {
 		t.Errorf("got the servers %v, want %v", got, want)
+	}
+}
+
+// stateColumn is a column with a state.
+func stateColumn(name string) metric.Column {
+	return metric.Column{Name: name, Combine: metric.Max, Nature: metric.State, Outputs: metric.ExceptGraphite}
+}
+
+func rankOf(in catalogue.Scopes, field, state string) int64 {
+	return int64(slices.Index(catalogue.States(in, field), state))
+}
+
+// states returns a batch with a listener, two backends, one of which has servers, and texts.
+func states() *metric.Batch {
+	add := func(b *metric.Builder, e metric.Entity, values ...int64) {
+		row := b.Row(e)
+		b.Touch(row)
+		for col, v := range values {
+			if v >= 0 {
+				b.Add(row, col, v)
+			}
+		}
+	}
+	listeners := metric.NewBuilder(metric.Listener, []metric.Column{stateColumn("status"), {Name: "scur"}})
+	add(listeners, metric.Entity{Parent: "www", Name: "sock-1"}, rankOf(catalogue.Listener, "status", "OPEN"), 5)
+	backends := metric.NewBuilder(metric.Backend, []metric.Column{stateColumn("status")})
+	add(backends, metric.Entity{Name: "app"}, rankOf(catalogue.Backend, "status", "UP"))
+	add(backends, metric.Entity{Name: "empty"}, rankOf(catalogue.Backend, "status", "DOWN"))
+	servers := metric.NewBuilder(metric.Server, []metric.Column{stateColumn("status"), stateColumn("check_status"), {Name: "scur"}})
+	for i, s := range []struct{ state, check string }{{"UP", "L7OK"}, {"DOWN", "L4CON"}, {"UP", ""}} {
+		check := int64(-1)
+		if s.check != "" {
+			check = rankOf(catalogue.Server, "check_status", s.check)
+		}
+		add(servers, metric.Entity{Parent: "app", Name: fmt.Sprint("s", i)}, rankOf(catalogue.Server, "status", s.state), check, 9)
+	}
+	return &metric.Batch{
+		Tables: []*metric.Table{listeners.Table(), backends.Table(), servers.Table()},
+		Texts:  []metric.Text{{Field: "Version", Value: "2.8.1"}, {Field: "Version", Value: "3.0.2"}, {Field: "node", Value: `lb "1"`}},
+	}
+}
+
+// TestStates: of each state there is a series, of which one is 1, and backends count their
+// servers.
+func TestStates(t *testing.T) {
+	decoded := func(o CheckStates) (ones []string, n int) {
+		out, result := text(t, New(Options{CheckStates: o}), everything(), Part{Batch: states()})
+		all := decode(t, out)
+		if result.Series != len(all) {
+			t.Errorf("got %d series, want %d", result.Series, len(all))
+		}
+		for _, s := range all {
+			if s.value > 0 && (s.labels["state"] != "" || s.labels["version"] != "" || s.labels["node"] != "") {
+				ones = append(ones, fmt.Sprint(s.name, " ", s.labels["proxy"], s.labels["listener"], s.labels["server"], s.labels["state"], s.labels["version"], s.labels["node"], " ", s.value))
+			}
+		}
+		return ones, len(all)
+	}
+	got, all := decoded(AllStates)
+	want := []string{
+		"haproxy_backend_agg_check_status appL4CON 1", "haproxy_backend_agg_check_status appL7OK 1",
+		"haproxy_backend_agg_server_check_status appDOWN 1", "haproxy_backend_agg_server_check_status appUP 2",
+		"haproxy_backend_agg_server_status appDOWN 1", "haproxy_backend_agg_server_status appUP 2",
+		"haproxy_backend_status appUP 1", "haproxy_backend_status emptyDOWN 1",
+		"haproxy_listener_status wwwsock-1OPEN 1",
+		"haproxy_process_build_info 2.8.1 1", "haproxy_process_build_info 3.0.2 1", `haproxy_process_node lb "1" 1`,
+		"haproxy_server_check_status apps0L7OK 1", "haproxy_server_check_status apps1L4CON 1",
+		"haproxy_server_status apps0UP 1", "haproxy_server_status apps1DOWN 1", "haproxy_server_status apps2UP 1",
+	}
+	slices.Sort(got)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("want -, got +\n%s", d)
+	}
+	// 1 listener, 2 backends, 3 servers, numbers, counts of one backend, results of two servers, texts.
+	if want := 3 + 2*2 + 3*5 + 4 + 5 + 5 + 16 + 2*16 + 3; all != want {
+		t.Errorf("got %d series, want %d", all, want)
+	}
+	current, n := decoded(CurrentState)
+	slices.Sort(current)
+	if d := cmp.Diff(want, current); d != "" || n != all-2*15 {
+		t.Errorf("the present one only: %d series, want %d: want -, got +\n%s", n, all-2*15, d)
+	}
+	if _, n := decoded(NoStates); n != all-2*16 {
+		t.Errorf("no results: got %d series, want %d", n, all-2*16)
+	}
+}
+
+// TestTextsWithLabelsOfTheirOwn: a label can't be there twice.
+func TestTextsWithLabelsOfTheirOwn(t *testing.T) {
+	out, _ := text(t, New(Options{}), everything(), Part{Batch: states(), Labels: []Label{{"cluster", "eu"}, {"node", "a"}}})
+	for _, s := range decode(t, out) {
+		if s.name == "haproxy_process_node" {
+			t.Errorf("got %v, want none", s)
+		}
+	}
+}
+
+// TestGroupsGoInTheirOrder: listeners go before results, and these before servers.
+func TestGroupsGoInTheirOrder(t *testing.T) {
+	_, all := text(t, New(Options{}), everything(), Part{Batch: states()})
+	for _, c := range []struct {
+		most int
+		want Dropped
+	}{
+		{all.Series, Dropped{}},
+		{all.Series - 1, Dropped{Listeners: 4}},
+		{all.Series - 5, Dropped{Listeners: 4, States: 32}},
+		{all.Series - 37, Dropped{Listeners: 4, States: 32, Servers: 18}},
+		{1, Dropped{Listeners: 4, States: 32, Servers: 18}},
+	} {
+		out, got := text(t, New(Options{MaxSeries: c.most}), everything(), Part{Batch: states()})
+		if got.Dropped != c.want || got.Series != len(decode(t, out)) {
+			t.Errorf("at most %d: got %+v, want %v", c.most, got, c.want)
+		}
+	}
+}
+
+func TestDroppedSaysWhat(t *testing.T) {
+	if got, want := (Dropped{Listeners: 4, Servers: 5}).String(), "listeners: 4, servers: 5"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -17,6 +17,7 @@ type family struct {
 	rank    int // its place among the exporter's
 	head    []byte
 	extra   bool // it is of one of HAProxy's modules
+	results bool // it has results of health checks or agents
 	off     bool // it is not wanted
 	columns []column
 }
@@ -33,8 +34,12 @@ type column struct {
 	table, column int
 	scale         float64
 	mean          bool
-	empty         bool   // the exporter shows empty values as NaN
-	label         []byte // beyond those of the row
+	empty         bool    // the exporter shows empty values as NaN
+	label         []byte  // beyond those of the row
+	states        []state // of a state; nil for a number
+	// of returns the number of servers in each state, of the servers of a backend; nil for a
+	// column of a table.
+	of func(*servers) []int
 }
 
 // familiesOf returns the families of the group's columns, in the exporter's order; those
@@ -67,6 +72,7 @@ func (e *Encoder) familiesOf(g *encode.Group) []family {
 		}
 		all[i].columns = append(all[i].columns, to)
 	}
+	all = append(all, stateFamilies(g)...)
 	slices.SortFunc(all, func(f, g family) int { return f.compare(&g) })
 	return all
 }

@@ -238,8 +238,7 @@ func (s *Sink) tell(r prometheus.Result) {
 	}
 	s.dropped = r.Dropped
 	if changed {
-		s.log.Warn("series exceed max-series and are left out", "shown", r.Series,
-			prometheus.ExtraCounters.String(), r.Dropped[prometheus.ExtraCounters], prometheus.Servers.String(), r.Dropped[prometheus.Servers])
+		s.log.Warn("series exceed max-series and are left out", "shown", r.Series, "dropped", r.Dropped.String())
 	}
 }
 

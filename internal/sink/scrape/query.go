@@ -15,7 +15,7 @@ import (
 var scopes = map[string][]metric.Scope{
 	"global":   {metric.Daemon, metric.Process},
 	"frontend": {metric.Frontend},
-	"listener": {},
+	"listener": {metric.Listener},
 	"backend":  {metric.Backend},
 	"server":   {metric.Server, metric.ServerName},
 }

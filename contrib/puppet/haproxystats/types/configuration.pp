@@ -175,6 +175,7 @@ type Haproxystats::Configuration = Struct[{
     Optional['max-age'] => Numeric,
     Optional['scopes'] => Haproxystats::List,
     Optional['extra-counters'] => Boolean,
+    Optional['check-states'] => Enum['all', 'current', 'none'],
     Optional['empty-values'] => Enum['omit', 'nan'],
     Optional['labels'] => Haproxystats::List,
     Optional['max-series'] => Integer,
