@@ -146,11 +146,17 @@ func (f *fleet) tablesOf(cluster, node, instance string, epoch, v int64) []*kgo.
 // rawOf returns the records of a node's raw snapshot.
 func (f *fleet) rawOf(cluster, node string, epoch, v int64) []*kgo.Record {
 	f.T.Helper()
+	return f.rawFrom(cluster, node, node, epoch, v)
+}
+
+// rawFrom returns the records of a raw snapshot that a machine sends.
+func (f *fleet) rawFrom(cluster, node, instance string, epoch, v int64) []*kgo.Record {
+	f.T.Helper()
 	files := snapshot.Memory{
 		"p.sock" + snapshot.InfoSuffix: []byte("Name: HAProxy\nProcess_num: 1\nPid: 1\nUptime_sec: 10\n\n"),
 		"p.sock" + snapshot.StatSuffix: fmt.Appendf(nil, "# pxname,svname,stot,type,\n%swww,FRONTEND,%d,0,\n\n", strings.Repeat("x,BACKEND,1,1,\n", 1000), v),
 	}
-	e := envelope.Envelope{Kind: envelope.Snapshot, Cluster: cluster, Node: node, Epoch: epoch, Attempt: f.attempts.Next(), Instance: node}
+	e := envelope.Envelope{Kind: envelope.Snapshot, Cluster: cluster, Node: node, Epoch: epoch, Attempt: f.attempts.Next(), Instance: instance}
 	c := envelope.NewCompressor()
 	var records []*kgo.Record
 	f.Must(snapshot.Encode(snapshot.Snapshot{Node: node, Cluster: cluster, Epoch: epoch, Files: files}, snapshot.MinRecord, func(record []byte) error {
@@ -448,8 +454,9 @@ func TestReplay(t *testing.T) {
 	f.settle(row, p)
 }
 
-// TestTwoNodesOfOneName has a second machine send under the name of a node: the first
-// snapshot in a window counts, and the log names both.
+// TestTwoNodesOfOneName has second machines send under the names of two nodes, always
+// after them and of the same times: the first snapshot in a window counts, and the log
+// names both machines, of tables and of raw snapshots.
 func TestTwoNodesOfOneName(t *testing.T) {
 	row := harness.Begin(t, "two nodes of a cluster have one name", lastValues)
 	f := newFleet(t, 1, 2)
@@ -458,9 +465,13 @@ func TestTwoNodesOfOneName(t *testing.T) {
 	for range harness.Count(5, 100) {
 		f.windows(1)
 		f.produce(f.tablesOf("c0", "n0", "another machine", f.sent, 1)...)
-		row.Inject(1)
+		f.produce(f.rawFrom("c0", "n1", "another one", f.sent, 1)...)
+		row.Inject(2)
 	}
 	f.windows(1)
+	for _, machines := range [][]string{{`instance="another machine"`, "other=n0"}, {`instance="another one"`, "other=n1"}} {
+		p.WaitSays(time.Minute, append(machines, "two machines use the name of a node")...)
+	}
 	f.settle(row, p)
 }
 

@@ -38,7 +38,7 @@ type Snapshots struct {
 	bytes  int64                // of these
 	came   chan struct{}        // has an element if ready has one
 	left   chan struct{}        // closed and replaced when ready has become shorter
-	recent map[string][]arrival // by cluster and node
+	recent map[string]*arrivals // by cluster and node
 	gaveUp int64
 }
 
@@ -46,7 +46,7 @@ var _ process.Source = (*Snapshots)(nil)
 
 // NewSnapshots returns a consumer, which does nothing until [Snapshots.Run].
 func NewSnapshots(o Options) *Snapshots {
-	s := &Snapshots{came: make(chan struct{}, 1), left: make(chan struct{}), recent: make(map[string][]arrival)}
+	s := &Snapshots{came: make(chan struct{}, 1), left: make(chan struct{}), recent: make(map[string]*arrivals)}
 	s.group = newGroup(o, s.newReader)
 	return s
 }
@@ -165,34 +165,73 @@ func (s *Snapshots) isRecent(e wire.Envelope) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	node := string(e.Key())
-	arrivals := s.recent[node]
-	if slices.ContainsFunc(arrivals, func(a arrival) bool { return a.epoch == e.Epoch }) {
-		return true
+	a := s.recent[node]
+	if a == nil {
+		if len(s.recent) >= maxRecent {
+			clear(s.recent)
+		}
+		a = new(arrivals)
+		s.recent[node] = a
 	}
-	if len(s.recent) >= maxRecent && arrivals == nil {
-		clear(s.recent)
-	}
-	if len(arrivals) >= recentEpochs {
-		arrivals = arrivals[1:]
-	}
-	s.recent[node] = append(slices.Clone(arrivals), arrival{e.Epoch, e.Instance})
-	return false
+	return a.add(e)
+}
+
+// arrivals are the snapshots of a node that have come whole, the last ones.
+type arrivals struct {
+	all []arrival
+	// other is the machine whose snapshot came second and whose turn has not come;
+	// empty for none.
+	other string
+	// last is the machine that the tables of the last snapshot name.
+	last string
 }
 
 // arrival is a snapshot that has come whole.
 type arrival struct {
 	epoch    int64
-	instance string
+	instance string // of the machine that has sent it
+	named    string // the machine that its tables name
 }
 
-// Instance returns the instance that has sent a snapshot of a node; empty if it is not
+// add adds a snapshot, and reports whether one of its epoch is there.
+//
+// Windows find two machines of one name by the tables, which name the one or the other in
+// turn. Where the one always comes first, nothing is made of what the other sends: then
+// the next tables name it, as if the two took turns.
+func (a *arrivals) add(e wire.Envelope) (known bool) {
+	for _, there := range a.all {
+		if there.epoch == e.Epoch {
+			if e.Instance != "" && there.instance != "" && e.Instance != there.instance {
+				a.other = e.Instance
+			}
+			return true
+		}
+	}
+	next := arrival{e.Epoch, e.Instance, e.Instance}
+	if a.other != "" && a.other != a.last && e.Instance != "" {
+		next.named = a.other
+	}
+	a.other, a.last = "", next.named
+	if len(a.all) >= recentEpochs {
+		a.all = a.all[1:]
+	}
+	a.all = append(slices.Clone(a.all), next)
+	return false
+}
+
+// Instance returns the machine that the tables of a node's snapshot name: the one that has
+// sent it, unless another one has sent snapshots of the same times; empty if it is not
 // known.
 func (s *Snapshots) Instance(cluster, node string, epoch int64) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, a := range s.recent[string(wire.Envelope{Kind: wire.Snapshot, Cluster: cluster, Node: node}.Key())] {
-		if a.epoch == epoch {
-			return a.instance
+	a := s.recent[string(wire.Envelope{Kind: wire.Snapshot, Cluster: cluster, Node: node}.Key())]
+	if a == nil {
+		return ""
+	}
+	for _, there := range a.all {
+		if there.epoch == epoch {
+			return there.named
 		}
 	}
 	return ""
@@ -202,8 +241,9 @@ func (s *Snapshots) Instance(cluster, node string, epoch int64) string {
 func (s *Snapshots) forget(e wire.Envelope) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	node := string(e.Key())
-	s.recent[node] = slices.DeleteFunc(slices.Clone(s.recent[node]), func(a arrival) bool { return a.epoch == e.Epoch })
+	if a := s.recent[string(e.Key())]; a != nil {
+		a.all = slices.DeleteFunc(slices.Clone(a.all), func(there arrival) bool { return there.epoch == e.Epoch })
+	}
 }
 
 // snapshotsReader assembles the snapshots of one partition.
