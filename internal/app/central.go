@@ -118,6 +118,7 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 		sources: selfstat.CentralSources{
 			Sources:         sources,
 			Done:            func() int64 { return processor.Stats().Done },
+			AddressesHidden: told.addressesHidden,
 			OpenWindows:     func() int { return clusters.status().Open },
 			JournalBytes:    clusters.journalBytes,
 			JournalMaxBytes: c.Central.JournalMaxBytes,

@@ -60,7 +60,7 @@ func TestCentralSelf(t *testing.T) {
 					Spool: waitingSpool{}, Retries: zero, LogDropped: zero,
 					Sinks: []selfstat.Sink{{Name: "noted", Status: to.Status}},
 				},
-				Done: zero, OpenWindows: func() int { return 0 }, JournalBytes: zero,
+				Done: zero, OpenWindows: func() int { return 0 }, JournalBytes: zero, AddressesHidden: zero,
 			},
 			node:     func() string { return "central.example.com" },
 			interval: 10 * time.Second,

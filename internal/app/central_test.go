@@ -78,7 +78,7 @@ func TestServerIdentity(t *testing.T) {
 		{"us", "app,s1,1,2,10.0.0.1:80,\napp,s2,2,2,10.0.0.1:80,\n", "app/s1=1 app/s2=2 "},
 		{"eu", "app,s1,1,2,10.0.0.1:80,\napp,s2,2,2,10.0.0.1:80,\napp,s3,4,2,[::1]:80,\n", "app/10.0.0.1:80=3 app/[::1]:80=4 "},
 		{"eu", "app,s1,1,2,,\n", "app/s1=1 "},
-		{"eu", "app,s1,1,2,,\n", "app/s1=1 "},
+		{"eu", "app,s1,1,2,,\napp,s2,2,2,,\n", "app/s1=1 app/s2=2 "},
 	} {
 		b, err := p.Aggregate(snapshot.Snapshot{Node: "n", Cluster: c.cluster, Files: snapshot.Memory{
 			"a_info": []byte("Name: HAProxy\nProcess_num: 1\nPid: 1\n\n"), "a_stat": []byte(header + c.stat + "\n"),
@@ -102,6 +102,9 @@ func TestServerIdentity(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), "addresses of servers are not shown"); n != 1 {
 		t.Errorf("got the message %d times, want once:\n%s", n, out.String())
+	}
+	if n := p.faults.addressesHidden(); n != 3 {
+		t.Errorf("got %d rows without an address, want 3", n)
 	}
 	if strings.Contains(out.String(), "two rows of one name") {
 		t.Errorf("the log tells of rows that are meant to be one:\n%s", out.String())

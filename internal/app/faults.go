@@ -28,6 +28,8 @@ type faults struct {
 	badRows, duplicates, missing int
 	// hidden has the nodes whose last snapshot did not show the addresses of servers.
 	hidden map[string]bool
+	// hiddenRows counts the rows of servers without an address, of all snapshots.
+	hiddenRows int64
 }
 
 // count records the counts of the snapshot that was read last.
@@ -44,7 +46,7 @@ func (f *faults) fill(p *status.Process) {
 	p.BadRows, p.DuplicateSockets, p.ProcessesMissing = f.badRows, f.duplicates, f.missing
 }
 
-// tellHidden logs, once for each node, that servers have no address.
+// tellHidden counts servers that have no address, and logs them once for each node.
 func (f *faults) tellHidden(log *slog.Logger, s snapshot.Snapshot, rows int) {
 	node := s.Cluster + "/" + s.Node
 	f.mu.Lock()
@@ -53,10 +55,18 @@ func (f *faults) tellHidden(log *slog.Logger, s snapshot.Snapshot, rows int) {
 		f.hidden = make(map[string]bool)
 	}
 	f.hidden[node] = rows > 0
+	f.hiddenRows += int64(rows)
 	f.mu.Unlock()
 	if rows > 0 && !before {
 		log.Warn("addresses of servers are not shown, and their names are used", "cluster", s.Cluster, "node", s.Node, "snapshot", s.Epoch, "rows", rows)
 	}
+}
+
+// addressesHidden returns the number of rows of servers without an address.
+func (f *faults) addressesHidden() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hiddenRows
 }
 
 // maxHidden bounds the nodes of which is known whether they show addresses.

@@ -35,6 +35,10 @@ func centre() board {
 				{title: "Waiting snapshots", lines: []line{central("CentralQueueLength")}},
 				{title: "Age of the oldest snapshot", alarm: above(60, 300), lines: []line{central("CentralQueueAge")}},
 				{title: "Failed attempts", why: "A full journal makes attempts fail, too.", lines: []line{central("CentralSnapshotRetries").in(perMinute)}},
+				{
+					title: "Servers without an address", why: "With server-identity = address; give the stats sockets the level operator or admin.",
+					lines: []line{central("CentralAddressesHidden").in(perMinute)},
+				},
 			}},
 			{"Windows", []panel{
 				{title: "Open windows", lines: []line{central("CentralOpenWindows")}},

@@ -16,6 +16,9 @@ type CentralSources struct {
 	Sources
 	// Done returns the number of snapshots of nodes that are done.
 	Done func() int64
+	// AddressesHidden returns the number of rows of servers that have no address where
+	// servers are named by it.
+	AddressesHidden func() int64
 	// OpenWindows returns the number of windows that are not closed for good.
 	OpenWindows func() int
 	// JournalBytes returns the size of the journal, and JournalMaxBytes is its limit.
@@ -53,6 +56,10 @@ var ofCentral = []centralMetric{
 		Name: "CorruptSnapshots", Unit: "snapshots", Nature: metric.Counter,
 		Help: "Snapshots of nodes that haproxystats-central has given up",
 	}, func(s *CentralSources) number { return count(s.Spool.Corrupt()) }},
+	{metric.Column{
+		Name: "AddressesHidden", Unit: "rows", Nature: metric.Counter,
+		Help: "Rows of servers without an address in clusters with `server-identity = address`, whose names are used",
+	}, func(s *CentralSources) number { return count(s.AddressesHidden()) }},
 	{metric.Column{
 		Name: "OpenWindows", Unit: "windows",
 		Help: "Windows of clusters that are not closed for good",

@@ -131,11 +131,13 @@ func TestCentral(t *testing.T) {
 		},
 		Done: func() int64 { return 18 }, OpenWindows: func() int { return 19 },
 		JournalBytes: func() int64 { return 20 }, JournalMaxBytes: 21,
+		AddressesHidden: func() int64 { return 22 },
 	})
 	want := map[string]float64{
 		"CentralSnapshotsDone": 18, "CentralSnapshotRetries": 8,
 		"CentralQueueLength": 6, "CentralQueueAge": 12.346, "CentralCorruptSnapshots": 7,
 		"CentralOpenWindows": 19, "CentralJournalBytes": 20, "CentralJournalLimit": 21,
+		"CentralAddressesHidden":            22,
 		"CentralLogMessagesDropped":         17,
 		"CentralLocalStoreConfirmedBatches": 31, "CentralLocalStoreSentMetrics": 32, "CentralLocalStoreSentBytes": 33,
 		"CentralLocalStoreFailures": 34, "CentralLocalStoreSkippedMetrics": 35,
