@@ -157,7 +157,8 @@ func (c Cell) Value() (metric.Value, bool) {
 }
 
 // Cells calls f with each cell of an entity that has a value, until f returns an error. It
-// leaves out the columns that are only for Graphite.
+// leaves out the columns that are only for Graphite, and the states of texts, whose numbers
+// say nothing without their names.
 func (g *Group) Cells(r *Row, f func(Cell) error) error {
 	first := 0
 	for i, t := range g.Tables {
@@ -169,7 +170,7 @@ func (g *Group) Cells(r *Row, f func(Cell) error) error {
 		sums, counts := t.Cells(c.Row)
 		sums, counts = sums[:len(columns)], counts[:len(columns)]
 		for c.Column = range columns {
-			if n := counts[c.Column]; n > 0 && columns[c.Column].Outputs != metric.GraphiteOnly {
+			if n := counts[c.Column]; n > 0 && isShown(&columns[c.Column]) {
 				c.Sum = sums[c.Column]
 				c.Plain = n == 1 || n != metric.Wide && !columns[c.Column].Combine.IsMean()
 				if err := f(c); err != nil {
@@ -180,6 +181,10 @@ func (g *Group) Cells(r *Row, f func(Cell) error) error {
 		}
 	}
 	return nil
+}
+
+func isShown(c *metric.Column) bool {
+	return c.Outputs == metric.EveryOutput || c.Outputs == metric.ExceptGraphite && c.Nature != metric.State
 }
 
 // Whole returns a value as an integer of 64 bits: means are rounded, and a larger number

@@ -103,3 +103,34 @@ func TestColumns(t *testing.T) {
 		}
 	}
 }
+
+// TestCells: a field with a column for Graphite and one for the others is there once, and
+// the numbers of states, which need their names, are not.
+func TestCells(t *testing.T) {
+	b := metric.NewBuilder(metric.Server, []metric.Column{
+		{Name: "scur"},
+		{Name: "lastchg", Combine: metric.Mean, Outputs: metric.GraphiteOnly},
+		{Name: "lastchg", Combine: metric.MinKnown, Outputs: metric.ExceptGraphite},
+		{Name: "status", Combine: metric.Max, Nature: metric.State, Outputs: metric.ExceptGraphite},
+		{Name: "state", Combine: metric.Max, Nature: metric.State},
+		{Name: "empty"},
+	})
+	row := b.Row(metric.Entity{Parent: "app", Name: "s1"})
+	for col := range 5 {
+		b.Add(row, col, int64(10+col))
+	}
+	b.Touch(row)
+	g := Groups(nil, &metric.Batch{Tables: []*metric.Table{b.Table()}})[0]
+	var got []string
+	err := g.Each(func(r *Row) error {
+		return g.Cells(r, func(c Cell) error {
+			v, ok := c.Value()
+			got = append(got, fmt.Sprintf("%s=%d/%t", c.Table.Columns()[c.Column].Name, v.Int, ok))
+			return nil
+		})
+	})
+	want := []string{"scur=10/true", "lastchg=12/true", "state=14/true"}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("error %v, got instead of the wanted cells (-):\n%s", err, diff)
+	}
+}
