@@ -148,7 +148,6 @@ const pieceSize = 64 << 10
 type Encoder struct {
 	opt   Options
 	parts []part
-	order []int // of the families of a scope that several parts have
 	w     io.Writer
 	buf   []byte
 	err   error // the first one of w

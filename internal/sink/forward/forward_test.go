@@ -143,7 +143,7 @@ func tablesOf(b *metric.Batch) string {
 	var rows []metric.Rows
 	for _, t := range b.Tables {
 		switch t.Scope() {
-		case metric.Frontend, metric.Backend, metric.Server, metric.ServerName:
+		case metric.Frontend, metric.Backend, metric.Server, metric.ServerName, metric.Listener:
 			rows = append(rows, t)
 		}
 	}

@@ -230,7 +230,7 @@ func TestPaceOfTries(t *testing.T) {
 		}
 		bytes := int64(len(all) + received.Len())
 		status := s.Status()
-		wantStatus := sink.Status{Batches: 4, Metrics: 4 * 34, Bytes: bytes, Resent: 3, Failures: 8, Health: status.Health, Queue: status.Queue}
+		wantStatus := sink.Status{Batches: 4, Metrics: 4 * int64(sinktest.Batch(1000).Points()), Bytes: bytes, Resent: 3, Failures: 8, Health: status.Health, Queue: status.Queue}
 		if status != wantStatus {
 			t.Errorf("got status %+v, want %+v", status, wantStatus)
 		}
