@@ -73,11 +73,9 @@ func (g *group) failed(p *partition, c *claim, tries int, cause error) {
 func (g *group) incomplete(p *partition, a *attempt, why error) {
 	g.count(Counts{Incomplete: 1})
 	g.mu.Lock()
-	now := time.Now()
-	quiet := now.Sub(g.incompleteAt) < burst
-	g.incompleteAt = now
+	first := g.dropped.first(time.Now(), a.Cluster+"/"+a.Node)
 	g.mu.Unlock()
-	if !quiet {
+	if first {
 		p.log.Warn("snapshot has not come completely and is dropped", "offset", a.first, "cluster", a.Cluster, "node", a.Node, "snapshot", a.Epoch,
 			"records", len(a.chunks.list), "of", a.records, "error", why)
 	}

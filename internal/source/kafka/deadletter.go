@@ -47,8 +47,6 @@ const (
 	maxPending = 256
 	// asideTimeout bounds the way to the topic; then the directory takes the record.
 	asideTimeout = 10 * time.Second
-	// burst is the time without a record after which one is logged again.
-	burst = time.Minute
 )
 
 // Counts counts what was put aside, and snapshots that did not arrive whole.
@@ -88,7 +86,7 @@ type DeadLetters struct {
 	number  uint64
 	pending int
 	paces   map[Cause]*pace
-	told    map[Cause]time.Time
+	told    map[Cause]*bursts
 	failing bool
 }
 
@@ -124,7 +122,7 @@ func OpenDeadLetters(o DeadLetterOptions) (*DeadLetters, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &DeadLetters{o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), dir: dir, told: make(map[Cause]time.Time)}
+	d := &DeadLetters{o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), dir: dir, told: map[Cause]*bursts{Damaged: {}, Newer: {}, Foreign: {}}}
 	d.paces = map[Cause]*pace{
 		Damaged: {records: maxOurs, bytes: keptBytes}, Newer: {records: maxOurs, bytes: keptBytes}, Foreign: {records: maxForeign, bytes: keptBytes},
 	}
@@ -178,7 +176,7 @@ func letterOf(r *kgo.Record) letter {
 
 // putAttempt puts the records of an attempt aside, and calls done when all are kept.
 func (d *DeadLetters) putAttempt(ctx context.Context, to *kgo.Client, p *partition, a *attempt, cause Cause, why error, done func()) {
-	d.tell(letter{topic: p.group.o.Topic, partition: p.number, offset: a.first}, cause, why, "cluster", a.Cluster, "node", a.Node, "snapshot", a.Epoch)
+	d.tell(letter{topic: p.group.o.Topic, partition: p.number, offset: a.first}, a.Cluster+"/"+a.Node, cause, why, "cluster", a.Cluster, "node", a.Node, "snapshot", a.Epoch)
 	i := 0
 	left := len(a.chunks.list)
 	if left == 0 || !d.room(cause, int64(left), a.chunks.size()) {
@@ -211,7 +209,7 @@ func (d *DeadLetters) putAttempt(ctx context.Context, to *kgo.Client, p *partiti
 
 // put puts a record aside, and calls done when it is kept. It does not wait for the topic.
 func (d *DeadLetters) put(ctx context.Context, to *kgo.Client, l letter, cause Cause, why error, done func()) {
-	d.tell(l, cause, why)
+	d.tell(l, "", cause, why)
 	if !d.room(cause, 1, l.size()) {
 		done()
 		return
@@ -226,14 +224,12 @@ func (d *DeadLetters) room(cause Cause, records, bytes int64) bool {
 	return d.paces[cause].room(time.Now(), records, bytes)
 }
 
-// tell logs the first record of a burst.
-func (d *DeadLetters) tell(l letter, cause Cause, why error, more ...any) {
+// tell logs the first record of a burst. of names its node, and is empty if it has none.
+func (d *DeadLetters) tell(l letter, of string, cause Cause, why error, more ...any) {
 	d.mu.Lock()
-	now := time.Now()
-	before, known := d.told[cause]
-	d.told[cause] = now
+	first := d.told[cause].first(time.Now(), of)
 	d.mu.Unlock()
-	if known && now.Sub(before) < burst {
+	if !first {
 		return
 	}
 	attributes := append([]any{"topic", l.topic, "partition", l.partition, "offset", l.offset, "error", why}, more...)

@@ -111,8 +111,8 @@ type group struct {
 	counts     Counts
 	// commitFails and tickFails report whether errors of commits and ticks have been logged.
 	commitFails, tickFails bool
-	incompleteAt           time.Time // when the last incomplete snapshot was ended
-	failures               pace      // of messages about snapshots that fail
+	dropped                bursts // of snapshots that are not complete
+	failures               pace   // of messages about snapshots that fail
 
 	examinations sync.WaitGroup // of batches that can't be read
 
@@ -371,7 +371,7 @@ var errBatch = errors.New("the batch can't be decompressed, or takes too much me
 // skip passes over a batch that would take too much memory, or that is damaged.
 func (g *group) skip(ctx context.Context, client *kgo.Client, e *kgo.ErrDecompressTooLarge) {
 	g.count(Counts{Foreign: 1})
-	g.o.DeadLetters.tell(letter{topic: e.Topic, partition: e.Partition, offset: e.Offset}, Foreign, errBatch, "next", e.NextOffset)
+	g.o.DeadLetters.tell(letter{topic: e.Topic, partition: e.Partition, offset: e.Offset}, "", Foreign, errBatch, "next", e.NextOffset)
 	g.mu.Lock()
 	if p := g.partitions[e.Partition]; p != nil {
 		p.skipTo(e.NextOffset)
