@@ -127,20 +127,25 @@ func TestCauses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			o := options(c.address)
 			o.TLS, o.Login = c.tls, c.login
-			start := time.Now()
-			err := o.Ping(t.Context(), client(t, o), 2*time.Second)
-			took := time.Since(start)
 			if c.want == "" && c.hint == "" {
-				if err != nil {
+				// The first handshake of a broker that has just started may take seconds.
+				if err := o.Ping(t.Context(), client(t, o), time.Minute); err != nil {
 					t.Errorf("got %v, want no error", err)
 				}
 				return
 			}
+			bound := 10 * time.Second // of a busy machine
+			if c.address == silent {
+				bound = 2 * time.Second
+			}
+			start := time.Now()
+			err := o.Ping(t.Context(), client(t, o), bound)
+			took := time.Since(start)
 			hint, bare := kafka.Advice(err)
 			if err == nil || !strings.Contains(bare.Error(), c.want) || !strings.Contains(hint, c.hint) || kafka.ClassOf(err) != c.class {
 				t.Errorf("got %v, hint %q, class %d; want %q, hint %q, class %d", err, hint, kafka.ClassOf(err), c.want, c.hint, c.class)
 			}
-			if limit := 5 * time.Second; took > limit {
+			if limit := 5 * time.Second; took > real.Loaded(limit) {
 				t.Errorf("the cause was found after %v, want less than %v", took, limit)
 			}
 		})

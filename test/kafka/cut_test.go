@@ -22,10 +22,10 @@ import (
 // cutter stands before a broker. It strikes once, when so many bytes of large records have
 // come through it to the broker, and cuts the connection there.
 type cutter struct {
-	addr   string
-	target string // set before the first connection
+	addr string
 
 	mu     sync.Mutex
+	target string // the broker; empty until it is known
 	left   int64
 	strike func() // nil if it does not strike
 	struck chan struct{}
@@ -57,6 +57,19 @@ func newCutter(t *testing.T) *cutter {
 	return c
 }
 
+func (c *cutter) broker() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.target
+}
+
+// leadTo says where the broker is.
+func (c *cutter) leadTo(broker string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.target = broker
+}
+
 // arm has it strike after that many bytes. The channel is closed when it has struck.
 func (c *cutter) arm(after int64, strike func()) (struck <-chan struct{}) {
 	c.mu.Lock()
@@ -86,7 +99,7 @@ func (c *cutter) due(request []byte) (pass int, strike func()) {
 
 func (c *cutter) serve(ctx context.Context, from net.Conn) {
 	defer from.Close()
-	to, err := new(net.Dialer).DialContext(ctx, "tcp", c.target)
+	to, err := new(net.Dialer).DialContext(ctx, "tcp", c.broker())
 	if err != nil {
 		return // the broker is away
 	}
@@ -143,7 +156,7 @@ func TestKillLargeTables(t *testing.T) {
 	random := harness.Random(t)
 	c := newCutter(t)
 	k := start(t, real.KafkaConfig{Jars: real.Need(t, "kafka"), Properties: []string{"advertised.listeners=PLAINTEXT://" + c.addr}})
-	c.target = k.Addr
+	c.leadTo(k.Addr)
 	f := newFleetAt(t, k, c.addr, 1, 1)
 	f.late = "600" // the queue of a node that was killed waits
 	n := f.node("c0", "n0", "tables", f.tables, nil)
