@@ -2,22 +2,26 @@ package store
 
 import (
 	"testing"
+
+	"haproxystats/internal/truth"
 )
 
 // TestHearing hears replies that no round takes, or only a part of them. Whatever a tally
 // has learned from them, no total falls.
 func TestHearing(t *testing.T) {
 	one := func(n int64) worker { return worker{pid: 1, start: 100, rows: web(n)} }
+	begin := func(w *world, k *Socket) (*truth.Info, *Hearing) {
+		w.now += 10
+		info, err := readInfo(w.reply(one(3)).Info, w.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info, k.Hear(info, nil)
+	}
 	for name, between := range map[string]func(*world, *Socket){
 		"nothing": func(*world, *Socket) {},
 		"the connection breaks": func(w *world, k *Socket) {
-			w.now += 10
-			r := w.reply(one(3))
-			info, err := readInfo(r.Info, w.now)
-			if err != nil {
-				t.Fatal(err)
-			}
-			h := k.Hear(info, nil)
+			info, h := begin(w, k)
 			h.Take([]byte("# pxname,svname,stot,downtime,type,\napi,FRONTEND,6,,0,\nweb,FRONTEND,3,,0,\napp,BACK"))
 			h.End(false)
 			if h.fits(k, info, h.member) {
@@ -25,13 +29,7 @@ func TestHearing(t *testing.T) {
 			}
 		},
 		"the reply has no end": func(w *world, k *Socket) {
-			w.now += 10
-			r := w.reply(one(3))
-			info, err := readInfo(r.Info, w.now)
-			if err != nil {
-				t.Fatal(err)
-			}
-			h := k.Hear(info, nil)
+			info, h := begin(w, k)
 			h.Take([]byte("# pxname,svname,stot,downtime,type,\nweb,FRONTEND,3,,0,\n"))
 			h.End(true)
 			if h.fits(k, info, h.member) {
@@ -39,16 +37,13 @@ func TestHearing(t *testing.T) {
 			}
 		},
 		"not a reply": func(w *world, k *Socket) {
-			w.now += 10
-			r := w.reply(one(3))
-			info, err := readInfo(r.Info, w.now)
-			if err != nil {
-				t.Fatal(err)
-			}
-			h := k.Hear(info, nil)
+			info, h := begin(w, k)
 			h.Take([]byte("Permission denied\n\n"))
 			h.Take([]byte("and more\n"))
 			h.End(true)
+			if h.fits(k, info, h.member) {
+				t.Error("an error of HAProxy's is taken for a reply")
+			}
 		},
 		"the round is dropped": func(w *world, _ *Socket) {
 			w.now += 10
