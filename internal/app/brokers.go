@@ -95,6 +95,16 @@ func withTopic(c *config.Config) (names []string) {
 	return names
 }
 
+// withRecords reports whether a topic gets other records than Graphite's lines.
+func withRecords(c *config.Config) bool {
+	for _, k := range c.Kafkas {
+		if k.Options.Topic != "" && k.Options.Format != config.KafkaGraphite {
+			return true
+		}
+	}
+	return false
+}
+
 // openKafka opens the sink of a section of Kafka.
 func openKafka(s setup, name string) (sink.Sink, func() error, error) {
 	c, _ := s.config.Kafkas.Get(name)

@@ -200,7 +200,7 @@ func scopesOf(names []string) (sent [metric.NumScopes]bool) {
 		case "daemon":
 			sent[metric.Daemon] = true
 		case "frontend":
-			sent[metric.Frontend] = true
+			sent[metric.Frontend], sent[metric.Listener] = true, true
 		case "backend":
 			sent[metric.Backend] = true
 		case "server":

@@ -179,7 +179,7 @@ func AggregateOptions(c *config.Config, log *slog.Logger, slow func()) (aggregat
 		ServerNames:      c.Process.AggrServerMetrics,
 		PerProcess:       c.Process.PerProcessMetrics,
 		Percentages:      c.Process.CalculatePercentages,
-		Series:           c.Prometheus.Enabled,
+		Series:           hasOthers(c),
 	}
 	together := new(pattern.Budget)
 	for _, section := range []struct {

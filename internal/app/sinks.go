@@ -31,6 +31,9 @@ type sinkKind struct {
 	// configured returns the operator's name of each sink that the configuration asks for;
 	// empty for one that has none.
 	configured func(*config.Config) []string
+	// others reports whether a sink of the kind takes what outputs other than Graphite need;
+	// nil for a kind that never does.
+	others func(*config.Config) bool
 	// open opens the sink of a name. The returned close releases what the sink holds.
 	open func(s setup, name string) (opened sink.Sink, close func() error, err error)
 }
@@ -58,16 +61,19 @@ var sinkKinds = []sinkKind{
 	{
 		name: "kafka", queued: true,
 		configured: withTopic,
+		others:     withRecords,
 		open:       openKafka,
 	},
 	{
 		name: "forward", queued: true, ofNode: true,
 		configured: func(c *config.Config) []string { return unnamed(c.Forward.Mode != "") },
+		others:     func(c *config.Config) bool { return c.Forward.Mode == config.ForwardTables },
 		open:       openForward,
 	},
 	{
 		name:       "prometheus",
 		configured: func(c *config.Config) []string { return unnamed(c.Prometheus.Enabled) },
+		others:     func(c *config.Config) bool { return c.Prometheus.Enabled },
 		open:       openEndpoint,
 	},
 	{
@@ -95,6 +101,17 @@ var sinkKinds = []sinkKind{
 		configured: func(c *config.Config) []string { return unnamed(c.LocalStore.Enabled) },
 		open:       openLocalStore,
 	},
+}
+
+// hasOthers reports whether a sink is configured that takes what outputs other than
+// Graphite need. Without one nobody pays for that.
+func hasOthers(c *config.Config) bool {
+	for _, k := range sinkKinds {
+		if k.others != nil && k.others(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // unnamed returns the names of a kind with at most one sink.

@@ -85,7 +85,7 @@ func machine(host string, addresses func() ([]net.Addr, error)) string {
 // scopes are the scopes of tables by their names in the configuration.
 var scopes = map[string][]metric.Scope{
 	"daemon":   {metric.Process},
-	"frontend": {metric.Frontend},
+	"frontend": {metric.Frontend, metric.Listener},
 	"backend":  {metric.Backend},
 	"server":   {metric.Server, metric.ServerName},
 }
@@ -111,7 +111,7 @@ func keep(f config.Forward) func(metric.Scope, metric.Column) bool {
 // the number of servers of a backend.
 func isClassic(s metric.Scope, c metric.Column) bool {
 	scope := map[metric.Scope]catalogue.Scopes{
-		metric.Frontend: catalogue.Frontend, metric.Backend: catalogue.Backend,
+		metric.Frontend: catalogue.Frontend, metric.Listener: catalogue.Frontend, metric.Backend: catalogue.Backend,
 		metric.Server: catalogue.Server, metric.ServerName: catalogue.Server,
 	}[s]
 	return scope == 0 || c.Combine == metric.Distinct || catalogue.IsMetric(c.Name, scope, true)
