@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"haproxystats/internal/config"
@@ -31,9 +32,9 @@ type sinkKind struct {
 	// configured returns the operator's name of each sink that the configuration asks for;
 	// empty for one that has none.
 	configured func(*config.Config) []string
-	// others reports whether a sink of the kind takes what outputs other than Graphite need;
-	// nil for a kind that never does.
-	others func(*config.Config) bool
+	// plain reports whether the configured sinks of the kind take nothing but what Graphite
+	// gets; nil for a kind that takes what the other outputs need.
+	plain func(*config.Config) bool
 	// open opens the sink of a name. The returned close releases what the sink holds.
 	open func(s setup, name string) (opened sink.Sink, close func() error, err error)
 }
@@ -56,62 +57,67 @@ var sinkKinds = []sinkKind{
 	{
 		name: "graphite", queued: true, verified: true,
 		configured: func(c *config.Config) []string { return unnamed(c.Graphite.Enabled) },
+		plain:      always,
 		open:       openGraphite,
 	},
 	{
 		name: "kafka", queued: true,
 		configured: withTopic,
-		others:     withRecords,
+		plain:      func(c *config.Config) bool { return !withRecords(c) },
 		open:       openKafka,
 	},
 	{
 		name: "forward", queued: true, ofNode: true,
 		configured: func(c *config.Config) []string { return unnamed(c.Forward.Mode != "") },
-		others:     func(c *config.Config) bool { return c.Forward.Mode == config.ForwardTables },
+		plain:      func(c *config.Config) bool { return c.Forward.Mode == config.ForwardSnapshots },
 		open:       openForward,
 	},
 	{
 		name:       "prometheus",
 		configured: func(c *config.Config) []string { return unnamed(c.Prometheus.Enabled) },
-		others:     func(c *config.Config) bool { return c.Prometheus.Enabled },
 		open:       openEndpoint,
 	},
 	{
 		name:       "events-file",
 		configured: func(c *config.Config) []string { return unnamed(c.Events.File != "") },
+		plain:      always,
 		open:       openEventsFile,
 	},
 	{
 		name: "events-graphite", queued: true,
 		configured: func(c *config.Config) []string { return unnamed(c.Events.GraphiteURL != "") },
+		plain:      always,
 		open:       openEventsGraphite,
 	},
 	{
 		name: "events-grafana", queued: true,
 		configured: func(c *config.Config) []string { return unnamed(c.Events.GrafanaURL != "") },
+		plain:      always,
 		open:       openEventsGrafana,
 	},
 	{
 		name: "events-webhook", queued: true,
 		configured: func(c *config.Config) []string { return unnamed(c.Events.Webhook != "") },
+		plain:      always,
 		open:       openEventsWebhook,
 	},
 	{
 		name:       "local-store",
 		configured: func(c *config.Config) []string { return unnamed(c.LocalStore.Enabled) },
+		plain:      always,
 		open:       openLocalStore,
 	},
 }
 
+// always is for kinds that never take more than Graphite gets.
+func always(*config.Config) bool { return true }
+
 // hasOthers reports whether a sink is configured that takes what outputs other than
 // Graphite need. Without one nobody pays for that.
 func hasOthers(c *config.Config) bool {
-	for _, k := range sinkKinds {
-		if k.others != nil && k.others(c) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(sinkKinds, func(k sinkKind) bool {
+		return len(k.configured(c)) > 0 && (k.plain == nil || !k.plain(c))
+	})
 }
 
 // unnamed returns the names of a kind with at most one sink.
