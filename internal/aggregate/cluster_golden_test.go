@@ -65,6 +65,7 @@ func clusterOf(t *testing.T, opt Options, nodes ...fs.FS) *Aggregator {
 		for i := range p.Tables {
 			c.AddTable(p.Node, &p.Tables[i])
 		}
+		c.AddTexts(p.Texts)
 	}
 	return c
 }

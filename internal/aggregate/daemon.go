@@ -2,6 +2,7 @@ package aggregate
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"math/big"
 	"slices"
@@ -18,9 +19,10 @@ type daemon struct {
 	names     map[string]string // of fields that were shown before, so that each is allocated once
 	seen      map[string]bool   // the fields of the reply in hand
 	layout    daemonLayout
-	nodes     *metric.Builder // one row: the processes of nodes, combined; nil before there are any
-	usages    []usage         // of these processes
-	epoch     int64           // of the batch
+	nodes     *metric.Builder      // one row: the processes of nodes, combined; nil before there are any
+	usages    []usage              // of these processes
+	said      map[metric.Text]bool // by these processes
+	epoch     int64                // of the batch
 }
 
 // maxFieldNames bounds the names of fields that are remembered.
@@ -78,6 +80,7 @@ const (
 func (d *daemon) reset() {
 	d.processes = d.processes[:0]
 	d.usages = d.usages[:0]
+	clear(d.said)
 	switch {
 	case d.nodes == nil:
 	case len(d.nodes.Columns()) > maxFieldNames:
@@ -166,6 +169,7 @@ func (d *daemon) merge(o *daemon, opt Options) {
 		d.addNodes(o.nodes.Table(), opt)
 		d.usages = append(d.usages, o.usages...)
 	}
+	d.addTexts(slices.Collect(maps.Keys(o.said)))
 }
 
 // tables returns the node's metrics and, if asked for, those of each process.

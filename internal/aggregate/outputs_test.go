@@ -453,8 +453,15 @@ func TestOthersOfClusters(t *testing.T) {
 			t.Errorf("%s as a cluster of one node (-want +got):\n%s", dir, diff)
 		}
 		nodes := eachProcess(t, node)
-		if diff := cmp.Diff(want, others(clusterOf(t, opt, nodes...).Batch(0))); diff != "" {
+		combined := clusterOf(t, opt, nodes...).Batch(0)
+		if diff := cmp.Diff(want, others(combined)); diff != "" {
 			t.Errorf("%s as a cluster of %d nodes (-want +got):\n%s", dir, len(nodes), diff)
+		}
+		if texts := aggregateFS(t, opt, node).Texts; len(texts) == 0 || !slices.Equal(texts, combined.Texts) {
+			t.Errorf("%s as a cluster of %d nodes: got the texts %q, want %q", dir, len(nodes), combined.Texts, texts)
+		}
+		if texts := clusterOf(t, Options{}, nodes...).Batch(0).Texts; len(texts) > 0 {
+			t.Errorf("%s without other outputs: got the texts %q, want none", dir, texts)
 		}
 		if len(nodes) >= 4 {
 			divided++

@@ -30,6 +30,13 @@ func (a *Aggregator) AddTable(node string, t metric.Rows) {
 	}
 }
 
+// AddTexts adds the texts of a node's batch.
+func (a *Aggregator) AddTexts(texts []metric.Text) {
+	if a.opt.Series {
+		a.daemon.addTexts(texts)
+	}
+}
+
 // Disputed returns the fields for which a node's table has another rule than this
 // version's catalogue, which counts; each once.
 func (a *Aggregator) Disputed() []string {

@@ -3,6 +3,7 @@ package aggregate
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 
 	"haproxystats/internal/catalogue"
@@ -235,7 +236,7 @@ func (p *proxies) addListeners(t metric.Rows) {
 
 // texts returns what the processes say of themselves in words.
 func (d *daemon) texts() []metric.Text {
-	var all []metric.Text
+	all := slices.Collect(maps.Keys(d.said))
 	for _, p := range d.counted() {
 		all = append(all, p.texts...)
 	}
@@ -243,6 +244,21 @@ func (d *daemon) texts() []metric.Text {
 		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Value, b.Value))
 	})
 	return slices.Compact(all)
+}
+
+// maxTexts bounds the different texts of the nodes of a cluster.
+const maxTexts = 1 << 14
+
+// addTexts adds what the processes of a node say of themselves.
+func (d *daemon) addTexts(texts []metric.Text) {
+	if d.said == nil {
+		d.said = make(map[metric.Text]bool)
+	}
+	for _, t := range texts {
+		if len(d.said) < maxTexts && isText(t.Field) {
+			d.said[t] = true
+		}
+	}
 }
 
 // isText reports whether a field of `show info` is a text for outputs other than Graphite.

@@ -221,6 +221,9 @@ type scoped struct {
 func (s scoped) Batch(epoch int64) *metric.Batch {
 	b := s.Aggregator.Batch(epoch)
 	b.Tables = slices.DeleteFunc(b.Tables, func(t *metric.Table) bool { return !s.sent[t.Scope()] })
+	if !s.sent[metric.Daemon] {
+		b.Texts = nil
+	}
 	return b
 }
 

@@ -51,6 +51,7 @@ func WriteClusterPaths(w io.Writer, c *config.Config, cluster string, dirs []str
 			return err
 		}
 		all.AddTable(dir, batch.Processes)
+		all.AddTexts(batch.Texts)
 		for _, t := range batch.Tables {
 			all.AddTable(dir, t)
 		}

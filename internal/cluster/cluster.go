@@ -206,6 +206,7 @@ func (s *Stage) add(frame []byte, at time.Time, check func(*tables.Part) error, 
 				add(&p.Tables[i])
 			}
 		},
+		Texts:   p.Texts,
 		Release: release,
 	}, at)
 	s.tell(p, at, err)

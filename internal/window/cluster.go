@@ -180,6 +180,7 @@ func (c *cluster) add(k Contribution, at, now, start, mark time.Time) error {
 	if k.Tables != nil {
 		k.Tables(func(t metric.Rows) { w.aggregator.AddTable(k.Node, t) })
 	}
+	w.aggregator.AddTexts(k.Texts)
 	w.releases = append(w.releases, k.Release)
 	w.changed = true
 	c.suspect(k, now)

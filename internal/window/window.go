@@ -12,6 +12,7 @@ import (
 type Aggregator interface {
 	Reset() (gone int)
 	AddTable(node string, t metric.Rows)
+	AddTexts([]metric.Text)
 	Batch(epoch int64) *metric.Batch
 }
 
@@ -62,6 +63,8 @@ type Contribution struct {
 	Instance string
 	// Tables calls add with each table. It is called at most once.
 	Tables func(add func(metric.Rows))
+	// Texts are what the node's processes say of themselves.
+	Texts []metric.Text
 	// Release is called once, when the contribution is needed no longer.
 	Release func()
 }

@@ -27,6 +27,7 @@ var (
 const (
 	maxPlain   = 128 << 20 // bytes
 	maxTables  = 64
+	maxTexts   = 256
 	maxColumns = 4096
 	maxRows    = 1 << 22
 	maxText    = 64 << 10 // of a name
@@ -42,6 +43,8 @@ type Part struct {
 	Head
 	// Tables have the rows.
 	Tables []Table
+	// Texts are what the node's processes say of themselves; those of shard 0.
+	Texts []metric.Text
 }
 
 // Table is one table of a part.
@@ -155,7 +158,7 @@ func (d *Decoder) decode(frame []byte) (*Part, error) {
 	case v == 0:
 		return nil, errors.New("version 0")
 	}
-	d.part = Part{Head: Head{Shards: 1}, Tables: d.part.Tables[:0]}
+	d.part = Part{Head: Head{Shards: 1}, Tables: d.part.Tables[:0], Texts: d.part.Texts[:0]}
 	in := bounded.NewReader(plain[len(magic)+1:])
 	for in.Len() > 0 {
 		tag := in.Uvarint()
@@ -191,6 +194,12 @@ func (d *Decoder) item(tag uint64, in *bounded.Reader) error {
 		d.part.Instance = string(in.Bounded(uint64(in.Len()), maxName))
 	case tagTable:
 		return d.table(in)
+	case tagText:
+		if len(d.part.Texts) == maxTexts {
+			return fmt.Errorf("more than %d texts", maxTexts)
+		}
+		t := metric.Text{Field: string(in.Text(maxText)), Value: string(in.Text(maxText))}
+		d.part.Texts = append(d.part.Texts, t)
 	default:
 		return nil
 	}

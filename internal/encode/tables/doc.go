@@ -24,6 +24,8 @@
 //	6  cluster   bytes
 //	7  interval  uvarint, seconds from one snapshot of the node to the next; 0: not known
 //	8  instance  bytes
+//	9  text      any number of times, in shard 0: a field (text) and what the node's
+//	             processes say in it (text)
 //
 // A table is
 //

@@ -27,6 +27,7 @@ const (
 	tagCluster
 	tagInterval
 	tagInstance
+	tagText
 )
 
 // The kinds of cells.
@@ -111,6 +112,11 @@ func (e *Encoder) Encode(dst []byte, h Head, b *metric.Batch) ([]byte, error) {
 	e.item(tagInstance, []byte(h.Instance))
 	e.item(tagShard, binary.AppendUvarint(nil, uint64(h.Shard)))
 	e.item(tagShards, binary.AppendUvarint(nil, uint64(h.Shards)))
+	if h.Shard == 0 {
+		for _, t := range b.Texts[:min(len(b.Texts), maxTexts)] {
+			e.item(tagText, appendText(appendText(nil, cut(t.Field)), cut(t.Value)))
+		}
+	}
 	if b.Processes != nil && h.Shard == 0 {
 		e.addTable(b.Processes, b.Processes.Rows())
 	}
@@ -232,6 +238,9 @@ func appendText(b []byte, s string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s)))
 	return append(b, s...)
 }
+
+// cut returns the beginning of a text that is longer than a reader takes.
+func cut(s string) string { return s[:min(len(s), maxText)] }
 
 // usual returns the number of values that most cells with the rule have.
 func usual(rule metric.Combine, seen, active uint64) uint64 {

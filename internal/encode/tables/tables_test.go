@@ -52,7 +52,7 @@ func sample() *metric.Batch {
 	row := p.Row(metric.Entity{Name: "a.sock"})
 	p.Touch(row)
 	p.Add(row, 0, 12)
-	return &metric.Batch{Epoch: -5, Tables: []*metric.Table{b.Table()}, Processes: p.Table()}
+	return &metric.Batch{Epoch: -5, Tables: []*metric.Table{b.Table()}, Processes: p.Table(), Texts: []metric.Text{{Field: "node", Value: "lb1\xff"}, {Field: "description", Value: strings.Repeat("x", 100_000)}}}
 }
 
 // write writes a table out with all that it takes to merge it.
@@ -89,6 +89,11 @@ func TestRoundTrip(t *testing.T) {
 		}
 		if want := (Head{"lb1", "eu", -5, 10 * time.Second, "x", 0, 1}); p.Head != want || len(p.Tables) != 2 {
 			t.Fatalf("got %+v and %d tables, want %+v and 2", p.Head, len(p.Tables), want)
+		}
+		texts := slices.Clone(b.Texts)
+		texts[1].Value = texts[1].Value[:maxText]
+		if !slices.Equal(p.Texts, texts) {
+			t.Errorf("got %d texts, the first %q, want %q and one that is cut", len(p.Texts), p.Texts, texts[0])
 		}
 		for i, want := range []*metric.Table{b.Processes, b.Tables[0]} {
 			if diff := cmp.Diff(write(want), write(&p.Tables[i])); diff != "" {
@@ -128,6 +133,9 @@ func TestShards(t *testing.T) {
 		p, err := d.Decode(frame)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if shard == 0 != (len(p.Texts) > 0) {
+			t.Errorf("shard %d: got %d texts, want them in shard 0", shard, len(p.Texts))
 		}
 		for i := range p.Tables {
 			p.Tables[i].Each(func(r *metric.Row) {
