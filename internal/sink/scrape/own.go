@@ -32,7 +32,7 @@ func (s *Sink) families(all []*batch, r prometheus.Result, now time.Time) []prom
 	if !s.opt.Own {
 		return []prometheus.Family{up}
 	}
-	return slices.Concat([]prometheus.Family{up, taken}, s.ofAnswers(r), s.ofProcess())
+	return slices.Concat([]prometheus.Family{up, taken}, s.ofEvents(all), s.ofAnswers(r), s.ofProcess())
 }
 
 func number(b bool) float64 {

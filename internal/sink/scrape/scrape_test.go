@@ -301,6 +301,30 @@ func TestUp(t *testing.T) {
 	}
 }
 
+// TestEvents: what has happened since the snapshot before is added up over all snapshots,
+// whether or not somebody has seen them, and those that come late.
+func TestEvents(t *testing.T) {
+	s := start(t, nil)
+	now := time.Now()
+	for i, n := range []int64{0, 2, 1, 0} {
+		b := sinktest.One(metric.Self, metric.Entity{}, "Crashes", n)
+		b.Epoch = now.Add(-time.Duration(i) * time.Second).Unix() // the newest comes first
+		deliver(t, s, b)
+		if i == 0 {
+			if got := value(get(t, s, ""), "haproxystats_crashes_total"); got != 0 {
+				t.Errorf("before the first crash: got %v, want 0", got)
+			}
+		}
+	}
+	families := get(t, s, "")
+	if got, last := value(families, "haproxystats_crashes_total"), value(families, "haproxystats_crashes"); got != 3 || last != 0 {
+		t.Errorf("got %v crashes in all and %v in the newest snapshot, want 3 and 0", got, last)
+	}
+	if f := families["haproxystats_reloads_total"]; f != nil {
+		t.Errorf("no batch has reloads: got %v", f)
+	}
+}
+
 // TestClusters: batches of several nodes and clusters stand side by side.
 func TestClusters(t *testing.T) {
 	s := start(t, func(o *Options) { o.Clusters = true })

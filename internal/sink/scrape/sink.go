@@ -78,6 +78,7 @@ type Sink struct {
 
 	mu     sync.Mutex
 	shown  map[about]*place
+	totals map[about]*totals
 	latest int64 // counts changes of shown
 	last   *kept // the last compressed answer; nil for none
 
@@ -109,7 +110,7 @@ func New(opt Options) (*Sink, error) {
 	s := &Sink{
 		opt: opt, log: cmp.Or(opt.Log, slog.New(slog.DiscardHandler)).With("sink", "prometheus"), began: time.Now(),
 		free:  make(chan *answerer, opt.MaxScrapes),
-		shown: make(map[about]*place), asked: make(map[int]int64),
+		shown: make(map[about]*place), totals: make(map[about]*totals), asked: make(map[int]int64),
 	}
 	if opt.Users != "" {
 		s.users = htpasswd.New(opt.Users, s.log)
@@ -178,10 +179,8 @@ func (s *Sink) Deliver(ctx context.Context, b *metric.Batch) error {
 	}
 	s.delivering.Lock()
 	defer s.delivering.Unlock()
-	var of about
-	if s.opt.Clusters {
-		of = about{b.Cluster, b.Node}
-	}
+	of := s.aboutOf(b)
+	s.add(of, b)
 	spare, ok := s.take(of, b.Epoch)
 	if !ok {
 		return nil
@@ -194,6 +193,14 @@ func (s *Sink) Deliver(ctx context.Context, b *metric.Batch) error {
 	s.status.Metrics += int64(spare.points)
 	s.status.Health = sink.Health{Confirmed: time.Now()}
 	return nil
+}
+
+// aboutOf returns what a batch is about.
+func (s *Sink) aboutOf(b *metric.Batch) about {
+	if !s.opt.Clusters {
+		return about{}
+	}
+	return about{b.Cluster, b.Node}
 }
 
 // take returns the memory for a batch, and false if a newer one is shown.
@@ -244,6 +251,7 @@ func (s *Sink) show(of about, b *batch) {
 	if s.opt.MaxAge > 0 {
 		gone := time.Now().Add(-max(forgotten, 2*s.opt.MaxAge))
 		maps.DeleteFunc(s.shown, func(_ about, p *place) bool { return p.newest != b && time.Unix(p.newest.Epoch, 0).Before(gone) })
+		maps.DeleteFunc(s.totals, func(of about, _ *totals) bool { return s.shown[of] == nil })
 	}
 }
 
