@@ -6,11 +6,12 @@ import (
 	"haproxystats/internal/app"
 	"haproxystats/internal/config"
 	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/series"
 	"haproxystats/internal/sink/scrape"
 )
 
-var checkStates = map[config.CheckStates]prometheus.CheckStates{
-	config.CheckStatesAll: prometheus.AllStates, config.CheckStatesCurrent: prometheus.CurrentState, config.CheckStatesNone: prometheus.NoStates,
+var checkStates = map[config.CheckStates]series.CheckStates{
+	config.CheckStatesAll: series.AllStates, config.CheckStatesCurrent: series.CurrentState, config.CheckStatesNone: series.NoStates,
 }
 
 // Open is an [app.OpenEndpoint].

@@ -23,13 +23,12 @@
 package prometheus
 
 import (
-	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/encode"
+	"haproxystats/internal/encode/series"
 	"haproxystats/internal/metric"
 )
 
@@ -41,26 +40,16 @@ type Options struct {
 	// Labels are constant ones, which all samples have.
 	Labels []Label
 	// CheckStates are the series that results of checks have.
-	CheckStates CheckStates
+	CheckStates series.CheckStates
 	// NaN writes NaN, as the exporter does, where HAProxy shows an empty value; else there
 	// is no sample.
 	NaN bool
 	// MaxSeries bounds the samples of HAProxy in an answer; 0 for no bound. Whole groups are
-	// left out, in the order of [Dropped], until the others fit.
+	// left out, in the order of [series.Dropped], until the others fit.
 	MaxSeries int
 	// Own has the names of columns of [metric.Self] that are about a sink.
 	Own map[string]Own
 }
-
-// CheckStates are the series that results of health checks and agents have: one of 16 is 1.
-type CheckStates int
-
-// The series of results.
-const (
-	AllStates    CheckStates = iota // all, as the exporter has them
-	CurrentState                    // the one that is 1
-	NoStates                        // none
-)
 
 // Own is a column of [metric.Self] that is about a sink.
 type Own struct{ Field, Sink string }
@@ -88,43 +77,11 @@ type Selection struct {
 	ExtraCounters bool
 }
 
-// Reason is why series were dropped.
-type Reason int
-
-// The reasons, in the order in which groups of series are dropped.
-const (
-	ExtraCounters Reason = iota // those of HAProxy's modules
-	Listeners                   // all of listeners
-	States                      // results of health checks and agents
-	Servers                     // all of servers
-
-	numReasons
-)
-
-// Dropped are the numbers of series that were left out because of MaxSeries.
-type Dropped [numReasons]int
-
-// String returns the word for the reason in labels and logs.
-func (r Reason) String() string {
-	return [numReasons]string{"extra-counters", "listeners", "check-states", "servers"}[r]
-}
-
-// String returns the numbers of the reasons that there are, as "listeners: 4".
-func (d Dropped) String() string {
-	var all []string
-	for r, n := range d {
-		if n > 0 {
-			all = append(all, fmt.Sprintf("%v: %d", Reason(r), n))
-		}
-	}
-	return strings.Join(all, ", ")
-}
-
 // Result counts what was written.
 type Result struct {
 	// Series is the number of samples of HAProxy, and Dropped those that exceeded MaxSeries.
 	Series  int
-	Dropped Dropped
+	Dropped series.Dropped
 }
 
 // Family is a family that no batch has.
@@ -162,8 +119,8 @@ type part struct {
 	groups   []encode.Group
 	families encode.Columns[[]family]
 	scopes   [metric.NumScopes]scope
-	backends []servers // of the batch, by name
-	labels   []byte    // of the part, and the constant ones
+	backends []series.Servers // of the batch, by name
+	labels   []byte           // of the part, and the constant ones
 }
 
 // scope is what a part has of one scope.
@@ -197,10 +154,10 @@ func (e *Encoder) Encode(w io.Writer, parts []Part, s *Selection, own func(Resul
 	e.buf = e.buf[:0]
 	e.take(parts, s)
 	var result Result
-	left := e.fit(s, &result)
+	e.fit(s, &result)
 	for _, sc := range scopeOrder {
 		if e.err == nil {
-			e.scope(sc, left, &result)
+			e.scope(sc, &result)
 		}
 		if sc == metric.Daemon {
 			result.Series += e.texts(s, true)
@@ -240,11 +197,11 @@ func (e *Encoder) take(parts []Part, s *Selection) {
 			to.families = p.families.Of(k, g, e.familiesOf)
 			for n := range to.families {
 				f := &to.families[n]
-				f.off = s.Family != nil && !s.Family(f.name) || f.extra && !s.ExtraCounters || f.results && e.opt.CheckStates == NoStates
+				f.off = s.Family != nil && !s.Family(f.name) || f.extra && !s.ExtraCounters || f.results && e.opt.CheckStates == series.NoStates
 			}
 			to.setRows(s, p.labels)
 			if g.Scope == metric.Backend {
-				p.backends = countServers(p.backends[:0], p.groups)
+				p.backends = series.CountServers(p.backends[:0], p.groups)
 			}
 		}
 	}
@@ -296,12 +253,11 @@ func inMaintenance(t *metric.Table, row, column int) bool {
 }
 
 // fit finds what is left out to keep the bound, and reports it for each reason.
-func (e *Encoder) fit(s *Selection, result *Result) (left [numReasons]bool) {
+func (e *Encoder) fit(s *Selection, result *Result) {
 	if e.opt.MaxSeries <= 0 {
-		return left
+		return
 	}
-	all := e.texts(s, false)
-	var of Dropped
+	all := series.Counts{All: e.texts(s, false)}
 	for i := range e.parts {
 		for sc := range e.parts[i].scopes {
 			t := &e.parts[i].scopes[sc]
@@ -309,43 +265,13 @@ func (e *Encoder) fit(s *Selection, result *Result) (left [numReasons]bool) {
 				continue
 			}
 			for k := range t.families {
-				f := &t.families[k]
-				if f.off {
-					continue
-				}
-				n := e.count(&e.parts[i], t, f)
-				all += n
-				if r := reasonOf(t.group.Scope, f); r < numReasons {
-					of[r] += n
+				if f := &t.families[k]; !f.off {
+					all.Add(series.ReasonOf(t.group.Scope, f.extra, f.results), e.count(&e.parts[i], t, f))
 				}
 			}
 		}
 	}
-	for r := range numReasons {
-		if all <= e.opt.MaxSeries {
-			break
-		}
-		if of[r] > 0 {
-			left[r], result.Dropped[r] = true, of[r]
-			all -= of[r]
-		}
-	}
-	return left
-}
-
-// reasonOf returns why a family may be left out; numReasons for one that never is.
-func reasonOf(s metric.Scope, f *family) Reason {
-	switch {
-	case f.extra:
-		return ExtraCounters
-	case s == metric.Listener:
-		return Listeners
-	case f.results:
-		return States
-	case s == metric.Server || s == metric.ServerName:
-		return Servers
-	}
-	return numReasons
+	result.Dropped = all.Fit(e.opt.MaxSeries)
 }
 
 // count returns the number of samples of a family.
@@ -356,14 +282,14 @@ func (e *Encoder) count(p *part, t *scope, f *family) int {
 		table := t.group.Tables[c.table]
 		for _, r := range t.rows[c.table].all {
 			if c.of != nil {
-				if p.serversOf(table.Entity(r.number).Name) != nil {
+				if series.ServersOf(p.backends, table.Entity(r.number).Name) != nil {
 					n += len(c.states)
 				}
 				continue
 			}
 			sums, counts := table.Cells(r.number)
 			switch has := counts[c.column] > 0; {
-			case has && c.states != nil && f.results && e.opt.CheckStates == CurrentState:
+			case has && c.states != nil && f.results && e.opt.CheckStates == series.CurrentState:
 				n += c.known(sums[c.column])
 			case has && c.states != nil:
 				n += len(c.states)
@@ -376,7 +302,7 @@ func (e *Encoder) count(p *part, t *scope, f *family) int {
 }
 
 // scope writes the families of a scope.
-func (e *Encoder) scope(sc metric.Scope, left [numReasons]bool, result *Result) {
+func (e *Encoder) scope(sc metric.Scope, result *Result) {
 	for {
 		// The parts have their families in one order, so that the next one of all is that
 		// of one of them.
@@ -402,7 +328,7 @@ func (e *Encoder) scope(sc metric.Scope, left [numReasons]bool, result *Result) 
 			}
 			f := &t.families[t.next]
 			t.next++
-			if r := reasonOf(sc, f); f.off || r < numReasons && left[r] {
+			if r := series.ReasonOf(sc, f.extra, f.results); f.off || r < series.NumReasons && result.Dropped[r] > 0 {
 				continue
 			}
 			n := e.samples(p, t, f, next.head, &written)

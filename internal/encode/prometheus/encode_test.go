@@ -425,7 +425,7 @@ func states() *metric.Batch {
 // TestStates: of each state there is a series, of which one is 1, and backends count their
 // servers.
 func TestStates(t *testing.T) {
-	decoded := func(o CheckStates) (ones []string, n int) {
+	decoded := func(o series.CheckStates) (ones []string, n int) {
 		out, result := text(t, New(Options{CheckStates: o}), everything(), Part{Batch: states()})
 		all := decode(t, out)
 		if result.Series != len(all) {
@@ -438,7 +438,7 @@ func TestStates(t *testing.T) {
 		}
 		return ones, len(all)
 	}
-	got, all := decoded(AllStates)
+	got, all := decoded(series.AllStates)
 	want := []string{
 		"haproxy_backend_agg_check_status appL4CON 1", "haproxy_backend_agg_check_status appL7OK 1",
 		"haproxy_backend_agg_server_check_status appDOWN 1", "haproxy_backend_agg_server_check_status appUP 2",
@@ -457,12 +457,12 @@ func TestStates(t *testing.T) {
 	if want := 3 + 2*2 + 3*5 + 4 + 5 + 5 + 16 + 2*16 + 3; all != want {
 		t.Errorf("got %d series, want %d", all, want)
 	}
-	current, n := decoded(CurrentState)
+	current, n := decoded(series.CurrentState)
 	slices.Sort(current)
 	if d := cmp.Diff(want, current); d != "" || n != all-2*15 {
 		t.Errorf("the present one only: %d series, want %d: want -, got +\n%s", n, all-2*15, d)
 	}
-	if _, n := decoded(NoStates); n != all-2*16 {
+	if _, n := decoded(series.NoStates); n != all-2*16 {
 		t.Errorf("no results: got %d series, want %d", n, all-2*16)
 	}
 }
@@ -482,13 +482,13 @@ func TestGroupsGoInTheirOrder(t *testing.T) {
 	_, all := text(t, New(Options{}), everything(), Part{Batch: states()})
 	for _, c := range []struct {
 		most int
-		want Dropped
+		want series.Dropped
 	}{
-		{all.Series, Dropped{}},
-		{all.Series - 1, Dropped{Listeners: 4}},
-		{all.Series - 5, Dropped{Listeners: 4, States: 32}},
-		{all.Series - 37, Dropped{Listeners: 4, States: 32, Servers: 18}},
-		{1, Dropped{Listeners: 4, States: 32, Servers: 18}},
+		{all.Series, series.Dropped{}},
+		{all.Series - 1, series.Dropped{series.Listeners: 4}},
+		{all.Series - 5, series.Dropped{series.Listeners: 4, series.Results: 32}},
+		{all.Series - 37, series.Dropped{series.Listeners: 4, series.Results: 32, series.AllServers: 18}},
+		{1, series.Dropped{series.Listeners: 4, series.Results: 32, series.AllServers: 18}},
 	} {
 		out, got := text(t, New(Options{MaxSeries: c.most}), everything(), Part{Batch: states()})
 		if got.Dropped != c.want || got.Series != len(decode(t, out)) {
@@ -498,7 +498,7 @@ func TestGroupsGoInTheirOrder(t *testing.T) {
 }
 
 func TestDroppedSaysWhat(t *testing.T) {
-	if got, want := (Dropped{Listeners: 4, Servers: 5}).String(), "listeners: 4, servers: 5"; got != want {
+	if got, want := (series.Dropped{series.Listeners: 4, series.AllServers: 5}).String(), "listeners: 4, servers: 5"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -556,13 +556,13 @@ func TestMaxSeries(t *testing.T) {
 		want Result
 	}{
 		{all.Series, Result{Series: all.Series}},
-		{all.Series - 1, Result{all.Series - extra, Dropped{ExtraCounters: extra}}},
-		{all.Series - extra, Result{all.Series - extra, Dropped{ExtraCounters: extra}}},
-		{1, Result{all.Series - extra - servers, Dropped{ExtraCounters: extra}}},
+		{all.Series - 1, Result{all.Series - extra, series.Dropped{series.ExtraCounters: extra}}},
+		{all.Series - extra, Result{all.Series - extra, series.Dropped{series.ExtraCounters: extra}}},
+		{1, Result{all.Series - extra - servers, series.Dropped{series.ExtraCounters: extra}}},
 	} {
 		out, got := text(t, New(Options{MaxSeries: c.most}), everything(), Part{Batch: b})
 		if c.most == 1 { // servers have extra counters, too
-			c.want.Dropped[Servers] = servers
+			c.want.Dropped[series.AllServers] = servers
 		}
 		if got != c.want {
 			t.Errorf("at most %d: got %+v, want %+v", c.most, got, c.want)

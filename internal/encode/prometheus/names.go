@@ -39,7 +39,7 @@ type column struct {
 	states        []state // of a state; nil for a number
 	// of returns the number of servers in each state, of the servers of a backend; nil for a
 	// column of a table.
-	of func(*servers) []int
+	of func(*series.Servers) []int
 }
 
 // familiesOf returns the families of the group's columns, in the exporter's order; those

@@ -3,7 +3,6 @@ package prometheus
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/encode"
@@ -17,14 +16,13 @@ type state struct {
 	rank  int64 // the value of a column in that state
 }
 
-// statesOf returns the states of a field, in the exporter's order; nil for a number.
-func statesOf(in catalogue.Scopes, field string) []state {
-	var all []state
-	ranked := catalogue.States(in, field)
-	for _, name := range catalogue.StateLabels(in, field) {
-		all = append(all, state{appendLabel(nil, Label{"state", name}), int64(slices.Index(ranked, name))})
+// statesOf returns states with their labels.
+func statesOf(all []series.State) []state {
+	labelled := make([]state, len(all))
+	for i, s := range all {
+		labelled[i] = state{appendLabel(nil, Label{"state", s.Name}), s.Rank}
 	}
-	return all
+	return labelled
 }
 
 // known returns 1 if a value is one of the states, else 0.
@@ -39,124 +37,14 @@ func (c *column) known(rank int64) int {
 
 // stateFamilies returns the families of the group's states.
 func stateFamilies(g *encode.Group) (all []family) {
-	in := series.Catalogued(g.Scope)
-	add := func(s catalogue.Series, help string, c column) {
+	for _, s := range series.StatesOf(g) {
 		all = append(all, family{
-			name: s.Name, rank: rank(s), head: appendHead(nil, s.Name, help, catalogue.Gauge),
-			results: strings.HasPrefix(s.Field, "check_") || strings.HasPrefix(s.Field, "agent_"),
-			columns: []column{c},
+			name: s.Exporter.Name, rank: rank(s.Exporter), head: appendHead(nil, s.Exporter.Name, s.Help, catalogue.Gauge),
+			results: s.Results,
+			columns: []column{{table: s.Table, column: s.Column, states: statesOf(s.All), of: s.Count}},
 		})
 	}
-	switch g.Scope {
-	case metric.Frontend, metric.Listener, metric.Backend, metric.Server:
-	default:
-		return nil
-	}
-	for i, t := range g.Tables {
-		for k, c := range t.Columns() {
-			s, ok := catalogue.LookupSeries(in, c.Name)
-			if !ok || s.Label != "state" || !c.Outputs.ForOthers() {
-				continue
-			}
-			if states := statesOf(in, c.Name); states != nil {
-				add(s, stateHelp[c.Name], column{table: i, column: k, states: states})
-			}
-		}
-	}
-	if g.Scope != metric.Backend {
-		return all
-	}
-	for _, a := range aggregated {
-		if s, ok := catalogue.LookupSeries(in, a.field); ok {
-			add(s, stateHelp[a.field], column{states: statesOf(catalogue.Server, a.from), of: a.of})
-		}
-	}
 	return all
-}
-
-// aggregated are the fields of backends that count servers by a state of theirs.
-var aggregated = []struct {
-	field, from string
-	of          func(*servers) []int
-}{
-	{"agg_server_status", "status", serverStates},
-	{"agg_server_check_status", "status", serverStates},
-	{"agg_check_status", "check_status", serverChecks},
-}
-
-// stateHelp has the texts of families of states, by the field.
-var stateHelp = map[string]string{
-	"status":                  "State: 1 for the present one, else 0",
-	"check_status":            "Result of the last health check: 1 for the present one, else 0",
-	"agent_status":            "Result of the last check by an agent: 1 for the present one, else 0",
-	"agg_server_status":       "Servers of the backend by their state",
-	"agg_server_check_status": "Servers of the backend by their state, under an older name",
-	"agg_check_status":        "Servers of the backend by the result of their last health check",
-}
-
-// servers counts the servers of a backend by the ranks of their states and results.
-type servers struct {
-	proxy           string
-	states, results []int
-}
-
-func serverStates(s *servers) []int { return s.states }
-func serverChecks(s *servers) []int { return s.results }
-
-var (
-	serverRanks = len(catalogue.States(catalogue.Server, "status"))
-	checkRanks  = len(catalogue.States(catalogue.Server, "check_status"))
-)
-
-// countServers appends the servers of each backend of a batch, whether or not they are
-// wanted, to old, whose memory it uses.
-func countServers(old []servers, groups []encode.Group) []servers {
-	for i := range groups {
-		if groups[i].Scope != metric.Server {
-			continue
-		}
-		for _, t := range groups[i].Tables {
-			status, check := t.Column("status"), t.Column("check_status")
-			if status < 0 {
-				continue
-			}
-			for _, row := range t.Rows() {
-				proxy := t.Entity(row).Parent
-				if n := len(old); n == 0 || old[n-1].proxy != proxy {
-					if n < cap(old) {
-						old = old[:n+1]
-					} else {
-						old = append(old, servers{})
-					}
-					s := &old[n]
-					s.proxy = proxy
-					s.states = append(s.states[:0], make([]int, serverRanks)...)
-					s.results = append(s.results[:0], make([]int, checkRanks)...)
-				}
-				s := &old[len(old)-1]
-				sums, counts := t.Cells(row)
-				if v := sums[status]; counts[status] > 0 && v >= 0 && v < int64(len(s.states)) {
-					s.states[v]++
-				}
-				if check < 0 {
-					continue
-				}
-				if v := sums[check]; counts[check] > 0 && v >= 0 && v < int64(len(s.results)) {
-					s.results[v]++
-				}
-			}
-		}
-	}
-	return old
-}
-
-// serversOf returns the servers of a backend; nil for none.
-func (p *part) serversOf(proxy string) *servers {
-	i, ok := slices.BinarySearchFunc(p.backends, proxy, func(s servers, proxy string) int { return strings.Compare(s.proxy, proxy) })
-	if !ok {
-		return nil
-	}
-	return &p.backends[i]
 }
 
 // stateSamples writes the samples that a part has of a column of states.
@@ -164,12 +52,12 @@ func (e *Encoder) stateSamples(p *part, t *scope, f *family, c *column, head []b
 	n := 0
 	table := t.group.Tables[c.table]
 	r := &t.rows[c.table]
-	current := f.results && e.opt.CheckStates == CurrentState
+	current := f.results && e.opt.CheckStates == series.CurrentState
 	for _, at := range r.all {
 		var numbers []int // by rank; nil for a state
 		rank := int64(-1)
 		if c.of != nil {
-			s := p.serversOf(table.Entity(at.number).Name)
+			s := series.ServersOf(p.backends, table.Entity(at.number).Name)
 			if s == nil {
 				continue
 			}

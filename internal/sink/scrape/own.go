@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/series"
 	"haproxystats/internal/metric"
 )
 
@@ -71,7 +72,7 @@ func (s *Sink) ofAnswers(r prometheus.Result) []prometheus.Family {
 	dropped := prometheus.Family{Name: "haproxystats_series_dropped", Help: "Series of HAProxy that this answer leaves out because of max-series"}
 	for reason, n := range r.Dropped {
 		dropped.Samples = append(dropped.Samples, prometheus.Sample{
-			Labels: []prometheus.Label{{Name: "reason", Value: prometheus.Reason(reason).String()}}, Value: float64(n),
+			Labels: []prometheus.Label{{Name: "reason", Value: series.Reason(reason).String()}}, Value: float64(n),
 		})
 	}
 	asked := prometheus.Family{Name: "haproxystats_scrapes_total", Help: "Answers over HTTP, by their status", Counter: true}

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/series"
 	"haproxystats/internal/htpasswd"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
@@ -86,7 +87,7 @@ type Sink struct {
 	status   sink.Status
 	asked    map[int]int64 // answers by their status
 	took     time.Duration // of all answers with metrics
-	dropped  prometheus.Dropped
+	dropped  series.Dropped
 }
 
 // about is what a batch is about.
