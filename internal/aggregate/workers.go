@@ -164,13 +164,13 @@ func plus(a, b int64) int64 {
 func (k *account) addRows(s *haproxy.StatScanner, frozen map[truth.Key]bool, stale, rates bool) {
 	header := s.Columns()
 	o := &k.old
-	var place [3][]int
-	for t := range scopesOfRows {
+	var place [len(truth.Scopes)][]int
+	for t, scope := range truth.Scopes {
 		var columns []int
 		seen := make(map[string]bool)
 		for i, name := range header {
 			f, known := catalogue.LookupStat(name)
-			if !known || seen[name] || f.In&scopesOfRows[t] == 0 || f.OldWorkers() == catalogue.Apart || name == truth.ColumnDowntime {
+			if !known || seen[name] || f.In&scope == 0 || f.OldWorkers() == catalogue.Apart || name == truth.ColumnDowntime {
 				continue
 			}
 			seen[name] = true
@@ -206,13 +206,6 @@ func (k *account) addRows(s *haproxy.StatScanner, frozen map[truth.Key]bool, sta
 func isRate(name string) bool {
 	f, _ := catalogue.LookupStat(name)
 	return f.Nature == catalogue.Rate
-}
-
-// scopesOfRows are the scopes of the row types that have metrics.
-var scopesOfRows = [3]catalogue.Scopes{
-	haproxy.FrontendRow: catalogue.Frontend,
-	haproxy.BackendRow:  catalogue.Backend,
-	haproxy.ServerRow:   catalogue.Server,
 }
 
 // column returns the number of a column, which it adds if necessary.
@@ -260,7 +253,7 @@ type adjuster struct {
 	// next and nextOld are the rows of the base and of old workers that are expected.
 	next, nextOld int
 
-	plans [3]adjustment
+	plans [len(truth.Scopes)]adjustment
 }
 
 // adjustment says for each field of a layout what is added.
@@ -283,7 +276,11 @@ func (k *account) newAdjuster(l *layouts) *adjuster {
 	a := &adjuster{account: k}
 	for t := range a.plans {
 		p := &a.plans[t]
-		for _, c := range l.byType[t].fields {
+		fields := l.listener.fields
+		if t != int(haproxy.ListenerRow) {
+			fields = l.byType[t].fields
+		}
+		for _, c := range fields {
 			name := l.header[c]
 			f, known := catalogue.LookupStat(name)
 			rule := catalogue.Apart
@@ -424,6 +421,13 @@ func (k *account) addBase(g *ghost, at int) {
 func (p *proxies) addGhosts(ghosts []ghost) {
 	p.names.begin()
 	for _, g := range ghosts {
+		if g.key.Type == haproxy.ListenerRow {
+			if p.opt.Series && !p.isExcluded(haproxy.FrontendRow, g.key.Proxy) {
+				t := p.listeners.table
+				p.addGhost(t, t.Row(metric.Entity{Parent: g.key.Proxy, Name: g.key.Service}), g)
+			}
+			continue
+		}
 		row := haproxy.Row{Type: g.key.Type, Proxy: []byte(g.key.Proxy), Service: []byte(g.key.Service)}
 		var before entry
 		e := p.names.find(&before, &row)
@@ -452,18 +456,23 @@ func (p *proxies) addGhost(t *metric.Builder, row int, g ghost) {
 	}
 	place, others := places(t.Columns()), otherPlaces(t.Columns())
 	for i, name := range g.columns {
-		if c, ok := place[name]; ok {
-			v := g.values[i]
-			if f, _ := catalogue.LookupStat(name); f.In&scopesOfRows[g.key.Type] == 0 || !g.alone && f.OldWorkers() != catalogue.Total {
-				continue
-			}
-			t.Add(row, c, max(v, 0))
-			// A downtime is the mean over the sockets, each with what its workers have counted
-			// since the account began. A socket that is gone stays one of them, so that the
-			// mean does not fall.
-			if c, ok := others[name]; ok {
-				t.Add(row, c, max(v, 0))
-			}
+		c, ok := place[name]
+		// A downtime is the mean over the sockets, each with what its workers have counted
+		// since the account began. A socket that is gone stays one of them, so that the
+		// mean does not fall.
+		other, okOther := others[name]
+		if !ok && !okOther {
+			continue
+		}
+		if f, _ := catalogue.LookupStat(name); f.In&truth.Scopes[g.key.Type] == 0 || !g.alone && f.OldWorkers() != catalogue.Total {
+			continue
+		}
+		v := max(g.values[i], 0)
+		if ok {
+			t.Add(row, c, v)
+		}
+		if okOther {
+			t.Add(row, other, v)
 		}
 	}
 }

@@ -184,17 +184,21 @@ const (
 	currentStat = statHeader +
 		"web,FRONTEND,1,5,100,10,4,OPEN,,,,,,0,\n" +
 		"app,BACKEND,1,5,10,10,4,UP,2,1,3,0,8,1,\n" +
-		"app,a1,1,5,,4,1,UP,1,1,3,0,8,2,\n\n"
+		"app,a1,1,5,,4,1,UP,1,1,3,0,8,2,\n" +
+		"web,door,1,4,,9,,OPEN,,,,,,3,\n\n"
 	oldStat = statHeader +
 		"web,FRONTEND,20,50,100,7,1,STOP,,,,,,0,\n" +
 		"app,BACKEND,20,50,10,7,1,UP,3,1,9,7,500,1,\n" +
-		"app,gone,3,4,,6,1,UP,1,2,9,6,500,2,\n\n"
+		"app,gone,3,4,,6,1,UP,1,2,9,6,500,2,\n" +
+		"web,door,20,50,,7,,WAITING,,,,,,3,\n" +
+		"web,gone,2,3,,5,,WAITING,,,,,,3,\n\n"
 )
 
 // accounted returns a snapshot of a socket after a reload, with a base.
 func accounted(t *testing.T, role snapshot.Role) snapshot.Snapshot {
 	t.Helper()
-	b := base(t, `row 0 1 - "web" "FRONTEND" 100`, `row 2 1 - "app" "a1" 1000`, `row 2 1 - "app" "gone" 2000`, `row 2 1 - "app" "long gone" 5`)
+	b := base(t, `row 0 1 - "web" "FRONTEND" 100`, `row 2 1 - "app" "a1" 1000`, `row 2 1 - "app" "gone" 2000`, `row 2 1 - "app" "long gone" 5`,
+		`row 3 1 - "web" "door" 300`, `row 3 1 - "web" "gone" 20`, `row 3 1 - "web" "long gone" 5`)
 	i := snapshot.Instance{Pid: 1, Start: 900, Role: role}
 	return snapshot.Snapshot{
 		Epoch: 1050,
@@ -271,6 +275,22 @@ func TestOldWorkers(t *testing.T) {
 		{metric.Daemon, "", "", "OldestWorkerSec", 50},
 		{metric.Process, "", "s", "CurrConns", 40},
 	})
+}
+
+// TestListenersOfOldWorkers: the counters of listeners go on, too.
+func TestListenersOfOldWorkers(t *testing.T) {
+	b := batch(t, Options{Series: true}, accounted(t, snapshot.Old))
+	check(t, b, []wanted{
+		{metric.Listener, "web", "door", "stot", 316},
+		{metric.Listener, "web", "door", "scur", 21},
+		{metric.Listener, "web", "door", "smax", 50},
+		{metric.Listener, "web", "gone", "stot", 25}, // as long as the old worker lives
+		{metric.Listener, "web", "long gone", "stot", -1},
+		{metric.Frontend, "", "web", "stot", 117},
+		{metric.Server, "app", "gone", "stot", 2006},
+	})
+	b = batch(t, Options{Series: true, ExcludeFrontends: []string{"web"}}, accounted(t, snapshot.Old))
+	check(t, b, []wanted{{metric.Listener, "web", "door", "stot", -1}, {metric.Listener, "web", "gone", "stot", -1}})
 }
 
 // TestReplaced: the age of a worker that a reload has just replaced says nothing about how

@@ -91,7 +91,7 @@ func TestBadBases(t *testing.T) {
 		"columns twice":      signed("haproxystats base 1", "columns a,a"),
 		"two lists":          signed("haproxystats base 1", "columns a", "columns b"),
 		"rows before":        signed("haproxystats base 1", `row 0 1 - "a" "b" 1`),
-		"a type":             signed("haproxystats base 1", "columns a", `row 3 1 - "a" "b" 1`),
+		"a type":             signed("haproxystats base 1", "columns a", `row 4 1 - "a" "b" 1`),
 		"too many values":    signed("haproxystats base 1", "columns a", `row 0 1 - "a" "b" 1,2`),
 		"a row twice":        signed("haproxystats base 1", "columns a", `row 0 1 - "a" "b" 1`, `row 0 1 - "a" "b" 1`),
 		"a text":             signed("haproxystats base 1", "columns a", `row 0 1 - "a" "b" x`),

@@ -307,7 +307,7 @@ func (p *baseParser) row(value []byte) error {
 	mark, rest, _ := bytes.Cut(rest, []byte(" "))
 	var k Key
 	t, ok := haproxy.Number(typ)
-	if !ok || t < 0 || t > int64(haproxy.ServerRow) {
+	if !ok || t < 0 || t >= int64(len(Scopes)) {
 		return fmt.Errorf("%.20q is not a type", typ)
 	}
 	k.Type = haproxy.RowType(t)

@@ -44,6 +44,7 @@ var (
 		{haproxy.ServerRow, "web", "a"},
 		{haproxy.ServerRow, "web", "b,\"c\""},
 		{haproxy.FrontendRow, "api", "FRONTEND"},
+		{haproxy.ListenerRow, "web", "a"}, // has the names of a server
 	}
 )
 
@@ -227,8 +228,8 @@ func (m *model) check(words []Word) {
 			}
 		}
 		for i, column := range modelColumns {
-			if i == 2 && k.Type == haproxy.ServerRow {
-				continue // servers have no such column
+			if i == 2 && (k.Type == haproxy.ServerRow || k.Type == haproxy.ListenerRow) {
+				continue // they have no such column
 			}
 			got, there := m.a.Total(k, column)
 			if there != known {

@@ -133,7 +133,7 @@ const (
 // counterColumns returns the positions in a header of the counters of a row type, in
 // ascending order.
 func counterColumns(header []string, t haproxy.RowType) []int {
-	scope := scopes[t]
+	scope := Scopes[t]
 	var columns []int
 	seen := make(map[string]bool)
 	for i, name := range header {
@@ -146,15 +146,13 @@ func counterColumns(header []string, t haproxy.RowType) []int {
 	return columns
 }
 
-// scopes are those of the rows that count. Listeners have no metrics.
-var scopes = map[haproxy.RowType]catalogue.Scopes{
+// Scopes are those of the rows, by their types.
+var Scopes = [...]catalogue.Scopes{
 	haproxy.FrontendRow: catalogue.Frontend,
 	haproxy.BackendRow:  catalogue.Backend,
 	haproxy.ServerRow:   catalogue.Server,
+	haproxy.ListenerRow: catalogue.Listener,
 }
-
-// rowTypes are the types of the rows that count.
-var rowTypes = []haproxy.RowType{haproxy.FrontendRow, haproxy.BackendRow, haproxy.ServerRow}
 
 // Stat has the counters of a reply to `show stat`.
 type Stat struct {
@@ -192,8 +190,9 @@ func ReadStat(r io.Reader, rows int) (*Stat, error) {
 	header := sc.Columns()
 	s := &Stat{}
 	behind := slices.Index(header, "-")
-	var place [3][]int
-	for _, t := range rowTypes {
+	var place [len(Scopes)][]int
+	for i := range Scopes {
+		t := haproxy.RowType(i)
 		columns := counterColumns(header, t)
 		for _, c := range columns {
 			at := slices.Index(s.columns, header[c])

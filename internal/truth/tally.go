@@ -22,7 +22,7 @@ type Tally struct {
 	// header has the columns of the reply before.
 	header   []string
 	identity []int // its columns that name one server of an instance
-	plans    [3]tallyPlan
+	plans    [len(Scopes)]tallyPlan
 	// age and typ are the columns of the time of the last change and of the type, if all
 	// that counts of a server stands before the type; else typ is 0.
 	age, typ int
@@ -53,7 +53,7 @@ type tallied struct {
 	extra    uint32 // the number of its sum in modules, plus one; 0 if it has none
 }
 
-// Watch is shown each row of a reply while a tally reads it.
+// Watch is shown each row of a reply while a tally reads it, but those of listeners.
 type Watch struct {
 	// Columns are the names of columns whose texts are wanted.
 	Columns []string
@@ -303,8 +303,10 @@ var (
 	serverCounters = []string{
 		columnSessions, columnIn, columnOut, "dresp", "econ", "eresp", "wretr", "wredis", "chkfail", "chkdown", ColumnDowntime, "lbtot",
 	}
-	tallyCounters = map[haproxy.RowType][]string{
+	listenerCounters = []string{columnConns, columnSessions, columnIn, columnOut, "dreq", "dresp", "ereq", "dcon", "dses"}
+	tallyCounters    = map[haproxy.RowType][]string{
 		haproxy.FrontendRow: frontendCounters, haproxy.BackendRow: backendCounters, haproxy.ServerRow: serverCounters,
+		haproxy.ListenerRow: listenerCounters,
 	}
 )
 
@@ -326,7 +328,8 @@ func (t *Tally) arrange(s *haproxy.StatScanner, watches []*Watch) {
 				t.typ = 0
 			}
 		}
-		for _, typ := range rowTypes {
+		for i := range Scopes {
+			typ := haproxy.RowType(i)
 			columns := counterColumns(header, typ)
 			isModule := func(c int) bool { return typ != haproxy.ServerRow && behind >= 0 && c > behind }
 			columns = slices.DeleteFunc(columns, func(c int) bool { return !isModule(c) && !slices.Contains(tallyCounters[typ], header[c]) })
@@ -343,8 +346,8 @@ func (t *Tally) arrange(s *haproxy.StatScanner, watches []*Watch) {
 			t.plans[typ] = p
 		}
 	}
-	for _, typ := range rowTypes {
-		s.Select(typ, t.plans[typ].columns)
+	for typ, p := range t.plans {
+		s.Select(haproxy.RowType(typ), p.columns)
 	}
 	for _, w := range watches {
 		w.arrange(s)
@@ -367,6 +370,9 @@ func (w *Watch) arrange(s *haproxy.StatScanner) {
 
 // see shows a row.
 func (w *Watch) see(name uint64, row *haproxy.Row, age int64, same bool) {
+	if row.Type == haproxy.ListenerRow {
+		return
+	}
 	w.seen.Name, w.seen.Row, w.seen.Age, w.seen.Same = name, row, age, same
 	w.See(&w.seen)
 }

@@ -52,7 +52,8 @@ backend app
     server app1 %[4]s
 frontend stream-in
     mode tcp
-    bind 127.0.0.1:%[3]d
+    option socket-stats
+    bind 127.0.0.1:%[3]d name door
     default_backend stream
 backend stream
     mode tcp

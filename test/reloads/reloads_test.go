@@ -137,7 +137,7 @@ func (c *collector) next() *metric.Batch {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	a := aggregate.New(aggregate.Options{})
+	a := aggregate.New(aggregate.Options{Series: true})
 	report, err := new(reply.Reader).ReadSnapshot(snap, snap.Files, a)
 	if err != nil || len(report.BadFiles) > 0 {
 		c.t.Fatalf("got %v, bad files %v", err, report.BadFiles)
@@ -232,18 +232,23 @@ func reloads(t *testing.T, binary string) {
 		t.Helper()
 		b := c.next()
 		for _, w := range []struct {
+			scope        metric.Scope
 			name, column string
 			want         int64
 		}{
-			{"stream-in", "scur", int64(len(open))},
-			{"stream-in", "stot", sessions},
-			{"stream-in", "bin", bytes},
-			{"stream-in", "bout", bytes},
-			{"web", "req_tot", requests},
-			{"web", "hrsp_2xx", requests},
+			{metric.Frontend, "stream-in", "scur", int64(len(open))},
+			{metric.Frontend, "stream-in", "stot", sessions},
+			{metric.Frontend, "stream-in", "bin", bytes},
+			{metric.Frontend, "stream-in", "bout", bytes},
+			{metric.Listener, "door", "scur", int64(len(open))},
+			{metric.Listener, "door", "stot", sessions},
+			{metric.Listener, "door", "bin", bytes},
+			{metric.Listener, "door", "bout", bytes},
+			{metric.Frontend, "web", "req_tot", requests},
+			{metric.Frontend, "web", "hrsp_2xx", requests},
 		} {
-			if got := value(b, metric.Frontend, w.name, w.column); got != w.want {
-				t.Errorf("%s: %s %s: got %d, want %d", when, w.name, w.column, got, w.want)
+			if got := value(b, w.scope, w.name, w.column); got != w.want {
+				t.Errorf("%s: %v %s %s: got %d, want %d", when, w.scope, w.name, w.column, got, w.want)
 			}
 		}
 	}
