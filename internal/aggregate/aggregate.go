@@ -141,7 +141,7 @@ func (a *Aggregator) Rows(t haproxy.RowType) int { return a.proxies.rows[t] }
 // until the next Reset.
 func (a *Aggregator) Batch(epoch int64) *metric.Batch {
 	a.settle()
-	b := &metric.Batch{Epoch: epoch}
+	b := &metric.Batch{Epoch: epoch, Began: a.daemon.began()}
 	a.daemon.epoch = epoch
 	b.Tables = append(b.Tables, a.daemon.tables(a.opt)...)
 	b.Tables = append(b.Tables, a.proxies.result(a.ghosts)...)

@@ -58,6 +58,9 @@ type process struct {
 	uses []infoValue
 	// silent reports whether it has not answered, and has only totals.
 	silent bool
+	// began is the start of the first of the workers before it whose counters it has, too;
+	// 0 if there is none.
+	began int64
 }
 
 // infoValue is one number of `show info`.

@@ -23,6 +23,9 @@ type account struct {
 	// largest has the largest values of old workers for fields of `show info`.
 	largest map[string]int64
 	workers oldWorkers
+	// began is the start of the first worker whose counters are in the base or were added;
+	// 0 if there is none.
+	began int64
 	// answered reports whether a reply of the current worker has come.
 	answered bool
 }
@@ -78,7 +81,7 @@ func (a *Aggregator) Base(socket string, b *truth.Base) {
 	if a.accounts == nil {
 		a.accounts = make(map[string]*account)
 	}
-	a.accounts[socket] = &account{base: b, info: make(map[string]int64), largest: make(map[string]int64)}
+	a.accounts[socket] = &account{base: b, began: b.Began(), info: make(map[string]int64), largest: make(map[string]int64)}
 	for name, v := range b.Info {
 		a.accounts[socket].info[name] = v
 	}
@@ -91,6 +94,7 @@ func (a *Aggregator) Worker(socket string, i snapshot.Instance, info *haproxy.In
 	if k == nil {
 		return
 	}
+	k.began = earlier(k.began, i.Start)
 	silent := i.Role == snapshot.Silent
 	stale := silent || i.Role == snapshot.Stale
 	rates := a.daemon.uptime(socket) < longStopped
@@ -98,6 +102,39 @@ func (a *Aggregator) Worker(socket string, i snapshot.Instance, info *haproxy.In
 	if stat != nil {
 		k.addRows(stat, k.base.Frozen(truth.Instance{Pid: i.Pid, Start: i.Start}), stale, rates)
 	}
+}
+
+// began returns when the first of the workers started that the counters are of; 0 if it is
+// not known.
+func (d *daemon) began() (first int64) {
+	for _, p := range d.counted() {
+		start := earlier(p.began, p.start())
+		if start <= 0 {
+			return 0
+		}
+		first = earlier(first, start)
+	}
+	return first
+}
+
+// earlier returns the earlier one of two times that are known, which are not 0.
+func earlier(a, b int64) int64 {
+	if a == 0 || b == 0 {
+		return a + b
+	}
+	return min(a, b)
+}
+
+// start returns the start time that the process shows; 0 for none. The uptime does not give
+// it: the difference of two clocks in seconds would move it by a second now and then, and
+// each move is a reset to a reader.
+func (p *process) start() int64 {
+	for _, v := range p.values {
+		if v.field == fieldStart && v.wide == nil {
+			return v.n
+		}
+	}
+	return 0
 }
 
 // uptime returns the age of the current worker of a socket in seconds, or 0.
@@ -498,6 +535,7 @@ func WorkerColumns() []metric.Column {
 
 // addAccount adds an account to what the process says of itself.
 func (p *process) addAccount(k *account) {
+	p.began = k.began
 	for i := range p.values {
 		v := &p.values[i]
 		if v.wide != nil {
@@ -521,7 +559,7 @@ func (p *process) addAccount(k *account) {
 
 // silent returns a process that has only the totals of a socket that has not answered.
 func (k *account) silent(socket string) (process, bool) {
-	p := process{socket: socket, silent: true}
+	p := process{socket: socket, silent: true, began: k.began}
 	for name, v := range k.info {
 		if f, ok := catalogue.LookupInfo(name); ok && f.OldWorkers() == catalogue.Total && v > 0 {
 			p.values = append(p.values, infoValue{field: name, n: v})

@@ -138,6 +138,7 @@ func TestRecordedReloads(t *testing.T) {
 	for _, r := range truthtest.Recordings(t, "../truth/testdata/recordings", "") {
 		t.Run(r.Version+"/"+r.Scenario, func(t *testing.T) {
 			n := &node{t: t, socket: "haproxy.sock"}
+			began := int64(0) // of the totals
 			for _, s := range r.Steps {
 				var workers []told
 				for _, name := range slices.Sorted(maps.Keys(s.Files)) {
@@ -154,6 +155,10 @@ func TestRecordedReloads(t *testing.T) {
 					continue // the worker has crashed
 				}
 				b := batch(t, Options{}, snap)
+				if began > 0 && b.Began != began {
+					t.Errorf("%s: got totals that began at %d, before it was %d", s.Name, b.Began, began)
+				}
+				began = b.Began
 				for _, group := range []map[string]map[string]int64{s.Want.Totals, s.Want.Gauges} {
 					for name, columns := range group {
 						for column, want := range columns {
@@ -193,6 +198,37 @@ const (
 		"web,door,20,50,,7,,WAITING,,,,,,3,\n" +
 		"web,gone,2,3,,5,,WAITING,,,,,,3,\n\n"
 )
+
+// TestBegan: what counters are of began with the first worker in them.
+func TestBegan(t *testing.T) {
+	process := func(start string) string { return "Name: HAProxy\nPid: 7\nUptime_sec: 5\n" + start }
+	for _, c := range []struct {
+		name   string
+		starts []string // of the processes
+		want   int64
+	}{
+		{"one process", []string{"Start_time_sec: 50"}, 50},
+		{"several", []string{"Start_time_sec: 60", "Start_time_sec: 40"}, 40},
+		{"one is not known", []string{"Start_time_sec: 60", ""}, 0},
+		{"out of range", []string{"Start_time_sec: 99999999999999999999"}, 0},
+	} {
+		texts := make(map[string]string)
+		for i, start := range c.starts {
+			texts[fmt.Sprint(i, "_info")] = process(start)
+		}
+		if got := batchAt(t, Options{}, files(texts), 100).Began; got != c.want {
+			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+	}
+	// The current worker has started at 1000, and an old one at 900.
+	s := accounted(t, snapshot.Old)
+	if got := batch(t, Options{}, s).Began; got != 900 {
+		t.Errorf("with an old worker: got %d, want 900", got)
+	}
+	if got := batch(t, Options{Raw: true}, s).Began; got != 1000 {
+		t.Errorf("without totals: got %d, want 1000", got)
+	}
+}
 
 // accounted returns a snapshot of a socket after a reload, with a base.
 func accounted(t *testing.T, role snapshot.Role) snapshot.Snapshot {

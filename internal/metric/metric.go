@@ -175,6 +175,10 @@ type Batch struct {
 	Cluster string
 	// Epoch is the time of the snapshot in seconds since the Unix epoch.
 	Epoch int64
+	// Began is when the first of the processes started that the counters are of, in seconds
+	// since the Unix epoch; 0 if it is not known. It stays while these grow, also over
+	// reloads if they are totals.
+	Began int64
 	// Interval is the time from one snapshot of the node to the next, in whole seconds; 0
 	// if it is not known.
 	Interval time.Duration

@@ -17,7 +17,7 @@ type Base struct {
 	// At is the time of the change in seconds since 1970.
 	At int64
 	// Folded are the latest instances that have ended and are in the base, the newest
-	// last.
+	// last, and the one that started first.
 	Folded []Instance
 	// Ends say how the latest of them have ended, the newest last.
 	Ends []End
@@ -68,11 +68,25 @@ const maxFolded = 512
 // HasFolded reports whether an instance has ended and is in the base.
 func (b *Base) HasFolded(i Instance) bool { return slices.Contains(b.Folded, i) }
 
+// Began returns the start of the first instance that is in the base; 0 if there is none.
+func (b *Base) Began() (first int64) {
+	for n, i := range b.Folded {
+		if n == 0 || i.Start < first {
+			first = i.Start
+		}
+	}
+	return first
+}
+
 // fold notes an instance that has ended.
 func (b *Base) fold(i Instance) {
 	b.Folded = append(b.Folded, i)
-	if n := len(b.Folded) - maxFolded; n > 0 {
-		b.Folded = slices.Delete(b.Folded, 0, n)
+	if len(b.Folded) > maxFolded {
+		oldest := 0
+		if b.Folded[0].Start == b.Began() { // it says since when the totals count
+			oldest = 1
+		}
+		b.Folded = slices.Delete(b.Folded, oldest, oldest+1)
 	}
 	b.Live = slices.DeleteFunc(b.Live, func(l Instance) bool { return l == i })
 	for row, m := range b.marks {

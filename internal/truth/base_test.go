@@ -34,6 +34,27 @@ func someBase() *Base {
 	return b
 }
 
+// TestBegan: the first instance stays known, however many end.
+func TestBegan(t *testing.T) {
+	b := new(Base)
+	if got := b.Began(); got != 0 {
+		t.Errorf("an empty base: got %d, want 0", got)
+	}
+	starts := []int64{300, 100, 200} // the first one that ends is not the first that started
+	for i := range int64(2 * maxFolded) {
+		starts = append(starts, 400+i)
+	}
+	for n, start := range starts {
+		b.fold(Instance{n + 1, start})
+		if want := slices.Min(starts[:n+1]); b.Began() != want || len(b.Folded) != min(n+1, maxFolded) {
+			t.Fatalf("after %d ends: got %d and %d instances, want %d and %d", n+1, b.Began(), len(b.Folded), want, min(n+1, maxFolded))
+		}
+	}
+	if last := (Instance{len(starts), starts[len(starts)-1]}); !b.HasFolded(last) {
+		t.Errorf("the base does not know its newest instance %v", last)
+	}
+}
+
 func TestBaseText(t *testing.T) {
 	b := someBase()
 	want := signed(

@@ -34,8 +34,8 @@ func (e *Encoder) setTimes(b *metric.Batch) {
 		e.gauge = appendFixed(e.gauge, pointTime, at)
 	}
 	e.sum = e.sum[:0]
-	if s := start(b); s > 0 && s <= b.Epoch {
-		e.sum = appendFixed(e.sum, pointStart, nanoseconds(s))
+	if b.Began > 0 && b.Began <= b.Epoch {
+		e.sum = appendFixed(e.sum, pointStart, nanoseconds(b.Began))
 	}
 	e.sum = append(e.sum, e.gauge...)
 }
@@ -44,46 +44,6 @@ func (e *Encoder) setTimes(b *metric.Batch) {
 func nanoseconds(epoch int64) uint64 {
 	const second, most = 1_000_000_000, math.MaxInt64 / 1_000_000_000
 	return uint64(min(max(epoch, 0), most)) * second
-}
-
-// start returns the earliest start of the HAProxy processes in the batch, 0 if it is not
-// known. The uptime does not give it: the difference of two clocks in seconds would move
-// it by a second now and then, and each move is a reset to a reader.
-func start(b *metric.Batch) int64 {
-	if s := earliest(b.Processes, metric.Process); s > 0 {
-		return s
-	}
-	for _, scope := range []metric.Scope{metric.Process, metric.Daemon} {
-		for _, t := range b.Tables {
-			if s := earliest(t, scope); s > 0 {
-				return s
-			}
-		}
-	}
-	return 0
-}
-
-// earliest returns the earliest start in a table of that scope, 0 if one is not known. The
-// daemon's row combines processes, so it counts only if there is one.
-func earliest(t *metric.Table, s metric.Scope) int64 {
-	if t == nil || t.Scope() != s {
-		return 0
-	}
-	col := t.Column("Start_time_sec")
-	if col < 0 {
-		return 0
-	}
-	first := int64(0)
-	for _, row := range t.Rows() {
-		v, ok := t.At(row, col)
-		if !ok || !v.Exact || s == metric.Daemon && t.Seen(row) > 1 {
-			return 0
-		}
-		if first == 0 || v.Int < first {
-			first = v.Int
-		}
-	}
-	return first
 }
 
 // attributes has those of the points of each row of a table.

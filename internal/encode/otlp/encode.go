@@ -20,10 +20,11 @@
 // for a restart. The numbers of one series are always of one kind, integers or doubles. A
 // value that HAProxy does not show is absent.
 //
-// The start time of a sum is the earliest start of the HAProxy processes in the batch. It
-// is absent if that is not known: HAProxy before 2.4 does not show it, and of several
-// processes it is known only if the batch has each of them. When one of several processes
-// restarts, sums fall and their start time stays; readers see a reset by the fall.
+// The start time of a sum is that of the first HAProxy process whose counters are in it,
+// over reloads if they are totals. It is absent if that is not known: HAProxy before 2.4
+// does not show it, and batches of several nodes do not have it. When one of several
+// processes restarts and the counters are not totals, sums fall and their start time stays;
+// readers see a reset by the fall.
 //
 // The resource is the host: service.name is haproxy, and service.instance.id and host.name
 // are its name. haproxy.cluster is its cluster. A batch about a cluster as a whole has the

@@ -298,47 +298,24 @@ func TestNamesOfTheExporter(t *testing.T) {
 }
 
 func TestStartOfSums(t *testing.T) {
-	table := func(s metric.Scope, column string, starts ...int64) *metric.Table {
-		b := metric.NewBuilder(s, []metric.Column{{Name: column, Combine: metric.Mean}, {Name: "CumConns", Nature: metric.Counter}, {Name: "Tasks"}})
-		for i, v := range starts {
-			e := metric.Entity{Name: fmt.Sprint(i)}
-			if s == metric.Daemon {
-				e.Name = ""
-			}
-			row := b.Row(e)
-			b.Touch(row)
-			if v > 0 {
-				b.Add(row, 0, v)
-			}
-			b.Add(row, 1, 7)
-			b.Add(row, 2, 7)
-		}
-		return b.Table()
-	}
-	const start = "Start_time_sec"
+	table := metric.NewBuilder(metric.Daemon, []metric.Column{{Name: "CumConns", Nature: metric.Counter}, {Name: "Tasks"}})
+	row := table.Row(metric.Entity{})
+	table.Touch(row)
+	table.Add(row, 0, 7)
+	table.Add(row, 1, 7)
 	for _, c := range []struct {
-		name      string
-		tables    []*metric.Table
-		processes *metric.Table
-		want      uint64
-	}{
-		{"one process", []*metric.Table{table(metric.Daemon, start, 50)}, nil, 50},
-		{"several in a row", []*metric.Table{table(metric.Daemon, start, 50, 60)}, nil, 0},
-		{"several in a table", []*metric.Table{table(metric.Daemon, start, 60, 50), table(metric.Process, start, 60, 50)}, nil, 50},
-		{"several beside the tables", []*metric.Table{table(metric.Daemon, start, 60, 40)}, table(metric.Process, start, 60, 40), 40},
-		{"one of several not known", []*metric.Table{table(metric.Process, start, 60, 0)}, nil, 0},
-		{"no such field", []*metric.Table{table(metric.Daemon, "Uptime_sec", 50)}, nil, 0},
-		{"in the future", []*metric.Table{table(metric.Daemon, start, 101)}, nil, 0},
-	} {
-		b := &metric.Batch{Epoch: 100, Tables: c.tables, Processes: c.processes}
+		began int64
+		want  uint64
+	}{{0, 0}, {50, 50e9}, {100, 100e9}, {101, 0}, {-1, 0}} {
+		b := &metric.Batch{Epoch: 100, Began: c.began, Tables: []*metric.Table{table.Table()}}
 		for _, m := range encodetest.Messages(t, New(Options{}), b) {
 			for _, p := range decode(t, m.Value) {
 				want := uint64(0)
 				if p.sum {
-					want = c.want * 1e9
+					want = c.want
 				}
 				if p.start != want || p.time != 100e9 {
-					t.Errorf("%s: %s: got the start %d and the time %d, want %d and 100e9", c.name, p.name, p.start, p.time, want)
+					t.Errorf("began %d: %s: got the start %d and the time %d, want %d and 100e9", c.began, p.name, p.start, p.time, want)
 				}
 			}
 		}
