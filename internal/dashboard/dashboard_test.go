@@ -87,11 +87,11 @@ func TestMistakesAreErrors(t *testing.T) {
 		}
 	}
 	crowded := board{rows: []row{{panels: slices.Repeat([]panel{{lines: []line{front("bin")}}}, mostPanels+1)}}}
-	if _, err := crowded.panels(c); err == nil || !strings.Contains(err.Error(), "25 panels, at most 24 fit") {
+	if _, err := crowded.panels(&flavor{draw: c.draw, targets: func(drawn, board) []object { return nil }, help: drawn.help}); err == nil || !strings.Contains(err.Error(), "25 panels, at most 24 fit") {
 		t.Errorf("too many panels: got %v, want an error with both numbers", err)
 	}
 	stranger := board{rows: []row{{panels: []panel{{title: "p", lines: []line{windows("NodesMissing")}}}}}}
-	if _, err := stranger.panels(c); err == nil || !strings.Contains(err.Error(), "NodesMissing is not chosen by the dashboard's variables") {
+	if _, err := stranger.panels(&flavor{draw: c.draw}); err == nil || !strings.Contains(err.Error(), "NodesMissing is not chosen by the dashboard's variables") {
 		t.Errorf("clusters on a dashboard of hosts: got %v, want an error", err)
 	}
 	for _, r := range []rule{

@@ -7,8 +7,8 @@
 // other metric is an error. A metric is drawn according to its nature, so a counter is
 // never drawn as a level.
 //
-// It does not know whether a Graphite server has the metrics; test/dashboards asks
-// one. The programs do not link the package.
+// It does not know whether a Graphite server has the metrics, or Prometheus the series;
+// test/dashboards asks both. The programs do not link the package.
 package dashboard
 
 //go:generate go run ./gen

@@ -16,16 +16,35 @@ const (
 	// schemaVersion is the version of Grafana 10.4 and 11; later releases migrate it.
 	schemaVersion = 39
 	grafanaSince  = "10.4.0"
-	// source is the variable that panels name as their data source. So a dashboard works
-	// with any data source, whether it is imported, provisioned or fetched.
-	source = "${DS_GRAPHITE}"
 	// mostLines bounds the series of a line that stands for many.
 	mostLines = 20
 	// wide is the width of Grafana's grid.
 	wide = 24
 )
 
-var datasource = object{"type": "graphite", "uid": source}
+// flavor is what dashboards of one kind of data source have of their own.
+type flavor struct {
+	id, name string // of the kind, as Grafana has them
+	// source is the variable that panels name as their data source. So a dashboard works
+	// with any data source, whether it is imported, provisioned or fetched.
+	source string
+	// mark distinguishes the addresses and the tag of the dashboards from others.
+	mark     string
+	boards   []board
+	subjects map[subject][]variable
+	// renamed has the variables that are found in another way than boards say.
+	renamed map[string]variable
+	// query is the query of a variable, and all the value that stands for each one.
+	query func(text string) object
+	all   string
+	// targets are the queries of a panel without their data source, help is its description.
+	targets     func(d drawn, b board) []object
+	help        func(d drawn) string
+	draw        func(p panel) (drawn, error)
+	annotations func(b board) ([]object, error)
+}
+
+func (f *flavor) datasource() object { return object{"type": f.id, "uid": "${" + f.source + "}"} }
 
 // variable is a choice at the top of a dashboard. A metric query finds its values.
 type variable struct {
@@ -47,11 +66,31 @@ var (
 	varServer    = variable{name: "server", label: "Server", query: "$namespace.$host.haproxy.backend.$backend.server.*"}
 )
 
-// Grafana returns the dashboards for Grafana, as files by name.
+// Grafana returns the dashboards for Grafana with Graphite, as files by name.
 func Grafana(c Catalogue) (map[string][]byte, error) {
+	f := &flavor{
+		id: "graphite", name: "Graphite", source: "DS_GRAPHITE",
+		boards: boards(), subjects: subjects, all: "*",
+		query: func(text string) object {
+			return object{"queryType": "Default", "refId": "GraphiteVariableQueryEditor-VariableQuery", "target": text}
+		},
+		targets: func(d drawn, b board) (all []object) {
+			for _, t := range d.targets(b.names(), mostLines) {
+				all = append(all, object{"target": t, "textEditor": true})
+			}
+			return all
+		},
+		help: drawn.help,
+		draw: c.draw,
+	}
+	f.annotations = func(b board) ([]object, error) { return b.annotations(c, f) }
+	return f.files()
+}
+
+func (f *flavor) files() (map[string][]byte, error) {
 	files := make(map[string][]byte)
-	for _, b := range boards() {
-		o, err := b.grafana(c)
+	for _, b := range f.boards {
+		o, err := b.grafana(f)
 		if err != nil {
 			return nil, fmt.Errorf("dashboard %s: %w", b.name, err)
 		}
@@ -98,8 +137,8 @@ func (b board) names() names {
 	return n
 }
 
-func (b board) grafana(c Catalogue) (object, error) {
-	panels, err := b.panels(c)
+func (b board) grafana(f *flavor) (object, error) {
+	panels, err := b.panels(f)
 	if err != nil {
 		return nil, err
 	}
@@ -113,22 +152,22 @@ func (b board) grafana(c Catalogue) (object, error) {
 	}
 	requires := []object{
 		{"type": "grafana", "id": "grafana", "name": "Grafana", "version": grafanaSince},
-		{"type": "datasource", "id": "graphite", "name": "Graphite", "version": "1.0.0"},
+		{"type": "datasource", "id": f.id, "name": f.name, "version": "1.0.0"},
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		requires = append(requires, object{"type": "panel", "id": kind, "name": kinds[kind], "version": ""})
 	}
-	annotations, err := b.annotations(c)
+	annotations, err := f.annotations(b)
 	if err != nil {
 		return nil, err
 	}
 	variables := []object{{
-		"name": "DS_GRAPHITE", "label": "Graphite", "type": "datasource", "query": "graphite", "regex": "",
+		"name": f.source, "label": f.name, "type": "datasource", "query": f.id, "regex": "",
 		"hide": 0, "includeAll": false, "multi": false, "options": []object{}, "refresh": 1, "skipUrlSync": false,
 		"current": object{},
 	}}
-	for _, v := range slices.Concat(subjects[b.of], b.vars) {
-		variables = append(variables, v.grafana())
+	for _, v := range slices.Concat(f.subjects[b.of], b.vars) {
+		variables = append(variables, v.grafana(f))
 	}
 	return object{
 		"__requires":    requires,
@@ -137,46 +176,52 @@ func (b board) grafana(c Catalogue) (object, error) {
 		"editable":      true,
 		"graphTooltip":  1, // one cross-hair over all panels
 		"id":            nil,
-		"links":         []object{menu()},
+		"links":         []object{menu(f)},
 		"panels":        panels,
 		"refresh":       "30s",
 		"schemaVersion": schemaVersion,
-		"tags":          []string{"haproxy", "haproxystats"},
+		"tags":          []string{"haproxy", f.tag()},
 		"templating":    object{"list": variables},
 		"time":          object{"from": "now-1h", "to": "now"},
 		"timepicker":    object{},
 		"timezone":      "",
 		"title":         b.title,
-		"uid":           "haproxystats-" + b.name,
+		"uid":           f.tag() + "-" + b.name,
 		"version":       1,
 	}, nil
 }
 
+// tag is the tag of the dashboards, which tells them from those with another data source.
+func (f *flavor) tag() string { return "haproxystats" + f.mark }
+
 // menu returns the link to the other dashboards, which keeps the variables and the
 // time.
-func menu() object {
+func menu(f *flavor) object {
 	return object{
-		"type": "dashboards", "title": "HAProxy", "tags": []string{"haproxystats"}, "icon": "external link",
+		"type": "dashboards", "title": "HAProxy", "tags": []string{f.tag()}, "icon": "external link",
 		"asDropdown": false, "includeVars": true, "keepTime": true, "targetBlank": false, "tooltip": "", "url": "",
 	}
 }
 
-func (v variable) grafana() object {
+func (v variable) grafana(f *flavor) object {
+	if other, ok := f.renamed[v.name]; ok {
+		v = other
+	}
 	o := object{
-		"name": v.name, "label": v.label, "type": "query", "datasource": datasource,
-		"definition": v.query, "query": object{"queryType": "Default", "refId": "GraphiteVariableQueryEditor-VariableQuery", "target": v.query},
+		"name": v.name, "label": v.label, "type": "query", "datasource": f.datasource(),
+		"definition": v.query, "query": f.query(v.query),
 		"regex": v.regex, "refresh": 2, "sort": 1, "hide": 0, "skipUrlSync": false, "options": []object{},
 		"includeAll": !v.one, "multi": !v.one, "current": object{},
 	}
 	if !v.one {
-		o["allValue"] = "*"
+		o["allValue"] = f.all
 		o["current"] = object{"selected": true, "text": []string{"All"}, "value": []string{"$__all"}}
 	}
 	return o
 }
 
 // panels returns the panels with their positions, row by row.
-func (b board) panels(c Catalogue) ([]object, error) {
+func (b board) panels(f *flavor) ([]object, error) {
 	var out []object
 	y, count := 0, 0
 	add := func(o object, x, w, h int) {
@@ -190,7 +235,7 @@ func (b board) panels(c Catalogue) ([]object, error) {
 		for _, line := range r.lines() {
 			height := 0
 			for i, p := range line {
-				d, err := c.draw(p)
+				d, err := f.draw(p)
 				if err != nil {
 					return nil, err
 				}
@@ -201,7 +246,7 @@ func (b board) panels(c Catalogue) ([]object, error) {
 				}
 				w := wide / len(line)
 				height = max(height, p.height())
-				add(d.grafana(b.names()), i*w, w, p.height())
+				add(d.grafana(f, b), i*w, w, p.height())
 				count++
 			}
 			y += height
@@ -242,15 +287,13 @@ func (p panel) height() int {
 	return 8
 }
 
-func (d drawn) grafana(n names) object {
-	var targets []object
-	for i, t := range d.targets(n, mostLines) {
-		targets = append(targets, object{
-			"datasource": datasource, "refId": string(rune('A' + i)), "target": t, "textEditor": true,
-		})
+func (d drawn) grafana(f *flavor, b board) object {
+	targets := f.targets(d, b)
+	for i, t := range targets {
+		t["datasource"], t["refId"] = f.datasource(), string(rune('A'+i))
 	}
 	o := object{
-		"title": d.title, "description": d.help(), "datasource": datasource, "targets": targets, "transparent": false,
+		"title": d.title, "description": f.help(d), "datasource": f.datasource(), "targets": targets, "transparent": false,
 	}
 	switch d.kind {
 	case number:
@@ -328,14 +371,14 @@ const eventTag = "haproxystats"
 
 // annotations returns what marks events over all panels: by metrics, and by the events of
 // Graphite-web, which are shown where somebody sends them and chooses to see them.
-func (b board) annotations(c Catalogue) ([]object, error) {
+func (b board) annotations(c Catalogue, f *flavor) ([]object, error) {
 	list := []object{}
 	if b.of != aHost {
 		return list, nil
 	}
 	add := func(name, color string, shown bool, target object) {
 		target["fromAnnotations"], target["refId"] = true, "Anno"
-		list = append(list, object{"name": name, "iconColor": color, "enable": shown, "hide": false, "datasource": datasource, "target": target})
+		list = append(list, object{"name": name, "iconColor": color, "enable": shown, "hide": false, "datasource": f.datasource(), "target": target})
 	}
 	for _, t := range timelines {
 		q, err := c.resolve(t.line)

@@ -14,6 +14,9 @@ type line struct {
 	label  string      // name of a single series
 	window int         // minutes of the moving average; 0 for none
 	only   []condition // for chosen: the series that are shown, and why
+	// sinks takes the series of all sinks that have the field, one for each. Only
+	// Prometheus can tell sinks apart.
+	sinks bool
 }
 
 // condition chooses series by another of their metrics.
@@ -71,6 +74,12 @@ func front(fields ...string) line   { return line{scope: metric.Frontend, fields
 func back(fields ...string) line    { return line{scope: metric.Backend, fields: fields} }
 func server(fields ...string) line  { return line{scope: metric.Server, fields: fields} }
 func program(fields ...string) line { return line{scope: metric.Self, fields: fields, by: hosts} }
+
+// sinkOf returns a line of a field of every sink, such as "QueueAge".
+func sinkOf(field string) line { l := program("Graphite" + field); l.sinks = true; return l }
+
+// endpoint has what the endpoint of Prometheus says beside the snapshots.
+func endpoint(series ...string) line { return line{scope: ofEndpoint, fields: series, by: hosts} }
 
 // windows has metrics of the windows of clusters.
 func windows(fields ...string) line {

@@ -65,6 +65,7 @@ var nodes = map[metric.Scope]map[grouping][]string{
 	metric.Server:   {each: {"-4", "-2"}, hosts: {"-7"}, where: {"-7", "-4", "-2"}},
 	metric.Self:     {hosts: {"-4"}, where: {"-4"}},
 	windowSelf:      {hosts: {"-4"}, where: {"-4"}},
+	ofEndpoint:      {}, // has no paths
 }
 
 // query is a line with the metrics of its fields.

@@ -87,17 +87,18 @@ func expected(t *testing.T, format string) map[string]file {
 		add(0o644, "/usr/share/doc/haproxystats/"+doc)
 	}
 	for pattern, to := range map[string]string{
-		"docs/*.md":                  "/usr/share/doc/haproxystats/docs/*",
-		"docs/man/*.1":               "/usr/share/man/man1/*.gz",
-		"docs/man/*.5":               "/usr/share/man/man5/*.gz",
-		"contrib/completion/bash/*":  "/usr/share/bash-completion/completions/*",
-		"contrib/completion/fish/*":  "/usr/share/fish/vendor_completions.d/*",
-		"contrib/completion/zsh/*":   zsh + "*",
-		"contrib/systemd/*.d/*.conf": "/usr/share/doc/haproxystats/examples/systemd/*",
-		"contrib/grafana/*":          "/usr/share/doc/haproxystats/examples/grafana/*",
-		"contrib/graphite-web/*":     "/usr/share/doc/haproxystats/examples/graphite-web/*",
-		"contrib/alerts/*":           "/usr/share/doc/haproxystats/examples/alerts/*",
-		"contrib/nagios/*":           "/usr/share/doc/haproxystats/examples/nagios/*",
+		"docs/*.md":                    "/usr/share/doc/haproxystats/docs/*",
+		"docs/man/*.1":                 "/usr/share/man/man1/*.gz",
+		"docs/man/*.5":                 "/usr/share/man/man5/*.gz",
+		"contrib/completion/bash/*":    "/usr/share/bash-completion/completions/*",
+		"contrib/completion/fish/*":    "/usr/share/fish/vendor_completions.d/*",
+		"contrib/completion/zsh/*":     zsh + "*",
+		"contrib/systemd/*.d/*.conf":   "/usr/share/doc/haproxystats/examples/systemd/*",
+		"contrib/grafana/*":            "/usr/share/doc/haproxystats/examples/grafana/*",
+		"contrib/graphite-web/*":       "/usr/share/doc/haproxystats/examples/graphite-web/*",
+		"contrib/alerts/*":             "/usr/share/doc/haproxystats/examples/alerts/*",
+		"contrib/prometheus/grafana/*": "/usr/share/doc/haproxystats/examples/prometheus/grafana/*",
+		"contrib/nagios/*":             "/usr/share/doc/haproxystats/examples/nagios/*",
 	} {
 		found, err := filepath.Glob(filepath.Join("../..", pattern))
 		if err != nil {

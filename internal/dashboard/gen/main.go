@@ -25,12 +25,17 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	for dir, files := range map[string]func(dashboard.Catalogue) (map[string][]byte, error){
-		"grafana":      dashboard.Grafana,
-		"graphite-web": dashboard.GraphiteWeb,
-		"alerts":       dashboard.Alerts,
+	x, err := dashboard.Series()
+	if err != nil {
+		return err
+	}
+	for dir, files := range map[string]func() (map[string][]byte, error){
+		"grafana":            func() (map[string][]byte, error) { return dashboard.Grafana(c) },
+		"graphite-web":       func() (map[string][]byte, error) { return dashboard.GraphiteWeb(c) },
+		"alerts":             func() (map[string][]byte, error) { return dashboard.Alerts(c) },
+		"prometheus/grafana": func() (map[string][]byte, error) { return dashboard.GrafanaPrometheus(x) },
 	} {
-		made, err := files(c)
+		made, err := files()
 		if err != nil {
 			return err
 		}

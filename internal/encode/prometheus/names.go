@@ -50,10 +50,7 @@ func (e *Encoder) familiesOf(g *encode.Group) []family {
 	for _, p := range series.Places(g) {
 		c := g.Tables[p.Table].Columns()[p.Column]
 		to := column{table: p.Table, column: p.Column, scale: p.Scale, mean: c.Combine.IsMean(), empty: showsEmpty(p.Exporter)}
-		name, label := p.Name, Label{p.Exporter.Label, p.Exporter.Value}
-		if g.Scope == metric.Self {
-			name, label = e.own(c, name)
-		}
+		name, label := e.name(g, &p)
 		if label.Name != "" {
 			to.label = appendLabel(nil, label)
 		}
@@ -74,6 +71,32 @@ func (e *Encoder) familiesOf(g *encode.Group) []family {
 	}
 	all = append(all, stateFamilies(g)...)
 	slices.SortFunc(all, func(f, g family) int { return f.compare(&g) })
+	return all
+}
+
+// name returns the family of a column, and a label that it has there.
+func (e *Encoder) name(g *encode.Group, p *series.Place) (string, Label) {
+	if g.Scope == metric.Self {
+		return e.own(g.Tables[p.Table].Columns()[p.Column], p.Name)
+	}
+	return p.Name, Label{p.Exporter.Label, p.Exporter.Value}
+}
+
+// Name is what the series of a column are called.
+type Name struct {
+	Family string
+	Label  Label // beyond those of the row; its name is empty for none
+	// Scale is the factor from the column's values to those of the series.
+	Scale float64
+}
+
+// Names returns the names of the series of a group's numbers, by the column.
+func (e *Encoder) Names(g *encode.Group) map[string]Name {
+	all := make(map[string]Name)
+	for _, p := range series.Places(g) {
+		family, label := e.name(g, &p)
+		all[g.Tables[p.Table].Columns()[p.Column].Name] = Name{family, label, p.Scale}
+	}
 	return all
 }
 

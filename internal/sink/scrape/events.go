@@ -19,6 +19,17 @@ var events = [...]struct{ column, name, help string }{
 	{"RoundsMissed", "haproxystats_missed_rounds_total", "Rounds whose time passed during another round"},
 }
 
+// Total returns the name of the counter that adds up the values of a column of
+// [metric.Self]; ok is false for one that does not count since the snapshot before.
+func Total(column string) (name string, ok bool) {
+	for _, e := range events {
+		if e.column == column {
+			return e.name, true
+		}
+	}
+	return "", false
+}
+
 // totals has the sums of events over all delivered batches about one thing.
 type totals struct {
 	sums  [len(events)]float64

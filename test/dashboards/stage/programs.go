@@ -2,8 +2,11 @@ package stage
 
 import (
 	"bytes"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -30,6 +33,9 @@ port            = {{.Port}}
 namespace       = {{.Namespace}}.{{.Host}}
 prefix-hostname = false
 verify-url      = {{.Web}}/render
+
+[prometheus]
+listen = {{.Endpoint}}
 `))
 
 // centralTemplate is of haproxystats-central, which asks the same sockets itself: the
@@ -46,6 +52,9 @@ port              = {{.Port}}
 namespace         = {{.Namespace}}.{{.Central}}
 cluster-namespace = {{.Namespace}}.clusters
 prefix-hostname   = false
+
+[prometheus]
+listen = {{.Endpoint}}
 
 [cluster]
 interval    = 1
@@ -81,7 +90,7 @@ func (s *Stage) openCentral(port int) error {
 	nodes["lb3"] = nodes["lb2"]
 	var text bytes.Buffer
 	dir := s.path(Central)
-	data := map[string]any{"Dir": dir, "Port": port, "Namespace": Namespace, "Central": Central, "Cluster": Cluster, "Nodes": nodes}
+	data := map[string]any{"Dir": dir, "Port": port, "Namespace": Namespace, "Central": Central, "Cluster": Cluster, "Nodes": nodes, "Endpoint": s.Endpoint(Central)}
 	if err := centralTemplate.Execute(&text, data); err != nil {
 		return err
 	}
@@ -102,10 +111,18 @@ func (s *Stage) openCentral(port int) error {
 	return nil
 }
 
+// Endpoint returns the address at which Prometheus scrapes a load balancer, or Central. The
+// number of this process is in it, so no other program has it.
+func (s *Stage) Endpoint(host string) string {
+	names := append(slices.Sorted(maps.Keys(Hosts)), Central)
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d:%d", 64+pid>>16&63, pid>>8&255, pid&255, 9101+slices.Index(names, host))
+}
+
 // openPrograms starts haproxystats for a load balancer.
 func (s *Stage) openPrograms(host string, port int) error {
 	var text bytes.Buffer
-	data := map[string]any{"Dir": s.path(host), "Port": port, "Namespace": Namespace, "Host": host, "Web": s.Graphite.URL()}
+	data := map[string]any{"Dir": s.path(host), "Port": port, "Namespace": Namespace, "Host": host, "Web": s.Graphite.URL(), "Endpoint": s.Endpoint(host)}
 	if err := configTemplate.Execute(&text, data); err != nil {
 		return err
 	}
