@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"haproxystats/internal/config"
-	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/htpasswd"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
@@ -32,7 +32,7 @@ type EndpointSetup struct {
 	// Clusters tells batches apart by their cluster and node.
 	Clusters bool
 	// Own has the names of self metrics that are about a sink.
-	Own map[string]prometheus.Own
+	Own map[string]samples.Own
 	// Log gets messages for the operator.
 	Log *slog.Logger
 }
@@ -50,8 +50,8 @@ func openEndpoint(s setup, _ string) (sink.Sink, func() error, error) {
 }
 
 // ownColumns returns which self metrics are about which sink.
-func ownColumns(c *config.Config) map[string]prometheus.Own {
-	all := make(map[string]prometheus.Own)
+func ownColumns(c *config.Config) map[string]samples.Own {
+	all := make(map[string]samples.Own)
 	for _, k := range sinkKinds {
 		for _, name := range k.configured(c) {
 			of := selfstat.Sink{Name: k.name, Queued: k.queued, Verified: k.verified}
@@ -60,7 +60,7 @@ func ownColumns(c *config.Config) map[string]prometheus.Own {
 			}
 			central := of.CentralColumns()
 			for i, column := range of.Columns() {
-				own := prometheus.Own{Field: strings.TrimPrefix(column.Name, of.Prefix()), Sink: of.Name}
+				own := samples.Own{Field: strings.TrimPrefix(column.Name, of.Prefix()), Sink: of.Name}
 				all[column.Name], all[central[i].Name] = own, own
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"haproxystats/internal/config"
-	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/httpcall"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
@@ -44,11 +44,11 @@ type setup struct {
 	config   *config.Config
 	hostname string
 	version  string
-	node     func() string             // the name of the node that the program is about; nil for several
-	brokers  Brokers                   // nil if the program links no client of Kafka
-	client   httpcall.New              // nil if the program links no client of HTTP
-	endpoint OpenEndpoint              // nil if the program links no server of HTTP
-	own      map[string]prometheus.Own // self metrics that are about a sink
+	node     func() string          // the name of the node that the program is about; nil for several
+	brokers  Brokers                // nil if the program links no client of Kafka
+	client   httpcall.New           // nil if the program links no client of HTTP
+	endpoint OpenEndpoint           // nil if the program links no server of HTTP
+	own      map[string]samples.Own // self metrics that are about a sink
 	log      *slog.Logger
 }
 

@@ -7,7 +7,7 @@ import (
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/app"
 	"haproxystats/internal/encode"
-	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/reply"
 	"haproxystats/internal/selfstat"
@@ -18,7 +18,7 @@ import (
 // Exported has all metrics that can be scraped, and what their series are called.
 type Exported struct {
 	Catalogue
-	names map[metric.Scope]map[string]prometheus.Name
+	names map[metric.Scope]map[string]samples.Name
 }
 
 // ofEndpoint is the scope of what the endpoint says beside the batches.
@@ -50,18 +50,18 @@ func Series() (Exported, error) {
 	if len(report.BadFiles) > 0 {
 		return Exported{}, fmt.Errorf("read the snapshot with every field: %w", report.BadFiles[0])
 	}
-	x := Exported{make(Catalogue), make(map[metric.Scope]map[string]prometheus.Name)}
-	own := make(map[string]prometheus.Own)
+	x := Exported{make(Catalogue), make(map[metric.Scope]map[string]samples.Name)}
+	own := make(map[string]samples.Own)
 	self, central := selfstat.Columns(), append(selfstat.CentralColumns(), selfstat.TopicColumns()...)
 	for _, s := range app.Sinks() {
 		of := s.CentralColumns()
 		for i, c := range s.Columns() {
 			self, central = append(self, c), append(central, of[i])
-			name := prometheus.Own{Field: strings.TrimPrefix(c.Name, s.Prefix()), Sink: s.Name}
+			name := samples.Own{Field: strings.TrimPrefix(c.Name, s.Prefix()), Sink: s.Name}
 			own[c.Name], own[of[i].Name] = name, name
 		}
 	}
-	e := prometheus.New(prometheus.Options{Own: own})
+	e := &samples.Options{Own: own}
 	tables := append(a.Batch(0).Tables, metric.NewBuilder(metric.Daemon, aggregate.WorkerColumns()).Table())
 	for _, g := range encode.Groups(nil, &metric.Batch{Tables: tables}) {
 		x.add(g.Scope, e, g)
@@ -77,9 +77,9 @@ func Series() (Exported, error) {
 }
 
 // add adds the columns of a group that have series.
-func (x Exported) add(s metric.Scope, e *prometheus.Encoder, g encode.Group) {
+func (x Exported) add(s metric.Scope, e *samples.Options, g encode.Group) {
 	if x.names[s] == nil {
-		x.names[s] = make(map[string]prometheus.Name)
+		x.names[s] = make(map[string]samples.Name)
 	}
 	names := e.Names(&g)
 	for _, t := range g.Tables {
@@ -93,13 +93,13 @@ func (x Exported) add(s metric.Scope, e *prometheus.Encoder, g encode.Group) {
 }
 
 // series returns what the series of a field are called, and whether it is a counter.
-func (x Exported) series(l line, field string) (prometheus.Name, metric.Column, error) {
+func (x Exported) series(l line, field string) (samples.Name, metric.Column, error) {
 	c, err := x.Lookup(l.scope, field)
 	if err != nil {
-		return prometheus.Name{}, c, err
+		return samples.Name{}, c, err
 	}
 	if l.scope == ofEndpoint {
-		return prometheus.Name{Family: c.Name, Scale: 1}, c, nil
+		return samples.Name{Family: c.Name, Scale: 1}, c, nil
 	}
 	n, ok := x.names[l.scope][c.Name]
 	if !ok {
@@ -109,7 +109,7 @@ func (x Exported) series(l line, field string) (prometheus.Name, metric.Column, 
 		n.Family, c.Nature = total, metric.Counter
 	}
 	if l.sinks {
-		n.Label = prometheus.Label{}
+		n.Label = samples.Label{}
 	}
 	return n, c, nil
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/metric"
 )
 
@@ -22,7 +22,7 @@ type selection struct {
 }
 
 // matchers returns the matchers of a line's series.
-func (s selection) matchers(l line, own prometheus.Label) string {
+func (s selection) matchers(l line, own samples.Label) string {
 	all := []string{s.hosts}
 	switch {
 	case l.about == aCluster:

@@ -25,6 +25,7 @@ import (
 
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/reply"
 	"haproxystats/test/real"
@@ -148,12 +149,12 @@ func (s site) ours(t *testing.T, extra bool) []byte {
 	if err != nil || len(report.BadFiles) > 0 || report.BadRows > 0 {
 		t.Fatal(err, report)
 	}
-	selection := &prometheus.Selection{ExtraCounters: extra}
+	selection := &samples.Selection{ExtraCounters: extra}
 	for i := range selection.Scopes {
 		selection.Scopes[i] = metric.Scope(i) != metric.Self
 	}
 	var text bytes.Buffer
-	if _, err := prometheus.New(prometheus.Options{NaN: true}).Encode(&text, []prometheus.Part{{Batch: a.Batch(1)}}, selection, nil); err != nil {
+	if _, err := prometheus.New(prometheus.Options{Options: samples.Options{NaN: true}}).Encode(&text, []samples.Part{{Batch: a.Batch(1)}}, selection, nil); err != nil {
 		t.Fatal(err)
 	}
 	return text.Bytes()

@@ -21,14 +21,15 @@ import (
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/encode/encodetest"
 	"haproxystats/internal/encode/plaintext"
+	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/encode/series"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink/sinktest"
 )
 
 // everything selects all series.
-func everything() *Selection {
-	s := &Selection{ExtraCounters: true}
+func everything() *samples.Selection {
+	s := &samples.Selection{ExtraCounters: true}
 	for i := range s.Scopes {
 		s.Scopes[i] = true
 	}
@@ -36,7 +37,7 @@ func everything() *Selection {
 }
 
 // text returns the text of a batch.
-func text(t interface{ Fatal(...any) }, e *Encoder, s *Selection, parts ...Part) ([]byte, Result) {
+func text(t interface{ Fatal(...any) }, e *Encoder, s *samples.Selection, parts ...samples.Part) ([]byte, samples.Result) {
 	var out bytes.Buffer
 	result, err := e.Encode(&out, parts, s, nil)
 	if err != nil {
@@ -125,15 +126,15 @@ func wantLabels(s metric.Scope, e metric.Entity) map[string]string {
 // TestDecodes: Prometheus' parser gives the values of the batches.
 func TestDecodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		e := New(Options{Labels: []Label{{"env", "a \"b\"\n"}}})
+		e := New(Options{Labels: []samples.Label{{Name: "env", Value: "a \"b\"\n"}}})
 		for range 2 { // the second time meets what the first has left
-			var parts []Part
+			var parts []samples.Part
 			want := make(map[string]int)
 			more := 0 // columns of a scope that have one name
 			for i := range rapid.IntRange(0, 3).Draw(t, "parts") {
 				b := encodetest.Batch(t)
 				node := fmt.Sprint(i)
-				parts = append(parts, Part{Batch: b, Labels: []Label{{"node", node}}})
+				parts = append(parts, samples.Part{Batch: b, Labels: []samples.Label{{Name: "node", Value: node}}})
 				more += repeated(b)
 				encodetest.Entities(b, func(s metric.Scope, n metric.Entity, cells []encodetest.Cell) {
 					for _, c := range cells {
@@ -242,9 +243,9 @@ func TestNames(t *testing.T) {
 		{metric.Self, metric.Column{Name: "TotalWallClockTime", Unit: "seconds"}, `gauge haproxystats_processing_seconds map["stage":"total"] 35`},
 		{metric.Self, metric.Column{Name: "KafkaArchiveSentBytes", Nature: counter}, `counter haproxystats_sink_sent_bytes_total map["sink":"kafka:archive"] 35`},
 	} {
-		e := New(Options{Own: map[string]Own{"KafkaArchiveSentBytes": {"SentBytes", "kafka:archive"}}})
+		e := New(Options{Options: samples.Options{Own: map[string]samples.Own{"KafkaArchiveSentBytes": {Field: "SentBytes", Sink: "kafka:archive"}}}})
 		got := ""
-		out, _ := text(t, e, everything(), Part{Batch: one(c.scope, c.column)})
+		out, _ := text(t, e, everything(), samples.Part{Batch: one(c.scope, c.column)})
 		for _, s := range decode(t, out) {
 			got += s.String()
 		}
@@ -261,7 +262,7 @@ func TestSeriesOfTheExporter(t *testing.T) {
 	const without = "haproxy_process_current_zlib_memory haproxy_process_max_zlib_memory " +
 		"haproxy_process_relative_process_id haproxy_server_idle_connections_limit"
 	b := encodetest.Recorded(t, "recordings/3.4.0-single/1795335820")
-	out, _ := text(t, New(Options{}), everything(), Part{Batch: b})
+	out, _ := text(t, New(Options{}), everything(), samples.Part{Batch: b})
 	counters := make(map[string]bool)
 	for _, s := range decode(t, out) {
 		counters[s.name] = s.counter
@@ -315,7 +316,7 @@ func count(t *testing.T, out []byte) map[string]int {
 
 func TestSelection(t *testing.T) {
 	b := encodetest.OfGoldenFiles(t)
-	all, _ := text(t, New(Options{}), everything(), Part{Batch: b})
+	all, _ := text(t, New(Options{}), everything(), samples.Part{Batch: b})
 	n := count(t, all)
 	for _, name := range []string{"process", "frontend", "backend", "server", "haproxystats"} {
 		if n[name] == 0 {
@@ -324,27 +325,29 @@ func TestSelection(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name   string
-		change func(*Selection)
+		change func(*samples.Selection)
 		keep   func(sample) bool
 	}{
-		{"scopes", func(s *Selection) { s.Scopes = [metric.NumScopes]bool{metric.Backend: true} }, func(s sample) bool {
+		{"scopes", func(s *samples.Selection) { s.Scopes = [metric.NumScopes]bool{metric.Backend: true} }, func(s sample) bool {
 			return strings.HasPrefix(s.name, "haproxy_backend_")
 		}},
-		{"family", func(s *Selection) { s.Family = func(name string) bool { return name == "haproxy_server_weight" } }, func(s sample) bool {
+		{"family", func(s *samples.Selection) {
+			s.Family = func(name string) bool { return name == "haproxy_server_weight" }
+		}, func(s sample) bool {
 			return s.name == "haproxy_server_weight"
 		}},
-		{"proxy", func(s *Selection) {
+		{"proxy", func(s *samples.Selection) {
 			s.Proxy = func(name string) bool { return name == b.Tables[2].Entity(b.Tables[2].Rows()[0]).Name }
 		}, func(s sample) bool {
 			p, ok := s.labels["proxy"]
 			return !ok || p == b.Tables[2].Entity(b.Tables[2].Rows()[0]).Name
 		}},
-		{"server", func(s *Selection) { s.Server = func(string) bool { return false } }, func(s sample) bool { _, ok := s.labels["server"]; return !ok }},
-		{"extra counters", func(s *Selection) { s.ExtraCounters = false }, func(s sample) bool { _, ok := s.labels["mod"]; return !ok }},
+		{"server", func(s *samples.Selection) { s.Server = func(string) bool { return false } }, func(s sample) bool { _, ok := s.labels["server"]; return !ok }},
+		{"extra counters", func(s *samples.Selection) { s.ExtraCounters = false }, func(s sample) bool { _, ok := s.labels["mod"]; return !ok }},
 	} {
 		s := everything()
 		c.change(s)
-		out, _ := text(t, New(Options{}), s, Part{Batch: b})
+		out, _ := text(t, New(Options{}), s, samples.Part{Batch: b})
 		var want, got []string
 		for _, s := range decode(t, all) {
 			if c.keep(s) {
@@ -373,7 +376,7 @@ func TestNoMaintenance(t *testing.T) {
 	b := &metric.Batch{Tables: []*metric.Table{table.Table()}}
 	s := everything()
 	s.NoMaintenance = true
-	out, _ := text(t, New(Options{}), s, Part{Batch: b})
+	out, _ := text(t, New(Options{}), s, samples.Part{Batch: b})
 	got := make(map[string]int)
 	for _, s := range decode(t, out) {
 		got[s.labels["server"]]++
@@ -426,7 +429,7 @@ func states() *metric.Batch {
 // servers.
 func TestStates(t *testing.T) {
 	decoded := func(o series.CheckStates) (ones []string, n int) {
-		out, result := text(t, New(Options{CheckStates: o}), everything(), Part{Batch: states()})
+		out, result := text(t, New(Options{Options: samples.Options{CheckStates: o}}), everything(), samples.Part{Batch: states()})
 		all := decode(t, out)
 		if result.Series != len(all) {
 			t.Errorf("got %d series, want %d", result.Series, len(all))
@@ -469,7 +472,7 @@ func TestStates(t *testing.T) {
 
 // TestTextsWithLabelsOfTheirOwn: a label can't be there twice.
 func TestTextsWithLabelsOfTheirOwn(t *testing.T) {
-	out, _ := text(t, New(Options{}), everything(), Part{Batch: states(), Labels: []Label{{"cluster", "eu"}, {"node", "a"}}})
+	out, _ := text(t, New(Options{}), everything(), samples.Part{Batch: states(), Labels: []samples.Label{{Name: "cluster", Value: "eu"}, {Name: "node", Value: "a"}}})
 	for _, s := range decode(t, out) {
 		if s.name == "haproxy_process_node" {
 			t.Errorf("got %v, want none", s)
@@ -479,7 +482,7 @@ func TestTextsWithLabelsOfTheirOwn(t *testing.T) {
 
 // TestGroupsGoInTheirOrder: listeners go before results, and these before servers.
 func TestGroupsGoInTheirOrder(t *testing.T) {
-	_, all := text(t, New(Options{}), everything(), Part{Batch: states()})
+	_, all := text(t, New(Options{}), everything(), samples.Part{Batch: states()})
 	for _, c := range []struct {
 		most int
 		want series.Dropped
@@ -490,7 +493,7 @@ func TestGroupsGoInTheirOrder(t *testing.T) {
 		{all.Series - 37, series.Dropped{series.Listeners: 4, series.Results: 32, series.AllServers: 18}},
 		{1, series.Dropped{series.Listeners: 4, series.Results: 32, series.AllServers: 18}},
 	} {
-		out, got := text(t, New(Options{MaxSeries: c.most}), everything(), Part{Batch: states()})
+		out, got := text(t, New(Options{Options: samples.Options{MaxSeries: c.most}}), everything(), samples.Part{Batch: states()})
 		if got.Dropped != c.want || got.Series != len(decode(t, out)) {
 			t.Errorf("at most %d: got %+v, want %v", c.most, got, c.want)
 		}
@@ -506,7 +509,7 @@ func TestDroppedSaysWhat(t *testing.T) {
 // TestOldParts: of what is old, only what haproxystats says of itself is shown.
 func TestOldParts(t *testing.T) {
 	b := encodetest.OfGoldenFiles(t)
-	out, result := text(t, New(Options{}), everything(), Part{Batch: b, Old: true})
+	out, result := text(t, New(Options{}), everything(), samples.Part{Batch: b, Old: true})
 	if n := count(t, out); len(n) != 1 || n["haproxystats"] != 4 || result.Series != 0 {
 		t.Errorf("got the series %v, want 4 of haproxystats", n)
 	}
@@ -523,7 +526,7 @@ func TestEmptyValues(t *testing.T) {
 		false: "gauge haproxy_server_current_sessions 7;",
 		true:  "gauge haproxy_server_current_sessions 7;gauge haproxy_server_queue_limit NaN;",
 	} {
-		out, _ := text(t, New(Options{NaN: nan}), everything(), Part{Batch: b})
+		out, _ := text(t, New(Options{Options: samples.Options{NaN: nan}}), everything(), samples.Part{Batch: b})
 		got := ""
 		for _, s := range decode(t, out) {
 			s.labels = nil
@@ -539,7 +542,7 @@ func TestEmptyValues(t *testing.T) {
 // result counts them.
 func TestMaxSeries(t *testing.T) {
 	b := encodetest.Recorded(t, "recordings/3.4.0-single/1795335820")
-	out, all := text(t, New(Options{}), everything(), Part{Batch: b})
+	out, all := text(t, New(Options{}), everything(), samples.Part{Batch: b})
 	extra, servers := 0, 0
 	for _, s := range decode(t, out) {
 		if s.labels["mod"] != "" {
@@ -553,14 +556,14 @@ func TestMaxSeries(t *testing.T) {
 	}
 	for _, c := range []struct {
 		most int
-		want Result
+		want samples.Result
 	}{
-		{all.Series, Result{Series: all.Series}},
-		{all.Series - 1, Result{all.Series - extra, series.Dropped{series.ExtraCounters: extra}}},
-		{all.Series - extra, Result{all.Series - extra, series.Dropped{series.ExtraCounters: extra}}},
-		{1, Result{all.Series - extra - servers, series.Dropped{series.ExtraCounters: extra}}},
+		{all.Series, samples.Result{Series: all.Series}},
+		{all.Series - 1, samples.Result{Series: all.Series - extra, Dropped: series.Dropped{series.ExtraCounters: extra}}},
+		{all.Series - extra, samples.Result{Series: all.Series - extra, Dropped: series.Dropped{series.ExtraCounters: extra}}},
+		{1, samples.Result{Series: all.Series - extra - servers, Dropped: series.Dropped{series.ExtraCounters: extra}}},
 	} {
-		out, got := text(t, New(Options{MaxSeries: c.most}), everything(), Part{Batch: b})
+		out, got := text(t, New(Options{Options: samples.Options{MaxSeries: c.most}}), everything(), samples.Part{Batch: b})
 		if c.most == 1 { // servers have extra counters, too
 			c.want.Dropped[series.AllServers] = servers
 		}
@@ -575,17 +578,17 @@ func TestMaxSeries(t *testing.T) {
 
 // TestOwnFamilies: families beside the batches know the result, and obey the selection.
 func TestOwnFamilies(t *testing.T) {
-	e := New(Options{Labels: []Label{{"env", "x"}}})
-	own := func(r Result) []Family {
+	e := New(Options{Labels: []samples.Label{{Name: "env", Value: "x"}}})
+	own := func(r samples.Result) []Family {
 		return []Family{
-			{Name: "a", Help: "A \\ \"b\"\nc", Samples: []Sample{{Value: float64(r.Series)}, {Labels: []Label{{"x", "y"}}, Value: 0.5}}},
+			{Name: "a", Help: "A \\ \"b\"\nc", Samples: []Sample{{Value: float64(r.Series)}, {Labels: []samples.Label{{Name: "x", Value: "y"}}, Value: 0.5}}},
 			{Name: "b", Counter: true, Samples: []Sample{{Value: 1}}},
 			{Name: "none"},
 		}
 	}
 	var out bytes.Buffer
 	s := everything()
-	if _, err := e.Encode(&out, []Part{{Batch: one(metric.Backend, metric.Column{Name: "scur"})}}, s, own); err != nil {
+	if _, err := e.Encode(&out, []samples.Part{{Batch: one(metric.Backend, metric.Column{Name: "scur"})}}, s, own); err != nil {
 		t.Fatal(err)
 	}
 	want := `# TYPE haproxy_backend_current_sessions gauge
@@ -609,7 +612,7 @@ b{env="x"} 1
 
 func TestStops(t *testing.T) {
 	stop := errors.New("stop")
-	_, err := New(Options{}).Encode(writer(func([]byte) (int, error) { return 0, stop }), []Part{{Batch: encodetest.OfGoldenFiles(t)}}, everything(), nil)
+	_, err := New(Options{}).Encode(writer(func([]byte) (int, error) { return 0, stop }), []samples.Part{{Batch: encodetest.OfGoldenFiles(t)}}, everything(), nil)
 	if err != stop {
 		t.Errorf("got the error %v, want %v", err, stop)
 	}
@@ -623,7 +626,7 @@ func (w writer) Write(p []byte) (int, error) { return w(p) }
 func TestPieces(t *testing.T) {
 	largest, n := 0, 0
 	w := writer(func(p []byte) (int, error) { largest, n = max(largest, len(p)), n+1; return len(p), nil })
-	if _, err := New(Options{}).Encode(w, []Part{{Batch: sinktest.Load(20, 20, 2000, 4)}}, everything(), nil); err != nil {
+	if _, err := New(Options{}).Encode(w, []samples.Part{{Batch: sinktest.Load(20, 20, 2000, 4)}}, everything(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if largest > 2*pieceSize || n < 10 {
@@ -633,7 +636,7 @@ func TestPieces(t *testing.T) {
 
 func TestAllocations(t *testing.T) {
 	e, s := New(Options{}), everything()
-	parts := []Part{{Batch: sinktest.Load(20, 20, 1000, 4)}}
+	parts := []samples.Part{{Batch: sinktest.Load(20, 20, 1000, 4)}}
 	got := testing.AllocsPerRun(5, func() {
 		if _, err := e.Encode(io.Discard, parts, s, nil); err != nil {
 			t.Fatal(err)
@@ -645,7 +648,7 @@ func TestAllocations(t *testing.T) {
 }
 
 func TestGolden(t *testing.T) {
-	out, _ := text(t, New(Options{Labels: []Label{{"env", "test"}}}), everything(), Part{Batch: encodetest.OfGoldenFiles(t)})
+	out, _ := text(t, New(Options{Labels: []samples.Label{{Name: "env", Value: "test"}}}), everything(), samples.Part{Batch: encodetest.OfGoldenFiles(t)})
 	decode(t, out)
 	encodetest.Golden(t, "prometheus", out)
 }
@@ -659,7 +662,7 @@ func FuzzNames(f *testing.F) {
 		row := table.Row(metric.Entity{Parent: name, Name: column})
 		table.Touch(row)
 		table.Add(row, 0, 7)
-		out, _ := text(t, New(Options{Labels: []Label{{"env", name}}}), everything(), Part{Batch: &metric.Batch{Tables: []*metric.Table{table.Table()}}})
+		out, _ := text(t, New(Options{Labels: []samples.Label{{Name: "env", Value: name}}}), everything(), samples.Part{Batch: &metric.Batch{Tables: []*metric.Table{table.Table()}}})
 		for _, s := range decode(t, out) {
 			want := map[string]string{"proxy": name, "server": column, "env": name}
 			if of, ok := catalogue.LookupSeries(catalogue.Server, column); ok && of.Label != "" {
@@ -676,7 +679,7 @@ func BenchmarkEncoder(b *testing.B) {
 	for name, batch := range sinktest.Sizes() {
 		b.Run(name, func(b *testing.B) {
 			e, s := New(Options{}), everything()
-			parts := []Part{{Batch: batch}}
+			parts := []samples.Part{{Batch: batch}}
 			result, err := e.Encode(io.Discard, parts, s, nil)
 			if err != nil {
 				b.Fatal(err)
@@ -696,7 +699,7 @@ func BenchmarkEncoder(b *testing.B) {
 // that Graphite's lines of it take, in turns.
 func BenchmarkRatio(b *testing.B) {
 	batch := sinktest.Load(500, 1000, 20000, 8)
-	e, s, parts := New(Options{}), everything(), []Part{{Batch: batch}}
+	e, s, parts := New(Options{}), everything(), []samples.Part{{Batch: batch}}
 	lines := plaintext.New(plaintext.Paths{Namespace: "loadbalancers", Hostname: "lb1"})
 	var ours, theirs time.Duration
 	for b.Loop() {

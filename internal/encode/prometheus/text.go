@@ -1,37 +1,41 @@
 package prometheus
 
 import (
-	"math"
-	"strconv"
-
-	"haproxystats/internal/catalogue"
 	"haproxystats/internal/encode"
-	"haproxystats/internal/encode/series"
-	"haproxystats/internal/metric"
+	"haproxystats/internal/encode/samples"
 )
 
+// style writes what hardly ever changes.
+type style struct{}
+
+// Head implements [samples.Style]: the two lines that begin a family.
+func (style) Head(f *samples.Family) []byte { return appendHead(nil, f.Name, f.Help, f.Counter) }
+
+// Label implements [samples.Style].
+func (style) Label(l samples.Label) []byte { return appendLabel(nil, l) }
+
 // appendHead appends the two lines that begin a family.
-func appendHead(b []byte, name, help string, kind catalogue.Nature) []byte {
+func appendHead(b []byte, name, help string, counter bool) []byte {
 	if help != "" {
 		b = append(append(append(b, "# HELP "...), name...), ' ')
 		b = append(appendEscaped(b, help, false), '\n')
 	}
 	b = append(append(b, "# TYPE "...), name...)
-	if kind == catalogue.Counter {
+	if counter {
 		return append(b, " counter\n"...)
 	}
 	return append(b, " gauge\n"...)
 }
 
 // appendLabels appends labels, each after a comma.
-func appendLabels(b []byte, all []Label) []byte {
+func appendLabels(b []byte, all []samples.Label) []byte {
 	for _, l := range all {
 		b = appendLabel(b, l)
 	}
 	return b
 }
 
-func appendLabel(b []byte, l Label) []byte {
+func appendLabel(b []byte, l samples.Label) []byte {
 	b = append(append(append(b, ','), l.Name...), '=', '"')
 	return append(appendEscaped(b, l.Value, true), '"')
 }
@@ -74,44 +78,4 @@ func appendEscaped(b []byte, text string, quotes bool) []byte {
 		i += n
 	}
 	return b
-}
-
-// appendInt appends a whole number in the unit of the series.
-func (c *column) appendInt(b []byte, v int64) []byte {
-	switch {
-	case c.scale == 1:
-		return strconv.AppendInt(b, v, 10)
-	case c.scale == 0.001:
-		if v < 0 {
-			b = append(b, '-')
-		}
-		u := uint64(max(v, -v)) // that of the smallest number is itself
-		b = strconv.AppendUint(b, u/1000, 10)
-		if u %= 1000; u != 0 {
-			b = append(b, '.', byte('0'+u/100), byte('0'+u/10%10), byte('0'+u%10))
-			for b[len(b)-1] == '0' {
-				b = b[:len(b)-1]
-			}
-		}
-		return b
-	}
-	return appendFloat(b, series.Scaled(float64(v), c.scale))
-}
-
-// appendValue appends a value in the unit of the series; nothing if it is infinite there.
-func (c *column) appendValue(b []byte, v metric.Value) []byte {
-	if v.Exact {
-		return c.appendInt(b, v.Int)
-	}
-	if f := series.Scaled(v.Float, c.scale); !math.IsInf(f, 0) {
-		return appendFloat(b, f)
-	}
-	return b
-}
-
-func appendFloat(b []byte, f float64) []byte {
-	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-		return strconv.AppendInt(b, int64(f), 10)
-	}
-	return strconv.AppendFloat(b, f, 'g', -1, 64)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/samples"
 )
 
 const (
@@ -141,13 +142,13 @@ func (s *Sink) head(w http.ResponseWriter, compressed bool) {
 
 // encode makes an answer. It hands a compressed one to keep, unless that is too long.
 func (s *Sink) encode(
-	w io.Writer, a *answerer, all []*batch, selection *prometheus.Selection, compressed bool, now time.Time, keep func([]byte),
+	w io.Writer, a *answerer, all []*batch, selection *samples.Selection, compressed bool, now time.Time, keep func([]byte),
 ) error {
-	var parts []prometheus.Part
+	var parts []samples.Part
 	for _, b := range all {
-		parts = append(parts, prometheus.Part{Batch: &b.Batch, Labels: s.labelsOf(b), Old: s.isOld(b, now)})
+		parts = append(parts, samples.Part{Batch: &b.Batch, Labels: s.labelsOf(b), Old: s.isOld(b, now)})
 	}
-	own := func(r prometheus.Result) []prometheus.Family { return s.families(all, r, now) }
+	own := func(r samples.Result) []prometheus.Family { return s.families(all, r, now) }
 	if !compressed {
 		r, err := a.encoder.Encode(w, parts, selection, own)
 		s.tell(r)
@@ -167,13 +168,13 @@ func (s *Sink) encode(
 }
 
 // labelsOf returns the labels that tell a batch from others.
-func (s *Sink) labelsOf(b *batch) []prometheus.Label {
+func (s *Sink) labelsOf(b *batch) []samples.Label {
 	if !s.opt.Clusters || b.Cluster == "" {
 		return nil // what a program says of itself
 	}
-	labels := []prometheus.Label{{Name: "cluster", Value: b.Cluster}}
+	labels := []samples.Label{{Name: "cluster", Value: b.Cluster}}
 	if b.Node != "" {
-		labels = append(labels, prometheus.Label{Name: "node", Value: b.Node})
+		labels = append(labels, samples.Label{Name: "node", Value: b.Node})
 	}
 	return labels
 }
@@ -229,7 +230,7 @@ func (s *Sink) finished(bytes int64, took time.Duration, err error) {
 }
 
 // tell logs that series are dropped, once for each change.
-func (s *Sink) tell(r prometheus.Result) {
+func (s *Sink) tell(r samples.Result) {
 	s.counting.Lock()
 	defer s.counting.Unlock()
 	changed := false

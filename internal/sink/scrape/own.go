@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/encode/series"
 	"haproxystats/internal/metric"
 )
 
 // families returns what an answer says beside the batches.
-func (s *Sink) families(all []*batch, r prometheus.Result, now time.Time) []prometheus.Family {
+func (s *Sink) families(all []*batch, r samples.Result, now time.Time) []prometheus.Family {
 	up := prometheus.Family{Name: "haproxy_up", Help: "1 if the last snapshot is fresh and all sockets have answered, else 0"}
 	taken := prometheus.Family{Name: "haproxystats_snapshot_timestamp_seconds", Help: "Time of the last snapshot, counted from the Unix epoch"}
 	for _, b := range all {
@@ -61,24 +62,24 @@ func answered(b *batch) bool {
 }
 
 // one returns a family of one sample.
-func one(name, help string, counter bool, v float64, labels ...prometheus.Label) prometheus.Family {
+func one(name, help string, counter bool, v float64, labels ...samples.Label) prometheus.Family {
 	return prometheus.Family{Name: name, Help: help, Counter: counter, Samples: []prometheus.Sample{{Labels: labels, Value: v}}}
 }
 
 // ofAnswers returns what is known of answers.
-func (s *Sink) ofAnswers(r prometheus.Result) []prometheus.Family {
+func (s *Sink) ofAnswers(r samples.Result) []prometheus.Family {
 	s.counting.Lock()
 	defer s.counting.Unlock()
 	dropped := prometheus.Family{Name: "haproxystats_series_dropped", Help: "Series of HAProxy that this answer leaves out because of max-series"}
 	for reason, n := range r.Dropped {
 		dropped.Samples = append(dropped.Samples, prometheus.Sample{
-			Labels: []prometheus.Label{{Name: "reason", Value: series.Reason(reason).String()}}, Value: float64(n),
+			Labels: []samples.Label{{Name: "reason", Value: series.Reason(reason).String()}}, Value: float64(n),
 		})
 	}
 	asked := prometheus.Family{Name: "haproxystats_scrapes_total", Help: "Answers over HTTP, by their status", Counter: true}
 	for _, code := range slices.Sorted(maps.Keys(s.asked)) {
 		asked.Samples = append(asked.Samples, prometheus.Sample{
-			Labels: []prometheus.Label{{Name: "code", Value: strconv.Itoa(code)}}, Value: float64(s.asked[code]),
+			Labels: []samples.Label{{Name: "code", Value: strconv.Itoa(code)}}, Value: float64(s.asked[code]),
 		})
 	}
 	return []prometheus.Family{
@@ -96,7 +97,7 @@ func (s *Sink) ofProcess() []prometheus.Family {
 	began := float64(s.began.UnixMilli()) / 1000
 	all := []prometheus.Family{
 		one("haproxystats_build_info", "Version of haproxystats", false, 1,
-			prometheus.Label{Name: "version", Value: s.opt.Version}, prometheus.Label{Name: "goversion", Value: runtime.Version()}),
+			samples.Label{Name: "version", Value: s.opt.Version}, samples.Label{Name: "goversion", Value: runtime.Version()}),
 		one("haproxystats_start_time_seconds", "When haproxystats started, counted from the Unix epoch", false, began),
 		one("process_start_time_seconds", "When the program started, counted from the Unix epoch", false, began),
 		one("go_goroutines", "Goroutines of the program", false, float64(runtime.NumGoroutine())),

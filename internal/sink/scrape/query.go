@@ -7,28 +7,9 @@ import (
 	"regexp"
 	"strings"
 
-	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/metric"
 )
-
-// scopes has the scopes of each word of HAProxy's exporter.
-var scopes = map[string][]metric.Scope{
-	"global":   {metric.Daemon, metric.Process},
-	"frontend": {metric.Frontend},
-	"listener": {metric.Listener},
-	"backend":  {metric.Backend},
-	"server":   {metric.Server, metric.ServerName},
-}
-
-// Scopes returns the scopes of words such as "global" and "backend".
-func Scopes(words []string) (all [metric.NumScopes]bool) {
-	for _, word := range words {
-		for _, s := range scopes[word] {
-			all[s] = true
-		}
-	}
-	return all
-}
 
 // noScopes are words of HAProxy's exporter for what no snapshot has.
 var noScopes = map[string]bool{"sticktable": true, "resolver": true}
@@ -38,8 +19,8 @@ const maxPattern = 1024
 
 // selection returns what a question asks for, as HAProxy's exporter understands it: its
 // parameters count in their order, and others are ignored.
-func (s *Sink) selection(query string) (*prometheus.Selection, error) {
-	sel := &prometheus.Selection{Scopes: s.opt.Scopes, ExtraCounters: s.opt.ExtraCounters}
+func (s *Sink) selection(query string) (*samples.Selection, error) {
+	sel := &samples.Selection{Scopes: s.opt.Scopes, ExtraCounters: s.opt.ExtraCounters}
 	named := false // a scope was named
 	wanted := make(map[string]bool)
 	var proxies, servers []*regexp.Regexp
@@ -54,12 +35,12 @@ func (s *Sink) selection(query string) (*prometheus.Selection, error) {
 		}
 		switch name {
 		case "scope":
-			of, known := scopes[value]
+			of, known := samples.ScopesOf(value)
 			switch {
 			case !given:
 				return nil, errors.New("scope has no value")
 			case value == "*":
-				sel.Scopes = Scopes([]string{"global", "frontend", "listener", "backend", "server"})
+				sel.Scopes = samples.Scopes([]string{"global", "frontend", "listener", "backend", "server"})
 			case value == "":
 				sel.Scopes = [metric.NumScopes]bool{}
 			case !known && !noScopes[value]:

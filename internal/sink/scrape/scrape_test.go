@@ -24,6 +24,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/sinktest"
@@ -46,7 +47,7 @@ func start(t *testing.T, change func(*Options)) *Sink {
 	t.Helper()
 	o := Options{
 		Listen: []string{"127.0.0.1:0"}, Path: "/metrics", MaxAge: time.Minute, MaxScrapes: 4, Timeout: patience, Own: true, Version: "1.2.3",
-		Scopes: Scopes([]string{"global", "frontend", "backend", "server"}),
+		Scopes: samples.Scopes([]string{"global", "frontend", "backend", "server"}),
 	}
 	if change != nil {
 		change(&o)
@@ -521,7 +522,7 @@ func TestTimeout(t *testing.T) {
 
 // TestStopsAlthoughNobodyReads: the program's stop does not wait for readers.
 func TestStopsAlthoughNobodyReads(t *testing.T) {
-	s, err := New(Options{Listen: []string{"127.0.0.1:0"}, Path: "/metrics", MaxScrapes: 1, Timeout: time.Hour, Scopes: Scopes([]string{"server"})})
+	s, err := New(Options{Listen: []string{"127.0.0.1:0"}, Path: "/metrics", MaxScrapes: 1, Timeout: time.Hour, Scopes: samples.Scopes([]string{"server"})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -674,7 +675,7 @@ func TestTLS(t *testing.T) {
 
 // TestMaxSeries: what is left out is told in the answer.
 func TestMaxSeries(t *testing.T) {
-	s := start(t, func(o *Options) { o.Encoding = prometheus.Options{MaxSeries: 2} })
+	s := start(t, func(o *Options) { o.Encoding = prometheus.Options{Options: samples.Options{MaxSeries: 2}} })
 	b := sinktest.Batch(time.Now().Unix())
 	deliver(t, s, b)
 	families := get(t, s, "?metrics=haproxystats_series_dropped,haproxystats_series,"+sessions)
@@ -688,7 +689,7 @@ func TestMaxSeries(t *testing.T) {
 }
 
 func BenchmarkScrape(b *testing.B) {
-	s, err := New(Options{Path: "/metrics", MaxScrapes: 1, Timeout: time.Hour, Scopes: Scopes([]string{"frontend", "backend", "server"})})
+	s, err := New(Options{Path: "/metrics", MaxScrapes: 1, Timeout: time.Hour, Scopes: samples.Scopes([]string{"frontend", "backend", "server"})})
 	if err != nil {
 		b.Fatal(err)
 	}

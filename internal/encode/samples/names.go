@@ -1,4 +1,4 @@
-package prometheus
+package samples
 
 import (
 	"cmp"
@@ -11,22 +11,11 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// family is a family as a group has it.
-type family struct {
-	name    string
-	rank    int // its place among the exporter's
-	head    []byte
-	extra   bool // it is of one of HAProxy's modules
-	results bool // it has results of health checks or agents
-	off     bool // it is not wanted
-	columns []column
-}
-
 // before reports whether the family comes before another one.
-func (f *family) before(g *family) bool { return f.compare(g) < 0 }
+func (f *Family) before(g *Family) bool { return f.compare(g) < 0 }
 
-func (f *family) compare(g *family) int {
-	return cmp.Or(cmp.Compare(f.rank, g.rank), cmp.Compare(f.name, g.name))
+func (f *Family) compare(g *Family) int {
+	return cmp.Or(cmp.Compare(f.rank, g.rank), cmp.Compare(f.Name, g.Name))
 }
 
 // column is a column of a table whose values are samples of a family.
@@ -35,7 +24,8 @@ type column struct {
 	scale         float64
 	mean          bool
 	empty         bool    // the exporter shows empty values as NaN
-	label         []byte  // beyond those of the row
+	tag           *Tag    // nil for none
+	slot          int     // of the first state
 	states        []state // of a state; nil for a number
 	// of returns the number of servers in each state, of the servers of a backend; nil for a
 	// column of a table.
@@ -44,40 +34,51 @@ type column struct {
 
 // familiesOf returns the families of the group's columns, in the exporter's order; those
 // that it does not have come last.
-func (e *Encoder) familiesOf(g *encode.Group) []family {
+func (w *Walk) familiesOf(g *encode.Group) *families {
 	at := make(map[string]int)
-	var all []family
+	var all []Family
 	for _, p := range series.Places(g) {
 		c := g.Tables[p.Table].Columns()[p.Column]
 		to := column{table: p.Table, column: p.Column, scale: p.Scale, mean: c.Combine.IsMean(), empty: showsEmpty(p.Exporter)}
-		name, label := e.name(g, &p)
+		name, label := w.opt.name(g, &p)
 		if label.Name != "" {
-			to.label = appendLabel(nil, label)
+			to.tag = w.tag(label)
 		}
 		i, met := at[name]
 		if !met {
 			i = len(all)
 			at[name] = i
-			kind := catalogue.Gauge
-			if p.Exporter.Type == catalogue.Counter || p.Exporter.Name == "" && c.Nature.IsCounter() {
-				kind = catalogue.Counter
-			}
-			all = append(all, family{
-				name: name, rank: rank(p.Exporter), extra: p.Exporter.Label == "mod",
-				head: appendHead(nil, name, help(name, c, p.Exporter), kind),
+			all = append(all, Family{
+				Name: name, Help: help(name, c, p.Exporter),
+				Counter: p.Exporter.Type == catalogue.Counter || p.Exporter.Name == "" && c.Nature.IsCounter(),
+				rank:    rank(p.Exporter), extra: p.Exporter.Label == "mod",
 			})
 		}
 		all[i].columns = append(all[i].columns, to)
 	}
-	all = append(all, stateFamilies(g)...)
-	slices.SortFunc(all, func(f, g family) int { return f.compare(&g) })
-	return all
+	all = append(all, w.stateFamilies(g)...)
+	slices.SortFunc(all, func(f, g Family) int { return f.compare(&g) })
+	made := &families{all: all}
+	for i := range all {
+		f := &all[i]
+		f.Head = w.style.Head(f)
+		for k := range f.columns {
+			c := &f.columns[k]
+			if c.slot = len(made.slots); c.states == nil {
+				made.slots = append(made.slots, Slot{f, c.tag})
+			}
+			for n := range c.states {
+				made.slots = append(made.slots, Slot{f, c.states[n].tag})
+			}
+		}
+	}
+	return made
 }
 
 // name returns the family of a column, and a label that it has there.
-func (e *Encoder) name(g *encode.Group, p *series.Place) (string, Label) {
+func (o *Options) name(g *encode.Group, p *series.Place) (string, Label) {
 	if g.Scope == metric.Self {
-		return e.own(g.Tables[p.Table].Columns()[p.Column], p.Name)
+		return o.ownName(g.Tables[p.Table].Columns()[p.Column], p.Name)
 	}
 	return p.Name, Label{p.Exporter.Label, p.Exporter.Value}
 }
@@ -91,14 +92,17 @@ type Name struct {
 }
 
 // Names returns the names of the series of a group's numbers, by the column.
-func (e *Encoder) Names(g *encode.Group) map[string]Name {
+func (o *Options) Names(g *encode.Group) map[string]Name {
 	all := make(map[string]Name)
 	for _, p := range series.Places(g) {
-		family, label := e.name(g, &p)
+		family, label := o.name(g, &p)
 		all[g.Tables[p.Table].Columns()[p.Column].Name] = Name{family, label, p.Scale}
 	}
 	return all
 }
+
+// tag returns a label with what the style makes of it.
+func (w *Walk) tag(l Label) *Tag { return &Tag{l, w.style.Label(l)} }
 
 // help returns the text of a family that is made of a column and others.
 func help(name string, c metric.Column, s catalogue.Series) string {
@@ -188,10 +192,10 @@ var ownHelp = map[string]string{
 // ownPrefix begins the names of what haproxystats says of itself.
 const ownPrefix = "haproxystats_"
 
-// own returns the family of a column of [metric.Self], and a label that it has there. name
+// ownName returns the family of a column of [metric.Self], and a label that it has there. name
 // is the one of the column's own spelling.
-func (e *Encoder) own(c metric.Column, name string) (string, Label) {
-	if of, ok := e.opt.Own[c.Name]; ok {
+func (o *Options) ownName(c metric.Column, name string) (string, Label) {
+	if of, ok := o.Own[c.Name]; ok {
 		c.Name = of.Field
 		return ownPrefix + "sink_" + series.Spell(c), Label{"sink", of.Sink}
 	}
@@ -199,21 +203,4 @@ func (e *Encoder) own(c metric.Column, name string) (string, Label) {
 		return ownPrefix + n.name, n.label
 	}
 	return name, Label{}
-}
-
-// appendEntity appends the labels of an entity.
-func appendEntity(b []byte, s metric.Scope, n metric.Entity) []byte {
-	switch s {
-	case metric.Process:
-		return appendLabel(b, Label{"process", n.Name})
-	case metric.Frontend, metric.Backend:
-		return appendLabel(b, Label{"proxy", n.Name})
-	case metric.Listener:
-		return appendLabel(appendLabel(b, Label{"proxy", n.Parent}), Label{"listener", n.Name})
-	case metric.Server:
-		return appendLabel(appendLabel(b, Label{"proxy", n.Parent}), Label{"server", n.Name})
-	case metric.ServerName:
-		return appendLabel(b, Label{"server", n.Name})
-	}
-	return b
 }
