@@ -42,12 +42,12 @@ func openEventsWebhook(s setup, _ string) (sink.Sink, func() error, error) {
 	return openEvents(s, "webhook", events.Webhook{URL: e.Webhook, Secret: webhookSecret(e), MaxEvents: e.WebhookMaxEvents, Kinds: e.Kinds})
 }
 
-func grafanaToken(e config.Events) events.Secret {
-	return events.Secret{Option: "grafana-token-file", File: e.GrafanaTokenFile, Noun: "token"}
+func grafanaToken(e config.Events) tlsfile.Secret {
+	return tlsfile.Secret{Option: "grafana-token-file", File: e.GrafanaTokenFile, Noun: "token"}
 }
 
-func webhookSecret(e config.Events) events.Secret {
-	return events.Secret{Option: "webhook-secret-file", File: e.WebhookSecretFile, Noun: "secret"}
+func webhookSecret(e config.Events) tlsfile.Secret {
+	return tlsfile.Secret{Option: "webhook-secret-file", File: e.WebhookSecretFile, Noun: "secret"}
 }
 
 func templates(texts []string) []events.Template {

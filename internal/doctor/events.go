@@ -32,7 +32,7 @@ func eventQuestions(e config.Events) map[string]events.Question {
 	if e.GrafanaURL != "" {
 		all["grafana-url"] = events.Question{
 			URL: e.GrafanaURL, Get: "?limit=1", TLS: files,
-			Token: events.Secret{Option: "grafana-token-file", File: e.GrafanaTokenFile, Noun: "token"},
+			Token: tlsfile.Secret{Option: "grafana-token-file", File: e.GrafanaTokenFile, Noun: "token"},
 		}
 	}
 	if e.Webhook != "" {

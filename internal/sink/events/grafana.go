@@ -15,6 +15,7 @@ import (
 	"haproxystats/internal/durable"
 	"haproxystats/internal/event"
 	"haproxystats/internal/httpcall"
+	"haproxystats/internal/tlsfile"
 )
 
 // Grafana posts each event as an annotation. That of a reload becomes a region when the
@@ -23,7 +24,7 @@ type Grafana struct {
 	// URL is the address, which ends in /api/annotations.
 	URL string
 	// Token is what a service account logs in with; a zero one logs in as nobody.
-	Token Secret
+	Token tlsfile.Secret
 	// Tags and Text are what Grafana gets.
 	Tags []Template
 	Text Template
@@ -184,7 +185,7 @@ func (g *Grafana) call(ctx context.Context, to caller, method, url string, body 
 	}
 	header := jsonHeader()
 	if g.Token.File != "" {
-		token, err := g.Token.read()
+		token, err := g.Token.Read()
 		if err != nil {
 			return nil, err
 		}

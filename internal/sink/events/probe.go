@@ -23,7 +23,7 @@ type Question struct {
 	// behind it.
 	URL, Get string
 	// Token is what to log in with; a zero one logs in as nobody.
-	Token Secret
+	Token tlsfile.Secret
 	// TLS are the settings for addresses that begin with https.
 	TLS tlsfile.Files
 }
@@ -89,7 +89,7 @@ func get(c net.Conn, u *url.URL, q Question) (int, error) {
 	target := url.URL{Path: strings.TrimSuffix(u.Path, "/") + path, RawQuery: query}
 	header := ""
 	if q.Token.File != "" {
-		token, err := q.Token.read()
+		token, err := q.Token.Read()
 		if err != nil {
 			return 0, err
 		}

@@ -33,7 +33,7 @@ func TestAsk(t *testing.T) {
 		q    Question
 		want int
 	}{
-		"right":           {Question{URL: server.URL + "/api/annotations/", Get: "?limit=1", Token: Secret{File: token, Noun: "token"}}, 200},
+		"right":           {Question{URL: server.URL + "/api/annotations/", Get: "?limit=1", Token: tlsfile.Secret{File: token, Noun: "token"}}, 200},
 		"without a token": {Question{URL: server.URL + "/api/annotations", Get: "?limit=1"}, 401},
 		"another path":    {Question{URL: server.URL + "/grafana/api/annotations", Get: "?limit=1"}, 404},
 		"not asked":       {Question{URL: server.URL + "/hook"}, 0},

@@ -25,6 +25,7 @@ import (
 	"haproxystats/internal/httpcall"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/outbox"
+	"haproxystats/internal/tlsfile"
 )
 
 // server is a server that answers as the test wants, and what it got.
@@ -352,7 +353,7 @@ func TestGrafana(t *testing.T) {
 				grafana := func() Destination {
 					return &Grafana{
 						URL: "http://grafana/api/annotations/", Tags: []Template{"{kind}", "{backend}"}, Text: "{node}: {kind}", Kinds: c.kinds,
-						Token: Secret{Option: "grafana-token-file", File: token, Noun: "token"},
+						Token: tlsfile.Secret{Option: "grafana-token-file", File: token, Noun: "token"},
 					}
 				}
 				dir := t.TempDir()
@@ -390,36 +391,13 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-func TestSecret(t *testing.T) {
-	for name, c := range map[string]struct {
-		text string
-		mode os.FileMode
-		want string
-	}{
-		"good":      {"secret\r\n", 0o640, ""},
-		"empty":     {"\n", 0o600, "holds no token"},
-		"two lines": {"a\nb\n", 0o600, "more than one line"},
-		"readable":  {"a", 0o644, "every user"},
-	} {
-		path := filepath.Join(t.TempDir(), "token")
-		write(t, path, c.text)
-		if err := os.Chmod(path, c.mode); err != nil {
-			t.Fatal(err)
-		}
-		err := Secret{Option: "grafana-token-file", File: path, Noun: "token"}.Check()
-		if text := fmt.Sprint(err); (err == nil) != (c.want == "") || !strings.Contains(text, c.want) || strings.Contains(text, "secret") {
-			t.Errorf("%s: got error %v, want %q in it", name, err, c.want)
-		}
-	}
-}
-
 func TestWebhook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var to server
 		secret := filepath.Join(t.TempDir(), "secret")
 		write(t, secret, "key\n")
 		w := webhook()
-		w.Secret, w.MaxEvents = Secret{Option: "webhook-secret-file", File: secret, Noun: "secret"}, 2
+		w.Secret, w.MaxEvents = tlsfile.Secret{Option: "webhook-secret-file", File: secret, Noun: "secret"}, 2
 		s, stop := started(t, options(t.TempDir(), &to, w))
 		defer stop()
 		deliver(t, s, line(1), line(2), line(3))

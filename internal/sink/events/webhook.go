@@ -13,6 +13,7 @@ import (
 	"haproxystats/internal/durable"
 	"haproxystats/internal/event"
 	"haproxystats/internal/httpcall"
+	"haproxystats/internal/tlsfile"
 )
 
 // The headers of a batch for a webhook.
@@ -28,7 +29,7 @@ type Webhook struct {
 	// URL is the address.
 	URL string
 	// Secret is the key of signatures; a zero one signs nothing.
-	Secret Secret
+	Secret tlsfile.Secret
 	// MaxEvents is the number of events of a batch.
 	MaxEvents int
 	// Kinds are the kinds that are sent.
@@ -68,7 +69,7 @@ func (w Webhook) batch(ctx context.Context, to caller, events []*item, done func
 	id := sha256.Sum256(body)
 	header[DeliveryHeader] = hex.EncodeToString(id[:16])
 	if w.Secret.File != "" {
-		key, err := w.Secret.read()
+		key, err := w.Secret.Read()
 		if err != nil {
 			return err
 		}

@@ -1,11 +1,9 @@
-package events
+package tlsfile
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
-
-	"haproxystats/internal/tlsfile"
 )
 
 // Secret is a file that holds a secret. It is read for each use, so that it can be
@@ -22,13 +20,13 @@ func (s Secret) Check() error {
 	if s.File == "" {
 		return nil
 	}
-	_, err := s.read()
+	_, err := s.Read()
 	return err
 }
 
-// read returns the secret, without a line break at its end. Its errors tell nothing of it.
-func (s Secret) read() ([]byte, error) {
-	data, err := tlsfile.ReadSecret(s.File, s.Noun)
+// Read returns the secret, without a line break at its end. Its errors tell nothing of it.
+func (s Secret) Read() ([]byte, error) {
+	data, err := ReadSecret(s.File, s.Noun)
 	if err == nil {
 		data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
 		switch {
@@ -39,7 +37,7 @@ func (s Secret) read() ([]byte, error) {
 		}
 	}
 	if err != nil {
-		return nil, &tlsfile.Error{Option: s.Option, File: s.File, Err: err}
+		return nil, &Error{Option: s.Option, File: s.File, Err: err}
 	}
 	return data, nil
 }
