@@ -39,6 +39,8 @@ type Options struct {
 	TLS func(host string) (*tls.Config, error)
 	// Agent is the name that servers see.
 	Agent string
+	// Connections is the number of idle connections that are kept to a server; 0 for one.
+	Connections int
 }
 
 // Client sends requests. It is safe for concurrent use, and keeps connections until Close.

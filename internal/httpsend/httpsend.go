@@ -65,7 +65,7 @@ func New(o httpcall.Options) httpcall.Client {
 			}
 			return secure, nil
 		},
-		MaxIdleConnsPerHost:    1,
+		MaxIdleConnsPerHost:    max(1, o.Connections),
 		IdleConnTimeout:        maxIdle,
 		DisableCompression:     true, // a small answer could become a large one
 		MaxResponseHeaderBytes: maxHeader,

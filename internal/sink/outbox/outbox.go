@@ -205,6 +205,8 @@ func (o *Outbox) sendQueued(ctx context.Context, i sink.Item, works bool) error 
 	switch {
 	case err == nil:
 		o.sent(peer, i.Metrics, i.Size, true)
+	case errors.As(err, new(*ExpiredError)):
+		return nil
 	case ctx.Err() != nil || errors.As(err, &f) && f.ours:
 	case works || i.Refused || errors.As(err, &item):
 		o.refused(i, err)

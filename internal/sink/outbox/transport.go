@@ -32,7 +32,7 @@ type Transport interface {
 	//
 	// After an error the destination is down: everything waits, and the outbox tries
 	// again later. If the destination refuses this batch only, the error wraps an
-	// [ItemError].
+	// [ItemError]; a batch that is given up has an [ExpiredError].
 	Send(ctx context.Context, size int64, write func(w io.Writer) error) (peer string, err error)
 }
 
@@ -61,6 +61,14 @@ type LaterError struct {
 func (e *LaterError) Error() string { return e.Err.Error() }
 
 func (e *LaterError) Unwrap() error { return e.Err }
+
+// ExpiredError is an error of a batch that is given up: it leaves the queue, which says
+// nothing about the destination. The transport counts it.
+type ExpiredError struct{ Err error }
+
+func (e *ExpiredError) Error() string { return e.Err.Error() }
+
+func (e *ExpiredError) Unwrap() error { return e.Err }
 
 const (
 	// LiveLimit bounds the delivery of a fresh batch from dialing to confirmation, and

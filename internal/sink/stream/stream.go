@@ -1,5 +1,5 @@
-// Package stream reads the streams of frames in which queues keep records on their way to
-// Kafka. A stream begins with a name of its format and a version. What a frame is, and
+// Package stream reads the streams of frames in which queues keep records and requests on
+// their way. A stream begins with a name of its format and a version. What a frame is, and
 // which one ends the stream, is the format's.
 package stream
 

@@ -1,0 +1,406 @@
+package push
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"haproxystats/internal/httpcall"
+	"haproxystats/internal/sink"
+	"haproxystats/internal/sink/outbox"
+	"haproxystats/internal/tlsfile"
+)
+
+// transport implements [outbox.Transport].
+type transport struct {
+	opt    Options
+	log    *slog.Logger
+	server string // for messages
+	counts counts
+
+	sending sync.Mutex // one item is sent at a time
+	seed    maphash.Seed
+	// most is the length of a body that the destination takes, as far as it has refused
+	// longer ones; 0 for any.
+	most atomic.Int64
+
+	mu      sync.Mutex
+	item    progress
+	expired bool // the log has told that batches are dropped since the last was taken
+	notices notices
+}
+
+// progress is what has become of the first item of the queue. It is in memory only: after a
+// restart all of it is sent again, with the same bytes.
+type progress struct {
+	epoch           int64
+	settled         map[uint64]bool // bodies that need not be sent again
+	taken, rejected int64           // metrics
+}
+
+func newTransport(o Options, log *slog.Logger) *transport {
+	return &transport{opt: o, log: log, server: hostOf(o.URL), seed: maphash.MakeSeed(), notices: notices{log: log}}
+}
+
+// Send implements [outbox.Transport]. Requests are bounded one by one.
+func (t *transport) Send(ctx context.Context, _ int64, write func(io.Writer) error) (peer string, err error) {
+	t.sending.Lock()
+	defer t.sending.Unlock()
+	w := walk{transport: t, ctx: ctx, free: make(chan struct{}, max(1, t.opt.Parallel))}
+	d := newDecoder(w.begin, w.frame)
+	err = write(d)
+	w.running.Wait()
+	if err == nil {
+		err = d.Close()
+	}
+	if failed := w.failed(); failed != nil {
+		return "", failed
+	}
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case err != nil && d.Err() != nil:
+		// The item is of another version, which may read it.
+		return "", &outbox.ItemError{Err: err}
+	case err != nil:
+		return "", err
+	case w.old:
+		return "", t.drop(&w)
+	}
+	t.finish()
+	return t.server, nil
+}
+
+// finish counts what has become of the item that was sent.
+func (t *transport) finish() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.rejected(t.item.rejected)
+	t.item = progress{}
+	t.expired = false
+}
+
+// drop counts an item that is too old.
+func (t *transport) drop(w *walk) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	age := time.Since(time.Unix(w.epoch, 0)).Round(time.Second)
+	err := fmt.Errorf("the batch of %d is %v old, more than max-age (%v)", w.epoch, age, t.opt.MaxAge)
+	t.counts.dropped(t.item.taken, t.item.rejected, w.metrics)
+	t.item = progress{}
+	if !t.expired {
+		t.expired = true
+		t.log.Error("metrics are older than max-age and are dropped", "snapshot", w.epoch, "metrics", w.metrics,
+			"age", age, "max_age", t.opt.MaxAge)
+	}
+	return &outbox.ExpiredError{Err: err}
+}
+
+// walk goes over the frames of an item.
+type walk struct {
+	*transport
+	ctx     context.Context
+	free    chan struct{} // holds a token for each request on its way
+	running sync.WaitGroup
+
+	epoch   int64
+	old     bool  // the frames are only counted
+	metrics int64 // in frames of an old item that nobody has taken
+
+	errMu sync.Mutex
+	err   error // the first one
+}
+
+func (w *walk) begin(epoch int64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.epoch = epoch
+	if w.item.epoch != epoch || w.item.settled == nil {
+		w.item = progress{epoch: epoch, settled: make(map[uint64]bool)}
+	}
+	w.old = w.opt.MaxAge > 0 && time.Since(time.Unix(epoch, 0)) > w.opt.MaxAge
+	return nil
+}
+
+// frame sends a frame beside others.
+func (w *walk) frame(f frame) error {
+	if w.old {
+		if !w.isSettled(f.body) {
+			w.metrics += int64(f.metrics)
+		}
+		return nil
+	}
+	select {
+	case w.free <- struct{}{}:
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+	if err := w.failed(); err != nil {
+		<-w.free
+		return err
+	}
+	f.body = append([]byte(nil), f.body...)
+	w.running.Go(func() {
+		defer func() { <-w.free }()
+		if err := w.send(w.ctx, w.epoch, f); err != nil {
+			w.fail(err)
+		}
+	})
+	return nil
+}
+
+func (w *walk) fail(err error) {
+	w.errMu.Lock()
+	defer w.errMu.Unlock()
+	if w.err == nil {
+		w.err = err
+	}
+}
+
+func (w *walk) failed() error {
+	w.errMu.Lock()
+	defer w.errMu.Unlock()
+	return w.err
+}
+
+// send sends a body until it is settled: taken or rejected, as a whole or in parts. An error
+// means that it is to be sent again later.
+func (t *transport) send(ctx context.Context, epoch int64, f frame) error {
+	if t.isSettled(f.body) {
+		return nil
+	}
+	if most := t.most.Load(); most > 0 && int64(f.size) > most {
+		if done, err := t.halves(ctx, epoch, f, nil); done {
+			return err
+		}
+	}
+	answer, err := t.call(ctx, f.body)
+	if err != nil {
+		return err
+	}
+	switch v, err := t.verdict(answer); v {
+	case taken:
+		rejected, reason := t.judge(answer, f)
+		t.settle(epoch, f, rejected, reason)
+		return nil
+	case large:
+		if f.size > minBody {
+			if done, failed := t.halves(ctx, epoch, f, func() { t.smaller(f.size, err) }); done {
+				return failed
+			}
+		}
+		t.settle(epoch, f, f.metrics, err)
+		return nil
+	case refused:
+		if rejected, reason := t.judge(answer, f); rejected > 0 {
+			t.settle(epoch, f, rejected, reason)
+			return nil
+		}
+		if floor := t.opt.Format.Floor; floor > 0 && f.metrics > floor {
+			if done, err := t.halves(ctx, epoch, f, nil); done {
+				return err
+			}
+		}
+		t.settle(epoch, f, f.metrics, err)
+		return nil
+	default:
+		return err
+	}
+}
+
+// halves sends the two parts of a body, after it has called before. It returns false if the
+// body can't be cut.
+func (t *transport) halves(ctx context.Context, epoch int64, f frame, before func()) (done bool, err error) {
+	whole, err := t.opt.Format.expand(f.body)
+	if err != nil {
+		return true, fmt.Errorf("the body of a request can't be cut: %w", err)
+	}
+	first, second, part, ok := t.opt.Format.cut(whole, f.metrics)
+	if !ok {
+		return false, nil
+	}
+	if before != nil {
+		before()
+	}
+	if err := t.send(ctx, epoch, t.newFrame(first, part)); err != nil {
+		return true, err
+	}
+	return true, t.send(ctx, epoch, t.newFrame(second, f.metrics-part))
+}
+
+func (t *transport) newFrame(body []byte, metrics int) frame {
+	f := frame{metrics: metrics, size: len(body), body: body}
+	if compress := t.opt.Format.Compress; compress != nil {
+		f.body = compress(nil, body)
+	}
+	return f
+}
+
+// minBody is the length of a body that is not cut because it is too large: whoever refuses
+// it takes nothing.
+const minBody = 4 << 10
+
+// smaller makes the next bodies shorter than one that was too long. A half of it may be a
+// little longer than the other, and is short enough.
+func (t *transport) smaller(size int, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	most := int64(max(minBody, size/4*3))
+	if now := t.most.Load(); now > 0 && now <= most {
+		return
+	}
+	t.most.Store(most)
+	t.notices.smaller(size, most, err)
+}
+
+func (t *transport) isSettled(body []byte) bool {
+	id := maphash.Bytes(t.seed, body)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.item.settled[id]
+}
+
+// settle records that a body need not be sent again.
+func (t *transport) settle(epoch int64, f frame, rejected int, reason error) {
+	id := maphash.Bytes(t.seed, f.body)
+	rejected = min(rejected, f.metrics)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.item.settled[id] = true
+	t.item.taken += int64(f.metrics - rejected)
+	t.item.rejected += int64(rejected)
+	if rejected > 0 {
+		t.notices.rejected(epoch, rejected, reason)
+	}
+}
+
+// leftOut counts metrics of bodies that are too long to be sent.
+func (t *transport) leftOut(epoch int64, metrics int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.skipped(int64(metrics))
+	t.notices.rejected(epoch, metrics, errLong)
+}
+
+// call sends a request.
+func (t *transport) call(ctx context.Context, body []byte) (httpcall.Answer, error) {
+	header, err := t.header()
+	if err != nil {
+		return httpcall.Answer{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.opt.Timeout)
+	defer cancel()
+	answer, err := t.opt.Client.Do(ctx, httpcall.Request{Method: "POST", URL: t.opt.URL, Header: header, Body: body})
+	if err != nil {
+		return answer, fmt.Errorf("%s: %w", t.server, err)
+	}
+	return answer, nil
+}
+
+// header returns the headers of a request, with what logs in. Files are read for each
+// request, so that they can be replaced.
+func (t *transport) header() (map[string]string, error) {
+	login, err := t.login()
+	if err != nil || login == "" {
+		return t.opt.Header, err
+	}
+	header := make(map[string]string, len(t.opt.Header)+1)
+	for name, value := range t.opt.Header {
+		header[name] = value
+	}
+	header["Authorization"] = login
+	return header, nil
+}
+
+func (t *transport) login() (string, error) {
+	switch {
+	case t.opt.TokenFile.File != "":
+		token, err := t.opt.TokenFile.Read()
+		if err != nil {
+			return "", err
+		}
+		scheme := t.opt.Scheme
+		if scheme == "" {
+			scheme = Bearer
+		}
+		return string(scheme) + " " + string(token), nil
+	case t.opt.User != "":
+		var password []byte
+		if t.opt.PasswordFile.File != "" {
+			var err error
+			if password, err = t.opt.PasswordFile.Read(); err != nil {
+				return "", err
+			}
+		}
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(t.opt.User+":"+string(password))), nil
+	}
+	return "", nil
+}
+
+// secrets returns what must not be in messages: what logs in, and the query of the address.
+func (t *transport) secrets() (all []string) {
+	if _, query, ok := strings.Cut(t.opt.URL, "?"); ok && query != "" {
+		all = append(all, query)
+	}
+	for _, file := range []tlsfile.Secret{t.opt.TokenFile, t.opt.PasswordFile} {
+		if secret, err := file.Read(); err == nil {
+			all = append(all, string(secret))
+		}
+	}
+	if login, err := t.login(); err == nil && login != "" {
+		_, code, _ := strings.Cut(login, " ")
+		all = append(all, code)
+	}
+	return all
+}
+
+// counts are those that the outbox does not have.
+type counts struct {
+	mu sync.Mutex
+	// untaken are metrics of batches that count as delivered.
+	untaken, left, droppedBatches, droppedMetrics int64
+}
+
+// rejected counts metrics of a delivered batch that the destination did not store.
+func (c *counts) rejected(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.untaken += n
+	c.left += n
+}
+
+// skipped counts metrics that are in no batch of the queue.
+func (c *counts) skipped(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left += n
+}
+
+// dropped counts a batch that was given up, of which some metrics were taken, rejected and
+// never sent.
+func (c *counts) dropped(taken, rejected, unsent int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.untaken -= taken
+	c.left += rejected
+	c.droppedBatches++
+	c.droppedMetrics += unsent
+}
+
+func (c *counts) addTo(s *sink.Status) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.Metrics -= c.untaken
+	s.Skipped += c.left
+	if s.Queue != nil {
+		s.Queue.DroppedBatches += c.droppedBatches
+		s.Queue.DroppedMetrics += c.droppedMetrics
+	}
+}
