@@ -50,6 +50,7 @@ func (w *Walk) familiesOf(g *encode.Group) *families {
 			at[name] = i
 			all = append(all, Family{
 				Name: name, Help: help(name, c, p.Exporter),
+				Scope: g.Scope, Exporter: p.Exporter, Column: c, Scale: p.Scale,
 				Counter: p.Exporter.Type == catalogue.Counter || p.Exporter.Name == "" && c.Nature.IsCounter(),
 				rank:    rank(p.Exporter), extra: p.Exporter.Label == "mod",
 			})

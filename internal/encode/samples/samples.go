@@ -106,6 +106,14 @@ type Family struct {
 	Name, Help string
 	Counter    bool   // else a gauge
 	Head       []byte // by the style
+	// Scope and Exporter are what the family is of; Exporter has no name if HAProxy's
+	// exporter does not have it.
+	Scope    metric.Scope
+	Exporter catalogue.Series
+	// Column is the first column that it is made of, and Scale the factor to its values;
+	// zero for states and texts.
+	Column metric.Column
+	Scale  float64
 
 	rank    int  // its place among the exporter's
 	extra   bool // it is of one of HAProxy's modules

@@ -38,7 +38,8 @@ func (c *column) known(rank int64) int {
 func (w *Walk) stateFamilies(g *encode.Group) (all []Family) {
 	for _, s := range series.StatesOf(g) {
 		all = append(all, Family{
-			Name: s.Exporter.Name, Help: s.Help, rank: rank(s.Exporter), results: s.Results,
+			Name: s.Exporter.Name, Help: s.Help, Scope: g.Scope, Exporter: s.Exporter,
+			rank: rank(s.Exporter), results: s.Results,
 			columns: []column{{table: s.Table, column: s.Column, scale: 1, states: w.statesOf(s.All), of: s.Count}},
 		})
 	}
