@@ -2,29 +2,70 @@ package otlp
 
 import (
 	"math"
+	"slices"
+	"strings"
 
 	"haproxystats/internal/encode"
 	"haproxystats/internal/metric"
 )
 
+// Attribute is an attribute of a resource.
+type Attribute struct{ Key, Value string }
+
 // setResource sets the resource that the batch is about.
 func (e *Encoder) setResource(b *metric.Batch) {
+	e.common = e.common[:0]
+	for _, a := range e.resourceOf(b) {
+		if a.Value != "" {
+			e.common = appendAttribute(e.common, resourceAttributes, a.Key, a.Value)
+		}
+	}
+	e.resource = appendMessage(e.resource[:0], resourceMetricsResource, e.common)
+}
+
+// resourceOf returns the attributes of the resource that the batch is about. Those that have
+// no value are not known.
+func (e *Encoder) resourceOf(b *metric.Batch) []Attribute {
 	host := e.opt.Host.Of(b)
 	service, instance := "haproxy", host
 	if host == "" && b.Cluster != "" {
 		service, instance = "haproxy-cluster", b.Cluster
 	}
-	r := appendAttribute(nil, resourceAttributes, "service.name", service)
-	for _, a := range []struct{ key, value string }{
+	all := []Attribute{
+		{"service.name", service},
 		{"service.instance.id", instance},
 		{"host.name", host},
 		{"haproxy.cluster", b.Cluster},
-	} {
-		if a.value != "" {
-			r = appendAttribute(r, resourceAttributes, a.key, a.value)
+	}
+	o := e.opt.Requests
+	if o == nil {
+		return all
+	}
+	for key, field := range map[string]string{"haproxy.node": "node", "haproxy.version": "Version"} {
+		for _, t := range b.Texts {
+			if t.Field == field {
+				all = with(all, Attribute{key, t.Value}) // the last one if there are several
+			}
 		}
 	}
-	e.resource = appendMessage(e.resource[:0], resourceMetricsResource, r)
+	slices.SortFunc(all[4:], func(a, b Attribute) int { return strings.Compare(a.Key, b.Key) })
+	if o.Receiver {
+		all = with(all, Attribute{"haproxy.addr", instance})
+	}
+	for _, a := range o.Attributes {
+		all = with(all, a)
+	}
+	return all
+}
+
+// with returns the attributes with one more, or with its value in the place of the one that
+// has the same key.
+func with(all []Attribute, a Attribute) []Attribute {
+	if i := slices.IndexFunc(all, func(have Attribute) bool { return have.Key == a.Key }); i >= 0 {
+		all[i] = a
+		return all
+	}
+	return append(all, a)
 }
 
 // setTimes sets what points begin with.

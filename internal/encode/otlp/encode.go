@@ -38,6 +38,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"haproxystats/internal/encode"
+	"haproxystats/internal/encode/samples"
 	names "haproxystats/internal/encode/series"
 	"haproxystats/internal/metric"
 )
@@ -50,6 +51,8 @@ type Options struct {
 	// MaxPoints and MaxBytes bound a record; 0 for no bound. A point that exceeds MaxBytes
 	// has a record of its own.
 	MaxPoints, MaxBytes int
+	// Requests makes requests, which have all scopes and more series; nil for records.
+	Requests *Requests
 }
 
 // Encoder encodes batches. Equal batches give equal bytes. It is not safe for concurrent
@@ -73,6 +76,8 @@ type Encoder struct {
 	// points has those of the metric that is being made.
 	points []byte
 	count  int // points in the record
+
+	request // what requests take besides
 }
 
 // New returns an encoder.
@@ -83,17 +88,23 @@ func New(opt Options) *Encoder {
 		origin = appendText(origin, scopeVersion, opt.Version)
 	}
 	e.origin = appendMessage(nil, scopeMetricsScope, origin)
+	if o := opt.Requests; o != nil {
+		e.walk = samples.New(samples.Options{CheckStates: o.CheckStates, MaxSeries: o.MaxSeries, Own: o.Own}, style{})
+	}
 	return e
 }
 
-// Encode calls emit with each record of the batch, until emit returns an error. A record
-// has series of one scope only.
+// Encode calls emit with each record or request of the batch, until emit returns an error. A
+// record has series of one scope only.
 func (e *Encoder) Encode(b *metric.Batch, emit func(encode.Message) error) error {
 	e.emit = emit
 	defer func() { e.emit = nil }()
 	e.groups = encode.Groups(e.groups[:0], b)
 	e.setResource(b)
 	e.setTimes(b)
+	if e.opt.Requests != nil {
+		return e.requests(b)
+	}
 	for i := range e.groups {
 		g := &e.groups[i]
 		e.scope = g.Scope
@@ -145,28 +156,30 @@ func (e *Encoder) metric(g *encode.Group, s *series) error {
 			}
 			from, to := a.ends[n], a.ends[n+1]
 			size := len(head) + 9 + to - from + len(c.label)
-			if e.full(s, size) {
-				e.end(s)
+			if e.full(&s.family, size) {
+				e.end(&s.family)
 				if err := e.flush(); err != nil {
 					return err
 				}
 			}
-			p := append(e.points, dataPoints)
-			p = protowire.AppendVarint(p, uint64(size))
-			p = append(p, head...)
-			p = append(p, tag)
-			p = binary.LittleEndian.AppendUint64(p, bits)
-			p = append(p, a.text[from:to]...)
-			e.points = append(p, c.label...)
+			e.points = appendPoint(e.points, size, head, tag, bits, a.text[from:to], c.label)
 			e.count++
 		}
 	}
-	e.end(s)
+	e.end(&s.family)
 	return nil
 }
 
+// appendPoint appends a point of that size: what it begins with, a value, and attributes.
+func appendPoint(b []byte, size int, head []byte, tag byte, bits uint64, attributes, label []byte) []byte {
+	b = protowire.AppendVarint(append(b, dataPoints), uint64(size))
+	b = append(append(b, head...), tag)
+	b = binary.LittleEndian.AppendUint64(b, bits)
+	return append(append(b, attributes...), label...)
+}
+
 // full reports whether a point of that size does not fit into the record.
-func (e *Encoder) full(s *series, size int) bool {
+func (e *Encoder) full(f *family, size int) bool {
 	if e.count == 0 {
 		return false
 	}
@@ -176,7 +189,7 @@ func (e *Encoder) full(s *series, size int) bool {
 	// The metric has a few lengths and flags beside its name, and the point a tag and a
 	// length.
 	const beside = 6 * binary.MaxVarintLen32
-	return e.opt.MaxBytes > 0 && len(e.record)+len(e.points)+len(s.name)+size+beside > e.opt.MaxBytes
+	return e.opt.MaxBytes > 0 && len(e.record)+len(e.points)+len(f.name)+size+beside > e.opt.MaxBytes
 }
 
 // begin begins a record: with room for its head.
@@ -188,19 +201,19 @@ func (e *Encoder) begin() {
 }
 
 // end ends the metric that the points belong to.
-func (e *Encoder) end(s *series) {
+func (e *Encoder) end(f *family) {
 	if len(e.points) == 0 {
 		return
 	}
 	kind, flags := byte(metricGauge), ""
-	if s.sum {
+	if f.sum {
 		kind, flags = metricSum, cumulative
 	}
 	data := len(e.points) + len(flags)
-	size := len(s.name) + 1 + protowire.SizeBytes(data)
+	size := len(f.name) + 1 + protowire.SizeBytes(data)
 	b := append(e.record, scopeMetricsMetrics)
 	b = protowire.AppendVarint(b, uint64(size))
-	b = append(b, s.name...)
+	b = append(b, f.name...)
 	b = append(b, kind)
 	b = protowire.AppendVarint(b, uint64(data))
 	b = append(b, e.points...)

@@ -7,11 +7,16 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// series is a metric of OpenTelemetry: the points of one name.
+// family is a metric of OpenTelemetry: what the points of one name have in common.
+type family struct {
+	name   []byte // as a field of Metric
+	sum    bool   // else a gauge
+	double bool   // else integers
+}
+
+// series is a metric with the columns that its points are of.
 type series struct {
-	name    []byte // as a field of Metric
-	sum     bool   // else a gauge
-	double  bool   // else integers
+	family
 	columns []column
 }
 
@@ -35,7 +40,7 @@ func seriesOf(g *encode.Group) []series {
 		c := g.Tables[p.Table].Columns()[p.Column]
 		if at < 0 {
 			at = len(all)
-			all = append(all, series{name: []byte(p.Name), sum: isSum(c, p.Exporter), double: isDouble(g.Scope, c, p.Scale)})
+			all = append(all, series{family: family{[]byte(p.Name), isSum(c, p.Exporter), isDouble(g.Scope, c, p.Scale)}})
 		}
 		to := column{table: p.Table, column: p.Column, scale: p.Scale}
 		if p.Exporter.Label != "" {

@@ -23,6 +23,7 @@ const (
 	scopeName                   = 1<<3 | lengthDelimited
 	scopeVersion                = 2<<3 | lengthDelimited
 	metricName                  = 1<<3 | lengthDelimited
+	metricUnit                  = 3<<3 | lengthDelimited
 	metricGauge                 = 5<<3 | lengthDelimited
 	metricSum                   = 7<<3 | lengthDelimited
 	dataPoints                  = 1<<3 | lengthDelimited
