@@ -34,6 +34,7 @@ func addFiles(o order, root string, modules []module) error {
 		{pattern: "contrib/grafana/*", to: "examples/grafana"},
 		{pattern: "contrib/graphite-web/*", to: "examples/graphite-web"},
 		{pattern: "contrib/alerts/*", to: "examples/alerts"},
+		{pattern: "contrib/prometheus/*.yml", to: "examples/prometheus"},
 		{pattern: "contrib/prometheus/grafana/*", to: "examples/prometheus/grafana"},
 		{pattern: "contrib/nagios/*", to: "examples/nagios"},
 		{pattern: "packaging/deb/*", to: "deb"},

@@ -97,6 +97,7 @@ func expected(t *testing.T, format string) map[string]file {
 		"contrib/grafana/*":            "/usr/share/doc/haproxystats/examples/grafana/*",
 		"contrib/graphite-web/*":       "/usr/share/doc/haproxystats/examples/graphite-web/*",
 		"contrib/alerts/*":             "/usr/share/doc/haproxystats/examples/alerts/*",
+		"contrib/prometheus/*.yml":     "/usr/share/doc/haproxystats/examples/prometheus/*",
 		"contrib/prometheus/grafana/*": "/usr/share/doc/haproxystats/examples/prometheus/grafana/*",
 		"contrib/nagios/*":             "/usr/share/doc/haproxystats/examples/nagios/*",
 	} {

@@ -34,6 +34,7 @@ func run() error {
 		"graphite-web":       func() (map[string][]byte, error) { return dashboard.GraphiteWeb(c) },
 		"alerts":             func() (map[string][]byte, error) { return dashboard.Alerts(c) },
 		"prometheus/grafana": func() (map[string][]byte, error) { return dashboard.GrafanaPrometheus(x) },
+		"prometheus":         func() (map[string][]byte, error) { return dashboard.PrometheusRules(x) },
 	} {
 		made, err := files()
 		if err != nil {
