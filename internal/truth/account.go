@@ -370,11 +370,13 @@ func (a *Account) lossOf(m *Member, at int64) Loss {
 	l.Seconds = max(0, end-last.At)
 	l.Requests = max(0, min(last.SessRate, maxRate)) * min(l.Seconds, maxEstimate)
 	if m.StatInfo != nil {
-		since := last.Counters["CumReq"] - m.StatInfo.Counters["CumReq"]
-		if since < 0 {
-			since += 1 << 32
-		}
-		l.Requests = plus(l.Requests, since)
+		before, now := m.StatInfo.Counters["CumReq"], last.Counters["CumReq"]
+		switch {
+		case now >= before:
+			l.Requests = plus(l.Requests, now-before)
+		case isWrap("CumReq", before, now):
+			l.Requests = plus(l.Requests, now+1<<32-before)
+		} // else a look of the same second came before
 	}
 	return l
 }

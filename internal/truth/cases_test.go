@@ -318,3 +318,23 @@ func TestLossOfRequests(t *testing.T) {
 		t.Errorf("got %+v, want %+v", o.Loss, want)
 	}
 }
+
+// TestLossOfALookBefore has a look and a round in one second: which of them came first, the
+// time does not tell.
+func TestLossOfALookBefore(t *testing.T) {
+	for _, c := range []struct {
+		name               string
+		sample, look, want int64
+	}{
+		{"the look came before", 100, 99, 0},
+		{"the counter went round", 1<<32 - 1, 4, 5},
+	} {
+		a := &Account{}
+		a.Step([]Word{script{pid: 1, start: 100, rows: sessions(5), info: map[string]int64{"CumReq": c.sample}}.word(t, 110)}, nil, 110)
+		a.Members[0].Look = script{pid: 1, start: 100, info: map[string]int64{"CumReq": c.look}}.word(t, 110).Info
+		o := a.Step(nil, []Instance{{1, 100}}, 110)
+		if want := (Loss{Requests: c.want}); o.Loss != want {
+			t.Errorf("%s: got %+v, want %+v", c.name, o.Loss, want)
+		}
+	}
+}
