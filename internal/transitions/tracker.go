@@ -138,7 +138,7 @@ func (t *Tracker) End(f Facts) []event.Event {
 	}
 	if f.Crashed && !t.crashed && t.current != (truth.Instance{}) {
 		t.crashed = true
-		events = append(events, t.make(f, event.Event{Kind: event.Crash, Time: f.At, OldPid: t.current.Pid, OldWorkers: len(f.Members)}))
+		events = append(events, t.make(f, t.crash(f)))
 	}
 	events = t.follow(f, events)
 	events = t.count(f, events)
@@ -162,6 +162,23 @@ func (t *Tracker) End(f Facts) []event.Event {
 	}
 	slices.SortStableFunc(events, func(a, b event.Event) int { return cmp.Compare(a.Time, b.Time) })
 	return events
+}
+
+// crash returns the event of the current worker's end, which was before its successor
+// began.
+func (t *Tracker) crash(f Facts) event.Event {
+	e := event.Event{Kind: event.Crash, Time: f.At, OldPid: t.current.Pid}
+	successor := t.current
+	if f.Info != nil && f.Info.Instance != t.current {
+		successor = f.Info.Instance
+		e.Time = min(f.At, successor.Start)
+	}
+	for _, i := range f.Members {
+		if i != t.current && i != successor {
+			e.OldWorkers++
+		}
+	}
+	return e
 }
 
 // make gives an event its id.

@@ -71,6 +71,23 @@ func wantLines(t *testing.T, events []event.Event, want ...string) {
 	}
 }
 
+// TestCrashBeforeRestart has a crash that is known only when the next worker answers.
+func TestCrashBeforeRestart(t *testing.T) {
+	x := newLab(t)
+	const row = "web,FRONTEND,OPEN,,,,0,,,"
+	x.rows(row)
+	x.worker(101)
+	events := x.round(func() Facts {
+		f := x.facts(truth.Instance{Pid: 9, Start: 5})
+		f.Change, f.Crashed = Restarted, true
+		return f
+	}, row)
+	wantLines(t, events, "?: worker 100 of HAProxy has crashed", "10: HAProxy was restarted: worker 101 follows 100")
+	if crash := events[0]; crash.Time != x.info.Instance.Start || crash.OldWorkers != 1 {
+		t.Errorf("got %+v, want the time of the successor's start, and one old worker", crash)
+	}
+}
+
 func TestRowBytes(t *testing.T) {
 	if got := unsafe.Sizeof(row{}); got != rowBytes {
 		t.Errorf("got %d bytes a row, want %d", got, rowBytes)

@@ -5,6 +5,7 @@ package reloads
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,6 +24,7 @@ import (
 	"haproxystats/internal/reply"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
+	"haproxystats/internal/transitions/pending"
 	"haproxystats/internal/truth/store"
 	"haproxystats/internal/workers"
 	"haproxystats/test/real"
@@ -79,8 +81,12 @@ func collectFrom(t *testing.T, puller *pull.Puller) *collector {
 	if err != nil {
 		t.Fatal(err)
 	}
+	happened, err := pending.Open(pending.Options{Dir: filepath.Join(c.dir, "events"), Node: "lb1", Max: 100, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
 	client := &haproxy.Client{Timeout: time.Minute, Retries: -1, Interval: 10 * time.Millisecond}
-	keeper := workers.New(workers.Options{Store: s, Client: client, Hold: true, FindMasters: true, ServersEvery: time.Hour, Log: log})
+	keeper := workers.New(workers.Options{Store: s, Events: happened, Interval: time.Second, Client: client, Hold: true, FindMasters: true, ServersEvery: time.Hour, Log: log})
 	puller.Spool, puller.Fetcher, puller.Accounts, puller.Observer = staging{w}, client, keeper, c
 	puller.Log = cmp.Or(puller.Log, log)
 	puller.Interval, puller.Timeout = time.Second, time.Minute
@@ -91,7 +97,7 @@ func collectFrom(t *testing.T, puller *pull.Puller) *collector {
 	t.Cleanup(func() {
 		cancel()
 		running.Wait()
-		if err := s.Close(); err != nil {
+		if err := errors.Join(s.Close(), happened.Close()); err != nil {
 			t.Error(err)
 		}
 		if err := w.Close(); err != nil {
