@@ -198,13 +198,13 @@ func scopesOf(names []string) (sent [metric.NumScopes]bool) {
 	for _, name := range names {
 		switch name {
 		case "daemon":
-			sent[metric.Daemon] = true
+			sent[metric.Daemon], sent[metric.Resolver], sent[metric.Certificate] = true, true, true
 		case "frontend":
 			sent[metric.Frontend], sent[metric.Listener] = true, true
 		case "backend":
-			sent[metric.Backend] = true
+			sent[metric.Backend], sent[metric.StickTable] = true, true
 		case "server":
-			sent[metric.Server], sent[metric.ServerName] = true, true
+			sent[metric.Server], sent[metric.ServerName], sent[metric.ServerProcesses] = true, true, true
 		}
 	}
 	return sent

@@ -5,7 +5,7 @@ package catalogue
 //go:generate go run ./gendoc
 
 // Scopes is a set of scopes in which a field applies.
-type Scopes uint8
+type Scopes uint16
 
 // The members of [Scopes].
 const (
@@ -14,6 +14,10 @@ const (
 	Backend                     // rows of type 1
 	Server                      // rows of type 2
 	Listener                    // rows of type 3
+
+	StickTable      // a line of `show table`
+	Resolver        // a row of `show stat domain resolvers`
+	ServerProcesses // how many processes see a server in a state
 )
 
 // Nature is the kind of number in a field, after the second letter of the tags of

@@ -1,6 +1,9 @@
 package catalogue
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Series describes one series, or the series of one label, that the Prometheus exporter
 // built into HAProxy makes of a field.
@@ -25,6 +28,9 @@ type Series struct {
 	Label, Value string
 }
 
+// IsState reports whether there is a series for each state of the field.
+func (s Series) IsState() bool { return s.Label == "state" && s.Value == "" }
+
 // AllSeries returns the series in the order of the exporter, but for those of modules. The
 // caller must not change them.
 func AllSeries() []Series { return series }
@@ -34,6 +40,19 @@ func LookupSeries(scope Scopes, field string) (Series, bool) {
 	if i, ok := seriesIndex[seriesKey{scope, field}]; ok {
 		return series[i], true
 	}
+	switch scope {
+	case StickTable, Resolver:
+		if !slices.Contains(CollectedFields(scope), field) {
+			return Series{}, false
+		}
+		s := Series{In: scope, Field: field, Name: "haproxy_sticktable_" + field, Type: Gauge, Scale: 1, Since: "2.4"}
+		if scope == Resolver { // all of them count, and the exporter calls them gauges
+			s.Name, s.Since = "haproxy_resolver_"+field, "3.0"
+		}
+		return s, true
+	case ServerProcesses:
+		return Series{scope, field, "haproxystats_server_processes", Gauge, 1, "", "state", field}, true
+	}
 	return moduleSeries(scope, field)
 }
 
@@ -42,6 +61,26 @@ func LookupSeries(scope Scopes, field string) (Series, bool) {
 func (s Series) IsOlder() bool {
 	return s.In == Daemon && (s.Field == "TotalSplicdedBytesOut" || strings.HasSuffix(s.Field, "_MB"))
 }
+
+// CollectedFields returns the fields of a scope that HAProxy tells by another command than
+// `show info` and `show stat`; nil for the other scopes. The caller must not change them.
+func CollectedFields(scope Scopes) []string {
+	switch scope {
+	case StickTable:
+		return stickTableFields
+	case Resolver:
+		return resolverFields
+	}
+	return nil
+}
+
+var (
+	stickTableFields = []string{"size", "used"}
+	resolverFields   = []string{
+		"sent", "send_error", "valid", "update", "cname", "cname_error", "any_err", "nx", "timeout", "refused", "other", "invalid",
+		"too_big", "truncated", "outdated",
+	}
+)
 
 // moduleSeries returns the series of a field that one of HAProxy's modules has. The
 // exporter takes all of them for counters.

@@ -57,7 +57,7 @@ client-ca-file = ca
 				`f:2: [prometheus] listen = "127.0.0.1, :0, a b:1": "127.0.0.1" is not an address with a port; allowed: host:port, [v6]:port, or :port for all addresses of this host, separated by commas. Write it as 127.0.0.1:9101 or [::1]:9101`,
 				`f:3: [prometheus] path = "metrics": not a path of a URL; allowed: a path that begins with /, of letters, digits and - . _ ~ /`,
 				`f:4: [prometheus] max-age = "-1": out of range; allowed: 0 or more`,
-				`f:5: [prometheus] scopes = "global listeners": "listeners" is not a scope; allowed: global, frontend, listener, backend, server`,
+				`f:5: [prometheus] scopes = "global listeners": "listeners" is not a scope; allowed: global, frontend, listener, backend, server, sticktable, resolver`,
 				`f:6: [prometheus] check-states = "no": not one of the words; allowed: all, current, none`,
 				`f:7: [prometheus] empty-values = "null": not one of the words; allowed: omit, nan`,
 				`f:8: [prometheus] labels = "env=prod, proxy=a": the label "proxy" has another meaning; allowed: name=value, separated by commas`,

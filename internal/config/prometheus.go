@@ -45,7 +45,7 @@ func prometheusOptions() []Option {
 		option("prometheus", "listen", "127.0.0.1:9101", listenList, func(c *Config) *[]string { return &c.Prometheus.Listen }),
 		option("prometheus", "path", "/metrics", webPath, func(c *Config) *string { return &c.Prometheus.Path }),
 		option("prometheus", "max-age", "60", anySeconds, func(c *Config) *time.Duration { return &c.Prometheus.MaxAge }),
-		option("prometheus", "scopes", "global frontend listener backend server", seriesScopes, func(c *Config) *[]string { return &c.Prometheus.Scopes }),
+		option("prometheus", "scopes", "global frontend listener backend server sticktable resolver", seriesScopes, func(c *Config) *[]string { return &c.Prometheus.Scopes }),
 		option("prometheus", "extra-counters", "false", boolean, func(c *Config) *bool { return &c.Prometheus.ExtraCounters }),
 		option("prometheus", "check-states", "all", checkStates, func(c *Config) *CheckStates { return &c.Prometheus.CheckStates }),
 		option("prometheus", "empty-values", "omit", emptyValues, func(c *Config) *EmptyValues { return &c.Prometheus.EmptyValues }),
@@ -151,7 +151,7 @@ var webPath = kind[string]{"path of a URL", "a path that begins with /, of lette
 var usersFile = kind[string]{"file", "a file with one user per line, as htpasswd -B writes it", parsePath}
 
 // seriesScopeNames are the words of HAProxy's exporter.
-var seriesScopeNames = []string{"global", "frontend", "listener", "backend", "server"}
+var seriesScopeNames = []string{"global", "frontend", "listener", "backend", "server", "sticktable", "resolver"}
 
 // seriesScopes is a list of scopes of HAProxy's exporter.
 var seriesScopes = kind[[]string]{"list of words", strings.Join(seriesScopeNames, ", "), func(text string) ([]string, error) {
@@ -180,7 +180,7 @@ const (
 // takenLabels are labels that series have, or get from those who read them.
 var takenLabels = []string{
 	"proxy", "server", "listener", "state", "code", "mod", "process", "cluster", "node", "sink", "stage", "scope", "reason",
-	"version", "goversion", "desc", "name", "type", "resolver", "nameserver", "le", "quantile",
+	"version", "goversion", "desc", "name", "type", "resolver", "nameserver", "certificate", "subject", "socket", "field", "le", "quantile",
 }
 
 // labelList is a list of labels with their values.

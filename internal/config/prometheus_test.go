@@ -10,7 +10,7 @@ import (
 func TestPrometheusDefaults(t *testing.T) {
 	want := Prometheus{
 		Enabled: true, Listen: []string{"127.0.0.1:9101"}, Path: "/metrics", MaxAge: time.Minute,
-		Scopes: []string{"global", "frontend", "listener", "backend", "server"}, CheckStates: CheckStatesAll, EmptyValues: EmptyOmit,
+		Scopes: []string{"global", "frontend", "listener", "backend", "server", "sticktable", "resolver"}, CheckStates: CheckStatesAll, EmptyValues: EmptyOmit,
 		MaxScrapes: 4, Timeout: 30 * time.Second, OwnMetrics: true,
 	}
 	for _, text := range []string{"[prometheus]\n", "[prometheus]\n[DEFAULT]\ntimeout = 9\n"} {

@@ -207,8 +207,26 @@ func Proxy(s metric.Scope, e metric.Entity) string {
 	switch s {
 	case metric.Frontend, metric.Backend:
 		return e.Name
-	case metric.Server, metric.Listener:
+	case metric.Server, metric.Listener, metric.ServerProcesses:
 		return e.Parent
 	}
 	return ""
+}
+
+// Labels returns what records call the parent and the name of the entities of a scope;
+// empty for what they do not have.
+func Labels(s metric.Scope) (parent, name string) { return labels[s].parent, labels[s].name }
+
+var labels = [metric.NumScopes]struct{ parent, name string }{
+	metric.Process:         {"", "process"},
+	metric.Frontend:        {"", "proxy"},
+	metric.Backend:         {"", "proxy"},
+	metric.Server:          {"proxy", "server"},
+	metric.ServerName:      {"", "server"},
+	metric.Listener:        {"proxy", "listener"},
+	metric.StickTable:      {"type", "name"},
+	metric.Resolver:        {"resolver", "nameserver"},
+	metric.Certificate:     {"subject", "certificate"},
+	metric.ServerProcesses: {"proxy", "server"},
+	metric.Socket:          {"", "socket"},
 }

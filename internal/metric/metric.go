@@ -19,14 +19,19 @@ type Scope uint8
 
 // The scopes, in the order in which a batch carries them.
 const (
-	Daemon     Scope = iota // the node's HAProxy as a whole: one row
-	Process                 // one HAProxy process of the node
-	Frontend                // a frontend
-	Backend                 // a backend
-	Server                  // a server of one backend
-	ServerName              // a server name, over all the backends it is in
-	Self                    // haproxystats itself: one row
-	Listener                // a listener of one frontend
+	Daemon          Scope = iota // the node's HAProxy as a whole: one row
+	Process                      // one HAProxy process of the node
+	Frontend                     // a frontend
+	Backend                      // a backend
+	Server                       // a server of one backend
+	ServerName                   // a server name, over all the backends it is in
+	Self                         // haproxystats itself: one row
+	Listener                     // a listener of one frontend
+	StickTable                   // a stick table
+	Resolver                     // a name server of a section of resolvers
+	Certificate                  // a certificate that HAProxy has loaded
+	ServerProcesses              // a server whose processes disagree about its state
+	Socket                       // a stats socket
 
 	numScopes
 )
@@ -43,6 +48,12 @@ var scopeNames = [NumScopes]string{
 	ServerName: "server-name",
 	Self:       "self",
 	Listener:   "listener",
+
+	StickTable:      "stick-table",
+	Resolver:        "resolver",
+	Certificate:     "certificate",
+	ServerProcesses: "server-processes",
+	Socket:          "socket",
 }
 
 // String returns the scope's name in lower case.
@@ -153,12 +164,12 @@ type Column struct {
 // Entity names the thing that a row describes, as HAProxy spells it: Name and Parent
 // may contain any bytes.
 type Entity struct {
-	// Parent is the backend of a [Server] or the frontend of a [Listener]; empty in other
-	// scopes.
+	// Parent is the backend of a [Server] or of [ServerProcesses], the frontend of a
+	// [Listener], the type of a [StickTable], the section of a [Resolver] or the subject of a
+	// [Certificate]; empty in other scopes.
 	Parent string
-	// Name is the name of the frontend, backend, server or listener, or the label of a
-	// [Process];
-	// empty for [Daemon] and [Self].
+	// Name is the name of what the scope says, or the label of a [Process]; empty for
+	// [Daemon] and [Self].
 	Name string
 	// Group is the operator's group of the entity, or empty.
 	Group string

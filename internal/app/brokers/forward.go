@@ -84,10 +84,10 @@ func machine(host string, addresses func() ([]net.Addr, error)) string {
 
 // scopes are the scopes of tables by their names in the configuration.
 var scopes = map[string][]metric.Scope{
-	"daemon":   {metric.Process},
+	"daemon":   {metric.Process, metric.Resolver, metric.Certificate},
 	"frontend": {metric.Frontend, metric.Listener},
-	"backend":  {metric.Backend},
-	"server":   {metric.Server, metric.ServerName},
+	"backend":  {metric.Backend, metric.StickTable},
+	"server":   {metric.Server, metric.ServerName, metric.ServerProcesses},
 }
 
 // keep reports which columns of tables are sent; nil for all.

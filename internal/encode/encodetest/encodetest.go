@@ -173,7 +173,7 @@ func table(t *rapid.T, label string, scope metric.Scope) *metric.Table {
 			e.Name = name.Draw(t, "name")
 			e.Group = rapid.SampledFrom([]string{"", "g", "\xff"}).Draw(t, "group")
 		}
-		if scope == metric.Server || scope == metric.Listener {
+		if parent, _ := encode.Labels(scope); parent != "" {
 			e.Parent = name.Draw(t, "parent")
 		}
 		row := builder.Row(e)

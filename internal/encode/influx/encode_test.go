@@ -102,6 +102,16 @@ func wantTags(b *metric.Batch, host string, s metric.Scope, e metric.Entity) map
 		tags["proxy"], tags["sv"], tags["type"] = e.Parent, e.Name, "listener"
 	case metric.ServerName:
 		tags["sv"] = e.Name
+	case metric.ServerProcesses:
+		tags["proxy"], tags["sv"], tags["type"] = e.Parent, e.Name, "server"
+	case metric.StickTable:
+		tags["name"], tags["type"] = e.Name, e.Parent
+	case metric.Resolver:
+		tags["nameserver"], tags["resolver"] = e.Name, e.Parent
+	case metric.Certificate:
+		tags["name"], tags["subject"] = e.Name, e.Parent
+	case metric.Socket:
+		tags["socket"] = e.Name
 	}
 	maps.DeleteFunc(tags, func(_, v string) bool { return v == "" })
 	return tags

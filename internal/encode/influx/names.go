@@ -17,6 +17,12 @@ var measurements = [metric.NumScopes]string{
 	metric.ServerName: "haproxystats_server_name",
 	metric.Self:       "haproxystats",
 	metric.Listener:   "haproxy",
+
+	metric.StickTable:      "haproxy_sticktable",
+	metric.Resolver:        "haproxy_resolver",
+	metric.Certificate:     "haproxystats_certificate",
+	metric.ServerProcesses: "haproxystats_server_processes",
+	metric.Socket:          "haproxystats_socket",
 }
 
 // telegraf has the names of fields that telegraf renames.
@@ -34,7 +40,7 @@ var telegraf = map[string]string{
 }
 
 // reserved are the names that a field can't have: those of tags, and "time".
-var reserved = []string{"cluster", "host", "process", "proxy", "server", "sv", "time", "type"}
+var reserved = []string{"cluster", "host", "name", "nameserver", "process", "proxy", "resolver", "server", "socket", "subject", "sv", "time", "type"}
 
 // field is a column as lines have it.
 type field struct {
@@ -92,6 +98,21 @@ func (e *Encoder) appendTags(b []byte, s metric.Scope, n metric.Entity) []byte {
 		sv = n.Name
 	case metric.Listener:
 		proxy, sv, kind = n.Parent, n.Name, "listener"
+	case metric.ServerProcesses:
+		proxy, sv, kind = n.Parent, n.Name, "server"
+	case metric.StickTable:
+		b = appendName(b, ",name=", n.Name)
+		kind = n.Parent
+	case metric.Resolver:
+		b = appendName(b, ",nameserver=", n.Name)
+		b = appendName(b, ",resolver=", n.Parent)
+	case metric.Certificate:
+		b = appendName(b, ",name=", n.Name)
+		b = appendTag(b, ",server=", e.host)
+		return appendName(b, ",subject=", n.Parent)
+	case metric.Socket:
+		b = appendTag(b, ",server=", e.host)
+		return appendName(b, ",socket=", n.Name)
 	}
 	b = appendName(b, ",proxy=", proxy)
 	b = appendTag(b, ",server=", e.host)

@@ -63,13 +63,18 @@ func take(members map[string]any, key string) string {
 }
 
 // entity is what identifies an object.
-type entity struct{ host, cluster, scope, proxy, server, process, listener string }
+type entity struct {
+	host, cluster, scope, proxy, server, process, listener         string
+	kind, name, resolver, nameserver, subject, certificate, socket string
+}
 
 func takeEntity(members map[string]any) entity {
 	delete(members, "group")
 	return entity{
 		take(members, "host"), take(members, "cluster"), take(members, "scope"),
 		take(members, "proxy"), take(members, "server"), take(members, "process"), take(members, "listener"),
+		take(members, "type"), take(members, "name"), take(members, "resolver"), take(members, "nameserver"),
+		take(members, "subject"), take(members, "certificate"), take(members, "socket"),
 	}
 }
 
@@ -87,6 +92,16 @@ func wanted(b *metric.Batch, host encode.Host, s metric.Scope, e metric.Entity) 
 		want.proxy, want.listener = e.Parent, e.Name
 	case metric.ServerName:
 		want.server = e.Name
+	case metric.ServerProcesses:
+		want.proxy, want.server = e.Parent, e.Name
+	case metric.StickTable:
+		want.kind, want.name = e.Parent, e.Name
+	case metric.Resolver:
+		want.resolver, want.nameserver = e.Parent, e.Name
+	case metric.Certificate:
+		want.subject, want.certificate = e.Parent, e.Name
+	case metric.Socket:
+		want.socket = e.Name
 	}
 	return want
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // reserved are the members that a metric can't be named as.
-var reserved = []string{"timestamp", "host", "cluster", "scope", "proxy", "server", "process", "listener", "group"}
+var reserved = []string{"timestamp", "host", "cluster", "scope", "proxy", "server", "process", "listener", "group",
+	"type", "name", "resolver", "nameserver", "subject", "certificate", "socket"}
 
 // head appends what all objects of a batch begin with.
 func (e *Encoder) head(dst []byte, b *metric.Batch) []byte {
@@ -27,20 +28,12 @@ func (e *Encoder) head(dst []byte, b *metric.Batch) []byte {
 
 // appendEntity appends the members that name an entity.
 func appendEntity(b []byte, s metric.Scope, n metric.Entity) []byte {
-	switch s {
-	case metric.Daemon, metric.Self:
-	case metric.Process:
-		b = appendMember(b, `,"process":`, n.Name)
-	case metric.Frontend, metric.Backend:
-		b = appendMember(b, `,"proxy":`, n.Name)
-	case metric.Server:
-		b = appendMember(b, `,"proxy":`, n.Parent)
-		b = appendMember(b, `,"server":`, n.Name)
-	case metric.Listener:
-		b = appendMember(b, `,"proxy":`, n.Parent)
-		b = appendMember(b, `,"listener":`, n.Name)
-	case metric.ServerName:
-		b = appendMember(b, `,"server":`, n.Name)
+	parent, name := encode.Labels(s)
+	if parent != "" {
+		b = appendMember(b, `,"`+parent+`":`, n.Parent)
+	}
+	if name != "" {
+		b = appendMember(b, `,"`+name+`":`, n.Name)
 	}
 	if n.Group != "" {
 		b = appendMember(b, `,"group":`, n.Group)

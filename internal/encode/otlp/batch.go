@@ -109,20 +109,12 @@ func (e *Encoder) setAttributes(g *encode.Group) {
 }
 
 func appendEntity(b []byte, s metric.Scope, n metric.Entity) []byte {
-	switch s {
-	case metric.Daemon, metric.Self:
-	case metric.Process:
-		b = appendAttribute(b, pointAttributes, "process", n.Name)
-	case metric.Frontend, metric.Backend:
-		b = appendAttribute(b, pointAttributes, "proxy", n.Name)
-	case metric.Server:
-		b = appendAttribute(b, pointAttributes, "proxy", n.Parent)
-		b = appendAttribute(b, pointAttributes, "server", n.Name)
-	case metric.Listener:
-		b = appendAttribute(b, pointAttributes, "proxy", n.Parent)
-		b = appendAttribute(b, pointAttributes, "listener", n.Name)
-	case metric.ServerName:
-		b = appendAttribute(b, pointAttributes, "server", n.Name)
+	parent, name := encode.Labels(s)
+	if parent != "" {
+		b = appendAttribute(b, pointAttributes, parent, n.Parent)
+	}
+	if name != "" {
+		b = appendAttribute(b, pointAttributes, name, n.Name)
 	}
 	return b
 }

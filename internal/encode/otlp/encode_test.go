@@ -98,6 +98,16 @@ func wantAttributes(s metric.Scope, e metric.Entity) map[string]string {
 		return map[string]string{"proxy": e.Parent, "listener": e.Name}
 	case metric.ServerName:
 		return map[string]string{"server": e.Name}
+	case metric.StickTable:
+		return map[string]string{"type": e.Parent, "name": e.Name}
+	case metric.Resolver:
+		return map[string]string{"resolver": e.Parent, "nameserver": e.Name}
+	case metric.Certificate:
+		return map[string]string{"subject": e.Parent, "certificate": e.Name}
+	case metric.ServerProcesses:
+		return map[string]string{"proxy": e.Parent, "server": e.Name}
+	case metric.Socket:
+		return map[string]string{"socket": e.Name}
 	}
 	return map[string]string{}
 }

@@ -56,6 +56,9 @@ func seriesOf(g *encode.Group) []series {
 
 // isSum reports whether the values of a column only grow until HAProxy restarts.
 func isSum(c metric.Column, of catalogue.Series) bool {
+	if of.Label == "state" {
+		return false
+	}
 	return c.Nature.IsCounter() || of.Name != "" && of.Type == catalogue.Counter && c.Nature != metric.Gauge && c.Nature != metric.Rate
 }
 
@@ -63,7 +66,14 @@ func isSum(c metric.Column, of catalogue.Series) bool {
 // the values: times, means and percentages may be fractions, and so may fields that are
 // not known.
 func isDouble(s metric.Scope, c metric.Column, scale float64) bool {
-	if scale < 1 || c.Combine.IsMean() || c.Unit == "percent" {
+	if scale < 1 {
+		return true
+	}
+	switch s {
+	case metric.StickTable, metric.Resolver, metric.Certificate, metric.ServerProcesses, metric.Socket:
+		return false
+	}
+	if c.Combine.IsMean() || c.Unit == "percent" {
 		return true
 	}
 	if s == metric.Self {

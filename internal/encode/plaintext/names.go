@@ -105,6 +105,17 @@ func appendPlace(b []byte, scope metric.Scope, e metric.Entity) []byte {
 		b = append(b, "server."...)
 	case metric.Listener:
 		b = append(appendComponent(append(b, "frontend."...), e.Parent), ".listener."...)
+	case metric.StickTable:
+		b = append(b, "sticktable."...)
+	case metric.Resolver:
+		b = append(appendComponent(append(b, "resolver."...), e.Parent), ".nameserver."...)
+	case metric.Certificate:
+		b = append(b, "certificate."...)
+	case metric.ServerProcesses:
+		b = append(appendComponent(appendServers(b, e.Parent), e.Name), ".processes."...)
+		return b
+	case metric.Socket:
+		b = append(b, "socket."...)
 	}
 	return append(appendComponent(b, e.Name), '.')
 }

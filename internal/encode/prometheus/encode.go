@@ -9,8 +9,14 @@
 //	haproxy_listener_*            proxy, listener
 //	haproxy_backend_*             proxy
 //	haproxy_server_*              proxy, server
+//	haproxy_sticktable_*          name, type
+//	haproxy_resolver_*            resolver, nameserver
 //	haproxystats_process_*        process: what each HAProxy process says of itself
 //	haproxystats_server_name_*    server: each server name, over all the backends it is in
+//	haproxystats_server_processes proxy, server, state: how many processes see that state,
+//	                              of servers about which they disagree
+//	haproxystats_certificate_*    certificate, subject
+//	haproxystats_socket_*         socket
 //	haproxystats_*                haproxystats itself
 //
 // and code, mod or state where the exporter has them. A state is a series for each state that

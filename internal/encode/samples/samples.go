@@ -60,11 +60,14 @@ type Selection struct {
 
 // words has the scopes of each word of HAProxy's exporter.
 var words = map[string][]metric.Scope{
-	"global":   {metric.Daemon, metric.Process},
+	"global":   {metric.Daemon, metric.Process, metric.Certificate},
 	"frontend": {metric.Frontend},
 	"listener": {metric.Listener},
 	"backend":  {metric.Backend},
-	"server":   {metric.Server, metric.ServerName},
+	"server":   {metric.Server, metric.ServerName, metric.ServerProcesses},
+
+	"sticktable": {metric.StickTable},
+	"resolver":   {metric.Resolver},
 }
 
 // ScopesOf returns the scopes of a word of HAProxy's exporter, such as "global", and whether
@@ -160,17 +163,12 @@ func (r *Rows) Entity(at int) metric.Entity {
 
 // AppendLabels appends the labels of an entity.
 func AppendLabels(to []Label, s metric.Scope, n metric.Entity) []Label {
-	switch s {
-	case metric.Process:
-		return append(to, Label{"process", n.Name})
-	case metric.Frontend, metric.Backend:
-		return append(to, Label{"proxy", n.Name})
-	case metric.Listener:
-		return append(to, Label{"proxy", n.Parent}, Label{"listener", n.Name})
-	case metric.Server:
-		return append(to, Label{"proxy", n.Parent}, Label{"server", n.Name})
-	case metric.ServerName:
-		return append(to, Label{"server", n.Name})
+	parent, name := encode.Labels(s)
+	if parent != "" {
+		to = append(to, Label{parent, n.Parent})
+	}
+	if name != "" {
+		to = append(to, Label{name, n.Name})
 	}
 	return to
 }
@@ -238,7 +236,8 @@ type scope struct {
 
 // order is the order of the scopes.
 var order = [...]metric.Scope{
-	metric.Daemon, metric.Frontend, metric.Listener, metric.Backend, metric.Server, metric.Process, metric.ServerName, metric.Self,
+	metric.Daemon, metric.Frontend, metric.Listener, metric.Backend, metric.Server, metric.StickTable, metric.Resolver,
+	metric.Process, metric.ServerName, metric.ServerProcesses, metric.Certificate, metric.Socket, metric.Self,
 }
 
 // Take prepares the walk over what is selected of the parts, which must stay as they are
@@ -261,7 +260,7 @@ func (w *Walk) Take(parts []Part, s *Selection) {
 		}
 		for k := range p.groups {
 			g := &p.groups[k]
-			if !s.Scopes[g.Scope] || p.Old && g.Scope != metric.Self {
+			if !s.has(g.Scope) || p.Old && g.Scope != metric.Self {
 				continue
 			}
 			to := &p.scopes[g.Scope]
@@ -349,6 +348,12 @@ func (w *Walk) setRows(t *scope, s *Selection, labels []Label, slots []Slot) {
 	}
 }
 
+// has reports whether a scope is wanted. The sockets go with what haproxystats says of
+// itself.
+func (s *Selection) has(of metric.Scope) bool {
+	return s.Scopes[of] || of == metric.Socket && s.Scopes[metric.Self]
+}
+
 // wants reports whether an entity is wanted by its name.
 func (s *Selection) wants(in metric.Scope, e metric.Entity) bool {
 	if s.Proxy != nil {
@@ -356,7 +361,11 @@ func (s *Selection) wants(in metric.Scope, e metric.Entity) bool {
 			return false
 		}
 	}
-	return s.Server == nil || in != metric.Server && in != metric.ServerName || s.Server(e.Name)
+	switch in {
+	case metric.Server, metric.ServerName, metric.ServerProcesses:
+		return s.Server == nil || s.Server(e.Name)
+	}
+	return true
 }
 
 // maintenance is the rank of the state of servers in maintenance.

@@ -37,7 +37,7 @@ func ReasonOf(s metric.Scope, isExtra, isResult bool) Reason {
 		return Listeners
 	case isResult:
 		return Results
-	case s == metric.Server || s == metric.ServerName:
+	case s == metric.Server || s == metric.ServerName || s == metric.ServerProcesses:
 		return AllServers
 	}
 	return NumReasons

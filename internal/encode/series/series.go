@@ -38,7 +38,7 @@ func Places(g *encode.Group) []Place {
 	for i, t := range g.Tables {
 		for k, c := range t.Columns() {
 			s, ok := catalogue.LookupSeries(Catalogued(g.Scope), c.Name)
-			if !ok || s.Label == "state" || !c.Outputs.ForOthers() {
+			if !ok || s.IsState() || !c.Outputs.ForOthers() {
 				continue
 			}
 			p := Place{Table: i, Column: k, Name: own(g.Scope, s.Name), Scale: s.Scale, Exporter: s}
@@ -98,6 +98,10 @@ var catalogued = [metric.NumScopes]catalogue.Scopes{
 	metric.Server:     catalogue.Server,
 	metric.ServerName: catalogue.Server,
 	metric.Listener:   catalogue.Listener,
+
+	metric.StickTable:      catalogue.StickTable,
+	metric.Resolver:        catalogue.Resolver,
+	metric.ServerProcesses: catalogue.ServerProcesses,
 }
 
 // prefixes has what the names of each scope begin with.
@@ -110,6 +114,12 @@ var prefixes = [metric.NumScopes]string{
 	metric.ServerName: "haproxystats_server_name_",
 	metric.Self:       "haproxystats_",
 	metric.Listener:   "haproxy_listener_",
+
+	metric.StickTable:      "haproxy_sticktable_",
+	metric.Resolver:        "haproxy_resolver_",
+	metric.Certificate:     "haproxystats_certificate_",
+	metric.ServerProcesses: "haproxystats_server_processes_",
+	metric.Socket:          "haproxystats_socket_",
 }
 
 // own returns the name of the exporter's series in a scope that the exporter does not have:

@@ -52,7 +52,7 @@ func StatesOf(g *encode.Group) (all []States) {
 	for i, t := range g.Tables {
 		for k, c := range t.Columns() {
 			s, ok := catalogue.LookupSeries(in, c.Name)
-			if !ok || s.Label != "state" || !c.Outputs.ForOthers() {
+			if !ok || !s.IsState() || !c.Outputs.ForOthers() {
 				continue
 			}
 			if states := statesOf(in, c.Name); states != nil {

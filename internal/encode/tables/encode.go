@@ -135,7 +135,8 @@ func (e *Encoder) Encode(dst []byte, h Head, b *metric.Batch) ([]byte, error) {
 // from the processes', and haproxystats' own are about the node.
 func isMergeable(s metric.Scope) bool {
 	switch s {
-	case metric.Frontend, metric.Backend, metric.Server, metric.ServerName, metric.Listener:
+	case metric.Frontend, metric.Backend, metric.Server, metric.ServerName, metric.Listener,
+		metric.StickTable, metric.Resolver, metric.Certificate, metric.ServerProcesses:
 		return true
 	}
 	return false
@@ -163,7 +164,8 @@ func (e *Encoder) shardRows(t *metric.Table, shard, shards int) []int {
 // proxyOf returns the name that decides about the shard of a row. A server name is
 // in several backends, so its own name decides.
 func proxyOf(s metric.Scope, e metric.Entity) string {
-	if s == metric.Server || s == metric.Listener {
+	switch s {
+	case metric.Server, metric.Listener, metric.ServerProcesses:
 		return e.Parent
 	}
 	return e.Name

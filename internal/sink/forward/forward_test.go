@@ -143,7 +143,8 @@ func tablesOf(b *metric.Batch) string {
 	var rows []metric.Rows
 	for _, t := range b.Tables {
 		switch t.Scope() {
-		case metric.Frontend, metric.Backend, metric.Server, metric.ServerName, metric.Listener:
+		case metric.Frontend, metric.Backend, metric.Server, metric.ServerName, metric.Listener,
+			metric.StickTable, metric.Resolver, metric.Certificate, metric.ServerProcesses:
 			rows = append(rows, t)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// noScopes are words of HAProxy's exporter for what no snapshot has.
-var noScopes = map[string]bool{"sticktable": true, "resolver": true}
+// everything are the words for all scopes.
+var everything = []string{"global", "frontend", "listener", "backend", "server", "sticktable", "resolver"}
 
 // maxPattern bounds a pattern of a question, in bytes.
 const maxPattern = 1024
@@ -40,10 +40,10 @@ func (s *Sink) selection(query string) (*samples.Selection, error) {
 			case !given:
 				return nil, errors.New("scope has no value")
 			case value == "*":
-				sel.Scopes = samples.Scopes([]string{"global", "frontend", "listener", "backend", "server"})
+				sel.Scopes = samples.Scopes(everything)
 			case value == "":
 				sel.Scopes = [metric.NumScopes]bool{}
-			case !known && !noScopes[value]:
+			case !known:
 				return nil, errors.New("scope is none of global, frontend, listener, backend, server, sticktable, resolver and *")
 			default:
 				if !named {

@@ -67,7 +67,7 @@ func build(epoch int64) (b *metric.Batch, builders []*metric.Builder) {
 			switch scope {
 			case metric.Daemon, metric.Self:
 				e.Name = ""
-			case metric.Server, metric.Listener:
+			case metric.Server, metric.Listener, metric.StickTable, metric.Resolver, metric.Certificate, metric.ServerProcesses:
 				e.Parent = "backend"
 			}
 			row := t.Row(e)
