@@ -10,8 +10,10 @@ import (
 )
 
 // reserved are the members that a metric can't be named as.
-var reserved = []string{"timestamp", "host", "cluster", "scope", "proxy", "server", "process", "listener", "group",
-	"type", "name", "resolver", "nameserver", "subject", "certificate", "socket"}
+var reserved = []string{
+	"timestamp", "host", "cluster", "scope", "proxy", "server", "process", "listener", "group",
+	"type", "name", "resolver", "nameserver", "subject", "certificate", "socket",
+}
 
 // head appends what all objects of a batch begin with.
 func (e *Encoder) head(dst []byte, b *metric.Batch) []byte {
