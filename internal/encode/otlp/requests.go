@@ -145,3 +145,6 @@ func familyOf(head []byte) family { return family{head[2:], head[0] == 1, head[1
 func (style) Label(l samples.Label) []byte {
 	return appendAttribute(nil, pointAttributes, l.Name, l.Value)
 }
+
+// Text implements [samples.Style].
+func (s style) Text(l samples.Label) []byte { return s.Label(l) }

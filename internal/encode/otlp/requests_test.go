@@ -37,6 +37,7 @@ type plain struct{}
 
 func (plain) Head(*samples.Family) []byte { return nil }
 func (plain) Label(samples.Label) []byte  { return nil }
+func (plain) Text(samples.Label) []byte   { return nil }
 
 // TestRequests: the points of requests are the samples of HAProxy's exporter, each series
 // with one kind of numbers, in requests within the bound.

@@ -14,6 +14,9 @@ func (style) Head(f *samples.Family) []byte { return appendHead(nil, f.Name, f.H
 // Label implements [samples.Style].
 func (style) Label(l samples.Label) []byte { return appendLabel(nil, l) }
 
+// Text implements [samples.Style].
+func (s style) Text(l samples.Label) []byte { return s.Label(l) }
+
 // appendHead appends the two lines that begin a family.
 func appendHead(b []byte, name, help string, counter bool) []byte {
 	if help != "" {

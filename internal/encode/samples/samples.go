@@ -95,13 +95,15 @@ type Result struct {
 	Dropped series.Dropped
 }
 
-// Style makes what a format needs of what hardly ever changes. It is asked once for each,
-// before the first sample.
+// Style makes what a format needs of what hardly ever changes.
 type Style interface {
-	// Head returns what a format needs of a family.
+	// Head returns what a format needs of a family. It is asked once for each.
 	Head(f *Family) []byte
-	// Label returns what a format needs of a label that rows do not have.
+	// Label returns what a format needs of a label that rows do not have. It is asked once
+	// for each.
 	Label(l Label) []byte
+	// Text is Label for what processes say of themselves in words. It is asked in each walk.
+	Text(l Label) []byte
 }
 
 // Family is a family of samples.

@@ -136,8 +136,9 @@ func (w *Walk) eachText(f func(*Sample) error) error {
 				if t.Field != of.field {
 					continue
 				}
+				label := Label{of.label, t.Value}
 				err := f(&Sample{
-					Family: &of.Family, Tag: w.tag(Label{of.label, t.Value}),
+					Family: &of.Family, Tag: &Tag{label, w.style.Text(label)},
 					Rows: &p.text, Slot: -1, Exact: true, Int: 1, Scale: 1,
 				})
 				if err != nil {

@@ -1,0 +1,572 @@
+package remotewrite
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"pgregory.net/rapid"
+
+	"haproxystats/internal/catalogue"
+	"haproxystats/internal/encode"
+	"haproxystats/internal/encode/encodetest"
+	"haproxystats/internal/encode/plaintext"
+	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/samples"
+	"haproxystats/internal/encode/series"
+	"haproxystats/internal/metric"
+	"haproxystats/internal/sink/sinktest"
+)
+
+func everything() samples.Selection {
+	s := samples.Selection{ExtraCounters: true}
+	for i := range s.Scopes {
+		s.Scopes[i] = true
+	}
+	return s
+}
+
+var versions = map[string]Version{"1.0": V1, "2.0": V2}
+
+// constant labels come before, between and behind the others.
+var constant = []samples.Label{
+	{Name: "zone", Value: "b"}, {Name: "Upper", Value: "x"}, {Name: "job", Value: "haproxy"}, {Name: "empty"}, {Name: "pz", Value: "\xff\""},
+}
+
+func options(v Version) Options {
+	return Options{Version: v, Selection: everything(), Labels: constant, Stale: true, Metadata: true, MaxSamples: 50}
+}
+
+// texts returns what Prometheus' parser makes of the text of a batch: the values by their
+// series, and the types and texts of families.
+func texts(t fataler, o Options, part samples.Part) (values map[string]float64, kinds map[string]int64, helps map[string]string) {
+	var out bytes.Buffer
+	encoder := prometheus.New(prometheus.Options{Options: o.Options, Labels: o.Labels})
+	if _, err := encoder.Encode(&out, []samples.Part{part}, &o.Selection, nil); err != nil {
+		t.Fatalf("%v", err)
+	}
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(&out)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	values, kinds, helps = make(map[string]float64), make(map[string]int64), make(map[string]string)
+	for name, f := range families {
+		kinds[name], helps[name] = typeGauge, f.GetHelp()
+		if f.GetType() == dto.MetricType_COUNTER {
+			kinds[name] = typeCounter
+		}
+		for _, m := range f.Metric {
+			s := sample{name: name, labels: [][2]string{{nameLabel, name}}, value: m.Gauge.GetValue()}
+			if m.Counter != nil {
+				s.value = m.Counter.GetValue()
+			}
+			for _, l := range m.Label {
+				if l.GetValue() != "" {
+					s.labels = append(s.labels, [2]string{l.GetName(), l.GetValue()})
+				}
+			}
+			slices.SortFunc(s.labels, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+			values[s.id()] = s.value
+		}
+	}
+	return values, kinds, helps
+}
+
+// request is a request with its number of samples.
+type request struct {
+	metrics int
+	body    []byte
+}
+
+func encodeAll(t fataler, e *Encoder, b *metric.Batch) (all []request) {
+	err := e.Encode(b, func(m encode.Message) error {
+		all = append(all, request{m.Metrics, bytes.Clone(m.Value)})
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return all
+}
+
+// TestSameAsText: requests have the series that Prometheus' text has, with its values, types
+// and texts, and a marker for each series that the batch before had.
+func TestSameAsText(t *testing.T) {
+	for name, v := range versions {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				o := options(v)
+				o.CheckStates = series.CheckStates(rapid.IntRange(0, 2).Draw(t, "check-states"))
+				o.MaxSeries = rapid.SampledFrom([]int{0, 0, 5, 40}).Draw(t, "max-series")
+				o.Clusters = rapid.Bool().Draw(t, "clusters")
+				e := New(o)
+				var before map[string]float64
+				epoch := rapid.Int64Range(-1000, 1<<33).Draw(t, "epoch")
+				for i := range 4 {
+					b := encodetest.Batch(t)
+					b.Node, b.Cluster, b.Epoch = "n", "c", epoch+int64(i)*40
+					b.Began = rapid.SampledFrom([]int64{0, b.Epoch - 100, b.Epoch + 1}).Draw(t, "began")
+					if rapid.Bool().Draw(t, "texts") {
+						b.Texts = []metric.Text{{Field: "Version", Value: rapid.SampledFrom(encodetest.Names).Draw(t, "version")}}
+					}
+					part := samples.Part{Batch: b, Labels: e.labelsOf(b)}
+					values, kinds, helps := texts(t, o, part)
+					all := encodeAll(t, e, b)
+					if again := encodeAll(t, e, b); !slices.EqualFunc(all, again, func(a, b request) bool { return bytes.Equal(a.body, b.body) }) {
+						t.Fatalf("a batch that comes again has other bytes")
+					}
+					if late := *b; i > 0 {
+						late.Epoch -= 39
+						for _, r := range encodeAll(t, e, &late) {
+							for _, s := range decode(t, v, r.body).samples {
+								if s.stale {
+									t.Fatalf("a late batch ends %s", s.id())
+								}
+							}
+						}
+					}
+					check(t, o, b, all, values, before, kinds, helps)
+					before = values
+				}
+			})
+		})
+	}
+}
+
+// check compares requests with the values, those of the batch before, and what families are.
+func check(t fataler, o Options, b *metric.Batch, all []request, values, before map[string]float64, kinds map[string]int64, helps map[string]string) {
+	seen := make(map[string]bool)
+	described := false
+	for i, r := range all {
+		d := decode(t, o.Version, r.body)
+		if len(d.samples) != r.metrics || r.metrics > o.MaxSamples || r.metrics == 0 {
+			t.Fatalf("got %d samples, want %d, at least 1 and at most %d", len(d.samples), r.metrics, o.MaxSamples)
+		}
+		if len(d.kinds) > 0 {
+			if described = true; i > 0 {
+				t.Fatalf("request %d describes families, want only the first", i)
+			}
+			for name, kind := range kinds {
+				if d.kinds[name] != kind || d.helps[name] != helps[name] {
+					t.Fatalf("%s: got the type %d and the text %q, want %d and %q", name, d.kinds[name], d.helps[name], kind, helps[name])
+				}
+			}
+		}
+		for _, s := range d.samples {
+			if seen[s.id()] {
+				t.Fatalf("two samples of %s", s.id())
+			}
+			seen[s.id()] = true
+			if s.at != b.Epoch*1000 {
+				t.Fatalf("got the time %d, want %d", s.at, b.Epoch*1000)
+			}
+			if _, ok := values[s.id()]; s.stale {
+				if _, was := before[s.id()]; ok || !was {
+					t.Fatalf("%s ends: it is here: %t, it was: %t", s.id(), ok, was)
+				}
+				continue
+			}
+			if want, ok := values[s.id()]; !ok || s.value != want {
+				t.Fatalf("%s: got %v, want %v (%t)", s.id(), s.value, want, ok)
+			}
+			start := int64(0)
+			if o.Version == V2 {
+				if s.kind != kinds[s.name] || s.help != helps[s.name] {
+					t.Fatalf("%s: got the type %d and the text %q, want %d and %q", s.name, s.kind, s.help, kinds[s.name], helps[s.name])
+				}
+				if kinds[s.name] == typeCounter && b.Began > 0 && b.Began <= b.Epoch {
+					start = b.Began * 1000
+				}
+			}
+			if s.start != start {
+				t.Fatalf("%s: got the start %d, want %d", s.name, s.start, start)
+			}
+		}
+	}
+	for _, of := range []map[string]float64{values, before} {
+		for id := range of {
+			if !seen[id] {
+				t.Fatalf("%s is missing", id)
+			}
+		}
+	}
+	if o.Version == V1 && before == nil && len(all) > 0 && !described {
+		t.Fatalf("the first batch describes no families")
+	}
+}
+
+func batchAt(epoch int64, scope metric.Scope, names ...string) *metric.Batch {
+	table := metric.NewBuilder(scope, []metric.Column{{Name: "scur"}})
+	for _, name := range names {
+		row := table.Row(metric.Entity{Parent: "app", Name: name})
+		table.Touch(row)
+		table.Add(row, 0, 7)
+	}
+	return &metric.Batch{Epoch: epoch, Tables: []*metric.Table{table.Table()}}
+}
+
+// ended returns the values of a label of the series that end with a batch.
+func ended(t *testing.T, e *Encoder, b *metric.Batch, label string) (all []string) {
+	t.Helper()
+	for _, r := range encodeAll(t, e, b) {
+		for _, s := range decode(t, e.opt.Version, r.body).samples {
+			for _, l := range s.labels {
+				if s.stale && l[0] == label {
+					all = append(all, l[1])
+				}
+			}
+		}
+	}
+	return all
+}
+
+// TestEnds: a series ends once, and again after it was there again.
+func TestEnds(t *testing.T) {
+	for name, v := range versions {
+		e := New(options(v))
+		for i, c := range []struct{ names, want []string }{
+			{[]string{"a", "b", "c"}, nil},
+			{[]string{"a", "c"}, []string{"b"}},
+			{[]string{"a", "c"}, nil},
+			{[]string{"a", "b", "d"}, []string{"c"}},
+			{nil, []string{"a", "b", "d"}},
+			{[]string{"b"}, nil},
+		} {
+			if got := ended(t, e, batchAt(int64(1000+i), metric.Server, c.names...), "server"); !slices.Equal(got, c.want) {
+				t.Errorf("%s, batch %d: got the end of %q, want %q", name, i, got, c.want)
+			}
+		}
+	}
+}
+
+// TestEndsOfAnUnfinishedBatch: a batch that was not encoded to its end has no series.
+func TestEndsOfAnUnfinishedBatch(t *testing.T) {
+	e := New(options(V1))
+	encodeAll(t, e, batchAt(1000, metric.Server, "a", "b"))
+	stop := fmt.Errorf("stop")
+	if err := e.Encode(batchAt(1010, metric.Server, "a", "x"), func(encode.Message) error { return stop }); err != stop {
+		t.Fatalf("got the error %v, want %v", err, stop)
+	}
+	if got, want := ended(t, e, batchAt(1020, metric.Server, "a"), "server"), []string{"b"}; !slices.Equal(got, want) {
+		t.Errorf("got the end of %q, want %q", got, want)
+	}
+}
+
+// TestNodesEndApart: a batch of one node ends no series of another, and a node that is away
+// for an hour is forgotten.
+func TestNodesEndApart(t *testing.T) {
+	o := options(V2)
+	o.Clusters = true
+	e := New(o)
+	at := func(epoch int64, node string, names ...string) *metric.Batch {
+		b := batchAt(epoch, metric.Server, names...)
+		b.Cluster, b.Node = "eu", node
+		return b
+	}
+	for i, c := range []struct {
+		batch *metric.Batch
+		want  []string
+	}{
+		{at(1000, "n1", "a"), nil},
+		{at(1000, "n2", "b"), nil},
+		{at(1010, "n2"), []string{"b"}},
+		{at(1010, "n1", "c"), []string{"a"}},
+	} {
+		if got := ended(t, e, c.batch, "server"); !slices.Equal(got, c.want) {
+			t.Errorf("batch %d: got the end of %q, want %q", i, got, c.want)
+		}
+	}
+	encodeAll(t, e, at(1011+forgotten, "n3"))
+	if len(e.past) != 1 {
+		t.Errorf("%d nodes are remembered, want 1", len(e.past))
+	}
+}
+
+// TestClockThatWasWrong: after a clock was set back by hours, series end again.
+func TestClockThatWasWrong(t *testing.T) {
+	e := New(options(V1))
+	encodeAll(t, e, batchAt(100_000, metric.Server, "a"))
+	if got := ended(t, e, batchAt(1000, metric.Server, "b"), "server"); got != nil {
+		t.Errorf("got the end of %q, want none", got)
+	}
+	if got, want := ended(t, e, batchAt(1010, metric.Server), "server"), []string{"b"}; !slices.Equal(got, want) {
+		t.Errorf("got the end of %q, want %q", got, want)
+	}
+}
+
+func TestWithoutMarkers(t *testing.T) {
+	o := options(V1)
+	o.Stale = false
+	e := New(o)
+	encodeAll(t, e, batchAt(1000, metric.Server, "a", "b"))
+	if got := ended(t, e, batchAt(1010, metric.Server, "a"), "server"); got != nil {
+		t.Errorf("got the end of %q, want none", got)
+	}
+}
+
+// TestMetadataOnceAMinute: 1.0 describes families once a minute of the batches' time.
+func TestMetadataOnceAMinute(t *testing.T) {
+	for _, metadata := range []bool{true, false} {
+		o := options(V1)
+		o.Metadata = metadata
+		e := New(o)
+		var got []int64
+		for epoch := int64(1000); epoch < 1130; epoch += 10 {
+			for _, r := range encodeAll(t, e, batchAt(epoch, metric.Server, "a")) {
+				if len(decode(t, V1, r.body).kinds) > 0 {
+					got = append(got, epoch)
+				}
+			}
+		}
+		want := []int64{1000, 1060, 1120}
+		if !metadata {
+			want = nil
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("metadata %t: families are described at %d, want %d", metadata, got, want)
+		}
+	}
+	o := options(V2)
+	o.Metadata = false
+	for _, s := range decode(t, V2, encodeAll(t, New(o), batchAt(1000, metric.Server, "a"))[0].body).samples {
+		if s.kind != 0 || s.help != "" {
+			t.Errorf("%s has the type %d and the text %q, want none", s.name, s.kind, s.help)
+		}
+	}
+}
+
+// TestExactTimes: milliseconds of any size are the nearest float64.
+func TestExactTimes(t *testing.T) {
+	for _, v := range []int64{1, -1, 999, 1 << 53, 1<<53 + 1, math.MaxInt64, math.MinInt64, 9007199254740995} {
+		table := metric.NewBuilder(metric.Server, []metric.Column{{Name: "rtime", Combine: metric.MeanOfActive}})
+		row := table.Row(metric.Entity{Parent: "app", Name: "s"})
+		table.TouchActive(row)
+		table.Add(row, 0, v)
+		b := &metric.Batch{Epoch: 1000, Tables: []*metric.Table{table.Table()}}
+		o := options(V1)
+		values, kinds, helps := texts(t, o, samples.Part{Batch: b})
+		check(t, o, b, encodeAll(t, New(o), b), values, nil, kinds, helps)
+	}
+}
+
+// TestRequestsAreBounded: a request is emitted when it is large, however few samples it has.
+func TestRequestsAreBounded(t *testing.T) {
+	for name, v := range versions {
+		o := options(v)
+		o.MaxSamples = 0
+		long := strings.Repeat("x", 64<<10)
+		var names []string
+		for i := range 200 {
+			names = append(names, fmt.Sprintf("%s%03d", long, i))
+		}
+		all := encodeAll(t, New(o), batchAt(1000, metric.Server, names...))
+		n := 0
+		for _, r := range all {
+			n += r.metrics
+			if len(r.body) > maxBytes+100<<10 {
+				t.Errorf("%s: a request has %d bytes, want at most %d and a sample", name, len(r.body), maxBytes)
+			}
+		}
+		if len(all) < 3 || n != 200 {
+			t.Errorf("%s: got %d requests with %d samples, want several with 200", name, len(all), n)
+		}
+	}
+}
+
+// TestDropIsTold: what max-series leaves out is told, and ends.
+func TestDropIsTold(t *testing.T) {
+	o := options(V1)
+	o.MaxSeries = 2
+	var got samples.Result
+	o.Told = func(r samples.Result) { got = r }
+	e := New(o)
+	encodeAll(t, e, batchAt(1000, metric.Server, "a", "b"))
+	ends := ended(t, e, batchAt(1010, metric.Server, "a", "b", "c"), "server")
+	want := samples.Result{Dropped: series.Dropped{series.AllServers: 3}}
+	if got != want || !slices.Equal(ends, []string{"a", "b"}) {
+		t.Errorf("got %+v and the end of %q, want %+v and that of a and b", got, ends, want)
+	}
+}
+
+// TestSplit: two halves of a request, and their halves, say together what it says, and each
+// is shorter.
+func TestSplit(t *testing.T) {
+	b := encodetest.OfGoldenFiles(t)
+	for name, v := range versions {
+		o := options(v)
+		o.MaxSamples = 0
+		all := encodeAll(t, New(o), b)
+		if len(all) != 1 {
+			t.Fatalf("%s: got %d requests, want 1", name, len(all))
+		}
+		var got decoded
+		got.kinds, got.helps = make(map[string]int64), make(map[string]string)
+		parts := 0
+		var walk func(body []byte, metrics int)
+		walk = func(body []byte, metrics int) {
+			first, second, n, ok := v.Split(body)
+			if !ok {
+				parts++
+				d := decode(t, v, body)
+				if len(d.samples) != metrics || metrics+len(d.kinds) != 1 {
+					t.Fatalf("%s: a part with %d samples, %d by count, and %d families can't be cut", name, len(d.samples), metrics, len(d.kinds))
+				}
+				got.samples = append(got.samples, d.samples...)
+				maps.Copy(got.kinds, d.kinds)
+				maps.Copy(got.helps, d.helps)
+				return
+			}
+			if len(first) >= len(body) || len(second) >= len(body) {
+				t.Fatalf("%s: got parts of %d and %d bytes, want less than %d", name, len(first), len(second), len(body))
+			}
+			walk(first, n)
+			walk(second, metrics-n)
+		}
+		walk(all[0].body, all[0].metrics)
+		if d := cmp.Diff(decode(t, v, all[0].body), got, cmp.AllowUnexported(decoded{}, sample{})); d != "" || parts < 100 {
+			t.Errorf("%s: %d parts: want -, got +\n%s", name, parts, d)
+		}
+	}
+}
+
+// FuzzSplit: whatever can be cut says the same before and after, and nothing panics.
+func FuzzSplit(f *testing.F) {
+	for _, v := range versions {
+		o := options(v)
+		o.MaxSamples = 5
+		for i, r := range encodeAll(f, New(o), encodetest.OfGoldenFiles(f)) {
+			if i < 4 {
+				f.Add(v == V2, r.body)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, two bool, body []byte) {
+		v := V1
+		if two {
+			v = V2
+		}
+		first, second, n, ok := v.Split(body)
+		whole, err := tryDecode(v, body)
+		if !ok || err != nil {
+			return
+		}
+		a, b := decode(t, v, first), decode(t, v, second)
+		if len(a.samples) != n {
+			t.Errorf("got %d series in the first half, want %d", n, len(a.samples))
+		}
+		maps.Copy(a.kinds, b.kinds)
+		maps.Copy(a.helps, b.helps)
+		a.samples = append(a.samples, b.samples...)
+		if got, want := fmt.Sprint(a), fmt.Sprint(whole); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
+// TestCompress: what is compressed is as it was, after what was there, and a limit holds.
+func TestCompress(t *testing.T) {
+	for _, body := range [][]byte{nil, []byte("a"), bytes.Repeat([]byte("abc"), 100_000)} {
+		sent := Compress([]byte("before"), body)
+		after, ok := bytes.CutPrefix(sent, []byte("before"))
+		if !ok {
+			t.Fatalf("got %q, want the beginning kept", sent[:10])
+		}
+		got, err := Expand(after, len(body))
+		if err != nil || !bytes.Equal(got, body) {
+			t.Errorf("got %d bytes (%v), want %d", len(got), err, len(body))
+		}
+		if _, err := Expand(after, len(body)-1); err == nil {
+			t.Errorf("a limit of %d is not kept", len(body)-1)
+		}
+	}
+	for _, junk := range []string{"", "\xff\xff\xff\xff\xff\xff", "\x05abc"} {
+		if got, err := Expand([]byte(junk), 1000); err == nil {
+			t.Errorf("%q: got %q, want an error", junk, got)
+		}
+	}
+}
+
+func TestStops(t *testing.T) {
+	encodetest.Stops(t, New(Options{Selection: everything(), MaxSamples: 20}))
+}
+
+func TestAllocations(t *testing.T) {
+	for _, v := range versions {
+		o := options(v)
+		o.MaxSamples = 2000
+		encodetest.AllocatesNothing(t, New(o))
+	}
+}
+
+// TestSeriesOfTheExporter: the names of families are those of the exporter.
+func TestSeriesOfTheExporter(t *testing.T) {
+	names := make(map[string]bool)
+	for _, s := range catalogue.AllSeries() {
+		names[s.Name] = true
+	}
+	found := 0
+	for _, r := range encodeAll(t, New(options(V1)), encodetest.Recorded(t, "recordings/3.4.0-single/1795335820")) {
+		for _, s := range decode(t, V1, r.body).samples {
+			if names[s.name] {
+				found++
+			}
+		}
+	}
+	if found < 500 {
+		t.Errorf("got %d samples of the exporter's series, want hundreds", found)
+	}
+}
+
+func BenchmarkEncoder(b *testing.B) {
+	for name, v := range versions {
+		b.Run(name, func(b *testing.B) {
+			o := options(v)
+			o.MaxSamples = 2000
+			encodetest.Bench(b, New(o))
+		})
+	}
+}
+
+// BenchmarkRatio measures the time for a batch of 20,000 servers with its compression, as a
+// multiple of the time that Graphite's lines of it take, in turns.
+func BenchmarkRatio(b *testing.B) {
+	batch := sinktest.Load(500, 1000, 20000, 8)
+	for name, v := range versions {
+		b.Run(name, func(b *testing.B) {
+			o := options(v)
+			o.MaxSamples = 2000
+			e := New(o)
+			lines := plaintext.New(plaintext.Paths{Namespace: "loadbalancers", Hostname: "lb1"})
+			var ours, theirs time.Duration
+			var sent []byte
+			count, size := 0, 0
+			for b.Loop() {
+				begun := time.Now()
+				count, size = 0, 0
+				_ = e.Encode(batch, func(m encode.Message) error {
+					sent = Compress(sent[:0], m.Value)
+					count += m.Metrics
+					size += len(sent)
+					return nil
+				})
+				between := time.Now()
+				_, _ = lines.Encode(io.Discard, batch)
+				ours, theirs = ours+between.Sub(begun), theirs+time.Since(between)
+			}
+			b.ReportMetric(float64(ours)/float64(theirs), "ratio")
+			b.ReportMetric(float64(count)*float64(b.N)/ours.Seconds()/1e6, "Msamples/s")
+			b.ReportMetric(float64(size)/1e6, "MB")
+		})
+	}
+}
