@@ -25,6 +25,9 @@ type Answer struct {
 	// Redirect is where the server says that the address is now, without its query; empty
 	// for nowhere.
 	Redirect string
+	// Header has the headers whose names begin with X-, as net/http spells them; nil for
+	// none.
+	Header map[string]string
 	// Body is the beginning of the answer's body, which is not longer than [MaxBody].
 	Body []byte
 }

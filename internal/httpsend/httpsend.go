@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"haproxystats/internal/dial"
@@ -99,6 +100,14 @@ func (c *client) Do(ctx context.Context, r httpcall.Request) (httpcall.Answer, e
 		return httpcall.Answer{}, bare(err)
 	}
 	answer := httpcall.Answer{Status: response.StatusCode, RetryAfter: pause(response.Header.Get("Retry-After"), time.Now()), Body: body}
+	for name := range response.Header {
+		if strings.HasPrefix(name, "X-") {
+			if answer.Header == nil {
+				answer.Header = make(map[string]string)
+			}
+			answer.Header[name] = response.Header.Get(name)
+		}
+	}
 	if to, err := response.Location(); err == nil {
 		answer.Redirect = (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String()
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -38,6 +39,8 @@ func TestDo(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		got = seen{r.Method, r.URL.Path, r.URL.RawQuery, r.UserAgent(), r.Header.Get("Content-Type"), string(body)}
 		w.Header().Set("Retry-After", "7")
+		w.Header().Set("x-written", "5")
+		w.Header().Set("Other", "6")
 		w.WriteHeader(http.StatusTooManyRequests)
 		_, _ = io.WriteString(w, "slowly")
 	}))
@@ -53,6 +56,9 @@ func TestDo(t *testing.T) {
 	}
 	if answer.Status != 429 || answer.RetryAfter != 7*time.Second || string(answer.Body) != "slowly" || answer.Redirect != "" {
 		t.Errorf("got %+v, want status 429, a pause of 7s and the body", answer)
+	}
+	if want := map[string]string{"X-Written": "5"}; !maps.Equal(answer.Header, want) {
+		t.Errorf("got the headers %v, want %v", answer.Header, want)
 	}
 }
 

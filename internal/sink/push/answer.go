@@ -26,7 +26,8 @@ const (
 
 // verdict returns what an answer means, and why if the request was not taken.
 func (t *transport) verdict(a httpcall.Answer) (verdict, error) {
-	if a.Status >= 200 && a.Status < 300 {
+	proof := t.opt.Format.Proof
+	if a.Status >= 200 && a.Status < 300 && (proof == "" || a.Header[proof] != "") {
 		return taken, nil
 	}
 	text := fmt.Sprintf("%s answers with status %d", t.server, a.Status) + t.said(a.Body)
@@ -35,6 +36,8 @@ func (t *transport) verdict(a httpcall.Answer) (verdict, error) {
 		return &outbox.LaterError{Err: errors.New(text + ". " + do), After: t.opt.Delay}
 	}
 	switch s := a.Status; {
+	case s >= 200 && s < 300:
+		return again, person("It does not know this format. " + t.opt.Format.Remedy)
 	case s == 401 || s == 403 || s == 407:
 		return again, person("Check the secret in " + section + " and what it allows")
 	case s == 404 || s == 405 || s == 410:

@@ -15,6 +15,7 @@
 //	401, 403, 407              again: somebody must give the right secret
 //	404, 405, 410, redirection again: somebody must give the right address
 //	other 4xx                  in halves down to a floor, and what is left is rejected
+//	2xx without its proof      again: the receiver does not know the format
 //	partial success            what was not stored is rejected
 //
 // What is rejected is counted and logged, and the rest goes on. A batch that is older than

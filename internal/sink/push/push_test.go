@@ -331,6 +331,35 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestProof: who does not show that it knows the format has stored nothing, and gets the
+// request again.
+func TestProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(receiver)
+		format := plain(3)
+		format.Proof, format.Remedy = "X-Written", "Set protocol in [push] to another version"
+		s, log := start(t, Options{Format: format, Client: r})
+		deliver(t, s, batchOf(1000, 3))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		status := s.Status()
+		if n := len(r.take()); n < 10 || status.Health.Down.IsZero() || status.Metrics != 0 {
+			t.Errorf("got %d requests and the status %+v, want several, a receiver that is down, and no metrics", n, status)
+		}
+		if want := "It does not know this format. Set protocol in [push] to another version"; !strings.Contains(log.String(), want) {
+			t.Errorf("got the log %s, want %q in it", log, want)
+		}
+		r.set(func(httpcall.Request) (httpcall.Answer, error) {
+			return httpcall.Answer{Status: 204, Header: map[string]string{"X-Written": "3"}}, nil
+		})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if status := s.Status(); status.Metrics != 3 || status.Queue.Batches != 0 {
+			t.Errorf("got the status %+v, want 3 metrics and no batch that waits", status)
+		}
+	})
+}
+
 // TestOrder: while the oldest batch is not taken, no newer one is sent.
 func TestOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

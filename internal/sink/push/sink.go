@@ -43,6 +43,10 @@ type Format struct {
 	Judge func(httpcall.Answer) (rejected int, reason string)
 	// Units returns what Judge counts, in the body of a request; nil if that is metrics.
 	Units func(body []byte) int
+	// Proof is the header by which a receiver that answers with 2xx shows that it knows the
+	// format; empty where all do. Without it nothing was stored, and the request is sent
+	// again when somebody has done what Remedy says.
+	Proof, Remedy string
 	// Floor is the number of metrics from which a refused request is not cut any more; 0 if
 	// it is rejected at once.
 	Floor int
