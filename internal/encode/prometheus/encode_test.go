@@ -168,6 +168,11 @@ func TestDecodes(t *testing.T) {
 						want[fmt.Sprintf("%q %.14g", labels, v)]++ // thousandths are written without rounding
 					}
 				})
+				idle(b, func(s metric.Scope, n metric.Entity) {
+					labels := wantLabels(s, n)
+					labels["env"], labels["node"] = "a \"b\"\n", node
+					want[fmt.Sprintf("%q 0", labels)]++
+				})
 			}
 			out, result := text(t, e, everything(), parts...)
 			self := 0
@@ -193,6 +198,26 @@ func TestDecodes(t *testing.T) {
 	})
 }
 
+// idle calls f for each average of what has not been active, which HAProxy shows as 0.
+func idle(b *metric.Batch, f func(metric.Scope, metric.Entity)) {
+	for _, t := range b.Tables {
+		for col := range t.Columns() {
+			for _, row := range t.Rows() {
+				if isIdle(t, row, col) {
+					f(t.Scope(), t.Entity(row))
+				}
+			}
+		}
+	}
+}
+
+func isIdle(t *metric.Table, row, col int) bool {
+	c := t.Columns()[col]
+	_, has := t.At(row, col)
+	_, known := catalogue.LookupSeries(series.Catalogued(t.Scope()), c.Name)
+	return !has && known && c.Combine == metric.MeanOfActive && c.Outputs.ForOthers()
+}
+
 // isOld reports whether the batch has the newer spelling of a field in the same scope.
 func isOld(b *metric.Batch, s metric.Scope, name string) bool {
 	return series.Catalogued(s) == catalogue.Daemon && name == "PoolUsed_MB" &&
@@ -207,7 +232,7 @@ func repeated(b *metric.Batch) int {
 		for col, c := range t.Columns() {
 			if slices.ContainsFunc(b.Tables, func(o *metric.Table) bool { return o != b.Tables[i] && o.Scope() == t.Scope() && o.Column(c.Name) >= 0 }) {
 				for _, row := range t.Rows() {
-					if _, ok := t.At(row, col); ok {
+					if _, ok := t.At(row, col); ok || isIdle(t, row, col) {
 						n++
 					}
 				}

@@ -24,6 +24,7 @@ type column struct {
 	scale         float64
 	mean          bool
 	empty         bool    // the exporter shows empty values as NaN
+	idle          bool    // it is an average over active rows: 0 where there are none, as HAProxy shows it
 	tag           *Tag    // nil for none
 	slot          int     // of the first state
 	states        []state // of a state; nil for a number
@@ -39,7 +40,7 @@ func (w *Walk) familiesOf(g *encode.Group) *families {
 	var all []Family
 	for _, p := range series.Places(g) {
 		c := g.Tables[p.Table].Columns()[p.Column]
-		to := column{table: p.Table, column: p.Column, scale: p.Scale, mean: c.Combine.IsMean(), empty: showsEmpty(p.Exporter)}
+		to := column{table: p.Table, column: p.Column, scale: p.Scale, mean: c.Combine.IsMean(), empty: showsEmpty(p.Exporter), idle: c.Combine == metric.MeanOfActive && p.Exporter.Name != ""}
 		name, label := w.opt.name(g, &p)
 		if label.Name != "" {
 			to.tag = w.tag(label)

@@ -426,7 +426,7 @@ func (w *Walk) count(p *part, t *scope, f *Family) int {
 				n += c.known(sums[c.column])
 			case has && c.states != nil:
 				n += len(c.states)
-			case has, w.opt.NaN && c.empty:
+			case has, c.idle, w.opt.NaN && c.empty:
 				n++
 			}
 		}
@@ -517,6 +517,8 @@ func (w *Walk) samples(p *part, t *scope, f *Family) (n int, err error) {
 			count := counts[c.column]
 			s.Empty = count == 0
 			switch {
+			case count == 0 && c.idle:
+				s.Int, s.Exact, s.Empty = 0, true, false
 			case count == 0:
 				if !w.opt.NaN || !c.empty {
 					continue
