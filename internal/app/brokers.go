@@ -61,6 +61,8 @@ func checkSinks(c *config.Config, b Brokers) []config.Problem {
 	problems := append(CheckGroups(c), checkTLS(c)...)
 	problems = append(problems, checkEvents(c)...)
 	problems = append(problems, checkEndpoint(c)...)
+	problems = append(problems, checkPushed(c)...)
+	problems = append(problems, checkPushNames(c)...)
 	if b != nil {
 		problems = append(problems, b.Check(c)...)
 	}

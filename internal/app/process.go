@@ -142,7 +142,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 
 // usesHostname reports whether what is sent has the name of this host in it.
 func usesHostname(c *config.Config) bool {
-	return len(withTopic(c)) > 0 || c.Graphite.PrefixHostname
+	return len(withTopic(c)) > 0 || len(c.Pushed()) > 0 || c.Graphite.PrefixHostname
 }
 
 // claims makes a spool.Reader a process.Source.

@@ -78,6 +78,11 @@ var sinkKinds = []sinkKind{
 		open:       openEndpoint,
 	},
 	{
+		name: "influx", queued: true,
+		configured: pushed("influx"),
+		open:       openInflux,
+	},
+	{
 		name:       "events-file",
 		configured: func(c *config.Config) []string { return unnamed(c.Events.File != "") },
 		plain:      always,

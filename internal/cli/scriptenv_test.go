@@ -43,6 +43,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"kafka":        cmdKafka,        // kafka up [-tls=DIR] [-login=MECHANISM:PASSWORD] TOPIC...|down: a broker at port $KAFKA
 	"topic":        cmdTopic,        // topic NAME N: wait until a topic has N records, which are the output
 	"scrape":       cmdScrape,       // scrape PATH [TEXT]: ask [prometheus] at port $SCRAPE until the answer has the text; the output is the answer
+	"receiver":     cmdReceiver,     // receiver up [STATUS]|down: a server at port $RECEIVER that answers requests with a status, 204 by itself
+	"posted":       cmdPosted,       // posted N TEXT: wait until it has answered N requests with the text in them, which are the output
 	"snapshot":     cmdSnapshot,     // snapshot DIR RECORDING: put a snapshot there, all of it at once
 	"ask":          cmdAsk,          // [!] ask PATH: the output is what the status socket says; with !, nobody answers
 	"mute":         cmdMute,         // mute PATH: a status socket that lets in and says nothing
@@ -59,6 +61,7 @@ type stage struct {
 	haproxies map[string]*haproxy
 	graphite  *graphite
 	kafka     *kafka
+	receiver  *receiver
 }
 
 type stageKey struct{}
@@ -91,7 +94,7 @@ func setUp(env *testscript.Env) error {
 		"WORK":       env.WorkDir,
 		"SHORTHOST":  strings.Split(host, ".")[0],
 	}
-	for _, name := range []string{"GRAPHITE", "KAFKA", "SCRAPE", "TCP"} {
+	for _, name := range []string{"GRAPHITE", "KAFKA", "SCRAPE", "RECEIVER", "TCP"} {
 		if places[name], err = s.reserve(unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 			return err
 		}
@@ -102,6 +105,7 @@ func setUp(env *testscript.Env) error {
 		}
 	}
 	s.graphite = &graphite{address: "127.0.0.1:" + places["GRAPHITE"]}
+	s.receiver = &receiver{address: "127.0.0.1:" + places["RECEIVER"]}
 	port, err := strconv.Atoi(places["KAFKA"])
 	if err != nil {
 		return err
@@ -127,6 +131,7 @@ func (s *stage) tearDown() {
 	}
 	s.graphite.down()
 	s.kafka.down()
+	s.receiver.down()
 	for _, f := range s.cleanup {
 		f()
 	}

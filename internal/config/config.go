@@ -42,6 +42,12 @@ type Config struct {
 	// HAProxy's own exporter. It is on if the section exists, even without an option in it.
 	// docs/outputs.md explains it.
 	Prometheus Prometheus
+	// InfluxDB, or what takes its line protocol, to which metrics are posted under the names
+	// that telegraf has. It is on if the section exists, even without an option in it. Each
+	// `[influx:NAME]` is a further destination; set in it only what differs: it inherits all
+	// other options of [influx], except `queue-dir`, and how to log in if it does so in a way
+	// of its own. docs/outputs.md explains it.
+	Influxes Named[Influx]
 	// Metrics in files, for debugging: `<dir>/<epoch>/stats` holds the lines that
 	// Graphite gets. It is on if the section exists, even without an option in it.
 	// Nothing removes the files, so they fill the disk if you leave it on.
@@ -718,6 +724,108 @@ const (
 	IncompleteEmit Incomplete = "emit"
 	IncompleteSkip Incomplete = "skip"
 )
+
+// Influx is the section [influx] or [influx:NAME].
+type Influx struct {
+	// The address of the server, without the path of its write API, which `version` says:
+	// `http://127.0.0.1:8086`, or `http://vm:8428/influx` for VictoriaMetrics.
+	URL string
+	// The write API: `1` for InfluxDB 1.x and all that takes its protocol (`/write`), `2` for
+	// InfluxDB 2 (`/api/v2/write`), `3` for InfluxDB 3 (`/api/v3/write_lp`).
+	Version int
+	// The database, of version 1 and 3. It must exist in InfluxDB 1.x.
+	Database string
+	// The retention policy, of version 1; without it, the database's own.
+	RetentionPolicy string
+	// The organization, of version 2.
+	Org string
+	// The bucket, of version 2.
+	Bucket string
+	// The name of the measurement of frontends, backends, servers and listeners.
+	Measurement string
+	// The value of the tag `server`, in which telegraf has the address of HAProxy's socket;
+	// without it, the host name.
+	ServerTag string
+	// Tags that all lines get: `name=value`, separated by commas. `host` is the name of the
+	// host unless it is set here.
+	Tags []Label
+	// Whether the tag `host` has the whole name of the host, or the part before the first
+	// dot.
+	FQDN bool
+	// Keeps HAProxy's names of tags and fields, such as `pxname` and `hrsp_2xx`, where
+	// telegraf renames them, as its `keep_field_names` does.
+	KeepFieldNames bool
+	// Texts that are sent, separated by white space or commas: `status`, `check_status`,
+	// `agent_status`; or `none`.
+	TextFields []string
+	// How bodies are compressed: `gzip` or `none`.
+	Compression Compression
+	// The most lines of a request. InfluxDB advises 5,000.
+	MaxLines int
+	// Requests of one snapshot that are sent at the same time. Those of different snapshots
+	// never are.
+	Parallel int
+	Push
+}
+
+// Compression is how bodies of requests are compressed.
+type Compression string
+
+// The values of Compression.
+const (
+	CompressionGzip Compression = "gzip"
+	CompressionZstd Compression = "zstd"
+	CompressionNone Compression = "none"
+)
+
+// Push are the options of the sections whose metrics are posted over HTTP.
+type Push struct {
+	// A user to log in as, with the password in `password-file`.
+	User string
+	// A file that holds the password of `user`, and nothing else. It and the other files of
+	// the section are read again after a change. The program refuses a file that every user
+	// of the host can read or write.
+	PasswordFile string
+	// A file that holds a token to log in with, and nothing else, in the place of `user`.
+	TokenFile string
+	// Headers that each request gets: `Name: value`, one a line or separated by commas.
+	Headers []Header
+	// The authorities that may sign the certificate of an `https` address; without it, those
+	// of the system.
+	CAFile string
+	// A certificate for a server that asks for one, followed by the intermediate
+	// certificates. It needs `key-file`.
+	CertFile string
+	// The key of `cert-file`, not encrypted. The program refuses a key that every user of
+	// the host can read or write.
+	KeyFile string
+	// The name that the certificate of the server must have; without it, that in the
+	// address.
+	ServerName string
+	// Time limit in seconds for a request, from its start to the end of the answer.
+	Timeout time.Duration
+	// Pause after the first of several failures, before the next attempt.
+	Interval time.Duration
+	// What each further pause is multiplied by.
+	Backoff float64
+	// The longest pause, unless the receiver asks for a longer one. After an answer that only
+	// a person can change, such as that of a wrong secret, each pause is that long.
+	Delay time.Duration
+	// Age from which metrics are dropped and counted instead of sent; 0 for never. What a
+	// receiver fails at for ever holds up the metrics after it for so long.
+	MaxAge time.Duration
+	// The most metrics that wait while the receiver is away. Beyond it the oldest are
+	// dropped, and counted.
+	QueueSize int
+	// The directory of what waits, which must not be used by anything else. All metrics go
+	// through it.
+	QueueDir string
+	// Disk space for what waits. Beyond it the oldest metrics are dropped.
+	QueueMaxBytes int64
+}
+
+// Header is a header of a request.
+type Header struct{ Name, Value string }
 
 // Events is the section [events].
 type Events struct {

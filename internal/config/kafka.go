@@ -15,12 +15,7 @@ import (
 )
 
 // KafkaSection returns the section of a connection's name; "" is [kafka].
-func KafkaSection(name string) string {
-	if name == "" {
-		return "kafka"
-	}
-	return "kafka:" + name
-}
+func KafkaSection(name string) string { return SectionName("kafka", name) }
 
 const (
 	// defaultBrokerPort is the port of brokers without one.
@@ -250,6 +245,9 @@ func (l *loader) checkQueues() {
 	if e := l.config.Events; e.Sends() {
 		queues = append(queues, queueOf{"events", e.QueueDir})
 	}
+	for _, p := range l.config.Pushed() {
+		queues = append(queues, queueOf{p.Section(), p.QueueDir})
+	}
 	for i, a := range queues {
 		for _, b := range queues[i+1:] {
 			if a.dir == "" || filepath.Clean(a.dir) != filepath.Clean(b.dir) {
@@ -269,12 +267,12 @@ func (l *loader) checkDestinations() {
 	if l.config.HasSink() || !l.isOwn("graphite", "enabled") || len(l.problems) > 0 {
 		return
 	}
-	l.refuse("graphite", "enabled", "metrics are sent nowhere", "Set it to true, set topic in [kafka], or add a section [prometheus], [forward] or [local-store]")
+	l.refuse("graphite", "enabled", "metrics are sent nowhere", "Set it to true, set topic in [kafka], or add a section [prometheus], [influx], [forward] or [local-store]")
 }
 
 // HasSink reports whether metrics or events are sent anywhere.
 func (c *Config) HasSink() bool {
-	return c.Graphite.Enabled || c.LocalStore.Enabled || c.Prometheus.Enabled || c.Forward.Mode != "" || c.Events.Any() ||
+	return c.Graphite.Enabled || c.LocalStore.Enabled || c.Prometheus.Enabled || c.Forward.Mode != "" || c.Events.Any() || len(c.Pushed()) > 0 ||
 		slices.ContainsFunc(c.Kafkas, func(k Instance[Kafka]) bool { return k.Options.Topic != "" })
 }
 

@@ -98,6 +98,8 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 		l.checkForward()
 		l.checkEvents()
 		l.checkPrometheus()
+		l.checkPushed()
+		l.checkInflux()
 		l.checkTLS()
 		l.checkKafka()
 		l.checkGroups()

@@ -130,6 +130,11 @@ func (l *loader) inherit(s inFile, o Option) {
 	if !kind.Inherits || o.Apart || s.instance == "" || o.isOwn(l.doc, s.name) {
 		return
 	}
+	for _, other := range o.Together {
+		if l.isOwn(s.name, other) {
+			return
+		}
+	}
 	if plain, ok := l.doc.Lookup(kind.Name, o.Name); ok && o.isOwn(l.doc, kind.Name) {
 		l.doc.Set(s.name, o.Name, plain.Raw)
 	}

@@ -83,6 +83,7 @@ var sections = []Section{
 	{Name: "forward", Field: "Forward", Programs: []Program{ForProcess}, Switch: true},
 	{Name: "events", Field: "Events", Programs: processing, Switch: true},
 	{Name: "prometheus", Field: "Prometheus", Programs: processing, Switch: true},
+	{Name: "influx", Field: "Influxes", Programs: processing, Switch: true, Separator: ":", Inherits: true},
 	{Name: "local-store", Field: "LocalStore", Programs: processing, Switch: true},
 	{Name: "frontend-groups", Field: "FrontendGroups", Programs: processing, Groups: true, Switch: true},
 	{Name: "backend-groups", Field: "BackendGroups", Programs: processing, Groups: true, Switch: true},
@@ -123,6 +124,8 @@ type Option struct {
 	New bool
 	// Apart is for options that a section with a name does not inherit.
 	Apart bool
+	// Together are options of which a section with a name inherits none if it sets one.
+	Together []string
 
 	// set parses a value into the option's field.
 	set   func(c *Config, instance, text string) error

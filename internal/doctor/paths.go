@@ -142,7 +142,7 @@ func (r *run) sending(c *config.Config, u Unit, socketOption, socket string, nee
 	for _, q := range queuesOf(c) {
 		needs = append(needs, Need{q.option, q.dir, true})
 	}
-	for _, n := range filesOfKafka(c) {
+	for _, n := range append(filesOfKafka(c), filesOfPushed(c)...) {
 		found = append(found, r.readable(n)...)
 		needs = append(needs, Need{n.option, absolute(n.path), false})
 	}
@@ -187,6 +187,9 @@ func queuesOf(c *config.Config) (queues []queueOf) {
 	if f := c.Forward; f.Mode != "" {
 		queues = append(queues, queueOf{"queue-dir of [forward]", absolute(f.QueueDir), f.QueueMaxBytes})
 	}
+	for _, p := range c.Pushed() {
+		queues = append(queues, queueOf{"queue-dir of [" + p.Section() + "]", absolute(p.QueueDir), p.QueueMaxBytes})
+	}
 	return queues
 }
 
@@ -203,6 +206,24 @@ func filesOfKafka(c *config.Config) (files []needed) {
 		} {
 			if f.path != "" {
 				files = append(files, needed{f.option + section, f.path})
+			}
+		}
+	}
+	return files
+}
+
+// filesOfPushed returns the files of the sections that post metrics.
+func filesOfPushed(c *config.Config) (files []needed) {
+	for _, p := range c.Pushed() {
+		for _, f := range []needed{
+			{"ca-file", p.CAFile},
+			{"cert-file", p.CertFile},
+			{"key-file", p.KeyFile},
+			{"password-file", p.PasswordFile},
+			{"token-file", p.TokenFile},
+		} {
+			if f.path != "" {
+				files = append(files, needed{f.option + " of [" + p.Section() + "]", f.path})
 			}
 		}
 	}

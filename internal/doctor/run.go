@@ -136,6 +136,9 @@ func (r *run) all(ctx context.Context) Report {
 	if c := sending; c != nil && c.Events.Sends() {
 		add("events", eventsLimit(c), func(ctx context.Context) []Finding { return r.events(ctx, c) })
 	}
+	if c := sending; c != nil && len(c.Pushed()) > 0 {
+		add("push", pushesLimit(c), func(ctx context.Context) []Finding { return r.push(ctx, c) })
+	}
 	if c := sending; c != nil && c.Prometheus.Enabled {
 		of := program
 		add("prometheus", localLimit, func(ctx context.Context) []Finding { return r.prometheus(ctx, c, of) })

@@ -125,6 +125,28 @@ var samples = map[string]sample{
 	"prometheus users-file":     {"/etc/haproxystats/users", "/etc/haproxystats/users"},
 	"prometheus own-metrics":    {false, "false"},
 
+	"influx url":              {"https://influx.example.com:8086", "https://influx.example.com:8086"},
+	"influx version":          {3, "3"},
+	"influx database":         {"haproxy", "haproxy"},
+	"influx measurement":      {"haproxy.all", "haproxy.all"},
+	"influx server-tag":       {"lb 1", "lb 1"},
+	"influx tags":             {[]string{"env=prod", "site=ams"}, "env=prod, site=ams"},
+	"influx fqdn":             {false, "false"},
+	"influx keep-field-names": {true, "true"},
+	"influx text-fields":      {[]string{"status", "check_status"}, "status, check_status"},
+	"influx compression":      {"none", "none"},
+	"influx max-lines":        {1000, "1000"},
+	"influx parallel":         {2, "2"},
+	"influx user":             {"haproxystats", "haproxystats"},
+	"influx password-file":    {"/etc/haproxystats/influx-password", "/etc/haproxystats/influx-password"},
+	"influx headers":          {[]string{"X-Scope-OrgID: ops", "X-Trace: a b"}, "X-Scope-OrgID: ops, X-Trace: a b"},
+	"influx ca-file":          {"/etc/haproxystats/ca.pem", "/etc/haproxystats/ca.pem"},
+	"influx server-name":      {"influx.internal", "influx.internal"},
+	"influx timeout":          {10, "10"},
+	"influx delay":            {20.5, "20.5"},
+	"influx max-age":          {3600, "3600"},
+	"influx queue-dir":        {"${paths:base-dir}/influx", "/srv/stats/influx"},
+
 	"central kafka":           {true, "true"},
 	"central snapshots-topic": {"", ""},
 	"central tables-topic":    {"eu.tables", "eu.tables"},
@@ -154,6 +176,13 @@ var instances = map[string]map[string]map[string]sample{
 		"archive": {
 			"topic": {"", ""},
 			"tls":   {true, "true"},
+		},
+	},
+	"influx": {
+		"archive": {
+			"version": {2, "2"},
+			"org":     {"ops", "ops"},
+			"bucket":  {"haproxy", "haproxy"},
 		},
 	},
 	"cluster": {

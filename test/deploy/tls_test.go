@@ -25,5 +25,6 @@ func writeTLS(n *node) {
 	n.write("/etc/haproxystats/ca.pem", certificatePEM, 0o644)
 	n.write("/etc/haproxystats/client.pem", certificatePEM, 0o644)
 	n.write("/etc/haproxystats/users", "prometheus:$2a$05$3EUfLNBz11Flo5.SrLZsNuubaQENuaIuGbiP3ukVk74400VAOh7YG\n", 0o600)
+	n.write("/etc/haproxystats/influx-password", "secret\n", 0o600)
 	n.write("/etc/haproxystats/client.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})), 0o600)
 }

@@ -35,6 +35,8 @@ var puppetTypes = map[string]string{
 	"name":            "String",
 	"list of words":   "Haproxystats::List",
 	"list of labels":  "Haproxystats::List",
+	"list of tags":    "Haproxystats::List",
+	"list of headers": "Haproxystats::List",
 	"path of a URL":   "Haproxystats::Path",
 }
 

@@ -25,6 +25,12 @@
 // Numbers are integers of 64 bits: means are rounded, and a larger number is capped. Only
 // seconds in haproxystats and shares of servers and checks are floats.
 //
+// Options add to that what a receiver that is written to directly needs: several lines in a
+// record, other names, and texts as fields that are strings. A text is a word for the state
+// of the row over all processes: a frontend is OPEN or STOP, a backend UP or DOWN, a listener
+// WAITING, OPEN or FULL, a server DOWN, UP, MAINT, DRAIN or NOLB, and a result of checks is a
+// code of HAProxy such as L4OK.
+//
 // A character that a tag or a field can't have is written by the rule of
 // [encode.AppendByte]: a control character, a backslash, and what is not UTF-8.
 package influx
@@ -50,51 +56,98 @@ const (
 type Options struct {
 	Host      encode.Host
 	Precision Precision
+	// Measurement is the name of "haproxy"; empty for that.
+	Measurement string
+	// ServerTag is the value of the tag server; empty for that of the tag host.
+	ServerTag string
+	// Tags are further tags. One that is named host goes before the host's name, but for
+	// the nodes of a cluster.
+	Tags []Tag
+	// KeepNames keeps HAProxy's names of tags and fields, as telegraf's keep_field_names does.
+	KeepNames bool
+	// Texts are the texts that are fields: status, check_status, agent_status.
+	Texts []string
+	// MaxLines is the number of lines of a record; 0 for one. A record of several lines
+	// belongs to no scope.
+	MaxLines int
 }
+
+// Tag is a tag with a constant value.
+type Tag struct{ Name, Value string }
+
+// maxRecord is the length of a record from which no more lines are added to it.
+const maxRecord = 8 << 20
 
 // Encoder encodes batches. Equal batches give equal bytes. It is not safe for concurrent
 // use.
 type Encoder struct {
-	opt    Options
-	groups []encode.Group
-	fields encode.Columns[[]field]
-	buf    []byte
-	host   []byte // the tags of the host
-	time   []byte // what ends a line
+	opt      Options
+	tags     *tags
+	reserved []string
+	groups   []encode.Group
+	fields   encode.Columns[fields]
+	time     []byte // what ends a line
+
+	buf     []byte
+	lines   int // in buf
+	metrics int // in buf
 }
 
 // New returns an encoder.
-func New(opt Options) *Encoder { return &Encoder{opt: opt} }
+func New(opt Options) *Encoder {
+	t := newTags(opt)
+	return &Encoder{opt: opt, tags: t, reserved: t.reserved(opt.Tags)}
+}
 
-// Encode calls emit with each record of the batch, until emit returns an error. A record
-// is the line of one entity, with its newline.
+// Encode calls emit with each record of the batch, until emit returns an error. A record has
+// whole lines, each of one entity.
 func (e *Encoder) Encode(b *metric.Batch, emit func(encode.Message) error) error {
 	e.groups = encode.Groups(e.groups[:0], b)
-	e.host = appendValue(e.host[:0], e.opt.Host.Of(b))
+	e.tags.begin(e.opt, b)
 	e.time = append(append(e.time[:0], ' '), e.timestamp(b.Epoch)...)
 	e.time = append(e.time, '\n')
+	e.buf, e.lines, e.metrics = e.buf[:0], 0, 0
 	for i := range e.groups {
 		g := &e.groups[i]
-		fields := e.fields.Of(i, g, fieldsOf)
-		e.buf = append(e.buf[:0], measurements[g.Scope]...)
-		if b.Cluster != "" {
-			e.buf = appendValue(append(e.buf, ",cluster="...), b.Cluster)
+		f := e.fields.Of(i, g, e.fieldsOf)
+		name := measurements[g.Scope]
+		if name == measurements[metric.Server] && e.opt.Measurement != "" {
+			name = e.opt.Measurement
 		}
-		head := len(e.buf)
 		err := g.Each(func(r *encode.Row) error {
-			e.buf = e.appendTags(e.buf[:head], g.Scope, r.Entity)
-			n := e.appendFields(g, r, fields)
+			start := len(e.buf)
+			e.buf = e.tags.append(append(e.buf, name...), g.Scope, r.Entity)
+			n := e.appendFields(g, r, &f)
 			if n == 0 {
+				e.buf = e.buf[:start]
 				return nil
 			}
 			e.buf = append(e.buf, e.time...)
-			return emit(encode.Message{Scope: g.Scope, Proxy: encode.Proxy(g.Scope, r.Entity), Metrics: n, Value: e.buf})
+			e.metrics += n
+			e.lines++
+			if e.opt.MaxLines > 0 {
+				if e.lines < e.opt.MaxLines && len(e.buf) < maxRecord {
+					return nil
+				}
+				return e.emit(encode.Message{}, emit)
+			}
+			return e.emit(encode.Message{Scope: g.Scope, Proxy: encode.Proxy(g.Scope, r.Entity)}, emit)
 		})
 		if err != nil {
 			return err
 		}
 	}
+	if e.lines > 0 {
+		return e.emit(encode.Message{}, emit)
+	}
 	return nil
+}
+
+// emit emits the lines that are there.
+func (e *Encoder) emit(m encode.Message, emit func(encode.Message) error) error {
+	m.Metrics, m.Value = e.metrics, e.buf
+	e.buf, e.lines, e.metrics = e.buf[:0], 0, 0
+	return emit(m)
 }
 
 // timestamp returns a time. Line protocol has 64 bits for it.
@@ -107,11 +160,11 @@ func (e *Encoder) timestamp(epoch int64) []byte {
 }
 
 // appendFields appends the fields of an entity to the line, and returns their number.
-func (e *Encoder) appendFields(g *encode.Group, r *encode.Row, fields []field) (written int) {
+func (e *Encoder) appendFields(g *encode.Group, r *encode.Row, fields *fields) (written int) {
 	buf := e.buf
 	first := len(buf)
 	_ = g.Cells(r, func(c encode.Cell) error {
-		f := &fields[c.Name]
+		f := &fields.columns[c.Name]
 		v := c.Sum
 		if f.float || !c.Plain {
 			value, ok := c.Value()
@@ -132,6 +185,13 @@ func (e *Encoder) appendFields(g *encode.Group, r *encode.Row, fields []field) (
 		written++
 		return nil
 	})
+	for i := range fields.texts {
+		t := &fields.texts[i]
+		if word := t.word(g, r); word != "" {
+			buf = append(append(append(append(buf, t.name...), '"'), word...), '"')
+			written++
+		}
+	}
 	e.buf = buf
 	if written > 0 {
 		buf[first] = ' ' // the comma of the first field

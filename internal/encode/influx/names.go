@@ -1,8 +1,11 @@
 package influx
 
 import (
+	"cmp"
+	"slices"
 	"unicode/utf8"
 
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/encode"
 	"haproxystats/internal/metric"
 )
@@ -42,28 +45,78 @@ var telegraf = map[string]string{
 // reserved are the names that a field can't have: those of tags, and "time".
 var reserved = []string{"cluster", "host", "name", "nameserver", "process", "proxy", "resolver", "server", "socket", "subject", "sv", "time", "type"}
 
+// fields are those of a group.
+type fields struct {
+	columns []field
+	texts   []text
+}
+
 // field is a column as lines have it.
 type field struct {
 	name  string // with a comma before it and an equals sign after it
 	float bool
 }
 
+// text is a field that is a string.
+type text struct {
+	name          string // as that of a field
+	table, column int
+	words         []string // by the number in the column
+}
+
 // fieldsOf returns the fields of the group's columns.
-func fieldsOf(g *encode.Group) []field {
+func (e *Encoder) fieldsOf(g *encode.Group) (all fields) {
 	names := encode.Spell(g, func(dst []byte, name string) []byte {
-		if renamed, ok := telegraf[name]; ok && isOfProxies(g.Scope) {
+		if renamed, ok := telegraf[name]; ok && !e.opt.KeepNames && isOfProxies(g.Scope) {
 			name = renamed
 		}
 		return appendKey(dst, name)
-	}, reserved...)
-	var fields []field
-	for _, t := range g.Tables {
-		for _, c := range t.Columns() {
-			name := names[len(fields)]
-			fields = append(fields, field{"," + name + "=", g.Scope == metric.Self && c.Unit == "seconds" || isOfProxies(g.Scope) && shares[c.Name]})
+	}, e.reserved...)
+	for i, t := range g.Tables {
+		for k, c := range t.Columns() {
+			name := "," + names[len(all.columns)] + "="
+			all.columns = append(all.columns, field{name, g.Scope == metric.Self && c.Unit == "seconds" || isOfProxies(g.Scope) && shares[c.Name]})
+			if c.Outputs.ForOthers() && c.Nature == metric.State && slices.Contains(e.opt.Texts, c.Name) {
+				if words := wordsOf(g.Scope, c.Name); words != nil {
+					all.texts = append(all.texts, text{name, i, k, words})
+				}
+			}
 		}
 	}
-	return fields
+	return all
+}
+
+// wordsOf returns the words for the numbers of a column; nil if it is no text.
+func wordsOf(s metric.Scope, column string) []string {
+	switch s {
+	case metric.Frontend:
+		words := slices.Clone(catalogue.States(catalogue.Frontend, column))
+		for i, word := range words {
+			// The exporter's words; `show stat` and telegraf have others.
+			words[i] = cmp.Or(map[string]string{"UP": "OPEN", "DOWN": "STOP"}[word], word)
+		}
+		return words
+	case metric.Listener:
+		return catalogue.States(catalogue.Listener, column)
+	case metric.Backend:
+		return catalogue.States(catalogue.Backend, column)
+	case metric.Server:
+		return catalogue.States(catalogue.Server, column)
+	}
+	return nil
+}
+
+// word returns the word of a row; empty for none.
+func (t *text) word(g *encode.Group, r *encode.Row) string {
+	row := r.At[t.table]
+	if row < 0 {
+		return ""
+	}
+	sums, counts := g.Tables[t.table].Cells(row)
+	if v := sums[t.column]; counts[t.column] > 0 && v >= 0 && v < int64(len(t.words)) {
+		return t.words[v]
+	}
+	return ""
 }
 
 // shares are the metrics of states that are shares of one, or of all servers: as
@@ -79,15 +132,89 @@ func isOfProxies(s metric.Scope) bool {
 	return false
 }
 
-// appendTags appends the tags of an entity but for the cluster, which comes first: sorted
-// tags save InfluxDB the work.
-func (e *Encoder) appendTags(b []byte, s metric.Scope, n metric.Entity) []byte {
-	b = appendTag(b, ",host=", e.host)
-	var proxy, sv, kind string
+// The tags of lines, in their order: sorted tags save InfluxDB the work.
+const (
+	tagCluster = iota
+	tagHost
+	tagProcess
+	tagProxy
+	tagServer
+	tagSV
+	tagType
+	numTags
+)
+
+// tagNames has the names of tags, and originalTags those of HAProxy.
+var (
+	tagNames     = [numTags]string{"cluster", "host", "process", "proxy", "server", "sv", "type"}
+	originalTags = [numTags]string{"cluster", "host", "process", "pxname", "server", "svname", "type"}
+)
+
+// tags appends tags.
+type tags struct {
+	names [numTags]string
+	keys  [numTags]string // with a comma before each and an equals sign after it
+	// extra has the constant tags in front of each tag, and behind the last.
+	extra [numTags + 1][]byte
+	// fixedHost and fixedServer are values that do not depend on the batch; nil for none.
+	fixedHost, fixedServer []byte
+
+	cluster, host, server []byte // of the batch
+}
+
+func newTags(opt Options) *tags {
+	t := &tags{names: tagNames}
+	if opt.KeepNames {
+		t.names = originalTags
+	}
+	for i, name := range t.names {
+		t.keys[i] = "," + name + "="
+	}
+	if opt.ServerTag != "" {
+		t.fixedServer = appendValue(nil, opt.ServerTag)
+	}
+	all := slices.Clone(opt.Tags)
+	slices.SortFunc(all, func(a, b Tag) int { return cmp.Compare(a.Name, b.Name) })
+	for _, tag := range all {
+		if tag.Name == t.names[tagHost] {
+			t.fixedHost = appendValue(nil, tag.Value)
+			continue
+		}
+		at, _ := slices.BinarySearch(t.names[:], tag.Name)
+		t.extra[at] = appendName(t.extra[at], ","+string(appendKey(nil, tag.Name))+"=", tag.Value)
+	}
+	return t
+}
+
+// reserved returns the names that fields can't have.
+func (t *tags) reserved(more []Tag) []string {
+	all := slices.Concat(reserved, t.names[:])
+	for _, tag := range more {
+		all = append(all, tag.Name)
+	}
+	return all
+}
+
+// begin takes the tags that all lines of a batch have.
+func (t *tags) begin(opt Options, b *metric.Batch) {
+	t.cluster = appendValue(t.cluster[:0], b.Cluster)
+	t.host = appendValue(t.host[:0], opt.Host.Of(b))
+	if t.fixedHost != nil && b.Cluster == "" {
+		t.host = append(t.host[:0], t.fixedHost...)
+	}
+	t.server = append(t.server[:0], t.host...)
+	if t.fixedServer != nil {
+		t.server = append(t.server[:0], t.fixedServer...)
+	}
+}
+
+// append appends the tags of an entity.
+func (t *tags) append(b []byte, s metric.Scope, n metric.Entity) []byte {
+	var process, proxy, sv, kind string
 	switch s {
 	case metric.Daemon, metric.Self:
 	case metric.Process:
-		b = appendName(b, ",process=", n.Name)
+		process = n.Name
 	case metric.Frontend:
 		proxy, sv, kind = n.Name, "FRONTEND", "frontend"
 	case metric.Backend:
@@ -114,10 +241,14 @@ func (e *Encoder) appendTags(b []byte, s metric.Scope, n metric.Entity) []byte {
 		b = appendTag(b, ",server=", e.host)
 		return appendName(b, ",socket=", n.Name)
 	}
-	b = appendName(b, ",proxy=", proxy)
-	b = appendTag(b, ",server=", e.host)
-	b = appendName(b, ",sv=", sv)
-	return appendName(b, ",type=", kind)
+	b = appendTag(append(b, t.extra[tagCluster]...), t.keys[tagCluster], t.cluster)
+	b = appendTag(append(b, t.extra[tagHost]...), t.keys[tagHost], t.host)
+	b = appendName(append(b, t.extra[tagProcess]...), t.keys[tagProcess], process)
+	b = appendName(append(b, t.extra[tagProxy]...), t.keys[tagProxy], proxy)
+	b = appendTag(append(b, t.extra[tagServer]...), t.keys[tagServer], t.server)
+	b = appendName(append(b, t.extra[tagSV]...), t.keys[tagSV], sv)
+	b = appendName(append(b, t.extra[tagType]...), t.keys[tagType], kind)
+	return append(b, t.extra[numTags]...)
 }
 
 // appendTag appends a tag, unless its value is empty: line protocol has no such tags.

@@ -11,6 +11,7 @@
 function haproxystats::section(String[1] $kind, String[1] $instance) >> String[1] {
   $separator = $kind ? {
     'kafka'   => ':',
+    'influx'  => ':',
     'node'    => ' ',
     'cluster' => ' ',
   }
