@@ -115,7 +115,9 @@ var textFields = kind[[]string]{"list of words", strings.Join(textNames, ", ") +
 }}
 
 // takenTags are tags that lines have.
-var takenTags = []string{"cluster", "process", "proxy", "pxname", "server", "sv", "svname", "time", "type"}
+var takenTags = []string{
+	"cluster", "name", "nameserver", "process", "proxy", "pxname", "resolver", "server", "socket", "subject", "sv", "svname", "time", "type",
+}
 
 // tagList is a list of tags with their values.
 var tagList = kind[[]Label]{"list of tags", "name=value, separated by commas", func(text string) ([]Label, error) {

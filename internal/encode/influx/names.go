@@ -42,9 +42,6 @@ var telegraf = map[string]string{
 	"hrsp_other": "http_response.other",
 }
 
-// reserved are the names that a field can't have: those of tags, and "time".
-var reserved = []string{"cluster", "host", "name", "nameserver", "process", "proxy", "resolver", "server", "socket", "subject", "sv", "time", "type"}
-
 // fields are those of a group.
 type fields struct {
 	columns []field
@@ -136,9 +133,14 @@ func isOfProxies(s metric.Scope) bool {
 const (
 	tagCluster = iota
 	tagHost
+	tagName
+	tagNameserver
 	tagProcess
 	tagProxy
+	tagResolver
 	tagServer
+	tagSocket
+	tagSubject
 	tagSV
 	tagType
 	numTags
@@ -146,8 +148,12 @@ const (
 
 // tagNames has the names of tags, and originalTags those of HAProxy.
 var (
-	tagNames     = [numTags]string{"cluster", "host", "process", "proxy", "server", "sv", "type"}
-	originalTags = [numTags]string{"cluster", "host", "process", "pxname", "server", "svname", "type"}
+	tagNames = [numTags]string{
+		"cluster", "host", "name", "nameserver", "process", "proxy", "resolver", "server", "socket", "subject", "sv", "type",
+	}
+	originalTags = [numTags]string{
+		"cluster", "host", "name", "nameserver", "process", "pxname", "resolver", "server", "socket", "subject", "svname", "type",
+	}
 )
 
 // tags appends tags.
@@ -186,9 +192,9 @@ func newTags(opt Options) *tags {
 	return t
 }
 
-// reserved returns the names that fields can't have.
+// reserved returns the names that fields can't have: those of all tags, and "time".
 func (t *tags) reserved(more []Tag) []string {
-	all := slices.Concat(reserved, t.names[:])
+	all := append(slices.Concat(tagNames[:], t.names[:]), "time")
 	for _, tag := range more {
 		all = append(all, tag.Name)
 	}
@@ -210,44 +216,43 @@ func (t *tags) begin(opt Options, b *metric.Batch) {
 
 // append appends the tags of an entity.
 func (t *tags) append(b []byte, s metric.Scope, n metric.Entity) []byte {
-	var process, proxy, sv, kind string
+	var values [numTags]string
 	switch s {
 	case metric.Daemon, metric.Self:
 	case metric.Process:
-		process = n.Name
+		values[tagProcess] = n.Name
 	case metric.Frontend:
-		proxy, sv, kind = n.Name, "FRONTEND", "frontend"
+		values[tagProxy], values[tagSV], values[tagType] = n.Name, "FRONTEND", "frontend"
 	case metric.Backend:
-		proxy, sv, kind = n.Name, "BACKEND", "backend"
-	case metric.Server:
-		proxy, sv, kind = n.Parent, n.Name, "server"
+		values[tagProxy], values[tagSV], values[tagType] = n.Name, "BACKEND", "backend"
+	case metric.Server, metric.ServerProcesses:
+		values[tagProxy], values[tagSV], values[tagType] = n.Parent, n.Name, "server"
 	case metric.ServerName:
-		sv = n.Name
+		values[tagSV] = n.Name
 	case metric.Listener:
-		proxy, sv, kind = n.Parent, n.Name, "listener"
-	case metric.ServerProcesses:
-		proxy, sv, kind = n.Parent, n.Name, "server"
+		values[tagProxy], values[tagSV], values[tagType] = n.Parent, n.Name, "listener"
 	case metric.StickTable:
-		b = appendName(b, ",name=", n.Name)
-		kind = n.Parent
+		values[tagName], values[tagType] = n.Name, n.Parent
 	case metric.Resolver:
-		b = appendName(b, ",nameserver=", n.Name)
-		b = appendName(b, ",resolver=", n.Parent)
+		values[tagNameserver], values[tagResolver] = n.Name, n.Parent
 	case metric.Certificate:
-		b = appendName(b, ",name=", n.Name)
-		b = appendTag(b, ",server=", e.host)
-		return appendName(b, ",subject=", n.Parent)
+		values[tagName], values[tagSubject] = n.Name, n.Parent
 	case metric.Socket:
-		b = appendTag(b, ",server=", e.host)
-		return appendName(b, ",socket=", n.Name)
+		values[tagSocket] = n.Name
 	}
-	b = appendTag(append(b, t.extra[tagCluster]...), t.keys[tagCluster], t.cluster)
-	b = appendTag(append(b, t.extra[tagHost]...), t.keys[tagHost], t.host)
-	b = appendName(append(b, t.extra[tagProcess]...), t.keys[tagProcess], process)
-	b = appendName(append(b, t.extra[tagProxy]...), t.keys[tagProxy], proxy)
-	b = appendTag(append(b, t.extra[tagServer]...), t.keys[tagServer], t.server)
-	b = appendName(append(b, t.extra[tagSV]...), t.keys[tagSV], sv)
-	b = appendName(append(b, t.extra[tagType]...), t.keys[tagType], kind)
+	for i, value := range values {
+		b = append(b, t.extra[i]...)
+		switch i {
+		case tagCluster:
+			b = appendTag(b, t.keys[i], t.cluster)
+		case tagHost:
+			b = appendTag(b, t.keys[i], t.host)
+		case tagServer:
+			b = appendTag(b, t.keys[i], t.server)
+		default:
+			b = appendName(b, t.keys[i], value)
+		}
+	}
 	return append(b, t.extra[numTags]...)
 }
 
