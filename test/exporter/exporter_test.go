@@ -98,7 +98,8 @@ func start(t *testing.T, binary string) site {
 	bind := filepath.Join(sockets, "exporter")
 	h, err := real.StartHAProxy(ctx, real.HAProxyConfig{
 		Name: "lb", Binary: binary, Dir: t.TempDir(), Origin: origin, Sockets: sockets,
-		Extra: "frontend exporter\n    bind unix@" + bind + "\n    option socket-stats\n    http-request use-service prometheus-exporter if { path /metrics }\n",
+		Extra: "frontend exporter\n    bind unix@" + bind + "\n    option socket-stats\n    http-request use-service prometheus-exporter if { path /metrics }\n" +
+			"backend visitors\n    stick-table type ip size 1k expire 10m\n",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -133,15 +134,28 @@ func (s site) theirs(t *testing.T) []byte {
 	return text
 }
 
-// ours returns our text, with or without the counters of modules.
-func (s site) ours(t *testing.T, extra bool) []byte {
+// ours returns our text, with or without the counters of modules, and NaN where HAProxy shows
+// no value.
+func (s site) ours(t *testing.T, extra, nan bool) []byte {
+	t.Helper()
+	return text(t, s.replies(t), extra, nan)
+}
+
+// replies returns a directory with what the stats socket says.
+func (s site) replies(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, what := range []string{"info", "stat"} {
-		if err := os.WriteFile(filepath.Join(dir, "lb_"+what), ask(t, s.haproxy.Socket, "show "+what), 0o640); err != nil {
+	for what, command := range map[string]string{"info": "show info", "stat": "show stat", "tables": "show table"} {
+		if err := os.WriteFile(filepath.Join(dir, "lb_"+what), ask(t, s.haproxy.Socket, command), 0o640); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return dir
+}
+
+// text returns our text of these replies.
+func text(t *testing.T, dir string, extra, nan bool) []byte {
+	t.Helper()
 	a := aggregate.New(aggregate.Options{Series: true})
 	a.Reset()
 	var r reply.Reader
@@ -154,7 +168,7 @@ func (s site) ours(t *testing.T, extra bool) []byte {
 		selection.Scopes[i] = metric.Scope(i) != metric.Self
 	}
 	var text bytes.Buffer
-	if _, err := prometheus.New(prometheus.Options{Options: samples.Options{NaN: true}}).Encode(&text, []samples.Part{{Batch: a.Batch(1)}}, selection, nil); err != nil {
+	if _, err := prometheus.New(prometheus.Options{Options: samples.Options{NaN: nan}}).Encode(&text, []samples.Part{{Batch: a.Batch(1)}}, selection, nil); err != nil {
 		t.Fatal(err)
 	}
 	return text.Bytes()
@@ -182,8 +196,8 @@ func TestAgainstExporter(t *testing.T) {
 		t.Run(binary, func(t *testing.T) {
 			s := start(t, real.Need(t, binary))
 			// Health checks go on meanwhile, so theirs is between two of ours.
-			ours := parse(t, s.ours(t, true))
-			theirs, after := parse(t, s.theirs(t)), parse(t, s.ours(t, true))
+			ours := parse(t, s.ours(t, true, true))
+			theirs, after := parse(t, s.theirs(t)), parse(t, s.ours(t, true, true))
 			same, missing, kinds, values := 0, 0, 0, 0
 			for _, id := range slices.Sorted(maps.Keys(theirs)) {
 				want := theirs[id]
@@ -234,7 +248,7 @@ func TestPromtool(t *testing.T) {
 		return slices.Compact(found)
 	}
 	theirs := complaints(s.theirs(t))
-	for _, name := range complaints(s.ours(t, false)) {
+	for _, name := range complaints(s.ours(t, false, true)) {
 		if !slices.Contains(theirs, name) {
 			t.Errorf("promtool finds fault with %s, which is no series that the exporter has wrong", name)
 		}

@@ -50,7 +50,7 @@ func StartPrometheus(ctx context.Context, c PrometheusConfig) (*Prometheus, erro
 		if err != nil {
 			return nil, err
 		}
-		p := &Prometheus{process, "http://" + address, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}}
+		p := &Prometheus{process, "http://" + address, &http.Client{Transport: new(http.Transport), Timeout: time.Minute}}
 		return p, process.await(ctx, func(ctx context.Context) error {
 			_, err := p.get(ctx, "/-/ready", nil)
 			return err
@@ -59,7 +59,10 @@ func StartPrometheus(ctx context.Context, c PrometheusConfig) (*Prometheus, erro
 }
 
 // Stop ends Prometheus.
-func (p *Prometheus) Stop() error { return p.Process.Stop() }
+func (p *Prometheus) Stop() error {
+	p.client.CloseIdleConnections()
+	return p.Process.Stop()
+}
 
 func (p *Prometheus) get(ctx context.Context, path string, query url.Values) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+path+"?"+query.Encode(), nil)
