@@ -28,6 +28,8 @@ type account struct {
 	began int64
 	// answered reports whether a reply of the current worker has come.
 	answered bool
+	// alone reports whether nothing is known of other workers.
+	alone bool
 }
 
 // oldWorkers describes the workers that were replaced.
@@ -75,16 +77,31 @@ const longStopped = 24 * 24 * 3600
 // Base takes what the counters of a socket had reached before the workers that live. It
 // implements reply.Accountant.
 func (a *Aggregator) Base(socket string, b *truth.Base) {
+	a.account(socket, b)
+}
+
+// Growth takes what the counters of a socket had reached before they began anew. It
+// implements reply.Accountant.
+func (a *Aggregator) Growth(socket string, b *truth.Base) {
+	if k := a.account(socket, b); k != nil {
+		k.alone = true
+	}
+}
+
+// account begins the account of a socket; it returns nil if counters are raw.
+func (a *Aggregator) account(socket string, b *truth.Base) *account {
 	if a.opt.Raw {
-		return
+		return nil
 	}
 	if a.accounts == nil {
 		a.accounts = make(map[string]*account)
 	}
-	a.accounts[socket] = &account{base: b, began: b.Began(), info: make(map[string]int64), largest: make(map[string]int64)}
+	k := &account{base: b, began: b.Began(), info: make(map[string]int64), largest: make(map[string]int64)}
 	for name, v := range b.Info {
-		a.accounts[socket].info[name] = v
+		k.info[name] = v
 	}
+	a.accounts[socket] = k
+	return k
 }
 
 // Worker adds the replies of another worker than the current one. It implements
@@ -550,6 +567,9 @@ func (p *process) addAccount(k *account) {
 		if high, ok := k.largest[v.field]; ok {
 			v.n = max(v.n, high)
 		}
+	}
+	if k.alone {
+		return
 	}
 	p.values = append(p.values,
 		infoValue{field: fieldOldWorkers, n: k.workers.count},

@@ -97,13 +97,14 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 	ofNodes := options
 	ofNodes.Processes = true
 	told := &faults{excludeFrontends: c.Process.ExcludeFrontends.File, excludeBackends: c.Process.ExcludeBackends.File}
+	ledger := newLedger(options)
 	processor = process.New(process.Options{
 		Source: from,
 		Sinks:  append([]process.Sink{clusters.sink()}, toNodes...), Snapshots: raw,
 		NewAggregator: func() process.Aggregator {
 			// The spools and sinks are not those of one node: centralSelf tells of them.
 			p := NewPipeline(ofNodes, selfstat.Sources{}, log)
-			p.faults = told
+			p.faults, p.reader.Ledger = told, ledger
 			p.addressed = func(cluster string) bool { return c.Cluster(cluster).ServerIdentity == config.IdentityAddress }
 			return p
 		},

@@ -12,6 +12,7 @@ import (
 	"haproxystats/internal/reply"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/snapshot"
+	"haproxystats/internal/truth"
 )
 
 // Pipeline turns snapshots into batches for one worker, and measures the work.
@@ -37,6 +38,17 @@ const manyNames = 20_000
 // NewPipeline returns a pipeline for one worker.
 func NewPipeline(opt aggregate.Options, sources selfstat.Sources, log *slog.Logger) *Pipeline {
 	return &Pipeline{aggregator: aggregate.New(opt), meter: selfstat.New(sources), faults: new(faults), log: log, raw: opt.Raw}
+}
+
+// newLedger returns the ledger that the workers share, for snapshots without accounts; nil
+// if it is not needed. For Graphite alone it is not: there such counters have always fallen
+// when a process restarted. Readers of series take that for a restart of all processes, and
+// count everything again.
+func newLedger(opt aggregate.Options) *truth.Ledger {
+	if !opt.Series || opt.Raw {
+		return nil
+	}
+	return new(truth.Ledger)
 }
 
 // Aggregate implements process.Aggregator.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -71,6 +72,68 @@ func TestPipelineTellsOfTheSnapshot(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSumsWithoutAccounts has snapshots without accounts, of two processes of which one is
+// restarted. With outputs that take a fall of a sum for a restart of all, sums do not fall.
+func TestSumsWithoutAccounts(t *testing.T) {
+	snap := func(epoch int64, processes map[string][3]int64) snapshot.Snapshot {
+		files := fstest.MapFS{}
+		for socket, p := range processes {
+			files[socket+"_info"] = &fstest.MapFile{Data: fmt.Appendf(nil, "Name: HAProxy\nVersion: 2.6.12\nPid: %d\nStart_time_sec: %d\nUptime_sec: %d\nCumReq: %d\n\n", p[0], p[1], epoch-p[1], p[2])}
+			files[socket+"_stat"] = &fstest.MapFile{Data: fmt.Appendf(nil, "# pxname,svname,stot,type,\nweb,FRONTEND,%d,0,\n\n", p[2])}
+		}
+		return snapshot.Snapshot{Epoch: epoch, Files: files}
+	}
+	snapshots := []snapshot.Snapshot{
+		snap(1100, map[string][3]int64{"a": {1, 1000, 50}, "b": {2, 1000, 7}}),
+		snap(1110, map[string][3]int64{"a": {3, 1105, 4}, "b": {2, 1000, 8}}),
+		snap(1120, map[string][3]int64{"a": {3, 1105, 5}}),
+	}
+	for _, c := range []struct {
+		name string
+		opt  aggregate.Options
+		want [3]int64
+	}{
+		{"Graphite alone", aggregate.Options{}, [3]int64{57, 12, 5}},
+		{"series", aggregate.Options{Series: true}, [3]int64{57, 62, 63}},
+		{"counters = raw", aggregate.Options{Series: true, Raw: true}, [3]int64{57, 12, 5}},
+	} {
+		ledger := newLedger(c.opt)
+		for i, s := range snapshots {
+			p := NewPipeline(c.opt, selfstat.Sources{}, slog.New(slog.DiscardHandler)) // each has a worker of its own
+			p.reader.Ledger = ledger
+			batch, _, err := p.Combine(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range []struct {
+				scope metric.Scope
+				field string
+			}{{metric.Frontend, "stot"}, {metric.Daemon, "CumReq"}} {
+				if got := batchValue(batch, w.scope, w.field); got != c.want[i] {
+					t.Errorf("%s, snapshot %d: %s: got %d, want %d", c.name, s.Epoch, w.field, got, c.want[i])
+				}
+			}
+			if got := batchValue(batch, metric.Daemon, "OldWorkers"); got != -1 {
+				t.Errorf("%s: got %d old workers, want no word of them: nobody knows", c.name, got)
+			}
+		}
+	}
+}
+
+// batchValue returns the value of a column in the first row of its scope, or -1.
+func batchValue(b *metric.Batch, s metric.Scope, field string) int64 {
+	for _, t := range b.Tables {
+		if col := t.Column(field); t.Scope() == s && col >= 0 {
+			for _, row := range t.Rows() {
+				if v, ok := t.At(row, col); ok {
+					return v.Int
+				}
+			}
+		}
+	}
+	return -1
 }
 
 // selfMetrics returns the self metrics of the batch.

@@ -95,12 +95,13 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 		groups:           true,
 	}
 	takeEvents(ctx, c.Process.SrcDir, sinks.eventSinks(), log)
+	ledger := newLedger(options)
 	processor = process.New(process.Options{
 		Source: claims{incoming},
 		Sinks:  deliverers, Snapshots: raw,
 		NewAggregator: func() process.Aggregator {
 			p := NewPipeline(options, sources, log)
-			p.faults, p.node = told, here.current
+			p.faults, p.node, p.reader.Ledger = told, here.current, ledger
 			return p
 		},
 		Workers:          c.Process.Workers,

@@ -38,6 +38,9 @@ type Accountant interface {
 	// Base takes what the counters of a socket had reached before the workers that live.
 	// The consumer must not change it.
 	Base(socket string, b *truth.Base)
+	// Growth is Base for a socket of which nobody has kept an account: nothing is known of
+	// other workers.
+	Growth(socket string, b *truth.Base)
 	// Worker reads the replies of another worker than the current one. The scanners are
 	// valid during the call; stat is nil if the worker has told no rows.
 	Worker(socket string, i snapshot.Instance, info *haproxy.InfoScanner, stat *haproxy.StatScanner)
@@ -82,6 +85,9 @@ var (
 // Reader reads snapshots one after another and reuses its buffers. The zero
 // value is ready for use. It is not safe for concurrent use.
 type Reader struct {
+	// Ledger keeps accounts for snapshots that carry none; nil for none.
+	Ledger *truth.Ledger
+
 	info haproxy.InfoScanner
 	stat []*haproxy.StatScanner
 	// open are the replies to `show stat` that are read together, each with the
@@ -113,7 +119,13 @@ func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
 
 // ReadSnapshot is [Reader.Read] with the accounts of the sockets.
 func (r *Reader) ReadSnapshot(s snapshot.Snapshot, fsys fs.FS, c Accountant) (Report, error) {
-	return r.read(fsys, c, func(report *Report) error { return r.readAccounts(s, fsys, c, report) })
+	return r.read(fsys, c, func(report *Report) error {
+		err := r.readAccounts(s, fsys, c, report)
+		if err == nil && r.Ledger != nil {
+			r.keepLedger(s, c)
+		}
+		return err
+	})
 }
 
 // read passes a snapshot to c, and calls between after the replies to `show info`.

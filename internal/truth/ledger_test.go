@@ -1,0 +1,121 @@
+package truth
+
+import (
+	"fmt"
+	"testing"
+)
+
+// reply is a socket that has said something.
+func reply(t *testing.T, pid int, start, at, sessionsSoFar int64) Reply {
+	t.Helper()
+	w := script{pid: pid, start: start, rows: sessions(sessionsSoFar), info: map[string]int64{"CumReq": 10 * sessionsSoFar}}.word(t, at)
+	return Reply{w.Info, w.Stat}
+}
+
+// total returns what a base and a reply say of the sessions, or -1 without a base.
+func total(b *Base, r Reply) int64 {
+	if b == nil {
+		return -1
+	}
+	var sum int64
+	if r.Stat != nil {
+		for i := range r.Stat.keys {
+			sum += get(r.Stat.at(i), r.Stat.position(columnSessions))
+		}
+	}
+	for i := range b.keys {
+		sum += get(b.at(i), b.position(columnSessions))
+	}
+	return sum
+}
+
+func TestLedger(t *testing.T) {
+	var l Ledger
+	take := func(at int64, replies map[string]Reply, kept ...string) map[string]*Base {
+		return l.Take("eu/lb1", at, replies, kept)
+	}
+	check := func(when string, got, want int64) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: got %d sessions, want %d", when, got, want)
+		}
+	}
+	a1, b1 := reply(t, 1, 1000, 1100, 50), reply(t, 2, 1000, 1100, 7)
+	bases := take(1100, map[string]Reply{"a": a1, "b": b1})
+	check("the first snapshot", total(bases["a"], a1), 50)
+
+	// Worker 3 follows 1; b goes on.
+	a2, b2 := reply(t, 3, 1105, 1110, 4), reply(t, 2, 1000, 1110, 9)
+	bases = take(1110, map[string]Reply{"a": a2, "b": b2})
+	check("after a restart", total(bases["a"], a2), 54)
+	check("beside it", total(bases["b"], b2), 9)
+	if got := bases["a"].Info["CumReq"]; got != 500 {
+		t.Errorf("got a base of %d requests, want 500", got)
+	}
+	again := take(1110, map[string]Reply{"a": a2, "b": b2})
+	check("the same snapshot again", total(again["a"], a2), 54)
+
+	// An older snapshot comes late: its numbers are those of its time.
+	late := reply(t, 1, 1000, 1105, 52)
+	check("a late snapshot", total(take(1105, map[string]Reply{"a": late})["a"], late), 52)
+	early := reply(t, 1, 1000, 1090, 40)
+	check("one before all others", total(take(1090, map[string]Reply{"a": early})["a"], early), -1)
+
+	// A socket that is silent keeps what it has counted, and goes on.
+	a3 := reply(t, 3, 1105, 1120, 6)
+	bases = take(1120, map[string]Reply{"a": a3})
+	check("a silent socket", total(bases["b"], Reply{}), 9)
+	b4 := reply(t, 2, 1000, 1130, 11)
+	bases = take(1130, map[string]Reply{"b": b4})
+	check("the socket answers again", total(bases["b"], b4), 11)
+	check("the other one is silent", total(bases["a"], Reply{}), 56)
+
+	// Counters are cleared.
+	b5 := reply(t, 2, 1000, 1140, 1)
+	check("a clear", total(take(1140, map[string]Reply{"b": b5})["b"], b5), 12)
+
+	// Somebody keeps an account now.
+	if got := take(1150, nil, "b")["b"]; got != nil {
+		t.Errorf("got a base for a socket with an account: %+v", got)
+	}
+	// After an hour nobody remembers.
+	if got := take(1130+forgotten+1, nil); len(got) != 0 {
+		t.Errorf("got bases after an hour: %v", got)
+	}
+	if got := l.Take("eu/lb2", 1100, map[string]Reply{"a": a1}, nil); total(got["a"], a1) != 50 {
+		t.Error("another node has no base of its own")
+	}
+}
+
+// TestLedgerOfASharedSocket has two processes that answer by turns, as HAProxy with nbproc
+// and one socket: nothing can be said of their growth.
+func TestLedgerOfASharedSocket(t *testing.T) {
+	var l Ledger
+	for i := range int64(6) {
+		at := 1100 + 10*i
+		r := reply(t, 1+int(i%2), 1000, at, 50+i)
+		base := l.Take("n", at, map[string]Reply{"a": r}, nil)["a"]
+		if i >= 2 && base != nil {
+			t.Errorf("snapshot %d: got the base %+v, want none", i, base)
+		}
+	}
+}
+
+// TestLedgerIsBounded: names of nodes can be invented.
+func TestLedgerIsBounded(t *testing.T) {
+	var l Ledger
+	for i := range int64(2 * maxBooks) {
+		l.Take(fmt.Sprint("n", i), 1000+i, nil, nil)
+	}
+	if got := len(l.nodes); got > maxBooks {
+		t.Errorf("got %d nodes, want at most %d", got, maxBooks)
+	}
+	r := reply(t, 1, 900, 1000, 1)
+	for i := range int64(4 * maxVersions) { // a clear in every snapshot
+		r = reply(t, 1, 900, 100_000+i, 1000-i)
+		l.Take("n1", 100_000+i, map[string]Reply{"a": r}, nil)
+	}
+	if got := len(l.nodes["n1"].pages["a"].versions); got > maxVersions {
+		t.Errorf("got %d bases, want at most %d", got, maxVersions)
+	}
+}
