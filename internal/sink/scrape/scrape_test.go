@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -41,6 +42,28 @@ var _ interface {
 	sink.Sink
 	sink.Runner
 } = (*Sink)(nil)
+
+// TestFaultIsReported: a fault of this program is in the log, and costs one answer.
+func TestFaultIsReported(t *testing.T) {
+	for _, c := range []struct {
+		fault any
+		want  bool
+	}{{"index out of range", true}, {http.ErrAbortHandler, false}} {
+		var out bytes.Buffer
+		s := &Sink{log: slog.New(slog.NewTextHandler(&out, nil))}
+		func() {
+			defer func() {
+				if v := recover(); v != http.ErrAbortHandler {
+					t.Errorf("%v: got %v, want what ends the connection without a word", c.fault, v)
+				}
+			}()
+			s.reported(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(c.fault) })).ServeHTTP(nil, nil)
+		}()
+		if got := strings.Contains(out.String(), "level=ERROR") && strings.Contains(out.String(), "index out of range"); got != c.want {
+			t.Errorf("%v: got the log %q, want an error in it: %t", c.fault, out.String(), c.want)
+		}
+	}
+}
 
 // start returns a sink that runs until the test ends, after its options are changed.
 func start(t *testing.T, change func(*Options)) *Sink {

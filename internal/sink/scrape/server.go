@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,7 @@ const (
 
 func (s *Sink) newServer() *http.Server {
 	return &http.Server{
-		Handler:           s.guarded(s.routes()),
+		Handler:           s.reported(s.guarded(s.routes())),
 		ReadHeaderTimeout: headerTime, ReadTimeout: questionTime, WriteTimeout: s.opt.Timeout, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHeader,
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // of foreign mistakes
@@ -78,6 +79,21 @@ func (s *Sink) encrypted(l net.Listener) net.Listener {
 	return tls.NewListener(l, &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return credentials.Server() },
+	})
+}
+
+// reported logs a fault of this program, which costs the answer and its connection.
+func (s *Sink) reported(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if v := recover(); v != nil {
+				if v != http.ErrAbortHandler {
+					s.log.Error("panic while answering a question", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+				}
+				panic(http.ErrAbortHandler)
+			}
+		}()
+		next.ServeHTTP(w, r)
 	})
 }
 
