@@ -90,7 +90,7 @@ func compareGolden(t *testing.T, file, set string) (compared int) {
 
 	// Of the same snapshot, haproxystats prints the same bytes.
 	var printed bytes.Buffer
-	if err := WritePaths(&printed, &loaded.Config, "lb-01.example.com", snapshots[0], slog.New(slog.DiscardHandler)); err != nil {
+	if err := WritePaths(&printed, &loaded.Config, snapshots[0], PathsOptions{Format: "graphite", Hostname: "lb-01.example.com", Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
 	if want := withoutSelf(got); !bytes.Equal(printed.Bytes(), want) || len(want) == len(got) {

@@ -22,13 +22,7 @@ func openInflux(s setup, name string) (sink.Sink, func() error, error) {
 
 // influxFormat is the form in which InfluxDB gets metrics.
 func influxFormat(i config.Influx, hostname string) push.Format {
-	o := influx.Options{
-		Host: encode.Host{Name: hostname, FQDN: i.FQDN}, Precision: influx.Seconds, Measurement: i.Measurement,
-		ServerTag: i.ServerTag, KeepNames: i.KeepFieldNames, Texts: i.TextFields, MaxLines: i.MaxLines,
-	}
-	for _, tag := range i.Tags {
-		o.Tags = append(o.Tags, influx.Tag(tag))
-	}
+	o := influxOptions(i, hostname)
 	f := push.Format{
 		NewEncoder:  func() push.Encoder { return influx.New(o) },
 		ContentType: "text/plain; charset=utf-8",
@@ -40,6 +34,18 @@ func influxFormat(i config.Influx, hostname string) push.Format {
 		f.ContentEncoding, f.Compress, f.Expand = "gzip", push.Gzip, push.Gunzip
 	}
 	return f
+}
+
+// influxOptions says how lines are written.
+func influxOptions(i config.Influx, hostname string) influx.Options {
+	o := influx.Options{
+		Host: encode.Host{Name: hostname, FQDN: i.FQDN}, Precision: influx.Seconds, Measurement: i.Measurement,
+		ServerTag: i.ServerTag, KeepNames: i.KeepFieldNames, Texts: i.TextFields, MaxLines: i.MaxLines,
+	}
+	for _, tag := range i.Tags {
+		o.Tags = append(o.Tags, influx.Tag(tag))
+	}
+	return o
 }
 
 // influxURL returns the address of the write API.

@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"haproxystats/internal/aggregate"
 	"haproxystats/internal/config"
-	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/reply"
 	"haproxystats/internal/selfstat"
@@ -17,31 +15,38 @@ import (
 	"haproxystats/internal/spool"
 )
 
-// WritePaths writes the lines that Graphite would get of the snapshot in dir, and
-// logs what is wrong with its names.
-func WritePaths(w io.Writer, c *config.Config, hostname, dir string, log *slog.Logger) error {
-	options, err := AggregateOptions(c, log, nil)
+// WritePaths writes the metrics of the snapshot in dir, as Graphite or another output would
+// get them, and logs what is wrong with its names.
+func WritePaths(w io.Writer, c *config.Config, dir string, o PathsOptions) error {
+	write, err := o.writer(c)
 	if err != nil {
 		return err
 	}
-	batch, err := NewPipeline(options, selfstat.Sources{}, log).Read(dir)
+	options, err := AggregateOptions(c, o.Log, nil)
 	if err != nil {
 		return err
 	}
-	result, err := plaintext.New(GraphitePaths(c, hostname)).Encode(w, batch)
-	plaintext.NewNotices(log).Note(result)
-	return err
+	options.Series = o.needsSeries()
+	batch, err := NewPipeline(options, selfstat.Sources{}, o.Log).Read(dir)
+	if err != nil {
+		return err
+	}
+	return write(w, batch)
 }
 
-// WriteClusterPaths writes the lines that Graphite would get of a cluster, without those
-// of its window, that has the snapshots in dirs as those of its nodes.
-func WriteClusterPaths(w io.Writer, c *config.Config, cluster string, dirs []string, log *slog.Logger) error {
-	options, err := AggregateOptions(c, log, nil)
+// WriteClusterPaths writes the metrics of a cluster, without those of its window, that has the
+// snapshots in dirs as those of its nodes.
+func WriteClusterPaths(w io.Writer, c *config.Config, cluster string, dirs []string, o PathsOptions) error {
+	write, err := o.writer(c)
 	if err != nil {
 		return err
 	}
-	options.Processes = true
-	nodes := NewPipeline(options, selfstat.Sources{}, log)
+	options, err := AggregateOptions(c, o.Log, nil)
+	if err != nil {
+		return err
+	}
+	options.Processes, options.Series = true, o.needsSeries()
+	nodes := NewPipeline(options, selfstat.Sources{}, o.Log)
 	options = clusterOptions(options)
 	all := aggregate.New(options)
 	epoch := int64(0)
@@ -60,9 +65,7 @@ func WriteClusterPaths(w io.Writer, c *config.Config, cluster string, dirs []str
 	seconds := int64(c.Cluster(cluster).Interval / time.Second)
 	combined := all.Batch(epoch / seconds * seconds)
 	combined.Cluster = cluster
-	result, err := plaintext.New(GraphitePaths(c, "")).Encode(w, combined)
-	plaintext.NewNotices(log).Note(result)
-	return err
+	return write(w, combined)
 }
 
 // Read returns the batch of the recorded snapshot in dir, without the metrics of

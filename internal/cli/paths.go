@@ -16,9 +16,14 @@ type pathsOptions struct {
 	files    config.Files
 	hostname string
 	cluster  string
+	format   string
 }
 
-// printPaths writes the lines that Graphite would get of the snapshot in dir.
+func (o pathsOptions) output(hostname string, stderr io.Writer) app.PathsOptions {
+	return app.PathsOptions{Format: o.format, Hostname: hostname, Version: versionLine(), Log: newToolLogger(stderr)}
+}
+
+// printPaths writes the metrics that an output would get of the snapshot in dir.
 func printPaths(o pathsOptions, dir string, stdout, stderr io.Writer) error {
 	replay, err := newReplayConfig(o.files, app.CheckGroups, o.hostname, stderr)
 	if err != nil {
@@ -31,10 +36,10 @@ func printPaths(o pathsOptions, dir string, stdout, stderr io.Writer) error {
 		}
 		snapshot = dir
 	}
-	return app.WritePaths(stdout, replay.config, replay.hostname, snapshot, newToolLogger(stderr))
+	return app.WritePaths(stdout, replay.config, snapshot, o.output(replay.hostname, stderr))
 }
 
-// printClusterPaths writes the lines that Graphite would get of a cluster with the
+// printClusterPaths writes the metrics that an output would get of a cluster with the
 // snapshots in dirs.
 func printClusterPaths(o pathsOptions, dirs []string, stdout, stderr io.Writer) error {
 	if o.hostname != "" {
@@ -57,7 +62,7 @@ func printClusterPaths(o pathsOptions, dirs []string, stdout, stderr io.Writer) 
 		}
 		snapshots = append(snapshots, snapshot)
 	}
-	return app.WriteClusterPaths(stdout, &loaded.Config, o.cluster, snapshots, newToolLogger(stderr))
+	return app.WriteClusterPaths(stdout, &loaded.Config, o.cluster, snapshots, o.output("", stderr))
 }
 
 // firstOf returns the oldest snapshot of a spool, or nothing if dir is not a spool or has

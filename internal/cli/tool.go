@@ -157,6 +157,11 @@ snapshot, which is a directory in the spool. If SNAPSHOT is a spool, it takes th
 oldest snapshot. It sends nothing and changes nothing. It leaves out the metrics
 of haproxystats itself, because they describe the moment, not the snapshot.
 
+With --format, it prints what [prometheus] shows, the lines that [influx] sends, or a
+request of OpenTelemetry as JSON. Without such a section, its defaults count. Of
+several sections [influx:NAME] it takes the first one; --format influx:NAME takes the
+one of that name.
+
 With --cluster, it prints what haproxystats-central would send for a cluster
 whose nodes have these snapshots, one of each node.`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -182,6 +187,8 @@ whose nodes have these snapshots, one of each node.`,
 	addFiles(cmd, &o.files)
 	cmd.Flags().StringVar(&o.hostname, "hostname", "", "`name` of the host to print for, instead of this host")
 	cmd.Flags().StringVar(&o.cluster, "cluster", "", "`name` of the cluster to print for")
+	cmd.Flags().StringVar(&o.format, "format", app.PathsFormats[0], "`format` to print in: "+strings.Join(app.PathsFormats, ", "))
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(app.PathsFormats, cobra.ShellCompDirectiveNoFileComp))
 	addHelp(cmd)
 	return cmd
 }

@@ -199,3 +199,13 @@ func lookupOption(section, name string) (Option, bool) {
 	}
 	return Option{}, false
 }
+
+// SetDefaults gives a section without a name that no file has the defaults of its options,
+// for those who ask what it would do. Defaults that refer to other options stay as written.
+func (c *Config) SetDefaults(section string) {
+	for _, o := range options {
+		if o.Section == section && o.HasDefault {
+			_ = o.set(c, "", o.defaultOf("")) // fails only for such references
+		}
+	}
+}

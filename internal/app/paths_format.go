@@ -1,0 +1,152 @@
+package app
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"haproxystats/internal/config"
+	"haproxystats/internal/encode"
+	"haproxystats/internal/encode/influx"
+	"haproxystats/internal/encode/otlp"
+	"haproxystats/internal/encode/plaintext"
+	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/samples"
+	"haproxystats/internal/encode/series"
+	"haproxystats/internal/metric"
+)
+
+// PathsFormats are the formats in which the metrics of a snapshot can be written.
+var PathsFormats = []string{"graphite", "prometheus", "influx", "otlp-json"}
+
+// PathsOptions say how the metrics of a snapshot are written.
+type PathsOptions struct {
+	// Format is one of PathsFormats. A section with a name stands behind a colon.
+	Format   string
+	Hostname string
+	Version  string // of haproxystats
+	Log      *slog.Logger
+}
+
+// pathsWriter writes the metrics of a batch.
+type pathsWriter func(io.Writer, *metric.Batch) error
+
+// writer returns what writes metrics in the format.
+func (o PathsOptions) writer(c *config.Config) (pathsWriter, error) {
+	format, name, named := strings.Cut(o.Format, ":")
+	if !slices.Contains(PathsFormats, format) {
+		return nil, fmt.Errorf("--format %s: not a format: it is one of %s", o.Format, strings.Join(PathsFormats, ", "))
+	}
+	if named && format != "influx" {
+		return nil, fmt.Errorf("--format %s: sections of %s have no names: leave out %q", o.Format, format, ":"+name)
+	}
+	all := *c // with the section, be it there or not
+	c = &all
+	switch format {
+	case "prometheus":
+		if !c.Prometheus.Enabled {
+			c.SetDefaults("prometheus")
+		}
+		return o.prometheus(c), nil
+	case "influx":
+		return o.influx(c, name)
+	case "otlp-json":
+		if !c.Prometheus.Enabled {
+			c.SetDefaults("prometheus")
+		}
+		return o.otlp(c), nil
+	}
+	return func(w io.Writer, b *metric.Batch) error {
+		result, err := plaintext.New(GraphitePaths(c, o.Hostname)).Encode(w, b)
+		plaintext.NewNotices(o.Log).Note(result)
+		return err
+	}, nil
+}
+
+// needsSeries reports whether the format has more than Graphite gets.
+func (o PathsOptions) needsSeries() bool { return o.Format != PathsFormats[0] }
+
+var checkStates = map[config.CheckStates]series.CheckStates{
+	config.CheckStatesAll: series.AllStates, config.CheckStatesCurrent: series.CurrentState, config.CheckStatesNone: series.NoStates,
+}
+
+// EndpointEncoding returns how [prometheus] has samples written, and what they are of.
+func EndpointEncoding(c *config.Config, own map[string]samples.Own) (prometheus.Options, samples.Selection) {
+	p := c.Prometheus
+	o := prometheus.Options{Options: samples.Options{
+		CheckStates: checkStates[p.CheckStates], NaN: p.EmptyValues == config.EmptyNaN, MaxSeries: p.MaxSeries, Own: own,
+	}}
+	for _, l := range p.Labels {
+		o.Labels = append(o.Labels, samples.Label{Name: l.Name, Value: l.Value})
+	}
+	return o, samples.Selection{Scopes: samples.Scopes(p.Scopes), ExtraCounters: p.ExtraCounters}
+}
+
+func (o PathsOptions) prometheus(c *config.Config) pathsWriter {
+	options, selection := EndpointEncoding(c, nil)
+	return func(w io.Writer, b *metric.Batch) error {
+		part := samples.Part{Batch: b}
+		if b.Cluster != "" {
+			part.Labels = []samples.Label{{Name: "cluster", Value: b.Cluster}}
+		}
+		result, err := prometheus.New(options).Encode(w, []samples.Part{part}, &selection, nil)
+		for _, n := range result.Dropped {
+			if n > 0 {
+				o.Log.Warn("series exceed max-series and are left out", "shown", result.Series, "dropped", result.Dropped.String())
+				break
+			}
+		}
+		return err
+	}
+}
+
+// influx takes the section of a name; without one it takes the first section, or the
+// defaults.
+func (o PathsOptions) influx(c *config.Config, name string) (pathsWriter, error) {
+	section, ok := c.Influxes.Get(name)
+	switch {
+	case ok:
+	case name != "":
+		return nil, fmt.Errorf("--format %s: there is no section [influx:%s]", o.Format, name)
+	case len(c.Influxes) > 0:
+		section = c.Influxes[0].Options
+	default:
+		c.SetDefaults("influx")
+		section, _ = c.Influxes.Get("")
+	}
+	options := influxOptions(section, o.Hostname)
+	options.MaxLines = 0
+	return records(influx.New(options).Encode, func(b, record []byte) ([]byte, error) { return append(b, record...), nil }), nil
+}
+
+func (o PathsOptions) otlp(c *config.Config) pathsWriter {
+	p := c.Prometheus
+	return records(otlp.New(otlp.Options{
+		Host: encode.Host{Name: o.Hostname, FQDN: true}, Version: o.Version,
+		Requests: &otlp.Requests{Scopes: samples.Scopes(p.Scopes), ExtraCounters: p.ExtraCounters},
+	}).Encode, func(b, record []byte) ([]byte, error) {
+		b, err := otlp.AppendJSON(b, record)
+		return append(b, '\n'), err
+	})
+}
+
+// records returns a writer of an encoder's records, each of which add appends.
+func records(encodes func(*metric.Batch, func(encode.Message) error) error, add func(b, record []byte) ([]byte, error)) pathsWriter {
+	return func(w io.Writer, b *metric.Batch) error {
+		out := bufio.NewWriter(w)
+		var text []byte
+		err := encodes(b, func(m encode.Message) (err error) {
+			if text, err = add(text[:0], m.Value); err == nil {
+				_, err = out.Write(text)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+}
