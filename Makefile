@@ -13,7 +13,7 @@ PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process bin
 MODULES   := packaging/image test/container test/kafka/otlp
 PLUGIN    := bin/check_haproxystats
 # The packages whose tests start servers, machines or builds of everything.
-WITH_SERVERS := /(demo|dev)$$|/packaging/|/test/(dashboards|deploy|exporter|faults|integration|kafka|nagios|packages|real|reloads|systemd|traffic)(/|$$)
+WITH_SERVERS := /(demo|dev)$$|/packaging/|/test/(dashboards|deploy|exporter|faults|integration|kafka|nagios|packages|push|real|reloads|systemd|traffic)(/|$$)
 
 .PHONY: help
 help: ## list the targets

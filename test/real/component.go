@@ -63,7 +63,9 @@ var programs = map[string]string{
 	"maven":                "mvn",
 	"kcat":                 "kcat",
 
-	"prometheus": "promtool",
+	"prometheus":       "promtool",
+	"influxdb":         "influxd",
+	"victoria-metrics": "victoria-metrics",
 }
 
 // Find returns the path of a component's program: that of a package which

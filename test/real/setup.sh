@@ -12,7 +12,7 @@ set -eu
 # The packages' programs live where a plain user's PATH may not reach.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-all='haproxy socat graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib monitoring-plugins-basic nagios4-core icinga2-bin nagios-nrpe-server nagios-nrpe-plugin puppet-agent puppet-lint ruby-rspec-puppet ansible-core ansible-lint python3-apt podman python3-jsonschema shellcheck default-jre-headless maven kcat prometheus python3-kafka python3-lz4 python3-snappy python3-zstandard'
+all='haproxy socat graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib monitoring-plugins-basic nagios4-core icinga2-bin nagios-nrpe-server nagios-nrpe-plugin puppet-agent puppet-lint ruby-rspec-puppet ansible-core ansible-lint python3-apt podman python3-jsonschema shellcheck default-jre-headless maven kcat prometheus influxdb victoria-metrics python3-kafka python3-lz4 python3-snappy python3-zstandard'
 
 present() {
 	case $1 in
@@ -42,6 +42,8 @@ present() {
 	maven) command -v mvn >/dev/null ;;
 	kcat) command -v kcat >/dev/null ;;
 	prometheus) command -v promtool >/dev/null ;;
+	influxdb) command -v influxd >/dev/null ;;
+	victoria-metrics) command -v "$1" >/dev/null ;;
 	python3-kafka | python3-lz4 | python3-snappy | python3-zstandard) [ -x /usr/bin/python3 ] && /usr/bin/python3 -I -c "import ${1#python3-}" 2>/dev/null ;;
 	shellcheck) command -v shellcheck >/dev/null ;;
 	python3-apt) /usr/bin/python3 -I -c 'import apt' 2>/dev/null ;;
