@@ -49,7 +49,7 @@ var tableRow = regexp.MustCompile(`(?m)^\| ((?:cmd|internal)/[^|]+) \|[^|]+\| ([
 
 // outside are the folders that are no part of the programs: they may import
 // what they like and must not be linked into the programs.
-var outside = []string{"bench", "demo", "dev", "packaging", "test", "internal/dashboard", "internal/dial/dialtest", "internal/encode/encodetest", "internal/haproxysim", "internal/kafka/kafkatest", "internal/man", "internal/sink/sinktest", "internal/tlsfile/tlstest", "internal/truth/truthtest"}
+var outside = []string{"bench", "demo", "dev", "packaging", "test", "internal/dashboard", "internal/dial/dialtest", "internal/encode/encodetest", "internal/encode/remotewrite/writetest", "internal/haproxysim", "internal/kafka/kafkatest", "internal/man", "internal/sink/sinktest", "internal/tlsfile/tlstest", "internal/truth/truthtest"}
 
 const module = "haproxystats"
 

@@ -83,6 +83,11 @@ var sinkKinds = []sinkKind{
 		open:       openInflux,
 	},
 	{
+		name: "remote-write", queued: true,
+		configured: pushed("remote-write"),
+		open:       openRemoteWrite,
+	},
+	{
 		name:       "events-file",
 		configured: func(c *config.Config) []string { return unnamed(c.Events.File != "") },
 		plain:      always,

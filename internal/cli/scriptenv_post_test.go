@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -11,6 +12,9 @@ import (
 	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"haproxystats/internal/encode/remotewrite"
+	"haproxystats/internal/encode/remotewrite/writetest"
 )
 
 // receiver is a server of HTTP that takes what is posted to it, when it is up.
@@ -36,6 +40,7 @@ func (r *receiver) up(status int) error {
 			return
 		}
 		if status < 300 {
+			w.Header().Set("X-Prometheus-Remote-Write-Samples-Written", "1")
 			r.posted.update(func(all []string) []string { return append(all[:len(all):len(all)], text) })
 		}
 		w.WriteHeader(status)
@@ -64,6 +69,9 @@ func requestText(q *http.Request) (string, error) {
 	slices.Sort(headers)
 	text.WriteString(strings.Join(headers, "") + "\n")
 	body := io.Reader(q.Body)
+	if q.Header.Get("Content-Encoding") == "snappy" {
+		return requestSamples(text.String(), q)
+	}
 	if q.Header.Get("Content-Encoding") == "gzip" {
 		var err error
 		if body, err = gzip.NewReader(q.Body); err != nil {
@@ -72,6 +80,33 @@ func requestText(q *http.Request) (string, error) {
 	}
 	_, err := io.Copy(&text, body)
 	return text.String(), err
+}
+
+// requestSamples returns a request of remote write, with a line for each sample, type and
+// text.
+func requestSamples(head string, q *http.Request) (string, error) {
+	sent, err := io.ReadAll(q.Body)
+	if err != nil {
+		return "", err
+	}
+	body, err := remotewrite.Expand(sent, 16<<20)
+	if err != nil {
+		return "", err
+	}
+	two := strings.HasSuffix(q.Header.Get("Content-Type"), "v2.Request")
+	request, err := writetest.Decode(two, body)
+	if err != nil {
+		return "", err
+	}
+	text := new(strings.Builder)
+	text.WriteString(head)
+	for _, name := range slices.Sorted(maps.Keys(request.Types)) {
+		fmt.Fprintf(text, "family %s %d %s\n", name, request.Types[name], request.Helps[name])
+	}
+	for _, s := range request.Samples {
+		fmt.Fprintf(text, "%v start %d type %d %s\n", s, s.Start, s.Type, s.Help)
+	}
+	return text.String(), nil
 }
 
 // cmdReceiver starts the server, or stops it.

@@ -48,6 +48,12 @@ type Config struct {
 	// other options of [influx], except `queue-dir`, and how to log in if it does so in a way
 	// of its own. docs/outputs.md explains it.
 	Influxes Named[Influx]
+	// A receiver of Prometheus' remote write, such as Prometheus, Mimir, Thanos or
+	// VictoriaMetrics, to which metrics are posted under the names of HAProxy's own exporter.
+	// Each `[remote-write:NAME]` is a further destination; set in it only what differs: it
+	// inherits all other options of [remote-write], except `queue-dir`. docs/outputs.md
+	// explains it.
+	RemoteWrites Named[RemoteWrite]
 	// Metrics in files, for debugging: `<dir>/<epoch>/stats` holds the lines that
 	// Graphite gets. It is on if the section exists, even without an option in it.
 	// Nothing removes the files, so they fill the disk if you leave it on.
@@ -776,6 +782,56 @@ const (
 	CompressionGzip Compression = "gzip"
 	CompressionZstd Compression = "zstd"
 	CompressionNone Compression = "none"
+)
+
+// RemoteWrite is the section [remote-write] or [remote-write:NAME].
+type RemoteWrite struct {
+	// The whole address that takes remote write, such as
+	// `https://prometheus.example.com/api/v1/write`.
+	URL string
+	// The version of the protocol: `1.0`, which all receivers know, or `2.0`, which is smaller
+	// and has the types of series and the start times of counters in it. A receiver that does
+	// not know `2.0` gets nothing, and the log says so.
+	Protocol RemoteWriteProtocol
+	// Labels that all series get: `name=value`, separated by commas. `{host}` is the name of
+	// the host. Without `job` and `instance` the dashboards of HAProxy's exporter show
+	// nothing.
+	Labels []Label
+	// The most samples of a request.
+	MaxSamples int
+	// Requests of one snapshot that are sent at the same time: `4` for a million samples.
+	// Those of different snapshots never are.
+	Parallel int
+	// What is sent of HAProxy, separated by white space or commas: `global`, `frontend`,
+	// `listener`, `backend`, `server`, `sticktable`, `resolver`.
+	Scopes []string
+	// Sends the counters of HAProxy's modules, such as `h1` and `ssl`, too.
+	ExtraCounters bool
+	// The series that results of health checks and agents have, 16 a server each: `all`, of
+	// which the present one is 1, as HAProxy's own exporter has them; `current` for the one
+	// that is 1; or `none`.
+	CheckStates CheckStates
+	// Series of HAProxy in a snapshot; 0 for no limit. Beyond it whole groups are left out:
+	// first `extra-counters`, then listeners, results of checks, and servers.
+	MaxSeries int
+	// Series that are not sent: their names, or regular expressions for whole names,
+	// separated by white space or commas.
+	Drop []string
+	// Sends a marker for each series that has ended, such as those of a server that was
+	// removed. Without it Prometheus shows the last value for five minutes.
+	StaleMarkers bool
+	// Sends types and texts of series: once a minute with `1.0`, with each series with `2.0`.
+	Metadata bool
+	Push
+}
+
+// RemoteWriteProtocol is a version of remote write.
+type RemoteWriteProtocol string
+
+// The values of RemoteWriteProtocol.
+const (
+	RemoteWrite1 RemoteWriteProtocol = "1.0"
+	RemoteWrite2 RemoteWriteProtocol = "2.0"
 )
 
 // Push are the options of the sections whose metrics are posted over HTTP.

@@ -100,6 +100,7 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 		l.checkPrometheus()
 		l.checkPushed()
 		l.checkInflux()
+		l.checkRemoteWrite()
 		l.checkTLS()
 		l.checkKafka()
 		l.checkGroups()

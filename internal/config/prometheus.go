@@ -45,7 +45,7 @@ func prometheusOptions() []Option {
 		option("prometheus", "listen", "127.0.0.1:9101", listenList, func(c *Config) *[]string { return &c.Prometheus.Listen }),
 		option("prometheus", "path", "/metrics", webPath, func(c *Config) *string { return &c.Prometheus.Path }),
 		option("prometheus", "max-age", "60", anySeconds, func(c *Config) *time.Duration { return &c.Prometheus.MaxAge }),
-		option("prometheus", "scopes", "global frontend listener backend server sticktable resolver", seriesScopes, func(c *Config) *[]string { return &c.Prometheus.Scopes }),
+		option("prometheus", "scopes", allSeriesScopes, seriesScopes, func(c *Config) *[]string { return &c.Prometheus.Scopes }),
 		option("prometheus", "extra-counters", "false", boolean, func(c *Config) *bool { return &c.Prometheus.ExtraCounters }),
 		option("prometheus", "check-states", "all", checkStates, func(c *Config) *CheckStates { return &c.Prometheus.CheckStates }),
 		option("prometheus", "empty-values", "omit", emptyValues, func(c *Config) *EmptyValues { return &c.Prometheus.EmptyValues }),
@@ -150,6 +150,9 @@ var webPath = kind[string]{"path of a URL", "a path that begins with /, of lette
 // usersFile holds users and the hashes of their passwords.
 var usersFile = kind[string]{"file", "a file with one user per line, as htpasswd -B writes it", parsePath}
 
+// allSeriesScopes are all of them.
+const allSeriesScopes = "global frontend listener backend server sticktable resolver"
+
 // seriesScopeNames are the words of HAProxy's exporter.
 var seriesScopeNames = []string{"global", "frontend", "listener", "backend", "server", "sticktable", "resolver"}
 
@@ -185,6 +188,12 @@ var takenLabels = []string{
 
 // labelList is a list of labels with their values.
 var labelList = kind[[]Label]{"list of labels", "name=value, separated by commas", func(text string) ([]Label, error) {
+	return parseLabels(text, false)
+}}
+
+// parseLabels parses labels. own tells that nobody sets the labels that Prometheus sets when
+// it scrapes.
+func parseLabels(text string, own bool) ([]Label, error) {
 	var all []Label
 	for part := range strings.SplitSeq(strings.TrimSuffix(strings.TrimSpace(text), ","), ",") {
 		name, value, ok := strings.Cut(part, "=")
@@ -196,7 +205,7 @@ var labelList = kind[[]Label]{"list of labels", "name=value, separated by commas
 			return nil, fmt.Errorf("%q is not the name of a label: it has letters, digits and _ and begins with no digit", name)
 		case strings.HasPrefix(name, "__"), slices.Contains(takenLabels, name):
 			return nil, fmt.Errorf("the label %q has another meaning", name)
-		case name == "job", name == "instance":
+		case !own && (name == "job" || name == "instance"):
 			return nil, &hinted{fmt.Sprintf("the label %q is set by Prometheus", name), "Set it in the configuration of Prometheus"}
 		case len(value) > maxLabelValue:
 			return nil, fmt.Errorf("the value of %q is longer than %d bytes", name, maxLabelValue)
@@ -210,4 +219,4 @@ var labelList = kind[[]Label]{"list of labels", "name=value, separated by commas
 		all = append(all, Label{name, value})
 	}
 	return all, nil
-}}
+}

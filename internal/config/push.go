@@ -37,6 +37,9 @@ func (c *Config) Pushed() (all []Pushed) {
 	for _, i := range c.Influxes {
 		all = append(all, Pushed{"influx", i.Name, i.Options.URL, "url", i.Options.Push})
 	}
+	for _, r := range c.RemoteWrites {
+		all = append(all, Pushed{"remote-write", r.Name, r.Options.URL, "url", r.Options.Push})
+	}
 	return all
 }
 

@@ -147,6 +147,24 @@ var samples = map[string]sample{
 	"influx max-age":          {3600, "3600"},
 	"influx queue-dir":        {"${paths:base-dir}/influx", "/srv/stats/influx"},
 
+	"remote-write url":            {"https://prometheus.example.com/api/v1/write", "https://prometheus.example.com/api/v1/write"},
+	"remote-write protocol":       {"2.0", "2.0"},
+	"remote-write labels":         {[]string{"job=haproxy", "instance={host}"}, "job=haproxy, instance={host}"},
+	"remote-write max-samples":    {500, "500"},
+	"remote-write parallel":       {4, "4"},
+	"remote-write scopes":         {[]string{"backend", "server"}, "backend, server"},
+	"remote-write extra-counters": {true, "true"},
+	"remote-write check-states":   {"current", "current"},
+	"remote-write max-series":     {200000, "200000"},
+	"remote-write drop":           {[]string{"haproxy_server_weight", "haproxystats_.*"}, "haproxy_server_weight, haproxystats_.*"},
+	"remote-write stale-markers":  {false, "false"},
+	"remote-write metadata":       {false, "false"},
+	"remote-write user":           {"haproxystats", "haproxystats"},
+	"remote-write password-file":  {"/etc/haproxystats/influx-password", "/etc/haproxystats/influx-password"},
+	"remote-write headers":        {[]string{"X-Scope-OrgID: ops"}, "X-Scope-OrgID: ops"},
+	"remote-write timeout":        {10, "10"},
+	"remote-write interval":       {0.5, "0.5"},
+
 	"central kafka":           {true, "true"},
 	"central snapshots-topic": {"", ""},
 	"central tables-topic":    {"eu.tables", "eu.tables"},
@@ -176,6 +194,12 @@ var instances = map[string]map[string]map[string]sample{
 		"archive": {
 			"topic": {"", ""},
 			"tls":   {true, "true"},
+		},
+	},
+	"remote-write": {
+		"archive": {
+			"url":      {"http://127.0.0.1:8428/api/v1/write", "http://127.0.0.1:8428/api/v1/write"},
+			"protocol": {"1.0", "1.0"},
 		},
 	},
 	"influx": {

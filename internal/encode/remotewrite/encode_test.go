@@ -22,6 +22,7 @@ import (
 	"haproxystats/internal/encode/encodetest"
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/remotewrite/writetest"
 	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/encode/series"
 	"haproxystats/internal/metric"
@@ -67,20 +68,30 @@ func texts(t fataler, o Options, part samples.Part) (values map[string]float64, 
 			kinds[name] = typeCounter
 		}
 		for _, m := range f.Metric {
-			s := sample{name: name, labels: [][2]string{{nameLabel, name}}, value: m.Gauge.GetValue()}
+			s := writetest.Sample{Name: name, Labels: [][2]string{{nameLabel, name}}, Value: m.Gauge.GetValue()}
 			if m.Counter != nil {
-				s.value = m.Counter.GetValue()
+				s.Value = m.Counter.GetValue()
 			}
 			for _, l := range m.Label {
 				if l.GetValue() != "" {
-					s.labels = append(s.labels, [2]string{l.GetName(), l.GetValue()})
+					s.Labels = append(s.Labels, [2]string{l.GetName(), l.GetValue()})
 				}
 			}
-			slices.SortFunc(s.labels, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
-			values[s.id()] = s.value
+			slices.SortFunc(s.Labels, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+			values[s.ID()] = s.Value
 		}
 	}
 	return values, kinds, helps
+}
+
+type fataler interface{ Fatalf(string, ...any) }
+
+func decode(t fataler, v Version, request []byte) writetest.Request {
+	d, err := writetest.Decode(v == V2, request)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return d
 }
 
 // request is a request with its number of samples.
@@ -129,9 +140,9 @@ func TestSameAsText(t *testing.T) {
 					if late := *b; i > 0 {
 						late.Epoch -= 39
 						for _, r := range encodeAll(t, e, &late) {
-							for _, s := range decode(t, v, r.body).samples {
-								if s.stale {
-									t.Fatalf("a late batch ends %s", s.id())
+							for _, s := range decode(t, v, r.body).Samples {
+								if s.Stale {
+									t.Fatalf("a late batch ends %s", s.ID())
 								}
 							}
 						}
@@ -150,47 +161,47 @@ func check(t fataler, o Options, b *metric.Batch, all []request, values, before 
 	described := false
 	for i, r := range all {
 		d := decode(t, o.Version, r.body)
-		if len(d.samples) != r.metrics || r.metrics > o.MaxSamples || r.metrics == 0 {
-			t.Fatalf("got %d samples, want %d, at least 1 and at most %d", len(d.samples), r.metrics, o.MaxSamples)
+		if len(d.Samples) != r.metrics || r.metrics > o.MaxSamples || r.metrics == 0 {
+			t.Fatalf("got %d samples, want %d, at least 1 and at most %d", len(d.Samples), r.metrics, o.MaxSamples)
 		}
-		if len(d.kinds) > 0 {
+		if len(d.Types) > 0 {
 			if described = true; i > 0 {
 				t.Fatalf("request %d describes families, want only the first", i)
 			}
 			for name, kind := range kinds {
-				if d.kinds[name] != kind || d.helps[name] != helps[name] {
-					t.Fatalf("%s: got the type %d and the text %q, want %d and %q", name, d.kinds[name], d.helps[name], kind, helps[name])
+				if d.Types[name] != kind || d.Helps[name] != helps[name] {
+					t.Fatalf("%s: got the type %d and the text %q, want %d and %q", name, d.Types[name], d.Helps[name], kind, helps[name])
 				}
 			}
 		}
-		for _, s := range d.samples {
-			if seen[s.id()] {
-				t.Fatalf("two samples of %s", s.id())
+		for _, s := range d.Samples {
+			if seen[s.ID()] {
+				t.Fatalf("two samples of %s", s.ID())
 			}
-			seen[s.id()] = true
-			if s.at != b.Epoch*1000 {
-				t.Fatalf("got the time %d, want %d", s.at, b.Epoch*1000)
+			seen[s.ID()] = true
+			if s.Time != b.Epoch*1000 {
+				t.Fatalf("got the time %d, want %d", s.Time, b.Epoch*1000)
 			}
-			if _, ok := values[s.id()]; s.stale {
-				if _, was := before[s.id()]; ok || !was {
-					t.Fatalf("%s ends: it is here: %t, it was: %t", s.id(), ok, was)
+			if _, ok := values[s.ID()]; s.Stale {
+				if _, was := before[s.ID()]; ok || !was {
+					t.Fatalf("%s ends: it is here: %t, it was: %t", s.ID(), ok, was)
 				}
 				continue
 			}
-			if want, ok := values[s.id()]; !ok || s.value != want {
-				t.Fatalf("%s: got %v, want %v (%t)", s.id(), s.value, want, ok)
+			if want, ok := values[s.ID()]; !ok || s.Value != want {
+				t.Fatalf("%s: got %v, want %v (%t)", s.ID(), s.Value, want, ok)
 			}
 			start := int64(0)
 			if o.Version == V2 {
-				if s.kind != kinds[s.name] || s.help != helps[s.name] {
-					t.Fatalf("%s: got the type %d and the text %q, want %d and %q", s.name, s.kind, s.help, kinds[s.name], helps[s.name])
+				if s.Type != kinds[s.Name] || s.Help != helps[s.Name] {
+					t.Fatalf("%s: got the type %d and the text %q, want %d and %q", s.Name, s.Type, s.Help, kinds[s.Name], helps[s.Name])
 				}
-				if kinds[s.name] == typeCounter && b.Began > 0 && b.Began <= b.Epoch {
+				if kinds[s.Name] == typeCounter && b.Began > 0 && b.Began <= b.Epoch {
 					start = b.Began * 1000
 				}
 			}
-			if s.start != start {
-				t.Fatalf("%s: got the start %d, want %d", s.name, s.start, start)
+			if s.Start != start {
+				t.Fatalf("%s: got the start %d, want %d", s.Name, s.Start, start)
 			}
 		}
 	}
@@ -220,9 +231,9 @@ func batchAt(epoch int64, scope metric.Scope, names ...string) *metric.Batch {
 func ended(t *testing.T, e *Encoder, b *metric.Batch, label string) (all []string) {
 	t.Helper()
 	for _, r := range encodeAll(t, e, b) {
-		for _, s := range decode(t, e.opt.Version, r.body).samples {
-			for _, l := range s.labels {
-				if s.stale && l[0] == label {
+		for _, s := range decode(t, e.opt.Version, r.body).Samples {
+			for _, l := range s.Labels {
+				if s.Stale && l[0] == label {
 					all = append(all, l[1])
 				}
 			}
@@ -324,7 +335,7 @@ func TestMetadataOnceAMinute(t *testing.T) {
 		var got []int64
 		for epoch := int64(1000); epoch < 1130; epoch += 10 {
 			for _, r := range encodeAll(t, e, batchAt(epoch, metric.Server, "a")) {
-				if len(decode(t, V1, r.body).kinds) > 0 {
+				if len(decode(t, V1, r.body).Types) > 0 {
 					got = append(got, epoch)
 				}
 			}
@@ -339,9 +350,9 @@ func TestMetadataOnceAMinute(t *testing.T) {
 	}
 	o := options(V2)
 	o.Metadata = false
-	for _, s := range decode(t, V2, encodeAll(t, New(o), batchAt(1000, metric.Server, "a"))[0].body).samples {
-		if s.kind != 0 || s.help != "" {
-			t.Errorf("%s has the type %d and the text %q, want none", s.name, s.kind, s.help)
+	for _, s := range decode(t, V2, encodeAll(t, New(o), batchAt(1000, metric.Server, "a"))[0].body).Samples {
+		if s.Type != 0 || s.Help != "" {
+			t.Errorf("%s has the type %d and the text %q, want none", s.Name, s.Type, s.Help)
 		}
 	}
 }
@@ -384,6 +395,14 @@ func TestRequestsAreBounded(t *testing.T) {
 	}
 }
 
+// TestSymbolsOfBothKinds: a name that is that of a label or a family is one symbol.
+func TestSymbolsOfBothKinds(t *testing.T) {
+	all := encodeAll(t, New(options(V2)), batchAt(1000, metric.Server, "proxy", "haproxy_server_current_sessions", "haproxy", "é"))
+	if n := len(decode(t, V2, all[0].body).Samples); n != 4 {
+		t.Errorf("got %d samples, want 4", n)
+	}
+}
+
 // TestDropIsTold: what max-series leaves out is told, and ends.
 func TestDropIsTold(t *testing.T) {
 	o := options(V1)
@@ -410,8 +429,8 @@ func TestSplit(t *testing.T) {
 		if len(all) != 1 {
 			t.Fatalf("%s: got %d requests, want 1", name, len(all))
 		}
-		var got decoded
-		got.kinds, got.helps = make(map[string]int64), make(map[string]string)
+		var got writetest.Request
+		got.Types, got.Helps = make(map[string]int64), make(map[string]string)
 		parts := 0
 		var walk func(body []byte, metrics int)
 		walk = func(body []byte, metrics int) {
@@ -419,12 +438,12 @@ func TestSplit(t *testing.T) {
 			if !ok {
 				parts++
 				d := decode(t, v, body)
-				if len(d.samples) != metrics || metrics+len(d.kinds) != 1 {
-					t.Fatalf("%s: a part with %d samples, %d by count, and %d families can't be cut", name, len(d.samples), metrics, len(d.kinds))
+				if len(d.Samples) != metrics || metrics+len(d.Types) != 1 {
+					t.Fatalf("%s: a part with %d samples, %d by count, and %d families can't be cut", name, len(d.Samples), metrics, len(d.Types))
 				}
-				got.samples = append(got.samples, d.samples...)
-				maps.Copy(got.kinds, d.kinds)
-				maps.Copy(got.helps, d.helps)
+				got.Samples = append(got.Samples, d.Samples...)
+				maps.Copy(got.Types, d.Types)
+				maps.Copy(got.Helps, d.Helps)
 				return
 			}
 			if len(first) >= len(body) || len(second) >= len(body) {
@@ -434,7 +453,7 @@ func TestSplit(t *testing.T) {
 			walk(second, metrics-n)
 		}
 		walk(all[0].body, all[0].metrics)
-		if d := cmp.Diff(decode(t, v, all[0].body), got, cmp.AllowUnexported(decoded{}, sample{})); d != "" || parts < 100 {
+		if d := cmp.Diff(decode(t, v, all[0].body), got); d != "" || parts < 100 {
 			t.Errorf("%s: %d parts: want -, got +\n%s", name, parts, d)
 		}
 	}
@@ -457,17 +476,17 @@ func FuzzSplit(f *testing.F) {
 			v = V2
 		}
 		first, second, n, ok := v.Split(body)
-		whole, err := tryDecode(v, body)
+		whole, err := writetest.Decode(v == V2, body)
 		if !ok || err != nil {
 			return
 		}
 		a, b := decode(t, v, first), decode(t, v, second)
-		if len(a.samples) != n {
-			t.Errorf("got %d series in the first half, want %d", n, len(a.samples))
+		if len(a.Samples) != n {
+			t.Errorf("got %d series in the first half, want %d", n, len(a.Samples))
 		}
-		maps.Copy(a.kinds, b.kinds)
-		maps.Copy(a.helps, b.helps)
-		a.samples = append(a.samples, b.samples...)
+		maps.Copy(a.Types, b.Types)
+		maps.Copy(a.Helps, b.Helps)
+		a.Samples = append(a.Samples, b.Samples...)
 		if got, want := fmt.Sprint(a), fmt.Sprint(whole); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
@@ -517,8 +536,8 @@ func TestSeriesOfTheExporter(t *testing.T) {
 	}
 	found := 0
 	for _, r := range encodeAll(t, New(options(V1)), encodetest.Recorded(t, "recordings/3.4.0-single/1795335820")) {
-		for _, s := range decode(t, V1, r.body).samples {
-			if names[s.name] {
+		for _, s := range decode(t, V1, r.body).Samples {
+			if names[s.Name] {
 				found++
 			}
 		}

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The headers of requests.
+// ContentEncoding is the compression of requests.
 const ContentEncoding = "snappy"
 
 // ContentType returns the content type of requests.
@@ -22,6 +22,10 @@ func (v Version) ContentType() string {
 
 // VersionHeader is the name of the header that has Header.
 const VersionHeader = "X-Prometheus-Remote-Write-Version"
+
+// Proof is the name of the header by which receivers of version 2.0 say how many samples
+// they have written. One that does not know the version takes the request, and writes none.
+const Proof = "X-Prometheus-Remote-Write-Samples-Written"
 
 // Header returns what requests say of their version.
 func (v Version) Header() string {

@@ -204,7 +204,15 @@ func (w *wire2) appendLabel(b []byte, l samples.Label) []byte {
 	if l.Value == "" {
 		return b
 	}
-	return appendNumber(appendNumber(b, w.own.number(l.Name)|ofBatch), w.own.number(l.Value)|ofBatch)
+	return appendNumber(appendNumber(b, w.number(l.Name)), w.number(l.Value))
+}
+
+// number returns the number of a text of the batch.
+func (w *wire2) number(text string) uint32 {
+	if n, ok := w.fixed.numbers[text]; ok {
+		return n
+	}
+	return w.own.number(text) | ofBatch
 }
 
 func (w *wire2) begin(at, began int64) {

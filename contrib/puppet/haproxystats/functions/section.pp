@@ -10,10 +10,11 @@
 #   The name of the section in the configuration.
 function haproxystats::section(String[1] $kind, String[1] $instance) >> String[1] {
   $separator = $kind ? {
-    'kafka'   => ':',
-    'influx'  => ':',
-    'node'    => ' ',
-    'cluster' => ' ',
+    'kafka'        => ':',
+    'influx'       => ':',
+    'remote-write' => ':',
+    'node'         => ' ',
+    'cluster'      => ' ',
   }
   "${kind}${separator}${instance}"
 }

@@ -1,4 +1,5 @@
-package remotewrite
+// Package writetest decodes requests of remote write as receivers do. Only tests import it.
+package writetest
 
 import (
 	"fmt"
@@ -90,43 +91,60 @@ func (m message) each(name protoreflect.Name, f func(message)) {
 	}
 }
 
-// sample is a decoded sample.
-type sample struct {
-	name   string
-	labels [][2]string // sorted
-	value  float64
-	stale  bool
-	at     int64
-	start  int64
-	kind   int64 // by metadata; 0 for none
-	help   string
+// Sample is a decoded sample with what a request says of its series.
+type Sample struct {
+	Name   string
+	Labels [][2]string // in their order, the name among them
+	Value  float64
+	// Stale reports whether the value is the marker of a series that has ended.
+	Stale bool
+	// Time and Start are in milliseconds.
+	Time, Start int64
+	// Type and Help are those of 2.0; 0 and empty for none.
+	Type int64
+	Help string
 }
 
-// id returns what identifies the series.
-func (s sample) id() string { return fmt.Sprintf("%s %q", s.name, s.labels) }
+// ID returns what identifies the series.
+func (s Sample) ID() string { return fmt.Sprintf("%s %q", s.Name, s.Labels) }
 
-// decoded is a decoded request.
-type decoded struct {
-	samples []sample
-	kinds   map[string]int64 // of 1.0, by family
-	helps   map[string]string
-}
-
-type fataler interface{ Fatalf(string, ...any) }
-
-// decode decodes a request that is as a sender should write it.
-func decode(t fataler, v Version, request []byte) decoded {
-	d, err := tryDecode(v, request)
-	if err != nil {
-		t.Fatalf("%v", err)
+// String returns the sample as Prometheus' text has it.
+func (s Sample) String() string {
+	var labels []string
+	for _, l := range s.Labels {
+		if l[0] != nameLabel {
+			labels = append(labels, fmt.Sprintf("%s=%q", l[0], l[1]))
+		}
 	}
-	return d
+	value := fmt.Sprint(s.Value)
+	if s.Stale {
+		value = "stale"
+	}
+	return fmt.Sprintf("%s{%s} %s %d", s.Name, strings.Join(labels, ","), value, s.Time)
 }
 
-func tryDecode(v Version, request []byte) (decoded, error) {
-	d := decoded{kinds: make(map[string]int64), helps: make(map[string]string)}
+// The types of series.
+const (
+	Counter = 1
+	Gauge   = 2
+)
+
+// Request is a decoded request.
+type Request struct {
+	Samples []Sample
+	// Types and Helps are those of 1.0, by the name of the family.
+	Types map[string]int64
+	Helps map[string]string
+}
+
+const nameLabel = "__name__"
+
+// Decode decodes a request of 1.0, or of 2.0 if two is set. It fails unless the request is as
+// a sender should write it.
+func Decode(two bool, request []byte) (Request, error) {
+	d := Request{Types: make(map[string]int64), Helps: make(map[string]string)}
 	name := protoreflect.Name("WriteRequest")
-	if v == V2 {
+	if two {
 		name = "Request"
 	}
 	m := dynamicpb.NewMessage(messages.ByName(name))
@@ -144,7 +162,7 @@ func tryDecode(v Version, request []byte) (decoded, error) {
 	}
 	all := message{m}
 	var symbols []string
-	if v == V2 {
+	if two {
 		list := all.field("symbols").List()
 		for i := range list.Len() {
 			symbols = append(symbols, list.Get(i).String())
@@ -157,8 +175,8 @@ func tryDecode(v Version, request []byte) (decoded, error) {
 		}
 	} else {
 		all.each("metadata", func(m message) {
-			d.kinds[m.text("metric_family_name")] = m.field("type").Int()
-			d.helps[m.text("metric_family_name")] = m.text("help")
+			d.Types[m.text("metric_family_name")] = m.field("type").Int()
+			d.Helps[m.text("metric_family_name")] = m.text("help")
 		})
 	}
 	symbol := func(ref uint64) string {
@@ -169,17 +187,17 @@ func tryDecode(v Version, request []byte) (decoded, error) {
 		return symbols[ref]
 	}
 	all.each("timeseries", func(m message) {
-		var s sample
+		var s Sample
 		add := func(name, value string) {
 			if value == "" || name == "" {
 				fail("an empty label %q=%q", name, value)
 			}
 			if name == nameLabel {
-				s.name = value
+				s.Name = value
 			}
-			s.labels = append(s.labels, [2]string{name, value})
+			s.Labels = append(s.Labels, [2]string{name, value})
 		}
-		if v == V2 {
+		if two {
 			refs := m.field("labels_refs").List()
 			if refs.Len()%2 != 0 {
 				fail("%d references", refs.Len())
@@ -189,27 +207,27 @@ func tryDecode(v Version, request []byte) (decoded, error) {
 				add(symbol(refs.Get(i).Uint()), symbol(refs.Get(i+1).Uint()))
 			}
 			meta := message{m.field("metadata").Message()}
-			s.kind, s.help = meta.field("type").Int(), symbol(meta.field("help_ref").Uint())
+			s.Type, s.Help = meta.field("type").Int(), symbol(meta.field("help_ref").Uint())
 		} else {
 			m.each("labels", func(l message) { add(l.text("name"), l.text("value")) })
 		}
-		if !slices.IsSortedFunc(s.labels, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) }) {
-			fail("labels are not sorted: %q", s.labels)
+		if !slices.IsSortedFunc(s.Labels, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) }) {
+			fail("labels are not sorted: %q", s.Labels)
 		}
-		if s.name == "" {
-			fail("a series without a name: %q", s.labels)
+		if s.Name == "" {
+			fail("a series without a name: %q", s.Labels)
 		}
 		if n := m.field("samples").List().Len(); n != 1 {
 			fail("%d samples", n)
 		}
 		m.each("samples", func(p message) {
-			s.value, s.at = p.field("value").Float(), p.field("timestamp").Int()
-			s.stale = math.Float64bits(s.value) == 0x7ff0000000000002
-			if v == V2 {
-				s.start = p.field("start_timestamp").Int()
+			s.Value, s.Time = p.field("value").Float(), p.field("timestamp").Int()
+			s.Stale = math.Float64bits(s.Value) == 0x7ff0000000000002
+			if two {
+				s.Start = p.field("start_timestamp").Int()
 			}
 		})
-		d.samples = append(d.samples, s)
+		d.Samples = append(d.Samples, s)
 	})
 	return d, failed
 }
