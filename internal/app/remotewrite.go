@@ -55,7 +55,7 @@ func remoteWriteFormat(r config.RemoteWrite, s setup, log *slog.Logger) push.For
 		f.Proof, f.Remedy = remotewrite.Proof, "Set protocol = 1.0"
 	}
 	f.NewEncoder = func() push.Encoder { return remotewrite.New(o) }
-	f.ContentType, f.Split = o.Version.ContentType(), o.Version.Split
+	f.ContentType, f.Split, f.Translate = o.Version.ContentType(), o.Version.Split, o.Version.Translate
 	f.Header = map[string]string{remotewrite.VersionHeader: o.Version.Header()}
 	return f
 }

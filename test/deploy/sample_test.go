@@ -149,7 +149,7 @@ var samples = map[string]sample{
 
 	"remote-write url":            {"https://prometheus.example.com/api/v1/write", "https://prometheus.example.com/api/v1/write"},
 	"remote-write protocol":       {"2.0", "2.0"},
-	"remote-write labels":         {[]string{"job=haproxy", "instance={host}"}, "job=haproxy, instance={host}"},
+	"remote-write labels":         {[]string{"job=lb", "instance={host}"}, "job=lb, instance={host}"},
 	"remote-write max-samples":    {500, "500"},
 	"remote-write parallel":       {4, "4"},
 	"remote-write scopes":         {[]string{"backend", "server"}, "backend, server"},
@@ -199,7 +199,7 @@ var instances = map[string]map[string]map[string]sample{
 	"remote-write": {
 		"archive": {
 			"url":      {"http://127.0.0.1:8428/api/v1/write", "http://127.0.0.1:8428/api/v1/write"},
-			"protocol": {"1.0", "1.0"},
+			"parallel": {2, "2"},
 		},
 	},
 	"influx": {

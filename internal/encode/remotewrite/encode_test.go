@@ -459,6 +459,42 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// TestTranslate: a request says the same in the other version, but for what only one of them
+// has, and is as it is in its own.
+func TestTranslate(t *testing.T) {
+	b := encodetest.OfGoldenFiles(t)
+	b.Texts = []metric.Text{{Field: "Version", Value: "2.8.1"}}
+	for name, from := range versions {
+		to := V1 + V2 - from
+		e := New(options(from))
+		all := append(encodeAll(t, e, b), encodeAll(t, e, batchAt(b.Epoch+10, metric.Server, "a"))...) // with markers
+		for i, r := range all {
+			sent := Compress(nil, r.body)
+			if _, ok := from.Translate(sent); ok {
+				t.Fatalf("%s, request %d is translated to its own version", name, i)
+			}
+			translated, ok := to.Translate(sent)
+			if !ok {
+				t.Fatalf("%s, request %d is not translated", name, i)
+			}
+			want, got := decode(t, from, r.body).Samples, decode(t, to, translated).Samples
+			for k := range want {
+				want[k].Start, want[k].Type, want[k].Help = 0, 0, ""
+			}
+			if fmt.Sprint(got) != fmt.Sprint(want) || len(got) == 0 {
+				t.Fatalf("%s, request %d: got -, want +\n%s", name, i, cmp.Diff(got, want))
+			}
+		}
+	}
+	for _, junk := range []string{"", "\x01", "\x05\x10hello", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "\x02\x04\x22\x09", "\x02\x04\x0a\x09", "\x40\xf0"} {
+		for name, v := range versions {
+			if got, ok := v.Translate([]byte(junk)); ok {
+				t.Errorf("%s: %q is translated to %q", name, junk, got)
+			}
+		}
+	}
+}
+
 // FuzzSplit: whatever can be cut says the same before and after, and nothing panics.
 func FuzzSplit(f *testing.F) {
 	for _, v := range versions {

@@ -49,6 +49,11 @@ func appendText(b []byte, tag byte, text string) []byte {
 	return append(protowire.AppendVarint(append(b, tag), uint64(len(t))), t...)
 }
 
+// appendValid is appendText for what is valid UTF-8, and stays as it is.
+func appendValid(b []byte, tag byte, text string) []byte {
+	return append(protowire.AppendVarint(append(b, tag), uint64(len(text))), text...)
+}
+
 // appendSample appends a sample, whose value is not set, as a field of a series.
 func appendSample(b []byte, at, began int64) []byte {
 	size := 9 + 1 + protowire.SizeVarint(uint64(at))
@@ -71,6 +76,7 @@ type wire1 struct {
 	body   []byte
 	sample []byte // by appendSample
 	field  []byte // what is being made
+	valid  bool   // texts are valid UTF-8
 }
 
 // Head implements [samples.Style]: the label with the name.
@@ -88,7 +94,11 @@ func (w *wire1) appendLabel(b []byte, l samples.Label) []byte {
 	if l.Value == "" {
 		return b
 	}
-	w.field = appendText(appendText(w.field[:0], labelName, l.Name), labelValue, l.Value)
+	put := appendText
+	if w.valid {
+		put = appendValid
+	}
+	w.field = put(put(w.field[:0], labelName, l.Name), labelValue, l.Value)
 	return append(protowire.AppendVarint(append(b, seriesLabels), uint64(len(w.field))), w.field...)
 }
 
@@ -148,6 +158,7 @@ type wire2 struct {
 type symbols struct {
 	numbers map[string]uint32
 	text    []byte // as fields of a request
+	valid   bool   // texts are valid UTF-8
 	all     []symbol
 }
 
@@ -174,7 +185,11 @@ func (s *symbols) number(text string) uint32 {
 		n = uint32(len(s.all))
 		s.numbers[text] = n
 		from := len(s.text)
-		s.text = appendText(s.text, request2Symbols, text)
+		if s.valid {
+			s.text = appendValid(s.text, request2Symbols, text)
+		} else {
+			s.text = appendText(s.text, request2Symbols, text)
+		}
 		s.all = append(s.all, symbol{from: from, to: len(s.text)})
 	}
 	return n
@@ -277,6 +292,21 @@ func (w *wire2) add(f *samples.Family, tag *samples.Tag, before, between, after 
 		w.addRefs(tag.Text)
 	}
 	w.addRefs(after)
+	w.endSeries(f, value)
+}
+
+// addSeries adds a sample with all its labels.
+func (w *wire2) addSeries(f *samples.Family, labels []byte, value uint64) {
+	if w.finished {
+		w.beginRequest()
+	}
+	w.refs = w.refs[:0]
+	w.addRefs(labels)
+	w.endSeries(f, value)
+}
+
+// endSeries adds the sample whose references are there.
+func (w *wire2) endSeries(f *samples.Family, value uint64) {
 	sample := w.gauge
 	if f.Counter && value != staleMarker {
 		sample = w.counter

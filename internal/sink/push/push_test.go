@@ -360,6 +360,28 @@ func TestProof(t *testing.T) {
 	})
 }
 
+// TestTranslate: what is in the queue in another version of the format is sent in the present
+// one, and the rest as it is.
+func TestTranslate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(receiver)
+		format := plain(1)
+		format.Compress, format.Expand = nil, nil
+		format.Translate = func(body []byte) ([]byte, bool) {
+			return bytes.ReplaceAll(body, []byte("app0001"), []byte("translated")), bytes.Contains(body, []byte("app0001"))
+		}
+		s, _ := start(t, Options{Format: format, Client: r})
+		deliver(t, s, batchOf(1000, 3))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		got := strings.Join(r.taken, "")
+		if !strings.Contains(got, "translated") || strings.Contains(got, "app0001") || len(r.taken) != 3 {
+			t.Errorf("got %q, want 3 lines, of which the second one is translated", got)
+		}
+		equal(t, "metrics delivered", s.Status().Metrics, 3)
+	})
+}
+
 // TestOrder: while the oldest batch is not taken, no newer one is sent.
 func TestOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

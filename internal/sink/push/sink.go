@@ -37,6 +37,10 @@ type Format struct {
 	// firstMetrics are the metrics of the first one. It returns false for a body that can't
 	// be cut.
 	Split func(body []byte) (first, second []byte, firstMetrics int, ok bool)
+	// Translate returns a body before compression of what an earlier configuration has put
+	// into the queue in another version of the format, and false for one that is to be sent
+	// as it is. It is nil where there is one version only.
+	Translate func(body []byte) ([]byte, bool)
 	// Judge finds out of an answer with a status of 2xx, or of 4xx that refuses the request,
 	// what the receiver did not store of it, and why; 0 if the answer does not say so. It is
 	// nil where answers never do.

@@ -147,6 +147,11 @@ func (w *walk) frame(f frame) error {
 		return err
 	}
 	f.body = append([]byte(nil), f.body...)
+	if translate := w.opt.Format.Translate; translate != nil {
+		if body, ok := translate(f.body); ok {
+			f = w.newFrame(body, f.metrics)
+		}
+	}
 	w.running.Go(func() {
 		defer func() { <-w.free }()
 		if err := w.send(w.ctx, w.epoch, f); err != nil {
