@@ -2,6 +2,7 @@ package container
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
+	"sigs.k8s.io/yaml"
 
 	"haproxystats/test/real"
 )
@@ -38,7 +40,7 @@ func loadCompose(t *testing.T, dir string) *types.Project {
 
 func TestComposeFileIsValid(t *testing.T) {
 	for dir, want := range map[string][]string{
-		composeDir: {"graphite", "haproxy", "process", "pull"},
+		composeDir: {"graphite", "haproxy", "process", "prometheus", "pull"},
 		clusterDir: {"central", "graphite", "haproxy1", "haproxy2"},
 		kafkaDir:   {"central", "graphite", "haproxy1", "haproxy2", "kafka", "process1", "process2", "pull1", "pull2"},
 	} {
@@ -97,6 +99,61 @@ func TestComposeConfigurationsAreTaken(t *testing.T) {
 	}
 	checkConf(t, kafkaDir+"/node.conf", onNodes...)
 	checkConf(t, kafkaDir+"/central.conf", "haproxystats-central")
+}
+
+// TestComposedPrometheus: promtool takes its configuration and the rules, and the target is
+// the service that listens there.
+func TestComposedPrometheus(t *testing.T) {
+	promtool := real.Need(t, "prometheus")
+	p := loadCompose(t, composeDir)
+	dir := t.TempDir()
+	for _, v := range p.Services["prometheus"].Volumes {
+		if v.Type != types.VolumeTypeBind {
+			continue
+		}
+		name, ok := strings.CutPrefix(v.Target, "/etc/prometheus/")
+		if !ok {
+			t.Errorf("the container gets %s, which Prometheus does not read", v.Target)
+			continue
+		}
+		text, err := os.ReadFile(v.Source)
+		must(t, err, os.WriteFile(filepath.Join(dir, name), text, 0o644))
+	}
+	if out, err := exec.Command(promtool, "check", "config", filepath.Join(dir, "prometheus.yml")).CombinedOutput(); err != nil {
+		t.Errorf("promtool check config: %v: %s", err, out)
+	}
+	var scraped struct {
+		Configs []struct {
+			Targets []struct {
+				Targets []string
+				Labels  map[string]string
+			} `json:"static_configs"`
+		} `json:"scrape_configs"`
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "prometheus.yml"))
+	must(t, err, yaml.Unmarshal(text, &scraped))
+	conf, err := os.ReadFile(composeDir + "/haproxystats.conf")
+	must(t, err)
+	target := scraped.Configs[0].Targets[0]
+	service, port, _ := strings.Cut(target.Targets[0], ":")
+	if s, ok := p.Services[service]; !ok || s.Hostname != target.Labels["instance"] || !strings.Contains(string(conf), "\n[prometheus]\nlisten = :"+port+"\n") {
+		t.Errorf("%s with the labels %v is not where a service listens", target.Targets[0], target.Labels)
+	}
+}
+
+// scraped wants an endpoint to show the series of HAProxy.
+func scraped(t *testing.T, process *container, url string) {
+	t.Helper()
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	until(t, "series at "+url, process, func() bool {
+		response, err := client.Get(url)
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		return err == nil && strings.Contains(string(text), "\nhaproxy_up 1\n") && strings.Contains(string(text), "\nhaproxy_frontend_http_responses_total{proxy=\"www\",code=\"5xx\"} 3\n")
+	})
 }
 
 // TestComposedKafka: what the nodes and haproxystats-central say of each other in the
@@ -196,6 +253,7 @@ func TestComposedServicesDeliver(t *testing.T) {
 
 	visit(t, haproxy, "http://127.0.0.1:8080/", 3)
 	graphite.wait(t, process, "loadbalancers.lb1.haproxy.frontend.www.hrsp_5xx", 3)
+	scraped(t, process, "http://127.0.0.1:9101/metrics")
 	for name, c := range map[string]*container{"pull": pull, "process": process} {
 		healthy(t, c, p.Services[name].HealthCheck.Test)
 	}

@@ -12,10 +12,13 @@ import (
 	"strings"
 	"testing"
 
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
@@ -31,6 +34,8 @@ type manifest struct {
 	configs map[string]corev1.ConfigMap
 	pod     corev1.PodTemplateSpec
 	claims  map[string]corev1.PersistentVolumeClaim // of each pod
+	// services are in the order of the file.
+	services []corev1.Service
 	// namespace is nil where the user chooses it.
 	namespace *corev1.Namespace
 }
@@ -40,6 +45,11 @@ func readManifest(t *testing.T, name string) manifest {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(kubernetesDir, name))
 	must(t, err)
+	return parseManifest(t, name, text)
+}
+
+func parseManifest(t *testing.T, name string, text []byte) manifest {
+	t.Helper()
 	m := manifest{configs: make(map[string]corev1.ConfigMap), claims: make(map[string]corev1.PersistentVolumeClaim)}
 	for _, document := range bytes.Split(text, []byte("---\n")) {
 		var kind struct{ Kind string }
@@ -64,7 +74,9 @@ func readManifest(t *testing.T, name string) manifest {
 			m.namespace = new(corev1.Namespace)
 			must(t, yaml.UnmarshalStrict(document, m.namespace))
 		case "Service":
-			must(t, yaml.UnmarshalStrict(document, new(corev1.Service)))
+			var s corev1.Service
+			must(t, yaml.UnmarshalStrict(document, &s))
+			m.services = append(m.services, s)
 		default:
 			t.Fatalf("%s has a %q, which this test does not know", name, kind.Kind)
 		}
@@ -234,7 +246,8 @@ func TestManifestsVariantsAreTaken(t *testing.T) {
 	for _, name := range []string{"sidecar.yaml", "daemonset.yaml"} {
 		m := readManifest(t, name)
 		text := regexp.MustCompile(`(?m)^#(\S)`).ReplaceAllString(m.configs["haproxystats"].Data["haproxystats.conf"], "$1")
-		for _, section := range []string{"[kafka]", "[forward]"} {
+		sections := []string{"[kafka]", "[forward]", "[prometheus]"}
+		for _, section := range sections {
 			if !strings.Contains(text, "\n"+section+"\n") {
 				t.Errorf("%s offers no section %s", name, section)
 			}
@@ -242,6 +255,92 @@ func TestManifestsVariantsAreTaken(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "haproxystats.conf")
 		must(t, os.WriteFile(path, []byte(text), 0o644))
 		checkConf(t, path, programsOf(m)...)
+	}
+}
+
+// offered is what a manifest offers in comments, beside its configuration.
+var offered = regexp.MustCompile(`(?m)^( *)#(annotations:|ports:|  [- a-z].*)$`)
+
+// TestMonitors: the Prometheus Operator takes the monitors, and finds the pods, at the port and
+// the path where haproxystats-process listens. So do scrapes by annotations.
+func TestMonitors(t *testing.T) {
+	read := func(name string, monitor any) {
+		text, err := os.ReadFile(filepath.Join(kubernetesDir, name))
+		must(t, err, yaml.UnmarshalStrict(text, monitor))
+	}
+	daemons, err := os.ReadFile(filepath.Join(kubernetesDir, "daemonset.yaml"))
+	must(t, err)
+	sidecar, daemonset := readManifest(t, "sidecar.yaml"), parseManifest(t, "daemonset.yaml", offered.ReplaceAll(daemons, []byte("$1$2")))
+
+	var service monitoring.ServiceMonitor
+	read("servicemonitor.yaml", &service)
+	chosen := func(s metav1.LabelSelector, all map[string]string) bool {
+		selector, err := metav1.LabelSelectorAsSelector(&s)
+		must(t, err)
+		return selector.Matches(labels.Set(all))
+	}
+	found := 0
+	for _, s := range sidecar.services {
+		if !chosen(service.Spec.Selector, s.Labels) {
+			continue
+		}
+		found++
+		if !labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(sidecar.pod.Labels)) {
+			t.Errorf("the service %s has no pods", s.Name)
+		}
+		for _, p := range s.Spec.Ports {
+			if p.Name == service.Spec.Endpoints[0].Port {
+				listens(t, "servicemonitor.yaml", sidecar, p.TargetPort.StrVal, service.Spec.Endpoints[0].Path)
+				found++
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("servicemonitor.yaml finds %d services with its port, want one", found)
+	}
+
+	var pod monitoring.PodMonitor
+	read("podmonitor.yaml", &pod)
+	if !chosen(pod.Spec.Selector, daemonset.pod.Labels) || pod.Namespace != daemonset.namespace.Name {
+		t.Error("podmonitor.yaml does not find the pods of daemonset.yaml")
+	}
+	listens(t, "podmonitor.yaml", daemonset, *pod.Spec.PodMetricsEndpoints[0].Port, pod.Spec.PodMetricsEndpoints[0].Path)
+
+	// The file of rules is what the operator's object of rules specifies.
+	rules, err := os.ReadFile(source + "/contrib/prometheus/haproxystats.yml")
+	must(t, err)
+	var spec monitoring.PrometheusRuleSpec
+	must(t, yaml.UnmarshalStrict(rules, &spec))
+	if len(spec.Groups) != 2 {
+		t.Errorf("got %d groups of rules, want 2", len(spec.Groups))
+	}
+
+	for name, m := range map[string]manifest{"sidecar.yaml": sidecar, "daemonset.yaml": daemonset} {
+		a := m.pod.Annotations
+		if a["prometheus.io/scrape"] != "true" || a["prometheus.io/port"] != fmt.Sprint(portOf(m, "metrics")) || a["prometheus.io/path"] != "/metrics" {
+			t.Errorf("%s: the annotations %q do not lead to the port %d", name, a, portOf(m, "metrics"))
+		}
+	}
+}
+
+// portOf returns the number of a port of haproxystats-process; 0 for none.
+func portOf(m manifest, name string) int32 {
+	for _, c := range m.pod.Spec.Containers {
+		for _, p := range c.Ports {
+			if c.Name == "process" && p.Name == name {
+				return p.ContainerPort
+			}
+		}
+	}
+	return 0
+}
+
+// listens wants haproxystats-process to listen at a port of its container.
+func listens(t *testing.T, monitor string, m manifest, port, path string) {
+	t.Helper()
+	text := strings.ReplaceAll(m.configs["haproxystats"].Data["haproxystats.conf"], "\n#", "\n")
+	if want := fmt.Sprintf("\n[prometheus]\nlisten = :%d\n", portOf(m, port)); !strings.Contains(text, want) || path != "/metrics" {
+		t.Errorf("%s asks at port %q and %s, and the configuration does not have %q", monitor, port, path, want)
 	}
 }
 
@@ -352,6 +451,7 @@ func TestSidecarDelivers(t *testing.T) {
 	pull, process := p.start(e, "haproxy-0")
 	visit(t, haproxy, "http://127.0.0.1:8080/", 3)
 	graphite.wait(t, process, "loadbalancers.haproxy-0.haproxy.frontend.www.hrsp_5xx", 3)
+	scraped(t, process, "http://127.0.0.1:9101/metrics")
 	pull.end()
 	process.end()
 	haproxy.end()
