@@ -246,7 +246,7 @@ var ofSink = []sinkMetric{
 	}, func(s sink.Status, _ time.Time) number { return count(s.Failures) }},
 	{metric.Column{
 		Name: "SkippedMetrics", Unit: "metrics", Nature: metric.Counter,
-		Help: "Metrics that were left out: carbon can't store a path of over 4096 bytes, or of over 255 in a component, and Kafka takes no record that its topic finds too large",
+		Help: "Metrics that were left out: carbon can't store a path of over 4096 bytes, or of over 255 in a component, Kafka takes no record that its topic finds too large, and receivers of posted metrics may refuse some for good",
 	}, func(s sink.Status, _ time.Time) number { return count(s.Skipped) }},
 }
 

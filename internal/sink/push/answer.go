@@ -1,6 +1,8 @@
 package push
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -83,6 +85,11 @@ func (t *transport) judge(a httpcall.Answer, f frame) (rejected int, reason erro
 // the server repeats one.
 func (t *transport) said(body []byte) string {
 	const most = 200
+	// Most servers answer with an object, which has what they say.
+	var object struct{ Error, Message string }
+	if json.Unmarshal(body, &object) == nil && object.Error+object.Message != "" {
+		body = []byte(cmp.Or(object.Message, object.Error))
+	}
 	text := strings.ToValidUTF8(string(body[:min(len(body), 8*most)]), "")
 	for _, secret := range t.secrets() {
 		text = strings.ReplaceAll(text, secret, "...")

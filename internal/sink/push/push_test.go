@@ -285,7 +285,7 @@ func TestAnswers(t *testing.T) {
 		{name: "503", answer: httpcall.Answer{Status: 503, RetryAfter: 10 * time.Minute}, requests: 6, most: 7, log: "answers with status 503"},
 		{name: "401", answer: httpcall.Answer{Status: 401}, requests: 700, most: 750, log: "Check the secret in [push] and what it allows"},
 		{name: "403", answer: httpcall.Answer{Status: 403}, requests: 700, most: 750, log: "Check the secret in [push]"},
-		{name: "404", answer: httpcall.Answer{Status: 404, Body: []byte("no such database")}, requests: 700, most: 750, log: "no such database"},
+		{name: "404", answer: httpcall.Answer{Status: 404, Body: []byte(`{"error":"no such database"}`)}, requests: 700, most: 750, log: `: \"no such database\". Check`},
 		{name: "405", answer: httpcall.Answer{Status: 405}, requests: 700, most: 750, log: "Check the address in [push]"},
 		{name: "301", answer: httpcall.Answer{Status: 301, Redirect: "http://elsewhere/write"}, requests: 700, most: 750, log: "redirects to"},
 		{name: "304", answer: httpcall.Answer{Status: 304}, requests: 700, most: 750, log: "Check the address in [push]"},
