@@ -813,6 +813,46 @@ queue-dir = /var/lib/haproxystats/queue/graphite
 			[]string{`f:4: [graphite] verify-url = "https://g/render": no effect with enabled = false. Remove it, or set enabled = true`},
 		},
 		{
+			"metrics that are posted", ForProcess, `[graphite]
+enabled = no
+[influx]
+url = http://a.example.com
+user = u
+ca-file = /ca
+bucket = b
+[influx:a]
+url = https://b.example.com
+token-file = /t
+user = v
+cert-file = /c
+version = 2
+database = d
+[influx:b]
+url = http://127.0.0.1:8086
+password-file = /p
+version = 3
+retention-policy = r
+[influx:c]
+queue-dir = /var/lib/haproxystats/queue/influx-b
+token-file = /t
+`,
+			[]string{
+				`f:5: [influx] user = "u": needs password-file. Set password-file in [influx]`,
+				`f:10: [influx:a] token-file = "/t": the section has a user, too. Remove user and password-file, or this option`,
+				`f:12: [influx:a] cert-file = "/c": needs key-file. Set both, or remove both`,
+				`f:13: [influx:a] version = "2": version 2 needs org. Set org in [influx:a]`,
+				`f:17: [influx:b] password-file = "/p": needs user. Set user in [influx:b]`,
+				`f:21: [influx:c] queue-dir = "/var/lib/haproxystats/queue/influx-b": the queue of [influx:b] has the same directory. Give each queue a directory of its own`,
+			},
+			[]string{
+				`f:6: [influx] ca-file = "/ca": no effect: the address does not begin with https. Remove this option, or use https`,
+				`f:7: [influx] bucket = "b": no effect with version = 1. Remove this option, or set another version`,
+				`f:14: [influx:a] database = "d": no effect with version = 2. Remove this option, or set another version`,
+				`f:19: [influx:b] retention-policy = "r": no effect with version = 3. Remove this option, or set another version`,
+				`f:22: [influx:c] token-file = "/t": the token is sent unencrypted. Let url begin with https`,
+			},
+		},
+		{
 			"logins to Kafka", ForProcess, `[kafka]
 sasl-mechanism = PLAIN
 sasl-username = u

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,6 +152,42 @@ func TestTLS(t *testing.T) {
 				t.Errorf("got %+v and error %v, want an answer: %t", answer, err, c.good)
 			}
 		})
+	}
+}
+
+// TestConnectionsAreKept: as many requests at a time as there are connections make no new ones.
+func TestConnectionsAreKept(t *testing.T) {
+	const atOnce = 4
+	var opened atomic.Int64
+	var arrived sync.WaitGroup
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		arrived.Done()
+		arrived.Wait() // until all are there
+	}))
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	c := New(httpcall.Options{Connections: atOnce})
+	defer c.Close()
+	for range 3 {
+		arrived.Add(atOnce)
+		var asking sync.WaitGroup
+		for range atOnce {
+			asking.Go(func() {
+				if _, err := c.Do(t.Context(), httpcall.Request{Method: "POST", URL: server.URL}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		asking.Wait()
+	}
+	// net/http may dial one more while it waits for one that becomes idle.
+	if n := opened.Load(); n < atOnce || n > 2*atOnce {
+		t.Errorf("got %d connections for 3 times %d requests, want %d", n, atOnce, atOnce)
 	}
 }
 

@@ -243,6 +243,33 @@ func TestRefusedBatch(t *testing.T) {
 	}
 }
 
+// TestGivenUp has a destination that is down, and a transport that gives a batch up: it leaves
+// the queue, the others go on, and the destination is as down as before.
+func TestGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDestination()
+		d.set(down)
+		o, log, q := outboxOf(t, d)
+		deliver(t, o, 1000, 1001)
+		d.set(func(text string) error {
+			if strings.HasPrefix(text, "1000:") {
+				return &ExpiredError{errors.New("too old")}
+			}
+			return errDown
+		})
+		run(t, o, time.Minute)
+		s := o.Status()
+		equal(t, "batches that wait", q.Stats().Batches, 1)
+		equal(t, "batches and metrics delivered", []int64{s.Batches, s.Metrics, s.Resent}, []int64{0, 0, 0})
+		if s.Health.Down.IsZero() || !s.Health.Confirmed.IsZero() || strings.Contains(log.String(), "up again") {
+			t.Errorf("got health %+v, log %s, want it down", s.Health, log)
+		}
+		d.set(nil)
+		run(t, o, time.Minute)
+		equal(t, "delivered", d.epochs(), []string{"1001"})
+	})
+}
+
 // TestOutageIsNotARefusal has a destination that answers probes and confirms nothing. It
 // counts as down, and the order of the batches stays.
 func TestOutageIsNotARefusal(t *testing.T) {
