@@ -196,11 +196,17 @@ var influxRecordings = []string{"1.6.0-nbproc4", "3.4.0-single", "1.6.0-nbproc4"
 // feedInflux feeds the recordings, and returns their number.
 func feedInflux(t *testing.T, s *harness.Site) int {
 	t.Helper()
-	feeder := s.Feeder(harness.NewSource(harness.Shape{}), s.Incoming())
-	for n, name := range influxRecordings {
+	return feedRecordings(s, s.Feeder(harness.NewSource(harness.Shape{}), s.Incoming()), 1_700_000_000, influxRecordings)
+}
+
+// feedRecordings feeds recordings as snapshots that are ten seconds apart, and returns their
+// number.
+func feedRecordings(s *harness.Site, feeder *harness.Feeder, first int64, names []string) int {
+	s.T.Helper()
+	for n, name := range names {
 		rounds, err := filepath.Glob(filepath.Join("..", "..", "testdata", "recordings", name, "*"))
 		if err != nil || len(rounds) == 0 {
-			t.Fatalf("no recording %s: %v", name, err)
+			s.T.Fatalf("no recording %s: %v", name, err)
 		}
 		files := make(map[string][]byte)
 		all, err := filepath.Glob(filepath.Join(rounds[0], "*"))
@@ -209,9 +215,9 @@ func feedInflux(t *testing.T, s *harness.Site) int {
 			files[filepath.Base(file)], err = os.ReadFile(file)
 			s.Must(err)
 		}
-		feeder.FeedFiles(1_700_000_000+10*int64(n), files)
+		feeder.FeedFiles(first+10*int64(n), files)
 	}
-	return len(influxRecordings)
+	return len(names)
 }
 
 // TestInflux: InfluxDB and VictoriaMetrics have what was sent, with the same types and values.
