@@ -15,6 +15,7 @@ var influxKind = pushKind{
 	section: "influx", address: "url",
 	options: map[string]string{"max-lines": "150"},
 	scheme:  "Bearer",
+	most:    300,
 	samples: influxSamples,
 	partial: func(w http.ResponseWriter) {
 		w.WriteHeader(http.StatusBadRequest)

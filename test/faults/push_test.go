@@ -26,6 +26,9 @@ type pushKind struct {
 	options map[string]string
 	// scheme is how a token is sent.
 	scheme string
+	// most is the number of samples of a body that is not too large: about half of those
+	// that bodies have.
+	most int
 	// samples returns HAProxy's values in the body of a request: what haproxystats says of
 	// itself differs from one attempt to the next.
 	samples func(encoding string, body []byte) (map[pushSample]float64, error)
@@ -43,7 +46,7 @@ type pushSample struct {
 }
 
 // pushKinds are all of them.
-var pushKinds = []pushKind{influxKind}
+var pushKinds = []pushKind{influxKind, remoteWriteKind}
 
 // gunzip expands a body that is compressed by gzip.
 func gunzip(body io.Reader) ([]byte, error) {
@@ -321,10 +324,9 @@ func pushLater(t *testing.T, kind pushKind, row *harness.Row) {
 
 func pushTooLarge(t *testing.T, kind pushKind, row *harness.Row) {
 	s := newPushSite(t, kind, nil)
-	const most = 300 // samples of a body
 	refused := 0
 	s.faulty.set(func(w http.ResponseWriter, r *http.Request, body []byte, _ int64) bool {
-		if samples, err := kind.samples(r.Header.Get("Content-Encoding"), body); err == nil && len(samples) <= most {
+		if samples, err := kind.samples(r.Header.Get("Content-Encoding"), body); err == nil && len(samples) <= kind.most {
 			return false
 		}
 		s.faulty.mu.Lock()
