@@ -26,6 +26,12 @@ const (
 	refused         // the request will never be taken
 )
 
+// brokenError is an error of a destination that has the request and fails at it: others may
+// pass.
+type brokenError struct{ error }
+
+func (e *brokenError) Unwrap() error { return e.error }
+
 // verdict returns what an answer means, and why if the request was not taken.
 func (t *transport) verdict(a httpcall.Answer) (verdict, error) {
 	proof := t.opt.Format.Proof
@@ -50,6 +56,8 @@ func (t *transport) verdict(a httpcall.Answer) (verdict, error) {
 		return again, person("Check the address in " + section)
 	case s == 413:
 		return large, errors.New(text)
+	case s == 500:
+		return again, &brokenError{&outbox.LaterError{Err: errors.New(text), After: a.RetryAfter}}
 	case s == 408 || s == 425 || s == 429 || s < 400 || s >= 500:
 		return again, &outbox.LaterError{Err: errors.New(text), After: a.RetryAfter}
 	}

@@ -402,27 +402,68 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-// TestGoesOnBehindWhatWasTaken has a receiver that fails at the third request of five.
+// TestGoesOnBehindWhatWasTaken has a receiver that fails at the third request of six. If it is
+// down, nothing is sent behind that; if it fails at this one, the others come first.
 func TestGoesOnBehindWhatWasTaken(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := new(receiver)
-		r.set(func(q httpcall.Request) (httpcall.Answer, error) {
-			if strings.Contains(string(q.Body), "app0002") {
-				return httpcall.Answer{Status: 500}, nil
+	for status, order := range map[int][]int{503: {0, 1, 2, 3, 4, 5}, 500: {0, 1, 3, 4, 5, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := new(receiver)
+			r.set(func(q httpcall.Request) (httpcall.Answer, error) {
+				if strings.Contains(string(q.Body), "app0002") {
+					return httpcall.Answer{Status: status}, nil
+				}
+				return httpcall.Answer{Status: 204}, nil
+			})
+			s, _ := start(t, Options{Format: plain(1), Client: r})
+			b := batchOf(1000, 6)
+			deliver(t, s, b)
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
+			if s.Status().Health.Down.IsZero() {
+				t.Errorf("status %d: the destination is up, want down", status)
 			}
-			return httpcall.Answer{Status: 204}, nil
+			r.set(nil)
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			var want []string
+			for _, n := range order {
+				want = append(want, linesOf(b)[n])
+			}
+			equal(t, fmt.Sprintf("taken, status %d", status), r.taken, want)
+			equal(t, "metrics", s.Status().Metrics, 6)
 		})
-		s, _ := start(t, Options{Format: plain(1), Client: r})
-		b := batchOf(1000, 5)
-		deliver(t, s, b)
-		time.Sleep(3 * time.Second)
-		synctest.Wait()
-		r.set(nil)
-		time.Sleep(10 * time.Second)
-		synctest.Wait()
-		equal(t, "taken", r.taken, linesOf(b))
-		equal(t, "metrics", s.Status().Metrics, 5)
-	})
+	}
+}
+
+// TestBroken: what a receiver fails at for ever is all that is dropped, and a receiver that
+// fails at everything gets no more than two requests an attempt.
+func TestBroken(t *testing.T) {
+	for name, c := range map[string]struct {
+		broken  string
+		dropped int64
+	}{"one": {"app0002", 1}, "all": {"scur", 6}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := new(receiver)
+			r.set(func(q httpcall.Request) (httpcall.Answer, error) {
+				if strings.Contains(string(q.Body), c.broken) {
+					return httpcall.Answer{Status: 500, RetryAfter: time.Minute}, nil
+				}
+				return httpcall.Answer{Status: 204}, nil
+			})
+			s, _ := start(t, Options{Format: plain(1), Client: r, MaxAge: 10 * time.Minute})
+			deliver(t, s, batchOf(time.Now().Unix(), 6))
+			time.Sleep(90 * time.Second) // two attempts
+			synctest.Wait()
+			if got := len(r.take()); c.dropped == 6 && got != 4 || c.dropped == 1 && got != 7 {
+				t.Errorf("%s: got %d requests in two attempts", name, got)
+			}
+			time.Sleep(20 * time.Minute)
+			synctest.Wait()
+			status := s.Status()
+			equal(t, name+": dropped", status.Queue.DroppedMetrics, c.dropped)
+			equal(t, name+": delivered", status.Metrics, 6-c.dropped)
+		})
+	}
 }
 
 // TestParallel counts the requests at a time.

@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
@@ -114,8 +115,10 @@ type walk struct {
 	old     bool  // the frames are only counted
 	metrics int64 // in frames of an old item that nobody has taken
 
-	errMu sync.Mutex
-	err   error // the first one
+	errMu  sync.Mutex
+	err    error // the first one
+	broken int   // requests in a row that the destination has failed at
+	ended  bool  // no more requests are sent
 }
 
 func (w *walk) begin(epoch int64) error {
@@ -131,6 +134,11 @@ func (w *walk) begin(epoch int64) error {
 
 // frame sends a frame beside others.
 func (w *walk) frame(f frame) error {
+	if translate := w.opt.Format.Translate; translate != nil {
+		if body, ok := translate(f.body); ok {
+			f = w.newFrame(body, f.metrics)
+		}
+	}
 	if w.old {
 		if !w.isSettled(f.body) {
 			w.metrics += int64(f.metrics)
@@ -142,31 +150,48 @@ func (w *walk) frame(f frame) error {
 	case <-w.ctx.Done():
 		return w.ctx.Err()
 	}
-	if err := w.failed(); err != nil {
+	if err := w.over(); err != nil {
 		<-w.free
 		return err
 	}
 	f.body = append([]byte(nil), f.body...)
-	if translate := w.opt.Format.Translate; translate != nil {
-		if body, ok := translate(f.body); ok {
-			f = w.newFrame(body, f.metrics)
-		}
-	}
 	w.running.Go(func() {
 		defer func() { <-w.free }()
-		if err := w.send(w.ctx, w.epoch, f); err != nil {
-			w.fail(err)
-		}
+		w.note(w.send(w.ctx, w.epoch, f))
 	})
 	return nil
 }
 
-func (w *walk) fail(err error) {
+// maxBroken is the number of requests in a row after which a destination that fails at them
+// is taken to fail at all. One that it fails at for ever must not cost those behind it.
+const maxBroken = 2
+
+// note takes what has become of a frame.
+func (w *walk) note(err error) {
 	w.errMu.Lock()
 	defer w.errMu.Unlock()
+	if err == nil {
+		w.broken = 0
+		return
+	}
 	if w.err == nil {
 		w.err = err
 	}
+	if errors.As(err, new(*brokenError)) {
+		w.broken++
+	} else {
+		w.ended = true
+	}
+}
+
+// over returns why no more frames are sent; nil if they are.
+func (w *walk) over() error {
+	w.errMu.Lock()
+	defer w.errMu.Unlock()
+	if w.ended || w.broken >= maxBroken {
+		return w.err
+	}
+	return nil
 }
 
 func (w *walk) failed() error {
@@ -237,7 +262,19 @@ func (t *transport) halves(ctx context.Context, epoch int64, f frame, before fun
 	if err := t.send(ctx, epoch, t.newFrame(first, part)); err != nil {
 		return true, err
 	}
-	return true, t.send(ctx, epoch, t.newFrame(second, f.metrics-part))
+	err = t.send(ctx, epoch, t.newFrame(second, f.metrics-part))
+	if err == nil {
+		t.mark(f.body)
+	}
+	return true, err
+}
+
+// mark records that a body need not be sent again, whose parts are counted.
+func (t *transport) mark(body []byte) {
+	id := maphash.Bytes(t.seed, body)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.item.settled[id] = true
 }
 
 func (t *transport) newFrame(body []byte, metrics int) frame {
