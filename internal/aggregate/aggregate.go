@@ -61,6 +61,8 @@ type Aggregator struct {
 	inStep   []beside
 	maint    map[string]maintReasons // by socket
 	ghosts   []ghost
+
+	collected collected
 }
 
 // New returns an aggregator.
@@ -80,6 +82,7 @@ func (a *Aggregator) Reset() (forgotten int) {
 	clear(a.maint)
 	a.ghosts = nil
 	a.twins.reset()
+	a.collected.reset()
 	return a.proxies.reset()
 }
 
@@ -96,6 +99,7 @@ func (a *Aggregator) Merge(o *Aggregator) {
 	a.daemon.merge(&o.daemon, a.opt)
 	a.proxies.merge(&o.proxies)
 	a.ghosts = append(a.ghosts, o.ghosts...)
+	a.collected.merge(&o.collected)
 }
 
 // Repeated returns each name that one reply has had twice, such as two servers of a
@@ -146,6 +150,7 @@ func (a *Aggregator) Batch(epoch int64) *metric.Batch {
 	b.Tables = append(b.Tables, a.daemon.tables(a.opt)...)
 	b.Tables = append(b.Tables, a.proxies.result(a.ghosts)...)
 	a.ghosts = nil
+	b.Tables = append(b.Tables, a.collected.tables(epoch)...)
 	if a.opt.Processes {
 		b.Processes = a.daemon.table(a.opt)
 	}

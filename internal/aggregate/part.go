@@ -27,6 +27,8 @@ func (a *Aggregator) AddTable(node string, t metric.Rows) {
 		a.proxies.addServerNames(t)
 	case metric.Listener:
 		a.proxies.addListeners(t)
+	default:
+		a.collected.addTable(t)
 	}
 }
 

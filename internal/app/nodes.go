@@ -76,6 +76,9 @@ func openNode(c *config.Config, name string, o config.Node, log *slog.Logger) (*
 			KeepPartial: c.Pull.OnPartial == config.PartialKeep,
 			Log:         log,
 		}
+		if collector := newCollector(&c.Pull, client, log); collector != nil {
+			n.puller.Collector = collector
+		}
 		kept := keeping{node: func() (string, error) { return name, nil }, interval: n.puller.Interval}
 		if c.Pull.StateDir != "" {
 			kept.dir = filepath.Join(own, "truth")

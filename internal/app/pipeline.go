@@ -78,7 +78,7 @@ func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, e
 		debug.FreeOSMemory()
 	}
 	p.release = p.aggregator.Reset() >= manyNames
-	timed := timedConsumer{Accountant: p.aggregator}
+	timed := timedConsumer{Accountant: p.aggregator, Collected: p.aggregator}
 	raw := p.raw
 	var named *reply.Addressed
 	if p.addressed != nil && p.addressed(s.Cluster) {
@@ -148,6 +148,7 @@ func (p *Pipeline) share(stat time.Duration) selfstat.Work {
 // timedConsumer measures how long a consumer takes for each command.
 type timedConsumer struct {
 	reply.Accountant
+	reply.Collected
 	info, stat time.Duration
 }
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"haproxystats/internal/collect"
 	"haproxystats/internal/config"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/pull"
@@ -62,6 +64,9 @@ func runPull(ctx context.Context, c *config.Config, r release, service *Supervis
 		puller.Alive = func() { service.alive(status.String()) }
 		puller.AliveInterval = service.interval(statusInterval)
 	}
+	if collector := newCollector(&c.Pull, client, log); collector != nil {
+		puller.Collector = collector
+	}
 	keeper, closeKeeper := openKeeper(&c.Pull, keeping{
 		dir: c.Pull.StateDir, node: namedHost, interval: c.Pull.PullInterval, masters: true, observe: status.held,
 	}, client, log)
@@ -90,6 +95,22 @@ type roundObserver struct {
 func (o roundObserver) RoundEnded(now time.Time, r pull.Result) {
 	o.pullStatus.RoundEnded(now, r)
 	o.service.status(o.pullStatus.String())
+}
+
+// newCollector returns what asks sockets for more than their two replies; nil if nothing is
+// wanted.
+func newCollector(c *config.Pull, client *haproxy.Client, log *slog.Logger) *collect.Collector {
+	if len(c.Collect) == 0 && !c.LearnFields {
+		return nil
+	}
+	return collect.New(collect.Options{
+		Client:       client,
+		StickTables:  slices.Contains(c.Collect, config.CollectStickTables),
+		Resolvers:    slices.Contains(c.Collect, config.CollectResolvers),
+		Certificates: slices.Contains(c.Collect, config.CollectCertificates),
+		Learn:        c.LearnFields,
+		Log:          log,
+	})
 }
 
 // Sockets returns the configuration's servers as sockets of package pull.

@@ -187,6 +187,16 @@ type Pull struct {
 	// stat`. `0` turns it off; then a server that the configuration disables counts as one
 	// that somebody has disabled. It has no effect without `state-dir`.
 	ServerStateInterval time.Duration
+	// What else HAProxy is asked for in each round, as a list: `stick-tables` for their sizes,
+	// `resolvers` for the traffic with name servers (HAProxy 2.4 and later), and `certificates` for
+	// the days until they expire (2.2 and later, and only with `level operator` on the stats
+	// socket). It is cheap, and it never delays or fails a round: what HAProxy does not
+	// answer is left out. It does not depend on `metric-set`.
+	Collect []string
+	// Asks HAProxy once of what kind those fields are that this version of haproxystats does
+	// not know, such as those of a newer HAProxy, so that counters are counters and levels
+	// are combined as HAProxy means them.
+	LearnFields bool
 	// Where haproxystats-pull keeps what counters had reached before the present workers
 	// of HAProxy began, so that totals go on over reloads and restarts. It should be on
 	// the file system of `dst-dir`; otherwise replies are copied. An empty value turns

@@ -34,7 +34,7 @@ func defaultConfig() Config {
 			Retries: 1, Timeout: 100 * time.Millisecond, Interval: 500 * time.Millisecond,
 			PullTimeout: 2 * time.Second, PullInterval: 10 * time.Second, BufferLimit: 6 << 20,
 			DstDir: "/var/lib/haproxystats/incoming", TmpDstDir: "/var/lib/haproxystats/incoming.tmp",
-			Workers: 8, QueueSize: 360, OnPartial: PartialDiscard, HoldWorkers: true, MasterSocket: "auto", ServerStateInterval: time.Minute, StateDir: "/var/lib/haproxystats/truth", Events: true, MaxEvents: 100, StatusSocket: "/var/lib/haproxystats/pull.status",
+			Workers: 8, QueueSize: 360, OnPartial: PartialDiscard, HoldWorkers: true, MasterSocket: "auto", ServerStateInterval: time.Minute, LearnFields: true, StateDir: "/var/lib/haproxystats/truth", Events: true, MaxEvents: 100, StatusSocket: "/var/lib/haproxystats/pull.status",
 		},
 		Process: Process{
 			LogLevel: slog.LevelInfo, LogFormat: LogText, SrcDir: "/var/lib/haproxystats/incoming",
@@ -115,6 +115,8 @@ on-partial = Keep
 hold-workers = no
 master-socket = /run/m.sock
 server-state-interval = 1.5
+collect = Certificates, resolvers
+learn-fields = no
 state-dir =
 events = off
 max-events = 7
@@ -260,7 +262,7 @@ node-expiry = 7
 			Servers: []Server{{"tcp", "a:1"}, {"unix", "/b"}},
 			Timeout: time.Second, Interval: time.Second / 10, PullTimeout: time.Second / 2, PullInterval: 10 * time.Second,
 			BufferLimit: 1, DstDir: "/srv/in", TmpDstDir: "/srv/in.tmp", Workers: 1, QueueSize: 1, OnPartial: PartialKeep,
-			MasterSocket: "/run/m.sock", ServerStateInterval: 1500 * time.Millisecond, MaxEvents: 7, StatusSocket: "/srv/s1",
+			MasterSocket: "/run/m.sock", ServerStateInterval: 1500 * time.Millisecond, Collect: []string{"resolvers", "certificates"}, MaxEvents: 7, StatusSocket: "/srv/s1",
 		},
 		Process: Process{
 			LogLevel: slog.LevelWarn, LogFormat: LogJSON, SrcDir: "/srv/in", Workers: 16, MetricSet: MetricsClassic, Counters: CountersRaw,
@@ -309,10 +311,10 @@ node-expiry = 7
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 127}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 128}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 129}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 130}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 130}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 132}}},
 		Central: Central{
 			LogLevel: slog.LevelError, LogFormat: LogJSON, WorkDir: "/w", JournalMaxBytes: 5, StatusSocket: "/s3",
 			Kafka: true, TablesTopic: "a.tables", Group: "b", Instance: "lb-{host}", SessionTimeout: 6 * time.Second, Start: StartLatest,

@@ -56,6 +56,8 @@ var options = slices.Concat([]Option{
 	since1(option("pull", "hold-workers", "true", boolean, func(c *Config) *bool { return &c.Pull.HoldWorkers })),
 	since1(option("pull", "master-socket", MasterAuto, masterSocket, func(c *Config) *string { return &c.Pull.MasterSocket })),
 	since1(option("pull", "server-state-interval", "60", daySeconds, func(c *Config) *time.Duration { return &c.Pull.ServerStateInterval })),
+	since1(optional("pull", "collect", collectList, func(c *Config) *[]string { return &c.Pull.Collect })),
+	since1(option("pull", "learn-fields", "true", boolean, func(c *Config) *bool { return &c.Pull.LearnFields })),
 	since1(option("pull", "state-dir", "${paths:base-dir}/truth", stateDir, func(c *Config) *string { return &c.Pull.StateDir })),
 	since1(option("pull", "events", "true", boolean, func(c *Config) *bool { return &c.Pull.Events })),
 	since1(option("pull", "max-events", "100", wholeBetween(1, 5000), func(c *Config) *int { return &c.Pull.MaxEvents })),

@@ -153,23 +153,40 @@ var usersFile = kind[string]{"file", "a file with one user per line, as htpasswd
 // allSeriesScopes are all of them.
 const allSeriesScopes = "global frontend listener backend server sticktable resolver"
 
+// Words of the option collect in [pull].
+const (
+	CollectStickTables  = "stick-tables"
+	CollectResolvers    = "resolvers"
+	CollectCertificates = "certificates"
+)
+
+var collectNames = []string{CollectStickTables, CollectResolvers, CollectCertificates}
+
+// collectList is a list of what is collected.
+var collectList = wordsOf(collectNames, "is not something to collect")
+
 // seriesScopeNames are the words of HAProxy's exporter.
 var seriesScopeNames = []string{"global", "frontend", "listener", "backend", "server", "sticktable", "resolver"}
 
 // seriesScopes is a list of scopes of HAProxy's exporter.
-var seriesScopes = kind[[]string]{"list of words", strings.Join(seriesScopeNames, ", "), func(text string) ([]string, error) {
-	list, err := words.parse(strings.ToLower(text))
-	if err != nil {
-		return nil, err
-	}
-	for _, word := range list {
-		if !slices.Contains(seriesScopeNames, word) {
-			return nil, fmt.Errorf("%q is not a scope", word)
+var seriesScopes = wordsOf(seriesScopeNames, "is not a scope")
+
+// wordsOf is a list of some of the words, in their order.
+func wordsOf(all []string, fault string) kind[[]string] {
+	return kind[[]string]{"list of words", strings.Join(all, ", "), func(text string) ([]string, error) {
+		list, err := words.parse(strings.ToLower(text))
+		if err != nil {
+			return nil, err
 		}
-	}
-	slices.SortFunc(list, func(a, b string) int { return slices.Index(seriesScopeNames, a) - slices.Index(seriesScopeNames, b) })
-	return slices.Compact(list), nil
-}}
+		for _, word := range list {
+			if !slices.Contains(all, word) {
+				return nil, fmt.Errorf("%q %s", word, fault)
+			}
+		}
+		slices.SortFunc(list, func(a, b string) int { return slices.Index(all, a) - slices.Index(all, b) })
+		return slices.Compact(list), nil
+	}}
+}
 
 var labelName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 

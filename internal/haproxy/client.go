@@ -62,13 +62,18 @@ type Client struct {
 // After an error, what was written is useless. The error is a [*SocketError]; when
 // ctx is canceled it wraps [context.Canceled].
 func (c *Client) Fetch(ctx context.Context, network, address string, info, stat io.Writer) error {
+	return c.fetch(ctx, network, address, info, stat, nil)
+}
+
+// fetch is Fetch that asks for more, if that is not nil.
+func (c *Client) fetch(ctx context.Context, network, address string, info, stat io.Writer, more *moreReply) error {
 	s := &session{client: c, network: network, address: address}
 	i, t := newInfoReply(info), newStatReply(stat)
 	key := network + " " + address
 	if c.answersOne(key) {
 		return s.askEach(ctx, i, t)
 	}
-	err := s.ask(ctx, i, t)
+	err := s.askAll(ctx, i, t, more)
 	switch {
 	case err == nil:
 		return nil

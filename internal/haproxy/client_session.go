@@ -32,6 +32,11 @@ func (s *session) askEach(ctx context.Context, info *infoReply, stat *statReply)
 
 // ask asks for the replies over one connection; one of them may be nil.
 func (s *session) ask(ctx context.Context, info *infoReply, stat *statReply) error {
+	return s.askAll(ctx, info, stat, nil)
+}
+
+// askAll is ask that asks for more after both replies, if that is not nil.
+func (s *session) askAll(ctx context.Context, info *infoReply, stat *statReply, more *moreReply) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return err
@@ -40,7 +45,16 @@ func (s *session) ask(ctx context.Context, info *infoReply, stat *statReply) err
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	x := &exchange{session: s, ctx: ctx, from: newSource(conn), info: info, stat: stat}
+	x := &exchange{session: s, ctx: ctx, from: newSource(conn), info: info, stat: stat, more: more}
+	if more != nil {
+		more.asked = true
+		more.hurry = func() {
+			_ = conn.SetReadDeadline(time.Now().Add(morePatience))
+			if ctx.Err() != nil {
+				_ = conn.SetDeadline(time.Unix(1, 0))
+			}
+		}
+	}
 	if _, err := io.WriteString(conn, x.commands()); err != nil {
 		return s.readError(ctx, x.current(), err)
 	}
@@ -123,6 +137,7 @@ type exchange struct {
 	from source
 	info *infoReply // nil: not asked for
 	stat *statReply // nil: not asked for
+	more *moreReply // nil: not asked for
 }
 
 // commands returns the line that asks for the replies.
@@ -133,7 +148,13 @@ func (x *exchange) commands() string {
 	case x.info == nil:
 		return showStat.name + "\n"
 	}
-	return showInfo.name + ";" + showStat.name + "\n"
+	line := showInfo.name + ";" + showStat.name
+	if x.more != nil {
+		for _, c := range x.more.commands {
+			line += ";" + c
+		}
+	}
+	return line + "\n"
 }
 
 // current returns the reply that the next byte belongs to.
@@ -166,6 +187,9 @@ const turn = 16
 func (x *exchange) drain() (over bool, err error) {
 	lender := x.client.lender()
 	buf, err := lender.get(x.ctx)
+	if err != nil && x.hasReplies() {
+		return true, x.ended(err)
+	}
 	if err != nil {
 		return false, x.bufferError()
 	}
@@ -258,6 +282,13 @@ func (x *exchange) takeStat(p []byte) error {
 			return x.replyError(&r.reply, ErrLongReply, fmt.Sprintf("no end after %d bytes", r.size), "")
 		}
 		p = p[n:]
+		if r.whole && x.more != nil {
+			x.more.hurry()
+		}
+	}
+	if x.more != nil {
+		x.more.take(p)
+		return nil
 	}
 	if len(p) > 0 {
 		return x.replyError(&r.reply, ErrLongReply, "more bytes follow the empty line that ends it", "")
@@ -283,8 +314,15 @@ func (x *exchange) ended(err error) error {
 	if x.stat != nil && !x.stat.whole {
 		return x.readError(x.ctx, &x.stat.reply, err)
 	}
+	if x.more != nil {
+		x.more.err = err
+	}
 	return nil
 }
+
+// hasReplies reports whether both replies are complete, so that only further answers are
+// missing.
+func (x *exchange) hasReplies() bool { return x.more != nil && x.stat.whole }
 
 // maxText bounds the text that is kept instead of a reply.
 const maxText = 200

@@ -32,6 +32,9 @@ func (p *Puller) fetchAll(ctx context.Context, stage Stage, targets []target) []
 	if workers <= 0 {
 		workers = len(targets)
 	}
+	if p.Collector != nil {
+		p.Collector.Begin(socketsOf(targets))
+	}
 	files := &files{stage: stage, ctx: fetching, workers: make(chan struct{}, workers)}
 	outcomes := make([]outcome, len(targets))
 	var wg sync.WaitGroup
@@ -97,8 +100,33 @@ func (p *Puller) store(ctx context.Context, files *files, o *outcome) (size int6
 	if o.listener != nil {
 		info.heard, stat.heard = o.listener.Info, o.listener.Stat
 	}
-	err = p.Fetcher.Fetch(ctx, o.socket.Network, o.socket.Address, info, stat)
+	if p.Collector == nil {
+		err = p.Fetcher.Fetch(ctx, o.socket.Network, o.socket.Address, info, stat)
+		return info.size + stat.size, err
+	}
+	more, err := p.Collector.Collect(ctx, o.socket, info, stat)
+	if err == nil {
+		p.storeMore(files, o, more)
+	}
 	return info.size + stat.size, err
+}
+
+// storeMore stores what a socket has said beside its replies. A file that can't be stored
+// costs nothing else.
+func (p *Puller) storeMore(files *files, o *outcome, more []File) {
+	for _, m := range more {
+		name := o.name + m.Suffix
+		f, err := files.create(name)
+		if err == nil {
+			_, err = f.Write(m.Data)
+			if err = errors.Join(err, f.Close()); err != nil {
+				err = errors.Join(err, files.stage.Remove(name))
+			}
+		}
+		if err != nil {
+			p.log().Debug("file of a socket can't be stored, it is left out", "socket", o.socket.Address, "file", name, "error", err)
+		}
+	}
 }
 
 // failures returns the stats sockets that have failed, and the number of all stats

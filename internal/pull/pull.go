@@ -26,6 +26,22 @@ type Fetcher interface {
 	Fetch(ctx context.Context, network, address string, info, stat io.Writer) error
 }
 
+// Collector asks sockets for more than their two replies.
+type Collector interface {
+	// Collect is the Fetch of a [Fetcher], whose place it takes, and asks for more in the
+	// same connection. It returns files for the snapshot. Whatever goes wrong with these
+	// costs only them, and is the collector's to log. Many calls run at once.
+	Collect(ctx context.Context, socket Socket, info, stat io.Writer) ([]File, error)
+	// Begin begins a round that asks these sockets.
+	Begin([]Socket)
+}
+
+// File is a file for the snapshot: the name of the socket's files and Suffix are its name.
+type File struct {
+	Suffix string
+	Data   []byte
+}
+
 // Spool is the queue for the snapshots.
 type Spool interface {
 	// Waiting returns the number of snapshots in the queue.
@@ -111,6 +127,8 @@ type Puller struct {
 	// KeepPartial keeps a round in which some sockets have failed, with the replies of
 	// the others. Otherwise such a round is dropped.
 	KeepPartial bool
+	// Collector, if not nil, stands in for Fetcher.
+	Collector Collector
 	// Accounts keeps account of counters. Nil means that nobody does.
 	Accounts Accounts
 	// Alive is called every AliveInterval while the puller keeps to its schedule: while

@@ -12,7 +12,7 @@ import (
 	"haproxystats/internal/truth"
 )
 
-// ErrLarge means that a base is larger than any that haproxystats-pull writes.
+// ErrLarge means that a file is larger than any that haproxystats-pull writes.
 var ErrLarge = errors.New("it is too large")
 
 var errGrown = errors.New("it has grown while it was read")

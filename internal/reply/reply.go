@@ -48,6 +48,19 @@ type Accountant interface {
 	Servers(socket string, servers []haproxy.ServerAdmin)
 }
 
+// Collected is a consumer that takes what sockets have said beside their two replies: what
+// is said of the kinds of fields before all else, and the rest after all replies.
+type Collected interface {
+	// Typed takes what HAProxy of that version has said of the kinds of fields.
+	Typed(version string, fields []haproxy.Typed)
+	StickTables(socket string, tables []haproxy.StickTable)
+	NameServers(socket string, servers []haproxy.NameServer)
+	Certificates(socket string, certificates []haproxy.Certificate)
+}
+
+// maxCollected bounds the files of [Collected], in bytes.
+const maxCollected = 4 << 20
+
 // MaxTogether bounds the replies that are open at once.
 const MaxTogether = 64
 
@@ -135,6 +148,10 @@ func (r *Reader) read(fsys fs.FS, c Consumer, between func(*Report) error) (Repo
 		return Report{}, fmt.Errorf("list snapshot: %w", err)
 	}
 	var report Report
+	collected, _ := c.(Collected)
+	if err := readTyped(fsys, entries, collected, &report); err != nil {
+		return report, err
+	}
 	for _, name := range usable(entries, snapshot.InfoSuffix, &report) {
 		if err := r.readInfo(fsys, name, c, &report); err != nil {
 			return report, fmt.Errorf("read %s: %w", name, err)
@@ -154,7 +171,7 @@ func (r *Reader) read(fsys fs.FS, c Consumer, between func(*Report) error) (Repo
 	if report.used == 0 {
 		return report, ErrNoReplies
 	}
-	return report, nil
+	return report, readCollected(fsys, entries, collected, &report)
 }
 
 // usable returns the names of the files that have the suffix and can be opened, in

@@ -17,6 +17,10 @@
 //	SOCKET_servers
 //	              in the form of `show servers state`: the servers that are in
 //	              maintenance by the configuration; none if there are none
+//	SOCKET_tables, SOCKET_resolvers, SOCKET_certs
+//	              what it has said of stick tables, resolvers and certificates
+//	SOCKET_info.typed, SOCKET_stat.typed
+//	              of what kind fields are that haproxystats-pull does not know
 //	SOCKET_info.PID-START, SOCKET_stat.PID-START
 //	              the replies of another worker than the one that answers at the socket
 //	events        what happened to HAProxy since the previous snapshot, as package event
@@ -98,6 +102,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -117,6 +122,29 @@ const EventsName = "events"
 // ServersSuffix ends the name of the file with what `show servers state` said of the
 // servers of a socket.
 const ServersSuffix = "_servers"
+
+// What a socket has said beside its two replies is in files with these suffixes. Readers of
+// earlier versions skip them.
+const (
+	// TablesSuffix ends the name of the answer to `show table`, ResolversSuffix that of the
+	// one to `show stat domain resolvers`, and CertificatesSuffix that of what `show ssl cert`
+	// has said of certificates.
+	TablesSuffix       = "_tables"
+	ResolversSuffix    = "_resolvers"
+	CertificatesSuffix = "_certs"
+	// InfoTypedSuffix and StatTypedSuffix end the names of answers in the typed form, which
+	// say of what kind the fields are that haproxystats-pull does not know.
+	InfoTypedSuffix = "_info.typed"
+	StatTypedSuffix = "_stat.typed"
+)
+
+var collectedSuffixes = []string{TablesSuffix, ResolversSuffix, CertificatesSuffix, InfoTypedSuffix, StatTypedSuffix}
+
+// IsCollected reports whether a name is that of a file with what a socket has said beside
+// its two replies.
+func IsCollected(name string) bool {
+	return !IsHidden(name) && slices.ContainsFunc(collectedSuffixes, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
+}
 
 // ManifestName is the name of the manifest. The dot hides it from programs that
 // process every file of a snapshot.

@@ -40,7 +40,7 @@ func contentOf(dir *durable.Dir) (names []string, ours bool, err error) {
 	}
 	var known map[string]bool
 	for _, name := range names {
-		if snapshot.IsReply(name) || snapshot.IsAccount(name) || name == snapshot.EventsName || name == snapshot.ManifestName || isMark(name) {
+		if snapshot.IsReply(name) || snapshot.IsAccount(name) || snapshot.IsCollected(name) || name == snapshot.EventsName || name == snapshot.ManifestName || isMark(name) {
 			continue
 		}
 		if known == nil {
