@@ -13,7 +13,9 @@ import (
 // collector takes down what it gets.
 type collector struct{ got []string }
 
-func (c *collector) note(format string, args ...any) { c.got = append(c.got, fmt.Sprintf(format, args...)) }
+func (c *collector) note(format string, args ...any) {
+	c.got = append(c.got, fmt.Sprintf(format, args...))
+}
 
 func (c *collector) Info(socket string, _ *haproxy.InfoScanner) { c.note("info %s", socket) }
 
