@@ -114,45 +114,42 @@ func encodeAll(t fataler, e *Encoder, b *metric.Batch) (all []request) {
 // TestSameAsText: requests have the series that Prometheus' text has, with its values, types
 // and texts, and a marker for each series that the batch before had.
 func TestSameAsText(t *testing.T) {
-	for name, v := range versions {
-		t.Run(name, func(t *testing.T) {
-			rapid.Check(t, func(t *rapid.T) {
-				o := options(v)
-				o.CheckStates = series.CheckStates(rapid.IntRange(0, 2).Draw(t, "check-states"))
-				o.MaxSeries = rapid.SampledFrom([]int{0, 0, 5, 40}).Draw(t, "max-series")
-				o.Clusters = rapid.Bool().Draw(t, "clusters")
-				e := New(o)
-				var before map[string]float64
-				epoch := rapid.Int64Range(-1000, 1<<33).Draw(t, "epoch")
-				for i := range 4 {
-					b := encodetest.Batch(t)
-					b.Node, b.Cluster, b.Epoch = "n", "c", epoch+int64(i)*40
-					b.Began = rapid.SampledFrom([]int64{0, b.Epoch - 100, b.Epoch + 1}).Draw(t, "began")
-					if rapid.Bool().Draw(t, "texts") {
-						b.Texts = []metric.Text{{Field: "Version", Value: rapid.SampledFrom(encodetest.Names).Draw(t, "version")}}
-					}
-					part := samples.Part{Batch: b, Labels: e.labelsOf(b)}
-					values, kinds, helps := texts(t, o, part)
-					all := encodeAll(t, e, b)
-					if again := encodeAll(t, e, b); !slices.EqualFunc(all, again, func(a, b request) bool { return bytes.Equal(a.body, b.body) }) {
-						t.Fatalf("a batch that comes again has other bytes")
-					}
-					if late := *b; i > 0 {
-						late.Epoch -= 39
-						for _, r := range encodeAll(t, e, &late) {
-							for _, s := range decode(t, v, r.body).Samples {
-								if s.Stale {
-									t.Fatalf("a late batch ends %s", s.ID())
-								}
-							}
+	rapid.Check(t, func(t *rapid.T) {
+		v := rapid.SampledFrom([]Version{V1, V2}).Draw(t, "version")
+		o := options(v)
+		o.CheckStates = series.CheckStates(rapid.IntRange(0, 2).Draw(t, "check-states"))
+		o.MaxSeries = rapid.SampledFrom([]int{0, 0, 5, 40}).Draw(t, "max-series")
+		o.Clusters = rapid.Bool().Draw(t, "clusters")
+		e := New(o)
+		var before map[string]float64
+		epoch := rapid.Int64Range(-1000, 1<<33).Draw(t, "epoch")
+		for i := range 4 {
+			b := encodetest.Batch(t)
+			b.Node, b.Cluster, b.Epoch = "n", "c", epoch+int64(i)*40
+			b.Began = rapid.SampledFrom([]int64{0, b.Epoch - 100, b.Epoch + 1}).Draw(t, "began")
+			if rapid.Bool().Draw(t, "texts") {
+				b.Texts = []metric.Text{{Field: "Version", Value: rapid.SampledFrom(encodetest.Names).Draw(t, "version")}}
+			}
+			part := samples.Part{Batch: b, Labels: e.labelsOf(b)}
+			values, kinds, helps := texts(t, o, part)
+			all := encodeAll(t, e, b)
+			if again := encodeAll(t, e, b); !slices.EqualFunc(all, again, func(a, b request) bool { return bytes.Equal(a.body, b.body) }) {
+				t.Fatalf("a batch that comes again has other bytes")
+			}
+			if late := *b; i > 0 {
+				late.Epoch -= 39
+				for _, r := range encodeAll(t, e, &late) {
+					for _, s := range decode(t, v, r.body).Samples {
+						if s.Stale {
+							t.Fatalf("a late batch ends %s", s.ID())
 						}
 					}
-					check(t, o, b, all, values, before, kinds, helps)
-					before = values
 				}
-			})
-		})
-	}
+			}
+			check(t, o, b, all, values, before, kinds, helps)
+			before = values
+		}
+	})
 }
 
 // check compares requests with the values, those of the batch before, and what families are.
@@ -550,6 +547,27 @@ func TestCompress(t *testing.T) {
 			t.Errorf("%q: got %q, want an error", junk, got)
 		}
 	}
+}
+
+// TestGolden has the samples of both versions, which are the same but for what only 2.0 has.
+func TestGolden(t *testing.T) {
+	var text bytes.Buffer
+	for _, v := range []Version{V1, V2} {
+		o := options(v)
+		o.Labels = []samples.Label{{Name: "job", Value: "haproxy"}, {Name: "instance", Value: "lb1"}}
+		b := encodetest.OfGoldenFiles(t)
+		b.Began = b.Epoch - 1000
+		for _, r := range encodeAll(t, New(o), b) {
+			d := decode(t, v, r.body)
+			for _, name := range slices.Sorted(maps.Keys(d.Types)) {
+				fmt.Fprintln(&text, name, d.Types[name], d.Helps[name])
+			}
+			for _, s := range d.Samples {
+				fmt.Fprintln(&text, s, s.Start, s.Type, s.Help)
+			}
+		}
+	}
+	encodetest.Golden(t, "remote-write", text.Bytes())
 }
 
 func TestStops(t *testing.T) {
