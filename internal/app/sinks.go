@@ -88,6 +88,11 @@ var sinkKinds = []sinkKind{
 		open:       openRemoteWrite,
 	},
 	{
+		name: "otlp", queued: true,
+		configured: pushed("otlp"),
+		open:       openOTLP,
+	},
+	{
 		name:       "events-file",
 		configured: func(c *config.Config) []string { return unnamed(c.Events.File != "") },
 		plain:      always,

@@ -78,8 +78,16 @@ func requestText(q *http.Request) (string, error) {
 			return "", err
 		}
 	}
-	_, err := io.Copy(&text, body)
-	return text.String(), err
+	if !isOTLP(q) {
+		_, err := io.Copy(&text, body)
+		return text.String(), err
+	}
+	all, err := io.ReadAll(body)
+	if err != nil {
+		return "", err
+	}
+	points, err := requestPoints(all)
+	return text.String() + points, err
 }
 
 // requestSamples returns a request of remote write, with a line for each sample, type and

@@ -54,6 +54,12 @@ type Config struct {
 	// inherits all other options of [remote-write], except `queue-dir`. docs/outputs.md
 	// explains it.
 	RemoteWrites Named[RemoteWrite]
+	// A receiver of OpenTelemetry's protocol (OTLP over HTTP), such as the OpenTelemetry
+	// Collector or Prometheus, to which metrics are posted. It is on if the section exists,
+	// even without an option in it. Each `[otlp:NAME]` is a further destination; set in it
+	// only what differs: it inherits all other options of [otlp], except `queue-dir`.
+	// docs/outputs.md explains it.
+	OTLPs Named[OTLP]
 	// Metrics in files, for debugging: `<dir>/<epoch>/stats` holds the lines that
 	// Graphite gets. It is on if the section exists, even without an option in it.
 	// Nothing removes the files, so they fill the disk if you leave it on.
@@ -1080,6 +1086,55 @@ type Prometheus struct {
 	// Adds what haproxystats says of itself: `haproxystats_*`, `process_*` and `go_*`.
 	OwnMetrics bool
 }
+
+// OTLP is the section [otlp] or [otlp:NAME].
+type OTLP struct {
+	// The address of the receiver. `/v1/metrics` is put behind an address without a path; one
+	// with a path is taken as it is: `https://prometheus.example.com/api/v1/otlp/v1/metrics`.
+	Endpoint string
+	// The names of metrics: `prometheus` for those of HAProxy's exporter for Prometheus, and
+	// all that it shows; or `receiver` for the 33 metrics of the OpenTelemetry Collector's
+	// receiver for HAProxy, with a resource for each row of `show stat`.
+	Names OTLPNames
+	// Attributes that all resources get: `key=value`, separated by commas. They take the
+	// place of those with the same key, such as `service.name`.
+	ResourceAttributes []Attribute
+	// Whether `host.name` and `service.instance.id` have the whole name of the host, or the
+	// part before the first dot.
+	FQDN bool
+	// What is sent of HAProxy, separated by white space or commas.
+	Scopes []string
+	// Sends the counters of HAProxy's modules, such as `h1` and `ssl`, too.
+	ExtraCounters bool
+	// The series that results of health checks and agents have, 16 a server each: `all`, of
+	// which the present one is 1, as HAProxy's own exporter has them; `current` for the one
+	// that is 1; or `none`.
+	CheckStates CheckStates
+	// Points of HAProxy in a snapshot; 0 for no limit. Beyond it whole groups are left out:
+	// first `extra-counters`, then listeners, results of checks, and servers.
+	MaxSeries int
+	// How requests are compressed: `gzip`, `zstd` or `none`.
+	Compression Compression
+	// The most bytes of a request before compression. A larger resource with
+	// `names = receiver` has a request of its own.
+	MaxBytes int
+	// Requests of one snapshot that are sent at the same time. Those of different snapshots
+	// never are.
+	Parallel int
+	Push
+}
+
+// Attribute is an attribute of a resource.
+type Attribute struct{ Key, Value string }
+
+// OTLPNames are the names that metrics have.
+type OTLPNames string
+
+// The values of OTLPNames.
+const (
+	OTLPPrometheus OTLPNames = "prometheus"
+	OTLPReceiver   OTLPNames = "receiver"
+)
 
 // LocalStore is the section [local-store].
 type LocalStore struct {

@@ -267,7 +267,7 @@ func (l *loader) checkDestinations() {
 	if l.config.HasSink() || !l.isOwn("graphite", "enabled") || len(l.problems) > 0 {
 		return
 	}
-	l.refuse("graphite", "enabled", "metrics are sent nowhere", "Set it to true, set topic in [kafka], or add a section [prometheus], [influx], [remote-write], [forward] or [local-store]")
+	l.refuse("graphite", "enabled", "metrics are sent nowhere", "Set it to true, set topic in [kafka], or add a section [prometheus], [influx], [remote-write], [otlp], [forward] or [local-store]")
 }
 
 // HasSink reports whether metrics or events are sent anywhere.

@@ -101,6 +101,7 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 		l.checkPushed()
 		l.checkInflux()
 		l.checkRemoteWrite()
+		l.checkOTLP()
 		l.checkTLS()
 		l.checkKafka()
 		l.checkGroups()

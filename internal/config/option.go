@@ -85,6 +85,7 @@ var sections = []Section{
 	{Name: "prometheus", Field: "Prometheus", Programs: processing, Switch: true},
 	{Name: "influx", Field: "Influxes", Programs: processing, Switch: true, Separator: ":", Inherits: true},
 	{Name: "remote-write", Field: "RemoteWrites", Programs: processing, Switch: true, Separator: ":", Inherits: true},
+	{Name: "otlp", Field: "OTLPs", Programs: processing, Switch: true, Separator: ":", Inherits: true},
 	{Name: "local-store", Field: "LocalStore", Programs: processing, Switch: true},
 	{Name: "frontend-groups", Field: "FrontendGroups", Programs: processing, Groups: true, Switch: true},
 	{Name: "backend-groups", Field: "BackendGroups", Programs: processing, Groups: true, Switch: true},

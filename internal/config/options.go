@@ -109,4 +109,4 @@ var options = slices.Concat([]Option{
 	optional("graphite", "group-namespace-double-writes", boolean, func(c *Config) *bool { return &c.Graphite.GroupNamespaceDoubleWrites }),
 
 	option("local-store", "dir", "${paths:base-dir}/local-store", directory, func(c *Config) *string { return &c.LocalStore.Dir }),
-}, kafkaOptions(), forwardOptions(), eventsOptions(), prometheusOptions(), influxOptions(), remoteWriteOptions(), centralOptions())
+}, kafkaOptions(), forwardOptions(), eventsOptions(), prometheusOptions(), influxOptions(), remoteWriteOptions(), otlpOptions(), centralOptions())

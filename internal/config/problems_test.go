@@ -804,7 +804,7 @@ queue-dir = /var/lib/haproxystats/queue/graphite
 		},
 		{
 			"no destination", ForProcess, "[graphite]\nenabled = no\n[kafka]\nbrokers = a\n",
-			[]string{`f:2: [graphite] enabled = "no": metrics are sent nowhere. Set it to true, set topic in [kafka], or add a section [prometheus], [influx], [remote-write], [forward] or [local-store]`},
+			[]string{`f:2: [graphite] enabled = "no": metrics are sent nowhere. Set it to true, set topic in [kafka], or add a section [prometheus], [influx], [remote-write], [otlp], [forward] or [local-store]`},
 			nil,
 		},
 		{

@@ -40,6 +40,9 @@ func (c *Config) Pushed() (all []Pushed) {
 	for _, r := range c.RemoteWrites {
 		all = append(all, Pushed{"remote-write", r.Name, r.Options.URL, "url", r.Options.Push})
 	}
+	for _, o := range c.OTLPs {
+		all = append(all, Pushed{"otlp", o.Name, o.Options.Endpoint, "endpoint", o.Options.Push})
+	}
 	return all
 }
 

@@ -165,6 +165,20 @@ var samples = map[string]sample{
 	"remote-write timeout":        {10, "10"},
 	"remote-write interval":       {0.5, "0.5"},
 
+	"otlp endpoint":            {"https://collector.example.com:4318", "https://collector.example.com:4318"},
+	"otlp resource-attributes": {[]string{"team=a", "service.namespace=b"}, "team=a, service.namespace=b"},
+	"otlp fqdn":                {false, "false"},
+	"otlp scopes":              {[]string{"global", "backend"}, "global, backend"},
+	"otlp extra-counters":      {true, "true"},
+	"otlp check-states":        {"current", "current"},
+	"otlp max-series":          {500_000, "500000"},
+	"otlp compression":         {"zstd", "zstd"},
+	"otlp max-bytes":           {1 << 20, "1048576"},
+	"otlp parallel":            {2, "2"},
+	"otlp timeout":             {10, "10"},
+	"otlp backoff":             {1.25, "1.25"},
+	"otlp queue-dir":           {"${paths:base-dir}/otlp", "/srv/stats/otlp"},
+
 	"central kafka":           {true, "true"},
 	"central snapshots-topic": {"", ""},
 	"central tables-topic":    {"eu.tables", "eu.tables"},
@@ -207,6 +221,12 @@ var instances = map[string]map[string]map[string]sample{
 			"version": {2, "2"},
 			"org":     {"ops", "ops"},
 			"bucket":  {"haproxy", "haproxy"},
+		},
+	},
+	"otlp": {
+		"archive": {
+			"names":     {"receiver", "receiver"},
+			"max-bytes": {1 << 21, "2097152"},
 		},
 	},
 	"cluster": {

@@ -46,7 +46,7 @@ type pushSample struct {
 }
 
 // pushKinds are all of them.
-var pushKinds = []pushKind{influxKind, remoteWriteKind}
+var pushKinds = []pushKind{influxKind, remoteWriteKind, otlpKind}
 
 // gunzip expands a body that is compressed by gzip.
 func gunzip(body io.Reader) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"haproxystats/internal/encode"
+	"haproxystats/internal/encode/samples"
 	names "haproxystats/internal/encode/series"
 	"haproxystats/internal/metric"
 )
@@ -117,9 +118,8 @@ func rowMetricsOf(g *encode.Group) (all []rowMetric) {
 var services = map[metric.Scope]string{metric.Frontend: "FRONTEND", metric.Backend: "BACKEND", metric.Listener: "", metric.Server: ""}
 
 // allRows emits the requests with the metrics of the receiver.
-func (e *Encoder) allRows() error {
+func (e *Encoder) allRows() (result samples.Result, err error) {
 	most := e.opt.Requests.MaxSeries
-	e.dropped = names.Dropped{}
 	if most > 0 {
 		var all names.Counts
 		err := e.eachRow(func(_ string, n int, g *encode.Group, _ *encode.Row) error {
@@ -127,22 +127,23 @@ func (e *Encoder) allRows() error {
 			return nil
 		})
 		if err != nil {
-			return err
+			return result, err
 		}
-		e.dropped = all.Fit(most)
+		result.Dropped = all.Fit(most)
 	}
 	e.record, e.count = e.record[:0], 0
-	err := e.eachRow(func(service string, n int, g *encode.Group, r *encode.Row) error {
-		if why := names.ReasonOf(g.Scope, false, false); why < names.NumReasons && e.dropped[why] > 0 {
+	err = e.eachRow(func(service string, n int, g *encode.Group, r *encode.Row) error {
+		if why := names.ReasonOf(g.Scope, false, false); why < names.NumReasons && result.Dropped[why] > 0 {
 			return nil
 		}
+		result.Series += n
 		e.scope = g.Scope
 		return e.addResource(encode.Proxy(g.Scope, r.Entity), service, n)
 	})
 	if err != nil {
-		return err
+		return result, err
 	}
-	return e.send()
+	return result, e.send()
 }
 
 // eachRow calls f with each row that the receiver shows: its word for what the row is about,

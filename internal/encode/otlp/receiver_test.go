@@ -13,6 +13,7 @@ import (
 
 	"haproxystats/internal/encode"
 	"haproxystats/internal/encode/encodetest"
+	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/metric"
 )
 
@@ -152,7 +153,8 @@ func TestReceiver(t *testing.T) {
 // within the bound.
 func TestReceiverDecodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		o := Requests{Receiver: true, Scopes: allScopes, MaxSeries: rapid.SampledFrom([]int{0, 0, 5, 1000}).Draw(t, "series")}
+		var told samples.Result
+		o := Requests{Receiver: true, Scopes: allScopes, Told: func(r samples.Result) { told = r }, MaxSeries: rapid.SampledFrom([]int{0, 0, 5, 1000}).Draw(t, "series")}
 		most := rapid.SampledFrom([]int{0, 300, 1000}).Draw(t, "bytes")
 		e := New(Options{Version: "1.2.3", MaxBytes: most, Requests: &o})
 		for range 2 { // the second batch meets what the first has left
@@ -210,6 +212,9 @@ func TestReceiverDecodes(t *testing.T) {
 			all := 0
 			for _, points := range byScope {
 				all += points
+			}
+			if told.Series != n {
+				t.Fatalf("got %d points, and %d are said to be there", n, told.Series)
 			}
 			if o.MaxSeries > 0 && all > o.MaxSeries {
 				all -= byScope[metric.Listener]

@@ -27,15 +27,16 @@ type Requests struct {
 	MaxSeries int
 	// Own has the names of columns of [metric.Self] that are about a sink.
 	Own map[string]samples.Own
+	// Told is called after each batch with what it had of HAProxy; nil for nobody.
+	Told func(samples.Result)
 }
 
 // request is what requests take besides.
 type request struct {
-	walk    *samples.Walk
-	family  *samples.Family // whose points are being made
-	of      family          // the same as a metric
-	rows    []attributes    // of each of the rows of the walk
-	dropped names.Dropped
+	walk   *samples.Walk
+	family *samples.Family // whose points are being made
+	of     family          // the same as a metric
+	rows   []attributes    // of each of the rows of the walk
 
 	common     []byte // attributes of resources
 	attribute  []byte // those of the resource of a row
@@ -43,26 +44,35 @@ type request struct {
 	values     []rowValue // of the metric of a row
 }
 
-// Dropped returns what was left out of the last batch because of MaxSeries.
-func (e *Encoder) Dropped() names.Dropped { return e.dropped }
-
 // requests emits the requests of a batch.
 func (e *Encoder) requests(b *metric.Batch) error {
 	o := e.opt.Requests
+	var result samples.Result
+	var err error
 	if o.Receiver {
-		return e.allRows()
+		result, err = e.allRows()
+	} else {
+		result, err = e.allSamples(b)
 	}
+	if err == nil && o.Told != nil {
+		o.Told(result)
+	}
+	return err
+}
+
+// allSamples emits the requests with the series of HAProxy's exporter.
+func (e *Encoder) allSamples(b *metric.Batch) (samples.Result, error) {
+	o := e.opt.Requests
 	e.walk.Take([]samples.Part{{Batch: b}}, &samples.Selection{Scopes: o.Scopes, ExtraCounters: o.ExtraCounters})
 	e.setRows()
 	e.begin()
 	e.family = nil
 	result, err := e.walk.Each(e.sample)
-	e.dropped = result.Dropped
 	if err != nil {
-		return err
+		return result, err
 	}
 	e.end(&e.of)
-	return e.flush()
+	return result, e.flush()
 }
 
 // setRows makes the attributes of the rows.

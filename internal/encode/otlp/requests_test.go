@@ -48,12 +48,14 @@ func TestRequests(t *testing.T) {
 	}
 	kinds := make(map[string]kind) // of all batches
 	rapid.Check(t, func(t *rapid.T) {
+		var told samples.Result
 		o := Requests{
 			Scopes:        allScopes,
 			ExtraCounters: rapid.Bool().Draw(t, "extra"),
 			CheckStates:   rapid.SampledFrom([]names.CheckStates{names.AllStates, names.CurrentState, names.NoStates}).Draw(t, "check states"),
 			MaxSeries:     rapid.SampledFrom([]int{0, 0, 20}).Draw(t, "series"),
 			Own:           map[string]samples.Own{"scur": {Field: "Metrics", Sink: "kafka"}},
+			Told:          func(r samples.Result) { told = r },
 		}
 		if rapid.Bool().Draw(t, "some scopes") {
 			for i := range o.Scopes {
@@ -110,8 +112,8 @@ func TestRequests(t *testing.T) {
 			if d := cmp.Diff(want, got); d != "" {
 				t.Fatalf("want -, got +\n%s", d)
 			}
-			if e.Dropped() != result.Dropped {
-				t.Fatalf("got %v dropped, want %v", e.Dropped(), result.Dropped)
+			if told != result {
+				t.Fatalf("got %+v, want %+v", told, result)
 			}
 		}
 	})

@@ -124,7 +124,7 @@ type receiver struct {
 
 func (s *Site) receiver(serve func(*intake)) *receiver {
 	s.T.Helper()
-	r := &receiver{site: s, serve: serve, plan: Always(Fault{}), addr: s.port(), grown: make(chan struct{})}
+	r := &receiver{site: s, serve: serve, plan: Always(Fault{}), addr: s.FreeAddress(), grown: make(chan struct{})}
 	r.Restart()
 	s.T.Cleanup(r.Kill)
 	return r

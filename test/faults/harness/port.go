@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// port returns an address of loopback on a free port, and reserves the port until
+// FreeAddress returns an address of loopback on a free port, and reserves the port until
 // the test ends: data for a receiver that is down must not go to a receiver of
 // another test.
-func (s *Site) port() (addr string) {
+func (s *Site) FreeAddress() (addr string) {
 	s.T.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	s.Must(os.NewSyscallError("socket", err))

@@ -13,6 +13,7 @@ function haproxystats::section(String[1] $kind, String[1] $instance) >> String[1
     'kafka'        => ':',
     'influx'       => ':',
     'remote-write' => ':',
+    'otlp'         => ':',
     'node'         => ' ',
     'cluster'      => ' ',
   }
