@@ -40,7 +40,7 @@ func influxFormat(i config.Influx, hostname string) push.Format {
 func influxOptions(i config.Influx, hostname string) influx.Options {
 	o := influx.Options{
 		Host: encode.Host{Name: hostname, FQDN: i.FQDN}, Precision: influx.Seconds, Measurement: i.Measurement,
-		ServerTag: i.ServerTag, KeepNames: i.KeepFieldNames, Texts: i.TextFields, MaxLines: i.MaxLines,
+		ServerTag: i.ServerTag, KeepNames: i.KeepFieldNames, Idle: true, Texts: i.TextFields, MaxLines: i.MaxLines,
 	}
 	for _, tag := range i.Tags {
 		o.Tags = append(o.Tags, influx.Tag(tag))

@@ -44,7 +44,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"topic":        cmdTopic,        // topic NAME N: wait until a topic has N records, which are the output
 	"scrape":       cmdScrape,       // scrape PATH [TEXT]: ask [prometheus] at port $SCRAPE until the answer has the text; the output is the answer
 	"receiver":     cmdReceiver,     // receiver up [STATUS]|down: a server at port $RECEIVER that answers requests with a status, 204 by itself
-	"posted":       cmdPosted,       // posted N TEXT: wait until it has answered N requests with the text in them, which are the output
+	"posted":       cmdPosted,       // posted N|some TEXT: wait until it has taken N requests with the text in them, or at least one; they are the output
 	"snapshot":     cmdSnapshot,     // snapshot DIR RECORDING: put a snapshot there, all of it at once
 	"ask":          cmdAsk,          // [!] ask PATH: the output is what the status socket says; with !, nobody answers
 	"mute":         cmdMute,         // mute PATH: a status socket that lets in and says nothing

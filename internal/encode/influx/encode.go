@@ -65,6 +65,8 @@ type Options struct {
 	Tags []Tag
 	// KeepNames keeps HAProxy's names of tags and fields, as telegraf's keep_field_names does.
 	KeepNames bool
+	// Idle shows the average times of what is idle as 0, as HAProxy and telegraf do.
+	Idle bool
 	// Texts are the texts that are fields: status, check_status, agent_status.
 	Texts []string
 	// MaxLines is the number of lines of a record; 0 for one. A record of several lines
@@ -185,6 +187,12 @@ func (e *Encoder) appendFields(g *encode.Group, r *encode.Row, fields *fields) (
 		written++
 		return nil
 	})
+	for i := range fields.idle {
+		if f := &fields.idle[i]; f.isEmpty(g, r) {
+			buf = append(append(buf, f.name...), "0i"...)
+			written++
+		}
+	}
 	for i := range fields.texts {
 		t := &fields.texts[i]
 		if word := t.word(g, r); word != "" {

@@ -45,7 +45,24 @@ var telegraf = map[string]string{
 // fields are those of a group.
 type fields struct {
 	columns []field
+	idle    []idle
 	texts   []text
+}
+
+// idle is a column that is shown as 0 where it has no value.
+type idle struct {
+	name          string // as that of a field
+	table, column int
+}
+
+// isEmpty reports whether a row has no value in the column.
+func (c *idle) isEmpty(g *encode.Group, r *encode.Row) bool {
+	row := r.At[c.table]
+	if row < 0 {
+		return false
+	}
+	_, counts := g.Tables[c.table].Cells(row)
+	return counts[c.column] == 0
 }
 
 // field is a column as lines have it.
@@ -73,6 +90,9 @@ func (e *Encoder) fieldsOf(g *encode.Group) (all fields) {
 		for k, c := range t.Columns() {
 			name := "," + names[len(all.columns)] + "="
 			all.columns = append(all.columns, field{name, g.Scope == metric.Self && c.Unit == "seconds" || isOfProxies(g.Scope) && shares[c.Name]})
+			if e.opt.Idle && c.Outputs.ForOthers() && c.Combine == metric.MeanOfActive {
+				all.idle = append(all.idle, idle{name, i, k})
+			}
 			if c.Outputs.ForOthers() && c.Nature == metric.State && slices.Contains(e.opt.Texts, c.Name) {
 				if words := wordsOf(g.Scope, c.Name); words != nil {
 					all.texts = append(all.texts, text{name, i, k, words})

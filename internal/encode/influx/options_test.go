@@ -83,6 +83,26 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// TestIdle: an average without a value is 0 with the option, and a column for Graphite is not.
+func TestIdle(t *testing.T) {
+	table := metric.NewBuilder(metric.Server, []metric.Column{
+		{Name: "qtime", Combine: metric.MeanOfActive},
+		{Name: "rtime", Combine: metric.MeanOfActive, Outputs: metric.GraphiteOnly},
+		{Name: "scur"},
+		{Name: "slim"},
+	})
+	row := table.Row(metric.Entity{Parent: "p", Name: "s"})
+	table.Touch(row)
+	table.Add(row, 2, 3)
+	b := &metric.Batch{Tables: []*metric.Table{table.Table()}}
+	for idle, want := range map[bool]string{false: "scur=3i", true: "scur=3i,qtime=0i"} {
+		m := encodetest.Messages(t, New(Options{Idle: idle, Precision: Seconds}), b)[0]
+		if got := string(m.Value); got != "haproxy,proxy=p,sv=s,type=server "+want+" 0\n" || m.Metrics != countFields(m.Value) {
+			t.Errorf("got %q with %d metrics, want %q", got, m.Metrics, want)
+		}
+	}
+}
+
 // TestWords: each number has its word, and what has none has no field.
 func TestWords(t *testing.T) {
 	for status, want := range map[int64][4]string{-1: {}, 0: {"STOP", "UP"}, 1: {"OPEN", "DOWN"}, 99: {}} {
