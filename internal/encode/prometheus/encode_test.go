@@ -168,8 +168,11 @@ func TestDecodes(t *testing.T) {
 						want[fmt.Sprintf("%q %.14g", labels, v)]++ // thousandths are written without rounding
 					}
 				})
-				idle(b, func(s metric.Scope, n metric.Entity) {
+				idle(b, func(s metric.Scope, n metric.Entity, column string) {
 					labels := wantLabels(s, n)
+					if of, _ := catalogue.LookupSeries(series.Catalogued(s), column); of.Label != "" {
+						labels[of.Label] = of.Value
+					}
 					labels["env"], labels["node"] = "a \"b\"\n", node
 					want[fmt.Sprintf("%q 0", labels)]++
 				})
@@ -199,12 +202,12 @@ func TestDecodes(t *testing.T) {
 }
 
 // idle calls f for each average of what has not been active, which HAProxy shows as 0.
-func idle(b *metric.Batch, f func(metric.Scope, metric.Entity)) {
+func idle(b *metric.Batch, f func(s metric.Scope, n metric.Entity, column string)) {
 	for _, t := range b.Tables {
-		for col := range t.Columns() {
+		for col, c := range t.Columns() {
 			for _, row := range t.Rows() {
 				if isIdle(t, row, col) {
-					f(t.Scope(), t.Entity(row))
+					f(t.Scope(), t.Entity(row), c.Name)
 				}
 			}
 		}
