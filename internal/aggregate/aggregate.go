@@ -9,6 +9,7 @@
 package aggregate
 
 import (
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/metric"
 )
@@ -39,11 +40,26 @@ type Options struct {
 	// Series adds what outputs other than Graphite need: fields that they combine by another
 	// rule, states, listeners, and what processes say in words.
 	Series bool
+	// Learned has what HAProxy has said of fields that the catalogue lacks; nil if nothing is
+	// learned.
+	Learned Learned
 	// Percentages adds the share of HAProxy's limits that is in use.
 	Percentages bool
 	// FrontendGroups, BackendGroups and ServerGroups sort names into groups; the first
 	// match counts. A server belongs to the group of its backend.
 	FrontendGroups, BackendGroups, ServerGroups []Group
+}
+
+// Learned has what HAProxy has said of fields that the catalogue lacks.
+type Learned interface {
+	// Learn takes what HAProxy of a version has said.
+	Learn(version string, fields []haproxy.Typed) bool
+	// Lookup returns what is known of a field.
+	Lookup(in catalogue.Scopes, name string) (catalogue.Field, bool)
+	// Generation changes when something was learned.
+	Generation() uint64
+	// Fields returns the fields that are known.
+	Fields() []metric.LearnedField
 }
 
 // Aggregator aggregates snapshots one after another: Reset, then the replies through
@@ -63,6 +79,8 @@ type Aggregator struct {
 	ghosts   []ghost
 
 	collected collected
+	// learned is the generation of what was learned when the columns were made.
+	learned uint64
 }
 
 // New returns an aggregator.
@@ -83,6 +101,9 @@ func (a *Aggregator) Reset() (forgotten int) {
 	a.ghosts = nil
 	a.twins.reset()
 	a.collected.reset()
+	if a.relearn() {
+		return 0
+	}
 	return a.proxies.reset()
 }
 
@@ -156,6 +177,9 @@ func (a *Aggregator) Batch(epoch int64) *metric.Batch {
 	}
 	if a.opt.Series {
 		b.Texts = a.daemon.texts()
+		if a.opt.Learned != nil {
+			b.Learned = a.opt.Learned.Fields()
+		}
 	}
 	return b
 }

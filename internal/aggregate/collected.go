@@ -194,4 +194,21 @@ func (c *collected) merge(o *collected) {
 }
 
 // Typed takes what HAProxy has said of the kinds of fields. It implements reply.Collected.
-func (a *Aggregator) Typed(string, []haproxy.Typed) {}
+func (a *Aggregator) Typed(version string, fields []haproxy.Typed) {
+	if a.opt.Learned != nil && !a.opt.Classic && a.opt.Learned.Learn(version, fields) {
+		a.relearn()
+	}
+}
+
+// relearn forgets all columns if more was learned since they were made. It reports whether
+// it has.
+func (a *Aggregator) relearn() bool {
+	if a.opt.Learned == nil || a.opt.Learned.Generation() == a.learned {
+		return false
+	}
+	a.learned = a.opt.Learned.Generation()
+	a.daemon.layout, a.daemon.nodes, a.twins.spare = daemonLayout{}, nil, nil
+	a.proxies.forget()
+	a.proxies.reset()
+	return true
+}

@@ -14,6 +14,7 @@ type selection struct {
 	only    []string // nil: all of the metric set
 	classic bool
 	series  bool // with what outputs other than Graphite need
+	learned Learned
 }
 
 // wants reports whether a field is a metric in this scope.
@@ -21,7 +22,30 @@ func (s selection) wants(name string) bool {
 	if s.only != nil {
 		return slices.Contains(s.only, name)
 	}
-	return catalogue.IsMetric(name, s.scope, s.classic)
+	return isMetric(name, s.scope, s.classic, s.learned)
+}
+
+// isMetric reports whether a field is a metric: the catalogue says so or, of a field that it
+// lacks, HAProxy.
+func isMetric(name string, scope catalogue.Scopes, classic bool, learned Learned) bool {
+	if !catalogue.IsMetric(name, scope, classic) {
+		return false
+	}
+	f, ok := lookup(name, scope, learned)
+	return !ok || f.Combine != catalogue.Never
+}
+
+// lookup finds a field in the catalogue, or in what was learned.
+func lookup(name string, scope catalogue.Scopes, learned Learned) (catalogue.Field, bool) {
+	find := catalogue.LookupStat
+	if scope == catalogue.Daemon {
+		find = catalogue.LookupInfo
+	}
+	f, ok := find(name)
+	if !ok && learned != nil {
+		f, ok = learned.Lookup(scope, name)
+	}
+	return f, ok
 }
 
 // initial returns the columns that exist whatever HAProxy shows.
@@ -114,7 +138,7 @@ func compareColumns(fields []catalogue.Field) func(a, b metric.Column) int {
 
 // column returns the column of a field of `show stat`.
 func (s selection) column(name string) metric.Column {
-	f, ok := catalogue.LookupStat(name)
+	f, ok := lookup(name, s.scope, s.learned)
 	c := column(name, f, ok, s.classic)
 	c.EmptyIsZero = ok && f.IsClassic(s.scope)
 	return c
@@ -127,7 +151,7 @@ func (s selection) columns(name string) []metric.Column {
 	if !s.series {
 		return []metric.Column{c}
 	}
-	f, known := catalogue.LookupStat(name)
+	f, known := lookup(name, s.scope, s.learned)
 	all := split(c, f, known, s.classic)
 	if s.scope != catalogue.Listener {
 		return all
@@ -139,20 +163,20 @@ func (s selection) columns(name string) []metric.Column {
 
 // infoColumns returns the columns of a field of `show info`.
 func infoColumns(name string, opt Options) []metric.Column {
-	c := infoColumn(name, opt.Classic)
+	c := infoColumn(name, opt)
 	if !opt.Series {
 		return []metric.Column{c}
 	}
-	f, known := catalogue.LookupInfo(name)
+	f, known := lookup(name, catalogue.Daemon, opt.Learned)
 	return split(c, f, known, opt.Classic)
 }
 
-func infoColumn(name string, classic bool) metric.Column {
+func infoColumn(name string, opt Options) metric.Column {
 	if c, ok := workerColumns[name]; ok {
 		return c
 	}
-	f, ok := catalogue.LookupInfo(name)
-	return column(name, f, ok, classic)
+	f, ok := lookup(name, catalogue.Daemon, opt.Learned)
+	return column(name, f, ok, opt.Classic)
 }
 
 func column(name string, f catalogue.Field, known, classic bool) metric.Column {

@@ -296,7 +296,7 @@ func processColumns(processes []*process, columns []metric.Column, opt Options) 
 	seen := make(map[string]bool)
 	for _, p := range processes {
 		for _, v := range p.values {
-			if name := v.field; !seen[name] && catalogue.IsMetric(v.field, catalogue.Daemon, opt.Classic) {
+			if name := v.field; !seen[name] && isMetric(v.field, catalogue.Daemon, opt.Classic, opt.Learned) {
 				seen[name] = true
 				columns = add(columns, infoColumns(v.field, opt)...)
 			}

@@ -82,7 +82,7 @@ func (d *daemon) addNodes(t metric.Rows, opt Options) {
 		switch {
 		case c.Name == fieldNumber && c.Outputs == metric.ExceptGraphite && opt.Series:
 			columns = []metric.Column{numberColumn()}
-		case !catalogue.IsMetric(c.Name, catalogue.Daemon, opt.Classic), !c.Outputs.ForGraphite() && !opt.Series:
+		case !isMetric(c.Name, catalogue.Daemon, opt.Classic, opt.Learned), !c.Outputs.ForGraphite() && !opt.Series:
 			continue
 		case !c.Outputs.ForGraphite():
 			columns = columns[len(columns)-1:]
@@ -108,7 +108,7 @@ func (d *daemon) table(opt Options) *metric.Table {
 	seen := make(map[string]bool)
 	for _, p := range processes {
 		for _, v := range p.values {
-			if !seen[v.field] && (v.field == fieldIdle || catalogue.IsMetric(v.field, catalogue.Daemon, opt.Classic)) {
+			if !seen[v.field] && (v.field == fieldIdle || isMetric(v.field, catalogue.Daemon, opt.Classic, opt.Learned)) {
 				seen[v.field] = true
 				columns = append(columns, infoColumns(v.field, opt)...)
 			}

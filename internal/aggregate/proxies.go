@@ -59,10 +59,10 @@ func newProxies(opt Options) proxies {
 		backendGroups:  newGroups(opt.BackendGroups),
 		serverGroups:   newGroups(opt.ServerGroups),
 	}
-	p.scopes[haproxy.FrontendRow].selection = selection{catalogue.Frontend, opt.Frontend, opt.Classic, opt.Series}
-	p.scopes[haproxy.BackendRow].selection = selection{catalogue.Backend, opt.Backend, opt.Classic, opt.Series}
-	p.scopes[haproxy.ServerRow].selection = selection{catalogue.Server, opt.Server, opt.Classic, opt.Series}
-	p.listeners.selection = selection{catalogue.Listener, nil, opt.Classic, opt.Series}
+	p.scopes[haproxy.FrontendRow].selection = selection{catalogue.Frontend, opt.Frontend, opt.Classic, opt.Series, opt.Learned}
+	p.scopes[haproxy.BackendRow].selection = selection{catalogue.Backend, opt.Backend, opt.Classic, opt.Series, opt.Learned}
+	p.scopes[haproxy.ServerRow].selection = selection{catalogue.Server, opt.Server, opt.Classic, opt.Series, opt.Learned}
+	p.listeners.selection = selection{catalogue.Listener, nil, opt.Classic, opt.Series, opt.Learned}
 	frontends, backends := unseen(opt.ExcludeFrontends), unseen(opt.ExcludeBackends)
 	p.excluded = [3]map[string]bool{frontends, backends, backends}
 	p.forget()

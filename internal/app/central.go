@@ -16,6 +16,7 @@ import (
 	"haproxystats/internal/config"
 	"haproxystats/internal/httpcall"
 	"haproxystats/internal/journal"
+	"haproxystats/internal/learned"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/process"
 	"haproxystats/internal/selfstat"
@@ -53,6 +54,7 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 	if err != nil {
 		return err
 	}
+	options.Learned = learned.Open(learned.Options{File: filepath.Join(c.Central.WorkDir, "learned"), Log: log})
 	here, err := newHost(log)
 	if err != nil {
 		return fmt.Errorf("find the host's name: %w", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,6 +15,7 @@ import (
 	"haproxystats/internal/config"
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/httpcall"
+	"haproxystats/internal/learned"
 	"haproxystats/internal/pattern"
 	"haproxystats/internal/process"
 	"haproxystats/internal/selfstat"
@@ -56,6 +58,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 	if err != nil {
 		return err
 	}
+	options.Learned = learned.Open(learned.Options{File: filepath.Join(c.Paths.BaseDir, "learned"), Log: log})
 	warnRoot(os.Geteuid(), c.Process.SrcDir, log)
 	incoming, err := spool.OpenReader(spool.ReaderOptions{Dir: c.Process.SrcDir, Log: log})
 	if err != nil {

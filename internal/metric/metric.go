@@ -201,6 +201,15 @@ type Batch struct {
 	// Texts are the different texts that the processes have said of themselves, sorted. They
 	// are for outputs other than Graphite.
 	Texts []Text
+	// Learned are the fields that HAProxy itself has explained, because they are not in the
+	// catalogue.
+	Learned []LearnedField
+}
+
+// LearnedField is a field that HAProxy itself has explained.
+type LearnedField struct {
+	// Rows is the word for the scope, such as "frontend", and Field the name.
+	Rows, Field string
 }
 
 // Text is a text that a process has said of itself, such as its version.
