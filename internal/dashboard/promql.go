@@ -93,11 +93,15 @@ func (x Exported) sample(q query, s selection, field string) string {
 	if err != nil {
 		panic("unreachable: " + err.Error()) // draw has found it
 	}
-	t := n.Family
-	if m := s.matchers(q.line, n.Label); m != "" {
-		t += "{" + m + "}"
+	m := s.matchers(q.line, n.Label)
+	if m != "" {
+		m = "{" + m + "}"
 	}
+	t := n.Family + m
 	switch {
+	case q.form == events && n.Family != x.names[q.scope][field].Family && q.scope == metric.Self && !q.sinks:
+		// Remote write has no counter, and each snapshot once.
+		return "(increase(" + t + "[" + s.whole + "]) or sum_over_time(" + x.names[q.scope][field].Family + m + "[" + s.whole + "]))"
 	case q.form == events:
 		return "increase(" + t + "[" + s.whole + "])"
 	case c.Nature.IsCounter():

@@ -44,7 +44,7 @@ func TestExpressions(t *testing.T) {
 			s, back("act", "bck").percentOf("TotalServers"),
 		},
 		{"sum(haproxy_backend_total_servers{H, B}) - (sum(haproxy_backend_active_servers{H, B}) + sum(haproxy_backend_backup_servers{H, B}))", s, back("act", "bck").missingOf("TotalServers").total("down")},
-		{"sum by (instance) (increase(haproxystats_reloads_total{H}[1h]))", s, program("Reloads").in(events)},
+		{"sum by (instance) ((increase(haproxystats_reloads_total{H}[1h]) or sum_over_time(haproxystats_reloads{H}[1h])))", s, program("Reloads").in(events)},
 		{
 			"haproxy_server_state{H, B, S} and (min_over_time(haproxy_server_up{H, B, S}[1h]) <= 0.5)",
 			s, server("state").when("", condition{field: "up", over: lowest, most: 0.5}),
@@ -111,7 +111,7 @@ func TestMistakesForPrometheus(t *testing.T) {
 // drawn as a level, and no level as a rate.
 func TestScrapedCountersAreRates(t *testing.T) {
 	x := allSeries(t)
-	counters := make(map[string]bool)
+	counters, summed := make(map[string]bool), make(map[string]bool)
 	for scope, columns := range x.Catalogue {
 		for name, c := range columns {
 			n, column, err := x.series(line{scope: scope}, name)
@@ -119,8 +119,12 @@ func TestScrapedCountersAreRates(t *testing.T) {
 				t.Fatal(err)
 			}
 			counters[n.Family] = column.Nature.IsCounter()
-			if total, ok := scrape.Total(c.Name); ok && n.Family != total {
+			total, ok := scrape.Total(c.Name)
+			if ok && n.Family != total {
 				t.Errorf("%s: got the series %s, want %s", c.Name, n.Family, total)
+			}
+			if ok {
+				summed[x.names[scope][c.Name].Family] = true
 			}
 		}
 	}
@@ -133,7 +137,7 @@ func TestScrapedCountersAreRates(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := 0
-	series := regexp.MustCompile(`(rate\(|increase\()?\b((?:haproxy|haproxystats|process)_\w+)\{`)
+	series := regexp.MustCompile(`(rate\(|increase\(|sum_over_time\()?\b((?:haproxy|haproxystats|process)_\w+)\{`)
 	for name, text := range made {
 		if !bytes.Equal(again[name], text) {
 			t.Errorf("%s differs when it is made again", name)
@@ -144,6 +148,12 @@ func TestScrapedCountersAreRates(t *testing.T) {
 			}
 			for _, m := range series.FindAllStringSubmatch(line, -1) {
 				found++
+				if m[1] == "sum_over_time(" {
+					if _, ok := summed[m[2]]; !ok {
+						t.Errorf("%s: %s is added up, and has all of each snapshot", name, m[2])
+					}
+					continue
+				}
 				counter, known := counters[m[2]]
 				if rate := m[1] != ""; !known || rate != counter {
 					t.Errorf("%s: %s: got a rate: %v, want %v; it is known: %v", name, m[0], rate, counter, known)

@@ -113,7 +113,7 @@ func sinkRules() []rule {
 	}
 }
 
-// ofScrapes are the alerts that only Prometheus has. Each names its series itself.
+// ofScrapes are the alerts that only Prometheus has, or has in another way. Each names its series itself.
 var ofScrapes = []struct {
 	alert
 	scope  metric.Scope
@@ -133,6 +133,14 @@ var ofScrapes = []struct {
 		Todo: "For five minutes the newest snapshot has been older than max-age, or stats sockets have failed. Check that haproxystats-pull and " +
 			"HAProxy run, and read their logs.",
 	}, ofEndpoint, []string{"haproxy_up"}},
+	{alert{
+		Name: "HaproxystatsSilent", Severity: "critical", For: 1,
+		Expression: "count by (job, instance) (last_over_time(haproxystats_snapshot_bytes[1h])) unless " +
+			"count by (job, instance) (last_over_time(haproxystats_snapshot_bytes[5m]))",
+		Summary: "haproxystats is silent: {{ $labels.instance }}",
+		Todo: "Nothing has come from this host for five minutes, and in the hour before something has. With remote write that is all that shows: " +
+			"check that both programs run, and read their logs.",
+	}, metric.Self, []string{"SnapshotBytes"}},
 	{alert{
 		Name: "HaproxystatsSeriesDropped", Severity: "warning", For: 5,
 		Expression: "sum without (reason) (haproxystats_series_dropped) > 0",

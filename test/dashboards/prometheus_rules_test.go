@@ -35,7 +35,7 @@ var asAlert = map[string]string{
 	"lag": "HaproxystatsSinkLag", "kafka-lag": "HaproxystatsSinkLag", "central-lag": "HaproxystatsSinkLag",
 	"lost": "HaproxystatsSinkLost", "kafka-lost": "HaproxystatsSinkLost", "events-lost": "HaproxystatsSinkSkipped", "central-lost": "HaproxystatsSinkLost",
 	"damaged": "HaproxystatsSinkDamaged", "too-long": "HaproxystatsSinkSkipped", "refused": "HaproxystatsSinkRefused", "unreadable": "HaproxystatsSinkUnreadable",
-	"silent": "", "cluster-silent": "", "central-silent": "", // HaproxystatsDown and HaproxyNotSeen
+	"silent": "", "cluster-silent": "", "central-silent": "", // HaproxystatsSilent, HaproxystatsDown and HaproxyNotSeen
 }
 
 // alertOf returns the name of the alert of a rule.
@@ -57,13 +57,23 @@ type story struct {
 	severities  []string
 }
 
-// up and down for a host that was there and is not any more.
+// until is one value before a second, and another one from it on.
 func until(second int, before, after float64) numbers {
 	return func(s int) float64 {
 		if s < second {
 			return before
 		}
 		return after
+	}
+}
+
+// once is 1 at one second, and otherwise 0.
+func once(second int) numbers {
+	return func(s int) float64 {
+		if s == second {
+			return 1
+		}
+		return 0
 	}
 }
 
@@ -76,6 +86,8 @@ var scrapeStories = []story{
 	{"now and then", "HaproxyNotSeen", map[string]numbers{`haproxy_up{instance="i"}`: every(20)}, nil},
 	{"not seen", "HaproxyNotSeen", map[string]numbers{`haproxy_up{instance="i"}`: until(300, 1, 0)}, []string{"critical"}},
 	{"a node", "HaproxyNotSeen", map[string]numbers{`haproxy_up{cluster="c"}`: at(1), `haproxy_up{cluster="c",node="n"}`: at(0)}, []string{"critical"}},
+	{"sends", "HaproxystatsSilent", map[string]numbers{`haproxystats_snapshot_bytes{job="j",instance="i"}`: at(9)}, nil},
+	{"has stopped", "HaproxystatsSilent", map[string]numbers{`haproxystats_snapshot_bytes{job="j",instance="i"}`: stops(300, 9), `haproxystats_snapshot_bytes{job="j",instance="k"}`: at(9)}, []string{"critical"}},
 	{"none", "HaproxystatsSeriesDropped", map[string]numbers{`haproxystats_series_dropped{reason="servers"}`: at(0)}, nil},
 	{"some", "HaproxystatsSeriesDropped", map[string]numbers{`haproxystats_series_dropped{reason="servers"}`: at(9), `haproxystats_series_dropped{reason="listeners"}`: at(1)}, []string{"warning"}},
 	{"waits", "HaproxystatsQueueGrows", map[string]numbers{"haproxystats_queue_snapshots": at(5)}, nil},
@@ -89,6 +101,12 @@ var scrapeStories = []story{
 // evaluated is how many seconds there are between evaluations. What happens every tenth or
 // twentieth second is met by some of them only.
 const evaluated = 25
+
+// pushedStories are about what remote write sends, which has no counters of events.
+var pushedStories = []story{
+	{"remote write, none", "HaproxystatsCrash", map[string]numbers{`haproxystats_crashes{instance="i"}`: at(0)}, nil},
+	{"remote write, one", "HaproxystatsCrash", map[string]numbers{`haproxystats_crashes{instance="i"}`: once(600)}, []string{"critical"}},
+}
 
 // absent is where there is no sample.
 const absent = -1e300
@@ -201,7 +219,7 @@ func TestPrometheusRules(t *testing.T) {
 
 	// Alerts about sinks share their stories with Graphite's rules, some of which have another
 	// name for them.
-	stories := append(ruleStories(t), scrapeStories...)
+	stories := slices.Concat(ruleStories(t), scrapeStories, pushedStories)
 	var b strings.Builder
 	fmt.Fprintf(&b, "rule_files: [%q]\nevaluation_interval: %ds\ntests:\n", file, evaluated)
 	for _, s := range stories {
