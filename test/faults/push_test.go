@@ -348,10 +348,10 @@ func pushBroken(t *testing.T, kind pushKind, row *harness.Row) {
 	s := newPushSite(t, kind, map[string]string{"max-age": "60"})
 	src := harness.NewSource(pushShape)
 	p := s.Start(harness.Process, s.conf)
-	s.feeder.FeedFiles(time.Now().Unix()-40, src.Snapshot(1))
+	s.feeder.FeedFiles(time.Now().Unix()-1, src.Snapshot(1))
 	s.Until("the first snapshot", time.Minute, func() bool { return len(s.faulty.times()) == 1 && len(s.steady.times()) == 1 })
-	// The next one is given up a few seconds after it was handed over.
-	old := time.Now().Unix() - 50
+	// The next one is given up some seconds after it was handed over.
+	old := time.Now().Unix() - 45
 	s.faulty.set(func(w http.ResponseWriter, _ *http.Request, _ []byte, epoch int64) bool {
 		if epoch != old {
 			return false
@@ -361,10 +361,10 @@ func pushBroken(t *testing.T, kind pushKind, row *harness.Row) {
 	})
 	s.feeder.FeedFiles(old, src.Snapshot(2))
 	p.WaitSays(time.Minute, "destination is down", "status 500")
-	s.feeder.FeedFiles(old+30, src.Snapshot(3))
+	s.feeder.FeedFiles(old+40, src.Snapshot(3))
 	s.Until("both at the receiver without faults", time.Minute, func() bool { return len(s.steady.times()) == 3 })
 	p.WaitSays(time.Minute, "metrics are older than max-age and are dropped", fmt.Sprint(old))
-	s.Until("the other snapshot", time.Minute, func() bool { return s.faulty.times()[old+30] == s.steady.times()[old+30] })
+	s.Until("the other snapshot", time.Minute, func() bool { return s.faulty.times()[old+40] == s.steady.times()[old+40] })
 	row.Inject(1)
 	if got := s.faulty.times()[old]; got > 0 {
 		t.Errorf("got %d samples of the batch that the receiver fails at", got)

@@ -12,7 +12,6 @@ import (
 	"time"
 	"unicode"
 
-	"haproxystats/internal/httpcall"
 	"haproxystats/internal/sink/outbox"
 )
 
@@ -33,12 +32,12 @@ type brokenError struct{ error }
 func (e *brokenError) Unwrap() error { return e.error }
 
 // verdict returns what an answer means, and why if the request was not taken.
-func (t *transport) verdict(a httpcall.Answer) (verdict, error) {
+func (t *transport) verdict(a answered) (verdict, error) {
 	proof := t.opt.Format.Proof
 	if a.Status >= 200 && a.Status < 300 && (proof == "" || a.Header[proof] != "") {
 		return taken, nil
 	}
-	text := fmt.Sprintf("%s answers with status %d", t.server, a.Status) + t.said(a.Body)
+	text := fmt.Sprintf("%s answers with status %d", t.server, a.Status) + said(a.Body, a.secrets)
 	section := "[" + t.opt.Name + "]"
 	person := func(do string) error {
 		return &outbox.LaterError{Err: errors.New(text + ". " + do), After: t.opt.Delay}
@@ -65,16 +64,16 @@ func (t *transport) verdict(a httpcall.Answer) (verdict, error) {
 }
 
 // judge returns how many metrics of a request the receiver did not store, and why.
-func (t *transport) judge(a httpcall.Answer, f frame) (rejected int, reason error) {
+func (t *transport) judge(a answered, f frame) (rejected int, reason error) {
 	format := t.opt.Format
 	if format.Judge == nil {
 		return 0, nil
 	}
-	n, text := format.Judge(a)
+	n, text := format.Judge(a.Answer)
 	if n <= 0 {
 		return 0, nil
 	}
-	reason = fmt.Errorf("%s answers with status %d%s", t.server, a.Status, t.said([]byte(text)))
+	reason = fmt.Errorf("%s answers with status %d%s", t.server, a.Status, said([]byte(text), a.secrets))
 	if format.Units == nil {
 		return min(n, f.metrics), reason
 	}
@@ -91,7 +90,7 @@ func (t *transport) judge(a httpcall.Answer, f frame) (rejected int, reason erro
 
 // said returns the beginning of what a server says, for a message. It has no secret, even if
 // the server repeats one.
-func (t *transport) said(body []byte) string {
+func said(body []byte, secrets []string) string {
 	const most = 200
 	// Most servers answer with an object, which has what they say.
 	var object struct{ Error, Message string }
@@ -99,7 +98,7 @@ func (t *transport) said(body []byte) string {
 		body = []byte(cmp.Or(object.Message, object.Error))
 	}
 	text := strings.ToValidUTF8(string(body[:min(len(body), 8*most)]), "")
-	for _, secret := range t.secrets() {
+	for _, secret := range secrets {
 		text = strings.ReplaceAll(text, secret, "...")
 	}
 	text = strings.Map(func(r rune) rune {

@@ -771,6 +771,30 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// TestReplacedSecret: a server repeats a token that was replaced while it had the request.
+func TestReplacedSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(file, []byte("0ld"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := new(receiver)
+		r.set(func(q httpcall.Request) (httpcall.Answer, error) {
+			if err := os.WriteFile(file, []byte("n3w"), 0o600); err != nil {
+				t.Error(err)
+			}
+			return httpcall.Answer{Status: 401, Body: []byte("not " + q.Header["Authorization"])}, nil
+		})
+		s, log := start(t, Options{Format: plain(1), Client: r, TokenFile: tlsfile.Secret{Option: "token-file", File: file, Noun: "token"}})
+		deliver(t, s, batchOf(1000, 1))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if text := log.String(); strings.Contains(text, "0ld") || strings.Contains(text, "n3w") || !strings.Contains(text, "not Bearer ...") {
+			t.Errorf("got log %s, want the answer without a token", text)
+		}
+	})
+}
+
 // TestForeignItem: an item of another version stays, and the others go on.
 func TestForeignItem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

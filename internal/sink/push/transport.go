@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"io"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,7 +17,6 @@ import (
 	"haproxystats/internal/httpcall"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/outbox"
-	"haproxystats/internal/tlsfile"
 )
 
 // transport implements [outbox.Transport].
@@ -332,75 +332,59 @@ func (t *transport) leftOut(epoch int64, metrics int) {
 }
 
 // call sends a request.
-func (t *transport) call(ctx context.Context, body []byte) (httpcall.Answer, error) {
-	header, err := t.header()
+func (t *transport) call(ctx context.Context, body []byte) (answered, error) {
+	header, secrets, err := t.header()
 	if err != nil {
-		return httpcall.Answer{}, err
+		return answered{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.opt.Timeout)
 	defer cancel()
-	answer, err := t.opt.Client.Do(ctx, httpcall.Request{Method: "POST", URL: t.opt.URL, Header: header, Body: body})
+	a, err := t.opt.Client.Do(ctx, httpcall.Request{Method: "POST", URL: t.opt.URL, Header: header, Body: body})
 	if err != nil {
-		return answer, fmt.Errorf("%s: %w", t.server, err)
+		return answered{}, fmt.Errorf("%s: %w", t.server, err)
 	}
-	return answer, nil
+	return answered{a, secrets}, nil
 }
 
-// header returns the headers of a request, with what logs in. Files are read for each
-// request, so that they can be replaced.
-func (t *transport) header() (map[string]string, error) {
-	login, err := t.login()
-	if err != nil || login == "" {
-		return t.opt.Header, err
-	}
-	header := make(map[string]string, len(t.opt.Header)+1)
-	for name, value := range t.opt.Header {
-		header[name] = value
-	}
-	header["Authorization"] = login
-	return header, nil
+// answered is an answer, and what of its request must not be in messages.
+type answered struct {
+	httpcall.Answer
+	secrets []string
 }
 
-func (t *transport) login() (string, error) {
+// header returns the headers of a request, and what must not be in messages about it: what
+// logs in, and the query of the address. Files are read for each request, so that they can be
+// replaced.
+func (t *transport) header() (header map[string]string, secrets []string, err error) {
+	if _, query, ok := strings.Cut(t.opt.URL, "?"); ok && query != "" {
+		secrets = append(secrets, query)
+	}
+	scheme, code := string(t.opt.Scheme), ""
 	switch {
 	case t.opt.TokenFile.File != "":
 		token, err := t.opt.TokenFile.Read()
 		if err != nil {
-			return "", err
+			return nil, nil, err
 		}
-		scheme := t.opt.Scheme
 		if scheme == "" {
-			scheme = Bearer
+			scheme = string(Bearer)
 		}
-		return string(scheme) + " " + string(token), nil
+		code = string(token)
 	case t.opt.User != "":
 		var password []byte
 		if t.opt.PasswordFile.File != "" {
-			var err error
 			if password, err = t.opt.PasswordFile.Read(); err != nil {
-				return "", err
+				return nil, nil, err
 			}
+			secrets = append(secrets, string(password))
 		}
-		return "Basic " + base64.StdEncoding.EncodeToString([]byte(t.opt.User+":"+string(password))), nil
+		scheme, code = "Basic", base64.StdEncoding.EncodeToString([]byte(t.opt.User+":"+string(password)))
+	default:
+		return t.opt.Header, secrets, nil
 	}
-	return "", nil
-}
-
-// secrets returns what must not be in messages: what logs in, and the query of the address.
-func (t *transport) secrets() (all []string) {
-	if _, query, ok := strings.Cut(t.opt.URL, "?"); ok && query != "" {
-		all = append(all, query)
-	}
-	for _, file := range []tlsfile.Secret{t.opt.TokenFile, t.opt.PasswordFile} {
-		if secret, err := file.Read(); err == nil {
-			all = append(all, string(secret))
-		}
-	}
-	if login, err := t.login(); err == nil && login != "" {
-		_, code, _ := strings.Cut(login, " ")
-		all = append(all, code)
-	}
-	return all
+	header = maps.Clone(t.opt.Header)
+	header["Authorization"] = scheme + " " + code
+	return header, append(secrets, code), nil
 }
 
 // counts are those that the outbox does not have.
