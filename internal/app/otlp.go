@@ -23,8 +23,8 @@ func openOTLP(s setup, name string) (sink.Sink, func() error, error) {
 	})
 }
 
-// otlpFormat is the form in which receivers of OpenTelemetry get metrics.
-func otlpFormat(o config.OTLP, s setup, log *slog.Logger) push.Format {
+// otlpOptions says how requests are made; log gets what exceeds max-series.
+func otlpOptions(o config.OTLP, s setup, log *slog.Logger) otlp.Options {
 	requests := otlp.Requests{
 		Receiver: o.Names == config.OTLPReceiver, Scopes: samples.Scopes(o.Scopes), ExtraCounters: o.ExtraCounters,
 		CheckStates: seriesOfChecks[o.CheckStates], MaxSeries: o.MaxSeries, Own: s.own, Told: tellDropped(log),
@@ -33,9 +33,14 @@ func otlpFormat(o config.OTLP, s setup, log *slog.Logger) push.Format {
 	for _, a := range o.ResourceAttributes {
 		requests.Attributes = append(requests.Attributes, otlp.Attribute(a))
 	}
-	options := otlp.Options{
+	return otlp.Options{
 		Host: encode.Host{Name: s.hostname, FQDN: o.FQDN}, Version: s.version, MaxBytes: o.MaxBytes, Requests: &requests,
 	}
+}
+
+// otlpFormat is the form in which receivers of OpenTelemetry get metrics.
+func otlpFormat(o config.OTLP, s setup, log *slog.Logger) push.Format {
+	options := otlpOptions(o, s, log)
 	f := push.Format{
 		NewEncoder:  func() push.Encoder { return otlp.New(options) },
 		ContentType: "application/x-protobuf",

@@ -15,7 +15,6 @@ import (
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/encode/prometheus"
 	"haproxystats/internal/encode/samples"
-	"haproxystats/internal/encode/series"
 	"haproxystats/internal/metric"
 )
 
@@ -40,7 +39,7 @@ func (o PathsOptions) writer(c *config.Config) (pathsWriter, error) {
 	if !slices.Contains(PathsFormats, format) {
 		return nil, fmt.Errorf("--format %s: not a format: it is one of %s", o.Format, strings.Join(PathsFormats, ", "))
 	}
-	if named && format != "influx" {
+	if named && format != "influx" && format != "otlp-json" {
 		return nil, fmt.Errorf("--format %s: sections of %s have no names: leave out %q", o.Format, format, ":"+name)
 	}
 	all := *c // with the section, be it there or not
@@ -54,10 +53,7 @@ func (o PathsOptions) writer(c *config.Config) (pathsWriter, error) {
 	case "influx":
 		return o.influx(c, name)
 	case "otlp-json":
-		if !c.Prometheus.Enabled {
-			c.SetDefaults("prometheus")
-		}
-		return o.otlp(c), nil
+		return o.otlp(c, name)
 	}
 	return func(w io.Writer, b *metric.Batch) error {
 		result, err := plaintext.New(GraphitePaths(c, o.Hostname)).Encode(w, b)
@@ -69,15 +65,11 @@ func (o PathsOptions) writer(c *config.Config) (pathsWriter, error) {
 // needsSeries reports whether the format has more than Graphite gets.
 func (o PathsOptions) needsSeries() bool { return o.Format != PathsFormats[0] }
 
-var checkStates = map[config.CheckStates]series.CheckStates{
-	config.CheckStatesAll: series.AllStates, config.CheckStatesCurrent: series.CurrentState, config.CheckStatesNone: series.NoStates,
-}
-
 // EndpointEncoding returns how [prometheus] has samples written, and what they are of.
 func EndpointEncoding(c *config.Config, own map[string]samples.Own) (prometheus.Options, samples.Selection) {
 	p := c.Prometheus
 	o := prometheus.Options{Options: samples.Options{
-		CheckStates: checkStates[p.CheckStates], NaN: p.EmptyValues == config.EmptyNaN, MaxSeries: p.MaxSeries, Own: own,
+		CheckStates: seriesOfChecks[p.CheckStates], NaN: p.EmptyValues == config.EmptyNaN, MaxSeries: p.MaxSeries, Own: own,
 	}}
 	for _, l := range p.Labels {
 		o.Labels = append(o.Labels, samples.Label{Name: l.Name, Value: l.Value})
@@ -103,34 +95,43 @@ func (o PathsOptions) prometheus(c *config.Config) pathsWriter {
 	}
 }
 
-// influx takes the section of a name; without one it takes the first section, or the
-// defaults.
-func (o PathsOptions) influx(c *config.Config, name string) (pathsWriter, error) {
-	section, ok := c.Influxes.Get(name)
+// sectionOf returns the section of a name; without one it returns the first section, or one
+// with the defaults.
+func sectionOf[S any](c *config.Config, kind, name string, list *config.Named[S], format string) (S, error) {
+	section, ok := list.Get(name)
 	switch {
 	case ok:
 	case name != "":
-		return nil, fmt.Errorf("--format %s: there is no section [influx:%s]", o.Format, name)
-	case len(c.Influxes) > 0:
-		section = c.Influxes[0].Options
+		return section, fmt.Errorf("--format %s: there is no section [%s:%s]", format, kind, name)
+	case len(*list) > 0:
+		section = (*list)[0].Options
 	default:
-		c.SetDefaults("influx")
-		section, _ = c.Influxes.Get("")
+		c.SetDefaults(kind)
+		section, _ = list.Get("")
+	}
+	return section, nil
+}
+
+func (o PathsOptions) influx(c *config.Config, name string) (pathsWriter, error) {
+	section, err := sectionOf(c, "influx", name, &c.Influxes, o.Format)
+	if err != nil {
+		return nil, err
 	}
 	options := influxOptions(section, o.Hostname)
 	options.MaxLines = 0
 	return records(influx.New(options).Encode, func(b, record []byte) ([]byte, error) { return append(b, record...), nil }), nil
 }
 
-func (o PathsOptions) otlp(c *config.Config) pathsWriter {
-	p := c.Prometheus
-	return records(otlp.New(otlp.Options{
-		Host: encode.Host{Name: o.Hostname, FQDN: true}, Version: o.Version,
-		Requests: &otlp.Requests{Scopes: samples.Scopes(p.Scopes), ExtraCounters: p.ExtraCounters},
-	}).Encode, func(b, record []byte) ([]byte, error) {
+func (o PathsOptions) otlp(c *config.Config, name string) (pathsWriter, error) {
+	section, err := sectionOf(c, "otlp", name, &c.OTLPs, o.Format)
+	if err != nil {
+		return nil, err
+	}
+	options := otlpOptions(section, setup{hostname: o.Hostname, version: o.Version}, o.Log)
+	return records(otlp.New(options).Encode, func(b, record []byte) ([]byte, error) {
 		b, err := otlp.AppendJSON(b, record)
 		return append(b, '\n'), err
-	})
+	}), nil
 }
 
 // records returns a writer of an encoder's records, each of which add appends.

@@ -157,8 +157,8 @@ snapshot, which is a directory in the spool. If SNAPSHOT is a spool, it takes th
 oldest snapshot. It sends nothing and changes nothing. It leaves out the metrics
 of haproxystats itself, because they describe the moment, not the snapshot.
 
-With --format, it prints what [prometheus] shows, the lines that [influx] sends, or a
-request of OpenTelemetry as JSON. Without such a section, its defaults count. Of
+With --format, it prints what [prometheus] shows, the lines that [influx] sends, or
+the requests of [otlp] as JSON. Without such a section, its defaults count. Of
 several sections [influx:NAME] it takes the first one; --format influx:NAME takes the
 one of that name.
 
