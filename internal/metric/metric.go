@@ -184,6 +184,9 @@ type Batch struct {
 	// Cluster is the name of the cluster that the node belongs to, or that the batch is
 	// about if it has no node; empty if there is none.
 	Cluster string
+	// Shard is the number of the part of the rows that the batch has, of Shards that batches of
+	// one time have together; 0 of 0 if it has all of them.
+	Shard, Shards int
 	// Epoch is the time of the snapshot in seconds since the Unix epoch.
 	Epoch int64
 	// Began is when the first of the processes started that the counters are of, in seconds

@@ -383,7 +383,7 @@ func (c *cluster) emit(w *window, now time.Time, emit func(Emission) error) erro
 	e.Skew, e.SkewedNode = w.skew()
 	if !skipped {
 		e.Batch = w.aggregator.Batch(w.epoch)
-		e.Batch.Cluster = c.key.Cluster
+		e.Batch.Cluster, e.Batch.Shard, e.Batch.Shards = c.key.Cluster, c.key.Shard, c.key.Shards
 		if c.key.Shard == 0 {
 			e.Batch.Tables = append(e.Batch.Tables, selfTable(&e, &c.counts))
 		}

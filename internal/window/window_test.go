@@ -89,6 +89,9 @@ func (r *run) emit(e Emission) error {
 		if e.Batch.Cluster != e.Cluster {
 			r.t.Errorf("the batch is of cluster %q, want %q", e.Batch.Cluster, e.Cluster)
 		}
+		if e.Batch.Shard != e.Shard || e.Batch.Shards != e.Shards {
+			r.t.Errorf("the batch is shard %d of %d, want %d of %d", e.Batch.Shard, e.Batch.Shards, e.Shard, e.Shards)
+		}
 		v, _ := e.Batch.Tables[0].At(e.Batch.Tables[0].Rows()[0], e.Batch.Tables[0].Column("stot"))
 		said = fmt.Sprintf("%d: %d", e.Batch.Epoch-base, v.Int)
 		r.last[e.Batch.Epoch] = fmt.Sprint(v.Int)

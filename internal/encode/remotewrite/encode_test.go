@@ -301,6 +301,32 @@ func TestNodesEndApart(t *testing.T) {
 	}
 }
 
+// TestShardsEndApart: a batch with a part of the rows of a cluster ends no series of the other
+// parts.
+func TestShardsEndApart(t *testing.T) {
+	o := options(V1)
+	o.Clusters = true
+	e := New(o)
+	at := func(epoch int64, shard int, names ...string) *metric.Batch {
+		b := batchAt(epoch, metric.Server, names...)
+		b.Cluster, b.Shard, b.Shards = "eu", shard, 2
+		return b
+	}
+	for i, c := range []struct {
+		batch *metric.Batch
+		want  []string
+	}{
+		{at(1000, 0, "a", "b"), nil},
+		{at(1000, 1, "x", "y"), nil},
+		{at(1010, 0, "a"), []string{"b"}},
+		{at(1010, 1, "x"), []string{"y"}},
+	} {
+		if got := ended(t, e, c.batch, "server"); !slices.Equal(got, c.want) {
+			t.Errorf("batch %d: got the end of %q, want %q", i, got, c.want)
+		}
+	}
+}
+
 // TestClockThatWasWrong: after a clock was set back by hours, series end again.
 func TestClockThatWasWrong(t *testing.T) {
 	e := New(options(V1))

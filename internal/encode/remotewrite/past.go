@@ -24,7 +24,10 @@ const (
 )
 
 // about is what a batch is about.
-type about struct{ cluster, node string }
+type about struct {
+	cluster, node string
+	shard, shards int
+}
 
 // past is what is remembered of the batches about one thing.
 type past struct {
@@ -74,7 +77,7 @@ type textSeen struct {
 func (e *Encoder) remember(b *metric.Batch) *past {
 	of := about{}
 	if e.opt.Clusters {
-		of = about{b.Cluster, b.Node}
+		of = about{b.Cluster, b.Node, b.Shard, b.Shards}
 	}
 	p := e.past[of]
 	if p == nil {

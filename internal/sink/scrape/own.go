@@ -20,13 +20,22 @@ import (
 func (s *Sink) families(all []*batch, r samples.Result, now time.Time) []prometheus.Family {
 	up := prometheus.Family{Name: "haproxy_up", Help: "1 if the last snapshot is fresh and all sockets have answered, else 0"}
 	taken := prometheus.Family{Name: "haproxystats_snapshot_timestamp_seconds", Help: "Time of the last snapshot, counted from the Unix epoch"}
+	var before *batch
 	for _, b := range all {
 		if !ofHAProxy(b) {
 			continue
 		}
+		isUp, epoch := number(!s.isOld(b, now) && answered(b)), float64(b.Epoch)
+		if last := len(up.Samples) - 1; before != nil && before.Cluster == b.Cluster && before.Node == b.Node {
+			// Another shard of the same: the oldest one counts.
+			up.Samples[last].Value = min(up.Samples[last].Value, isUp)
+			taken.Samples[last].Value = min(taken.Samples[last].Value, epoch)
+			continue
+		}
+		before = b
 		labels := s.labelsOf(b)
-		up.Samples = append(up.Samples, prometheus.Sample{Labels: labels, Value: number(!s.isOld(b, now) && answered(b))})
-		taken.Samples = append(taken.Samples, prometheus.Sample{Labels: labels, Value: float64(b.Epoch)})
+		up.Samples = append(up.Samples, prometheus.Sample{Labels: labels, Value: isUp})
+		taken.Samples = append(taken.Samples, prometheus.Sample{Labels: labels, Value: epoch})
 	}
 	if len(up.Samples) == 0 && !s.opt.Clusters {
 		up.Samples = []prometheus.Sample{{Value: 0}}

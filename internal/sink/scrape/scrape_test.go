@@ -382,6 +382,26 @@ func TestClusters(t *testing.T) {
 	}
 }
 
+// TestShards: all parts of the rows of a cluster are shown, and what is said of the cluster is
+// said once.
+func TestShards(t *testing.T) {
+	s := start(t, func(o *Options) { o.Clusters = true })
+	for shard, proxy := range []string{"app", "www"} {
+		b := sinktest.One(metric.Backend, metric.Entity{Name: proxy}, "stot", 7)
+		b.Epoch, b.Cluster, b.Shard, b.Shards = time.Now().Unix()-int64(shard), "eu", shard, 2
+		deliver(t, s, b)
+	}
+	families := get(t, s, "")
+	if got := len(families["haproxy_backend_sessions_total"].GetMetric()); got != 2 {
+		t.Errorf("got %d backends, want 2", got)
+	}
+	for _, name := range []string{"haproxy_up", "haproxystats_snapshot_timestamp_seconds"} {
+		if got := len(families[name].GetMetric()); got != 1 {
+			t.Errorf("got %d samples of %s, want 1", got, name)
+		}
+	}
+}
+
 func TestRequests(t *testing.T) {
 	s := start(t, func(o *Options) { o.Path = "/m" })
 	deliver(t, s, with(time.Now(), 1))

@@ -91,7 +91,10 @@ type Sink struct {
 }
 
 // about is what a batch is about.
-type about struct{ cluster, node string }
+type about struct {
+	cluster, node string
+	shard, shards int
+}
 
 // place has the batches about one thing.
 type place struct {
@@ -201,7 +204,7 @@ func (s *Sink) aboutOf(b *metric.Batch) about {
 	if !s.opt.Clusters {
 		return about{}
 	}
-	return about{b.Cluster, b.Node}
+	return about{b.Cluster, b.Node, b.Shard, b.Shards}
 }
 
 // take returns the memory for a batch, and false if a newer one is shown.
@@ -262,7 +265,7 @@ func (s *Sink) hold() (all []*batch, latest int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	keys := slices.SortedFunc(maps.Keys(s.shown), func(a, b about) int {
-		return cmp.Or(cmp.Compare(a.cluster, b.cluster), cmp.Compare(a.node, b.node))
+		return cmp.Or(cmp.Compare(a.cluster, b.cluster), cmp.Compare(a.node, b.node), cmp.Compare(a.shards, b.shards), cmp.Compare(a.shard, b.shard))
 	})
 	for _, k := range keys {
 		b := s.shown[k].newest
