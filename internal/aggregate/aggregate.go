@@ -79,6 +79,7 @@ type Aggregator struct {
 	ghosts   []ghost
 
 	collected collected
+	down      []string // sockets that have failed
 	// learned is the generation of what was learned when the columns were made.
 	learned uint64
 }
@@ -101,6 +102,7 @@ func (a *Aggregator) Reset() (forgotten int) {
 	a.ghosts = nil
 	a.twins.reset()
 	a.collected.reset()
+	a.down = nil
 	if a.relearn() {
 		return 0
 	}
@@ -177,6 +179,9 @@ func (a *Aggregator) Batch(epoch int64) *metric.Batch {
 	}
 	if a.opt.Series {
 		b.Texts = a.daemon.texts()
+		if t := a.sockets(); t != nil {
+			b.Tables = append(b.Tables, t)
+		}
 		if a.opt.Learned != nil {
 			b.Learned = a.opt.Learned.Fields()
 		}

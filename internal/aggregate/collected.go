@@ -13,6 +13,8 @@ import (
 // somebody has said something.
 type collected struct {
 	stickTables, resolvers, certificates *metric.Builder
+	// serverProcesses has those of the nodes of a cluster.
+	serverProcesses *metric.Builder
 	// ends are the certificates of this snapshot: how long they are valid depends on its
 	// time.
 	ends []certificateEnd
@@ -27,7 +29,7 @@ type certificateEnd struct {
 const maxCollectedRows = 1024
 
 func (c *collected) builders() []**metric.Builder {
-	return []**metric.Builder{&c.stickTables, &c.resolvers, &c.certificates}
+	return []**metric.Builder{&c.stickTables, &c.resolvers, &c.certificates, &c.serverProcesses}
 }
 
 func (c *collected) reset() {
@@ -54,6 +56,8 @@ func (c *collected) table(s metric.Scope) *metric.Builder {
 		to = &c.resolvers
 	case metric.Certificate:
 		to = &c.certificates
+	case metric.ServerProcesses:
+		to = &c.serverProcesses
 	default:
 		return nil
 	}
@@ -80,6 +84,8 @@ func CollectedColumns(s metric.Scope) []metric.Column {
 		return all
 	case metric.Certificate:
 		return []metric.Column{{Name: "days_left", Combine: metric.Min, Unit: "days", Help: "Whole days until the certificate expires, below 0 if it has"}}
+	case metric.ServerProcesses:
+		return ServerProcessesColumns()
 	}
 	return nil
 }
@@ -173,8 +179,8 @@ func (c *collected) addTable(t metric.Rows) {
 		return
 	}
 	mine := to.Columns()
-	columns := places(mine)
-	r := newReceiver(to, t.Columns(), columns, nil, func(c metric.Column) bool {
+	columns := placesOf(mine, func(metric.Outputs) bool { return true })
+	r := newReceiver(to, t.Columns(), columns, columns, func(c metric.Column) bool {
 		i, ok := columns[c.Name]
 		return ok && mine[i].Combine == c.Combine
 	})

@@ -274,6 +274,37 @@ func compareOthers(t *testing.T, b *metric.Batch, processes []processReplies) co
 			}
 		}
 	}
+	disagree := make(map[metric.Entity]map[string]int)
+	for k, of := range states {
+		counts := make(map[string]int)
+		for _, row := range of {
+			if s := wantStates(metric.Server, columnStatus, []string{row[columnStatus]}); k.scope == metric.Server && len(s) > 0 {
+				counts[s[0]]++
+			}
+		}
+		if len(counts) > 1 {
+			disagree[k.Entity] = counts
+			done["disagree"]++
+		}
+	}
+	got := make(map[metric.Entity]map[string]int)
+	for _, table := range b.Tables {
+		if table.Scope() != metric.ServerProcesses {
+			continue
+		}
+		for _, row := range table.Rows() {
+			counts := make(map[string]int)
+			for i, c := range table.Columns() {
+				if v, ok := table.At(row, i); ok {
+					counts[c.Name] = int(v.Int)
+				}
+			}
+			got[table.Entity(row)] = counts
+		}
+	}
+	if diff := cmp.Diff(disagree, got); diff != "" {
+		t.Errorf("servers about which processes disagree (-want +got):\n%s", diff)
+	}
 	for k := range rows {
 		if !seen[k] {
 			t.Errorf("%s %s/%s: got no row", k.scope, k.Parent, k.Name)
@@ -359,7 +390,7 @@ func TestOthersOfRecordings(t *testing.T) {
 	for _, what := range []string{
 		"lastchg", "lastsess", "check_duration", "downtime", "Nbproc", "Nbthread", "Start_time_sec", "Uptime_sec", "not comp_in",
 		"not req_rate_max", "status DOWN", "status UP", "status MAINT", "status DRAIN", "status NOLB", "status OPEN", "check_status L4CON",
-		"check_status L7OK",
+		"check_status L7OK", "disagree",
 	} {
 		if done[what] == 0 {
 			t.Errorf("%s: got nothing to compare", what)
@@ -423,6 +454,9 @@ func TestOthersLeaveGraphite(t *testing.T) {
 func others(b *metric.Batch) map[string]float64 {
 	all := make(map[string]float64)
 	for _, table := range b.Tables {
+		if table.Scope() == metric.Socket || table.Scope() == metric.ServerProcesses {
+			continue // they are about a node
+		}
 		for i, c := range table.Columns() {
 			if !c.Outputs.ForOthers() {
 				continue

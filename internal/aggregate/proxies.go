@@ -18,6 +18,9 @@ type proxies struct {
 	totals      *metric.Builder
 	listeners   listeners // without a table unless Series is set
 	stopping    bool      // a process that stops has been read since reset
+	// serverStates has, by row of the servers' table, how many processes see the server in
+	// each state.
+	serverStates []uint64
 
 	frontendGroups, backendGroups, serverGroups groups
 
@@ -106,6 +109,7 @@ func (p *proxies) forget() {
 	p.layouts = make(map[string]*layouts)
 	p.current = nil
 	p.widenings = 0
+	p.serverStates = nil
 }
 
 // reset begins a new snapshot, and returns the number of names that it has forgotten.
@@ -121,6 +125,7 @@ func (p *proxies) reset() (forgotten int) {
 	}
 	p.rows = [4]int{}
 	p.stopping = false
+	clear(p.serverStates)
 	return forgotten
 }
 
@@ -181,6 +186,9 @@ func (p *proxies) addValues(e *entry, c *cursor) {
 	row := c.scanner.Row()
 	l := &p.current.byType[row.Type]
 	active := c.isActive(l)
+	if p.opt.Series {
+		p.noteState(e, row)
+	}
 	l.prepare(row, active)
 	if e.row >= 0 {
 		l.add(p.scopes[row.Type].table, e.row, row, active)
@@ -321,6 +329,15 @@ func (p *proxies) merge(o *proxies) {
 		p.widenListeners(columnNames(from.Columns()))
 		p.listeners.table.Merge(from.Table())
 	}
+	for row, counts := range o.serverStates {
+		if counts == 0 {
+			continue
+		}
+		to := p.scopes[haproxy.ServerRow].table.Row(o.scopes[haproxy.ServerRow].table.Table().Entity(row))
+		for rank := range serverStates {
+			p.addState(to, rank, stateCount(counts, rank))
+		}
+	}
 	p.stopping = p.stopping || o.stopping
 	for t, n := range o.rows {
 		p.rows[t] += n
@@ -341,6 +358,9 @@ func (p *proxies) result(ghosts []ghost) []*metric.Table {
 		if t := b.Table(); len(t.Rows()) > 0 {
 			out = append(out, t)
 		}
+	}
+	if t := p.disagreements(); t != nil {
+		out = append(out, t)
 	}
 	return out
 }

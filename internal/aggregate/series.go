@@ -47,6 +47,8 @@ type seriesLayout struct {
 	// mode is the position in the texts of the row; -1: there is no such column.
 	mode   int
 	states []stateText
+	// status is the position, among the values, of the state of a server; -1 for none.
+	status int
 }
 
 // stateText is a text whose state is a metric.
@@ -63,7 +65,7 @@ const stopped = 32
 
 // newSeries adds to the layout of a row type what outputs other than Graphite need.
 func (l *layout) newSeries(s selection, t *metric.Builder, header []string) {
-	l.series = seriesLayout{mode: -1}
+	l.series = seriesLayout{mode: -1, status: -1}
 	if !s.series {
 		return
 	}
@@ -96,6 +98,9 @@ func (l *layout) newSeries(s selection, t *metric.Builder, header []string) {
 		at := l.states.text(header, name)
 		if at < 0 {
 			continue
+		}
+		if s.scope == catalogue.Server && name == columnStatus {
+			l.series.status = len(l.target)
 		}
 		l.series.states = append(l.series.states, newStateText(s.scope, name, at))
 		add(column)
@@ -177,6 +182,86 @@ func (l *seriesLayout) derive(row *haproxy.Row, states *stateLayout, stopping bo
 		}
 		appendValue(row, n, ok)
 	}
+}
+
+// stateBits is the number of bits in which the processes are counted that see a server in
+// one state: there is room for all five states.
+const stateBits = 12
+
+// noteState counts a process that sees a server in the state of the row. One that stops does
+// not count.
+func (p *proxies) noteState(e *entry, row *haproxy.Row) {
+	at := p.current.byType[row.Type].series.status
+	if at < 0 || e.row < 0 || row.Present[at] == 0 || row.Values[at] < 0 {
+		return
+	}
+	p.addState(e.row, int(row.Values[at]), 1)
+}
+
+// addState counts n processes.
+func (p *proxies) addState(row, rank int, n uint64) {
+	if row >= len(p.serverStates) {
+		p.serverStates = append(p.serverStates, make([]uint64, max(row+1, p.scopes[haproxy.ServerRow].table.Capacity())-len(p.serverStates))...)
+	}
+	if have := stateCount(p.serverStates[row], rank); rank < len(serverStates) && have+n < 1<<stateBits {
+		p.serverStates[row] += n << (rank * stateBits)
+	}
+}
+
+// stateCount returns how many processes see a server in a state.
+func stateCount(counts uint64, rank int) uint64 {
+	return counts >> (rank * stateBits) & (1<<stateBits - 1)
+}
+
+// serverStates are the states of a server, by their ranks.
+var serverStates = catalogue.States(catalogue.Server, columnStatus)
+
+// disagreements returns the table of the servers that not all processes see in one state, or
+// nil if there are none.
+func (p *proxies) disagreements() *metric.Table {
+	var to *metric.Builder
+	servers := p.scopes[haproxy.ServerRow].table.Table()
+	for _, row := range servers.Rows() {
+		if row >= len(p.serverStates) {
+			continue
+		}
+		different := 0
+		for rank := range serverStates {
+			if stateCount(p.serverStates[row], rank) > 0 {
+				different++
+			}
+		}
+		if different < 2 {
+			continue
+		}
+		if to == nil {
+			to = metric.NewBuilder(metric.ServerProcesses, ServerProcessesColumns())
+		}
+		at := to.Row(servers.Entity(row))
+		to.Touch(at)
+		for rank := range serverStates {
+			if n := stateCount(p.serverStates[row], rank); n > 0 {
+				to.Add(at, rank, int64(n))
+			}
+		}
+	}
+	if to == nil {
+		return nil
+	}
+	return to.Table()
+}
+
+// ServerProcessesColumns returns the columns of servers that not all processes see in one
+// state: one for each state.
+func ServerProcessesColumns() []metric.Column {
+	var all []metric.Column
+	for _, state := range serverStates {
+		all = append(all, metric.Column{
+			Name: state, Unit: "processes", Outputs: metric.ExceptGraphite,
+			Help: "Processes that see the server in the state, of servers about which they disagree",
+		})
+	}
+	return all
 }
 
 // revive makes the states of processes that stop plain where no other process has said one.

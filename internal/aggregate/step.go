@@ -140,6 +140,9 @@ func (p *proxies) step(cursors []cursor) {
 		if bits |= c.bit; counted {
 			if r := c.scanner.Row(); r.Plain {
 				l := &p.current.byType[row.Type]
+				if p.opt.Series {
+					p.noteState(e, r)
+				}
 				l.collect(r, c.isActive(l))
 			} else {
 				p.addValues(e, c)

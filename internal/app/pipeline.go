@@ -116,6 +116,9 @@ func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, e
 	}
 	work.Round = s.Round
 	p.faults.count(work)
+	if s.Round != nil {
+		p.aggregator.Down(s.Round.Down)
+	}
 	return p.aggregator.Batch(s.Epoch), work, nil
 }
 

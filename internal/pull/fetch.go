@@ -129,6 +129,16 @@ func (p *Puller) storeMore(files *files, o *outcome, more []File) {
 	}
 }
 
+// down returns the names of the stats sockets that have failed.
+func down(outcomes []outcome) (names []string) {
+	for _, o := range outcomes {
+		if !o.stranger && o.err != nil {
+			names = append(names, o.name)
+		}
+	}
+	return names
+}
+
 // failures returns the stats sockets that have failed, and the number of all stats
 // sockets.
 func failures(outcomes []outcome) (failed []snapshot.Failure, sockets int) {

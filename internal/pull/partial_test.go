@@ -175,6 +175,9 @@ func TestPartialRoundOfSimulatedSockets(t *testing.T) {
 			if len(stored) != len(node.files)-2 || len(spool.last.Failures) != 1 {
 				t.Fatalf("%d files, %+v\n%s", len(stored), spool.last, log.String())
 			}
+			if down := spool.last.Down; len(down) != 1 || down[0] != "admin3.sock" {
+				t.Errorf("got the failed sockets %q, want admin3.sock", down)
+			}
 			for file, got := range stored {
 				if want := node.files[file]; string(got) != string(want) {
 					t.Errorf("%s: %d bytes, %d wanted", file, len(got), len(want))

@@ -62,10 +62,11 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 		p.judge(outcomes, start)
 	}
 	failed, sockets := failures(outcomes)
+	down := down(outcomes)
 	result := Result{
 		Outcome: Dropped, Cause: errSocket, Waiting: waiting, Sockets: sockets,
 		Round: snapshot.Round{
-			SocketsFailed: len(failed), Failures: failed, Interval: p.Interval, Duration: took, Skew: skew,
+			SocketsFailed: len(failed), Failures: failed, Down: down, Interval: p.Interval, Duration: took, Skew: skew,
 			Missed: p.misses.since, HandOver: p.handedOver,
 		},
 	}

@@ -69,6 +69,7 @@ func NewManifest(r Round, files []File) Manifest {
 		Files: slices.SortedFunc(slices.Values(files), func(a, b File) int { return strings.Compare(a.Name, b.Name) }),
 	}
 	m.Round.Accounts, m.Round.Workers = r.Accounts, r.Workers
+	m.Round.Down = r.Down[:min(len(r.Down), maxFailures)]
 	for _, f := range r.Failures[:min(len(r.Failures), maxFailures)] {
 		m.Round.Failures = append(m.Round.Failures, Failure{beginning(f.Socket), beginning(f.Cause)})
 	}
@@ -115,6 +116,9 @@ func (m Manifest) Append(b []byte) ([]byte, error) {
 	}
 	for _, f := range m.Round.Failures {
 		b = fmt.Appendf(b, "failed %q %q\n", f.Socket, f.Cause)
+	}
+	for _, name := range m.Round.Down {
+		b = fmt.Appendf(b, "down %q\n", name)
 	}
 	for _, f := range m.Files {
 		b = fmt.Appendf(b, "file %q %d %08x\n", f.Name, f.Size, f.CRC)
@@ -224,6 +228,10 @@ func (p *manifestParser) field(word, value string) (err error) {
 		var f Failure
 		f, err = parseFailure(value)
 		p.m.Round.Failures = append(p.m.Round.Failures, f)
+		return err
+	case "down":
+		name, err := strconv.Unquote(value)
+		p.m.Round.Down = append(p.m.Round.Down, name)
 		return err
 	case "file":
 		var f File

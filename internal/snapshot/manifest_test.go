@@ -22,6 +22,7 @@ func signed(lines ...string) []byte {
 func TestManifest(t *testing.T) {
 	m := NewManifest(Round{
 		Failures: []Failure{{"/run/b.sock", "dial unix /run/b.sock: \"refused\"\n\xff"}},
+		Down:     []string{"b.sock", "a \"b\"\n"},
 		Duration: 1234567 * time.Microsecond,
 		Skew:     -time.Second,
 	}, []File{{"new\nline_stat", 1 << 40, 7}, {"a \"b\"\xff_info", 0, 0xfffffff0}})

@@ -46,6 +46,7 @@
 //	instance "a.sock" 3101 1795891243 current
 //	instance "a.sock" 2965 1795891241 old
 //	failed "/run/haproxy/b.sock" "dial /run/haproxy/b.sock: connection refused"
+//	down "b.sock"
 //	file "a.sock_info" 1201 5e0e4a3c
 //	file "a.sock_stat" 68124 9bb0d5f1
 //	end eb6d8e98
@@ -170,6 +171,9 @@ type Round struct {
 	// Failures are the failed sockets: all of them, or the first thousand if the round
 	// was read from a manifest.
 	Failures []Failure
+	// Down are the failed sockets by the names that their files would have, at most a
+	// thousand.
+	Down []string
 	// Interval is the time from one round to the next, in whole seconds; 0 if it is not
 	// known.
 	Interval time.Duration
