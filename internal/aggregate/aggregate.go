@@ -123,6 +123,7 @@ func (a *Aggregator) Merge(o *Aggregator) {
 	a.proxies.merge(&o.proxies)
 	a.ghosts = append(a.ghosts, o.ghosts...)
 	a.collected.merge(&o.collected)
+	a.down = append(a.down, o.down...)
 }
 
 // Repeated returns each name that one reply has had twice, such as two servers of a

@@ -21,6 +21,9 @@ import (
 func dump(b *metric.Batch) string {
 	var out strings.Builder
 	for _, t := range b.Tables {
+		if t.Scope() == metric.Socket || t.Scope() == metric.ServerProcesses {
+			continue // they are about a node, and its processes among themselves
+		}
 		for _, row := range t.Rows() {
 			for col, c := range t.Columns() {
 				if v, ok := t.Filled(row, col); ok {

@@ -36,6 +36,8 @@ func TestManifest(t *testing.T) {
 		"round-skew-ms 0",
 		"sockets-failed 1",
 		`failed "/run/b.sock" "dial unix /run/b.sock: \"refused\"\n\xff"`,
+		`down "b.sock"`,
+		`down "a \"b\"\n"`,
 		`file "a \"b\"\xff_info" 0 fffffff0`,
 		`file "new\nline_stat" 1099511627776 00000007`,
 	)
