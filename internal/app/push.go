@@ -83,15 +83,13 @@ func checkPushed(c *config.Config) (problems []config.Problem) {
 }
 
 // pushed returns the operator's names of the sections of a kind that post metrics.
-func pushed(kind string) func(*config.Config) []string {
-	return func(c *config.Config) (names []string) {
-		for _, p := range c.Pushed() {
-			if p.Kind == kind {
-				names = append(names, p.Name)
-			}
+func pushed(c *config.Config, kind string) (names []string) {
+	for _, p := range c.Pushed() {
+		if p.Kind == kind {
+			names = append(names, p.Name)
 		}
-		return names
 	}
+	return names
 }
 
 // pushedSection returns a section that posts metrics.

@@ -52,7 +52,8 @@ type setup struct {
 	log      *slog.Logger
 }
 
-// sinkKinds lists the kinds in the order of their metrics.
+// sinkKinds lists the kinds in the order of their metrics. It must need no call to be made:
+// else the programs without sinks would link all of them.
 var sinkKinds = []sinkKind{
 	{
 		name: "graphite", queued: true, verified: true,
@@ -79,17 +80,17 @@ var sinkKinds = []sinkKind{
 	},
 	{
 		name: "influx", queued: true,
-		configured: pushed("influx"),
+		configured: func(c *config.Config) []string { return pushed(c, "influx") },
 		open:       openInflux,
 	},
 	{
 		name: "remote-write", queued: true,
-		configured: pushed("remote-write"),
+		configured: func(c *config.Config) []string { return pushed(c, "remote-write") },
 		open:       openRemoteWrite,
 	},
 	{
 		name: "otlp", queued: true,
-		configured: pushed("otlp"),
+		configured: func(c *config.Config) []string { return pushed(c, "otlp") },
 		open:       openOTLP,
 	},
 	{
