@@ -176,7 +176,7 @@ func text(t *testing.T, dir string, extra, nan bool) []byte {
 
 // absent are series of the exporter that no column of numbers has, by a part of their names.
 var absent = []string{
-	"haproxy_sticktable_", "haproxy_resolver_", "haproxy_process_relative_process_id", "haproxy_process_description",
+	"haproxy_resolver_", "haproxy_process_relative_process_id", "haproxy_process_description",
 	"haproxy_process_current_zlib_memory", "haproxy_process_max_zlib_memory",
 }
 
