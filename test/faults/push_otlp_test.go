@@ -16,6 +16,7 @@ var otlpKind = pushKind{
 	section: "otlp", address: "endpoint",
 	options: map[string]string{"max-bytes": "65536"},
 	scheme:  "Bearer",
+	most:    300,
 	samples: otlpSamples,
 	partial: func(w http.ResponseWriter) {
 		answer, err := proto.Marshal(&collector.ExportMetricsServiceResponse{
