@@ -617,6 +617,31 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestMaxAgeOfTheFuture: a batch whose clock was ahead by years does not hold up the others for
+// longer than another one.
+func TestMaxAgeOfTheFuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(receiver)
+		future := time.Now().Add(100_000 * time.Hour).Unix()
+		r.set(func(q httpcall.Request) (httpcall.Answer, error) {
+			if strings.Contains(string(q.Body), fmt.Sprint(future)) {
+				return httpcall.Answer{Status: 500}, nil
+			}
+			return httpcall.Answer{Status: 204}, nil
+		})
+		s, _ := start(t, Options{Format: plain(2), Client: r, MaxAge: 10 * time.Minute})
+		deliver(t, s, batchOf(future, 2))
+		time.Sleep(9 * time.Minute)
+		synctest.Wait()
+		equal(t, "batches dropped before max-age", s.Status().Queue.DroppedBatches, 0)
+		deliver(t, s, batchOf(time.Now().Unix(), 2))
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		equal(t, "batches dropped", s.Status().Queue.DroppedBatches, 1)
+		equal(t, "metrics delivered", s.Status().Metrics, 2)
+	})
+}
+
 // TestMaxAge: batches that are too old are dropped, which the log tells once in an outage,
 // and says nothing about the destination.
 func TestMaxAge(t *testing.T) {

@@ -42,6 +42,7 @@ type transport struct {
 // restart all of it is sent again, with the same bytes.
 type progress struct {
 	epoch           int64
+	began           time.Time       // of the first attempt
 	settled         map[uint64]bool // bodies that need not be sent again
 	taken, rejected int64           // metrics
 }
@@ -92,7 +93,7 @@ func (t *transport) finish() {
 func (t *transport) drop(w *walk) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	age := time.Since(time.Unix(w.epoch, 0)).Round(time.Second)
+	age := t.item.age().Round(time.Second)
 	err := fmt.Errorf("the batch of %d is %v old, more than max-age (%v)", w.epoch, age, t.opt.MaxAge)
 	t.counts.dropped(t.item.taken, t.item.rejected, w.metrics)
 	t.item = progress{}
@@ -102,6 +103,12 @@ func (t *transport) drop(w *walk) error {
 			"age", age, "max_age", t.opt.MaxAge)
 	}
 	return &outbox.ExpiredError{Err: err}
+}
+
+// age returns the age of the item. Where the clock was wrong that made its time, it is at least
+// the time for which the item was tried.
+func (p *progress) age() time.Duration {
+	return max(time.Since(time.Unix(p.epoch, 0)), time.Since(p.began))
 }
 
 // walk goes over the frames of an item.
@@ -126,9 +133,9 @@ func (w *walk) begin(epoch int64) error {
 	defer w.mu.Unlock()
 	w.epoch = epoch
 	if w.item.epoch != epoch || w.item.settled == nil {
-		w.item = progress{epoch: epoch, settled: make(map[uint64]bool)}
+		w.item = progress{epoch: epoch, began: time.Now(), settled: make(map[uint64]bool)}
 	}
-	w.old = w.opt.MaxAge > 0 && time.Since(time.Unix(epoch, 0)) > w.opt.MaxAge
+	w.old = w.opt.MaxAge > 0 && w.item.age() > w.opt.MaxAge
 	return nil
 }
 
