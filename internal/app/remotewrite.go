@@ -48,7 +48,7 @@ func remoteWriteFormat(r config.RemoteWrite, s setup, log *slog.Logger) push.For
 	}
 	f := push.Format{
 		ContentEncoding: remotewrite.ContentEncoding, Compress: remotewrite.Compress, Expand: remotewrite.Expand,
-		Floor: leastSamples,
+		Floor: leastSamples, Once: true,
 	}
 	if r.Protocol == config.RemoteWrite2 {
 		o.Version = remotewrite.V2

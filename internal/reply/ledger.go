@@ -3,6 +3,7 @@ package reply
 import (
 	"io/fs"
 	"strings"
+	"time"
 
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/truth"
@@ -33,7 +34,7 @@ func (r *Reader) keepLedger(s snapshot.Snapshot, c Accountant) {
 			replies[socket] = said
 		}
 	}
-	for socket, base := range r.Ledger.Take(s.Cluster+"/"+s.Node, s.Epoch, replies, names) {
+	for socket, base := range r.Ledger.Take(s.Cluster+"/"+s.Node, s.Epoch, time.Now().Unix(), replies, names) {
 		c.Growth(socket, base)
 	}
 }

@@ -17,6 +17,7 @@ type Ledger struct {
 // book has the accounts of a node.
 type book struct {
 	at    int64 // the latest snapshot, in seconds since 1970
+	seen  int64 // when it came
 	pages map[string]*page
 }
 
@@ -58,20 +59,25 @@ type Reply struct {
 
 // Take takes the replies of a node's snapshot of that time, by socket, and returns the base
 // of each. It also returns bases of sockets that are silent, which are all that these have
-// counted, so that sums do not fall. kept are sockets that have an account already.
-func (l *Ledger) Take(node string, at int64, replies map[string]Reply, kept []string) map[string]*Base {
+// counted, so that sums do not fall. kept are sockets that have an account already. now is
+// the present time, which the snapshots of other clocks need not have.
+func (l *Ledger) Take(node string, at, now int64, replies map[string]Reply, kept []string) map[string]*Base {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.book(node, at)
+	b := l.book(node, now)
 	if b == nil {
 		return nil
 	}
 	for _, socket := range kept {
 		delete(b.pages, socket)
 	}
+	b.at = max(b.at, at)
 	bases := make(map[string]*Base)
 	for socket, r := range replies {
 		p := b.pages[socket]
+		if p != nil && at < p.at && p.isLater(r) { // the clock was set back
+			p.versions, p.at, b.at = nil, at-1, at
+		}
 		if p == nil {
 			p = new(page)
 			b.pages[socket] = p
@@ -84,7 +90,7 @@ func (l *Ledger) Take(node string, at int64, replies map[string]Reply, kept []st
 		if _, answers := replies[socket]; answers {
 			continue
 		}
-		if b.at-p.at > forgotten {
+		if b.at-p.at > forgotten || p.at-b.at > forgotten {
 			delete(b.pages, socket)
 		} else if base := p.silent(at); base != nil {
 			bases[socket] = base
@@ -94,11 +100,11 @@ func (l *Ledger) Take(node string, at int64, replies map[string]Reply, kept []st
 }
 
 // book returns that of a node, or nil if there are too many nodes.
-func (l *Ledger) book(node string, at int64) *book {
+func (l *Ledger) book(node string, now int64) *book {
 	b := l.nodes[node]
 	if b == nil {
 		for name, other := range l.nodes {
-			if at-other.at > forgotten {
+			if now-other.seen > forgotten {
 				delete(l.nodes, name)
 			}
 		}
@@ -111,8 +117,18 @@ func (l *Ledger) book(node string, at int64) *book {
 		b = &book{pages: make(map[string]*page)}
 		l.nodes[node] = b
 	}
-	b.at = max(b.at, at)
+	b.seen = now
 	return b
+}
+
+// isLater reports whether a process says more than it had said in the latest snapshot.
+func (p *page) isLater(r Reply) bool {
+	for _, m := range p.account.Members {
+		if r.Info.IsLaterOf(m.Instance, m.Info) {
+			return r.Info.Uptime > m.Info.Uptime
+		}
+	}
+	return false
 }
 
 // take takes a reply, and returns the base for its snapshot; nil if it is not known.

@@ -32,7 +32,7 @@ func total(b *Base, r Reply) int64 {
 func TestLedger(t *testing.T) {
 	var l Ledger
 	take := func(at int64, replies map[string]Reply, kept ...string) map[string]*Base {
-		return l.Take("eu/lb1", at, replies, kept)
+		return l.Take("eu/lb1", at, at, replies, kept)
 	}
 	check := func(when string, got, want int64) {
 		t.Helper()
@@ -82,7 +82,7 @@ func TestLedger(t *testing.T) {
 	if got := take(1130+forgotten+1, nil); len(got) != 0 {
 		t.Errorf("got bases after an hour: %v", got)
 	}
-	if got := l.Take("eu/lb2", 1100, map[string]Reply{"a": a1}, nil); total(got["a"], a1) != 50 {
+	if got := l.Take("eu/lb2", 1100, 9000, map[string]Reply{"a": a1}, nil); total(got["a"], a1) != 50 {
 		t.Error("another node has no base of its own")
 	}
 }
@@ -94,7 +94,7 @@ func TestLedgerOfASharedSocket(t *testing.T) {
 	for i := range int64(6) {
 		at := 1100 + 10*i
 		r := reply(t, 1+int(i%2), 1000, at, 50+i)
-		base := l.Take("n", at, map[string]Reply{"a": r}, nil)["a"]
+		base := l.Take("n", at, at, map[string]Reply{"a": r}, nil)["a"]
 		if i >= 2 && base != nil {
 			t.Errorf("snapshot %d: got the base %+v, want none", i, base)
 		}
@@ -105,17 +105,46 @@ func TestLedgerOfASharedSocket(t *testing.T) {
 func TestLedgerIsBounded(t *testing.T) {
 	var l Ledger
 	for i := range int64(2 * maxBooks) {
-		l.Take(fmt.Sprint("n", i), 1000+i, nil, nil)
+		l.Take(fmt.Sprint("n", i), 1000+i, 1000+i, nil, nil)
 	}
 	if got := len(l.nodes); got > maxBooks {
 		t.Errorf("got %d nodes, want at most %d", got, maxBooks)
 	}
-	r := reply(t, 1, 900, 1000, 1)
 	for i := range int64(4 * maxVersions) { // a clear in every snapshot
-		r = reply(t, 1, 900, 100_000+i, 1000-i)
-		l.Take("n1", 100_000+i, map[string]Reply{"a": r}, nil)
+		r := reply(t, 1, 900, 100_000+i, 1000-i)
+		l.Take("n1", 100_000+i, 100_000+i, map[string]Reply{"a": r}, nil)
 	}
 	if got := len(l.nodes["n1"].pages["a"].versions); got > maxVersions {
 		t.Errorf("got %d bases, want at most %d", got, maxVersions)
+	}
+}
+
+// TestLedgerOfWrongClocks: a clock is set back after a restart, and another node's is in the
+// future. Both cost nothing.
+func TestLedgerOfWrongClocks(t *testing.T) {
+	var l Ledger
+	at, now := int64(10_000), int64(50_000)
+	take := func(node string, r Reply) int64 {
+		return total(l.Take(node, at, now, map[string]Reply{"a": r}, nil)["a"], r)
+	}
+	take("n", reply(t, 1, 1000, at, 50))
+	at += 10
+	if got := take("n", reply(t, 2, 9000, at, 4)); got != 54 {
+		t.Errorf("after a restart: got %d sessions, want 54", got)
+	}
+	at -= 2000
+	back := reply(t, 2, 9000, at, 6)
+	back.Info.Uptime = 1020 // HAProxy's own clock has gone on
+	if got := take("n", back); got != 56 {
+		t.Errorf("after the clock was set back: got %d sessions, want 56", got)
+	}
+	before := at
+	at = 1 << 33
+	take("other", reply(t, 7, 1000, 5000, 1))
+	at = before + 10
+	again := reply(t, 2, 9000, at, 7)
+	again.Info.Uptime = 1030
+	if got := take("n", again); got != 57 {
+		t.Errorf("beside a node of the future: got %d sessions, want 57", got)
 	}
 }

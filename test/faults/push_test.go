@@ -63,12 +63,11 @@ type pushReceiver struct {
 	// fault answers a request in the place of the receiver, and reports whether it has.
 	fault func(w http.ResponseWriter, r *http.Request, body []byte, epoch int64) bool
 
-	mu       sync.Mutex
-	got      map[pushSample]float64
-	latest   int64 // time of the newest samples
-	requests int
-	early    int // requests with samples older than the newest
-	wrong    []string
+	mu     sync.Mutex
+	got    map[pushSample]float64
+	latest int64 // time of the newest samples
+	early  int   // requests with samples older than the newest
+	wrong  []string
 }
 
 func (p *pushReceiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -82,7 +81,6 @@ func (p *pushReceiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		epoch = max(epoch, s.time)
 	}
 	p.mu.Lock()
-	p.requests++
 	fault := p.fault
 	if err != nil {
 		p.wrong = append(p.wrong, err.Error())
@@ -121,12 +119,6 @@ func (p *pushReceiver) times() map[int64]int {
 		all[s.time]++
 	}
 	return all
-}
-
-func (p *pushReceiver) count() (requests int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.requests
 }
 
 // pushSite has haproxystats-process before a receiver with faults, and one without.
@@ -197,13 +189,6 @@ func (s *pushSite) settle(row *harness.Row, p *harness.Program, repeats bool) {
 		if len(r.wrong) > 0 {
 			s.T.Errorf("wrong: %q", r.wrong[:min(3, len(r.wrong))])
 		}
-	}
-}
-
-func answer(status int) func(http.ResponseWriter, *http.Request, []byte, int64) bool {
-	return func(w http.ResponseWriter, _ *http.Request, _ []byte, _ int64) bool {
-		w.WriteHeader(status)
-		return true
 	}
 }
 
@@ -350,8 +335,8 @@ func pushBroken(t *testing.T, kind pushKind, row *harness.Row) {
 	p := s.Start(harness.Process, s.conf)
 	s.feeder.FeedFiles(time.Now().Unix()-1, src.Snapshot(1))
 	s.Until("the first snapshot", time.Minute, func() bool { return len(s.faulty.times()) == 1 && len(s.steady.times()) == 1 })
-	// The next one is given up some seconds after it was handed over.
-	old := time.Now().Unix() - 45
+	// The next one is given up 40 seconds after it was handed over.
+	old := time.Now().Unix() - 20
 	s.faulty.set(func(w http.ResponseWriter, _ *http.Request, _ []byte, epoch int64) bool {
 		if epoch != old {
 			return false
@@ -361,10 +346,10 @@ func pushBroken(t *testing.T, kind pushKind, row *harness.Row) {
 	})
 	s.feeder.FeedFiles(old, src.Snapshot(2))
 	p.WaitSays(time.Minute, "destination is down", "status 500")
-	s.feeder.FeedFiles(old+40, src.Snapshot(3))
+	s.feeder.FeedFiles(old+15, src.Snapshot(3))
 	s.Until("both at the receiver without faults", time.Minute, func() bool { return len(s.steady.times()) == 3 })
 	p.WaitSays(time.Minute, "metrics are older than max-age and are dropped", fmt.Sprint(old))
-	s.Until("the other snapshot", time.Minute, func() bool { return s.faulty.times()[old+40] == s.steady.times()[old+40] })
+	s.Until("the other snapshot", time.Minute, func() bool { return s.faulty.times()[old+15] == s.steady.times()[old+15] })
 	row.Inject(1)
 	if got := s.faulty.times()[old]; got > 0 {
 		t.Errorf("got %d samples of the batch that the receiver fails at", got)

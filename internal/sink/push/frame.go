@@ -11,12 +11,12 @@ import (
 
 // An item of the queue is
 //
-//	item  = magic version epoch *frame end
+//	item  = magic version codec epoch *frame end
 //	frame = length body             ; length is not 0
 //	end   = %x00 frames             ; the number of frames
 //	body  = metrics size compressed
 //
-// where version is a byte; length, frames, metrics and size are unsigned varints; epoch is a
+// where version and codec are a byte each; length, frames, metrics and size are unsigned varints; epoch is a
 // signed one; size is the length of the body of a request before compression, and compressed
 // is the rest.
 
@@ -38,8 +38,8 @@ type frame struct {
 }
 
 // appendTitle appends what is in front of the first frame.
-func appendTitle(b []byte, epoch int64) []byte {
-	return binary.AppendVarint(stream.Format{Name: magic, Version: version}.AppendTitle(b), epoch)
+func appendTitle(b []byte, c codec, epoch int64) []byte {
+	return binary.AppendVarint(append(stream.Format{Name: magic, Version: version}.AppendTitle(b), byte(c)), epoch)
 }
 
 // appendHead appends a frame but for its body.
@@ -58,15 +58,15 @@ func appendEnd(b []byte, frames int) []byte {
 // decoder reads an item that is written to it.
 type decoder struct {
 	*stream.Decoder
-	// begin gets the epoch, and emit each frame, which is valid until it returns.
-	begin func(epoch int64) error
+	// begin gets what is in the title, and emit each frame, which is valid until it returns.
+	begin func(c codec, epoch int64) error
 	emit  func(frame) error
 
 	begun  bool
 	frames uint64
 }
 
-func newDecoder(begin func(int64) error, emit func(frame) error) *decoder {
+func newDecoder(begin func(codec, int64) error, emit func(frame) error) *decoder {
 	d := &decoder{begin: begin, emit: emit}
 	d.Decoder = stream.NewDecoder(stream.Format{Name: magic, Version: version, Take: d.take})
 	return d
@@ -75,7 +75,7 @@ func newDecoder(begin func(int64) error, emit func(frame) error) *decoder {
 // take takes what is at the beginning of p: see [stream.Format].
 func (d *decoder) take(p []byte) (int, bool, error) {
 	if !d.begun {
-		return d.takeEpoch(p)
+		return d.takeTitle(p)
 	}
 	length, n, err := stream.Uvarint(p, maxFrame)
 	switch {
@@ -104,14 +104,17 @@ func (d *decoder) take(p []byte) (int, bool, error) {
 	return end, false, d.emit(f)
 }
 
-func (d *decoder) takeEpoch(p []byte) (int, bool, error) {
-	epoch, n := binary.Varint(p)
+func (d *decoder) takeTitle(p []byte) (int, bool, error) {
+	if len(p) == 0 {
+		return 0, false, nil
+	}
+	epoch, n := binary.Varint(p[1:])
 	switch {
-	case n < 0 || n == 0 && len(p) >= binary.MaxVarintLen64:
+	case n < 0 || n == 0 && len(p) > binary.MaxVarintLen64:
 		return 0, false, fmt.Errorf("%w: its time is out of range", stream.ErrForeign)
 	case n == 0:
 		return 0, false, nil
 	}
 	d.begun = true
-	return n, false, d.begin(epoch)
+	return n + 1, false, d.begin(codec(p[0]), epoch)
 }

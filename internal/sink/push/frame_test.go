@@ -12,14 +12,14 @@ import (
 
 // TestFrames has an item in pieces of each size, and cut off everywhere.
 func TestFrames(t *testing.T) {
-	item := appendTitle(nil, -7)
+	item := appendTitle(nil, zstandard, -7)
 	for _, f := range []frame{{metrics: 300, size: 70_000, body: []byte("first")}, {body: []byte{}}} {
 		item = append(appendHead(item, f), f.body...)
 	}
 	item = appendEnd(item, 2)
 	want := []string{"epoch -7", `300 of 70000: "first"`, `0 of 0: ""`}
 	read := func(item []byte, size int) (got []string, err error) {
-		d := newDecoder(func(epoch int64) error {
+		d := newDecoder(func(c codec, epoch int64) error {
 			got = append(got, fmt.Sprint("epoch ", epoch))
 			return nil
 		}, func(f frame) error {
@@ -39,7 +39,7 @@ func TestFrames(t *testing.T) {
 			t.Errorf("the first %d bytes: got %v, want %v", size-1, err, stream.ErrTruncated)
 		}
 	}
-	title := appendTitle(nil, math.MaxInt64)
+	title := appendTitle(nil, own, math.MaxInt64)
 	for name, c := range map[string]struct {
 		item []byte
 		want error

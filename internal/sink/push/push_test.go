@@ -684,6 +684,100 @@ func TestMaxAge(t *testing.T) {
 	})
 }
 
+// TestBarren: a receiver that refuses all of a batch does not get it in small parts.
+func TestBarren(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(receiver)
+		r.set(func(q httpcall.Request) (httpcall.Answer, error) {
+			if strings.HasPrefix(string(q.Body), "z1000 ") {
+				return httpcall.Answer{Status: 400, Body: []byte("out of bounds")}, nil
+			}
+			return httpcall.Answer{Status: 204}, nil
+		})
+		f := plain(2000)
+		f.Floor = 100
+		s, _ := start(t, Options{Format: f, Client: r})
+		deliver(t, s, batchOf(1000, 20_000), batchOf(1001, 2000))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		status := s.Status()
+		equal(t, "left out", status.Skipped, 20_000)
+		equal(t, "delivered", status.Metrics, 2000)
+		if n := len(r.take()); n > 60 {
+			t.Errorf("got %d requests, want at most 60: a few parts show that all are refused", n)
+		}
+	})
+}
+
+// TestOnce: a receiver that refuses another value for a time that it has gets none.
+func TestOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(receiver)
+		f := plain(100)
+		f.Once = true
+		s, _ := start(t, Options{Format: f, Client: r})
+		first, again, next := batchOf(1000, 3), batchOf(1000, 5), batchOf(1001, 1)
+		other := batchOf(1000, 2)
+		other.Node = "lb2"
+		deliver(t, s, first, again, other, next)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		equal(t, "taken", r.taken, slices.Concat(linesOf(first), linesOf(other), linesOf(next)))
+	})
+}
+
+// TestCompressionChanges: bodies that an earlier configuration has compressed are sent as
+// the present one has it.
+func TestCompressionChanges(t *testing.T) {
+	codecs := []struct {
+		name     string
+		compress func(dst, body []byte) []byte
+		expand   func(body []byte, limit int) ([]byte, error)
+	}{{"", nil, nil}, {"gzip", Gzip, Gunzip}, {"zstd", Zstd, Unzstd}}
+	for _, before := range codecs {
+		for _, now := range codecs {
+			t.Run(before.name+" to "+now.name, func(t *testing.T) {
+				queue, err := sink.OpenQueue(sink.QueueOptions{Dir: t.TempDir()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer queue.Close()
+				f := plain(2)
+				f.ContentEncoding, f.Compress, f.Expand = before.name, before.compress, before.expand
+				b := batchOf(time.Now().Unix(), 5)
+				deliver(t, New(Options{Format: f, Client: new(receiver), Queue: queue}), b)
+				f.ContentEncoding, f.Compress, f.Expand = now.name, now.compress, now.expand
+				var got []string
+				client := doFunc(func(q httpcall.Request) (httpcall.Answer, error) {
+					if q.Header["Content-Encoding"] != now.name {
+						t.Errorf("got the encoding %q, want %q", q.Header["Content-Encoding"], now.name)
+					}
+					whole := q.Body
+					if now.expand != nil {
+						var err error
+						if whole, err = now.expand(q.Body, MaxBody); err != nil {
+							return httpcall.Answer{}, err
+						}
+					}
+					got = append(got, slices.Collect(strings.Lines(string(whole)))...)
+					return httpcall.Answer{Status: 204}, nil
+				})
+				s := New(Options{Format: f, Client: client, Queue: queue, Timeout: time.Minute})
+				if err := queue.First(func(i sink.Item) error {
+					_, err := s.transport.Send(t.Context(), i.Size, func(w io.Writer) error {
+						_, err := i.Content.WriteTo(w)
+						return err
+					})
+					return err
+				}); err != nil {
+					t.Fatal(err)
+				}
+				equal(t, "taken", got, linesOf(b))
+			})
+		}
+	}
+}
+
 // TestRepeatedDelivery: a batch that is delivered again has the same bytes.
 func TestRepeatedDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -733,6 +827,13 @@ func (f first) Do(ctx context.Context, r httpcall.Request) (httpcall.Answer, err
 	r.Body = []byte("a b c d\n")
 	return f.receiver.Do(ctx, r)
 }
+
+// doFunc is a client.
+type doFunc func(httpcall.Request) (httpcall.Answer, error)
+
+func (f doFunc) Do(_ context.Context, r httpcall.Request) (httpcall.Answer, error) { return f(r) }
+
+func (f doFunc) Close() {}
 
 type encoderFunc func(*metric.Batch, func(encode.Message) error) error
 

@@ -41,6 +41,9 @@ type Format struct {
 	// into the queue in another version of the format, and false for one that is to be sent
 	// as it is. It is nil where there is one version only.
 	Translate func(body []byte) ([]byte, bool)
+	// Once reports whether receivers refuse another value for a time that they have. Of
+	// batches about one thing and of one time, only the first is sent then.
+	Once bool
 	// Judge finds out of an answer with a status of 2xx, or of 4xx that refuses the request,
 	// what the receiver did not store of it, and why; 0 if the answer does not say so. It is
 	// nil where answers never do.
@@ -111,7 +114,8 @@ type Sink struct {
 
 	mu      sync.Mutex // one batch is encoded at a time
 	encoder Encoder
-	body    []byte // compressed
+	latest  map[about]int64 // the time of the latest batch in the queue
+	body    []byte          // compressed
 	head    []byte
 }
 
@@ -130,7 +134,7 @@ func New(o Options) *Sink {
 	o.Header = header
 	t := newTransport(o, log)
 	return &Sink{
-		opt: o, transport: t, limit: MaxBody, encoder: o.Format.NewEncoder(),
+		opt: o, transport: t, limit: MaxBody, encoder: o.Format.NewEncoder(), latest: make(map[about]int64),
 		Outbox: outbox.New(outbox.Options{Name: o.Name, Transport: t, Pace: o.Pace, Queue: o.Queue, Log: o.Log}),
 	}
 }
@@ -142,6 +146,10 @@ func (s *Sink) Close() { s.opt.Client.Close() }
 func (s *Sink) Deliver(_ context.Context, b *metric.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	of := about{b.Cluster, b.Node, b.Shard}
+	if epoch, ok := s.latest[of]; ok && epoch == b.Epoch && s.opt.Format.Once {
+		return nil
+	}
 	skipped := 0
 	err := s.opt.Queue.Append(b.Epoch, func(w io.Writer) (metrics int, err error) {
 		metrics, skipped, err = s.write(w, b)
@@ -150,11 +158,24 @@ func (s *Sink) Deliver(_ context.Context, b *metric.Batch) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.opt.Name, err)
 	}
+	if len(s.latest) >= maxAbout {
+		clear(s.latest)
+	}
+	s.latest[of] = b.Epoch
 	if skipped > 0 {
 		s.transport.leftOut(b.Epoch, skipped)
 	}
 	return nil
 }
+
+// about is what a batch is about.
+type about struct {
+	cluster, node string
+	shard         int
+}
+
+// maxAbout bounds the things whose latest batch is remembered.
+const maxAbout = 4096
 
 // DeliverThen delivers the batch as Deliver does, and calls next then.
 func (s *Sink) DeliverThen(ctx context.Context, b *metric.Batch, next func()) error {
@@ -168,7 +189,7 @@ func (s *Sink) DeliverThen(ctx context.Context, b *metric.Batch, next func()) er
 // write writes the item of a batch, and returns the metrics in it, and those in bodies that
 // are too long and can't be cut.
 func (s *Sink) write(w io.Writer, b *metric.Batch) (metrics, skipped int, err error) {
-	if _, err := w.Write(appendTitle(s.head[:0], b.Epoch)); err != nil {
+	if _, err := w.Write(appendTitle(s.head[:0], s.opt.Format.codec(), b.Epoch)); err != nil {
 		return 0, 0, err
 	}
 	frames := 0

@@ -45,6 +45,7 @@ type progress struct {
 	began           time.Time       // of the first attempt
 	settled         map[uint64]bool // bodies that need not be sent again
 	taken, rejected int64           // metrics
+	barren          int             // bodies in a row of which nothing was taken
 }
 
 func newTransport(o Options, log *slog.Logger) *transport {
@@ -119,6 +120,7 @@ type walk struct {
 	running sync.WaitGroup
 
 	epoch   int64
+	codec   codec // of the frames
 	old     bool  // the frames are only counted
 	metrics int64 // in frames of an old item that nobody has taken
 
@@ -128,10 +130,10 @@ type walk struct {
 	ended  bool  // no more requests are sent
 }
 
-func (w *walk) begin(epoch int64) error {
+func (w *walk) begin(c codec, epoch int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.epoch = epoch
+	w.epoch, w.codec = epoch, c
 	if w.item.epoch != epoch || w.item.settled == nil {
 		w.item = progress{epoch: epoch, began: time.Now(), settled: make(map[uint64]bool)}
 	}
@@ -141,6 +143,13 @@ func (w *walk) begin(epoch int64) error {
 
 // frame sends a frame beside others.
 func (w *walk) frame(f frame) error {
+	if w.codec != w.opt.Format.codec() {
+		body, err := w.codec.expand(f.body)
+		if err != nil {
+			return err
+		}
+		f = w.newFrame(body, f.metrics)
+	}
 	if translate := w.opt.Format.Translate; translate != nil {
 		if body, ok := translate(f.body); ok {
 			f = w.newFrame(body, f.metrics)
@@ -240,7 +249,7 @@ func (t *transport) send(ctx context.Context, epoch int64, f frame) error {
 			t.settle(epoch, f, rejected, reason)
 			return nil
 		}
-		if floor := t.opt.Format.Floor; floor > 0 && f.metrics > floor {
+		if floor := t.opt.Format.Floor; floor > 0 && f.metrics > floor && t.isFertile() {
 			if done, err := t.halves(ctx, epoch, f, nil); done {
 				return err
 			}
@@ -250,6 +259,17 @@ func (t *transport) send(ctx context.Context, epoch int64, f frame) error {
 	default:
 		return err
 	}
+}
+
+// maxBarren is the number of refused bodies in a row, none of which is cut any more, after
+// which others of their batch are not cut either: the receiver refuses all of it, because it
+// is too old, say, and each cut costs two requests.
+const maxBarren = 16
+
+func (t *transport) isFertile() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.item.barren < maxBarren
 }
 
 // halves sends the two parts of a body, after it has called before. It returns false if the
@@ -325,6 +345,9 @@ func (t *transport) settle(epoch int64, f frame, rejected int, reason error) {
 	t.item.settled[id] = true
 	t.item.taken += int64(f.metrics - rejected)
 	t.item.rejected += int64(rejected)
+	if t.item.barren++; rejected < f.metrics {
+		t.item.barren = 0
+	}
 	if rejected > 0 {
 		t.notices.rejected(epoch, rejected, reason)
 	}
