@@ -63,6 +63,9 @@ func Series() (Exported, error) {
 	}
 	e := &samples.Options{Own: own}
 	tables := append(a.Batch(0).Tables, metric.NewBuilder(metric.Daemon, aggregate.WorkerColumns()).Table())
+	for _, s := range []metric.Scope{metric.StickTable, metric.Resolver, metric.Certificate} {
+		tables = append(tables, metric.NewBuilder(s, aggregate.CollectedColumns(s)).Table())
+	}
 	for _, g := range encode.Groups(nil, &metric.Batch{Tables: tables}) {
 		x.add(g.Scope, e, g)
 	}

@@ -162,6 +162,20 @@ var ofScrapes = []struct {
 		Todo: "For a quarter of an hour metrics have waited for the sink's destination, and ever more of them. The destination is unreachable or too " +
 			"slow: the log has the cause.",
 	}, metric.Self, []string{"GraphiteQueueMetrics"}},
+	{alert{
+		Name: "HaproxystatsCertificateExpires", Severity: "warning", For: 5,
+		Expression: "haproxystats_certificate_days_left < 14",
+		Summary:    `A certificate expires: {{ $labels.instance }} {{ $labels.certificate }} ({{ printf "%.0f" $value }} days left)`,
+		Todo: "HAProxy uses a certificate that expires within two weeks. Renew it, and let HAProxy load it: by a reload, or with set ssl cert and " +
+			"commit ssl cert.",
+	}, metric.Certificate, []string{"days_left"}},
+	{alert{
+		Name: "HaproxystatsCertificateExpires", Severity: "critical", For: 5,
+		Expression: "haproxystats_certificate_days_left < 3",
+		Summary:    `A certificate expires: {{ $labels.instance }} {{ $labels.certificate }} ({{ printf "%.0f" $value }} days left)`,
+		Todo: "HAProxy uses a certificate that expires within three days, or has expired. Renew it, and let HAProxy load it: by a reload, or with " +
+			"set ssl cert and commit ssl cert.",
+	}, metric.Certificate, []string{"days_left"}},
 }
 
 // isOfSink reports whether a rule is about one sink, for which Prometheus has rules about

@@ -96,6 +96,9 @@ var scrapeStories = []story{
 	{"grows", "HaproxystatsQueueGrows", map[string]numbers{"haproxystats_queue_snapshots": sumOf(at(1), by(0.1))}, []string{"warning"}},
 	{"empties", "HaproxystatsSinkQueueGrows", map[string]numbers{`haproxystats_sink_queue_metrics{sink="s"}`: func(s int) float64 { return float64(2000 - s) }}, nil},
 	{"grows", "HaproxystatsSinkQueueGrows", map[string]numbers{`haproxystats_sink_queue_metrics{sink="s"}`: sumOf(at(1), by(9)), `haproxystats_sink_queue_metrics{sink="t"}`: at(0)}, []string{"warning"}},
+	{"valid for long", "HaproxystatsCertificateExpires", map[string]numbers{`haproxystats_certificate_days_left{certificate="/a.pem"}`: at(14)}, nil},
+	{"expires soon", "HaproxystatsCertificateExpires", map[string]numbers{`haproxystats_certificate_days_left{certificate="/a.pem"}`: at(13)}, []string{"warning"}},
+	{"has expired", "HaproxystatsCertificateExpires", map[string]numbers{`haproxystats_certificate_days_left{certificate="/a.pem"}`: at(-1)}, []string{"warning", "critical"}},
 }
 
 // evaluated is how many seconds there are between evaluations. What happens every tenth or
