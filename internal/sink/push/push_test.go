@@ -855,7 +855,7 @@ func TestLogin(t *testing.T) {
 		"a token of InfluxDB":        {Options{TokenFile: secret, Scheme: Token}, "Token s3cret"},
 		"a user":                     {Options{User: "me", PasswordFile: secret}, "Basic bWU6czNjcmV0"},
 		"a user without a password":  {Options{User: "me"}, "Basic bWU6"},
-		"other headers":              {Options{Header: map[string]string{"X-Scope-Orgid": "a", "Content-Type": "b"}}, ""},
+		"other headers":              {Options{Header: map[string]string{"X-Scope-Orgid": "a", "Content-Type": "b", "X-Key": "private-key"}}, ""},
 		"a secret that is not there": {Options{TokenFile: tlsfile.Secret{Option: "token-file", File: file + "2", Noun: "token"}}, "-"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -865,7 +865,7 @@ func TestLogin(t *testing.T) {
 				}
 				r := new(receiver)
 				r.set(func(q httpcall.Request) (httpcall.Answer, error) {
-					return httpcall.Answer{Status: 401, Body: []byte("not " + q.Header["Authorization"] + " " + q.URL)}, nil
+					return httpcall.Answer{Status: 401, Body: []byte("not " + q.Header["Authorization"] + " " + q.Header["X-Key"] + " " + q.URL)}, nil
 				})
 				o := c.options
 				o.Format, o.Client = plain(1), r
@@ -887,6 +887,9 @@ func TestLogin(t *testing.T) {
 				equal(t, "authorization", r.last.Header["Authorization"], c.want)
 				equal(t, "content type", r.last.Header["Content-Type"], "text/plain")
 				equal(t, "header", r.last.Header["X-Scope-Orgid"], c.options.Header["X-Scope-Orgid"])
+				if strings.Contains(log.String(), "private-key") {
+					t.Errorf("got the value of a header in the log: %s", log)
+				}
 				for _, text := range []string{"s3cret", "0ld", "T0KEN", "bWU6", "/write"} {
 					if c.want != "" && text != "/write" && strings.Contains(log.String(), text) {
 						t.Errorf("got %q in the log: %s", text, log)

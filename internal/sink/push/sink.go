@@ -126,6 +126,7 @@ func New(o Options) *Sink {
 	if header == nil {
 		header = make(map[string]string)
 	}
+	private := privateOf(header)
 	maps.Copy(header, o.Format.Header)
 	header["Content-Type"] = o.Format.ContentType
 	if o.Format.ContentEncoding != "" {
@@ -133,6 +134,7 @@ func New(o Options) *Sink {
 	}
 	o.Header = header
 	t := newTransport(o, log)
+	t.private = private
 	return &Sink{
 		opt: o, transport: t, limit: MaxBody, encoder: o.Format.NewEncoder(), latest: make(map[about]int64),
 		Outbox: outbox.New(outbox.Options{Name: o.Name, Transport: t, Pace: o.Pace, Queue: o.Queue, Log: o.Log}),

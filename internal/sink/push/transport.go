@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,9 @@ type transport struct {
 	opt    Options
 	log    *slog.Logger
 	server string // for messages
-	counts counts
+	// private are values of the operator's headers, which may be keys.
+	private []string
+	counts  counts
 
 	sending sync.Mutex // one item is sent at a time
 	seed    maphash.Seed
@@ -386,6 +389,7 @@ type answered struct {
 // logs in, and the query of the address. Files are read for each request, so that they can be
 // replaced.
 func (t *transport) header() (header map[string]string, secrets []string, err error) {
+	secrets = slices.Clone(t.private)
 	if _, query, ok := strings.Cut(t.opt.URL, "?"); ok && query != "" {
 		secrets = append(secrets, query)
 	}
@@ -415,6 +419,19 @@ func (t *transport) header() (header map[string]string, secrets []string, err er
 	header = maps.Clone(t.opt.Header)
 	header["Authorization"] = scheme + " " + code
 	return header, append(secrets, code), nil
+}
+
+// minPrivate is the length, in bytes, from which the value of a header may be a key.
+const minPrivate = 8
+
+// privateOf returns the values of headers that must not be in messages.
+func privateOf(header map[string]string) (private []string) {
+	for _, value := range header {
+		if len(value) >= minPrivate {
+			private = append(private, value)
+		}
+	}
+	return private
 }
 
 // counts are those that the outbox does not have.
