@@ -107,15 +107,15 @@ func (p *part) split(message []byte, n int) (first, second []byte) {
 // body of its answer with a status of 2xx.
 func Rejected(answer []byte) (n int, reason string) {
 	const partialSuccess, rejectedPoints, errorMessage = 1, 1, 2
-	each(answer, func(number protowire.Number, partial []byte, _ uint64) {
-		if number != partialSuccess {
+	each(answer, func(number protowire.Number, kind protowire.Type, partial []byte, _ uint64) {
+		if number != partialSuccess || kind != protowire.BytesType {
 			return
 		}
-		each(partial, func(number protowire.Number, text []byte, v uint64) {
-			switch number {
-			case rejectedPoints:
+		each(partial, func(number protowire.Number, kind protowire.Type, text []byte, v uint64) {
+			switch { // of another type, a field is one that is not known
+			case number == rejectedPoints && kind == protowire.VarintType:
 				n = int(max(int64(v), 0))
-			case errorMessage:
+			case number == errorMessage && kind == protowire.BytesType:
 				reason = string(text)
 			}
 		})
@@ -125,7 +125,7 @@ func Rejected(answer []byte) (n int, reason string) {
 
 // each calls f with each field of a message that is an integer or has a length, up to the
 // first byte that can't be decoded.
-func each(message []byte, f func(number protowire.Number, content []byte, v uint64)) {
+func each(message []byte, f func(number protowire.Number, kind protowire.Type, content []byte, v uint64)) {
 	for len(message) > 0 {
 		number, kind, tag := protowire.ConsumeTag(message)
 		if tag < 0 {
@@ -138,10 +138,10 @@ func each(message []byte, f func(number protowire.Number, content []byte, v uint
 		switch value := message[tag : tag+size]; kind {
 		case protowire.VarintType:
 			v, _ := protowire.ConsumeVarint(value)
-			f(number, nil, v)
+			f(number, kind, nil, v)
 		case protowire.BytesType:
 			inside, _ := protowire.ConsumeBytes(value)
-			f(number, inside, 0)
+			f(number, kind, inside, 0)
 		}
 		message = message[tag+size:]
 	}

@@ -104,6 +104,7 @@ func TestRejected(t *testing.T) {
 		{"a warning", answer(&collector.ExportMetricsPartialSuccess{ErrorMessage: "slow down"}), 0, "slow down"},
 		{"a negative number", answer(&collector.ExportMetricsPartialSuccess{RejectedDataPoints: -1}), 0, ""},
 		{"fields of a newer version", slices.Concat([]byte("\x18\x01\x22\x03abc"), some), 7, "too old"},
+		{"a field of another type", []byte("\n\x06\b0\n\x02\x02\x02"), 48, ""},
 		{"a page", []byte("<html>"), 0, ""},
 		{"text", []byte("ok"), 0, ""},
 		{"cut", some[:len(some)-1], 0, ""},
