@@ -31,7 +31,8 @@ func (f *fleet) node(cluster, name, mode, topic string, more map[string]string) 
 	return &node{
 		fleet: f, cluster: cluster, name: name,
 		conf: f.Configure(harness.Config{Base: base, Set: harness.Options{
-			"process":  {"frontend-metrics": "stot " + strings.Join(columns, " ")},
+			// What the snapshots have besides stot is random, which no counter is.
+			"process":  {"frontend-metrics": "stot " + strings.Join(columns, " "), "counters": "raw"},
 			"graphite": {"enabled": "no"}, "kafka": {"brokers": f.brokers, "delivery-timeout": "10", "interval": "0.5", "backoff": "1"}, "forward": forward,
 		}}),
 		feeder: f.Feeder(harness.NewSource(harness.Shape{}), f.Mkdir(name, "incoming")),
