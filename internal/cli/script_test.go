@@ -78,7 +78,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
-		Deadline:            time.Now().Add(3 * time.Minute),
+		Deadline:            time.Now().Add(9 * time.Minute),
 		WorkdirRoot:         t.TempDir(), // which goes, also when -run picks a few scripts
 	})
 }

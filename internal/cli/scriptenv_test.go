@@ -19,7 +19,7 @@ import (
 
 // patience is how long a script waits for anything to happen. What must happen
 // at once is told by what would take longer than that.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // commands are what scripts can do besides testscript's own commands. None of
 // them waits for time to pass, all wait for events.
