@@ -23,6 +23,9 @@ type Program struct {
 	Name config.Program
 	// Check makes the checks of the configuration that package config can't.
 	Check config.Check
+	// Startable makes the checks without which the configuration is good, but gives this
+	// program nothing to do; nil for none.
+	Startable config.Check
 	// Work runs until ctx ends.
 	Work func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error
 	// Log returns the level and the format of the program's section.

@@ -33,11 +33,23 @@ func Central(version string, client httpcall.New, b Brokers, endpoint OpenEndpoi
 		Check: func(c *config.Config) []config.Problem {
 			return checkSinks(c, b)
 		},
+		Startable: checkNodes,
 		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
 			return runCentral(ctx, &l.Config, release{version, l.SHA256}, service, client, b, endpoint, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Central.LogLevel, c.Central.LogFormat },
 	}
+}
+
+// checkNodes refuses a configuration without a node.
+func checkNodes(c *config.Config) []config.Problem {
+	if len(c.Nodes) > 0 || c.Central.Kafka {
+		return nil
+	}
+	return []config.Problem{{
+		Reason: "no node is configured",
+		Hint:   "Add a section [node NAME] for each node, or set kafka = true in [central]",
+	}}
 }
 
 // runCentral runs what brings the snapshots of nodes, the workers that make tables of
@@ -46,18 +58,15 @@ func Central(version string, client httpcall.New, b Brokers, endpoint OpenEndpoi
 // finish what they have taken.
 func runCentral(ctx context.Context, c *config.Config, r release, service *Supervisor, client httpcall.New, b Brokers, endpoint OpenEndpoint, out Log) error {
 	log := out.Logger
-	if len(c.Nodes) == 0 && !c.Central.Kafka {
-		return errors.New("no node is configured: add a section [node NAME] for each node, or set kafka = true in [central]")
-	}
 	var processor *process.Processor
 	options, err := AggregateOptions(c, log, func() { processor.Progressed() })
 	if err != nil {
 		return err
 	}
 	options.Learned = learned.Open(learned.Options{File: filepath.Join(c.Central.WorkDir, "learned"), Log: log})
-	here, err := newHost(log)
+	here, err := newHost(c, log)
 	if err != nil {
-		return fmt.Errorf("find the host's name: %w", err)
+		return err
 	}
 	page := openStatus(ctx, c.Central.StatusSocket, config.ForCentral, r, out)
 	defer page.close()

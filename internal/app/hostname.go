@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"haproxystats/internal/config"
 )
 
 const (
@@ -30,13 +33,26 @@ type host struct {
 	name string
 }
 
-// newHost returns the host with its present name.
-func newHost(log *slog.Logger) (*host, error) {
+// Hostname returns the name of this host: that of the configuration, or else the system's.
+// Everything that names the host asks here.
+func Hostname(c *config.Config) (string, error) {
+	if c.Default.Hostname != "" {
+		return c.Default.Hostname, nil
+	}
 	name, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("find the host's name: %w", err)
+	}
+	return name, nil
+}
+
+// newHost returns the host with its present name.
+func newHost(c *config.Config, log *slog.Logger) (*host, error) {
+	name, err := Hostname(c)
 	if err != nil {
 		return nil, err
 	}
-	return &host{lookup: os.Hostname, log: log, name: name}, nil
+	return &host{lookup: func() (string, error) { return Hostname(c) }, log: log, name: name}, nil
 }
 
 // current returns the host's name, and logs a change. A host that has lost its name
@@ -63,7 +79,7 @@ func (h *host) await(ctx context.Context, limit time.Duration) {
 		return
 	}
 	h.log.Warn("host has no name of its own, and its metrics will mix with those of other such hosts",
-		"hostname", name, "wait", limit, "hint", "Name the host, for example with hostnamectl, or set prefix-hostname = false and a namespace for each host")
+		"hostname", name, "wait", limit, "hint", "Name the host, for example with hostnamectl, or set hostname in [DEFAULT]")
 	end := time.NewTimer(limit)
 	defer end.Stop()
 	tick := time.NewTicker(nameEvery)

@@ -3,7 +3,6 @@ package app
 import (
 	"errors"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -23,14 +22,16 @@ type keeping struct {
 	observe  func(workers.Held) // may be nil
 }
 
-// namedHost returns the name of the host. It is empty while the host has none, since it
-// may get one later in the boot.
-func namedHost() (string, error) {
-	name, err := os.Hostname()
-	if isUnnamed(name) {
-		name = ""
+// namedHost returns what gives the name of the host. It is empty while the host has none,
+// since it may get one later in the boot.
+func namedHost(c *config.Config) func() (string, error) {
+	return func() (string, error) {
+		name, err := Hostname(c)
+		if isUnnamed(name) {
+			name = ""
+		}
+		return name, err
 	}
-	return name, err
 }
 
 // openKeeper returns the keeper of the accounts, or nil if there is none. An error of

@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -34,9 +33,9 @@ func Process(version string, get verify.Get, client httpcall.New, b Brokers, end
 			return checkSinks(c, b)
 		},
 		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
-			here, err := newHost(log.Logger)
+			here, err := newHost(&l.Config, log.Logger)
 			if err != nil {
-				return fmt.Errorf("find the host's name: %w", err)
+				return err
 			}
 			return runProcess(ctx, &l.Config, here, release{version, l.SHA256}, service, get, client, b, endpoint, log)
 		},

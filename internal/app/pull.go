@@ -68,7 +68,7 @@ func runPull(ctx context.Context, c *config.Config, r release, service *Supervis
 		puller.Collector = collector
 	}
 	keeper, closeKeeper := openKeeper(&c.Pull, keeping{
-		dir: c.Pull.StateDir, node: namedHost, interval: c.Pull.PullInterval, masters: true, observe: status.held,
+		dir: c.Pull.StateDir, node: namedHost(c), interval: c.Pull.PullInterval, masters: true, observe: status.held,
 	}, client, log)
 	defer closeKeeper()
 	if keeper == nil {

@@ -99,7 +99,7 @@ func TestNoKeeper(t *testing.T) {
 	}
 	for dir, message := range map[string]string{"": "", file: "no totals can be kept"} {
 		var log bytes.Buffer
-		k, end := openKeeper(&config.Pull{}, keeping{dir: dir, node: namedHost}, nil, slog.New(slog.NewTextHandler(&log, nil)))
+		k, end := openKeeper(&config.Pull{}, keeping{dir: dir, node: namedHost(new(config.Config))}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 		end()
 		if k != nil || !strings.Contains(log.String(), message) || message == "" && log.Len() > 0 {
 			t.Errorf("state-dir %q: got %v and the log %q", dir, k, log.String())

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,8 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 		ValidArgs:         modeNames(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.files.Required = cmd.Flags().Changed("file")
+			// The programs may have variables in their environment that the agent has not.
+			o.files.Elsewhere = true
 			if err := o.prepare(called, args); err != nil {
 				return err
 			}
@@ -233,6 +236,12 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 			return none
 		}
 	}
+	for _, p := range loaded.Unset {
+		if needs(p) {
+			none.Text = "the check needs this option: " + p.Error()
+			return none
+		}
+	}
 	processSHA256 := ""
 	if processing, err := config.Load(config.ForProcess, files, processProgram(nil, nil, nil, nil).Check); err == nil {
 		processSHA256 = processing.SHA256
@@ -253,6 +262,21 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 		First:       first,
 		User:        user,
 	}, o.request)
+}
+
+// needs reports whether the plugin needs an option whose value is not known here.
+func needs(p config.Problem) bool {
+	switch p.Section {
+	case "paths":
+		return true
+	case "DEFAULT": // a variable, which any section may use
+		return p.Option != "hostname"
+	case "pull":
+		return slices.Contains([]string{"status-socket", "dst-dir", "pull-interval", "on-partial"}, p.Option)
+	case "process":
+		return slices.Contains([]string{"status-socket", "src-dir"}, p.Option)
+	}
+	return false
 }
 
 // centralOf returns what the checks of haproxystats-central need of its configuration,

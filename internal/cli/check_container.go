@@ -32,7 +32,7 @@ func (o *checkOptions) ofProcess1(root fs.FS) (first string, files config.Files,
 			return "", files, fmt.Errorf("read the command line of %s: %w", first, err)
 		}
 		file := cmd.Flags().Lookup("file")
-		files = config.Files{File: file.Value.String(), Required: file.Changed, Dir: cmd.Flags().Lookup("dir").Value.String()}
+		files = config.Files{File: file.Value.String(), Required: file.Changed, Dir: cmd.Flags().Lookup("dir").Value.String(), Elsewhere: o.files.Elsewhere}
 	}
 	return first, files, nil
 }

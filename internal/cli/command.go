@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,11 @@ import (
 const (
 	exitOK     = 0
 	exitFailed = 1
+	exitWarned = 2 // of a test of the configuration, which has warnings and no errors
 )
+
+// errWarned ends a test of a configuration that has warnings only.
+var errWarned = fmt.Errorf("the configuration has warnings: %w", app.ErrLogged)
 
 // program is a program that runs until a signal ends it, with its help text.
 type program struct {
@@ -60,6 +65,7 @@ func processProgram(get verify.Get, client httpcall.New, b app.Brokers, endpoint
 type flags struct {
 	file, dir                         string
 	printDefaults, printConfiguration bool
+	test                              bool
 }
 
 // execute runs a program with the arguments behind its name and returns its
@@ -72,6 +78,9 @@ func execute(p program, args []string, stdout, stderr io.Writer) int {
 	if err := cmd.Execute(); err != nil {
 		if !errors.Is(err, app.ErrLogged) {
 			fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+		}
+		if errors.Is(err, errWarned) {
+			return exitWarned
 		}
 		return exitFailed
 	}
@@ -100,9 +109,10 @@ func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
 	fl.StringVarP(&f.dir, "dir", "d", "", "`directory` with additional configuration files, *.conf")
 	fl.BoolVarP(&f.printDefaults, "print", "p", false, "show default settings")
 	fl.BoolVarP(&f.printConfiguration, "print-conf", "P", false, "show configuration")
+	fl.BoolVarP(&f.test, "test", "t", false, "test configuration: status 0 if it is fine, 1 for errors, 2 for warnings only")
 	fl.BoolP("help", "h", false, "show this screen")
 	addVersion(cmd, string(p.Name), "v", stdout)
-	cmd.MarkFlagsMutuallyExclusive("print", "print-conf")
+	cmd.MarkFlagsMutuallyExclusive("print", "print-conf", "test")
 	if err := errors.Join(cmd.MarkFlagFilename("file", "conf"), cmd.MarkFlagDirname("dir")); err != nil {
 		panic(err) // the flags are those above
 	}
@@ -121,14 +131,46 @@ func start(p program, f flags, fileNamed bool, stdout, stderr io.Writer) error {
 	if f.printDefaults {
 		return config.PrintDefaults(stdout, p.Name)
 	}
-	loaded, err := config.Load(p.Name, config.Files{File: f.file, Required: fileNamed, Dir: f.dir}, p.Check)
+	checks := []config.Check{p.Check}
+	if p.Startable != nil && !f.printConfiguration {
+		checks = append(checks, p.Startable)
+	}
+	loaded, err := config.Load(p.Name, config.Files{File: f.file, Required: fileNamed, Dir: f.dir}, checks...)
 	if f.printConfiguration {
 		warn(stderr, string(p.Name), loaded.Warnings)
 		return errors.Join(loaded.Print(stdout), err)
+	}
+	if f.test {
+		return test(p.Name, loaded, err, stdout, stderr)
 	}
 	if err != nil {
 		warn(stderr, string(p.Name), loaded.Warnings)
 		return fmt.Errorf("the configuration is refused:\n%w", err)
 	}
 	return p.Run(loaded, versionLine(), stderr)
+}
+
+// test prints what is wrong with a configuration.
+func test(name config.Program, loaded *config.Loaded, refused error, stdout, stderr io.Writer) error {
+	if loaded.Notice != "" {
+		fmt.Fprintf(stderr, "%s: %s\n", name, loaded.Notice)
+	}
+	// The program may be started in another directory than this.
+	warnings := slices.Concat(loaded.Warnings, loaded.Relative)
+	warn(stderr, string(name), warnings)
+	switch {
+	case refused != nil:
+		var problems config.Problems
+		if !errors.As(refused, &problems) {
+			return refused
+		}
+		for _, p := range problems {
+			fmt.Fprintf(stderr, "%s: error: %v\n", name, p)
+		}
+		return fmt.Errorf("the configuration is refused: %w", app.ErrLogged)
+	case len(warnings) > 0:
+		return errWarned
+	}
+	_, err := fmt.Fprintf(stdout, "%s: the configuration is fine\n", name)
+	return err
 }

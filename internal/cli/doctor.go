@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"runtime/debug"
 
 	"haproxystats/internal/aggregate"
@@ -48,7 +47,7 @@ func printFindings(o doctorOptions, stdout io.Writer) error {
 			},
 			Aggregate: func(c *config.Config) (aggregate.Options, error) { return app.AggregateOptions(c, nil, nil) },
 			Kafka: func(ctx context.Context, c *config.Config, program config.Program, offline bool) []doctor.Kafka {
-				host, _ := os.Hostname() // only a template of topics needs it
+				host, _ := app.Hostname(c) // only a template of topics needs it
 				return o.brokers.Examine(ctx, c, program, host, offline)
 			},
 		},

@@ -134,11 +134,21 @@ func cmdLog(ts *testscript.TestScript, neg bool, args []string) {
 
 var signals = map[string]os.Signal{
 	"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL,
+	"USR1": syscall.SIGUSR1,
+}
+
+// cmdVariable sets a variable in the environment of the programs that start later.
+func cmdVariable(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: variable name value")
+	}
+	s := onStage(ts)
+	s.env = append(s.env, args[0]+"="+args[1])
 }
 
 func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 || signals[args[1]] == nil {
-		ts.Fatalf("usage: signal name TERM|HUP|INT|KILL")
+		ts.Fatalf("usage: signal name TERM|HUP|INT|KILL|USR1")
 	}
 	ts.Check(onStage(ts).program(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
 }

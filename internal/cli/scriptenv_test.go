@@ -27,7 +27,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"run":          cmdRun,          // run STATUS PROGRAM [ARG...]: run to the end, which must have that exit status
 	"start":        cmdStart,        // start NAME PROGRAM [ARG...]: run in the background
 	"log":          cmdLog,          // [!] log NAME [-count=N] REGEXP: wait until N lines of its log match; with !, none does yet
-	"signal":       cmdSignal,       // signal NAME TERM|HUP|INT|KILL
+	"signal":       cmdSignal,       // signal NAME TERM|HUP|INT|KILL|USR1
+	"variable":     cmdVariable,     // variable NAME VALUE: an environment variable of the programs that start later
 	"exited":       cmdExited,       // exited NAME STATUS: wait for its end
 	"end":          cmdEnd,          // end NAME [TERM|HUP|INT]: signal, and wait for its clean end
 	"haproxy":      cmdHAProxy,      // haproxy ADDRESS RECORDING[:SOCKET]: serve a recording

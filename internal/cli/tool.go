@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -107,8 +106,8 @@ func newReplayConfig(files config.Files, check config.Check, hostname string, st
 	}
 	r.config, r.hostname = &loaded.Config, hostname
 	if hostname == "" {
-		if r.hostname, err = os.Hostname(); err != nil {
-			return r, fmt.Errorf("find the host's name: %w", err)
+		if r.hostname, err = app.Hostname(r.config); err != nil {
+			return r, err
 		}
 	}
 	r.options, err = app.AggregateOptions(r.config, newToolLogger(stderr), nil)

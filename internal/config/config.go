@@ -105,6 +105,12 @@ type Default struct {
 	// How messages are written: `text` for people and for journald, `json` (one
 	// object a line) for log collectors.
 	LogFormat LogFormat
+	// The name of this host in metrics, topics, labels and events, in the place of the name
+	// that the system has. Set it where that name does not tell hosts apart, as in
+	// containers: `hostname = ${env:NODE_NAME}`. It must be the same for all programs of the
+	// host. `fqdn` applies to it as to the system's name. It counts in all sections, and only
+	// [DEFAULT] may have it.
+	Hostname string
 	// Further attempts to connect after the first one failed; -1 for no limit.
 	// [pull] and [graphite] do not use this value: they have their own defaults.
 	Retries int

@@ -27,6 +27,10 @@ type Files struct {
 	// Dir, unless empty, is a directory whose files *.conf are read after File, in the
 	// order of their names. A later file overrides an earlier one.
 	Dir string
+	// Elsewhere is true for a reader that need not have the environment of the programs. An
+	// option whose value needs a variable that is not set is then left out, and listed in
+	// [Loaded.Unset], instead of refused.
+	Elsewhere bool
 }
 
 // maxFile bounds the memory that a file can take.

@@ -125,6 +125,35 @@ func parseHost(text string) (string, error) {
 	return text, nil
 }
 
+// The longest name of a host, and of each of its parts, in bytes: see hostname(7).
+const (
+	maxHostName = 253
+	maxHostPart = 63
+)
+
+var hostName = kind[string]{"host name", "a name of letters, digits, `-`, `_` and `.`", func(text string) (string, error) {
+	if len(text) > maxHostName {
+		return "", fmt.Errorf("longer than %d bytes", maxHostName)
+	}
+	for _, part := range strings.Split(text, ".") {
+		i := strings.IndexFunc(part, func(r rune) bool {
+			return r != '-' && r != '_' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+		})
+		switch {
+		case part == "":
+			return "", errors.New("a part of the name is empty")
+		case i >= 0:
+			return "", fmt.Errorf("%q can't be part of a host's name", string([]rune(part[i:])[:1]))
+		case len(part) > maxHostPart:
+			return "", fmt.Errorf("a part of the name is longer than %d bytes", maxHostPart)
+		}
+	}
+	if first, _, _ := strings.Cut(text, "."); strings.EqualFold(first, "localhost") {
+		return "", &hinted{"every host has this name", "Write the name that this host's metrics are to have, or remove the option"}
+	}
+	return text, nil
+}}
+
 func notInHost(r rune) bool {
 	return r <= ' ' || unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(`:/\[]@?#,;"'`, r)
 }

@@ -1,7 +1,11 @@
 package config
 
 import (
+	"errors"
+	"maps"
+	"os"
 	"slices"
+	"strings"
 
 	"haproxystats/internal/config/ini"
 )
@@ -15,6 +19,9 @@ type Loaded struct {
 	// Relative are the relative paths, unless Warnings has them. They are right as long as
 	// the program is started in the same directory.
 	Relative []Problem
+	// Unset are the options that need variables of the environment that are not set, for a
+	// reader with [Files.Elsewhere]. Other faults are not told then: they may come of these.
+	Unset []Problem
 	// Notice is a message that defaults apply because there is no file; or it is empty.
 	Notice string
 	// SHA256 is the hash of the program's configuration in hexadecimal; empty if the
@@ -24,7 +31,12 @@ type Loaded struct {
 
 	program Program
 	doc     *ini.Document
+	files   Files
+	checks  []Check
 }
+
+// Again reads the same files again, for the same program.
+func (l *Loaded) Again() (*Loaded, error) { return Load(l.program, l.files, l.checks...) }
 
 // Programs returns the programs that the files are for. A file from which
 // haproxystats-central has something to read, nodes or Kafka, is that program's, which
@@ -62,15 +74,21 @@ type Check func(*Config) []Problem
 // Together with an error it returns what it has read, for [Loaded.Print] only.
 func Load(program Program, files Files, checks ...Check) (*Loaded, error) {
 	sources, notice, problems := files.read()
-	loaded, err := assemble(program, sources, problems, checks)
-	loaded.Notice = notice
+	loaded, err := assembleIn(files, program, sources, problems, checks)
+	loaded.Notice, loaded.files, loaded.checks = notice, files, checks
 	return loaded, err
 }
 
 // assemble makes a configuration from the content of files. problems are those of
 // reading the files.
 func assemble(program Program, sources []source, problems []Problem, checks []Check) (*Loaded, error) {
-	l := loader{Loaded: &Loaded{program: program, doc: defaults()}, problems: problems}
+	return assembleIn(Files{}, program, sources, problems, checks)
+}
+
+// assembleIn is assemble for a reader of files.
+func assembleIn(in Files, program Program, sources []source, problems []Problem, checks []Check) (*Loaded, error) {
+	l := loader{Loaded: &Loaded{program: program, doc: defaults()}, problems: problems, elsewhere: in.Elsewhere}
+	l.doc.LookupEnv = os.LookupEnv
 	var names []string
 	for _, s := range sources {
 		names = append(names, s.name)
@@ -122,6 +140,10 @@ func assemble(program Program, sources []source, problems []Problem, checks []Ch
 		}
 	}
 	l.findUnknown()
+	l.hideEnvironment()
+	if len(l.Unset) > 0 {
+		l.problems = nil
+	}
 	l.problems = tidy(l.problems, names)
 	l.Warnings = slices.DeleteFunc(tidy(l.Warnings, names), func(w Problem) bool {
 		return slices.ContainsFunc(l.problems, func(p Problem) bool { return p.Pos == w.Pos })
@@ -150,6 +172,8 @@ type loader struct {
 	config   *Config
 	problems []Problem
 	kinds    map[string][]inFile // the sections of the file
+	// elsewhere is [Files.Elsewhere].
+	elsewhere bool
 }
 
 // setSwitched adds the defaults of sections that have defaults only if a file has
@@ -189,12 +213,19 @@ func (l *loader) setOptionIn(o Option, section, instance string) {
 		return // it has inherited a value that has been reported
 	}
 	if err != nil {
-		l.report(section, referenceProblem(l.doc, err))
+		l.reportReference(section, err)
 		return
 	}
 	if err := o.set(l.config, instance, text); err != nil {
-		if written.Pos.IsZero() {
+		variables := l.doc.Environment(section, o.Name)
+		if written.Pos.IsZero() && len(variables) == 0 {
 			return // the fault is that of base-dir, which has been reported
+		}
+		if len(variables) > 0 { // the fault may quote what is secret
+			p := l.problem(section, o.Name, "the value from the environment is not allowed", "Correct the environment variable "+strings.Join(variables, " or "))
+			p.Allowed = o.Allowed
+			l.report(section, p)
+			return
 		}
 		p := l.problem(section, o.Name, err.Error(), valueHint(o.Kind, text, err))
 		p.Allowed = o.Allowed
@@ -209,10 +240,64 @@ func (l *loader) problem(section, name, reason, hint string) Problem {
 	if o, ok := l.doc.Lookup(section, name); ok {
 		p.Pos, p.Value = o.Pos, o.Raw
 	}
-	if text, err := l.doc.Get(section, name); err == nil {
+	if text, err := l.doc.Shown(section, name); err == nil {
 		p.Value = text
 	}
 	return p
+}
+
+// reportReference adds a problem with a reference in an option of a section.
+func (l *loader) reportReference(section string, err error) {
+	p := referenceProblem(l.doc, err)
+	if errors.Is(err, ini.ErrEnvironment) {
+		if s, _ := lookupSection(section); l.elsewhere {
+			l.Unset = append(l.Unset, p)
+			return
+		} else if !s.usedBy(l.program) {
+			return // the other program may have another environment
+		}
+	}
+	l.report(section, p)
+}
+
+// leastHidden is the length of the shortest value of a variable that is looked for in
+// messages: a shorter one is part of other words.
+const leastHidden = 4
+
+// hideEnvironment replaces what has come from the environment in messages, since it may
+// be secret.
+func (l *loader) hideEnvironment() {
+	values := make(map[string]string) // names of variables by their values
+	for _, s := range append([]*ini.Section{l.doc.Defaults()}, l.doc.Sections()...) {
+		for _, o := range s.Options {
+			if !strings.Contains(o.Raw, "${"+ini.Environment+":") {
+				continue
+			}
+			for _, name := range l.doc.Environment(s.Name, o.Name) {
+				if value, ok := l.doc.LookupEnv(name); ok && len(value) >= leastHidden {
+					values[value] = name
+				}
+			}
+		}
+	}
+	if len(values) == 0 {
+		return
+	}
+	var pairs []string
+	longest := slices.SortedFunc(maps.Keys(values), func(a, b string) int { return len(b) - len(a) })
+	for _, value := range longest {
+		pairs = append(pairs, value, "${"+ini.Environment+":"+values[value]+"}")
+	}
+	hidden := strings.NewReplacer(pairs...)
+	for _, all := range [][]Problem{l.problems, l.Warnings, l.Relative, l.Unset} {
+		for i, p := range all {
+			if shown, err := l.doc.Shown(p.Section, p.Option); err == nil && len(l.doc.Environment(p.Section, p.Option)) > 0 {
+				p.Value = shown
+			}
+			p.Value, p.Reason, p.Hint = hidden.Replace(p.Value), hidden.Replace(p.Reason), hidden.Replace(p.Hint)
+			all[i] = p
+		}
+	}
 }
 
 // refuse adds a problem with an option that the program uses.

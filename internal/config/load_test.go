@@ -88,6 +88,7 @@ func TestEveryOption(t *testing.T) {
 [DEFAULT]
 LOGLEVEL = Debug
 log-format = JSON
+hostname = lb_1.Example.com
 retries = -1
 timeout = .5
 interval = 0
@@ -255,7 +256,7 @@ node-expiry = 7
 `)
 	scopes := []string{"frontend", "daemon"}
 	want := Config{
-		Default: Default{LogLevel: slog.LevelDebug, LogFormat: LogJSON, Retries: -1, Timeout: time.Second / 2},
+		Default: Default{LogLevel: slog.LevelDebug, LogFormat: LogJSON, Hostname: "lb_1.Example.com", Retries: -1, Timeout: time.Second / 2},
 		Paths:   Paths{BaseDir: "/srv"},
 		Pull: Pull{
 			LogLevel: LevelCritical, LogFormat: LogText, SocketDir: "/srv/sockets",
@@ -311,10 +312,10 @@ node-expiry = 7
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 129}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 130}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 130}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 131}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 132}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 133}}},
 		Central: Central{
 			LogLevel: slog.LevelError, LogFormat: LogJSON, WorkDir: "/w", JournalMaxBytes: 5, StatusSocket: "/s3",
 			Kafka: true, TablesTopic: "a.tables", Group: "b", Instance: "lb-{host}", SessionTimeout: 6 * time.Second, Start: StartLatest,

@@ -124,6 +124,9 @@ type Option struct {
 	Kind, Allowed string
 	// New is for options that haproxystats 0.5 did not have.
 	New bool
+	// Whole is for options of [DEFAULT] that count for the whole host: no other section may
+	// set them.
+	Whole bool
 	// Apart is for options that a section with a name does not inherit.
 	Apart bool
 	// Together are options of which a section with a name inherits none if it sets one.
@@ -167,6 +170,12 @@ func since1(o Option) Option {
 	return o
 }
 
+// forAll marks an option of [DEFAULT] that no other section may set.
+func forAll(o Option) Option {
+	o.Whole = true
+	return o
+}
+
 // Field returns the name of the option's field, within the struct of its section or a
 // struct that is embedded there.
 func (o Option) Field() string {
@@ -194,7 +203,9 @@ func lookupOption(section, name string) (Option, bool) {
 		section = s.Name
 	}
 	for _, in := range []string{section, "DEFAULT"} {
-		i := slices.IndexFunc(options, func(o Option) bool { return o.Section == in && o.Name == name })
+		i := slices.IndexFunc(options, func(o Option) bool {
+			return o.Section == in && o.Name == name && (!o.Whole || in == section)
+		})
 		if i >= 0 {
 			return options[i], true
 		}

@@ -32,6 +32,7 @@ var confirm = oneOf(map[string]Confirm{"half-close": ConfirmHalfClose, "drain": 
 var options = slices.Concat([]Option{
 	option("DEFAULT", "loglevel", "info", logLevel, func(c *Config) *slog.Level { return &c.Default.LogLevel }),
 	since1(option("DEFAULT", "log-format", "text", logFormat, func(c *Config) *LogFormat { return &c.Default.LogFormat })),
+	forAll(since1(optional("DEFAULT", "hostname", hostName, func(c *Config) *string { return &c.Default.Hostname }))),
 	option("DEFAULT", "retries", "2", retries, func(c *Config) *int { return &c.Default.Retries }),
 	option("DEFAULT", "timeout", "1", positiveSeconds, func(c *Config) *time.Duration { return &c.Default.Timeout }),
 	option("DEFAULT", "interval", "2", anySeconds, func(c *Config) *time.Duration { return &c.Default.Interval }),

@@ -28,14 +28,15 @@ func PrintDefaults(w io.Writer, program Program) error {
 
 // Print writes every option of the sections that the program prints with its value,
 // also unknown options. Every section has the options of [DEFAULT]. A value whose
-// references can't be replaced is written unchanged.
+// references can't be replaced is written unchanged, and so is each `${env:NAME}`.
 func (l *Loaded) Print(w io.Writer) error {
 	return write(w, l.doc, l.program, l.doc.Names)
 }
 
 // hash returns the hash of the program's configuration: the options of its sections,
 // and the names in the files of excluded proxies. Comments, order and the other
-// program's sections do not change it.
+// program's sections do not change it, and neither do the values of variables of the
+// environment, so that others can compare it who do not have them.
 func (l *Loaded) hash() string {
 	h := sha256.New()
 	_ = l.Print(h) // writing to a hash never fails
@@ -63,7 +64,7 @@ func write(w io.Writer, doc *ini.Document, program Program, names func(section s
 		}
 		fmt.Fprintf(&out, "[%s]\n", section)
 		for _, name := range names(section) {
-			value, err := doc.Get(section, name)
+			value, err := doc.Shown(section, name)
 			if err != nil {
 				o, _ := doc.Lookup(section, name)
 				value = o.Raw

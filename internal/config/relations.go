@@ -121,7 +121,7 @@ func (l *loader) group(section string, o ini.Option) (Group, bool) {
 	}
 	pattern, err := l.doc.Get(section, o.Name)
 	if err != nil {
-		l.report(section, referenceProblem(l.doc, err))
+		l.reportReference(section, err)
 		return Group{}, false
 	}
 	if _, err := parseGraphitePath(o.Name); err != nil {

@@ -83,10 +83,10 @@ func (u *unknownNames) checkOption(section string, o ini.Option) {
 		p := u.problem(section, o.Name, "unknown option", "")
 		kind, _ := lookupSection(section)
 		switch in := sectionsWith(o.Name, func(Option) bool { return true }); {
-		case in != "":
-			p.Hint = "Move it to " + in
 		case synonyms[kind.Name][o.Name] != "":
 			p.Reason += "; did you mean " + `"` + synonyms[kind.Name][o.Name] + `"` + "?"
+		case in != "":
+			p.Hint = "Move it to " + in
 		default:
 			p.Reason += meant(o.Name, namesIn(kind.Name, "DEFAULT"))
 		}

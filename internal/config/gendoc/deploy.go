@@ -24,6 +24,7 @@ var puppetTypes = map[string]string{
 	"socket":             "Variant[Haproxystats::Path, Enum['']]",
 	"master socket":      "Variant[Haproxystats::Path, Enum['auto', 'none', '']]",
 	"host":               "Haproxystats::Line",
+	"host name":          "Haproxystats::Line",
 	"Graphite path":      "Haproxystats::Line",
 	"list of hosts":      "Haproxystats::List",
 	"list of URLs":       "Haproxystats::List",

@@ -84,7 +84,7 @@ func defaultText(o config.Option) string {
 		return "`" + o.ShownDefault() + "`"
 	}
 	for _, d := range config.Options() {
-		if d.Section == "DEFAULT" && d.Name == o.Name {
+		if d.Section == "DEFAULT" && d.Name == o.Name && o.Section != d.Section {
 			return "that of [DEFAULT]"
 		}
 	}

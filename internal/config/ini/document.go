@@ -4,8 +4,9 @@
 // It promises the values that Python gives, for one file or several files read one
 // after the other, and a position for every option and every fault. Python stops at
 // the first fault of a file; this package reports all of them. It differs from Python
-// on purpose in three points: a byte order mark is skipped, a comment need not be
-// UTF-8, and the size of an expansion is bounded.
+// on purpose in four points: a byte order mark is skipped, a comment need not be
+// UTF-8, the size of an expansion is bounded, and `${env:NAME}` is a variable of the
+// environment unless the files have a section [env] with an option of that name.
 //
 // The package does not know which sections and options there should be.
 package ini
@@ -81,6 +82,10 @@ func (s *Section) put(o Option) *Option {
 // Document is the content of a set of files. The zero value is an empty document.
 // A document may be read concurrently, but not while it is being changed.
 type Document struct {
+	// LookupEnv returns the value of a variable of the environment, and whether it is set.
+	// Nil means that `${env:NAME}` is a reference to an option, as in Python.
+	LookupEnv func(name string) (string, bool)
+
 	defaults Section
 	sections []*Section
 	byName   map[string]*Section

@@ -11,6 +11,7 @@ var (
 	ErrDuplicateOption  = errors.New("option given twice")
 	ErrReferenceSyntax  = errors.New("bad use of $")
 	ErrReference        = errors.New("reference to nothing")
+	ErrEnvironment      = errors.New("environment variable not set")
 	ErrDepth            = errors.New("references nest too deeply")
 	ErrExpansion        = errors.New("value expands too far")
 	ErrNoOption         = errors.New("no such option")

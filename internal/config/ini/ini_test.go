@@ -211,3 +211,46 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestEnvironment(t *testing.T) {
+	environment := map[string]string{"NAME": "lb 1", "name": "lower", "EMPTY": "", "DOLLAR": "${a} $$ $"}
+	for _, tt := range []struct{ name, text, want, shown, fault string }{
+		{"set", "a = <${env:NAME}>", "<lb 1>", "<${env:NAME}>", ""},
+		{"case counts", "a = ${env:name}", "lower", "${env:name}", ""},
+		{"empty", "a = x${env:EMPTY}y", "xy", "x${env:EMPTY}y", ""},
+		{"nothing is replaced in it", "a = ${env:DOLLAR}", "${a} $$ $", "${env:DOLLAR}", ""},
+		{"through another option", "a = ${b}/x\nb = ${env:NAME}", "lb 1/x", "${env:NAME}/x", ""},
+		{"escaped", "a = $${env:NAME}", "${env:NAME}", "${env:NAME}", ""},
+		{"a section of that name", "a = ${env:NAME}\n[env]\nname = mine", "mine", "mine", ""},
+		{"a section without the option", "a = ${env:NAME}\n[env]\nother = mine", "lb 1", "${env:NAME}", ""},
+		{"not set", "a = 1${env:NOWHERE}", "", "1${env:NOWHERE}", "f:2: [s] a: the environment variable NOWHERE is not set. Set it where the program is started, as in /etc/default/haproxystats, or write $$ for a dollar sign"},
+		{"no name", "a = ${env:}", "", "", "f:2: [s] a: ${env:}: not the name of an environment variable. Write ${env:NAME}, with letters, digits and _ in the name"},
+		{"a bad name", "a = ${env:1A}", "", "", "f:2: [s] a: ${env:1A}: not the name of an environment variable. Write ${env:NAME}, with letters, digits and _ in the name"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			doc := Document{LookupEnv: func(name string) (string, bool) {
+				value, ok := environment[name]
+				return value, ok
+			}}
+			if faults := doc.Parse("f", []byte("[s]\n"+tt.text+"\n")); faults != nil {
+				t.Fatal(faults)
+			}
+			got, err := doc.Get("s", "a")
+			fault := ""
+			if err != nil {
+				fault = err.Error()
+			}
+			if got != tt.want || fault != tt.fault {
+				t.Errorf("got %q, %q, want %q, %q", got, fault, tt.want, tt.fault)
+			}
+			if shown, _ := doc.Shown("s", "a"); shown != tt.shown {
+				t.Errorf("shown as %q, want %q", shown, tt.shown)
+			}
+		})
+	}
+	var like Document // without an environment it is Python's
+	like.Parse("f", []byte("[s]\na = ${env:NAME}\n"))
+	if _, err := like.Get("s", "a"); !errors.Is(err, ErrReference) {
+		t.Errorf("got %v, want %v", err, ErrReference)
+	}
+}

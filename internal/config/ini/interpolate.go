@@ -15,28 +15,58 @@ const (
 )
 
 // Get returns the value of an option, as [Document.Lookup] finds it, with
-// `${option}` and `${section:option}` replaced by values and `$$` by a dollar
-// sign. The error is an [*Error] at the faulty option, which may be one that the
-// requested option refers to.
+// `${option}` and `${section:option}` replaced by values, `${env:NAME}` by that of a
+// variable of the environment, and `$$` by a dollar sign. The error is an [*Error] at the
+// faulty option, which may be one that the requested option refers to.
 func (d *Document) Get(section, name string) (string, error) {
+	x, err := d.get(section, name, false)
+	return x.out.String(), err
+}
+
+// Shown returns the value as [Document.Get] does, for people: `${env:NAME}` stays as it is,
+// because the environment may hold secrets, and need not have the variable.
+func (d *Document) Shown(section, name string) (string, error) {
+	x, err := d.get(section, name, true)
+	return x.out.String(), err
+}
+
+// Environment returns the variables of the environment to which the value of an option
+// refers, directly or through other options.
+func (d *Document) Environment(section, name string) []string {
+	x, err := d.get(section, name, true)
+	if err != nil {
+		return nil
+	}
+	return x.variables
+}
+
+func (d *Document) get(section, name string, shown bool) (*expansion, error) {
+	x := &expansion{doc: d, section: section, shown: shown}
 	o, ok := d.Lookup(section, name)
 	if !ok {
-		return "", &Error{Section: section, Option: name, Err: ErrNoOption, Detail: "the option is not set"}
+		return x, &Error{Section: section, Option: name, Err: ErrNoOption, Detail: "the option is not set"}
 	}
-	x := expansion{doc: d, section: section, option: o}
+	x.option = o
 	if err := x.expand(section, o, 1); err != nil {
-		return "", err
+		x.out.Reset()
+		return x, err
 	}
-	return x.out.String(), nil
+	return x, nil
 }
+
+// Environment is the section in references to variables of the environment. A section of
+// the document with this name, which has the option, goes first, as it always has.
+const Environment = "env"
 
 // expansion replaces the references in one value.
 type expansion struct {
 	doc        *Document
 	section    string
 	option     Option
+	shown      bool // references to the environment stay
 	out        strings.Builder
 	references int
+	variables  []string // of the environment
 }
 
 // tooFar returns an error that blames the requested option, because no other option
@@ -71,6 +101,17 @@ func (x *expansion) expand(section string, o Option, depth int) error {
 			}
 			from := t.from(section)
 			to, ok := x.doc.Lookup(from, t.text)
+			if !ok && t.isEnvironment() && x.doc.LookupEnv != nil {
+				value, err := x.variable(t)
+				if err != nil {
+					return fault(*err)
+				}
+				x.out.WriteString(value)
+				if x.out.Len() > maxExpansion {
+					return x.tooFar(fmt.Sprintf("the value is longer than %d bytes", maxExpansion))
+				}
+				continue
+			}
 			if !ok {
 				return fault(Error{
 					Err:    ErrReference,
@@ -94,9 +135,46 @@ func (x *expansion) expand(section string, o Option, depth int) error {
 	return nil
 }
 
+// variable returns the value of a variable of the environment, in which nothing is
+// replaced.
+func (x *expansion) variable(t token) (string, *Error) {
+	if !isVariable(t.written) {
+		return "", &Error{
+			Err:    ErrReferenceSyntax,
+			Detail: fmt.Sprintf("%s: not the name of an environment variable", t),
+			Hint:   "Write ${env:NAME}, with letters, digits and _ in the name",
+		}
+	}
+	x.variables = append(x.variables, t.written)
+	if x.shown {
+		return t.String(), nil
+	}
+	value, ok := x.doc.LookupEnv(t.written)
+	if !ok {
+		return "", &Error{
+			Err:    ErrEnvironment,
+			Detail: fmt.Sprintf("the environment variable %s is not set", t.written),
+			Hint:   "Set it where the program is started, as in /etc/default/haproxystats, or write $$ for a dollar sign",
+		}
+	}
+	return value, nil
+}
+
+// isVariable reports whether a text can be the name of a variable in a shell.
+func isVariable(name string) bool {
+	for i, r := range name {
+		letter := r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
+
 // token is a piece of a value: literal text, or a reference to an option.
 type token struct {
 	text      string // the literal, or the option's name
+	written   string // the option's name as written, if the reference names its section
 	reference bool
 	qualified bool // a reference that names its section
 	section   string
@@ -111,7 +189,13 @@ func (t token) from(section string) string {
 	return section
 }
 
+// isEnvironment reports whether a reference may be one to the environment.
+func (t token) isEnvironment() bool { return t.qualified && t.section == Environment }
+
 func (t token) String() string {
+	if t.isEnvironment() {
+		return "${" + t.section + ":" + t.written + "}"
+	}
 	if t.qualified {
 		return "${" + t.section + ":" + t.text + "}"
 	}
@@ -145,7 +229,7 @@ func next(s string) (t token, rest string, err *Error) {
 	if strings.Contains(name, ":") {
 		return bad("${"+path+"} has more than one colon", "Write ${section:option}")
 	}
-	return token{reference: true, text: optionName(name), qualified: true, section: section}, rest, nil
+	return token{reference: true, text: optionName(name), written: name, qualified: true, section: section}, rest, nil
 }
 
 // References is the set of the options to which values of a document refer.

@@ -5,6 +5,7 @@ type Haproxystats::Configuration = Struct[{
   Optional['DEFAULT'] => Struct[{
     Optional['loglevel'] => Enum['debug', 'info', 'warning', 'error', 'critical'],
     Optional['log-format'] => Enum['text', 'json'],
+    Optional['hostname'] => Haproxystats::Line,
     Optional['retries'] => Integer,
     Optional['timeout'] => Numeric,
     Optional['interval'] => Numeric,
