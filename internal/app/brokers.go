@@ -63,6 +63,7 @@ func checkSinks(c *config.Config, b Brokers) []config.Problem {
 	problems = append(problems, checkEndpoint(c)...)
 	problems = append(problems, checkPushed(c)...)
 	problems = append(problems, checkPushNames(c)...)
+	problems = append(problems, checkGraphiteNames(c)...)
 	if b != nil {
 		problems = append(problems, b.Check(c)...)
 	}

@@ -2,47 +2,107 @@ package app
 
 import (
 	"log/slog"
+	"strings"
 
 	"haproxystats/internal/config"
 	"haproxystats/internal/encode/plaintext"
+	"haproxystats/internal/selfstat"
+	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/sink/outbox"
 )
 
-// GraphiteOptions returns the options of the Graphite sink, without its queue.
-func GraphiteOptions(c *config.Config, hostname string, log *slog.Logger) graphite.Options {
+// GraphiteOptions returns the options of the sink of [graphite] or [graphite:NAME], without
+// its queue.
+func GraphiteOptions(g config.Instance[config.Graphite], hostname string, log *slog.Logger) graphite.Options {
 	var servers []graphite.Server
-	for _, r := range c.Graphite.Server {
+	for _, r := range g.Options.Server {
 		servers = append(servers, graphite.Server(r))
 	}
 	return graphite.Options{
+		Name:           config.GraphiteSection(g.Name),
 		Servers:        servers,
-		Paths:          GraphitePaths(c, hostname),
-		Confirm:        graphite.Confirm(c.Graphite.Confirm),
-		TLS:            graphiteTLS(c),
-		ConnectTimeout: c.Graphite.ConnectTimeout,
-		WriteTimeout:   c.Graphite.WriteTimeout,
-		Hold:           c.Graphite.ConfirmHold,
+		Paths:          GraphitePaths(g.Options, hostname),
+		Confirm:        graphite.Confirm(g.Options.Confirm),
+		TLS:            graphiteTLS(g.Options),
+		ConnectTimeout: g.Options.ConnectTimeout,
+		WriteTimeout:   g.Options.WriteTimeout,
+		Hold:           g.Options.ConfirmHold,
 		Pace: outbox.Pace{
-			Retries:  c.Graphite.Retries,
-			Interval: c.Graphite.Interval,
-			Backoff:  c.Graphite.Backoff,
-			Delay:    c.Graphite.Delay,
+			Retries:  g.Options.Retries,
+			Interval: g.Options.Interval,
+			Backoff:  g.Options.Backoff,
+			Delay:    g.Options.Delay,
 		},
 		Log: log,
 	}
 }
 
 // GraphitePaths returns the paths of a host's metrics in Graphite's tree.
-func GraphitePaths(c *config.Config, hostname string) plaintext.Paths {
+func GraphitePaths(g config.Graphite, hostname string) plaintext.Paths {
 	paths := plaintext.Paths{
-		Namespace:        c.Graphite.Namespace,
-		ClusterNamespace: c.Graphite.ClusterNamespace,
-		GroupNamespace:   c.Graphite.GroupNamespace,
-		DoubleWrites:     c.Graphite.GroupNamespaceDoubleWrites,
+		Namespace:        g.Namespace,
+		ClusterNamespace: g.ClusterNamespace,
+		GroupNamespace:   g.GroupNamespace,
+		DoubleWrites:     g.GroupNamespaceDoubleWrites,
 	}
-	if c.Graphite.PrefixHostname {
-		paths.Hostname, paths.FQDN = plaintext.Hostname(hostname, c.Graphite.FQDN), c.Graphite.FQDN
+	if g.PrefixHostname {
+		paths.Hostname, paths.FQDN = plaintext.Hostname(hostname, g.FQDN), g.FQDN
 	}
 	return paths
+}
+
+// openGraphite opens the sink of a section of Graphite.
+func openGraphite(s setup, name string) (sink.Sink, func() error, error) {
+	g, _ := s.config.GraphiteSections().Get(name)
+	options := GraphiteOptions(config.Instance[config.Graphite]{Name: name, Options: g}, s.hostname, s.log)
+	queue, err := sink.OpenQueue(sink.QueueOptions{
+		Dir:        g.QueueDir,
+		MaxMetrics: int64(g.QueueSize),
+		MaxBytes:   g.QueueMaxBytes,
+		Log:        s.log.With("sink", options.Name),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	options.Queue = queue
+	carbon := graphite.New(options)
+	return carbon, func() error { carbon.Close(); return queue.Close() }, nil
+}
+
+// withGraphite returns the names of the sections of Graphite that send metrics.
+func withGraphite(c *config.Config) (names []string) {
+	for _, g := range c.GraphiteSections() {
+		names = append(names, g.Name)
+	}
+	return names
+}
+
+// checkGraphiteNames refuses sections [graphite:NAME] of whose self metrics one would have
+// the name of another sink's.
+func checkGraphiteNames(c *config.Config) (problems []config.Problem) {
+	if len(c.FurtherGraphites) == 0 {
+		return nil
+	}
+	taken := make(map[string]string)
+	for _, k := range sinkKinds {
+		for _, name := range k.configured(c) {
+			section := config.SectionName(k.name, name)
+			for _, column := range (selfstat.Sink{Name: section, Queued: k.queued, Verified: k.verified}).Columns() {
+				if other, twice := taken[column.Name]; twice && (k.name == "graphite" || strings.HasPrefix(other, "graphite:")) {
+					if k.name != "graphite" {
+						section, other = other, section
+					}
+					problems = append(problems, config.Problem{
+						Section: section, Option: "server",
+						Reason: "a metric of haproxystats itself would have the name " + column.Name + ", as one of [" + other + "] has",
+						Hint:   "Give the section another name",
+					})
+					break
+				}
+				taken[column.Name] = section
+			}
+		}
+	}
+	return problems
 }

@@ -39,7 +39,7 @@ func (o PathsOptions) writer(c *config.Config) (pathsWriter, error) {
 	if !slices.Contains(PathsFormats, format) {
 		return nil, fmt.Errorf("--format %s: not a format: it is one of %s", o.Format, strings.Join(PathsFormats, ", "))
 	}
-	if named && format != "influx" && format != "otlp-json" {
+	if named && format == "prometheus" {
 		return nil, fmt.Errorf("--format %s: sections of %s have no names: leave out %q", o.Format, format, ":"+name)
 	}
 	all := *c // with the section, be it there or not
@@ -55,15 +55,33 @@ func (o PathsOptions) writer(c *config.Config) (pathsWriter, error) {
 	case "otlp-json":
 		return o.otlp(c, name)
 	}
+	return o.graphite(c, name)
+}
+
+// graphite returns a writer of the lines of a section of Graphite. Without a name, it is the
+// first section that sends metrics, or else [graphite].
+func (o PathsOptions) graphite(c *config.Config, name string) (pathsWriter, error) {
+	section := c.Graphite
+	if name != "" {
+		var ok bool
+		if section, ok = c.FurtherGraphites.Get(name); !ok {
+			return nil, fmt.Errorf("--format %s: there is no section [%s]", o.Format, config.GraphiteSection(name))
+		}
+	} else if sending := c.GraphiteSections(); len(sending) > 0 {
+		section = sending[0].Options
+	}
 	return func(w io.Writer, b *metric.Batch) error {
-		result, err := plaintext.New(GraphitePaths(c, o.Hostname)).Encode(w, b)
+		result, err := plaintext.New(GraphitePaths(section, o.Hostname)).Encode(w, b)
 		plaintext.NewNotices(o.Log).Note(result)
 		return err
 	}, nil
 }
 
 // needsSeries reports whether the format has more than Graphite gets.
-func (o PathsOptions) needsSeries() bool { return o.Format != PathsFormats[0] }
+func (o PathsOptions) needsSeries() bool {
+	format, _, _ := strings.Cut(o.Format, ":")
+	return format != PathsFormats[0]
+}
 
 // EndpointEncoding returns how [prometheus] has samples written, and what they are of.
 func EndpointEncoding(c *config.Config, own map[string]samples.Own) (prometheus.Options, samples.Selection) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -71,7 +72,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 		return err
 	}
 	defer sinks.close()
-	verifier := sinks.verifier(c, here.current, get, log)
+	verifiers := sinks.verify(c, here.current, get, log)
 
 	var deliverers []process.Sink
 	var raw []process.SnapshotSink
@@ -123,8 +124,8 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 			g.Go(func() error { return r.Run(queues) })
 		}
 	}
-	if verifier != nil {
-		g.Go(func() error { return verifier.Run(queues) })
+	for _, v := range verifiers {
+		g.Go(func() error { return v.Run(queues) })
 	}
 	page.running(func(d *status.Document) {
 		tellProcess(d, processor, sources, incoming.Outage(), sinks)
@@ -145,7 +146,8 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 
 // usesHostname reports whether what is sent has the name of this host in it.
 func usesHostname(c *config.Config) bool {
-	return len(withTopic(c)) > 0 || len(c.Pushed()) > 0 || c.Graphite.PrefixHostname
+	return len(withTopic(c)) > 0 || len(c.Pushed()) > 0 || c.Graphite.PrefixHostname ||
+		slices.ContainsFunc(c.GraphiteSections(), func(g config.Instance[config.Graphite]) bool { return g.Options.PrefixHostname })
 }
 
 // claims makes a spool.Reader a process.Source.

@@ -11,7 +11,6 @@ import (
 	"haproxystats/internal/httpcall"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
-	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/sink/localstore"
 	"haproxystats/internal/status"
 	"haproxystats/internal/verify"
@@ -57,7 +56,7 @@ type setup struct {
 var sinkKinds = []sinkKind{
 	{
 		name: "graphite", queued: true, verified: true,
-		configured: func(c *config.Config) []string { return unnamed(c.Graphite.Enabled) },
+		configured: withGraphite,
 		plain:      always,
 		open:       openGraphite,
 	},
@@ -144,25 +143,8 @@ func unnamed(enabled bool) []string {
 	return nil
 }
 
-func openGraphite(s setup, _ string) (sink.Sink, func() error, error) {
-	c := s.config.Graphite
-	queue, err := sink.OpenQueue(sink.QueueOptions{
-		Dir:        c.QueueDir,
-		MaxMetrics: int64(c.QueueSize),
-		MaxBytes:   c.QueueMaxBytes,
-		Log:        s.log.With("sink", "graphite"),
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	options := GraphiteOptions(s.config, s.hostname, s.log)
-	options.Queue = queue
-	carbon := graphite.New(options)
-	return carbon, func() error { carbon.Close(); return queue.Close() }, nil
-}
-
 func openLocalStore(s setup, _ string) (sink.Sink, func() error, error) {
-	return localstore.New(s.config.LocalStore.Dir, GraphitePaths(s.config, s.hostname)), func() error { return nil }, nil
+	return localstore.New(s.config.LocalStore.Dir, GraphitePaths(s.config.Graphite, s.hostname)), func() error { return nil }, nil
 }
 
 // Sinks returns a sink of each kind, for the names of their self metrics. None is open.

@@ -5,28 +5,24 @@ import (
 	"haproxystats/internal/tlsfile"
 )
 
-// graphiteTLS returns how connections to Graphite are encrypted, or nil.
-func graphiteTLS(c *config.Config) *tlsfile.Files {
-	if !c.Graphite.TLS || !c.Graphite.Enabled {
+// graphiteTLS returns how connections to a Graphite are encrypted, or nil.
+func graphiteTLS(g config.Graphite) *tlsfile.Files {
+	if !g.TLS || !g.Enabled {
 		return nil
 	}
-	return &tlsfile.Files{
-		CAFile:     c.Graphite.CAFile,
-		CertFile:   c.Graphite.CertFile,
-		KeyFile:    c.Graphite.KeyFile,
-		ServerName: c.Graphite.ServerName,
-	}
+	return &tlsfile.Files{CAFile: g.CAFile, CertFile: g.CertFile, KeyFile: g.KeyFile, ServerName: g.ServerName}
 }
 
 // checkTLS refuses files that can't be used.
-func checkTLS(c *config.Config) []config.Problem {
-	tls := graphiteTLS(c)
-	if tls == nil || (tls.CertFile == "") != (tls.KeyFile == "") {
-		return nil // an incomplete pair has been refused already
-	}
-	var problems []config.Problem
-	for _, fault := range tls.Check() {
-		problems = append(problems, config.Problem{Section: "graphite", Option: fault.Option, Reason: fault.Err.Error()})
+func checkTLS(c *config.Config) (problems []config.Problem) {
+	for _, g := range c.GraphiteSections() {
+		tls := graphiteTLS(g.Options)
+		if tls == nil || (tls.CertFile == "") != (tls.KeyFile == "") {
+			continue // an incomplete pair has been refused already
+		}
+		for _, fault := range tls.Check() {
+			problems = append(problems, config.Problem{Section: config.GraphiteSection(g.Name), Option: fault.Option, Reason: fault.Err.Error()})
+		}
 	}
 	return problems
 }

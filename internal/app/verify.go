@@ -3,6 +3,7 @@ package app
 import (
 	"crypto/x509"
 	"log/slog"
+	"strings"
 	"time"
 
 	"haproxystats/internal/config"
@@ -14,19 +15,21 @@ import (
 // verifiedMetric is the self metric that verify-url is asked for.
 const verifiedMetric = "MetricsFrontend"
 
-// verifier returns the verifier of the Graphite sink, and adds it to the sinks' status
-// and metrics. It returns nil if verify-url is not set.
-func (o openSinks) verifier(c *config.Config, hostname func() string, get verify.Get, log *slog.Logger) *verify.Verifier {
-	if c.Graphite.VerifyURL == "" || !c.Graphite.Enabled {
-		return nil
-	}
+// verify returns a verifier for each Graphite sink with verify-url, and adds them to the
+// sinks' status and metrics.
+func (o openSinks) verify(c *config.Config, hostname func() string, get verify.Get, log *slog.Logger) (all []*verify.Verifier) {
 	for i, s := range o.sinks {
-		if s.Name() != "graphite" {
+		kind, name, _ := strings.Cut(s.Name(), ":")
+		if kind != "graphite" {
+			continue
+		}
+		g, _ := c.GraphiteSections().Get(name)
+		if g.VerifyURL == "" {
 			continue
 		}
 		options := verify.Options{
-			URL:  c.Graphite.VerifyURL,
-			Path: func() string { return GraphitePaths(c, hostname()).Self(hostname(), verifiedMetric) },
+			URL:  g.VerifyURL,
+			Path: func() string { return GraphitePaths(g, hostname()).Self(hostname(), verifiedMetric) },
 			Get:  get,
 			Confirmed: func() time.Time {
 				status := s.Status()
@@ -37,16 +40,16 @@ func (o openSinks) verifier(c *config.Config, hostname func() string, get verify
 			},
 			Log: log.With("sink", s.Name()),
 		}
-		if file := c.Graphite.CAFile; file != "" {
+		if file := g.CAFile; file != "" {
 			options.Roots = func() (*x509.CertPool, error) { return tlsfile.Files{CAFile: file}.Authorities() }
 		}
 		v := verify.New(options)
 		o.verifiers[i] = v
 		o.stats[i].Verified = true
 		o.stats[i].Age = func() time.Duration { return v.Status().Age }
-		return v
+		all = append(all, v)
 	}
-	return nil
+	return all
 }
 
 // verifiedStatus returns a verifier's part of the status document.

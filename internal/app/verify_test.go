@@ -45,10 +45,10 @@ func TestVerifierAsks(t *testing.T) {
 	sinks, c := verifying(t, "verify-url = http://g/render\n")
 	synctest.Test(t, func(t *testing.T) {
 		var asked string
-		v := sinks.verifier(c, hostname, func(_ context.Context, address string, roots *x509.CertPool) ([]byte, error) {
+		v := sinks.verify(c, hostname, func(_ context.Context, address string, roots *x509.CertPool) ([]byte, error) {
 			asked = address
 			return nil, errors.New("refused")
-		}, slog.New(slog.DiscardHandler))
+		}, slog.New(slog.DiscardHandler))[0]
 		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 		defer cancel()
 		if err := v.Run(ctx); err != nil {
@@ -73,7 +73,7 @@ func TestVerifierAsks(t *testing.T) {
 // TestVerifierIsNotThere checks that there is no verifier without verify-url.
 func TestVerifierIsNotThere(t *testing.T) {
 	sinks, c := verifying(t, "")
-	if v := sinks.verifier(c, hostname, nil, nil); v != nil || sinks.verifiers[0] != nil || has(sinks.stats[0], "GraphiteVerifiedAge") {
+	if v := sinks.verify(c, hostname, nil, nil); len(v) > 0 || sinks.verifiers[0] != nil || has(sinks.stats[0], "GraphiteVerifiedAge") {
 		t.Errorf("got verifier %v, want none and no metric", v)
 	}
 }
@@ -81,7 +81,7 @@ func TestVerifierIsNotThere(t *testing.T) {
 // TestVerifierAuthorities checks that ca-file is read for each question.
 func TestVerifierAuthorities(t *testing.T) {
 	sinks, c := verifying(t, "verify-url = https://g/render\nca-file = /nowhere/ca.pem\n")
-	v := sinks.verifier(c, hostname, nil, slog.New(slog.DiscardHandler))
+	v := sinks.verify(c, hostname, nil, slog.New(slog.DiscardHandler))[0]
 	if _, err := v.Ask(t.Context()); err == nil || !strings.Contains(err.Error(), "ca-file /nowhere/ca.pem") {
 		t.Errorf("got %v, want the error of ca-file", err)
 	}

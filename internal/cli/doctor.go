@@ -42,8 +42,8 @@ func printFindings(o doctorOptions, stdout io.Writer) error {
 		Wiring: doctor.Wiring{
 			CheckPull: pullProgram().Check, CheckProcess: processProgram(nil, nil, o.brokers, nil).Check,
 			CheckCentral: centralProgram(nil, o.brokers, nil).Check,
-			Graphite: func(c *config.Config) graphite.Options {
-				return app.GraphiteOptions(c, "host", slog.New(slog.DiscardHandler))
+			Graphite: func(g config.Instance[config.Graphite]) graphite.Options {
+				return app.GraphiteOptions(g, "host", slog.New(slog.DiscardHandler))
 			},
 			Aggregate: func(c *config.Config) (aggregate.Options, error) { return app.AggregateOptions(c, nil, nil) },
 			Kafka: func(ctx context.Context, c *config.Config, program config.Program, offline bool) []doctor.Kafka {

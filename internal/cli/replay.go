@@ -9,6 +9,7 @@ import (
 	"math"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ type replayOptions struct {
 	rate     int
 	patience time.Duration
 	hostname string
+	sink     string
 	dryRun   bool
 	brokers  app.Brokers
 }
@@ -40,8 +42,9 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if !made.config.Graphite.Enabled {
-		return errors.New("the snapshots would go to Graphite, which is off: set enabled = true in [graphite], in a file of your own that -f names")
+	to, err := replaySection(made.config, o.sink)
+	if err != nil {
+		return err
 	}
 	snapshots, err := recorded(dir, o.from, o.to)
 	if err != nil {
@@ -49,7 +52,7 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	}
 	out := newProgress(stderr, len(snapshots))
 	log := newToolLogger(out)
-	direct := graphite.NewDirect(app.GraphiteOptions(made.config, made.hostname, log), o.patience)
+	direct := graphite.NewDirect(app.GraphiteOptions(to, made.hostname, log), o.patience)
 	defer direct.Close()
 	r := replayer{
 		pipeline: app.NewPipeline(made.options, selfstat.Sources{}, log),
@@ -61,7 +64,7 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	skipped := direct.Skipped
 	if o.dryRun {
 		notices := plaintext.NewNotices(log)
-		encoder := plaintext.New(app.GraphitePaths(made.config, made.hostname))
+		encoder := plaintext.New(app.GraphitePaths(to.Options, made.hostname))
 		var left int64
 		skipped = func() int64 { return left }
 		r.rate = 0
@@ -78,6 +81,27 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	err = r.run(ctx, snapshots)
 	warnSkipped(log, skipped())
 	return err
+}
+
+// replaySection returns the section of Graphite that the snapshots go to. Without a sink it
+// is [graphite], or the only section that sends metrics.
+func replaySection(c *config.Config, sink string) (to config.Instance[config.Graphite], err error) {
+	all := c.GraphiteSections()
+	var names []string
+	for _, g := range all {
+		section := config.GraphiteSection(g.Name)
+		if section == sink || sink == "" && (g.Name == "" || len(all) == 1) {
+			return g, nil
+		}
+		names = append(names, section)
+	}
+	switch {
+	case len(all) == 0:
+		return to, errors.New("the snapshots would go to Graphite, which is off: set enabled = true in [graphite], in a file of your own that -f names")
+	case sink == "":
+		return to, fmt.Errorf("the snapshots could go to several Graphites, and [graphite] is off: set --sink to one of %s", strings.Join(names, ", "))
+	}
+	return to, fmt.Errorf("--sink %s: not a Graphite that gets metrics: set it to one of %s", sink, strings.Join(names, ", "))
 }
 
 // recorded returns the snapshots in dir whose time is between from and to, or dir

@@ -158,8 +158,8 @@ of haproxystats itself, because they describe the moment, not the snapshot.
 
 With --format, it prints what [prometheus] shows, the lines that [influx] sends, or
 the requests of [otlp] as JSON. Without such a section, its defaults count. Of
-several sections [influx:NAME] it takes the first one; --format influx:NAME takes the
-one of that name.
+several sections [graphite:NAME], [influx:NAME] or [otlp:NAME] it takes the first one;
+--format influx:NAME takes the one of that name.
 
 With --cluster, it prints what haproxystats-central would send for a cluster
 whose nodes have these snapshots, one of each node.`,
@@ -215,6 +215,7 @@ does not change the directory, disturb a running haproxystats-process, write
 	fl.IntVar(&o.rate, "rate", 0, "`metrics` a second that are sent at most (default no limit)")
 	fl.DurationVar(&o.patience, "patience", 5*time.Minute, "`time` for which Graphite may be down before the replay gives up")
 	fl.StringVar(&o.hostname, "hostname", "", "`name` of the host to send for, instead of this host")
+	fl.StringVar(&o.sink, "sink", "", "`section` to send to, as graphite:NAME (default [graphite], or the only one that is on)")
 	fl.BoolVar(&o.dryRun, "dry-run", false, "count what would be sent, and send nothing")
 	addHelp(cmd)
 	return cmd

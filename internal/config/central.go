@@ -41,20 +41,22 @@ func (l *loader) checkCentral() {
 // checkPlaces refuses paths of clusters that nodes have, too, and warns of options that
 // this program does not use.
 func (l *loader) checkPlaces() {
-	g := l.config.Graphite
-	l.checkPlace("graphite", g.Namespace, g.ClusterNamespace, g.PrefixHostname)
+	for _, s := range l.kinds["graphite"] {
+		g := l.config.graphite(s.instance)
+		if s.instance == "" || g.Enabled {
+			l.checkPlace(s.name, g.Namespace, g.ClusterNamespace, g.PrefixHostname)
+		}
+		l.warnOwn(s.name, "verify-url", "no effect here: haproxystats-central does not ask which metrics have arrived", "Remove it")
+	}
 	for _, k := range l.config.Kafkas {
 		if o := k.Options; o.Topic != "" && o.Format == KafkaGraphite {
 			l.checkPlace(KafkaSection(k.Name), o.Namespace, o.ClusterNamespace, o.PrefixHostname)
 		}
 	}
-	if g.VerifyURL != "" {
-		l.warn(l.problem("graphite", "verify-url", "no effect here: haproxystats-central does not ask which metrics have arrived", "Remove it"))
-	}
 }
 
-// checkPlace refuses the paths of a section. A section of Kafka has those of [graphite]
-// where it sets none, which are told once.
+// checkPlace refuses the paths of a section. The other sections have those of [graphite]
+// where they set none, which are told once.
 func (l *loader) checkPlace(section, namespace, clusterNamespace string, prefixHostname bool) {
 	parts := func(path string) []string {
 		return strings.FieldsFunc(path, func(r rune) bool { return r == '.' })

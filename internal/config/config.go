@@ -21,8 +21,14 @@ type Config struct {
 	// How haproxystats-process turns collected statistics into metrics.
 	Process Process
 	// Where haproxystats-process sends metrics, and what it does while Graphite
-	// is unreachable. On unless `enabled` is false.
+	// is unreachable. On unless `enabled` is false. Each `[graphite:NAME]` is a further
+	// destination, with its own queue, counts and metrics; set in it only what differs: it
+	// inherits all other options of [graphite], except `enabled` and `queue-dir`, and
+	// `verify-url` if it sets `server`. docs/operations.md shows how to move to another
+	// Graphite.
 	Graphite Graphite
+	// FurtherGraphites are the sections [graphite:NAME].
+	FurtherGraphites Named[Graphite]
 	// A connection to Apache Kafka, and the metrics that are sent over it if `topic` is
 	// set. [kafka] has the options of all connections; what `[kafka:archive]` sets counts
 	// for the connection `archive`. Set in [kafka:NAME] only what differs: it inherits all
@@ -284,10 +290,10 @@ type Process struct {
 	StatusSocket string
 }
 
-// Graphite is the section [graphite].
+// Graphite is the section [graphite] or [graphite:NAME].
 type Graphite struct {
-	// Whether metrics are sent to Graphite. Set it to false on a node whose metrics go to
-	// Kafka only. The names of the metrics in Graphite's tree still come from here.
+	// Whether metrics are sent to this Graphite. Set it to false on a node whose metrics go
+	// to Kafka or to [graphite:NAME] only. Other sections still inherit from [graphite].
 	Enabled bool
 	// Name or address of the Graphite server or relay, with its port if it differs
 	// from `port`: `host`, `host:port`, `[v6]:port`. Several servers, separated by

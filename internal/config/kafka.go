@@ -231,8 +231,8 @@ type queueOf struct{ section, dir string }
 // checkQueues refuses one directory for the queues of two sections.
 func (l *loader) checkQueues() {
 	var queues []queueOf
-	if g := l.config.Graphite; g.Enabled {
-		queues = append(queues, queueOf{"graphite", g.QueueDir})
+	for _, g := range l.config.GraphiteSections() {
+		queues = append(queues, queueOf{GraphiteSection(g.Name), g.Options.QueueDir})
 	}
 	for _, k := range l.config.Kafkas {
 		if k.Options.Topic != "" {
@@ -267,12 +267,12 @@ func (l *loader) checkDestinations() {
 	if l.config.HasSink() || !l.isOwn("graphite", "enabled") || len(l.problems) > 0 {
 		return
 	}
-	l.refuse("graphite", "enabled", "metrics are sent nowhere", "Set it to true, set topic in [kafka], or add a section [prometheus], [influx], [remote-write], [otlp], [forward] or [local-store]")
+	l.refuse("graphite", "enabled", "metrics are sent nowhere", "Set it to true, set topic in [kafka], or add a section [graphite:NAME], [prometheus], [influx], [remote-write], [otlp], [forward] or [local-store]")
 }
 
 // HasSink reports whether metrics or events are sent anywhere.
 func (c *Config) HasSink() bool {
-	return c.Graphite.Enabled || c.LocalStore.Enabled || c.Prometheus.Enabled || c.Forward.Mode != "" || c.Events.Any() || len(c.Pushed()) > 0 ||
+	return len(c.GraphiteSections()) > 0 || c.LocalStore.Enabled || c.Prometheus.Enabled || c.Forward.Mode != "" || c.Events.Any() || len(c.Pushed()) > 0 ||
 		slices.ContainsFunc(c.Kafkas, func(k Instance[Kafka]) bool { return k.Options.Topic != "" })
 }
 
@@ -317,11 +317,16 @@ func (l *loader) warnOwn(section, name, reason, hint string) {
 // refuseIn refuses an option of a section, which may have inherited it: the position is
 // that of the section then.
 func (l *loader) refuseIn(section, name, reason, hint string) {
+	l.problems = append(l.problems, l.problemIn(section, name, reason, hint))
+}
+
+// problemIn returns a problem with an option of a section, which may have inherited it.
+func (l *loader) problemIn(section, name, reason, hint string) Problem {
 	p := l.problem(section, name, reason, hint)
 	if s, ok := l.doc.Section(section); ok && p.Pos.IsZero() {
 		p.Pos, p.Section = s.Pos, section
 	}
-	l.problems = append(l.problems, p)
+	return p
 }
 
 // checkBrokersTLS refuses one half of a key pair, and warns of options that have no

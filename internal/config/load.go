@@ -102,7 +102,7 @@ func assembleIn(in Files, program Program, sources []source, problems []Problem,
 	for _, o := range options {
 		l.setOption(o)
 	}
-	l.inheritTimeout()
+	l.inheritTimeouts()
 	l.setPorts()
 	l.setGroups()
 	switch program {
@@ -120,7 +120,7 @@ func assembleIn(in Files, program Program, sources []source, problems []Problem,
 		l.checkInflux()
 		l.checkRemoteWrite()
 		l.checkOTLP()
-		l.checkTLS()
+		l.checkGraphite()
 		l.checkKafka()
 		l.checkGroups()
 		l.readNames()
@@ -133,7 +133,7 @@ func assembleIn(in Files, program Program, sources []source, problems []Problem,
 	for _, check := range checks {
 		for _, p := range check(l.config) {
 			if p.Pos.IsZero() && p.Option != "" {
-				at := l.problem(p.Section, p.Option, "", "")
+				at := l.problemIn(p.Section, p.Option, "", "")
 				p.Section, p.Pos, p.Value = at.Section, at.Pos, at.Value
 			}
 			l.problems = append(l.problems, p)

@@ -158,10 +158,10 @@ func (l *loader) checkInstances() {
 		seen[id] = s.Pos
 		reason, hint := "", ""
 		switch {
-		case twice:
-			reason, hint = fmt.Sprintf("the section is in %s, too", first), "Put all its options into one"
 		case instance == "" && s.Name != known.Name:
 			reason, hint = "the section has no name", "Write a name after "+known.Name
+		case twice:
+			reason, hint = fmt.Sprintf("the section is in %s, too", first), "Put all its options into one"
 		case len(instance) > maxInstanceName:
 			reason, hint = fmt.Sprintf("the name has %d bytes, more than %d", len(instance), maxInstanceName), "Give it a shorter name"
 		case strings.Trim(instance, instanceBytes) != "" || strings.Trim(instance, ".") == "" && instance != "":

@@ -78,7 +78,7 @@ var sections = []Section{
 	{Name: "paths", Field: "Paths", Programs: everyProgram},
 	{Name: "pull", Field: "Pull", Programs: pulling},
 	{Name: "process", Field: "Process", Programs: processing},
-	{Name: "graphite", Field: "Graphite", Programs: processing},
+	{Name: "graphite", Field: "Graphite", Programs: processing, Separator: ":", Inherits: true},
 	{Name: "kafka", Field: "Kafkas", Programs: processing, Switch: true, Separator: ":", Inherits: true},
 	{Name: "forward", Field: "Forward", Programs: []Program{ForProcess}, Switch: true},
 	{Name: "events", Field: "Events", Programs: processing, Switch: true},

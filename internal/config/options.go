@@ -2,7 +2,6 @@ package config
 
 import (
 	"log/slog"
-	"math"
 	"slices"
 	"time"
 
@@ -80,34 +79,6 @@ var options = slices.Concat([]Option{
 	option("process", "calculate-percentages", "false", boolean, func(c *Config) *bool { return &c.Process.CalculatePercentages }),
 	option("process", "liveness-check-interval", "10", tenthOfASecond, func(c *Config) *time.Duration { return &c.Process.LivenessCheckInterval }),
 	since1(option("process", "status-socket", "${paths:base-dir}/process.status", socketFile, func(c *Config) *string { return &c.Process.StatusSocket })),
-
-	since1(option("graphite", "enabled", "true", boolean, func(c *Config) *bool { return &c.Graphite.Enabled })),
-	option("graphite", "server", "127.0.0.1", relayList, func(c *Config) *[]Relay { return &c.Graphite.Server }),
-	option("graphite", "port", "3002", wholeBetween(1, 65535), func(c *Config) *int { return &c.Graphite.Port }),
-	since1(option("graphite", "confirm", "half-close", confirm, func(c *Config) *Confirm { return &c.Graphite.Confirm })),
-	since1(option("graphite", "confirm-hold", "6", holdSeconds, func(c *Config) *time.Duration { return &c.Graphite.ConfirmHold })),
-	since1(optional("graphite", "verify-url", renderURL, func(c *Config) *string { return &c.Graphite.VerifyURL })),
-	since1(option("graphite", "tls", "false", boolean, func(c *Config) *bool { return &c.Graphite.TLS })),
-	since1(optional("graphite", "ca-file", pemFile, func(c *Config) *string { return &c.Graphite.CAFile })),
-	since1(optional("graphite", "cert-file", pemFile, func(c *Config) *string { return &c.Graphite.CertFile })),
-	since1(optional("graphite", "key-file", pemFile, func(c *Config) *string { return &c.Graphite.KeyFile })),
-	since1(optional("graphite", "server-name", host, func(c *Config) *string { return &c.Graphite.ServerName })),
-	option("graphite", "retries", "3", retries, func(c *Config) *int { return &c.Graphite.Retries }),
-	option("graphite", "interval", "1.8", anySeconds, func(c *Config) *time.Duration { return &c.Graphite.Interval }),
-	optional("graphite", "timeout", positiveSeconds, func(c *Config) *time.Duration { return &c.Graphite.Timeout }),
-	option("graphite", "connect-timeout", "1.0", positiveSeconds, func(c *Config) *time.Duration { return &c.Graphite.ConnectTimeout }),
-	option("graphite", "write-timeout", "1.0", positiveSeconds, func(c *Config) *time.Duration { return &c.Graphite.WriteTimeout }),
-	option("graphite", "delay", "10", anySeconds, func(c *Config) *time.Duration { return &c.Graphite.Delay }),
-	option("graphite", "backoff", "2", factor, func(c *Config) *float64 { return &c.Graphite.Backoff }),
-	option("graphite", "namespace", "loadbalancers", pathPrefix, func(c *Config) *string { return &c.Graphite.Namespace }),
-	since1(option("graphite", "cluster-namespace", "${namespace}.clusters", pathPrefix, func(c *Config) *string { return &c.Graphite.ClusterNamespace })),
-	option("graphite", "prefix-hostname", "true", boolean, func(c *Config) *bool { return &c.Graphite.PrefixHostname }),
-	option("graphite", "fqdn", "true", boolean, func(c *Config) *bool { return &c.Graphite.FQDN }),
-	option("graphite", "queue-size", "1000000", whole(1), func(c *Config) *int { return &c.Graphite.QueueSize }),
-	since1(option("graphite", "queue-dir", "${paths:base-dir}/queue/graphite", directory, func(c *Config) *string { return &c.Graphite.QueueDir })),
-	since1(option("graphite", "queue-max-bytes", "1073741824", wholeBetween[int64](1, math.MaxInt64), func(c *Config) *int64 { return &c.Graphite.QueueMaxBytes })),
-	optional("graphite", "group-namespace", pathPrefix, func(c *Config) *string { return &c.Graphite.GroupNamespace }),
-	optional("graphite", "group-namespace-double-writes", boolean, func(c *Config) *bool { return &c.Graphite.GroupNamespaceDoubleWrites }),
-
+}, graphiteOptions(), []Option{
 	option("local-store", "dir", "${paths:base-dir}/local-store", directory, func(c *Config) *string { return &c.LocalStore.Dir }),
 }, kafkaOptions(), forwardOptions(), eventsOptions(), prometheusOptions(), influxOptions(), remoteWriteOptions(), otlpOptions(), centralOptions())

@@ -804,7 +804,7 @@ queue-dir = /var/lib/haproxystats/queue/graphite
 		},
 		{
 			"no destination", ForProcess, "[graphite]\nenabled = no\n[kafka]\nbrokers = a\n",
-			[]string{`f:2: [graphite] enabled = "no": metrics are sent nowhere. Set it to true, set topic in [kafka], or add a section [prometheus], [influx], [remote-write], [otlp], [forward] or [local-store]`},
+			[]string{`f:2: [graphite] enabled = "no": metrics are sent nowhere. Set it to true, set topic in [kafka], or add a section [graphite:NAME], [prometheus], [influx], [remote-write], [otlp], [forward] or [local-store]`},
 			nil,
 		},
 		{
@@ -908,6 +908,61 @@ request-timeout = 11
 				`f:3: [kafka:x] topic = "raw": haproxystats-central reads or writes this topic itself, and would find metrics there that it can't use. Give metrics a topic of their own`,
 			},
 			nil,
+		},
+		{
+			"sections of Graphite", ForProcess, `[graphite]
+queue-dir = /q
+[graphite:a]
+server = a
+queue-dir = /q/
+verify-url = http://a/render
+cert-file = /c
+[graphite:b]
+server = b:2004
+enabled = off
+verify-url = http://b/render
+[graphite:c]
+server = c
+tls = yes
+cert-file = /c
+[graphite:d]
+server = d
+group-namespace = g
+`,
+			[]string{
+				`f:5: [graphite:a] queue-dir = "/q/": the queue of [graphite] has the same directory. Give each queue a directory of its own`,
+				`f:15: [graphite:c] cert-file = "/c": needs key-file. Set both, or remove both`,
+				`f:18: [graphite:d] group-namespace = "g": a namespace needs groups. Add a section [frontend-groups], [backend-groups] or [server-groups], or remove this option`,
+				`f:18: [graphite:d] group-namespace = "g": needs group-namespace-double-writes. Set that to true to send the metrics of groups under their normal path, too, or to false`,
+			},
+			[]string{
+				`f:7: [graphite:a] cert-file = "/c": no effect without tls = true: metrics are not encrypted. Set tls = true in [graphite:a], or remove this option`,
+				`f:9: [graphite:b] server = "b:2004": port 2004 is carbon-cache's port for pickles by default. Use the port for the plaintext protocol: 2003 of carbon-cache, 2013 of carbon-relay, 2023 of carbon-aggregator`,
+				`f:11: [graphite:b] verify-url = "http://b/render": no effect with enabled = false. Remove it, or set enabled = true`,
+			},
+		},
+		{
+			"names of sections of Graphite", ForProcess, "[graphite:a]\nserver = a\n[graphite:]\n[graphite: a]\n[graphite:x/y]\n",
+			[]string{
+				`f:3: [graphite:]: the section has no name. Write a name after graphite`,
+				`f:4: [graphite: a]: the section is in f:1, too. Put all its options into one`,
+				`f:5: [graphite:x/y]: the name can't be part of a path. Use letters, digits, '.', '_' and '-'`,
+			},
+			nil,
+		},
+		{
+			"groups of one Graphite", ForProcess, "[graphite:a]\nserver = a\ngroup-namespace = g\n[frontend-groups]\nx = x\n",
+			[]string{
+				`f:3: [graphite:a] group-namespace = "g": needs group-namespace-double-writes. Set that to true to send the metrics of groups under their normal path, too, or to false`,
+			},
+			nil,
+		},
+		{
+			"places of several Graphites in the centre", ForCentral, "[graphite]\nserver = a\n[graphite:b]\nserver = b\ncluster-namespace = x\nverify-url = http://b/render\n[graphite:c]\nserver = c\n",
+			[]string{
+				`f:5: [graphite:b] cluster-namespace = "x": with the name of a cluster it has 2 components, as the paths of nodes have: patterns for nodes would count clusters, too. Give it more components than namespace`,
+			},
+			[]string{`f:6: [graphite:b] verify-url = "http://b/render": no effect here: haproxystats-central does not ask which metrics have arrived. Remove it`},
 		},
 		{
 			"groups with names of defaults", ForProcess, "[DEFAULT]\nmine = 1\n[graphite]\ngroup-namespace = g\ngroup-namespace-double-writes = no\n[frontend-groups]\ntimeout = ^t\nlog-format = ^l\nmine = ^m\nx = ${mine}\n",

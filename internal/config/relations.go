@@ -6,91 +6,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"haproxystats/internal/config/ini"
 )
-
-// inheritTimeout sets the time limits of [graphite] that no file sets to its timeout.
-func (l *loader) inheritTimeout() {
-	g := &l.config.Graphite
-	timeout, ok := l.doc.Lookup("graphite", "timeout")
-	if !ok || timeout.Pos.IsZero() || definingSection(l.doc, "graphite", "timeout") != "graphite" || g.Timeout == 0 {
-		return
-	}
-	var inheriting []string
-	for _, limit := range []struct {
-		name string
-		to   *time.Duration
-	}{
-		{"connect-timeout", &g.ConnectTimeout},
-		{"write-timeout", &g.WriteTimeout},
-	} {
-		if o, _ := l.doc.Lookup("graphite", limit.name); o.Pos.IsZero() {
-			*limit.to = g.Timeout
-			inheriting = append(inheriting, limit.name)
-		}
-	}
-	if len(inheriting) > 0 {
-		names := strings.Join(inheriting, " and ")
-		l.warn(l.problem("graphite", "timeout", "used for "+names+", because no file sets that", "Set "+names+" instead"))
-	}
-}
-
-// otherPorts are carbon's ports for other protocols than plaintext, as in its example
-// configuration. Carbon closes a plaintext connection there without an answer.
-var otherPorts = map[int]string{
-	2004: "carbon-cache's port for pickles",
-	2014: "carbon-relay's port for pickles",
-	2024: "carbon-aggregator's port for pickles",
-	7002: "carbon-cache's port for queries",
-}
-
-// setPorts sets the port of servers without one to [graphite] port, and removes
-// repeated servers.
-func (l *loader) setPorts() {
-	var relays []Relay
-	for _, r := range l.config.Graphite.Server {
-		option := "server"
-		if r.Port == 0 {
-			r.Port, option = l.config.Graphite.Port, "port"
-		}
-		if use, ok := otherPorts[r.Port]; ok && !slices.Contains(relays, r) {
-			l.warn(l.problem("graphite", option, fmt.Sprintf("port %d is %s by default", r.Port, use),
-				"Use the port for the plaintext protocol: 2003 of carbon-cache, 2013 of carbon-relay, 2023 of carbon-aggregator"))
-		}
-		if !slices.Contains(relays, r) {
-			relays = append(relays, r)
-		}
-	}
-	l.config.Graphite.Server = relays
-}
-
-// checkTLS refuses one half of a key pair, and warns of options that have no effect
-// without TLS.
-func (l *loader) checkTLS() {
-	if g := l.config.Graphite; !g.Enabled && l.isOwn("graphite", "enabled") {
-		l.warnOwn("graphite", "verify-url", "no effect with enabled = false", "Remove it, or set enabled = true")
-		return
-	}
-	if !l.config.Graphite.TLS {
-		for _, name := range []string{"ca-file", "cert-file", "key-file", "server-name"} {
-			if name == "ca-file" && strings.HasPrefix(strings.ToLower(l.config.Graphite.VerifyURL), "https:") {
-				continue // verify-url uses it, too
-			}
-			if _, ok := l.doc.Lookup("graphite", name); ok {
-				l.warn(l.problem("graphite", name, "no effect without tls = true: metrics are not encrypted", "Set tls = true in [graphite], or remove this option"))
-			}
-		}
-		return
-	}
-	for name, other := range map[string]string{"cert-file": "key-file", "key-file": "cert-file"} {
-		_, ok := l.doc.Lookup("graphite", name)
-		if _, both := l.doc.Lookup("graphite", other); ok && !both {
-			l.refuse("graphite", name, "needs "+other, "Set both, or remove both")
-		}
-	}
-}
 
 // setGroups reads the options of the group sections, in their order.
 func (l *loader) setGroups() {
@@ -151,7 +69,13 @@ func (l *loader) checkGroups() {
 			opened = append(opened, s)
 		}
 	}
-	if _, ok := l.doc.Lookup("graphite", "group-namespace"); !ok {
+	var moving []string // the sections that move groups
+	for _, g := range l.kinds["graphite"] {
+		if _, ok := l.doc.Lookup(g.name, "group-namespace"); ok {
+			moving = append(moving, g.name)
+		}
+	}
+	if len(moving) == 0 {
 		for _, s := range opened {
 			l.problems = append(l.problems, Problem{
 				Pos: s.Pos, Section: s.Name,
@@ -160,14 +84,19 @@ func (l *loader) checkGroups() {
 		}
 		return
 	}
-	if len(opened) == 0 {
-		l.refuse("graphite", "group-namespace",
-			"a namespace needs groups", "Add a section [frontend-groups], [backend-groups] or [server-groups], or remove this option")
-	}
-	if _, ok := l.doc.Lookup("graphite", "group-namespace-double-writes"); !ok {
-		l.refuse("graphite", "group-namespace",
-			"needs group-namespace-double-writes",
-			"Set that to true to send the metrics of groups under their normal path, too, or to false")
+	for _, section := range moving {
+		if !l.isOwn(section, "group-namespace") {
+			continue // [graphite] sets it
+		}
+		if len(opened) == 0 {
+			l.refuse(section, "group-namespace",
+				"a namespace needs groups", "Add a section [frontend-groups], [backend-groups] or [server-groups], or remove this option")
+		}
+		if _, ok := l.doc.Lookup(section, "group-namespace-double-writes"); !ok {
+			l.refuse(section, "group-namespace",
+				"needs group-namespace-double-writes",
+				"Set that to true to send the metrics of groups under their normal path, too, or to false")
+		}
 	}
 }
 

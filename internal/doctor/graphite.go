@@ -17,7 +17,7 @@ type Relay struct {
 }
 
 // Relays judges the servers, of which the sink uses one at a time.
-func Relays(relays []Relay, confirm graphite.Confirm, now time.Time) (found []Finding) {
+func Relays(sink string, relays []Relay, confirm graphite.Confirm, now time.Time) (found []Finding) {
 	working := 0
 	for _, r := range relays {
 		if r.Probe.Err == nil {
@@ -25,7 +25,7 @@ func Relays(relays []Relay, confirm graphite.Confirm, now time.Time) (found []Fi
 		}
 	}
 	for _, r := range relays {
-		a := about{"graphite", r.Server.String()}
+		a := about{sink, r.Server.String()}
 		if err := r.Probe.Err; err != nil {
 			hint, bare := graphite.Advice(err)
 			f := a.error(bare.Error(), hint)

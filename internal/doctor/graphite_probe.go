@@ -15,29 +15,30 @@ const maxGraphiteLimit = 30 * time.Second
 // graphiteLimit returns the time for two connections, of which one is held open, and
 // for the confirmation, which may take five seconds even if write-timeout is
 // shorter.
-func graphiteLimit(c *config.Config) time.Duration {
-	return min(2*c.Graphite.ConnectTimeout+max(c.Graphite.WriteTimeout, 5*time.Second)+2*time.Second, maxGraphiteLimit) + c.Graphite.ConfirmHold
+func graphiteLimit(g config.Graphite) time.Duration {
+	return min(2*g.ConnectTimeout+max(g.WriteTimeout, 5*time.Second)+2*time.Second, maxGraphiteLimit) + g.ConfirmHold
 }
 
-// graphite probes every server without sending a metric.
-func (r *run) graphite(ctx context.Context, c *config.Config) []Finding {
+// graphite probes every server of a section without sending a metric.
+func (r *run) graphite(ctx context.Context, section config.Instance[config.Graphite]) []Finding {
+	g := section.Options
 	now := time.Now()
 	var found []Finding
-	if c.Graphite.TLS && c.Graphite.CertFile != "" {
-		expires, err := r.wiring.Graphite(c).TLS.OwnExpiry()
+	if g.TLS && g.CertFile != "" {
+		expires, err := r.wiring.Graphite(section).TLS.OwnExpiry()
 		if err != nil {
-			found = append(found, Finding{Check: "certificate", Subject: c.Graphite.CertFile, Verdict: Error, Text: err.Error()})
+			found = append(found, Finding{Check: "certificate", Subject: g.CertFile, Verdict: Error, Text: err.Error()})
 		} else {
-			found = append(found, OwnCertificate(c.Graphite.CertFile, expires, now))
+			found = append(found, OwnCertificate(g.CertFile, expires, now))
 		}
 	}
-	options := r.wiring.Graphite(c)
+	options := r.wiring.Graphite(section)
 	relays := make([]Relay, len(options.Servers))
 	var asked sync.WaitGroup
 	for i, server := range options.Servers {
 		relays[i].Server = server
 		if r.offline {
-			found = append(found, Finding{Check: "graphite", Subject: server.String(), Verdict: Skipped, Text: "not probed: --offline leaves out the network"})
+			found = append(found, Finding{Check: options.Name, Subject: server.String(), Verdict: Skipped, Text: "not probed: --offline leaves out the network"})
 			continue
 		}
 		asked.Go(func() { relays[i].Probe = graphite.ProbeServer(ctx, options, server) })
@@ -46,5 +47,5 @@ func (r *run) graphite(ctx context.Context, c *config.Config) []Finding {
 	if r.offline {
 		return found
 	}
-	return append(found, Relays(relays, options.Confirm, now)...)
+	return append(found, Relays(options.Name, relays, options.Confirm, now)...)
 }

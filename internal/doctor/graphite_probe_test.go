@@ -16,7 +16,7 @@ func TestGraphiteLimit(t *testing.T) {
 		{time.Hour, time.Second, 36 * time.Second},
 		{time.Second, time.Hour, 36 * time.Second},
 	} {
-		got := graphiteLimit(&config.Config{Graphite: config.Graphite{ConnectTimeout: c.connect, WriteTimeout: c.write, ConfirmHold: 6 * time.Second}})
+		got := graphiteLimit(config.Graphite{ConnectTimeout: c.connect, WriteTimeout: c.write, ConfirmHold: 6 * time.Second})
 		if got != c.want {
 			t.Errorf("connect-timeout %v, write-timeout %v: %v, want %v", c.connect, c.write, got, c.want)
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"haproxystats/internal/config"
@@ -132,9 +133,6 @@ var besideSpool = []string{".reader.lock", ".trash", ".corrupt"}
 // its sinks and lists, its status socket, and what it needs besides.
 func (r *run) sending(c *config.Config, u Unit, socketOption, socket string, needs ...Need) []Finding {
 	found := r.readable(needed{"exclude-frontends", c.Process.ExcludeFrontends.File}, needed{"exclude-backends", c.Process.ExcludeBackends.File})
-	if c.Graphite.TLS && c.Graphite.Enabled {
-		found = append(found, r.readable(needed{"ca-file", c.Graphite.CAFile}, needed{"cert-file", c.Graphite.CertFile}, needed{"key-file", c.Graphite.KeyFile})...)
-	}
 	for _, n := range filesOfPrometheus(c) {
 		found = append(found, r.readable(n)...)
 		needs = append(needs, Need{n.option, absolute(n.path), false})
@@ -142,14 +140,14 @@ func (r *run) sending(c *config.Config, u Unit, socketOption, socket string, nee
 	for _, q := range queuesOf(c) {
 		needs = append(needs, Need{q.option, q.dir, true})
 	}
-	for _, n := range append(filesOfKafka(c), filesOfPushed(c)...) {
+	for _, n := range slices.Concat(filesOfGraphite(c), filesOfKafka(c), filesOfPushed(c)) {
 		found = append(found, r.readable(n)...)
 		needs = append(needs, Need{n.option, absolute(n.path), false})
 	}
 	if socket != "" {
 		needs = append(needs, Need{socketOption, filepath.Dir(absolute(socket)), true})
 	}
-	for _, f := range []Need{{Option: "exclude-frontends", Path: c.Process.ExcludeFrontends.File}, {Option: "exclude-backends", Path: c.Process.ExcludeBackends.File}, {Option: "ca-file", Path: c.Graphite.CAFile}, {Option: "cert-file", Path: c.Graphite.CertFile}, {Option: "key-file", Path: c.Graphite.KeyFile}} {
+	for _, f := range []Need{{Option: "exclude-frontends", Path: c.Process.ExcludeFrontends.File}, {Option: "exclude-backends", Path: c.Process.ExcludeBackends.File}} {
 		if f.Path != "" {
 			f.Path = absolute(f.Path)
 			needs = append(needs, f)
@@ -176,8 +174,8 @@ type queueOf struct {
 
 // queuesOf returns the queues of the configured sinks.
 func queuesOf(c *config.Config) (queues []queueOf) {
-	if g := c.Graphite; g.Enabled {
-		queues = append(queues, queueOf{"queue-dir", absolute(g.QueueDir), g.QueueMaxBytes})
+	for _, g := range c.GraphiteSections() {
+		queues = append(queues, queueOf{"queue-dir" + ofGraphite(g.Name), absolute(g.Options.QueueDir), g.Options.QueueMaxBytes})
 	}
 	for _, k := range c.Kafkas {
 		if o := k.Options; o.Topic != "" {
@@ -191,6 +189,29 @@ func queuesOf(c *config.Config) (queues []queueOf) {
 		queues = append(queues, queueOf{"queue-dir of [" + p.Section() + "]", absolute(p.QueueDir), p.QueueMaxBytes})
 	}
 	return queues
+}
+
+// ofGraphite returns what a message says behind an option of a section of Graphite.
+func ofGraphite(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " of [" + config.GraphiteSection(name) + "]"
+}
+
+// filesOfGraphite returns the files of encrypted connections to Graphite.
+func filesOfGraphite(c *config.Config) (files []needed) {
+	for _, g := range c.GraphiteSections() {
+		if !g.Options.TLS && g.Options.VerifyURL == "" {
+			continue
+		}
+		for _, f := range []needed{{"ca-file", g.Options.CAFile}, {"cert-file", g.Options.CertFile}, {"key-file", g.Options.KeyFile}} {
+			if f.path != "" {
+				files = append(files, needed{f.option + ofGraphite(g.Name), f.path})
+			}
+		}
+	}
+	return files
 }
 
 // filesOfKafka returns the files of the connections to Kafka.

@@ -31,8 +31,8 @@ type Options struct {
 type Wiring struct {
 	// CheckPull, CheckProcess and CheckCentral make the checks that package config can't.
 	CheckPull, CheckProcess, CheckCentral config.Check
-	// Graphite returns the options of the Graphite sink.
-	Graphite func(*config.Config) graphite.Options
+	// Graphite returns the options of the sink of a section of Graphite.
+	Graphite func(config.Instance[config.Graphite]) graphite.Options
 	// Aggregate returns the options of aggregation.
 	Aggregate func(*config.Config) (aggregate.Options, error)
 	// Kafka asks the brokers that a program uses, and asks nobody offline.
@@ -130,8 +130,10 @@ func (r *run) all(ctx context.Context) Report {
 	} else if !central {
 		sending = nil
 	}
-	if c := sending; c != nil && c.Graphite.Enabled {
-		add("graphite", graphiteLimit(c), func(ctx context.Context) []Finding { return r.graphite(ctx, c) })
+	if sending != nil {
+		for _, g := range sending.GraphiteSections() {
+			add(config.GraphiteSection(g.Name), graphiteLimit(g.Options), func(ctx context.Context) []Finding { return r.graphite(ctx, g) })
+		}
 	}
 	if c := sending; c != nil && c.Events.Sends() {
 		add("events", eventsLimit(c), func(ctx context.Context) []Finding { return r.events(ctx, c) })

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -254,14 +255,34 @@ func (r *run) volume(ctx context.Context, p, s *config.Config, from *replies) []
 	found := BadReplies(report.BadRows, bad)
 	found = append(found, Repeated(aggregator.Repeated())...)
 	found = append(found, Processes(aggregator.Processes(), aggregator.Duplicates(), aggregator.Missing(), aggregator.Outdated())...)
-	measured, size := plaintext.New(r.wiring.Graphite(s).Paths).Measure(aggregator.Batch(time.Now().Unix()))
-	found = append(found, Names(measured)...)
-	return append(found, Amount(Volume{
-		Metrics: int64(measured.Lines), MetricBytes: size,
-		Interval:        p.Pull.PullInterval,
-		QueueMetrics:    int64(s.Graphite.QueueSize),
-		QueueBytes:      s.Graphite.QueueMaxBytes,
-		WithoutGraphite: !s.Graphite.Enabled,
-		QueueSnapshots:  p.Pull.QueueSize,
-	})...)
+	sending := s.GraphiteSections()
+	without := len(sending) == 0
+	if without {
+		sending = config.Named[config.Graphite]{{Options: s.Graphite}}
+	}
+	batch := aggregator.Batch(time.Now().Unix())
+	var amounts []Finding
+	for i, g := range sending {
+		measured, size := plaintext.New(r.wiring.Graphite(g).Paths).Measure(batch)
+		for _, f := range Names(measured) {
+			if !slices.Contains(found, f) { // another section has the same paths
+				found = append(found, f)
+			}
+		}
+		v := Volume{
+			Metrics: int64(measured.Lines), MetricBytes: size,
+			Interval:        p.Pull.PullInterval,
+			QueueMetrics:    int64(g.Options.QueueSize),
+			QueueBytes:      g.Options.QueueMaxBytes,
+			WithoutGraphite: without,
+			QueueSnapshots:  p.Pull.QueueSize,
+			Section:         config.GraphiteSection(g.Name),
+		}
+		if i == 0 {
+			amounts = Amount(v)
+		} else if v.Metrics > 0 {
+			amounts = append(amounts, graphiteAmount(v)...)
+		}
+	}
+	return append(found, amounts...)
 }

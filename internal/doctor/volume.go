@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -18,6 +19,16 @@ type Volume struct {
 	QueueSnapshots           int
 	// WithoutGraphite is true if nothing is sent to Graphite.
 	WithoutGraphite bool
+	// Section is that of the Graphite; empty for [graphite].
+	Section string
+}
+
+// graphite returns the Graphite as a sentence names it.
+func (v Volume) graphite() string {
+	if v.Section == "" || v.Section == "graphite" {
+		return "Graphite"
+	}
+	return "[" + v.Section + "]"
 }
 
 // shortest is the outage that a queue should outlast at least: a restart of a
@@ -56,9 +67,9 @@ func Amount(v Volume) []Finding {
 // graphiteAmount judges how much Graphite gets, and how long the queue for it can hold it.
 func graphiteAmount(v Volume) []Finding {
 	a := about{check: "volume"}
-	found := []Finding{a.ok("a snapshot taken now gives Graphite %s and %s, besides those of haproxystats itself, every %s", count(v.Metrics, "metric"), size(uint64(v.MetricBytes)), lasting(v.Interval))}
+	found := []Finding{a.ok("a snapshot taken now gives %s %s and %s, besides those of haproxystats itself, every %s", v.graphite(), count(v.Metrics, "metric"), size(uint64(v.MetricBytes)), lasting(v.Interval))}
 	if minutes := (v.Metrics + carbonCreates - 1) / carbonCreates; minutes >= manyMinutes {
-		found = append(found, about{"creates", "graphite"}.ok("carbon creates %d metrics a minute by default, so %s take %s to appear on a new host; "+
+		found = append(found, about{"creates", cmp.Or(v.Section, "graphite")}.ok("carbon creates %d metrics a minute by default, so %s take %s to appear on a new host; "+
 			"raise MAX_CREATES_PER_MINUTE in carbon.conf", carbonCreates, count(v.Metrics, "metric"), lasting(time.Duration(minutes)*time.Minute)))
 	}
 	batches, bound := int64(-1), ""
@@ -68,7 +79,7 @@ func graphiteAmount(v Volume) []Finding {
 	if n := v.QueueBytes / v.MetricBytes; v.QueueBytes > 0 && (batches < 0 || n < batches) {
 		batches, bound = n, fmt.Sprintf("queue-max-bytes = %d", v.QueueBytes)
 	}
-	outage := about{"outage", "graphite"}
+	outage := about{"outage", cmp.Or(v.Section, "graphite")}
 	switch bridged := time.Duration(max(batches, 0)) * v.Interval; {
 	case batches < 0:
 		found = append(found, outage.ok("the queue has no bound but the disk"))

@@ -204,6 +204,13 @@ var instances = map[string]map[string]map[string]sample{
 			"src-dir": {"${paths:base-dir}/lb2", "/srv/stats/lb2"},
 		},
 	},
+	"graphite": {
+		"archive": {
+			"server":    {[]string{"graphite.example.com:2003"}, "graphite.example.com:2003"},
+			"namespace": {"lb", "lb"},
+			"enabled":   {true, "true"},
+		},
+	},
 	"kafka": {
 		"archive": {
 			"topic": {"", ""},

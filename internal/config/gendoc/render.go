@@ -49,7 +49,7 @@ func render(dir string) ([]byte, error) {
 // section, or one that is embedded there.
 func structOf(s config.Section, o config.Option) string {
 	f, _ := reflect.TypeFor[config.Config]().FieldByName(s.Field)
-	if s.Separator != "" {
+	if f.Type.Kind() == reflect.Slice {
 		f, _ = f.Type.Elem().FieldByName("Options")
 	}
 	in := f.Type

@@ -1,6 +1,7 @@
 package graphite
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -16,6 +17,8 @@ import (
 
 // Options describes where a sink sends and how long it waits.
 type Options struct {
+	// Name is the sink's name in logs and status; empty for "graphite".
+	Name string
 	// Servers are tried in this order. The one that works is used until it fails. The
 	// earlier ones are tried again when Delay has passed since the last failure.
 	Servers []Server
@@ -54,11 +57,11 @@ func (o Options) logger() *slog.Logger {
 	if o.Log == nil {
 		return slog.New(slog.DiscardHandler)
 	}
-	return o.Log.With("sink", name)
+	return o.Log.With("sink", o.name())
 }
 
-// name is the sink's name in logs and configuration.
-const name = "graphite"
+// name returns the sink's name.
+func (o Options) name() string { return cmp.Or(o.Name, "graphite") }
 
 // Sink delivers to Graphite: an outbox of plaintext lines for one of several
 // servers. It is a sink in the sense of internal/sink.
@@ -73,7 +76,7 @@ func New(o Options) *Sink {
 	r := newRelays(o, log)
 	notices := plaintext.NewNotices(log)
 	return &Sink{relays: r, Outbox: outbox.New(outbox.Options{
-		Name:      name,
+		Name:      o.name(),
 		Transport: transport{r},
 		NewEncoder: func() outbox.Encoder {
 			return &encoder{plaintext.New(o.Paths), notices}

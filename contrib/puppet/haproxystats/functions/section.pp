@@ -10,6 +10,7 @@
 #   The name of the section in the configuration.
 function haproxystats::section(String[1] $kind, String[1] $instance) >> String[1] {
   $separator = $kind ? {
+    'graphite'     => ':',
     'kafka'        => ':',
     'influx'       => ':',
     'remote-write' => ':',
