@@ -179,7 +179,7 @@ func countSuffix(dir, suffix string) int {
 
 // rest matches what may be there when both programs have ended, below the base
 // directory: locks, directories, and totals with states.
-var rest = regexp.MustCompile(`^(incoming(\.tmp|\.trash|\.corrupt)?|incoming(\.tmp)?\.(reader|writer)\.lock|(pull|process)\.status\.lock|truth|truth/(bases|last|events)(/[^/]+)?|queue|queue/(graphite|kafka)|local-store|local-store/[0-9]+(/stats)?)$`)
+var rest = regexp.MustCompile(`^(incoming(\.tmp|\.trash|\.corrupt)?|incoming(\.tmp)?\.(reader|writer)\.lock|(pull|process)\.status\.lock|truth|truth/(bases|last|events)(/[^/]+)?|queue|queue/(graphite(-[a-z]+)?|kafka)|local-store|local-store/[0-9]+(/stats)?)$`)
 
 // NoLeaks fails the test if anything is left below a base directory that should
 // not be: drafts, committed snapshots, parts of files.
