@@ -3,6 +3,7 @@ package influx
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"strconv"
 )
@@ -51,10 +52,12 @@ func countFields(line []byte) (n int) {
 var (
 	dropped  = regexp.MustCompile(`dropped=(\d+)`)
 	unparsed = []byte("unable to parse '")
+	partial  = []byte("partial write")
 )
 
 // Rejected returns the number of lines that a server has not stored, as its answer says, and
-// what it says; 0 if it does not say how many. An answer may be that of InfluxDB 1, 2 or 3.
+// what it says. The number is 0 if the answer does not say how many, and -1 if the end of the
+// answer is missing. An answer may be that of InfluxDB 1, 2 or 3.
 func Rejected(body []byte) (lines int, reason string) {
 	var answer struct {
 		Error   string `json:"error"`
@@ -63,7 +66,11 @@ func Rejected(body []byte) (lines int, reason string) {
 			Message string `json:"error_message"`
 		} `json:"data"`
 	}
-	if json.Unmarshal(body, &answer) != nil {
+	if err := json.Unmarshal(body, &answer); err != nil {
+		if fault := new(json.SyntaxError); errors.As(err, &fault) && fault.Offset == int64(len(body)) &&
+			(bytes.Contains(body, unparsed) || bytes.Contains(body, partial)) {
+			return -1, ""
+		}
 		return 0, ""
 	}
 	reason = answer.Error
@@ -73,8 +80,9 @@ func Rejected(body []byte) (lines int, reason string) {
 	if len(answer.Data) > 0 {
 		return len(answer.Data), reason + ": " + answer.Data[0].Message
 	}
-	if m := dropped.FindStringSubmatch(reason); m != nil {
-		lines, _ = strconv.Atoi(m[1])
+	// It is at the end, after lines that may say something like it.
+	if all := dropped.FindAllStringSubmatch(reason, -1); len(all) > 0 {
+		lines, _ = strconv.Atoi(all[len(all)-1][1])
 	}
 	return lines + bytes.Count([]byte(reason), unparsed), reason
 }

@@ -202,6 +202,10 @@ func TestRejected(t *testing.T) {
 		{`{"error":"unable to parse 'a b=': missing field value"}`, 1, "missing field value"},
 		{`{"code":"unprocessable entity","message":"failure writing points to database: partial write: field type conflict dropped=2"}`, 2, "field type conflict"},
 		{`{"error":"partial write of line protocol occurred","data":[{"original_line":"a","line_number":1,"error_message":"no fields"},{"original_line":"b","line_number":4,"error_message":"x"}]}`, 2, "no fields"},
+		{`{"error":"partial write: unable to parse 'sv=dropped=90': missing fields\nunable to parse 'b': missing fields dropped=3"}`, 5, "missing fields"},
+		{`{"error":"partial write: unable to parse 'a': missing fields\nunable to par`, -1, ""},
+		{`{"error":"partial write of line protocol occurred","data":[{"original_line":"a","line_num`, -1, ""},
+		{`{"error":"the limit of reque`, 0, ""},
 	} {
 		lines, reason := Rejected([]byte(c.answer))
 		if lines != c.lines || !strings.Contains(reason, c.reason) {

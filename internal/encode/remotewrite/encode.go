@@ -62,6 +62,7 @@ type Encoder struct {
 	walk *samples.Walk
 	wire wire
 	past map[about]*past
+	last *past // of the last batch
 
 	rows   []*rows // by the walk's numbers
 	labels []label // of a row, as they are sorted
@@ -119,6 +120,7 @@ func (e *Encoder) Encode(b *metric.Batch, emit func(encode.Message) error) error
 	part := samples.Part{Batch: b, Labels: e.labelsOf(b)}
 	e.walk.Take([]samples.Part{part}, &e.opt.Selection)
 	p := e.remember(b)
+	e.last = p
 	e.setRows(p)
 	due := e.opt.Metadata && e.opt.Version == V1 && p.isDue(b.Epoch)
 	e.metadata = due
@@ -133,13 +135,21 @@ func (e *Encoder) Encode(b *metric.Batch, emit func(encode.Message) error) error
 		return err
 	}
 	p.done = true
-	if due && !e.metadata {
-		p.described, p.isDescribed = b.Epoch, true
+	if p.revert = p.description; due && !e.metadata {
+		p.description = description{b.Epoch, true}
 	}
 	if e.opt.Told != nil {
 		e.opt.Told(result)
 	}
 	return nil
+}
+
+// Revert forgets the last batch, whose requests no receiver gets: the markers of the series
+// that it would have ended, and the texts of the families, come with the next batch.
+func (e *Encoder) Revert() {
+	if p := e.last; p != nil && p.done {
+		p.done, p.description = false, p.revert
+	}
 }
 
 // milliseconds returns a time in seconds in milliseconds.

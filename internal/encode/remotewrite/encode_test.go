@@ -271,6 +271,28 @@ func TestEndsOfAnUnfinishedBatch(t *testing.T) {
 	}
 }
 
+// TestRevert: the series that a batch ended, and the texts of the families, come with the next
+// one if no receiver got it.
+func TestRevert(t *testing.T) {
+	for name, v := range versions {
+		e := New(options(v))
+		encodeAll(t, e, batchAt(1000, metric.Server, "a", "b"))
+		for _, epoch := range []int64{1060, 1060, 1070} { // it is delivered again, and then given up
+			if got, want := ended(t, e, batchAt(epoch, metric.Server, "a", "x"), "server"), []string{"b"}; !slices.Equal(got, want) {
+				t.Errorf("%s, batch %d: got the end of %q, want %q", name, epoch, got, want)
+			}
+			e.Revert()
+		}
+		all := encodeAll(t, e, batchAt(1080, metric.Server, "a"))
+		if got, want := ended(t, e, batchAt(1080, metric.Server, "a"), "server"), []string{"b"}; !slices.Equal(got, want) {
+			t.Errorf("%s: got the end of %q after the batch that was given up, want %q", name, got, want)
+		}
+		if len(decode(t, v, all[0].body).Types) == 0 && v == V1 {
+			t.Errorf("%s: got no types of families after the batch that had them was given up", name)
+		}
+	}
+}
+
 // TestNodesEndApart: a batch of one node ends no series of another, and a node that is away
 // for an hour is forgotten.
 func TestNodesEndApart(t *testing.T) {
@@ -295,9 +317,33 @@ func TestNodesEndApart(t *testing.T) {
 			t.Errorf("batch %d: got the end of %q, want %q", i, got, c.want)
 		}
 	}
-	encodeAll(t, e, at(1011+forgotten, "n3"))
-	if len(e.past) != 1 {
-		t.Errorf("%d nodes are remembered, want 1", len(e.past))
+	for _, name := range []string{"n3", "n4", "n5"} {
+		encodeAll(t, e, at(1011+forgotten, name))
+	}
+	if len(e.past) != 3 {
+		t.Errorf("%d nodes are remembered, want 3", len(e.past))
+	}
+}
+
+// TestClockOfAnotherNode: a node that comes with a clock that is wrong ends no series too late.
+func TestClockOfAnotherNode(t *testing.T) {
+	for _, wrong := range []int64{1000 + 5*forgotten, 0} {
+		o := options(V1)
+		o.Clusters = true
+		e := New(o)
+		at := func(epoch int64, node string, names ...string) *metric.Batch {
+			b := batchAt(epoch, metric.Server, names...)
+			b.Cluster, b.Node = "eu", node
+			return b
+		}
+		encodeAll(t, e, at(100_000, "n1", "a", "b"))
+		encodeAll(t, e, at(100_000, "n2", "c", "d"))
+		encodeAll(t, e, at(100_000+wrong-1000, "n3", "e"))
+		for node, want := range map[string]string{"n1": "b", "n2": "d"} {
+			if got := ended(t, e, at(100_010, node, map[string]string{"n1": "a", "n2": "c"}[node]), "server"); !slices.Equal(got, []string{want}) {
+				t.Errorf("a clock is wrong by %d s: got the end of %q at %s, want %q", wrong-1000, got, node, want)
+			}
+		}
 	}
 }
 

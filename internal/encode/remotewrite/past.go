@@ -15,7 +15,8 @@ const staleMarker = 0x7ff0000000000002
 
 const (
 	// forgotten is the age, in seconds of the batches' time, from which on nothing is
-	// remembered of what brings no batches any more.
+	// remembered of what brings no batches any more. It is that before the middle one of all
+	// latest batches, so that a few clocks that are wrong forget nothing of others.
 	forgotten = 3600
 	// maxPast bounds the number of nodes and clusters of which something is remembered.
 	maxPast = 4096
@@ -32,13 +33,19 @@ type about struct {
 // past is what is remembered of the batches about one thing.
 type past struct {
 	epoch int64 // of the last batch
-	done  bool  // it was encoded to its end
+	done  bool  // it was encoded to its end, and stored
 	// now has its series, and before those of the batch before it, which stays as it is when
 	// the last one comes again. They are nil for nothing.
 	now, before *present
 	spare       *present // whose memory the next one uses
 
-	described   int64 // the batch that described families last
+	description
+	revert description // what it was before the last batch
+}
+
+// description says which batch described families last, if there was one.
+type description struct {
+	described   int64
 	isDescribed bool
 }
 
@@ -81,7 +88,8 @@ func (e *Encoder) remember(b *metric.Batch) *past {
 	}
 	p := e.past[of]
 	if p == nil {
-		maps.DeleteFunc(e.past, func(_ about, p *past) bool { return b.Epoch-forgotten > p.epoch })
+		oldest := e.middle(b.Epoch) - forgotten
+		maps.DeleteFunc(e.past, func(_ about, p *past) bool { return p.epoch < oldest })
 		p = &past{epoch: b.Epoch}
 		if len(e.past) < maxPast {
 			e.past[of] = p
@@ -94,7 +102,7 @@ func (e *Encoder) remember(b *metric.Batch) *past {
 	switch {
 	case b.Epoch < p.epoch && p.epoch-forgotten <= b.Epoch:
 		// It comes late. Its series have ended, or have newer values already.
-		return &past{described: p.described, isDescribed: p.isDescribed}
+		return &past{description: p.description}
 	case b.Epoch < p.epoch: // a clock was wrong
 		p.before, p.now = nil, nil
 	case b.Epoch > p.epoch && p.done:
@@ -109,6 +117,17 @@ func (e *Encoder) remember(b *metric.Batch) *past {
 	p.epoch, p.done = b.Epoch, false
 	p.now.reset()
 	return p
+}
+
+// middle returns the middle one of an epoch and those of the latest batches, the earlier one
+// of two.
+func (e *Encoder) middle(epoch int64) int64 {
+	all := []int64{epoch}
+	for _, p := range e.past {
+		all = append(all, p.epoch)
+	}
+	slices.Sort(all)
+	return all[(len(all)-1)/2]
 }
 
 func (p *present) reset() {

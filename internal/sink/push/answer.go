@@ -63,7 +63,8 @@ func (t *transport) verdict(a answered) (verdict, error) {
 	return refused, errors.New(text)
 }
 
-// judge returns how many metrics of a request the receiver did not store, and why.
+// judge returns how many metrics of a request the receiver did not store, and why; a number
+// below 0 if the answer is too long to tell.
 func (t *transport) judge(a answered, f frame) (rejected int, reason error) {
 	format := t.opt.Format
 	if format.Judge == nil {
@@ -71,7 +72,7 @@ func (t *transport) judge(a answered, f frame) (rejected int, reason error) {
 	}
 	n, text := format.Judge(a.Answer)
 	if n <= 0 {
-		return 0, nil
+		return n, nil
 	}
 	reason = fmt.Errorf("%s answers with status %d%s", t.server, a.Status, said([]byte(text), a.secrets))
 	if format.Units == nil {
@@ -143,10 +144,4 @@ func (n *notices) rejected(epoch int64, metrics int, reason error) {
 		n.log.Error("destination does not take some metrics, they are left out", "snapshot", epoch, "metrics", n.left, "error", reason)
 		n.last, n.left = now, 0
 	}
-}
-
-// smaller tells that requests are made smaller. That happens a few times in the life of the
-// program, since their size only falls.
-func (n *notices) smaller(size int, most int64, err error) {
-	n.log.Info("destination finds requests too large, they are made smaller", "bytes", size, "now", most, "error", err)
 }

@@ -12,7 +12,7 @@
 //
 //	none, 408, 425, 429, 5xx   again, after Retry-After
 //	500                        the same; the next request is tried before
-//	413                        in halves, which is remembered
+//	413                        in halves, which is remembered; the bound grows slowly again
 //	401, 403, 407              again: somebody must give the right secret
 //	404, 405, 410, redirection again: somebody must give the right address
 //	other 4xx                  in halves down to a floor, and what is left is rejected

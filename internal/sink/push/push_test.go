@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -530,6 +531,57 @@ func TestTooLarge(t *testing.T) {
 	})
 }
 
+// TestLargerAgain: the bound that a receiver has taught grows after enough bodies that it
+// takes, and slower each time that it was too much.
+func TestLargerAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(receiver)
+		s, _ := start(t, Options{Format: plain(200), Client: r})
+		epoch := int64(1000)
+		even := func(epoch int64, n int) *metric.Batch { // whose lines are of one length
+			b := metric.NewBuilder(metric.Backend, []metric.Column{{Name: "scur"}})
+			for i := range n {
+				row := b.Row(metric.Entity{Name: fmt.Sprintf("app%096d", i)})
+				b.Touch(row)
+				b.Add(row, 0, 7)
+			}
+			return &metric.Batch{Epoch: epoch, Tables: []*metric.Table{b.Table()}}
+		}
+		// send delivers batches, and returns after how many requests of 50 lines each larger
+		// one came.
+		send := func(batches int) (before []int) {
+			for range batches {
+				epoch++
+				deliver(t, s, even(epoch, 2000))
+				time.Sleep(time.Second)
+				synctest.Wait()
+			}
+			n := 0
+			for _, got := range r.take() {
+				if strings.HasSuffix(got, "*50") {
+					n++
+					continue
+				}
+				before = append(before, n)
+			}
+			return before
+		}
+		r.set(long(60))
+		// After 32 requests the bound is 93 lines, after 64 it is 117 and one of 100 is
+		// tried; the next one is after twice as many.
+		equal(t, "requests of 50 lines before the larger ones", send(5), "[0 0 64 192]")
+		equal(t, "metrics left out", s.Status().Skipped, 0)
+		r.set(nil)
+		send(28)
+		epoch++
+		deliver(t, s, even(epoch, 200))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		equal(t, "requests to a receiver that takes all again", r.take(), fmt.Sprintf("[app%096d*200]", 0))
+		equal(t, "metrics delivered", s.Status().Metrics, 2000*(epoch-1001)+200)
+	})
+}
+
 // TestTooLargeForEver: a receiver that finds everything too large gets no request for each
 // line.
 func TestTooLargeForEver(t *testing.T) {
@@ -616,6 +668,83 @@ func TestJudge(t *testing.T) {
 		})
 	}
 }
+
+// TestJudgeOfLongAnswers: an answer that is too long to say how much was rejected brings the
+// request again in halves, whose answers are shorter.
+func TestJudgeOfLongAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(receiver)
+		r.set(func(q httpcall.Request) (httpcall.Answer, error) {
+			bad := bytes.Count(q.Body, []byte("7 ")) // of the ten lines app0000 to app0009 or so
+			switch {
+			case bad == 0:
+				return httpcall.Answer{Status: 204}, nil
+			case bad > 2:
+				bad = -1
+			}
+			return httpcall.Answer{Status: 400, Body: fmt.Append(nil, bad)}, nil
+		})
+		f := plain(100)
+		f.Judge = func(a httpcall.Answer) (n int, reason string) {
+			_, _ = fmt.Sscan(string(a.Body), &n)
+			return n, "these are bad"
+		}
+		s, _ := start(t, Options{Format: f, Client: r})
+		b := batchOf(1001, 100)
+		bad := 0
+		for _, line := range linesOf(b) {
+			bad += strings.Count(line, "7 ")
+		}
+		deliver(t, s, b)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		equal(t, "left out", s.Status().Skipped, bad)
+		equal(t, "delivered", s.Status().Metrics, 100-bad)
+		if n := len(r.take()); n < 7 || n > 16 {
+			t.Errorf("got %d requests, want 7 to 16: halves until their answers are short", n)
+		}
+	})
+}
+
+// TestRevert: an encoder is told that its requests could not be stored.
+func TestRevert(t *testing.T) {
+	queue, err := sink.OpenQueue(sink.QueueOptions{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer queue.Close()
+	full := &fullQueue{Queue: queue, err: syscall.ENOSPC}
+	f := plain(2)
+	e := &reverter{lines: lines{2}}
+	f.NewEncoder = func() Encoder { return e }
+	s := New(Options{Format: f, Client: new(receiver), Queue: full})
+	if err := s.Deliver(t.Context(), batchOf(1000, 3)); !errors.Is(err, syscall.ENOSPC) || e.reverted != 1 {
+		t.Errorf("got the error %v, reverted %d times, want %v and once", err, e.reverted, syscall.ENOSPC)
+	}
+	full.err = nil
+	deliver(t, s, batchOf(1000, 3))
+	equal(t, "reverted after what was stored", e.reverted, 1)
+}
+
+// fullQueue is a queue that can't store what was encoded.
+type fullQueue struct {
+	*sink.Queue
+	err error
+}
+
+func (q *fullQueue) Append(epoch int64, encode func(io.Writer) (int, error)) error {
+	return q.Queue.Append(epoch, func(w io.Writer) (int, error) {
+		n, err := encode(w)
+		return n, errors.Join(err, q.err)
+	})
+}
+
+type reverter struct {
+	lines
+	reverted int
+}
+
+func (r *reverter) Revert() { r.reverted++ }
 
 // TestMaxAgeOfTheFuture: a batch whose clock was ahead by years does not hold up the others for
 // longer than another one.

@@ -45,8 +45,9 @@ type Format struct {
 	// batches about one thing and of one time, only the first is sent then.
 	Once bool
 	// Judge finds out of an answer with a status of 2xx, or of 4xx that refuses the request,
-	// what the receiver did not store of it, and why; 0 if the answer does not say so. It is
-	// nil where answers never do.
+	// what the receiver did not store of it, and why; 0 if the answer does not say so, and -1
+	// if it is longer than the part of it that was read. A refused request goes in halves
+	// then, whose answers are shorter. Judge is nil where answers never say so.
 	Judge func(httpcall.Answer) (rejected int, reason string)
 	// Units returns what Judge counts, in the body of a request; nil if that is metrics.
 	Units func(body []byte) int
@@ -65,6 +66,13 @@ type Encoder interface {
 	// Encode calls emit with each body until emit returns an error. A body is valid until
 	// emit returns, and has at most [MaxBody] bytes, or can be cut.
 	Encode(b *metric.Batch, emit func(encode.Message) error) error
+}
+
+// Reverter is an [Encoder] whose requests depend on those of the batch before.
+type Reverter interface {
+	// Revert is called when the requests of the last batch could not be stored: no receiver
+	// gets them.
+	Revert()
 }
 
 // Scheme is how a request is authorized.
@@ -158,6 +166,9 @@ func (s *Sink) Deliver(_ context.Context, b *metric.Batch) error {
 		return metrics, err
 	})
 	if err != nil {
+		if r, ok := s.encoder.(Reverter); ok {
+			r.Revert()
+		}
 		return fmt.Errorf("%s: %w", s.opt.Name, err)
 	}
 	if len(s.latest) >= maxAbout {

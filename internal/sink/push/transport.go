@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"haproxystats/internal/httpcall"
@@ -31,9 +30,7 @@ type transport struct {
 
 	sending sync.Mutex // one item is sent at a time
 	seed    maphash.Seed
-	// most is the length of a body that the destination takes, as far as it has refused
-	// longer ones; 0 for any.
-	most atomic.Int64
+	bound   bound // of bodies
 
 	mu      sync.Mutex
 	item    progress
@@ -225,7 +222,7 @@ func (t *transport) send(ctx context.Context, epoch int64, f frame) error {
 	if t.isSettled(f.body) {
 		return nil
 	}
-	if most := t.most.Load(); most > 0 && int64(f.size) > most {
+	if t.isOver(f.size) {
 		if done, err := t.halves(ctx, epoch, f, nil); done {
 			return err
 		}
@@ -236,8 +233,9 @@ func (t *transport) send(ctx context.Context, epoch int64, f frame) error {
 	}
 	switch v, err := t.verdict(answer); v {
 	case taken:
+		t.fits(f.size)
 		rejected, reason := t.judge(answer, f)
-		t.settle(epoch, f, rejected, reason)
+		t.settle(epoch, f, max(0, rejected), reason)
 		return nil
 	case large:
 		if f.size > minBody {
@@ -248,11 +246,13 @@ func (t *transport) send(ctx context.Context, epoch int64, f frame) error {
 		t.settle(epoch, f, f.metrics, err)
 		return nil
 	case refused:
-		if rejected, reason := t.judge(answer, f); rejected > 0 {
+		rejected, reason := t.judge(answer, f)
+		if rejected > 0 {
 			t.settle(epoch, f, rejected, reason)
 			return nil
 		}
-		if floor := t.opt.Format.Floor; floor > 0 && f.metrics > floor && t.isFertile() {
+		floor := t.opt.Format.Floor
+		if (rejected < 0 || floor > 0 && f.metrics > floor) && t.isFertile() {
 			if done, err := t.halves(ctx, epoch, f, nil); done {
 				return err
 			}
@@ -313,23 +313,6 @@ func (t *transport) newFrame(body []byte, metrics int) frame {
 		f.body = compress(nil, body)
 	}
 	return f
-}
-
-// minBody is the length of a body that is not cut because it is too large: whoever refuses
-// it takes nothing.
-const minBody = 4 << 10
-
-// smaller makes the next bodies shorter than one that was too long. A half of it may be a
-// little longer than the other, and is short enough.
-func (t *transport) smaller(size int, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	most := int64(max(minBody, size/4*3))
-	if now := t.most.Load(); now > 0 && now <= most {
-		return
-	}
-	t.most.Store(most)
-	t.notices.smaller(size, most, err)
 }
 
 func (t *transport) isSettled(body []byte) bool {
