@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -65,8 +66,9 @@ type pushReceiver struct {
 
 	mu     sync.Mutex
 	got    map[pushSample]float64
-	latest int64 // time of the newest samples
-	early  int   // requests with samples older than the newest
+	latest int64   // time of the newest samples
+	order  []int64 // times of samples, as they came
+	early  int     // requests with samples older than the newest
 	wrong  []string
 }
 
@@ -95,6 +97,9 @@ func (p *pushReceiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.early++
 	}
 	p.latest = max(p.latest, epoch)
+	if n := len(p.order); len(samples) > 0 && (n == 0 || p.order[n-1] != epoch) {
+		p.order = append(p.order, epoch)
+	}
 	for s, v := range samples {
 		if old, ok := p.got[s]; ok && old != v {
 			p.wrong = append(p.wrong, fmt.Sprintf("%v has the values %v and %v", s, old, v))
@@ -181,9 +186,9 @@ func (s *pushSite) settle(row *harness.Row, p *harness.Program, repeats bool) {
 			invented++
 		}
 	}
-	row.Result("%d samples, %d lost, %d invented, %d of another value, %d requests out of order", len(s.steady.got), lost, invented, other, s.faulty.early)
+	row.Result("%d samples, %d lost, %d invented, %d of another value, %d requests older than the newest", len(s.steady.got), lost, invented, other, s.faulty.early)
 	if lost+invented+other > 0 || !repeats && s.faulty.early > 0 || len(s.steady.got) == 0 {
-		s.T.Errorf("%d samples, %d lost, %d invented, %d of another value, %d requests out of order", len(s.steady.got), lost, invented, other, s.faulty.early)
+		s.T.Errorf("%d samples, %d lost, %d invented, %d of another value, %d requests older than the newest", len(s.steady.got), lost, invented, other, s.faulty.early)
 	}
 	for _, r := range []*pushReceiver{s.faulty, s.steady} {
 		if len(r.wrong) > 0 {
@@ -207,6 +212,7 @@ func TestPush(t *testing.T) {
 			{"500 for a batch for ever", "given up at max-age, counted; the others arrive", pushBroken},
 			{"wrong token", "the log says so; 0 lost once it is right", pushToken},
 			{"partial success", "counted; the others arrive", pushPartial},
+			{"clock set by hours and back, and by minutes", "0 lost, 0 invented, as they were made", pushClock},
 		} {
 			t.Run(kind.section+" "+c.name, func(t *testing.T) {
 				t.Parallel()
@@ -405,4 +411,50 @@ func pushPartial(t *testing.T, kind pushKind, row *harness.Row) {
 	row.Inject(1)
 	p.WaitSays(time.Minute, "destination does not take some metrics, they are left out", kind.section)
 	s.settle(row, p, false)
+}
+
+// pushClock has the clock of the node jump forward by hours and back, and backwards by minutes,
+// before a receiver that is there, and before one that is away meanwhile. The snapshots have
+// times of their own, as the clock of haproxystats-pull has them when it is set.
+func pushClock(t *testing.T, kind pushKind, row *harness.Row) {
+	s := newPushSite(t, kind, map[string]string{"max-age": "7200"})
+	src := harness.NewSource(pushShape)
+	p := s.Start(harness.Process, s.conf)
+	clock := time.Now().Unix() - 60
+	var fed []int64
+	feed := func(n int) {
+		s.T.Helper()
+		for range n {
+			clock += 2
+			fed = append(fed, clock)
+			s.feeder.FeedFiles(clock, src.Snapshot(int64(len(fed))))
+			s.Until("the snapshot at the receiver without faults", time.Minute, func() bool { return s.steady.times()[clock] > 0 })
+		}
+	}
+	jumps := func() {
+		const hours, minutes = 5 * 3600, 7*60 + 1
+		for _, by := range []int64{hours, -hours, -minutes, minutes} {
+			clock += by
+			row.Inject(1)
+			feed(harness.Count(3, 30))
+		}
+	}
+	feed(3)
+	jumps()
+	s.faulty.set(func(http.ResponseWriter, *http.Request, []byte, int64) bool { panic(http.ErrAbortHandler) })
+	jumps()
+	s.faulty.set(nil)
+	feed(3)
+	s.settle(row, p, true)
+	samples := s.faulty.times()
+	for _, epoch := range fed {
+		if got, want := samples[epoch], samples[fed[0]]; got != want || got == 0 {
+			t.Errorf("got %d samples of the snapshot of %d, want %d as of the first one", got, epoch, want)
+		}
+	}
+	for name, r := range map[string]*pushReceiver{"with faults": s.faulty, "without": s.steady} {
+		if !slices.Equal(r.order, fed) {
+			t.Errorf("the receiver %s got the snapshots of %v, want %v", name, r.order, fed)
+		}
+	}
 }

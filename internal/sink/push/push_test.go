@@ -771,6 +771,40 @@ func TestMaxAgeOfTheFuture(t *testing.T) {
 	})
 }
 
+// TestMaxAgeWhenTheClockIsSet: a clock that is set, by hours in either direction, drops no batch
+// before its time, and keeps none for longer.
+func TestMaxAgeWhenTheClockIsSet(t *testing.T) {
+	for _, jump := range []time.Duration{5 * time.Hour, -5 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			r := new(receiver)
+			r.set(always(503))
+			s, _ := start(t, Options{Format: plain(1), Client: r, MaxAge: 2 * time.Hour})
+			for range 3 {
+				deliver(t, s, batchOf(time.Now().Unix(), 1))
+				time.Sleep(time.Minute)
+			}
+			s.transport.mu.Lock()
+			s.transport.now = func() time.Time { return time.Now().Add(jump) }
+			s.transport.mu.Unlock()
+			late := batchOf(time.Now().Add(jump).Unix(), 1)
+			deliver(t, s, late)
+			time.Sleep(110 * time.Minute)
+			synctest.Wait()
+			equal(t, fmt.Sprintf("batches dropped after a jump by %v", jump), s.Status().Queue.DroppedBatches, 0)
+			time.Sleep(9*time.Minute + 30*time.Second) // the first three are too old then
+			synctest.Wait()
+			equal(t, fmt.Sprintf("batches dropped at max-age, after a jump by %v", jump), s.Status().Queue.DroppedBatches, 3)
+			r.set(nil)
+			time.Sleep(30 * time.Second)
+			synctest.Wait()
+			equal(t, "taken", r.taken, linesOf(late))
+			if n := len(s.transport.waiting); n != 0 {
+				t.Errorf("%d times are remembered of batches that do not wait any more", n)
+			}
+		})
+	}
+}
+
 // TestMaxAge: batches that are too old are dropped, which the log tells once in an outage,
 // and says nothing about the destination.
 func TestMaxAge(t *testing.T) {

@@ -160,11 +160,15 @@ func (s *Sink) Deliver(_ context.Context, b *metric.Batch) error {
 	if epoch, ok := s.latest[of]; ok && epoch == b.Epoch && s.opt.Format.Once {
 		return nil
 	}
-	skipped := 0
-	err := s.opt.Queue.Append(b.Epoch, func(w io.Writer) (metrics int, err error) {
+	metrics, skipped := 0, 0
+	s.transport.comes(b.Epoch)
+	err := s.opt.Queue.Append(b.Epoch, func(w io.Writer) (_ int, err error) {
 		metrics, skipped, err = s.write(w, b)
 		return metrics, err
 	})
+	if err != nil || metrics == 0 {
+		s.transport.isRefused(b.Epoch) // or has nothing
+	}
 	if err != nil {
 		if r, ok := s.encoder.(Reverter); ok {
 			r.Revert()

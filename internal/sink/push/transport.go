@@ -32,9 +32,12 @@ type transport struct {
 	seed    maphash.Seed
 	bound   bound // of bodies
 
+	now func() time.Time // by the clock of the system, which may be set
+
 	mu      sync.Mutex
 	item    progress
-	expired bool // the log has told that batches are dropped since the last was taken
+	waiting map[int64]wait // by the epochs of batches that this run has put into the queue
+	expired bool           // the log has told that batches are dropped since the last was taken
 	notices notices
 }
 
@@ -49,7 +52,10 @@ type progress struct {
 }
 
 func newTransport(o Options, log *slog.Logger) *transport {
-	return &transport{opt: o, log: log, server: hostOf(o.URL), seed: maphash.MakeSeed(), notices: notices{log: log}}
+	return &transport{
+		opt: o, log: log, server: hostOf(o.URL), seed: maphash.MakeSeed(), now: time.Now,
+		waiting: make(map[int64]wait), notices: notices{log: log},
+	}
 }
 
 // Send implements [outbox.Transport]. Requests are bounded one by one.
@@ -86,6 +92,7 @@ func (t *transport) finish() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts.rejected(t.item.rejected)
+	t.leaves(t.item.epoch)
 	t.item = progress{}
 	t.expired = false
 }
@@ -94,9 +101,10 @@ func (t *transport) finish() {
 func (t *transport) drop(w *walk) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	age := t.item.age().Round(time.Second)
+	age := t.age().Round(time.Second)
 	err := fmt.Errorf("the batch of %d is %v old, more than max-age (%v)", w.epoch, age, t.opt.MaxAge)
 	t.counts.dropped(t.item.taken, t.item.rejected, w.metrics)
+	t.leaves(t.item.epoch)
 	t.item = progress{}
 	if !t.expired {
 		t.expired = true
@@ -104,12 +112,6 @@ func (t *transport) drop(w *walk) error {
 			"age", age, "max_age", t.opt.MaxAge)
 	}
 	return &outbox.ExpiredError{Err: err}
-}
-
-// age returns the age of the item. Where the clock was wrong that made its time, it is at least
-// the time for which the item was tried.
-func (p *progress) age() time.Duration {
-	return max(time.Since(time.Unix(p.epoch, 0)), time.Since(p.began))
 }
 
 // walk goes over the frames of an item.
@@ -137,7 +139,7 @@ func (w *walk) begin(c codec, epoch int64) error {
 	if w.item.epoch != epoch || w.item.settled == nil {
 		w.item = progress{epoch: epoch, began: time.Now(), settled: make(map[uint64]bool)}
 	}
-	w.old = w.opt.MaxAge > 0 && w.item.age() > w.opt.MaxAge
+	w.old = w.opt.MaxAge > 0 && w.age() > w.opt.MaxAge
 	return nil
 }
 
