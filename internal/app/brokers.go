@@ -56,6 +56,12 @@ type ClosingSink interface {
 	Close()
 }
 
+// SinkCheck returns the check of the configuration that haproxystats-process and
+// haproxystats-central make. A program that runs neither of them links no sink by it.
+func SinkCheck(b Brokers) config.Check {
+	return func(c *config.Config) []config.Problem { return checkSinks(c, b) }
+}
+
 // checkSinks makes the checks of sinks that package config can't.
 func checkSinks(c *config.Config, b Brokers) []config.Problem {
 	problems := append(CheckGroups(c), checkTLS(c)...)

@@ -29,10 +29,8 @@ import (
 // endpoint of [prometheus] with endpoint.
 func Central(version string, client httpcall.New, b Brokers, endpoint OpenEndpoint) Program {
 	return Program{
-		Name: config.ForCentral,
-		Check: func(c *config.Config) []config.Problem {
-			return checkSinks(c, b)
-		},
+		Name:      config.ForCentral,
+		Check:     SinkCheck(b),
 		Startable: checkNodes,
 		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
 			return runCentral(ctx, &l.Config, release{version, l.SHA256}, service, client, b, endpoint, log)

@@ -30,9 +30,7 @@ import (
 func Process(version string, get verify.Get, client httpcall.New, b Brokers, endpoint OpenEndpoint) Program {
 	return Program{
 		Name: config.ForProcess,
-		Check: func(c *config.Config) []config.Problem {
-			return checkSinks(c, b)
-		},
+		Check: SinkCheck(b),
 		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
 			here, err := newHost(&l.Config, log.Logger)
 			if err != nil {

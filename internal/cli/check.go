@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"haproxystats/internal/app"
 	"haproxystats/internal/check"
 	"haproxystats/internal/config"
 	"haproxystats/internal/nagios"
@@ -243,7 +244,7 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 		}
 	}
 	processSHA256 := ""
-	if processing, err := config.Load(config.ForProcess, files, processProgram(nil, nil, nil, nil).Check); err == nil {
+	if processing, err := config.Load(config.ForProcess, files, app.SinkCheck(nil)); err == nil {
 		processSHA256 = processing.SHA256
 	}
 	central, err := centralOf(m.Name, first, files)
@@ -288,7 +289,7 @@ func centralOf(mode, first string, files config.Files) (check.Central, error) {
 	default:
 		return check.Central{}, nil
 	}
-	loaded, err := config.Load(config.ForCentral, files, centralProgram(nil, nil, nil).Check)
+	loaded, err := config.Load(config.ForCentral, files, app.SinkCheck(nil))
 	switch {
 	case err != nil && mode == "sink": // a node's configuration need not be one of haproxystats-central
 		return check.Central{}, nil

@@ -23,11 +23,12 @@ func (o *checkOptions) ofProcess1(root fs.FS) (first string, files config.Files,
 	if files.Required || files.Dir != "" {
 		return first, files, nil
 	}
-	for _, p := range []program{pullProgram(), processProgram(nil, nil, nil, nil), centralProgram(nil, nil, nil)} {
-		if string(p.Name) != first {
+	// The plugin makes no program, because it would link all that the program does.
+	for _, name := range []config.Program{config.ForPull, config.ForProcess, config.ForCentral} {
+		if string(name) != first {
 			continue
 		}
-		cmd := newCommand(p, io.Discard, io.Discard)
+		cmd, _ := newProgramFlags(name, "", io.Discard)
 		if err := cmd.ParseFlags(args[1:]); err != nil {
 			return "", files, fmt.Errorf("read the command line of %s: %w", first, err)
 		}

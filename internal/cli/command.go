@@ -88,19 +88,26 @@ func execute(p program, args []string, stdout, stderr io.Writer) int {
 }
 
 func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
-	var f flags
+	cmd, f := newProgramFlags(p.Name, p.short, stdout)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return start(p, *f, cmd.Flags().Changed("file"), stdout, stderr)
+	}
+	return cmd
+}
+
+// newProgramFlags returns the command line of a program, which runs nothing, and its
+// options.
+func newProgramFlags(name config.Program, short string, stdout io.Writer) (*cobra.Command, *flags) {
+	f := new(flags)
 	cmd := &cobra.Command{
-		Use:               string(p.Name),
-		Short:             p.short,
-		Long:              p.short + ".",
+		Use:               string(name),
+		Short:             short,
+		Long:              short + ".",
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return start(p, f, cmd.Flags().Changed("file"), stdout, stderr)
-		},
 	}
 	cmd.SetFlagErrorFunc(flagError)
 	fl := cmd.Flags()
@@ -111,12 +118,12 @@ func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
 	fl.BoolVarP(&f.printConfiguration, "print-conf", "P", false, "show configuration")
 	fl.BoolVarP(&f.test, "test", "t", false, "test configuration: status 0 if it is fine, 1 for errors, 2 for warnings only")
 	fl.BoolP("help", "h", false, "show this screen")
-	addVersion(cmd, string(p.Name), "v", stdout)
+	addVersion(cmd, string(name), "v", stdout)
 	cmd.MarkFlagsMutuallyExclusive("print", "print-conf", "test")
 	if err := errors.Join(cmd.MarkFlagFilename("file", "conf"), cmd.MarkFlagDirname("dir")); err != nil {
 		panic(err) // the flags are those above
 	}
-	return cmd
+	return cmd, f
 }
 
 func noArguments(_ *cobra.Command, args []string) error {
