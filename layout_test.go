@@ -246,3 +246,43 @@ func TestOnlySomeLinkKafka(t *testing.T) {
 		}
 	}
 }
+
+// linkedCode has, for programs without sinks, the packages of which nothing but what
+// initialises their variables may be linked. An import alone costs next to nothing; a
+// reference to what makes a program or opens a sink links all of them. `go build
+// -ldflags=-dumpdep` prints what refers to what.
+var linkedCode = map[string]string{
+	"haproxystats-pull":  `internal/(sink|encode|process|aggregate|reply|cluster|window|journal|verify|selfstat|tlsfile|check|nagios)`,
+	"check_haproxystats": `internal/(sink/(graphite|push|outbox|scrape|localstore|stream|kafka|forward)|encode|process|aggregate|reply|cluster|window|journal|verify|pull|workers|collect|haproxy|truth|transitions|learned|dial|event)`,
+}
+
+// TestProgramsLinkNoCodeOfOthers looks at the functions of the programs that have been
+// linked.
+func TestProgramsLinkNoCodeOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	for name, forbidden := range linkedCode {
+		path := filepath.Join(dir, name)
+		build := exec.Command("go", "build", "-o", path, "./cmd/"+name)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", name, err, out)
+		}
+		out, err := exec.Command("go", "tool", "nm", path).Output()
+		if err != nil {
+			t.Fatalf("go tool nm %s: %v", name, err)
+		}
+		function := regexp.MustCompile(`(?m)^ *[0-9a-f]+ [Tt] (` + module + `/` + forbidden + `(?:/[a-z/]+)?\.\S+)$`)
+		found := 0
+		for _, m := range function.FindAllStringSubmatch(string(out), -1) {
+			if strings.HasSuffix(m[1], ".init") || strings.Contains(m[1], ".map.init.") {
+				continue
+			}
+			if found++; found <= 5 {
+				t.Errorf("%s links %s", name, m[1])
+			}
+		}
+		if !strings.Contains(string(out), " T "+module+"/internal/config.Load") {
+			t.Errorf("%s: nm lists no function config.Load, so it would find none of the others either", name)
+		}
+	}
+}

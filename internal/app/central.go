@@ -73,7 +73,7 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 		return err
 	}
 	defer from.close()
-	sinks, err := openConfigured(setup{config: c, hostname: here.current(), version: r.version, brokers: b, client: client, endpoint: endpoint, log: log})
+	sinks, err := openConfigured(setup{config: c, hostname: here.current(), version: r.version, brokers: b, client: client, endpoint: endpoint, status: page.write, log: log})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
 
@@ -33,6 +34,8 @@ type EndpointSetup struct {
 	Clusters bool
 	// Own has the names of self metrics that are about a sink.
 	Own map[string]samples.Own
+	// Status writes the program's status document.
+	Status func(io.Writer) error
 	// Log gets messages for the operator.
 	Log *slog.Logger
 }
@@ -42,7 +45,7 @@ func openEndpoint(s setup, _ string) (sink.Sink, func() error, error) {
 	if s.endpoint == nil {
 		return nil, nil, errors.New("this program can't be scraped: remove [prometheus]")
 	}
-	opened, err := s.endpoint(s.config, EndpointSetup{Version: s.version, Clusters: s.node == nil, Own: s.own, Log: s.log})
+	opened, err := s.endpoint(s.config, EndpointSetup{Version: s.version, Clusters: s.node == nil, Own: s.own, Status: s.status, Log: s.log})
 	if err != nil {
 		return nil, nil, err
 	}

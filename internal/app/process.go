@@ -29,7 +29,7 @@ import (
 // client, and opens the endpoint of [prometheus] with endpoint.
 func Process(version string, get verify.Get, client httpcall.New, b Brokers, endpoint OpenEndpoint) Program {
 	return Program{
-		Name: config.ForProcess,
+		Name:  config.ForProcess,
 		Check: SinkCheck(b),
 		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
 			here, err := newHost(&l.Config, log.Logger)
@@ -65,7 +65,7 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 	defer incoming.Close()
 	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, r, to)
 	defer page.close()
-	sinks, err := openConfigured(setup{config: c, hostname: here.current(), version: r.version, node: here.current, brokers: b, client: client, endpoint: endpoint, log: log})
+	sinks, err := openConfigured(setup{config: c, hostname: here.current(), version: r.version, node: here.current, brokers: b, client: client, endpoint: endpoint, status: page.write, log: log})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"slices"
 	"time"
@@ -47,6 +48,7 @@ type setup struct {
 	brokers  Brokers                // nil if the program links no client of Kafka
 	client   httpcall.New           // nil if the program links no client of HTTP
 	endpoint OpenEndpoint           // nil if the program links no server of HTTP
+	status   func(io.Writer) error  // writes the program's status document
 	own      map[string]samples.Own // self metrics that are about a sink
 	log      *slog.Logger
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -10,8 +11,8 @@ import (
 	"haproxystats/internal/status"
 )
 
-// statusPage answers at a program's status socket. A nil statusPage does nothing:
-// the program works without it.
+// statusPage has a program's status, and answers at its status socket if it has one: the
+// program works without it.
 type statusPage struct {
 	ctx     context.Context // ends when the program should end
 	program config.Program
@@ -22,7 +23,7 @@ type statusPage struct {
 	mu   sync.Mutex
 	work func(*status.Document) // nil while the program starts
 
-	stop func()
+	stop func() // nil without a socket
 }
 
 // release is the version of a program, and the hash of the configuration that it has
@@ -32,15 +33,15 @@ type release struct{ version, sha256 string }
 // openStatus answers at the status socket until close. At first the program's state
 // is "starting".
 func openStatus(ctx context.Context, path string, program config.Program, r release, log Log) *statusPage {
+	p := &statusPage{ctx: ctx, program: program, release: r, started: time.Now(), log: log}
 	if path == "" {
-		return nil
+		return p
 	}
 	listener, err := status.Listen(path, log.Logger)
 	if err != nil {
 		log.Warn("status socket not available, continuing without it", "error", err)
-		return nil
+		return p
 	}
-	p := &statusPage{ctx: ctx, program: program, release: r, started: time.Now(), log: log}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- listener.Run(serving, p.document) }()
@@ -58,9 +59,6 @@ func openStatus(ctx context.Context, path string, program config.Program, r rele
 
 // running sets the state to running, and the source of the document's numbers.
 func (p *statusPage) running(work func(*status.Document)) {
-	if p == nil {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.work = work
@@ -68,10 +66,13 @@ func (p *statusPage) running(work func(*status.Document)) {
 
 // close removes the socket.
 func (p *statusPage) close() {
-	if p != nil {
+	if p.stop != nil {
 		p.stop()
 	}
 }
+
+// write writes the document.
+func (p *statusPage) write(w io.Writer) error { return p.document().Encode(w) }
 
 func (p *statusPage) document() status.Document {
 	p.mu.Lock()

@@ -14,6 +14,12 @@ import (
 
 // Central describes haproxystats-central for its checks.
 type Central struct {
+	// Configured reports whether it has anything to do on this machine, and Kafka whether
+	// it reads topics.
+	Configured, Kafka bool
+	// Refused is why its configuration can't be used; empty if it can. Only the check [All]
+	// uses it.
+	Refused string
 	// Socket is its status socket; empty if turned off.
 	Socket string
 	// SHA256 is the hash that its configuration would have if it started now.

@@ -30,6 +30,8 @@ type Installation struct {
 	PullSHA256, ProcessSHA256 string
 	// Central is for the checks of haproxystats-central.
 	Central Central
+	// KeepsTotals reports whether haproxystats-pull keeps totals of counters.
+	KeepsTotals bool
 	// Interval is the time from round to round.
 	Interval time.Duration
 	// KeepPartial reports whether a round in which some sockets fail is kept.
@@ -69,6 +71,7 @@ type Mode struct {
 	// are the default ones.
 	Short, Value, Thresholds string
 
+	// check makes the check; nil for [All], which makes the others.
 	check func(context.Context, Installation, Request) finding
 }
 
@@ -125,6 +128,10 @@ func Modes() []Mode {
 			"60 and 600, with --records none; critical if the topic can't be read", checkLag,
 		},
 		{
+			All, "every check that fits this machine, except container, one line for each",
+			"those of the checks, which have their names in front", "those of the checks; -w and -c do not apply", nil,
+		},
+		{
 			Container, "process 1 works: the check pull for haproxystats-pull, workers for the other programs, with the -f and -d of process 1 unless you give one",
 			"that of pull or workers", "those of pull or workers", checkContainer,
 		},
@@ -136,8 +143,15 @@ func (m Mode) Run(ctx context.Context, i Installation, r Request) nagios.Result 
 	if i.Ask == nil {
 		i.Ask = status.Ask
 	}
-	f := m.check(ctx, i, r)
-	return nagios.Result{Name: strings.ToUpper(m.Name), Status: f.status, Text: f.text, Metrics: f.metrics, Details: f.details}
+	check := m.check
+	if m.Name == All {
+		check = checkAll
+	}
+	return m.result(check(ctx, i, r))
+}
+
+func (m Mode) result(f finding) nagios.Result {
+	return nagios.Result{Name: strings.ToUpper(m.Name), Status: f.status, Text: f.text, Metrics: f.metrics, Details: f.details, Parts: f.parts}
 }
 
 // finding is the result of a check before it is printed.
@@ -146,6 +160,7 @@ type finding struct {
 	text    string
 	metrics []nagios.Metric
 	details []string
+	parts   []nagios.Result
 }
 
 // stale adds to a finding that the program runs with a configuration other than the

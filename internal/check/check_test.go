@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -359,7 +361,8 @@ func TestUnknownIsNotTold(t *testing.T) {
 	}
 }
 
-var firstLine = regexp.MustCompile(`\A[A-Z]+ (OK|WARNING|CRITICAL|UNKNOWN): [^|\n]+( \|( '([^'=\n|]|'')+'=-?[0-9.]+(s|c|B)?[0-9;.~:@-]*)+)?\n\z`)
+// output is the first line with its metrics, and of the check all a line for each part.
+var output = regexp.MustCompile(`\A[A-Z]+ (OK|WARNING|CRITICAL|UNKNOWN): [^|\n]+( \|( '([^'=\n|]|'')+'=-?[0-9.]+(s|c|B)?[0-9;.~:@-]*)+)?\n([A-Z]+ (OK|WARNING|CRITICAL|UNKNOWN): [^|\n]+\n)*\z`)
 
 // FuzzModes makes every check with any document.
 func FuzzModes(f *testing.F) {
@@ -381,11 +384,65 @@ func FuzzModes(f *testing.F) {
 		for _, m := range Modes() {
 			i.First = d.Program
 			var out strings.Builder
-			if err := m.Run(t.Context(), i, Request{}).Write(&out, false); err != nil || !firstLine.MatchString(out.String()) {
+			if err := m.Run(t.Context(), i, Request{}).Write(&out, false); err != nil || !output.MatchString(out.String()) {
 				t.Errorf("%v: %q", err, out.String())
+			}
+			if lines := strings.Count(out.String(), "\n"); (lines > 1) != (m.Name == All) {
+				t.Errorf("%s: got %d lines", m.Name, lines)
 			}
 		}
 	})
+}
+
+// TestAllAsksOnce: every program is asked once for all checks.
+func TestAllAsksOnce(t *testing.T) {
+	var mu sync.Mutex
+	asked := make(map[string]int)
+	i := Installation{
+		PullSocket: "pull", ProcessSocket: "process", SrcDir: t.TempDir(), DstDir: t.TempDir(), KeepsTotals: true, Patience: time.Minute,
+		Central: Central{Socket: "central", Configured: true, Kafka: true, Window: func(string) (_, _ time.Duration) { return }},
+		Ask: func(_ context.Context, path string) (status.Document, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			asked[path]++
+			switch path {
+			case "pull":
+				return pulling(&status.Pull{Workers: &status.HAProxyWorkers{}, Last: &status.Round{}}), nil
+			case "process":
+				return processing(&status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true}}}), nil
+			}
+			return status.Document{
+				Program: "haproxystats-central", State: status.Running,
+				Process: &status.Process{Sinks: []status.Sink{{Name: "a", Reachable: true}}}, Central: &status.Central{},
+			}, nil
+		},
+	}
+	got := run(All, i, Request{})
+	var names []string
+	for _, p := range got.Parts {
+		names = append(names, strings.ToLower(p.Name))
+	}
+	var want []string
+	for _, m := range Modes() {
+		if m.Name != All && m.Name != Container {
+			want = append(want, m.Name)
+		}
+	}
+	slices.Sort(names)
+	slices.Sort(want)
+	if !slices.Equal(names, want) {
+		t.Errorf("got the checks %q, want %q", names, want)
+	}
+	if fmt.Sprint(asked) != "map[central:1 process:1 pull:1]" {
+		t.Errorf("got %v questions, want one for each program", asked)
+	}
+	labels := make(map[string]bool)
+	for _, m := range got.Metrics {
+		if labels[m.Label] {
+			t.Errorf("two metrics are called %s", m.Label)
+		}
+		labels[m.Label] = true
+	}
 }
 
 // verified returns the document of a sink that works and is verified.

@@ -33,9 +33,12 @@ type checkOptions struct {
 	cluster    string
 	timeout    float64
 	details    int
+	json       bool
 	// absentOK makes the check OK if there is no configuration.
 	absentOK bool
 	request  check.Request
+	// outcome is the result of the check.
+	outcome nagios.Result
 }
 
 // maxTimeout exceeds any useful time-out of a check.
@@ -44,22 +47,31 @@ const maxTimeout = 3600
 // Check runs check_haproxystats, a monitoring plugin, and returns its exit status.
 // The first of args is the name that it was called by, which may name the check.
 func Check(args []string, stdout io.Writer) int {
-	cmd, outcome := newCheck(filepath.Base(args[0]), stdout)
+	cmd, o := newCheck(filepath.Base(args[0]), stdout)
 	cmd.SetArgs(args[1:])
 	cmd.SetOut(stdout)
 	cmd.SetErr(io.Discard) // completion writes its only messages here
 	if err := cmd.Execute(); err != nil {
-		*outcome = nagios.Result{Name: "HAPROXYSTATS", Status: nagios.Unknown, Text: err.Error()}
-		_ = outcome.Write(stdout, false)
+		// An error of the command line may come before the flag was read.
+		o.json = o.json || slices.Contains(args, "--json")
+		o.outcome = nagios.Result{Name: "HAPROXYSTATS", Status: nagios.Unknown, Text: err.Error()}
+		_ = o.print(stdout)
 	}
-	return int(outcome.Status)
+	return int(o.outcome.Status)
 }
 
-// newCheck returns the command, and a pointer to its result.
-func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
-	var o checkOptions
+// print prints the result in the form that the command line asks for.
+func (o *checkOptions) print(stdout io.Writer) error {
+	if o.json {
+		return o.outcome.WriteJSON(stdout)
+	}
+	return o.outcome.Write(stdout, o.details > 0)
+}
+
+// newCheck returns the command, and its options and result.
+func newCheck(name string, stdout io.Writer) (*cobra.Command, *checkOptions) {
 	// A call for help or version has no result, and must not pass for a check.
-	outcome := &nagios.Result{Status: nagios.Unknown}
+	o := &checkOptions{outcome: nagios.Result{Status: nagios.Unknown}}
 	called, byName := oldName(name)
 	cmd := &cobra.Command{
 		Use:               checkName + " [flags] MODE",
@@ -76,8 +88,8 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 			if err := o.prepare(called, args); err != nil {
 				return err
 			}
-			*outcome = o.run()
-			return outcome.Write(stdout, o.details > 0)
+			o.outcome = o.run()
+			return o.print(stdout)
 		},
 	}
 	if byName {
@@ -88,7 +100,7 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 	fl := cmd.Flags()
 	if byName {
 		o.mode = called.mode
-		called.addFlags(fl, &o)
+		called.addFlags(fl, o)
 	} else {
 		fl.StringVarP(&o.mode, "mode", "m", "", "`check` to make, instead of the argument")
 	}
@@ -101,9 +113,10 @@ func newCheck(name string, stdout io.Writer) (*cobra.Command, *nagios.Result) {
 	fl.BoolVar(&o.request.Records, "records", false, "lag: -w and -c are numbers of records")
 	fl.Float64VarP(&o.timeout, "timeout", "t", 10, "time limit in `seconds` for a result")
 	fl.CountVarP(&o.details, "verbose", "v", "show more lines, such as failed sockets and their errors")
+	fl.BoolVar(&o.json, "json", false, "print the result with all values and details as JSON")
 	fl.BoolP("help", "h", false, "show this screen")
 	addVersion(cmd, checkName, "V", stdout)
-	return cmd, outcome
+	return cmd, o
 }
 
 // checkHelp describes the checks.
@@ -163,6 +176,9 @@ func (o *checkOptions) prepare(called *calledName, args []string) (err error) {
 			return err
 		}
 		*limit.to = &r
+	}
+	if o.mode == check.All && (o.warn != "" || o.crit != "" || o.request.Records) {
+		return errors.New("-w, -c and --records do not apply to all: name one check")
 	}
 	o.request.Sink, o.request.Cluster = o.sink, o.cluster
 	return nil
@@ -248,7 +264,10 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 		processSHA256 = processing.SHA256
 	}
 	central, err := centralOf(m.Name, first, files)
-	if err != nil {
+	central.Configured, central.Kafka = len(c.Nodes) > 0 || c.Central.Kafka, c.Central.Kafka
+	if err != nil && m.Name == check.All {
+		central.Refused = err.Error()
+	} else if err != nil {
 		none.Text = "the configuration is refused: " + err.Error()
 		return none
 	}
@@ -258,6 +277,7 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 		PullSocket: c.Pull.StatusSocket, ProcessSocket: c.Process.StatusSocket,
 		DstDir: c.Pull.DstDir, SrcDir: c.Process.SrcDir,
 		Interval:    c.Pull.PullInterval,
+		KeepsTotals: c.Pull.StateDir != "",
 		KeepPartial: c.Pull.OnPartial == config.PartialKeep,
 		Patience:    limit / 2, // the other half is for the directories
 		First:       first,
@@ -284,7 +304,7 @@ func needs(p config.Problem) bool {
 // which other checks do not read. The first process is that of a container.
 func centralOf(mode, first string, files config.Files) (check.Central, error) {
 	switch {
-	case mode == "central", mode == "cluster", mode == "lag", mode == check.Container && first == string(config.ForCentral):
+	case mode == "central", mode == "cluster", mode == "lag", mode == check.All, mode == check.Container && first == string(config.ForCentral):
 	case mode == "sink": // it says where the sinks of haproxystats-central are checked
 	default:
 		return check.Central{}, nil

@@ -28,7 +28,7 @@ func (o *checkOptions) ofProcess1(root fs.FS) (first string, files config.Files,
 		if string(name) != first {
 			continue
 		}
-		cmd, _ := newProgramFlags(name, "", io.Discard)
+		cmd := newProgramFlags(name, "", new(flags), io.Discard, nil)
 		if err := cmd.ParseFlags(args[1:]); err != nil {
 			return "", files, fmt.Errorf("read the command line of %s: %w", first, err)
 		}

@@ -88,17 +88,15 @@ func execute(p program, args []string, stdout, stderr io.Writer) int {
 }
 
 func newCommand(p program, stdout, stderr io.Writer) *cobra.Command {
-	cmd, f := newProgramFlags(p.Name, p.short, stdout)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return start(p, *f, cmd.Flags().Changed("file"), stdout, stderr)
-	}
-	return cmd
+	var f flags
+	return newProgramFlags(p.Name, p.short, &f, stdout, func(cmd *cobra.Command, _ []string) error {
+		return start(p, f, cmd.Flags().Changed("file"), stdout, stderr)
+	})
 }
 
-// newProgramFlags returns the command line of a program, which runs nothing, and its
-// options.
-func newProgramFlags(name config.Program, short string, stdout io.Writer) (*cobra.Command, *flags) {
-	f := new(flags)
+// newProgramFlags returns the command line of a program, whose options go to f. It runs
+// nothing but run.
+func newProgramFlags(name config.Program, short string, f *flags, stdout io.Writer, run func(*cobra.Command, []string) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               string(name),
 		Short:             short,
@@ -108,6 +106,7 @@ func newProgramFlags(name config.Program, short string, stdout io.Writer) (*cobr
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		RunE:              run,
 	}
 	cmd.SetFlagErrorFunc(flagError)
 	fl := cmd.Flags()
@@ -123,7 +122,7 @@ func newProgramFlags(name config.Program, short string, stdout io.Writer) (*cobr
 	if err := errors.Join(cmd.MarkFlagFilename("file", "conf"), cmd.MarkFlagDirname("dir")); err != nil {
 		panic(err) // the flags are those above
 	}
-	return cmd, f
+	return cmd
 }
 
 func noArguments(_ *cobra.Command, args []string) error {

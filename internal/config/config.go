@@ -1049,10 +1049,11 @@ type Prometheus struct {
 	Enabled bool
 	// Addresses on which the program accepts questions, separated by commas: `host:port`,
 	// `[v6]:port`, or `:port` for all addresses of this host. Whoever can reach an address
-	// can read all metrics, unless you set `users-file` or `client-ca-file`.
+	// can read all metrics and the status, unless you set `users-file` or `client-ca-file`.
 	Listen []string
-	// Path of the metrics. `/-/healthy` answers as long as the program lives, and `/-/ready`
-	// while there is a snapshot younger than `max-age`.
+	// Path of the metrics. `/-/healthy` answers as long as the program lives, `/-/ready`
+	// while there is a snapshot younger than `max-age`, and `/-/status` with the document of
+	// the status socket.
 	Path string
 	// Age in seconds of a snapshot from which on the series of HAProxy are left out, so that
 	// Prometheus sees that they have ended; 0 for never. Set it to three times

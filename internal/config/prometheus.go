@@ -132,7 +132,7 @@ func parseListen(text string) (string, error) {
 }
 
 // webPaths are those that have another meaning.
-var webPaths = []string{"/", "/-/healthy", "/-/ready"}
+var webPaths = []string{"/", "/-/healthy", "/-/ready", "/-/status"}
 
 // webPath is the path of a URL.
 var webPath = kind[string]{"path of a URL", "a path that begins with /, of letters, digits and - . _ ~ /", func(text string) (string, error) {

@@ -36,11 +36,15 @@ func (s Status) gravity() int {
 	return 2
 }
 
+// Compare returns a positive number if s is graver than other, a negative one if other is,
+// and 0 if both are equally grave.
+func (s Status) Compare(other Status) int { return s.gravity() - other.gravity() }
+
 // Worst returns the gravest of some statuses; OK for none.
 func Worst(statuses ...Status) Status {
 	worst := OK
 	for _, s := range statuses {
-		if s.gravity() > worst.gravity() {
+		if s.Compare(worst) > 0 {
 			worst = s
 		}
 	}

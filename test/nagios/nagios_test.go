@@ -221,6 +221,7 @@ func TestNRPERunsThePlugin(t *testing.T) {
 		status int
 		out    string
 	}{
+		"all":     {2, `^ALL CRITICAL: 7 of 8 checks are not OK: process \(CRITICAL\), workers \(CRITICAL\), .*\|'queue_queue'=1;60;120;0 'age_age'=[0-9.]+s;120;600;0`},
 		"queue":   {0, `^QUEUE OK: 1 snapshot in \S+/base/incoming, counted by listing it: .*\|'queue'=1;60;120;0`},
 		"age":     {2, `^AGE CRITICAL: the oldest of 1 snapshot in `},
 		"process": {2, `^PROCESS CRITICAL: haproxystats-process is not running`},

@@ -18,6 +18,7 @@ func Open(c *config.Config, s app.EndpointSetup) (app.Endpoint, error) {
 		Own:      p.OwnMetrics, Clusters: s.Clusters,
 		MaxScrapes: p.MaxScrapes, Timeout: p.Timeout,
 		TLS: app.EndpointTLS(c), Users: p.UsersFile,
+		Status:  s.Status,
 		Version: s.Version, Log: s.Log,
 	}
 	opened, err := scrape.New(o)

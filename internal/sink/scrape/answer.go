@@ -1,6 +1,7 @@
 package scrape
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"strconv"
@@ -17,6 +18,11 @@ const (
 	// contentType is that of HAProxy's exporter, with the encoding. OpenMetrics would need
 	// other names.
 	contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+	// statusPath is where the status of the program is.
+	statusPath = "/-/status"
+
+	tooMany = "too many answers are being made at the same time"
 
 	// maxKept bounds the compressed answer that is kept for another reader, in bytes,
 	// maxQuery the question that it is for, and keptFor the time.
@@ -64,6 +70,8 @@ func (s *Sink) routes() http.Handler {
 				return
 			}
 			s.say(w, http.StatusOK, "ready\n")
+		case statusPath:
+			s.programStatus(w)
 		default:
 			s.refuse(w, http.StatusNotFound, "the metrics are at "+s.opt.Path)
 		}
@@ -80,7 +88,34 @@ func (s *Sink) say(w http.ResponseWriter, status int, text string) {
 func (s *Sink) page(w http.ResponseWriter) {
 	s.count(http.StatusOK)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = io.WriteString(w, "<!DOCTYPE html>\n<title>haproxystats</title>\n<h1>haproxystats</h1>\n<p><a href=\""+s.opt.Path+"\">Metrics</a></p>\n")
+	_, _ = io.WriteString(w, "<!DOCTYPE html>\n<title>haproxystats</title>\n<h1>haproxystats</h1>\n<p><a href=\""+s.opt.Path+"\">Metrics</a></p>\n<p><a href=\""+statusPath+"\">Status</a></p>\n")
+}
+
+// programStatus answers with the status of the program. Its documents count among the
+// answers that may be made at the same time.
+func (s *Sink) programStatus(w http.ResponseWriter) {
+	if s.opt.Status == nil {
+		s.refuse(w, http.StatusNotFound, "this program has no status")
+		return
+	}
+	var a *answerer
+	select {
+	case a = <-s.free:
+	default:
+		s.refuse(w, http.StatusServiceUnavailable, tooMany)
+		return
+	}
+	defer func() { s.free <- a }()
+	var document bytes.Buffer
+	if err := s.opt.Status(&document); err != nil {
+		s.log.Warn("the status can't be written", "error", err)
+		s.refuse(w, http.StatusInternalServerError, "the status can't be written, see the log")
+		return
+	}
+	s.count(http.StatusOK)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(document.Bytes())
 }
 
 // metrics answers with the metrics.
@@ -100,7 +135,7 @@ func (s *Sink) metrics(w http.ResponseWriter, r *http.Request) {
 	select {
 	case a = <-s.free:
 	default:
-		s.refuse(w, http.StatusServiceUnavailable, "too many answers are being made at the same time")
+		s.refuse(w, http.StatusServiceUnavailable, tooMany)
 		return
 	}
 	defer func() { s.free <- a }()

@@ -680,6 +680,64 @@ func TestUsers(t *testing.T) {
 	}
 }
 
+// TestStatus: the status is at a path of its own, behind the same users, and its answers are
+// bounded like those of metrics.
+func TestStatus(t *testing.T) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := tlstest.NewFiles(t).Put("users", 0o640, []byte("prometheus:"+string(hash)+"\n"))
+	var failed error
+	inside, leave := make(chan bool), make(chan bool)
+	wait := false
+	s := start(t, func(o *Options) {
+		o.Users, o.MaxScrapes = users, 1
+		o.Status = func(w io.Writer) error {
+			if wait {
+				inside <- true
+				<-leave
+			}
+			_, _ = io.WriteString(w, `{"format": 1}`)
+			return failed
+		}
+	})
+	get := func(password string) answer {
+		r, _ := http.NewRequest("GET", "http://"+s.Addresses()[0].String()+statusPath, nil)
+		if password != "" {
+			r.SetBasicAuth("prometheus", password)
+		}
+		return do(t, asker, r)
+	}
+	if a := get("secret"); a.StatusCode != 200 || a.Header.Get("Content-Type") != "application/json" || string(a.body) != `{"format": 1}` {
+		t.Errorf("got %d, %s and %s", a.StatusCode, a.Header.Get("Content-Type"), a.body)
+	}
+	for _, password := range []string{"", "other"} {
+		if a := get(password); a.StatusCode != 401 || strings.Contains(string(a.body), "format") {
+			t.Errorf("password %q: got %d and %s, want 401", password, a.StatusCode, a.body)
+		}
+	}
+	wait = true
+	first := make(chan answer)
+	go func() { first <- get("secret") }()
+	<-inside
+	if a := get("secret"); a.StatusCode != 503 {
+		t.Errorf("during another answer: got %d, want 503", a.StatusCode)
+	}
+	leave <- true
+	if a := <-first; a.StatusCode != 200 {
+		t.Errorf("the first answer: got %d, want 200", a.StatusCode)
+	}
+	wait, failed = false, errors.New("broken")
+	if a := get("secret"); a.StatusCode != 500 || strings.Contains(string(a.body), "format") {
+		t.Errorf("a status that fails: got %d and %s, want 500", a.StatusCode, a.body)
+	}
+	without := start(t, nil)
+	if a := ask(t, without, "GET", statusPath); a.StatusCode != 404 {
+		t.Errorf("without a status: got %d, want 404", a.StatusCode)
+	}
+}
+
 // TestTLS: connections are encrypted, clients need a certificate if authorities are given,
 // and a renewed certificate is used.
 func TestTLS(t *testing.T) {

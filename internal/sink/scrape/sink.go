@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -58,6 +59,8 @@ type Options struct {
 	TLS tlsfile.Files
 	// Users is the file of those who may ask; empty for everybody.
 	Users string
+	// Status writes the status of the program as JSON; nil for a program without one.
+	Status func(io.Writer) error
 	// Version is the version of haproxystats.
 	Version string
 	// Log gets messages; nil for none.
