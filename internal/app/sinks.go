@@ -35,9 +35,10 @@ type sinkKind struct {
 	// plain reports whether the configured sinks of the kind take nothing but what Graphite
 	// gets; nil for a kind that takes what the other outputs need.
 	plain func(*config.Config) bool
-	// open opens the sink of a name. The returned close releases what the sink holds.
-	open func(s setup, name string) (opened sink.Sink, close func() error, err error)
 }
+
+// opener opens the sink of a name. The returned close releases what the sink holds.
+type opener func(s setup, name string) (opened sink.Sink, close func() error, err error)
 
 // setup has what sinks need to open.
 type setup struct {
@@ -53,77 +54,97 @@ type setup struct {
 	log      *slog.Logger
 }
 
-// sinkKinds lists the kinds in the order of their metrics. It must need no call to be made:
-// else the programs without sinks would link all of them.
+// sinkKinds lists the kinds in the order of their metrics. It must need no call to be made,
+// and must not refer to what opens sinks: else programs that only check a configuration would
+// link all of them. openerOf does.
 var sinkKinds = []sinkKind{
 	{
 		name: "graphite", queued: true, verified: true,
 		configured: withGraphite,
 		plain:      always,
-		open:       openGraphite,
 	},
 	{
 		name: "kafka", queued: true,
 		configured: withTopic,
 		plain:      func(c *config.Config) bool { return !withRecords(c) },
-		open:       openKafka,
 	},
 	{
 		name: "forward", queued: true, ofNode: true,
 		configured: func(c *config.Config) []string { return unnamed(c.Forward.Mode != "") },
 		plain:      func(c *config.Config) bool { return c.Forward.Mode == config.ForwardSnapshots },
-		open:       openForward,
 	},
 	{
 		name:       "prometheus",
 		configured: func(c *config.Config) []string { return unnamed(c.Prometheus.Enabled) },
-		open:       openEndpoint,
 	},
 	{
 		name: "influx", queued: true,
 		configured: func(c *config.Config) []string { return pushed(c, "influx") },
-		open:       openInflux,
 	},
 	{
 		name: "remote-write", queued: true,
 		configured: func(c *config.Config) []string { return pushed(c, "remote-write") },
-		open:       openRemoteWrite,
 	},
 	{
 		name: "otlp", queued: true,
 		configured: func(c *config.Config) []string { return pushed(c, "otlp") },
-		open:       openOTLP,
 	},
 	{
 		name:       "events-file",
 		configured: func(c *config.Config) []string { return unnamed(c.Events.File != "") },
 		plain:      always,
-		open:       openEventsFile,
 	},
 	{
 		name: "events-graphite", queued: true,
 		configured: func(c *config.Config) []string { return unnamed(c.Events.GraphiteURL != "") },
 		plain:      always,
-		open:       openEventsGraphite,
 	},
 	{
 		name: "events-grafana", queued: true,
 		configured: func(c *config.Config) []string { return unnamed(c.Events.GrafanaURL != "") },
 		plain:      always,
-		open:       openEventsGrafana,
 	},
 	{
 		name: "events-webhook", queued: true,
 		configured: func(c *config.Config) []string { return unnamed(c.Events.Webhook != "") },
 		plain:      always,
-		open:       openEventsWebhook,
 	},
 	{
 		name:       "local-store",
 		configured: func(c *config.Config) []string { return unnamed(c.LocalStore.Enabled) },
 		plain:      always,
-		open:       openLocalStore,
 	},
+}
+
+// openerOf returns what opens the sinks of a kind.
+func openerOf(kind string) opener {
+	switch kind {
+	case "graphite":
+		return openGraphite
+	case "kafka":
+		return openKafka
+	case "forward":
+		return openForward
+	case "prometheus":
+		return openEndpoint
+	case "influx":
+		return openInflux
+	case "remote-write":
+		return openRemoteWrite
+	case "otlp":
+		return openOTLP
+	case "events-file":
+		return openEventsFile
+	case "events-graphite":
+		return openEventsGraphite
+	case "events-grafana":
+		return openEventsGrafana
+	case "events-webhook":
+		return openEventsWebhook
+	case "local-store":
+		return openLocalStore
+	}
+	panic("no opener of " + kind)
 }
 
 // always is for kinds that never take more than Graphite gets.
@@ -175,7 +196,7 @@ func openConfigured(s setup) (openSinks, error) {
 			continue
 		}
 		for _, name := range k.configured(s.config) {
-			opened, closeIt, err := k.open(s, name)
+			opened, closeIt, err := openerOf(k.name)(s, name)
 			if err != nil {
 				return openSinks{}, errors.Join(err, all.close())
 			}

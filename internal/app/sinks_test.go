@@ -144,3 +144,12 @@ func sum(all []stored) (s stored) {
 	}
 	return s
 }
+
+// TestOpeners: each kind can be opened.
+func TestOpeners(t *testing.T) {
+	for _, k := range sinkKinds {
+		if openerOf(k.name) == nil {
+			t.Errorf("%s: no opener", k.name)
+		}
+	}
+}
