@@ -83,7 +83,7 @@ func (l *layout) newSeries(s selection, t *metric.Builder, header []string) {
 			l.series.twins = append(l.series.twins, i)
 			add(column)
 		}
-		if (s.scope == catalogue.Frontend || s.scope == catalogue.Backend) && catalogue.IsHTTPOnly(header[c]) {
+		if catalogue.IsHTTPOnly(s.scope, header[c]) {
 			l.series.httpOnly = append(l.series.httpOnly, i)
 		}
 	}

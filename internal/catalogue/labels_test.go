@@ -53,12 +53,18 @@ func TestOthersRule(t *testing.T) {
 func TestHTTPOnly(t *testing.T) {
 	n := 0
 	for _, f := range StatFields() {
-		if !IsHTTPOnly(f.Name) {
+		in := Scopes(0)
+		for _, s := range []Scopes{Daemon, Frontend, Backend, Server, Listener} {
+			if IsHTTPOnly(s, f.Name) {
+				in |= s
+			}
+		}
+		if in == 0 {
 			continue
 		}
 		n++
-		if in := f.In & (Frontend | Backend); f.Classic != in || f.Combine != Sum {
-			t.Errorf("%s is in %v, classic in %v, rule %d", f.Name, f.In, f.Classic, f.Combine)
+		if in&^f.Classic != 0 || f.Combine != Sum {
+			t.Errorf("%s is classic in %v, want %v; rule %d", f.Name, f.Classic, in, f.Combine)
 		}
 	}
 	if n != 6 {

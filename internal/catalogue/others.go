@@ -31,12 +31,14 @@ func (f Field) OthersRule(classic bool) Combine {
 	return f.Rule(classic)
 }
 
-// IsHTTPOnly reports whether HAProxy may show 0 in the field for a frontend or backend
-// without HTTP, where its Prometheus exporter shows nothing.
-func IsHTTPOnly(field string) bool {
+// IsHTTPOnly reports whether HAProxy shows 0 in the field for a frontend or backend without
+// HTTP, where its Prometheus exporter shows nothing.
+func IsHTTPOnly(scope Scopes, field string) bool {
 	switch field {
-	case "comp_in", "comp_out", "comp_byp", "comp_rsp", "req_rate_max", "req_tot":
-		return true
+	case "comp_in", "comp_out", "comp_byp", "comp_rsp":
+		return scope == Frontend || scope == Backend
+	case "req_rate_max", "req_tot":
+		return scope == Frontend
 	}
 	return false
 }

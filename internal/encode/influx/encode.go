@@ -65,7 +65,8 @@ type Options struct {
 	Tags []Tag
 	// KeepNames keeps HAProxy's names of tags and fields, as telegraf's keep_field_names does.
 	KeepNames bool
-	// Idle shows the average times of what is idle as 0, as HAProxy and telegraf do.
+	// Idle shows 0 where HAProxy and telegraf do: in the average times of what is idle, and in
+	// what is only counted with HTTP of proxies without.
 	Idle bool
 	// Texts are the texts that are fields: status, check_status, agent_status.
 	Texts []string

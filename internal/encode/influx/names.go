@@ -90,7 +90,7 @@ func (e *Encoder) fieldsOf(g *encode.Group) (all fields) {
 		for k, c := range t.Columns() {
 			name := "," + names[len(all.columns)] + "="
 			all.columns = append(all.columns, field{name, g.Scope == metric.Self && c.Unit == "seconds" || isOfProxies(g.Scope) && shares[c.Name]})
-			if e.opt.Idle && c.Outputs.ForOthers() && c.Combine == metric.MeanOfActive {
+			if e.opt.Idle && c.Outputs.ForOthers() && showsZero(g.Scope, c) {
 				all.idle = append(all.idle, idle{name, i, k})
 			}
 			if c.Outputs.ForOthers() && c.Nature == metric.State && slices.Contains(e.opt.Texts, c.Name) {
@@ -101,6 +101,18 @@ func (e *Encoder) fieldsOf(g *encode.Group) (all fields) {
 		}
 	}
 	return all
+}
+
+// showsZero reports whether HAProxy shows 0 where a row has no value in the column: in the
+// average times of what is idle, and in what only proxies with HTTP have.
+func showsZero(s metric.Scope, c metric.Column) bool {
+	switch s {
+	case metric.Frontend:
+		return catalogue.IsHTTPOnly(catalogue.Frontend, c.Name)
+	case metric.Backend:
+		return c.Combine == metric.MeanOfActive || catalogue.IsHTTPOnly(catalogue.Backend, c.Name)
+	}
+	return c.Combine == metric.MeanOfActive
 }
 
 // wordsOf returns the words for the numbers of a column; nil if it is no text.

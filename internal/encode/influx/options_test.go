@@ -103,6 +103,27 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// TestWithoutHTTP: what HAProxy counts only with HTTP is 0 with the option, where HAProxy shows it.
+func TestWithoutHTTP(t *testing.T) {
+	for scope, want := range map[metric.Scope]string{
+		metric.Frontend: "scur=3i,comp_in=0i,req_tot=0i", metric.Backend: "scur=3i,comp_in=0i", metric.Server: "scur=3i",
+	} {
+		table := metric.NewBuilder(scope, []metric.Column{
+			{Name: "comp_in"}, {Name: "comp_out", Outputs: metric.GraphiteOnly}, {Name: "req_tot"}, {Name: "hrsp_2xx"}, {Name: "scur"},
+		})
+		row := table.Row(metric.Entity{Parent: "p", Name: "s"})
+		table.Touch(row)
+		table.Add(row, 4, 3)
+		b := &metric.Batch{Tables: []*metric.Table{table.Table()}}
+		for idle, want := range map[bool]string{false: "scur=3i", true: want} {
+			m := encodetest.Messages(t, New(Options{Idle: idle, Precision: Seconds}), b)[0]
+			if got := strings.Fields(string(m.Value))[1]; got != want {
+				t.Errorf("%v: got %q, want %q", scope, got, want)
+			}
+		}
+	}
+}
+
 // TestWords: each number has its word, and what has none has no field.
 func TestWords(t *testing.T) {
 	for status, want := range map[int64][4]string{-1: {}, 0: {"STOP", "UP"}, 1: {"OPEN", "DOWN"}, 99: {}} {
