@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,73 +17,29 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/influxdata/line-protocol/v2/lineprotocol"
-	"github.com/klauspost/compress/gzip"
 
 	"haproxystats/test/faults/harness"
+	"haproxystats/test/push/posted"
 	"haproxystats/test/real"
 )
-
-// influxPoint is a line: its fields by its measurement, tags and time.
-type influxPoint map[string]any
-
-// influxLines decodes lines by InfluxData's decoder.
-func influxLines(text []byte) (map[string]influxPoint, error) {
-	all := make(map[string]influxPoint)
-	d := lineprotocol.NewDecoderWithBytes(text)
-	for d.Next() {
-		name, err := d.Measurement()
-		if err != nil {
-			return nil, err
-		}
-		tags := make(map[string]string)
-		for {
-			key, value, err := d.NextTag()
-			if err != nil {
-				return nil, err
-			}
-			if key == nil {
-				break
-			}
-			tags[string(key)] = string(value)
-		}
-		p := make(influxPoint)
-		for {
-			key, value, err := d.NextField()
-			if err != nil {
-				return nil, err
-			}
-			if key == nil {
-				break
-			}
-			p[string(key)] = value.Interface()
-		}
-		stamp, err := d.TimeBytes()
-		if err != nil {
-			return nil, err
-		}
-		all[fmt.Sprintf("%s%q %s", name, tags, stamp)] = p
-	}
-	return all, nil
-}
 
 // lineReceiver keeps the lines that are posted to it.
 type lineReceiver struct {
 	mu       sync.Mutex
-	got      map[string]influxPoint
+	got      map[string]posted.InfluxPoint
 	requests []string
 	wrong    []error
 }
 
 func (r *lineReceiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	body, err := gzip.NewReader(q.Body)
+	body, err := io.ReadAll(q.Body)
 	var text []byte
 	if err == nil {
-		text, err = io.ReadAll(body)
+		text, err = posted.Expand(q.Header, body)
 	}
-	var lines map[string]influxPoint
+	var lines map[string]posted.InfluxPoint
 	if err == nil {
-		lines, err = influxLines(text)
+		lines, err = posted.InfluxLines(text)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,7 +49,7 @@ func (r *lineReceiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	if r.got == nil {
-		r.got = make(map[string]influxPoint)
+		r.got = make(map[string]posted.InfluxPoint)
 	}
 	maps.Copy(r.got, lines)
 	r.requests = append(r.requests, fmt.Sprintf("%s %s %d", q.URL.RequestURI(), q.Header.Get("Authorization"), len(lines)))
@@ -102,10 +57,10 @@ func (r *lineReceiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 }
 
 // of returns the lines of a measurement.
-func (r *lineReceiver) of(measurement string) map[string]influxPoint {
+func (r *lineReceiver) of(measurement string) map[string]posted.InfluxPoint {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	some := make(map[string]influxPoint)
+	some := make(map[string]posted.InfluxPoint)
 	for id, p := range r.got {
 		if strings.HasPrefix(id, measurement+"map[") {
 			some[id] = p
@@ -114,8 +69,8 @@ func (r *lineReceiver) of(measurement string) map[string]influxPoint {
 	return some
 }
 
-// influxStored returns what InfluxDB has of a measurement, as [influxLines] does.
-func influxStored(t *testing.T, i *real.InfluxDB, measurement string) map[string]influxPoint {
+// influxStored returns what InfluxDB has of a measurement, as [posted.InfluxLines] does.
+func influxStored(t *testing.T, i *real.InfluxDB, measurement string) map[string]posted.InfluxPoint {
 	t.Helper()
 	types := make(map[string]string)
 	keys, err := i.Query(t.Context(), "telegraf", `SHOW FIELD KEYS FROM "`+measurement+`"`)
@@ -135,11 +90,11 @@ func influxStored(t *testing.T, i *real.InfluxDB, measurement string) map[string
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := make(map[string]influxPoint)
+	all := make(map[string]posted.InfluxPoint)
 	for _, s := range series {
 		maps.DeleteFunc(s.Tags, func(_, value string) bool { return value == "" })
 		for _, row := range s.Values {
-			p := make(influxPoint)
+			p := make(posted.InfluxPoint)
 			for n, column := range s.Columns {
 				if row[n] == nil || column == "time" {
 					continue
@@ -196,28 +151,7 @@ var influxRecordings = []string{"1.6.0-nbproc4", "3.4.0-single", "1.6.0-nbproc4"
 // feedInflux feeds the recordings, and returns their number.
 func feedInflux(t *testing.T, s *harness.Site) int {
 	t.Helper()
-	return feedRecordings(s, s.Feeder(harness.NewSource(harness.Shape{}), s.Incoming()), 1_700_000_000, influxRecordings)
-}
-
-// feedRecordings feeds recordings as snapshots that are ten seconds apart, and returns their
-// number.
-func feedRecordings(s *harness.Site, feeder *harness.Feeder, first int64, names []string) int {
-	s.T.Helper()
-	for n, name := range names {
-		rounds, err := filepath.Glob(filepath.Join("..", "..", "testdata", "recordings", name, "*"))
-		if err != nil || len(rounds) == 0 {
-			s.T.Fatalf("no recording %s: %v", name, err)
-		}
-		files := make(map[string][]byte)
-		all, err := filepath.Glob(filepath.Join(rounds[0], "*"))
-		s.Must(err)
-		for _, file := range all {
-			files[filepath.Base(file)], err = os.ReadFile(file)
-			s.Must(err)
-		}
-		feeder.FeedFiles(first+10*int64(n), files)
-	}
-	return len(names)
+	return len(posted.Feed(s.Feeder(harness.NewSource(harness.Shape{}), s.Incoming()), t, 1_700_000_000, influxRecordings))
 }
 
 // TestInflux: InfluxDB and VictoriaMetrics have what was sent, with the same types and values.
@@ -262,7 +196,7 @@ parallel = 4
 	rounds := feedInflux(t, s)
 	process := s.Start(harness.Process, conf)
 	for _, measurement := range []string{"haproxy", "haproxy_process", "haproxystats_process", "haproxystats_server_name"} {
-		var want map[string]influxPoint
+		var want map[string]posted.InfluxPoint
 		complete := func() bool {
 			want = sent.of(measurement)
 			return len(sent.of("haproxystats")) == rounds && influxLast(t, influx) == rounds
@@ -288,7 +222,7 @@ parallel = 4
 
 // numbers returns the fields by the series that VictoriaMetrics makes of them, and their time.
 // A text is 0 there.
-func numbers(lines map[string]influxPoint) map[string]float64 {
+func numbers(lines map[string]posted.InfluxPoint) map[string]float64 {
 	all := make(map[string]float64)
 	for id, p := range lines {
 		name, rest, _ := strings.Cut(id, "map[")

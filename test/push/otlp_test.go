@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,15 +14,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	collector "go.opentelemetry.io/proto/slim/otlp/collector/metrics/v1"
 	common "go.opentelemetry.io/proto/slim/otlp/common/v1"
-	"google.golang.org/protobuf/proto"
 
 	"haproxystats/test/faults/harness"
+	"haproxystats/test/push/posted"
 )
 
 // epoch is the time of the snapshots.
@@ -42,7 +37,11 @@ type otlpReceiver struct {
 
 // ServeHTTP implements [http.Handler].
 func (r *otlpReceiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	all, err := decodeOTLP(q)
+	body, err := io.ReadAll(q.Body)
+	var all *collector.ExportMetricsServiceRequest
+	if err == nil {
+		all, err = posted.OTLP(q.Header, body)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.requests++; err != nil || q.URL.Path != r.path || q.Method != http.MethodPost {
@@ -74,38 +73,6 @@ func (r *otlpReceiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	w.Header().Set("Content-Type", "application/x-protobuf")
 }
 
-// decodeOTLP decodes a request as its headers say.
-func decodeOTLP(q *http.Request) (*collector.ExportMetricsServiceRequest, error) {
-	if got := q.Header.Get("Content-Type"); got != "application/x-protobuf" {
-		return nil, fmt.Errorf("the content has the type %q", got)
-	}
-	var body io.Reader = q.Body
-	switch encoding := q.Header.Get("Content-Encoding"); encoding {
-	case "":
-	case "gzip":
-		z, err := gzip.NewReader(q.Body)
-		if err != nil {
-			return nil, err
-		}
-		body = z
-	case "zstd":
-		z, err := zstd.NewReader(q.Body, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, err
-		}
-		defer z.Close()
-		body = z
-	default:
-		return nil, fmt.Errorf("the content has the encoding %q", encoding)
-	}
-	text, err := io.ReadAll(body)
-	if err != nil {
-		return nil, err
-	}
-	all := new(collector.ExportMetricsServiceRequest)
-	return all, proto.Unmarshal(text, all)
-}
-
 func attributes(all []*common.KeyValue) map[string]string {
 	m := make(map[string]string)
 	for _, a := range all {
@@ -125,61 +92,25 @@ func (r *otlpReceiver) take() (got map[string]map[string]float64, wrong []string
 	return got, r.wrong, r.header
 }
 
-// shownSeries returns the series of HAProxy that an endpoint for Prometheus shows, nil if it shows
-// none yet, and of each row of `show stat` the number of sessions.
+// shownSeries returns the values of what [posted.Shown] returns, and of each row of `show stat`
+// the number of sessions.
 func shownSeries(address string) (all, sessions map[string]float64, err error) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
-	a, err := client.Get("http://" + address + "/metrics")
-	if err != nil {
-		return nil, nil, nil // it does not listen yet
-	}
-	defer a.Body.Close()
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(a.Body)
-	if err != nil {
+	shown, err := posted.Shown(address)
+	if err != nil || shown == nil {
 		return nil, nil, err
 	}
 	services := map[string]string{
 		"haproxy_frontend_sessions_total": "FRONTEND", "haproxy_backend_sessions_total": "BACKEND",
 		"haproxy_server_sessions_total": "", "haproxy_listener_sessions_total": "",
 	}
-	for name, f := range families {
-		if !strings.HasPrefix(name, "haproxy_") || name == "haproxy_up" {
-			continue
-		}
-		if all == nil {
-			all, sessions = make(map[string]float64), make(map[string]float64)
-		}
-		for _, m := range f.Metric {
-			labels := make(map[string]string)
-			for _, l := range m.Label {
-				labels[l.GetName()] = l.GetValue()
-			}
-			v := m.GetCounter().GetValue() + m.GetGauge().GetValue()
-			all[fmt.Sprintf("%s%q", name, labels)] = v
-			if service, ok := services[name]; ok {
-				sessions[labels["proxy"]+" "+service+labels["server"]+labels["listener"]] = v
-			}
+	all, sessions = make(map[string]float64), make(map[string]float64)
+	for id, s := range shown {
+		all[id] = s.Value
+		if service, ok := services[s.Name]; ok {
+			sessions[s.Labels["proxy"]+" "+service+s.Labels["server"]+s.Labels["listener"]] = s.Value
 		}
 	}
 	return all, sessions, nil
-}
-
-// recorded returns the replies of a recording of HAProxy.
-func recorded(t *testing.T, name string) map[string][]byte {
-	t.Helper()
-	files := make(map[string][]byte)
-	dir := filepath.Join("..", "..", "testdata", "recordings", name)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return files
 }
 
 // TestOTLP: receivers of OpenTelemetry get what Prometheus is shown, with the same values,
@@ -219,7 +150,7 @@ endpoint = %s/otlp/v1/metrics
 names = receiver
 compression = zstd
 `, s.Mkdir("base"), endpoint, addresses[0], token, addresses[1]), 0o600))
-	s.Feeder(harness.NewSource(harness.Shape{}), s.Incoming()).FeedFiles(epoch, recorded(t, "3.4.0-single/1795335820"))
+	s.Feeder(harness.NewSource(harness.Shape{}), s.Incoming()).FeedFiles(epoch, posted.Recording(t, "3.4.0-single"))
 	process := s.Start(harness.Process, conf)
 	var shown, sessions map[string]float64
 	s.Until("the endpoint", time.Minute, func() bool {

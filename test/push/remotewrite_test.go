@@ -19,6 +19,7 @@ import (
 	"haproxystats/internal/encode/remotewrite"
 	"haproxystats/internal/encode/remotewrite/writetest"
 	"haproxystats/test/faults/harness"
+	"haproxystats/test/push/posted"
 	"haproxystats/test/real"
 )
 
@@ -167,10 +168,7 @@ protocol = 2.0
 `, s.Mkdir("base"), prometheus.URL, victoria.URL, server.URL), 0o600))
 	first := time.Now().Unix() - 60
 	feeder := s.Feeder(harness.NewSource(harness.Shape{}), s.Incoming())
-	var epochs []int64
-	for n := range feedRecordings(s, feeder, first, influxRecordings) {
-		epochs = append(epochs, first+10*int64(n))
-	}
+	epochs := posted.Feed(feeder, t, first, influxRecordings)
 	process := s.Start(harness.Process, conf)
 	s.Until("all samples", time.Minute, func() bool { return copied.hasAll(epochs) && two.hasAll(epochs) })
 	for n, epoch := range epochs {
@@ -251,7 +249,7 @@ scopes = global backend
 	configure("2.0")
 	now := time.Now().Unix()
 	feeder := s.Feeder(harness.NewSource(harness.Shape{}), s.Incoming())
-	feedRecordings(s, feeder, now-30, influxRecordings[:1])
+	posted.Feed(feeder, t, now-30, influxRecordings[:1])
 	process := s.Start(harness.Process, conf)
 	process.WaitSays(time.Minute, "destination is down", "It does not know this format. Set protocol = 1.0")
 	process.End(syscall.SIGTERM)
@@ -271,9 +269,9 @@ scopes = global backend
 	if got := scraped(s, prometheus, now-30); len(got) < 50 {
 		t.Errorf("got %d samples in Prometheus, want dozens", len(got))
 	}
-	feedRecordings(s, feeder, now-35, influxRecordings[:1])
+	posted.Feed(feeder, t, now-35, influxRecordings[:1])
 	process.WaitSays(time.Minute, "destination does not take some metrics", fmt.Sprint("snapshot=", now-35), "answers with status 400", "out of order")
-	feedRecordings(s, feeder, now-20, influxRecordings[:1])
+	posted.Feed(feeder, t, now-20, influxRecordings[:1])
 	s.Until("the next snapshot", time.Minute, func() bool {
 		found, err := prometheus.Query(s.Ctx, `timestamp(haproxystats_queue_snapshots)`, time.Unix(now-20, 0))
 		s.Must(err)

@@ -1,10 +1,12 @@
 package real
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,6 +18,7 @@ import (
 // PrometheusConfig says what kind of Prometheus to start.
 type PrometheusConfig struct {
 	Promtool string   // as Find and Need return "prometheus"
+	Binary   string   // the server; empty for the one beside Promtool
 	Dir      string   // gets prometheus.yml and the data
 	Config   string   // text of prometheus.yml
 	Args     []string // further arguments
@@ -29,11 +32,11 @@ type Prometheus struct {
 	client *http.Client
 }
 
-// StartPrometheus starts Debian's Prometheus on a free port. It returns when Prometheus is
-// ready.
+// StartPrometheus starts a Prometheus on a free port. It returns when Prometheus is ready.
 func StartPrometheus(ctx context.Context, c PrometheusConfig) (*Prometheus, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	binary := cmp.Or(c.Binary, filepath.Join(filepath.Dir(c.Promtool), "prometheus"))
 	file := filepath.Join(c.Dir, "prometheus.yml")
 	if err := os.WriteFile(file, []byte(c.Config), 0o640); err != nil {
 		return nil, err
@@ -41,7 +44,7 @@ func StartPrometheus(ctx context.Context, c PrometheusConfig) (*Prometheus, erro
 	return onFreePort(0, func(port int) (*Prometheus, error) {
 		address := fmt.Sprintf("127.0.0.1:%d", port)
 		process, err := StartProcess(Command{
-			Name: "prometheus", Path: filepath.Join(filepath.Dir(c.Promtool), "prometheus"), Dir: c.Dir,
+			Name: "prometheus", Path: binary, Dir: c.Dir,
 			Args: append([]string{
 				"--config.file=" + file, "--storage.tsdb.path=" + filepath.Join(c.Dir, "data"), "--web.listen-address=" + address,
 				"--log.level=warn",
@@ -90,19 +93,8 @@ type PrometheusSample struct {
 // Query returns the value of an expression at a time, which must be an instant vector or a
 // scalar.
 func (p *Prometheus) Query(ctx context.Context, expression string, at time.Time) ([]PrometheusSample, error) {
-	text, err := p.get(ctx, "/api/v1/query", url.Values{
-		"query": {expression}, "time": {strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64)},
-	})
+	kind, result, err := p.query(ctx, expression, at)
 	if err != nil {
-		return nil, err
-	}
-	var answer struct {
-		Data struct {
-			ResultType string
-			Result     json.RawMessage
-		}
-	}
-	if err := json.Unmarshal(text, &answer); err != nil {
 		return nil, err
 	}
 	type pair struct {
@@ -110,14 +102,14 @@ func (p *Prometheus) Query(ctx context.Context, expression string, at time.Time)
 		Value  [2]any
 	}
 	var pairs []pair
-	switch answer.Data.ResultType {
+	switch kind {
 	case "vector":
-		err = json.Unmarshal(answer.Data.Result, &pairs)
+		err = json.Unmarshal(result, &pairs)
 	case "scalar":
 		pairs = make([]pair, 1)
-		err = json.Unmarshal(answer.Data.Result, &pairs[0].Value)
+		err = json.Unmarshal(result, &pairs[0].Value)
 	default:
-		err = fmt.Errorf("%s has the type %q", expression, answer.Data.ResultType)
+		err = fmt.Errorf("%s has the type %q", expression, kind)
 	}
 	if err != nil {
 		return nil, err
@@ -130,6 +122,64 @@ func (p *Prometheus) Query(ctx context.Context, expression string, at time.Time)
 			return nil, fmt.Errorf("%s: %w", expression, err)
 		}
 		all = append(all, PrometheusSample{p.Metric, v})
+	}
+	return all, nil
+}
+
+// query returns the type of an expression's result at a time, and the result.
+func (p *Prometheus) query(ctx context.Context, expression string, at time.Time) (kind string, result json.RawMessage, err error) {
+	text, err := p.get(ctx, "/api/v1/query", url.Values{
+		"query": {expression}, "time": {strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64)},
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	var answer struct {
+		Data struct {
+			ResultType string
+			Result     json.RawMessage
+		}
+	}
+	err = json.Unmarshal(text, &answer)
+	return answer.Data.ResultType, answer.Data.Result, err
+}
+
+// PrometheusSeries is a series with its samples as they are stored, but for the markers of
+// its end.
+type PrometheusSeries struct {
+	Labels map[string]string
+	Values map[int64]float64 // by the time in milliseconds
+}
+
+// Stored returns the samples of an expression, which must be a range selector, up to a time.
+func (p *Prometheus) Stored(ctx context.Context, expression string, to time.Time) ([]PrometheusSeries, error) {
+	kind, result, err := p.query(ctx, expression, to)
+	if err != nil {
+		return nil, err
+	}
+	if kind != "matrix" {
+		return nil, fmt.Errorf("%s has the type %q, want a matrix", expression, kind)
+	}
+	var found []struct {
+		Metric map[string]string
+		Values [][2]any
+	}
+	if err := json.Unmarshal(result, &found); err != nil {
+		return nil, err
+	}
+	var all []PrometheusSeries
+	for _, f := range found {
+		s := PrometheusSeries{f.Metric, make(map[int64]float64)}
+		for _, pair := range f.Values {
+			at, _ := pair[0].(float64)
+			word, _ := pair[1].(string)
+			v, err := strconv.ParseFloat(word, 64)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", expression, err)
+			}
+			s.Values[int64(math.Round(at*1000))] = v
+		}
+		all = append(all, s)
 	}
 	return all, nil
 }
