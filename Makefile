@@ -9,11 +9,12 @@ PREFIX    ?= /usr/local
 FUZZTIME  ?= 20s
 TOOL      := $(GO) tool -modfile=tools.mod
 PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process bin/haproxystats-central bin/check_haproxystats
-# Modules of their own, apart from what the programs need.
+# Modules of their own, apart from what the programs need. Those below test/receivers are not
+# among them: to vet them takes as long as to build them, which their tests do.
 MODULES   := packaging/image test/container test/kafka/otlp
 PLUGIN    := bin/check_haproxystats
 # The packages whose tests start servers, machines or builds of everything.
-WITH_SERVERS := /(demo|dev)$$|/packaging/|/test/(dashboards|deploy|exporter|faults|integration|kafka|nagios|packages|push|real|reloads|systemd|traffic)(/|$$)
+WITH_SERVERS := /(demo|dev)$$|/packaging/|/test/(dashboards|deploy|exporter|faults|integration|kafka|nagios|packages|push|real|receivers|reloads|systemd|traffic)(/|$$)
 
 .PHONY: help
 help: ## list the targets
@@ -88,13 +89,17 @@ quick: ## vet, build, and all tests that need no server (a minute)
 
 .PHONY: test
 test: FUZZTIME := 5s
-test: setup lint generated unit containers fuzz ## set up and run all tests
+test: setup lint generated unit receivers containers fuzz ## set up and run all tests
 
 .PHONY: setup
 setup: ## install what the tests run: haproxy, carbon, a relay, Kafka, the tools of operators
 	sh test/real/setup.sh
 	@$(GO) run ./test/real/download
 	@$(GO) -C test/kafka/otlp mod download
+	@echo "downloading the modules of test/receivers"
+	@$(GO) -C test/receivers/prometheus list -tags remove_all_sd -deps tool >/dev/null
+	@$(GO) -C test/receivers/collector list -deps . >/dev/null
+	@$(GO) -C test/receivers/telegraf list -tags custom -deps . >/dev/null
 
 .PHONY: lint
 lint: ## vet, staticcheck, gofumpt, spelling, words that must not come back
@@ -113,8 +118,12 @@ generated: ## check that go.mod and the generated documents are up to date
 	sh test/generated.sh
 
 .PHONY: unit
-unit: ## all Go tests with the race detector
-	$(GO) test -race -count 1 -timeout 60m ./...
+unit: ## all Go tests with the race detector, but for those of receivers
+	$(GO) test -race -count 1 -timeout 60m $$($(GO) list ./... | grep -v '/test/receivers$$')
+
+.PHONY: receivers
+receivers: ## build Prometheus 3, the OpenTelemetry Collector and telegraf, and post to them (minutes)
+	$(GO) test -v -count 1 -timeout 60m ./test/receivers
 
 .PHONY: containers
 containers: ## the tests of the container image, the Compose file and the examples for Kubernetes

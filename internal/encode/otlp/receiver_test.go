@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	_ "embed"
 	"fmt"
 	"maps"
 	"math"
@@ -17,43 +18,11 @@ import (
 	"haproxystats/internal/metric"
 )
 
-// collected are the metrics of the collector's receiver: name, unit, kind, type of the
-// values, and the field whose value is the point.
-const collected = `
-haproxy.active {servers} gauge int64 act
-haproxy.backup {servers} gauge int64 bck
-haproxy.bytes.input by sum int64 bin
-haproxy.bytes.output by sum int64 bout
-haproxy.clients.canceled {cancellations} sum int64 cli_abrt
-haproxy.compression.bypass by sum int64 comp_byp
-haproxy.compression.count {responses} sum int64 comp_rsp
-haproxy.compression.input by sum int64 comp_in
-haproxy.compression.output by sum int64 comp_out
-haproxy.connections.average_time ms gauge float64 ctime
-haproxy.connections.errors {errors} sum int64 econ
-haproxy.connections.rate {connections} gauge int64 conn_rate
-haproxy.connections.retries {retries} sum int64 wretr
-haproxy.connections.total {connections} sum int64 conn_tot
-haproxy.downtime s sum int64 downtime
-haproxy.failed_checks {checks} sum int64 chkfail
-haproxy.requests.average_time ms gauge float64 qtime
-haproxy.requests.denied {requests} sum int64 dreq
-haproxy.requests.errors {errors} sum int64 ereq
-haproxy.requests.queued {requests} sum int64 qcur
-haproxy.requests.rate {requests} gauge float64 req_rate
-haproxy.requests.redispatched {requests} sum int64 wredis
-haproxy.requests.total {requests} sum int64 hrsp_1xx hrsp_2xx hrsp_3xx hrsp_4xx hrsp_5xx hrsp_other
-haproxy.responses.average_time ms gauge float64 rtime
-haproxy.responses.denied {responses} sum int64 dresp
-haproxy.responses.errors {errors} sum int64 eresp+srv_abrt
-haproxy.server_selected.total {selections} sum int64 lbtot
-haproxy.sessions.average ms gauge float64 ttime
-haproxy.sessions.count {sessions} gauge int64 scur
-haproxy.sessions.limit {sessions} gauge int64 slim
-haproxy.sessions.rate {sessions} gauge float64 rate
-haproxy.sessions.total {sessions} sum int64 stot
-haproxy.weight 1 gauge int64 weight
-`
+// collected are the metrics of the collector's receiver, by its documentation: name, unit, kind,
+// type of the values, and the field whose value is the point.
+//
+//go:embed testdata/receiver.txt
+var collected string
 
 // pointsOf returns the points of a row as text, by the values of its fields.
 func pointsOf(values map[string]metric.Value) (all []string) {
