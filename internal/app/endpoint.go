@@ -9,7 +9,6 @@ import (
 	"haproxystats/internal/config"
 	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/htpasswd"
-	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/tlsfile"
 )
@@ -57,7 +56,7 @@ func ownColumns(c *config.Config) map[string]samples.Own {
 	all := make(map[string]samples.Own)
 	for _, k := range sinkKinds {
 		for _, name := range k.configured(c) {
-			of := selfstat.Sink{Name: k.name, Queued: k.queued, Verified: k.verified}
+			of := k.stats(k.name)
 			if name != "" {
 				of.Name += ":" + name
 			}

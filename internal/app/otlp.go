@@ -1,7 +1,6 @@
 package app
 
 import (
-	"log/slog"
 	"net/url"
 
 	"haproxystats/internal/config"
@@ -18,16 +17,17 @@ import (
 func openOTLP(s setup, name string) (sink.Sink, func() error, error) {
 	o, _ := s.config.OTLPs.Get(name)
 	section := pushedSection(s.config, "otlp", name)
+	left := &dropped{log: s.log.With("sink", section.Section())}
 	return openPush(s, section, destination{
-		format: otlpFormat(o, s, s.log.With("sink", section.Section())), url: otlpURL(o.Endpoint), parallel: o.Parallel, scheme: push.Bearer,
+		format: otlpFormat(o, s, left), dropped: left, url: otlpURL(o.Endpoint), parallel: o.Parallel, scheme: push.Bearer,
 	})
 }
 
-// otlpOptions says how requests are made; log gets what exceeds max-series.
-func otlpOptions(o config.OTLP, s setup, log *slog.Logger) otlp.Options {
+// otlpOptions says how requests are made; left gets what exceeds max-series.
+func otlpOptions(o config.OTLP, s setup, left *dropped) otlp.Options {
 	requests := otlp.Requests{
 		Receiver: o.Names == config.OTLPReceiver, Scopes: samples.Scopes(o.Scopes), ExtraCounters: o.ExtraCounters,
-		CheckStates: seriesOfChecks[o.CheckStates], MaxSeries: o.MaxSeries, Own: s.own, Told: tellDropped(log),
+		CheckStates: seriesOfChecks[o.CheckStates], MaxSeries: o.MaxSeries, Own: s.own, Told: left.take,
 	}
 	requests.Scopes[metric.Self] = true
 	for _, a := range o.ResourceAttributes {
@@ -39,8 +39,8 @@ func otlpOptions(o config.OTLP, s setup, log *slog.Logger) otlp.Options {
 }
 
 // otlpFormat is the form in which receivers of OpenTelemetry get metrics.
-func otlpFormat(o config.OTLP, s setup, log *slog.Logger) push.Format {
-	options := otlpOptions(o, s, log)
+func otlpFormat(o config.OTLP, s setup, left *dropped) push.Format {
+	options := otlpOptions(o, s, left)
 	f := push.Format{
 		NewEncoder:  func() push.Encoder { return otlp.New(options) },
 		ContentType: "application/x-protobuf",

@@ -30,7 +30,7 @@ func TestOTLPAddress(t *testing.T) {
 func TestOTLPFormat(t *testing.T) {
 	for compression, want := range map[config.Compression]string{config.CompressionGzip: "gzip", config.CompressionZstd: "zstd", config.CompressionNone: ""} {
 		o := config.OTLP{Compression: compression, Scopes: []string{"backend"}, MaxBytes: 1 << 20}
-		f := otlpFormat(o, setup{hostname: "lb1"}, slog.New(slog.DiscardHandler))
+		f := otlpFormat(o, setup{hostname: "lb1"}, &dropped{log: slog.New(slog.DiscardHandler)})
 		bodies := 0
 		err := f.NewEncoder().Encode(sinktest.Load(1, 20, 1, 1), func(m encode.Message) error {
 			bodies++
@@ -66,7 +66,7 @@ func TestSeriesThatAreLeftOut(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&out, nil))
 	o := config.OTLP{Scopes: []string{"backend", "server"}, MaxSeries: 100}
-	e := otlpFormat(o, setup{}, log).NewEncoder()
+	e := otlpFormat(o, setup{}, &dropped{log: log}).NewEncoder()
 	for i, c := range []struct {
 		servers int
 		want    bool

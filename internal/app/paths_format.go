@@ -145,7 +145,7 @@ func (o PathsOptions) otlp(c *config.Config, name string) (pathsWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := otlpOptions(section, setup{hostname: o.Hostname, version: o.Version}, o.Log)
+	options := otlpOptions(section, setup{hostname: o.Hostname, version: o.Version}, &dropped{log: o.Log})
 	return records(otlp.New(options).Encode, func(b, record []byte) ([]byte, error) {
 		b, err := otlp.AppendJSON(b, record)
 		return append(b, '\n'), err

@@ -19,6 +19,8 @@ type destination struct {
 	url string
 	// parallel is the number of requests at a time.
 	parallel int
+	// dropped counts what max-series leaves out; nil where there is no such bound.
+	dropped *dropped
 	// scheme is how a token is sent.
 	scheme push.Scheme
 }
@@ -38,7 +40,7 @@ func openPush(s setup, p config.Pushed, to destination) (sink.Sink, func() error
 	for _, h := range p.Headers {
 		header[h.Name] = h.Value
 	}
-	opened := push.New(push.Options{
+	options := push.Options{
 		Name: section, Format: to.format, URL: to.url, Header: header,
 		User: p.User, PasswordFile: pushPassword(p.Push), TokenFile: pushToken(p.Push), Scheme: to.scheme,
 		Client: s.client(httpcall.Options{
@@ -47,7 +49,11 @@ func openPush(s setup, p config.Pushed, to destination) (sink.Sink, func() error
 		Timeout: p.Timeout, Parallel: to.parallel, MaxAge: p.MaxAge,
 		Pace:  outbox.Pace{Retries: -1, Interval: p.Interval, Backoff: p.Backoff, Delay: p.Delay},
 		Queue: queue, Log: s.log,
-	})
+	}
+	if to.dropped != nil {
+		options.SeriesDropped = to.dropped.all.Load
+	}
+	opened := push.New(options)
 	return opened, func() error { opened.Close(); return queue.Close() }, nil
 }
 

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"log/slog"
 	"regexp"
 	"strings"
 
@@ -18,8 +17,9 @@ import (
 func openRemoteWrite(s setup, name string) (sink.Sink, func() error, error) {
 	r, _ := s.config.RemoteWrites.Get(name)
 	section := pushedSection(s.config, "remote-write", name)
+	left := &dropped{log: s.log.With("sink", section.Section())}
 	return openPush(s, section, destination{
-		format: remoteWriteFormat(r, s, s.log.With("sink", section.Section())), url: r.URL, parallel: r.Parallel, scheme: push.Bearer,
+		format: remoteWriteFormat(r, s, left), dropped: left, url: r.URL, parallel: r.Parallel, scheme: push.Bearer,
 	})
 }
 
@@ -32,7 +32,7 @@ var seriesOfChecks = map[config.CheckStates]series.CheckStates{
 const leastSamples = 100
 
 // remoteWriteFormat is the form in which receivers of remote write get metrics.
-func remoteWriteFormat(r config.RemoteWrite, s setup, log *slog.Logger) push.Format {
+func remoteWriteFormat(r config.RemoteWrite, s setup, left *dropped) push.Format {
 	o := remotewrite.Options{
 		Options:    samples.Options{CheckStates: seriesOfChecks[r.CheckStates], MaxSeries: r.MaxSeries, Own: s.own},
 		Clusters:   s.node == nil,
@@ -40,7 +40,7 @@ func remoteWriteFormat(r config.RemoteWrite, s setup, log *slog.Logger) push.For
 		MaxSamples: r.MaxSamples,
 		Stale:      r.StaleMarkers,
 		Metadata:   r.Metadata,
-		Told:       tellDropped(log),
+		Told:       left.take,
 	}
 	o.Selection.Scopes[metric.Self] = true
 	for _, l := range r.Labels {
@@ -79,19 +79,5 @@ func without(patterns []string) func(string) bool {
 			kept[name] = keep
 		}
 		return keep
-	}
-}
-
-// tellDropped returns what says that series exceed max-series, once for each change.
-func tellDropped(log *slog.Logger) func(samples.Result) {
-	var last series.Dropped
-	return func(r samples.Result) {
-		changed := false
-		for reason, n := range r.Dropped {
-			changed = changed || n > 0 && last[reason] == 0
-		}
-		if last = r.Dropped; changed {
-			log.Warn("series exceed max-series and are left out", "shown", r.Series, "dropped", r.Dropped.String())
-		}
 	}
 }

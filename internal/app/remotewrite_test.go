@@ -56,7 +56,7 @@ func texts(t *testing.T, message []byte) (all []string) {
 
 func requests(t *testing.T, c config.RemoteWrite, s setup, log *slog.Logger, b *metric.Batch) (all []string) {
 	t.Helper()
-	f := remoteWriteFormat(c, s, log)
+	f := remoteWriteFormat(c, s, &dropped{log: log})
 	err := f.NewEncoder().Encode(b, func(m encode.Message) error {
 		all = append(all, string(bytes.Clone(m.Value)))
 		return nil
@@ -112,7 +112,7 @@ func TestRemoteWriteVersions(t *testing.T) {
 		config.RemoteWrite2: {"application/x-protobuf;proto=io.prometheus.write.v2.Request", "2.0.0", "X-Prometheus-Remote-Write-Samples-Written"},
 	} {
 		o := config.RemoteWrite{Protocol: protocol, MaxSamples: 1, Scopes: []string{"server"}}
-		f := remoteWriteFormat(o, s, slog.New(slog.DiscardHandler))
+		f := remoteWriteFormat(o, s, &dropped{log: slog.New(slog.DiscardHandler)})
 		if f.ContentType != want.kind || f.ContentEncoding != "snappy" || f.Header["X-Prometheus-Remote-Write-Version"] != want.version || f.Proof != want.proof || f.Floor != 100 {
 			t.Errorf("%s: got %+v, want %+v, snappy and a floor of 100", protocol, f, want)
 		}
@@ -134,7 +134,8 @@ func TestRemoteWriteVersions(t *testing.T) {
 func TestRemoteWriteTellsOfDropped(t *testing.T) {
 	var out bytes.Buffer
 	o := config.RemoteWrite{Protocol: config.RemoteWrite1, MaxSamples: 100, Scopes: []string{"server"}, MaxSeries: 1}
-	f := remoteWriteFormat(o, setup{node: func() string { return "" }}, slog.New(slog.NewTextHandler(&out, nil)))
+	left := &dropped{log: slog.New(slog.NewTextHandler(&out, nil))}
+	f := remoteWriteFormat(o, setup{node: func() string { return "" }}, left)
 	e := f.NewEncoder()
 	for epoch := range int64(3) {
 		b := remoteWriteBatch("s1", "s2")
@@ -145,5 +146,8 @@ func TestRemoteWriteTellsOfDropped(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), "series exceed max-series and are left out"); n != 1 || !strings.Contains(out.String(), "servers: 4") {
 		t.Errorf("got the log %s, want one message with the 4 series of servers", &out)
+	}
+	if n := left.all.Load(); n != 3*4 {
+		t.Errorf("%d series are counted, want the 4 of each of 3 batches", n)
 	}
 }

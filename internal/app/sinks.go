@@ -25,6 +25,8 @@ type sinkKind struct {
 	name string
 	// queued reports whether the sink has a queue of its own, with its own metrics.
 	queued bool
+	// limited reports whether max-series bounds what the sink sends.
+	limited bool
 	// verified reports whether verify-url can show what the sink has delivered.
 	verified bool
 	// ofNode reports whether the sink is for what a node has, and not for clusters.
@@ -82,11 +84,11 @@ var sinkKinds = []sinkKind{
 		configured: func(c *config.Config) []string { return pushed(c, "influx") },
 	},
 	{
-		name: "remote-write", queued: true,
+		name: "remote-write", queued: true, limited: true,
 		configured: func(c *config.Config) []string { return pushed(c, "remote-write") },
 	},
 	{
-		name: "otlp", queued: true,
+		name: "otlp", queued: true, limited: true,
 		configured: func(c *config.Config) []string { return pushed(c, "otlp") },
 	},
 	{
@@ -174,9 +176,14 @@ func openLocalStore(s setup, _ string) (sink.Sink, func() error, error) {
 func Sinks() []selfstat.Sink {
 	var all []selfstat.Sink
 	for _, k := range sinkKinds {
-		all = append(all, selfstat.Sink{Name: k.name, Queued: k.queued, Verified: k.verified})
+		all = append(all, k.stats(k.name))
 	}
 	return all
+}
+
+// stats returns what a sink of the kind has as self metrics, but for their sources.
+func (k sinkKind) stats(name string) selfstat.Sink {
+	return selfstat.Sink{Name: name, Queued: k.queued, Limited: k.limited, Verified: k.verified}
 }
 
 // openSinks has the configured sinks. Each of its lists has one element for each sink.
@@ -201,7 +208,9 @@ func openConfigured(s setup) (openSinks, error) {
 				return openSinks{}, errors.Join(err, all.close())
 			}
 			all.sinks = append(all.sinks, opened)
-			all.stats = append(all.stats, selfstat.Sink{Name: opened.Name(), Queued: k.queued, Status: opened.Status})
+			stats := k.stats(opened.Name())
+			stats.Status, stats.Verified = opened.Status, false // a verifier may come
+			all.stats = append(all.stats, stats)
 			all.closes = append(all.closes, closeIt)
 			all.verifiers = append(all.verifiers, nil)
 		}
@@ -224,7 +233,7 @@ func sinkStatus(s sink.Sink, now time.Time) status.Sink {
 		Name: s.Name(), Reachable: from.Health.Down.IsZero(), Sporadic: takesEvents(s),
 		Down: status.At(from.Health.Down), Confirmed: status.At(from.Health.Confirmed),
 		Batches: from.Batches, Metrics: from.Metrics, Bytes: from.Bytes,
-		Failures: from.Failures, Skipped: from.Skipped,
+		Failures: from.Failures, Skipped: from.Skipped, SeriesDropped: from.SeriesDropped,
 	}
 	if from.Health.Cause != nil {
 		to.Cause = from.Health.Cause.Error()

@@ -143,9 +143,9 @@ var ofScrapes = []struct {
 	}, metric.Self, []string{"SnapshotBytes"}},
 	{alert{
 		Name: "HaproxystatsSeriesDropped", Severity: "warning", For: 5,
-		Expression: "sum without (reason) (haproxystats_series_dropped) > 0",
-		Summary:    `Series are left out of answers: {{ $labels.instance }} ({{ printf "%.0f" $value }} series)`,
-		Todo: "HAProxy has more series than max-series in [prometheus] allows. Raise it, or have fewer series: check-states = current, " +
+		Expression: "sum without (reason) (haproxystats_series_dropped) > 0 or increase(haproxystats_sink_series_dropped_total[10m]) > 0",
+		Summary:    `Series are left out{{ with $labels.sink }} of {{ . }}{{ end }}: {{ $labels.instance }} ({{ printf "%.0f" $value }} series)`,
+		Todo: "HAProxy has more series than max-series in [prometheus] allows, or in the section that the label sink names. Raise it, or have fewer series: check-states = current, " +
 			"scopes, server-metrics.",
 	}, ofEndpoint, []string{"haproxystats_series_dropped"}},
 	{alert{

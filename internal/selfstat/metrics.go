@@ -290,6 +290,14 @@ var ofQueue = []sinkMetric{
 	}, func(s sink.Status, _ time.Time) number { return count(s.Queue.Unreadable) }},
 }
 
+// ofLimited are the metrics of a sink that bounds the series of a batch.
+var ofLimited = []sinkMetric{
+	{metric.Column{
+		Name: "SeriesDropped", Unit: "series", Nature: metric.Counter,
+		Help: "Series of HAProxy that were left out because of `max-series`, over all snapshots",
+	}, func(s sink.Status, _ time.Time) number { return count(s.SeriesDropped) }},
+}
+
 // topicMetric is a metric of all topics together.
 type topicMetric struct {
 	metric.Column

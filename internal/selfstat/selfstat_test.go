@@ -77,6 +77,7 @@ func TestTable(t *testing.T) {
 				}
 			}},
 			stored,
+			{Name: "otlp", Limited: true, Status: func() sink.Status { return sink.Status{SeriesDropped: 51} }},
 		}})
 		time.Sleep(250 * time.Millisecond) // so that ages have decimals
 		got := values(t, m.Table(Work{
@@ -114,6 +115,8 @@ func TestTable(t *testing.T) {
 			"GraphiteQueueAge":           27.25,
 			"LocalStoreConfirmedBatches": 31, "LocalStoreSentMetrics": 32, "LocalStoreSentBytes": 33,
 			"LocalStoreFailures": 34, "LocalStoreSkippedMetrics": 35,
+			"OtlpConfirmedBatches": 0, "OtlpSentMetrics": 0, "OtlpSentBytes": 0, "OtlpFailures": 0, "OtlpSkippedMetrics": 0,
+			"OtlpSeriesDropped": 51,
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("want -, got +:\n%s", d)
@@ -202,11 +205,11 @@ func TestColumns(t *testing.T) {
 	counters := map[string]bool{"SnapshotRetries": true, "CorruptSnapshots": true, "LogMessagesDropped": true}
 	for _, name := range []string{
 		"SentMetrics", "SentBytes", "ConfirmedBatches", "Failures", "SkippedMetrics",
-		"ResentBatches", "DroppedMetrics", "CorruptBatches",
+		"ResentBatches", "DroppedMetrics", "CorruptBatches", "SeriesDropped",
 	} {
 		counters["Kafka"+name] = true
 	}
-	for _, c := range append(Columns(), Sink{Name: "kafka", Queued: true}.Columns()...) {
+	for _, c := range append(Columns(), Sink{Name: "kafka", Queued: true, Limited: true}.Columns()...) {
 		if c.Unit == "" || c.Help == "" {
 			t.Errorf("%s has unit %q and help %q", c.Name, c.Unit, c.Help)
 		}

@@ -74,6 +74,8 @@ type Sink struct {
 	Name string
 	// Queued is true if the sink has a queue of its own.
 	Queued bool
+	// Limited is true if the sink bounds the series of a batch.
+	Limited bool
 	// Verified is true if the arrival of metrics at the destination is verified. Then
 	// Age returns the age of the newest value there.
 	Verified bool
@@ -96,6 +98,9 @@ func (s Sink) metrics() [][]sinkMetric {
 	all := [][]sinkMetric{ofSink}
 	if s.Queued {
 		all = append(all, ofQueue)
+	}
+	if s.Limited {
+		all = append(all, ofLimited)
 	}
 	if s.Verified {
 		all = append(all, []sinkMetric{{metric.Column{

@@ -13,6 +13,9 @@ type Status struct {
 	Failures int64
 	// Skipped counts metrics that were left out as unfit for the destination.
 	Skipped int64
+	// SeriesDropped counts the series of HAProxy that a bound of the sink left out, over all
+	// batches.
+	SeriesDropped int64
 
 	Health Health
 	// Queue has the counts of the sink's own queue; nil if it has none.

@@ -272,6 +272,8 @@ type Sink struct {
 	// left out as unfit.
 	Failures int64 `json:"failures"`
 	Skipped  int64 `json:"skipped"`
+	// SeriesDropped counts the series of HAProxy that max-series left out, over all snapshots.
+	SeriesDropped int64 `json:"series_dropped,omitempty"`
 	// Queue is the sink's own queue, nil if it has none.
 	Queue *Queue `json:"queue,omitempty"`
 	// Verified is what verify-url has shown, if it is set.

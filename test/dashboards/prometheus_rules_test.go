@@ -90,6 +90,8 @@ var scrapeStories = []story{
 	{"has stopped", "HaproxystatsSilent", map[string]numbers{`haproxystats_snapshot_bytes{job="j",instance="i"}`: stops(300, 9), `haproxystats_snapshot_bytes{job="j",instance="k"}`: at(9)}, []string{"critical"}},
 	{"none", "HaproxystatsSeriesDropped", map[string]numbers{`haproxystats_series_dropped{reason="servers"}`: at(0)}, nil},
 	{"some", "HaproxystatsSeriesDropped", map[string]numbers{`haproxystats_series_dropped{reason="servers"}`: at(9), `haproxystats_series_dropped{reason="listeners"}`: at(1)}, []string{"warning"}},
+	{"none is posted", "HaproxystatsSeriesDropped", map[string]numbers{`haproxystats_sink_series_dropped_total{sink="otlp"}`: at(7)}, nil},
+	{"some are posted", "HaproxystatsSeriesDropped", map[string]numbers{`haproxystats_sink_series_dropped_total{sink="otlp"}`: by(1)}, []string{"warning"}},
 	{"waits", "HaproxystatsQueueGrows", map[string]numbers{"haproxystats_queue_snapshots": at(5)}, nil},
 	{"empties", "HaproxystatsQueueGrows", map[string]numbers{"haproxystats_queue_snapshots": func(s int) float64 { return float64(2000 - s) }}, nil},
 	{"now and then", "HaproxystatsQueueGrows", map[string]numbers{"haproxystats_queue_snapshots": every(20)}, nil},

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -121,6 +122,18 @@ func Golden(t *testing.T, format string, got []byte) {
 var Names = []string{
 	"", "www", "a.b", "a b", "a,b", "a=b", `a"b`, `a\`, `a\,`, "a\nb", "a\tb", "a\x00b", "\x7f", "é", "\xff", "\xfe", "\ufffd", "\ufffdff",
 	"\xef\xbf", "݈a", "\u2028", "😀", "#", "timestamp", "server", "<a>",
+}
+
+// Hard are names for an entity at a time: those of Names, one of every byte, and one that is
+// longer than 64 KiB, in characters of two bytes.
+var Hard = append(slices.Clone(Names), everyByte(), "x"+strings.Repeat("\u00e9", 40_000))
+
+func everyByte() string {
+	var all []byte
+	for c := range 256 {
+		all = append(all, byte(c))
+	}
+	return string(all)
 }
 
 // columns are columns that are hard for one format or another.

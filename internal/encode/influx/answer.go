@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"regexp"
 	"strconv"
 )
@@ -82,7 +83,10 @@ func Rejected(body []byte) (lines int, reason string) {
 	}
 	// It is at the end, after lines that may say something like it.
 	if all := dropped.FindAllStringSubmatch(reason, -1); len(all) > 0 {
-		lines, _ = strconv.Atoi(all[len(all)-1][1])
+		n, err := strconv.Atoi(all[len(all)-1][1])
+		if lines = min(n, math.MaxInt32); err != nil {
+			lines = math.MaxInt32
+		}
 	}
 	return lines + bytes.Count([]byte(reason), unparsed), reason
 }

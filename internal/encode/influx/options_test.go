@@ -235,6 +235,23 @@ func TestRejected(t *testing.T) {
 	}
 }
 
+// FuzzRejected: whatever a server answers, the number of lines is 0 or more, or says that the
+// end is missing.
+func FuzzRejected(f *testing.F) {
+	for _, body := range []string{
+		"", "<html>", `{"error":"partial write: unable to parse 'a': x dropped=3"}`, `{"code":"invalid","message":"unable to parse 'a b=': x"}`,
+		`{"error":"x","data":[{"error_message":"no fields"}]}`, `{"error":"dropped=99999999999999999999 unable to parse 'a'"}`, `{"error":1}`, `[]`, "null",
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		lines, _ := Rejected(body)
+		if lines < -1 {
+			t.Errorf("%q: got %d lines, want -1 or more", body, lines)
+		}
+	})
+}
+
 func TestAllocationsOfManyLines(t *testing.T) {
 	encodetest.AllocatesNothing(t, New(Options{MaxLines: 100, Texts: []string{"status"}, Tags: []Tag{{"a", "b"}}}))
 }

@@ -239,6 +239,45 @@ func ended(t *testing.T, e *Encoder, b *metric.Batch, label string) (all []strin
 	return all
 }
 
+// FuzzNames: labels say what names and constant labels are, whatever bytes these have, and so
+// they do in a request that was cut.
+func FuzzNames(f *testing.F) {
+	for _, name := range encodetest.Hard {
+		f.Add(name, name)
+	}
+	f.Fuzz(func(t *testing.T, name, other string) {
+		for _, v := range versions {
+			o := options(v)
+			o.Labels = []samples.Label{{Name: "env", Value: name}}
+			table := metric.NewBuilder(metric.Server, []metric.Column{{Name: "scur"}, {Name: "smax"}})
+			row := table.Row(metric.Entity{Parent: name, Name: other})
+			table.Touch(row)
+			table.Add(row, 0, 7)
+			table.Add(row, 1, 7)
+			all := encodeAll(t, New(o), &metric.Batch{Epoch: 1000, Tables: []*metric.Table{table.Table()}})
+			bodies := [][]byte{all[0].body}
+			if first, second, _, ok := v.Split(all[0].body); ok {
+				bodies = append(bodies, first, second)
+			}
+			want := map[string]string{"proxy": name, "server": other, "env": name}
+			maps.DeleteFunc(want, func(_, value string) bool { return value == "" })
+			for _, body := range bodies {
+				for _, s := range decode(t, v, body).Samples {
+					got := make(map[string]string)
+					for _, l := range s.Labels {
+						if l[0] != nameLabel {
+							got[l[0]] = encodetest.Original(l[1])
+						}
+					}
+					if !maps.Equal(got, want) || s.Value != 7 {
+						t.Errorf("got %v with the labels %q, want 7 with %q", s.Value, got, want)
+					}
+				}
+			}
+		}
+	})
+}
+
 // TestEnds: a series ends once, and again after it was there again.
 func TestEnds(t *testing.T) {
 	for name, v := range versions {

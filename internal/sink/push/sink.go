@@ -107,6 +107,9 @@ type Options struct {
 	MaxAge time.Duration
 	// Pace sets the pauses between attempts while the destination is down.
 	outbox.Pace
+	// SeriesDropped returns the number of series that the encoder left out because of a
+	// bound, over all batches; nil for none.
+	SeriesDropped func() int64
 	// Queue holds what waits.
 	Queue outbox.Queue
 	// Log gets messages for the operator; nil for none.
@@ -276,5 +279,8 @@ func (f Format) cut(body []byte, metrics int) (first, second []byte, part int, o
 func (s *Sink) Status() sink.Status {
 	status := s.Outbox.Status()
 	s.transport.counts.addTo(&status)
+	if s.opt.SeriesDropped != nil {
+		status.SeriesDropped = s.opt.SeriesDropped()
+	}
 	return status
 }

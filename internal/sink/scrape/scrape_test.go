@@ -454,6 +454,50 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// TestBodies: the body of a question says nothing, and one that never ends costs no answer.
+func TestBodies(t *testing.T) {
+	s := start(t, nil)
+	deliver(t, s, with(time.Now(), 1))
+	for name, body := range map[string]io.Reader{
+		"junk": strings.NewReader("scope=none\x00\xff"), "long": bytes.NewReader(make([]byte, 4<<20)),
+	} {
+		for _, method := range []string{"GET", "POST"} {
+			r, err := http.NewRequest(method, "http://"+s.Addresses()[0].String()+"/metrics", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]int{"GET": 200, "POST": 405}[method]
+			a, err := asker.Do(r)
+			if err != nil { // the connection ended while the body was written
+				continue
+			}
+			text, _ := io.ReadAll(a.Body)
+			a.Body.Close()
+			if a.StatusCode != want || want == 200 && !strings.Contains(string(text), sessions) {
+				t.Errorf("%s with a body that is %s: got %d and %.300s, want %d", method, name, a.StatusCode, text, want)
+			}
+		}
+	}
+	for _, head := range []string{"GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nx", "\x16\x03\x01\x00\xff\r\n\r\n", "GET\r\n\r\n"} {
+		c, err := net.Dial("tcp", s.Addresses()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(patience))
+		if _, err := io.WriteString(c, head); err != nil {
+			t.Fatal(err)
+		}
+		line := make([]byte, 12)
+		if _, err := io.ReadFull(c, line); err != nil || string(line) != "HTTP/1.1 200" && string(line) != "HTTP/1.1 400" {
+			t.Errorf("%.30q: got %q and the error %v, want an answer at once", head, line, err)
+		}
+	}
+	if got := value(get(t, s, ""), sessions); got != 1 {
+		t.Errorf("got %v sessions after that, want 1", got)
+	}
+}
+
 // TestCompressed: an answer is compressed for who takes that, and kept for the next reader
 // as long as there is no newer batch.
 func TestCompressed(t *testing.T) {
@@ -590,7 +634,8 @@ func TestStopsAlthoughNobodyReads(t *testing.T) {
 	}
 }
 
-// TestConnectionsAreBounded: one too many is closed, and others work when some are gone.
+// TestConnectionsAreBounded: of 1,000 connections those that are too many are closed, and others
+// work when some are gone.
 func TestConnectionsAreBounded(t *testing.T) {
 	s := start(t, nil)
 	var all []net.Conn
@@ -602,14 +647,16 @@ func TestConnectionsAreBounded(t *testing.T) {
 		defer c.Close()
 		all = append(all, c)
 	}
-	last, err := net.Dial("tcp", s.Addresses()[0].String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer last.Close()
-	_ = last.SetReadDeadline(time.Now().Add(patience))
-	if n, err := last.Read(make([]byte, 1)); n > 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("got %d bytes and the error %v, want the end of the connection", n, err)
+	for range 1000 - maxConnections {
+		c, err := net.Dial("tcp", s.Addresses()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetReadDeadline(time.Now().Add(patience))
+		if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("got %d bytes and the error %v, want the end of the connection", n, err)
+		}
+		c.Close()
 	}
 	for _, c := range all {
 		c.Close()
