@@ -12,7 +12,10 @@ import (
 )
 
 // stateTexts are the texts of rows whose states are metrics of outputs other than Graphite.
-var stateTexts = []string{columnStatus, "check_status", "agent_status"}
+var stateTexts = []string{columnStatus, "check_status", "agent_status", columnMode}
+
+// columnMode is the text that says which protocol a proxy has.
+const columnMode = "mode"
 
 // stateColumn returns the column of a text that has states in a scope. If processes differ,
 // the largest number is the state that counts.
@@ -88,7 +91,7 @@ func (l *layout) newSeries(s selection, t *metric.Builder, header []string) {
 		}
 	}
 	if len(l.series.httpOnly) > 0 {
-		l.series.mode = l.states.text(header, "mode")
+		l.series.mode = l.states.text(header, columnMode)
 	}
 	for _, name := range stateTexts {
 		column, ok := place[name]
@@ -114,14 +117,14 @@ func newStateText(scope catalogue.Scopes, name string, at int) stateText {
 			t.ranks[state] = int64(rank)
 		}
 	}
-	if name != columnStatus {
+	if name != columnStatus && name != columnMode {
 		for _, result := range haproxy.CheckResults {
 			if _, ok := t.ranks[result]; !ok {
 				t.ranks[result] = 0 // the exporter does not name it
 			}
 		}
 	}
-	if scope == catalogue.Frontend {
+	if scope == catalogue.Frontend && name == columnStatus {
 		t.ranks["STOP"] = t.ranks["DOWN"]
 		t.ranks["OPEN"], t.ranks["FULL"], t.ranks["PAUSED"] = t.ranks["UP"], t.ranks["UP"], t.ranks["UP"]
 	}

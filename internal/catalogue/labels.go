@@ -27,8 +27,13 @@ var (
 	}
 )
 
+// modes are the modes of proxies, as HAProxy names them. The exporter has no series of them.
+var modes = states{ranked: []string{"unknown", "tcp", "http", "health", "cli", "peers", "log", "syslog", "spop", "haterm"}}
+
 func statesOf(scope Scopes, field string) states {
 	switch {
+	case field == "mode" && scope&(Frontend|Backend|Server|Listener) != 0:
+		return modes
 	case field == "status" && scope == Frontend:
 		return frontendStates
 	case field == "status" && scope == Listener:
@@ -44,12 +49,12 @@ func statesOf(scope Scopes, field string) states {
 }
 
 // States returns the states of a text field in a scope, as HAProxy's Prometheus exporter
-// names them: the value of a column of that name is the number of one of them. An empty one
+// names them, and those of "mode" as HAProxy does, which the exporter lacks: the value of a column of that name is the number of one of them. An empty one
 // stands for results that the exporter does not name, as before the first check: then none
 // of its series is 1. It returns nil for a field without states. The caller must not change
 // them.
 func States(scope Scopes, field string) []string { return statesOf(scope, field).ranked }
 
 // StateLabels returns the values of the label "state" in the exporter's order; nil for a
-// field without states. The caller must not change them.
+// field that the exporter does not show as states. The caller must not change them.
 func StateLabels(scope Scopes, field string) []string { return statesOf(scope, field).shown }

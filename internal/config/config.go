@@ -790,7 +790,7 @@ type Influx struct {
 	// telegraf renames them, as its `keep_field_names` does.
 	KeepFieldNames bool
 	// Texts that are sent, separated by white space or commas: `status`, `check_status`,
-	// `agent_status`; or `none`.
+	// `agent_status`, `mode`; or `none`.
 	TextFields []string
 	// How bodies are compressed: `gzip` or `none`.
 	Compression Compression

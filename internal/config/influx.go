@@ -26,7 +26,7 @@ func influxOptions() []Option {
 		named("influx", "tags", tagList, list, func(i *Influx) *[]Label { return &i.Tags }),
 		namedWith("influx", "fqdn", "true", boolean, list, func(i *Influx) *bool { return &i.FQDN }),
 		namedWith("influx", "keep-field-names", "false", boolean, list, func(i *Influx) *bool { return &i.KeepFieldNames }),
-		namedWith("influx", "text-fields", "status check_status agent_status", textFields, list, func(i *Influx) *[]string { return &i.TextFields }),
+		namedWith("influx", "text-fields", "status check_status agent_status mode", textFields, list, func(i *Influx) *[]string { return &i.TextFields }),
 		namedWith("influx", "compression", "gzip", influxCompression, list, func(i *Influx) *Compression { return &i.Compression }),
 		namedWith("influx", "max-lines", "5000", wholeBetween(1, 100_000), list, func(i *Influx) *int { return &i.MaxLines }),
 		namedWith("influx", "parallel", "1", wholeBetween(1, 64), list, func(i *Influx) *int { return &i.Parallel }),
@@ -97,7 +97,7 @@ var measurement = kind[string]{"name", "letters, digits and _ - . up to 249 byte
 }}
 
 // textNames are the texts that can be fields.
-var textNames = []string{"status", "check_status", "agent_status"}
+var textNames = []string{"status", "check_status", "agent_status", "mode"}
 
 // textFields is a list of texts.
 var textFields = kind[[]string]{"list of words", strings.Join(textNames, ", ") + ", or none", func(text string) ([]string, error) {

@@ -108,12 +108,12 @@ func TestInfluxAddress(t *testing.T) {
 }
 
 func TestTextFields(t *testing.T) {
-	for text, want := range map[string][]string{"none": nil, "status": {"status"}, "Status,check_status status": {"check_status", "status"}} {
+	for text, want := range map[string][]string{"none": nil, "status": {"status"}, "Status,check_status status": {"check_status", "status"}, "mode": {"mode"}} {
 		if got, err := textFields.parse(text); err != nil || !cmp.Equal(got, want) {
 			t.Errorf("%q: got %q (%v), want %q", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "mode", "none status"} {
+	for _, text := range []string{"", "last_chk", "none status"} {
 		if got, err := textFields.parse(text); err == nil {
 			t.Errorf("%q: got %q, want an error", text, got)
 		}

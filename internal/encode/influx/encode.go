@@ -29,7 +29,8 @@
 // record, other names, and texts as fields that are strings. A text is a word for the state
 // of the row over all processes: a frontend is OPEN or STOP, a backend UP or DOWN, a listener
 // WAITING, OPEN or FULL, a server DOWN, UP, MAINT, DRAIN or NOLB, and a result of checks is a
-// code of HAProxy such as L4OK.
+// code of HAProxy such as L4OK. A mode is that of HAProxy, such as http; where processes have
+// another one, one of them.
 //
 // A character that a tag or a field can't have is written by the rule of
 // [encode.AppendByte]: a control character, a backslash, and what is not UTF-8.
@@ -68,7 +69,7 @@ type Options struct {
 	// Idle shows 0 where HAProxy and telegraf do: in the average times of what is idle, and in
 	// what is only counted with HTTP of proxies without.
 	Idle bool
-	// Texts are the texts that are fields: status, check_status, agent_status.
+	// Texts are the texts that are fields: status, check_status, agent_status, mode.
 	Texts []string
 	// MaxLines is the number of lines of a record; 0 for one. A record of several lines
 	// belongs to no scope.

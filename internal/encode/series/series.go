@@ -62,6 +62,9 @@ func Places(g *encode.Group) []Place {
 			if _, ok := catalogue.LookupSeries(Catalogued(g.Scope), c.Name); ok || !c.Outputs.ForOthers() {
 				continue
 			}
+			if catalogue.States(Catalogued(g.Scope), c.Name) != nil {
+				continue // the number of a word, which says nothing without it
+			}
 			p := Place{Table: i, Column: k, Name: prefixes[g.Scope] + Spell(c), Scale: scaleOf(c)}
 			for names[p.Name] {
 				p.Name += "_"
