@@ -183,8 +183,8 @@ func (a *Aggregator) Batch(epoch int64) *metric.Batch {
 		if t := a.sockets(); t != nil {
 			b.Tables = append(b.Tables, t)
 		}
-		if a.opt.Learned != nil {
-			b.Learned = a.opt.Learned.Fields()
+		if t := a.learnedFields(); t != nil {
+			b.Tables = append(b.Tables, t)
 		}
 	}
 	return b

@@ -34,3 +34,26 @@ func (a *Aggregator) sockets() *metric.Table {
 	}
 	return nil
 }
+
+// LearnedColumns returns the columns of fields that HAProxy itself has explained.
+func LearnedColumns() []metric.Column {
+	return []metric.Column{{
+		Name: "fields", Combine: metric.Max, Nature: metric.Gauge, Outputs: metric.ExceptGraphite,
+		Help: "Fields that this version does not know, and HAProxy has explained",
+	}}
+}
+
+// learnedFields returns the table of the fields that HAProxy itself has explained, or nil if
+// there are none.
+func (a *Aggregator) learnedFields() *metric.Table {
+	if a.opt.Learned == nil || len(a.opt.Learned.Fields()) == 0 {
+		return nil
+	}
+	to := metric.NewBuilder(metric.Learned, LearnedColumns())
+	for _, f := range a.opt.Learned.Fields() {
+		row := to.Row(metric.Entity{Parent: f.Rows, Name: f.Field})
+		to.Touch(row)
+		to.Add(row, 0, 1)
+	}
+	return to.Table()
+}

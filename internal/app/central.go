@@ -208,7 +208,7 @@ func scopesOf(names []string) (sent [metric.NumScopes]bool) {
 	for _, name := range names {
 		switch name {
 		case "daemon":
-			sent[metric.Daemon], sent[metric.Resolver], sent[metric.Certificate] = true, true, true
+			sent[metric.Daemon], sent[metric.Resolver], sent[metric.Certificate], sent[metric.Learned] = true, true, true, true
 		case "frontend":
 			sent[metric.Frontend], sent[metric.Listener] = true, true
 		case "backend":

@@ -200,7 +200,7 @@ const (
 // takenLabels are labels that series have, or get from those who read them.
 var takenLabels = []string{
 	"proxy", "server", "listener", "state", "code", "mod", "process", "cluster", "node", "sink", "stage", "scope", "reason",
-	"version", "goversion", "desc", "name", "type", "resolver", "nameserver", "certificate", "subject", "socket", "field", "le", "quantile",
+	"version", "goversion", "desc", "name", "type", "resolver", "nameserver", "certificate", "subject", "socket", "field", "rows", "le", "quantile",
 }
 
 // labelList is a list of labels with their values.

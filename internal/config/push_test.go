@@ -11,7 +11,7 @@ import (
 func TestInfluxDefaults(t *testing.T) {
 	want := Influx{
 		URL: "http://127.0.0.1:8086", Version: 1, Database: "telegraf", Measurement: "haproxy", FQDN: true,
-		TextFields: []string{"agent_status", "check_status", "status"}, Compression: CompressionGzip, MaxLines: 5000, Parallel: 1,
+		TextFields: []string{"agent_status", "check_status", "mode", "status"}, Compression: CompressionGzip, MaxLines: 5000, Parallel: 1,
 		Push: Push{
 			Timeout: 5 * time.Second, Interval: time.Second, Backoff: 2, Delay: 10 * time.Second, MaxAge: 2 * time.Hour,
 			QueueSize: 10_000_000, QueueDir: "/var/lib/haproxystats/queue/influx", QueueMaxBytes: 1 << 30,

@@ -229,4 +229,5 @@ var labels = [metric.NumScopes]struct{ parent, name string }{
 	metric.Certificate:     {"subject", "certificate"},
 	metric.ServerProcesses: {"proxy", "server"},
 	metric.Socket:          {"", "socket"},
+	metric.Learned:         {"rows", "field"},
 }

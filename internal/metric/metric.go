@@ -32,6 +32,7 @@ const (
 	Certificate                  // a certificate that HAProxy has loaded
 	ServerProcesses              // a server whose processes disagree about its state
 	Socket                       // a stats socket
+	Learned                      // a field that HAProxy itself has explained
 
 	numScopes
 )
@@ -54,6 +55,7 @@ var scopeNames = [NumScopes]string{
 	Certificate:     "certificate",
 	ServerProcesses: "server-processes",
 	Socket:          "socket",
+	Learned:         "learned",
 }
 
 // String returns the scope's name in lower case.
@@ -165,8 +167,8 @@ type Column struct {
 // may contain any bytes.
 type Entity struct {
 	// Parent is the backend of a [Server] or of [ServerProcesses], the frontend of a
-	// [Listener], the type of a [StickTable], the section of a [Resolver] or the subject of a
-	// [Certificate]; empty in other scopes.
+	// [Listener], the type of a [StickTable], the section of a [Resolver], the subject of a
+	// [Certificate] or the rows of a field that was [Learned]; empty in other scopes.
 	Parent string
 	// Name is the name of what the scope says, or the label of a [Process]; empty for
 	// [Daemon] and [Self].
@@ -204,12 +206,10 @@ type Batch struct {
 	// Texts are the different texts that the processes have said of themselves, sorted. They
 	// are for outputs other than Graphite.
 	Texts []Text
-	// Learned are the fields that HAProxy itself has explained, because they are not in the
-	// catalogue.
-	Learned []LearnedField
 }
 
-// LearnedField is a field that HAProxy itself has explained.
+// LearnedField is a field that HAProxy itself has explained, because it is not in the
+// catalogue.
 type LearnedField struct {
 	// Rows is the word for the scope, such as "frontend", and Field the name.
 	Rows, Field string

@@ -9,6 +9,7 @@
 //	haproxy_process           the HAProxy of the host as a whole
 //	haproxystats_process      each HAProxy process: process
 //	haproxystats_server_name  each server name, over all the backends it is in: sv
+//	haproxystats_learned      each field that only HAProxy itself explains: type, name
 //	haproxystats              haproxystats itself
 //
 // All of them have the tags host and server, which is the host, too: in telegraf it is the

@@ -104,7 +104,7 @@ func wantTags(b *metric.Batch, host string, s metric.Scope, e metric.Entity) map
 		tags["sv"] = e.Name
 	case metric.ServerProcesses:
 		tags["proxy"], tags["sv"], tags["type"] = e.Parent, e.Name, "server"
-	case metric.StickTable:
+	case metric.StickTable, metric.Learned:
 		tags["name"], tags["type"] = e.Name, e.Parent
 	case metric.Resolver:
 		tags["nameserver"], tags["resolver"] = e.Name, e.Parent
@@ -273,7 +273,7 @@ func TestAsTelegraf(t *testing.T) {
 		b := encodetest.Recorded(t, folder)
 		b.Cluster = ""
 		got := make(map[string]line)
-		for _, m := range encodetest.Messages(t, New(Options{Host: encode.Host{FQDN: true}, Idle: true, Texts: []string{"mode"}}), b) {
+		for _, m := range encodetest.Messages(t, New(Options{Host: encode.Host{FQDN: true}, Idle: true}), b) {
 			if l := decode(t, m.Value); l.measurement == "haproxy" {
 				delete(l.fields, "TotalServers")
 				for _, f := range catalogue.StateFields() { // telegraf has the texts
@@ -306,8 +306,6 @@ func TestAsTelegraf(t *testing.T) {
 					if listener = n == 3; !listener {
 						tags["type"] = kinds[n]
 					}
-				case name == "mode":
-					fields[name] = row[i]
 				case err == nil && !slices.Contains(strings.Fields(texts+" "+numbers), name):
 					if renamed, ok := telegraf[name]; ok {
 						name = renamed

@@ -26,6 +26,7 @@ var measurements = [metric.NumScopes]string{
 	metric.Certificate:     "haproxystats_certificate",
 	metric.ServerProcesses: "haproxystats_server_processes",
 	metric.Socket:          "haproxystats_socket",
+	metric.Learned:         "haproxystats_learned",
 }
 
 // telegraf has the names of fields that telegraf renames.
@@ -263,7 +264,7 @@ func (t *tags) append(b []byte, s metric.Scope, n metric.Entity) []byte {
 		values[tagSV] = n.Name
 	case metric.Listener:
 		values[tagProxy], values[tagSV], values[tagType] = n.Parent, n.Name, "listener"
-	case metric.StickTable:
+	case metric.StickTable, metric.Learned:
 		values[tagName], values[tagType] = n.Name, n.Parent
 	case metric.Resolver:
 		values[tagNameserver], values[tagResolver] = n.Name, n.Parent

@@ -66,6 +66,7 @@ func take(members map[string]any, key string) string {
 type entity struct {
 	host, cluster, scope, proxy, server, process, listener         string
 	kind, name, resolver, nameserver, subject, certificate, socket string
+	rows, field                                                    string
 }
 
 func takeEntity(members map[string]any) entity {
@@ -75,6 +76,7 @@ func takeEntity(members map[string]any) entity {
 		take(members, "proxy"), take(members, "server"), take(members, "process"), take(members, "listener"),
 		take(members, "type"), take(members, "name"), take(members, "resolver"), take(members, "nameserver"),
 		take(members, "subject"), take(members, "certificate"), take(members, "socket"),
+		take(members, "rows"), take(members, "field"),
 	}
 }
 
@@ -102,6 +104,8 @@ func wanted(b *metric.Batch, host encode.Host, s metric.Scope, e metric.Entity) 
 		want.subject, want.certificate = e.Parent, e.Name
 	case metric.Socket:
 		want.socket = e.Name
+	case metric.Learned:
+		want.rows, want.field = e.Parent, e.Name
 	}
 	return want
 }

@@ -12,7 +12,7 @@ import (
 // reserved are the members that a metric can't be named as.
 var reserved = []string{
 	"timestamp", "host", "cluster", "scope", "proxy", "server", "process", "listener", "group",
-	"type", "name", "resolver", "nameserver", "subject", "certificate", "socket",
+	"type", "name", "resolver", "nameserver", "subject", "certificate", "socket", "rows", "field",
 }
 
 // head appends what all objects of a batch begin with.

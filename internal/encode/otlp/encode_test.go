@@ -108,6 +108,8 @@ func wantAttributes(s metric.Scope, e metric.Entity) map[string]string {
 		return map[string]string{"proxy": e.Parent, "server": e.Name}
 	case metric.Socket:
 		return map[string]string{"socket": e.Name}
+	case metric.Learned:
+		return map[string]string{"rows": e.Parent, "field": e.Name}
 	}
 	return map[string]string{}
 }

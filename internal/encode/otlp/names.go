@@ -70,7 +70,7 @@ func isDouble(s metric.Scope, c metric.Column, scale float64) bool {
 		return true
 	}
 	switch s {
-	case metric.StickTable, metric.Resolver, metric.Certificate, metric.ServerProcesses, metric.Socket:
+	case metric.StickTable, metric.Resolver, metric.Certificate, metric.ServerProcesses, metric.Socket, metric.Learned:
 		return false
 	}
 	if c.Combine.IsMean() || c.Unit == "percent" {

@@ -116,6 +116,8 @@ func appendPlace(b []byte, scope metric.Scope, e metric.Entity) []byte {
 		return b
 	case metric.Socket:
 		b = append(b, "socket."...)
+	case metric.Learned:
+		b = append(appendComponent(append(b, "learned."...), e.Parent), '.')
 	}
 	return append(appendComponent(b, e.Name), '.')
 }

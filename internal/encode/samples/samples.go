@@ -239,7 +239,7 @@ type scope struct {
 // order is the order of the scopes.
 var order = [...]metric.Scope{
 	metric.Daemon, metric.Frontend, metric.Listener, metric.Backend, metric.Server, metric.StickTable, metric.Resolver,
-	metric.Process, metric.ServerName, metric.ServerProcesses, metric.Certificate, metric.Socket, metric.Self,
+	metric.Process, metric.ServerName, metric.ServerProcesses, metric.Certificate, metric.Socket, metric.Learned, metric.Self,
 }
 
 // Take prepares the walk over what is selected of the parts, which must stay as they are
@@ -350,10 +350,10 @@ func (w *Walk) setRows(t *scope, s *Selection, labels []Label, slots []Slot) {
 	}
 }
 
-// has reports whether a scope is wanted. The sockets go with what haproxystats says of
-// itself.
+// has reports whether a scope is wanted. The sockets and what was learned go with what
+// haproxystats says of itself.
 func (s *Selection) has(of metric.Scope) bool {
-	return s.Scopes[of] || of == metric.Socket && s.Scopes[metric.Self]
+	return s.Scopes[of] || (of == metric.Socket || of == metric.Learned) && s.Scopes[metric.Self]
 }
 
 // wants reports whether an entity is wanted by its name.

@@ -123,6 +123,7 @@ var prefixes = [metric.NumScopes]string{
 	metric.Certificate:     "haproxystats_certificate_",
 	metric.ServerProcesses: "haproxystats_server_processes_",
 	metric.Socket:          "haproxystats_socket_",
+	metric.Learned:         "haproxystats_learned_",
 }
 
 // own returns the name of the exporter's series in a scope that the exporter does not have:

@@ -43,14 +43,7 @@ func (s *Sink) families(all []*batch, r samples.Result, now time.Time) []prometh
 	if !s.opt.Own {
 		return []prometheus.Family{up}
 	}
-	fields := prometheus.Family{Name: "haproxystats_learned_fields", Help: "Fields that this version does not know, and HAProxy has explained"}
-	for _, b := range all {
-		for _, f := range b.Learned {
-			labels := append(slices.Clone(s.labelsOf(b)), samples.Label{Name: "rows", Value: f.Rows}, samples.Label{Name: "field", Value: f.Field})
-			fields.Samples = append(fields.Samples, prometheus.Sample{Labels: labels, Value: 1})
-		}
-	}
-	return slices.Concat([]prometheus.Family{up, taken, fields}, s.ofEvents(all), s.ofAnswers(r), s.ofProcess())
+	return slices.Concat([]prometheus.Family{up, taken}, s.ofEvents(all), s.ofAnswers(r), s.ofProcess())
 }
 
 func number(b bool) float64 {
