@@ -1,4 +1,4 @@
-// Command haproxystats finds what is wrong with an installation, shows what a configuration makes of a snapshot, and sends recorded snapshots again.
+// Command haproxystats shows HAProxy live, finds what is wrong with an installation, shows what a configuration makes of a snapshot, and sends recorded snapshots again.
 package main
 
 import (
@@ -6,6 +6,9 @@ import (
 
 	"haproxystats/internal/cli"
 	"haproxystats/internal/doctor/asked"
+	"haproxystats/internal/top/screen"
 )
 
-func main() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr, asked.New("haproxystats"))) }
+func main() {
+	os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr, asked.New("haproxystats"), screen.Show))
+}

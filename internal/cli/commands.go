@@ -16,7 +16,7 @@ func Commands() []*cobra.Command {
 		newCommand(pullProgram(), io.Discard, io.Discard),
 		newCommand(processProgram(nil, nil, nil, nil), io.Discard, io.Discard),
 		newCommand(centralProgram(nil, nil, nil), io.Discard, io.Discard),
-		newTool(io.Discard, io.Discard, nil),
+		newTool(io.Discard, io.Discard, nil, nil),
 		plugin,
 	}
 }

@@ -75,7 +75,7 @@ func examine(t *testing.T, dir, text string, args ...string) map[string]doctor.F
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	cli.Tool(append([]string{"doctor", "-f", file, "--json"}, args...), &stdout, &stderr, asked.New("haproxystats"))
+	cli.Tool(append([]string{"doctor", "-f", file, "--json"}, args...), &stdout, &stderr, asked.New("haproxystats"), nil)
 	var report struct{ Findings []doctor.Finding }
 	if err := json.Unmarshal(stdout.Bytes(), &report); err != nil {
 		t.Fatal(err, stderr.String())

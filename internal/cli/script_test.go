@@ -23,6 +23,7 @@ import (
 	"haproxystats/internal/doctor/asked"
 	"haproxystats/internal/httpget"
 	"haproxystats/internal/httpsend"
+	"haproxystats/internal/top/screen"
 )
 
 // TestMain makes the programs of the test binary, for the scripts to run.
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	testscript.Main(leakTested{m}, map[string]func(){
-		"haproxystats":      func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr, asked.New("haproxystats"))) },
+		"haproxystats":      func() { os.Exit(cli.Tool(os.Args[1:], os.Stdout, os.Stderr, asked.New("haproxystats"), screen.Show)) },
 		"haproxystats-pull": func() { os.Exit(cli.Pull(os.Args[1:], os.Stdout, os.Stderr)) },
 		"haproxystats-process": func() {
 			os.Exit(cli.Process(os.Args[1:], os.Stdout, os.Stderr, httpget.New(), httpsend.New, brokers.New(config.ForProcess), endpoint.Open))

@@ -14,13 +14,15 @@ import (
 	"haproxystats/internal/app"
 	"haproxystats/internal/config"
 	"haproxystats/internal/encode/plaintext"
+	"haproxystats/internal/top"
 )
 
 const toolName = "haproxystats"
 
-// Tool runs haproxystats, the program for people, and returns its exit status.
-func Tool(args []string, stdout, stderr io.Writer, b ToolBrokers) int {
-	cmd := newTool(stdout, stderr, b)
+// Tool runs haproxystats, the program for people, and returns its exit status. It gets what
+// speaks to Kafka and what shows rows in a terminal, because other programs must not link them.
+func Tool(args []string, stdout, stderr io.Writer, b ToolBrokers, show top.Show) int {
+	cmd := newTool(stdout, stderr, b, show)
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
@@ -33,11 +35,11 @@ func Tool(args []string, stdout, stderr io.Writer, b ToolBrokers) int {
 	return exitOK
 }
 
-func newTool(stdout, stderr io.Writer, b ToolBrokers) *cobra.Command {
+func newTool(stdout, stderr io.Writer, b ToolBrokers, show top.Show) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               toolName,
-		Short:             "Finds faults, shows metrics and sends recorded snapshots again",
-		Long:              "Finds faults, shows metrics and sends recorded snapshots again.",
+		Short:             "Shows HAProxy live, finds faults, shows metrics and sends recorded snapshots again",
+		Long:              "Shows HAProxy live, finds faults, shows metrics and sends recorded snapshots again.",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -50,6 +52,7 @@ func newTool(stdout, stderr io.Writer, b ToolBrokers) *cobra.Command {
 		newDoctor(stdout, b),
 		newPaths(stdout, stderr),
 		newReplay(stderr, b),
+		newTop(stdout, stderr, show),
 		newCompletion(stdout),
 	)
 	return cmd

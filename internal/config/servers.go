@@ -24,6 +24,9 @@ var serverList = kind[[]Server]{
 	parseServers,
 }
 
+// ParseServers parses a value of the option servers.
+func ParseServers(text string) ([]Server, error) { return parseServers(text) }
+
 // parseServers tolerates a comma at the end. It returns a server that is given twice
 // only once, because its statistics would count double.
 func parseServers(text string) ([]Server, error) {

@@ -131,6 +131,17 @@ func (c *Client) FetchWorker(ctx context.Context, network, address string, pid i
 	return x.read()
 }
 
+// WorkerInfo asks a worker through its master for `show info` and returns the reply. It makes
+// one attempt, and never waits longer than ctx.
+func (c *Client) WorkerInfo(ctx context.Context, network, address string, pid int) ([]byte, error) {
+	s := &session{client: c, network: network, address: address}
+	var answer bytes.Buffer
+	if err := s.once(ctx, fmt.Sprintf("@!%d %s;quit\n", pid, showInfo.name), &answer, maxProcessList); err != nil {
+		return nil, &SocketError{Op: fmt.Sprintf("read show info of worker %d from", pid), Socket: address, Err: err}
+	}
+	return answer.Bytes(), nil
+}
+
 // once asks for one line and writes the answer, at most limit bytes.
 func (s *session) once(ctx context.Context, line string, to io.Writer, limit int64) error {
 	conn, err := s.dial(ctx)

@@ -146,6 +146,9 @@ func (e *noSocketError) Error() string { return "no socket found: " + e.cause.Er
 // Unwrap returns the cause.
 func (e *noSocketError) Unwrap() error { return e.cause }
 
+// Missing returns why there is no target.
+func (p *Puller) Missing() error { return &noSocketError{p.noSocket()} }
+
 // noSocket returns why no socket was found.
 func (p *Puller) noSocket() error {
 	dir := p.SocketDir
