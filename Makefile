@@ -154,7 +154,8 @@ bench-compare: ## measure the original and ours side by side
 
 .PHONY: pictures
 pictures: ## draw the pictures of the documents from real data (nine minutes)
-	sh test/real/setup.sh haproxy graphite-carbon graphite-web gunicorn
+	sh test/real/setup.sh haproxy graphite-carbon graphite-web gunicorn tmux
+	$(GO) run ./test/top/pictures
 	$(GO) run ./test/dashboards/pictures
 
 .PHONY: release

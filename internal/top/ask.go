@@ -189,16 +189,16 @@ func (a *Asker) askMaster(ctx context.Context, m pull.Target, r *Round) {
 			r.Old = append(r.Old, OldWorker{Master: m.Name, Pid: pid, Info: info})
 		}
 	}
-	if err == nil {
-		return
+	if errors.Is(err, haproxy.ErrNoMaster) {
+		delete(a.masters, m.Socket.Address) // it may be a stats socket by now
+	}
+	if err == nil || asking.Err() == nil {
+		return // while it reloads, it answers nobody for a moment
 	}
 	if a.truce == nil {
 		a.truce = make(map[string]time.Time)
 	}
 	a.truce[m.Socket.Address] = time.Now().Add(masterTruce)
-	if a.masters[m.Socket.Address] {
-		delete(a.masters, m.Socket.Address) // it may be a stats socket by now
-	}
 }
 
 // failure returns what a target's error says.

@@ -45,6 +45,7 @@ var programs = map[string]string{
 	"fish":              "fish",
 	"graphite-web":      "graphite-manage",
 	"gunicorn":          "gunicorn",
+	"tmux":              "tmux",
 
 	"monitoring-plugins-contrib": "check_graphite",
 	"monitoring-plugins-basic":   "check_cluster",

@@ -12,11 +12,11 @@ set -eu
 # The packages' programs live where a plain user's PATH may not reach.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-all='haproxy socat graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib monitoring-plugins-basic nagios4-core icinga2-bin nagios-nrpe-server nagios-nrpe-plugin puppet-agent puppet-lint ruby-rspec-puppet ansible-core ansible-lint python3-apt podman python3-jsonschema shellcheck default-jre-headless maven kcat prometheus influxdb victoria-metrics python3-kafka python3-lz4 python3-snappy python3-zstandard'
+all='haproxy socat graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib monitoring-plugins-basic nagios4-core icinga2-bin nagios-nrpe-server nagios-nrpe-plugin puppet-agent puppet-lint ruby-rspec-puppet ansible-core ansible-lint python3-apt podman python3-jsonschema shellcheck default-jre-headless maven kcat prometheus influxdb victoria-metrics python3-kafka python3-lz4 python3-snappy python3-zstandard tmux'
 
 present() {
 	case $1 in
-	haproxy | socat | carbon-c-relay | strace | iptables | mount) command -v "$1" >/dev/null ;;
+	haproxy | socat | carbon-c-relay | strace | iptables | mount | tmux) command -v "$1" >/dev/null ;;
 	graphite-carbon) command -v carbon-cache >/dev/null ;;
 	graphite-web) command -v graphite-manage >/dev/null ;;
 	gunicorn) command -v gunicorn >/dev/null ;;

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gdamore/tcell/v3"
 	"github.com/gdamore/tcell/v3/color"
+	"golang.org/x/sys/unix"
 
 	"haproxystats/internal/top"
 )
@@ -121,7 +122,7 @@ func (l *loop) run(ctx context.Context, results <-chan result, taken chan<- stru
 				return err
 			}
 		case s := <-signals:
-			if err := l.signalled(s, signals); err != nil {
+			if err := l.signalled(s); err != nil {
 				return err
 			}
 		case <-tick.C:
@@ -150,32 +151,19 @@ func (l *loop) run(ctx context.Context, results <-chan result, taken chan<- stru
 	}
 }
 
-// stopPatience bounds the wait for the end of a stop that did not happen: nobody could
-// continue a program that no shell has started.
-const stopPatience = 200 * time.Millisecond
-
-// signalled gives the terminal back while the program is stopped.
-func (l *loop) signalled(s os.Signal, signals chan os.Signal) error {
+// signalled gives the terminal back while the program is stopped. A program that leads its
+// session, or whose shell has no jobs, is not stopped: nobody could continue it.
+func (l *loop) signalled(s os.Signal) error {
+	session, err := unix.Getsid(0)
+	if s == syscall.SIGTSTP && (err != nil || session == syscall.Getpgrp()) {
+		return nil
+	}
 	if err := l.screen.Suspend(); err != nil {
 		return fmt.Errorf("give the terminal back: %w", err)
 	}
 	if s == syscall.SIGTSTP {
-		signal.Reset(syscall.SIGTSTP)
-		_ = syscall.Kill(os.Getpid(), syscall.SIGTSTP)
-		wait := time.NewTimer(stopPatience)
-	waiting:
-		for {
-			select {
-			case s := <-signals:
-				if s == syscall.SIGCONT {
-					break waiting
-				}
-			case <-wait.C:
-				break waiting
-			}
-		}
-		wait.Stop()
-		signal.Notify(signals, syscall.SIGTSTP)
+		// Go takes SIGTSTP for good once it is asked to, so this is what stops the program.
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	}
 	if err := l.screen.Resume(); err != nil {
 		return fmt.Errorf("take the terminal back: %w", err)
@@ -190,7 +178,7 @@ func (l *loop) handle(e tcell.Event) error {
 	case *tcell.EventResize:
 		l.screen.Sync()
 	case *tcell.EventKey:
-		if k, ok := keyOf(e); ok {
+		for _, k := range keysOf(e) {
 			l.view.press(k)
 		}
 	case *tcell.EventError:
@@ -243,13 +231,22 @@ var keyNames = map[tcell.Key]string{
 	tcell.KeyCtrlU: keyClear, tcell.KeyF1: keyHelp, tcell.KeyCtrlB: keyPageUp, tcell.KeyCtrlF: keyPageDown,
 }
 
-func keyOf(e *tcell.EventKey) (key, bool) {
+// keysOf returns the keys of an event. Of Escape and a key that follows at once, terminals
+// make that key with Alt.
+func keysOf(e *tcell.EventKey) (keys []key) {
+	if e.Modifiers()&tcell.ModAlt != 0 {
+		keys = append(keys, key{name: keyEscape})
+	}
+	if e.Key() == tcell.KeyTab && e.Modifiers()&tcell.ModShift != 0 {
+		return append(keys, key{name: keyBackTab})
+	}
+	if name, ok := keyNames[e.Key()]; ok {
+		return append(keys, key{name: name})
+	}
 	if e.Key() == tcell.KeyRune {
 		for _, r := range e.Str() {
-			return key{char: r}, true
+			keys = append(keys, key{char: r})
 		}
-		return key{}, false
 	}
-	name, ok := keyNames[e.Key()]
-	return key{name: name}, ok
+	return keys
 }
