@@ -19,15 +19,15 @@ type Options struct {
 	// Classic selects the metrics of the original haproxystats; otherwise every number
 	// that HAProxy shows is a metric.
 	Classic bool
-	// Frontend, Backend and Server, if not nil, are the only metrics of their scope.
-	Frontend, Backend, Server []string
+	// Frontend, Backend and Server, if not nil, take the only metrics of their scope.
+	Frontend, Backend, Server catalogue.List
 	// Spell returns the spelling of a name in exclusions and groups; nil for the name
 	// itself.
 	Spell func(name string) string
-	// ExcludeFrontends and ExcludeBackends are the names that are left out.
-	ExcludeFrontends, ExcludeBackends []string
-	// ServerNames adds the totals of a server name over all backends, also
-	// the excluded ones.
+	// Frontends, Backends and Servers select by name. Servers follow their backend.
+	Frontends, Backends, Servers Wanted
+	// ServerNames adds the totals of a server name over all backends, also those that are
+	// left out.
 	ServerNames bool
 	// PerProcess adds the metrics of each process.
 	PerProcess bool
@@ -136,19 +136,23 @@ func (a *Aggregator) Repeated() []Repeated {
 
 // Unmatched are the names in Options that no row has matched so far.
 type Unmatched struct {
-	ExcludeFrontends, ExcludeBackends []string
+	Frontends, Backends, Servers UnmatchedNames
 	// The groups are those that no name was sorted into. ServerGroups is nil without
 	// ServerNames.
 	FrontendGroups, BackendGroups, ServerGroups []string
 }
 
+// UnmatchedNames are names and patterns of a [Wanted] that no row has matched.
+type UnmatchedNames struct{ Include, Exclude []string }
+
 // Unmatched returns what no row has matched so far.
 func (a *Aggregator) Unmatched() Unmatched {
 	u := Unmatched{
-		ExcludeFrontends: a.proxies.unmatched(haproxy.FrontendRow),
-		ExcludeBackends:  a.proxies.unmatched(haproxy.BackendRow),
-		FrontendGroups:   a.proxies.frontendGroups.unused(),
-		BackendGroups:    a.proxies.backendGroups.unused(),
+		Frontends:      a.proxies.frontends.unmatched(),
+		Backends:       a.proxies.backends.unmatched(),
+		Servers:        a.proxies.servers.unmatched(),
+		FrontendGroups: a.proxies.frontendGroups.unused(),
+		BackendGroups:  a.proxies.backendGroups.unused(),
 	}
 	if a.opt.ServerNames {
 		u.ServerGroups = a.proxies.serverGroups.unused()

@@ -11,7 +11,7 @@ import (
 // selection selects the fields of `show stat` that are metrics in one scope.
 type selection struct {
 	scope   catalogue.Scopes
-	only    []string // nil: all of the metric set
+	only    catalogue.List // nil: all of the metric set
 	classic bool
 	series  bool // with what outputs other than Graphite need
 	learned Learned
@@ -20,7 +20,7 @@ type selection struct {
 // wants reports whether a field is a metric in this scope.
 func (s selection) wants(name string) bool {
 	if s.only != nil {
-		return slices.Contains(s.only, name)
+		return s.only.Takes(name, isMetric(name, s.scope, s.classic, s.learned), isMetric(name, s.scope, false, s.learned))
 	}
 	return isMetric(name, s.scope, s.classic, s.learned)
 }
@@ -122,7 +122,7 @@ func (s selection) places(columns []metric.Column) map[string]int {
 
 // wantsState reports whether the state in a text is a metric.
 func (s selection) wantsState(text string) bool {
-	return s.series && (s.only == nil || slices.Contains(s.only, text))
+	return s.series && (s.only == nil || s.only.Takes(text, true, true))
 }
 
 // compareColumns orders by position in the catalogue, then by name and outputs.

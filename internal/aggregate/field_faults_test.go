@@ -274,7 +274,7 @@ func TestRepeatedNamesAreTold(t *testing.T) {
 		t.Errorf("want -, got +\n%s", d)
 	}
 	// Processes and sockets may say a name as often as they like.
-	twice := New(Options{ExcludeBackends: []string{"x"}})
+	twice := New(Options{Backends: Wanted{Exclude: &Names{Exact: []string{"x"}}}})
 	for range 2 {
 		twice.Reset()
 		var r reply.Reader

@@ -159,11 +159,14 @@ func (p *proxies) addTable(typ haproxy.RowType, t metric.Rows) {
 		e := p.names.find(last, &row)
 		if e == nil {
 			e = p.names.insert(last, &row)
-			e.row, e.nameRow = p.admit(e)
+			p.admit(e)
 		}
 		p.names.see(e, 0)
 		last = e
 		p.rows[typ]++
+		if e.uncounted >= 0 {
+			p.uncounted.Touch(e.uncounted)
+		}
 		if e.row >= 0 {
 			slots.add(table, e.row, r)
 		}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"haproxystats/internal/encode/plaintext"
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/reply"
@@ -81,6 +82,19 @@ func anyOptions(t *rapid.T) Options {
 		PerProcess:  rapid.Bool().Draw(t, "per process"),
 		Percentages: rapid.Bool().Draw(t, "percentages"),
 		Series:      rapid.Bool().Draw(t, "series"),
+		Server:      rapid.SampledFrom([]catalogue.List{nil, nil, catalogue.ParseList("*c* -rtime")}).Draw(t, "list"),
+		Frontends:   anyWanted(t, "a.b"),
+		Backends:    anyWanted(t, "a_b"),
+		Servers:     anyWanted(t, rapid.SampledFrom([]string{"s1", "a.b/s1"}).Draw(t, "exact")),
+	}
+}
+
+func anyWanted(t *rapid.T, name string) Wanted {
+	only := &Names{Exact: []string{name}}
+	some := &Names{Patterns: []Group{{"b", func(name string) bool { return strings.Contains(name, "b") }}}}
+	return Wanted{
+		Include: rapid.SampledFrom([]*Names{nil, nil, only, some}).Draw(t, "include"),
+		Exclude: rapid.SampledFrom([]*Names{nil, nil, only, some}).Draw(t, "exclude"),
 	}
 }
 
@@ -179,7 +193,7 @@ func TestRowsAreCounted(t *testing.T) {
 		"a_stat": "# pxname,svname,type,scur,\nf,FRONTEND,0,1,\nb,s1,2,1,\nb,s2,2,1,\nb,s2,2,1,\nb,BACKEND,1,1,\nb,BACKEND,7,1,\nl,sock,3,1,",
 		"b_stat": "# pxname,svname,type,scur,\nb,BACKEND,1,1,\nx,BACKEND,1,1,",
 	})
-	a := New(Options{ExcludeBackends: []string{"x"}})
+	a := New(Options{Backends: Wanted{Exclude: &Names{Exact: []string{"x"}}}})
 	for range 2 { // each snapshot begins at 0
 		a.Reset()
 		var r reply.Reader

@@ -24,8 +24,14 @@ type proxies struct {
 
 	frontendGroups, backendGroups, serverGroups groups
 
-	names     registry
-	excluded  [3]map[string]bool // by row type and proxy: whether a row had the name
+	names registry
+	// frontends, backends and servers decide what is wanted; filters reports whether one of
+	// them may leave something out.
+	frontends, backends, servers filter
+	filters                      bool
+	// uncounted has the servers of wanted backends that are left out by their own names, as
+	// they count for TotalServers; nil without such names.
+	uncounted *metric.Builder
 	layouts   map[string]*layouts
 	current   *layouts
 	widenings int // how often the tables got columns
@@ -49,6 +55,8 @@ type layouts struct {
 	listener layout
 	// listenerStatus is the column with the state of listeners; -1: it is not wanted.
 	listenerStatus int
+	// countsServers reports whether backends count their servers by state.
+	countsServers bool
 }
 
 // maxHeaders bounds the kinds of headers that are remembered, with their layouts and
@@ -66,31 +74,10 @@ func newProxies(opt Options) proxies {
 	p.scopes[haproxy.BackendRow].selection = selection{catalogue.Backend, opt.Backend, opt.Classic, opt.Series, opt.Learned}
 	p.scopes[haproxy.ServerRow].selection = selection{catalogue.Server, opt.Server, opt.Classic, opt.Series, opt.Learned}
 	p.listeners.selection = selection{catalogue.Listener, nil, opt.Classic, opt.Series, opt.Learned}
-	frontends, backends := unseen(opt.ExcludeFrontends), unseen(opt.ExcludeBackends)
-	p.excluded = [3]map[string]bool{frontends, backends, backends}
+	p.frontends, p.backends, p.servers = newFilter(opt.Frontends), newFilter(opt.Backends), newFilter(opt.Servers)
+	p.filters = p.frontends.any() || p.backends.any() || p.servers.any()
 	p.forget()
 	return p
-}
-
-// unseen returns a map in which no row has had the names yet.
-func unseen(names []string) map[string]bool {
-	m := make(map[string]bool, len(names))
-	for _, n := range names {
-		m[n] = false
-	}
-	return m
-}
-
-// unmatched returns the excluded names that no row of the type has had, sorted.
-func (p *proxies) unmatched(t haproxy.RowType) []string {
-	var names []string
-	for n, seen := range p.excluded[t] {
-		if !seen {
-			names = append(names, n)
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 // forget drops all that is remembered of names and headers.
@@ -104,6 +91,9 @@ func (p *proxies) forget() {
 	}})
 	if p.opt.Series {
 		p.listeners.table = metric.NewBuilder(metric.Listener, nil)
+	}
+	if p.servers.any() {
+		p.uncounted = metric.NewBuilder(metric.Server, nil)
 	}
 	p.names = newRegistry()
 	p.layouts = make(map[string]*layouts)
@@ -122,6 +112,9 @@ func (p *proxies) reset() (forgotten int) {
 	p.names.reset()
 	for _, b := range p.tables() {
 		b.Reset()
+	}
+	if p.uncounted != nil {
+		p.uncounted.Reset()
 	}
 	p.rows = [4]int{}
 	p.stopping = false
@@ -176,7 +169,7 @@ func (p *proxies) entry(c *cursor) *entry {
 	e := p.names.find(c.last, row)
 	if e == nil {
 		e = p.names.insert(c.last, row)
-		e.row, e.nameRow = p.admit(e)
+		p.admit(e)
 	}
 	return e
 }
@@ -281,10 +274,10 @@ func (p *proxies) setColumns(t haproxy.RowType, columns []metric.Column) {
 }
 
 // admit adds the rows of a new entity to the tables.
-func (p *proxies) admit(n *entry) (at, nameAt int) {
-	at, nameAt = -1, -1
+func (p *proxies) admit(n *entry) {
 	e := metric.Entity{Name: n.proxy}
 	proxy := p.opt.Spell(n.proxy)
+	wanted := p.wantsProxy(n.name)
 	switch n.typ {
 	case haproxy.FrontendRow:
 		e.Group = p.frontendGroups.of(proxy)
@@ -293,17 +286,20 @@ func (p *proxies) admit(n *entry) (at, nameAt int) {
 	case haproxy.ServerRow:
 		e.Parent, e.Name = n.proxy, n.service
 		e.Group = p.backendGroups.of(proxy)
+		if !p.wantsServer(n.proxy, n.service) {
+			if wanted {
+				n.uncounted = p.uncounted.Row(e)
+			}
+			return
+		}
 		if p.opt.ServerNames {
 			total := metric.Entity{Name: n.service, Group: p.serverGroups.of(p.opt.Spell(n.service))}
-			nameAt = p.serverNames.Row(total)
+			n.nameRow = p.serverNames.Row(total)
 		}
 	}
-	if _, excluded := p.excluded[n.typ][proxy]; excluded {
-		p.excluded[n.typ][proxy] = true
-	} else {
-		at = p.scopes[n.typ].table.Row(e)
+	if wanted {
+		n.row = p.scopes[n.typ].table.Row(e)
 	}
-	return at, nameAt
 }
 
 func columnNames(columns []metric.Column) []string {
@@ -325,6 +321,9 @@ func (p *proxies) merge(o *proxies) {
 		sc.table.Merge(o.scopes[t].table.Table())
 	}
 	p.serverNames.Merge(o.serverNames.Table())
+	if p.uncounted != nil {
+		p.uncounted.Merge(o.uncounted.Table())
+	}
 	if from := o.listeners.table; from != nil {
 		p.widenListeners(columnNames(from.Columns()))
 		p.listeners.table.Merge(from.Table())

@@ -32,13 +32,15 @@ func (n name) full() string {
 // entry is what is remembered of a name.
 type entry struct {
 	name
-	row     int // in the table of its type; -1: excluded
+	row     int // in the table of its type; -1: left out
 	nameRow int // in the table of server names; -1: none
-	next    *entry
-	round   uint32 // the last one in which the name was seen
-	group   uint32 // the last one in which the name was seen
-	replies uint64 // those of the group that have had the name, a bit each
-	twice   bool   // one reply has had the name twice
+	// uncounted is the row among the servers that only count for their backend; -1: none.
+	uncounted int
+	next      *entry
+	round     uint32 // the last one in which the name was seen
+	group     uint32 // the last one in which the name was seen
+	replies   uint64 // those of the group that have had the name, a bit each
+	twice     bool   // one reply has had the name twice
 }
 
 func newRegistry() registry { return registry{byName: make(map[name]*entry)} }
@@ -77,7 +79,7 @@ func (n *name) is(row *haproxy.Row) bool {
 
 // insert makes the entry of a row that find does not know.
 func (r *registry) insert(last *entry, row *haproxy.Row) *entry {
-	e := &entry{name: name{typ: row.Type, proxy: last.proxy}, row: -1, nameRow: -1}
+	e := &entry{name: name{typ: row.Type, proxy: last.proxy}, row: -1, nameRow: -1, uncounted: -1}
 	if string(row.Proxy) != e.proxy { // the servers of a backend share its name
 		e.proxy = string(row.Proxy)
 	}

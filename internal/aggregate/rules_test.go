@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"haproxystats/internal/catalogue"
+
 	"github.com/google/go-cmp/cmp"
 
 	"haproxystats/internal/encode/plaintext"
@@ -74,7 +76,7 @@ func TestProxyRules(t *testing.T) {
 		},
 		{
 			name: "only the metrics that are asked for, each by its own rule",
-			opt:  Options{Server: []string{"bin", "rtime", "eint"}, ServerNames: true},
+			opt:  Options{Server: catalogue.ParseList("bin rtime eint"), ServerNames: true},
 			files: map[string]string{
 				"a_stat": header + "b,s1,2,1,10,3,5,100,1,-1,7,2,UP,",
 				"b_stat": header + "b,s1,2,1,10,3,0,300,1,-1,7,2,UP,",
@@ -158,7 +160,7 @@ func TestProxyRules(t *testing.T) {
 		},
 		{
 			name: "exclusion reaches servers, but not the totals of their names",
-			opt:  Options{Spell: plaintext.Component, ExcludeFrontends: []string{"f_x"}, ExcludeBackends: []string{"b_x"}, ServerNames: true},
+			opt:  Options{Spell: plaintext.Component, Frontends: Wanted{Exclude: &Names{Exact: []string{"f_x"}}}, Backends: Wanted{Exclude: &Names{Exact: []string{"b_x"}}}, ServerNames: true},
 			files: map[string]string{"a_stat": header + `
 				f.x,FRONTEND,0,1,,,,,,,,,,
 				f.y,FRONTEND,0,1,,,,,,,,,,

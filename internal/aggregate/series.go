@@ -292,18 +292,9 @@ func (l *listeners) mostlyStale() bool {
 	return l.table != nil && l.table.Capacity() > 2*len(l.table.Table().Rows())+1024
 }
 
-// isExcluded reports whether the rows of a proxy are not wanted.
-func (p *proxies) isExcluded(t haproxy.RowType, proxy string) bool {
-	_, excluded := p.excluded[t][p.opt.Spell(proxy)]
-	return excluded
-}
-
-// addListener adds the row in hand, that of a listener.
+// addListener adds the row in hand, that of a listener that is wanted.
 func (p *proxies) addListener(c *cursor) {
 	row := c.scanner.Row()
-	if p.isExcluded(haproxy.FrontendRow, string(row.Proxy)) {
-		return
-	}
 	if c.account != nil {
 		c.account.adjust(row)
 	}
@@ -325,7 +316,7 @@ func (p *proxies) addListeners(t metric.Rows) {
 	}
 	r := p.listeners.selection.receiver(to, t.Columns())
 	t.Each(func(from *metric.Row) {
-		if !p.isExcluded(haproxy.FrontendRow, string(from.Parent)) {
+		if p.wantsListeners(string(from.Parent)) {
 			r.add(to, to.Row(metric.Entity{Parent: string(from.Parent), Name: string(from.Name)}), from)
 		}
 	})

@@ -309,7 +309,7 @@ func TestSeriesLeaveGraphite(t *testing.T) {
 		for _, opt := range []Options{
 			{ServerNames: true, PerProcess: true, Percentages: true},
 			{Classic: true, ServerNames: true, PerProcess: true},
-			{Server: []string{"scur", "lastchg"}, Backend: []string{"downtime", "comp_in"}},
+			{Server: catalogue.ParseList("scur lastchg"), Backend: catalogue.ParseList("downtime comp_in")},
 		} {
 			want := paths(batchAt(t, opt, os.DirFS(dir), 1795335356))
 			opt.Series = true
@@ -407,7 +407,7 @@ func TestListenersOfExcluded(t *testing.T) {
 		"a_info": "Pid: 1",
 		"a_stat": "# pxname,svname,type,status,scur,\nx,FRONTEND,0,OPEN,1,\nx,l,3,OPEN,1,\nf,FRONTEND,0,OPEN,1,\nf,l,3,OPEN,5,",
 	})
-	got := seriesOf(t, batchAt(t, Options{Series: true, ExcludeFrontends: []string{"x"}}, snapshot, 1))
+	got := seriesOf(t, batchAt(t, Options{Series: true, Frontends: Wanted{Exclude: &Names{Exact: []string{"x"}}}}, snapshot, 1))
 	if v := got["listener f/l scur"]; v.Int != 5 {
 		t.Errorf("got %v sessions of the listener, want 5", v)
 	}

@@ -6,7 +6,8 @@ import (
 )
 
 // countServers fills TotalServers: the number of different server names in each
-// backend with servers. The rows of servers are ordered by backend.
+// backend with servers, also of those that are left out by their own names. The rows of
+// servers are ordered by backend.
 func (p *proxies) countServers() {
 	p.totals.Reset()
 	servers := p.scopes[haproxy.ServerRow].table.Table()
@@ -21,5 +22,21 @@ func (p *proxies) countServers() {
 		p.totals.Touch(at)
 		p.totals.Add(at, 0, int64(n))
 		i += n
+	}
+	if p.uncounted == nil {
+		return
+	}
+	left := p.uncounted.Table()
+	for _, row := range left.Rows() {
+		e := left.Entity(row)
+		at := p.totals.Row(metric.Entity{Name: e.Parent, Group: e.Group})
+		n := int64(1)
+		if have, ok := p.totals.At(at, 0); ok {
+			n += have.Int
+			p.totals.Replace(at, 0, n)
+			continue
+		}
+		p.totals.Touch(at)
+		p.totals.Add(at, 0, n)
 	}
 }

@@ -152,6 +152,7 @@ func (l *layouts) readStates() {
 	if len(s.names) > 0 || len(b.names) > 0 {
 		s.read(l.header, true)
 	}
+	l.countsServers = len(b.names) > 0
 }
 
 // text returns a text of the row, empty if it has none.
@@ -252,13 +253,27 @@ func (c *stateCounts) percentUp() (up, all int64) {
 	return up, all
 }
 
+// begin begins to count the servers of a proxy, unless it is the one in hand.
+func (c *stateCounts) begin(proxy []byte) {
+	if !bytes.Equal(proxy, c.proxy) {
+		c.proxy = append(c.proxy[:0], proxy...)
+		c.counts = [2][numCounts]int64{}
+	}
+}
+
+// count counts the server of a row of which only the texts have been read.
+func (l *stateLayout) count(row *haproxy.Row, c *stateCounts) {
+	c.begin(row.Proxy)
+	if s := l.parse(text(row, l.status)); s.known {
+		backup, ok := haproxy.Number(text(row, l.backup))
+		c.add(&s, ok && backup > 0)
+	}
+}
+
 // derive appends to the values of a row what follows from its texts. It counts servers
 // in c, and takes the counts at the row of their backend, which follows them.
 func (l *stateLayout) derive(row *haproxy.Row, c *stateCounts) {
-	if !bytes.Equal(row.Proxy, c.proxy) {
-		c.proxy = append(c.proxy[:0], row.Proxy...)
-		c.counts = [2][numCounts]int64{}
-	}
+	c.begin(row.Proxy)
 	if len(l.texts) == 0 {
 		return
 	}

@@ -195,7 +195,7 @@ func TestStatesAreChosenByName(t *testing.T) {
 	dir := os.DirFS("testdata/states/2.6.12/01-settled")
 	for name, opt := range map[string]Options{
 		"classic": {Classic: true},
-		"others":  {Frontend: []string{"scur"}, Backend: []string{"scur"}, Server: []string{"scur"}},
+		"others":  {Frontend: catalogue.ParseList("scur"), Backend: catalogue.ParseList("scur"), Server: catalogue.ParseList("scur")},
 	} {
 		got := paths(aggregateFS(t, opt, dir))
 		for path := range got {
@@ -208,7 +208,7 @@ func TestStatesAreChosenByName(t *testing.T) {
 			}
 		}
 	}
-	got := paths(aggregateFS(t, Options{Frontend: []string{"listeners_open"}, Backend: []string{"active_maint"}, Server: []string{"scur"}}, dir))
+	got := paths(aggregateFS(t, Options{Frontend: catalogue.ParseList("listeners_open"), Backend: catalogue.ParseList("active_maint"), Server: catalogue.ParseList("scur")}, dir))
 	if got["backend.st_check.active_maint"] != 3 || got["frontend.web.listeners_open"] != 1 {
 		t.Errorf("got %v, want the counts that were asked for", some(got, ".active_maint", ".listeners_open"))
 	}

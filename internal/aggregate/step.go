@@ -30,6 +30,9 @@ type cursor struct {
 	listeners listenerCounts
 	// stopping reports whether the process stops.
 	stopping bool
+	// frontend is the frontend of the last listener, and wanted whether its listeners are.
+	frontend []byte
+	wanted   bool
 }
 
 // beside is what is known of a socket beside the replies of its current worker.
@@ -52,16 +55,24 @@ func (p *proxies) newCursor(s *haproxy.StatScanner, bit uint64, k beside) *curso
 }
 
 // next goes to the next row. Listeners are counted for their frontend, whose row is the
-// one in hand.
+// one in hand. Rows that are left out are skipped: no more of them is read than their
+// backend needs.
 func (c *cursor) next(p *proxies) {
 	l := p.current
 	c.waited = 0
-	for c.done = !c.scanner.Next(); !c.done && c.scanner.Row().Type == haproxy.ListenerRow; c.done = !c.scanner.Next() {
-		if l.listenerStatus >= 0 {
-			c.listeners.add(c.scanner.Row())
+	for {
+		if c.done = !c.scanner.Step(); c.done {
+			break
 		}
-		if p.opt.Series {
-			p.addListener(c)
+		if c.scanner.Row().Type == haproxy.ListenerRow {
+			c.passListener(p)
+			continue
+		}
+		if p.filters && c.pass(p) {
+			continue
+		}
+		if c.scanner.Read() {
+			break
 		}
 	}
 	c.listeners.addTo(p.scopes[haproxy.FrontendRow].table, c.last)
@@ -78,6 +89,51 @@ func (c *cursor) next(p *proxies) {
 	if p.opt.Series {
 		of.series.derive(row, &of.states, c.stopping)
 	}
+}
+
+// passListener takes the row in hand, that of a listener.
+func (c *cursor) passListener(p *proxies) {
+	if p.filters {
+		row := c.scanner.Row()
+		if !bytes.Equal(c.frontend, row.Proxy) {
+			c.frontend, c.wanted = append(c.frontend[:0], row.Proxy...), p.wantsListeners(string(row.Proxy))
+		}
+		if !c.wanted {
+			return
+		}
+	}
+	if !c.scanner.Read() {
+		return
+	}
+	if p.current.listenerStatus >= 0 {
+		c.listeners.add(c.scanner.Row())
+	}
+	if p.opt.Series {
+		p.addListener(c)
+	}
+}
+
+// pass passes over the row in hand if it is left out, and reports whether it is.
+func (c *cursor) pass(p *proxies) bool {
+	e := p.entry(c)
+	if e.row >= 0 || e.nameRow >= 0 {
+		return false
+	}
+	row := c.scanner.Row()
+	c.listeners.addTo(p.scopes[haproxy.FrontendRow].table, c.last)
+	p.names.see(e, c.bit)
+	c.last = e
+	p.rows[row.Type]++
+	if e.uncounted >= 0 {
+		p.uncounted.Touch(e.uncounted)
+		if p.current.countsServers && c.scanner.ReadTexts() {
+			p.current.byType[haproxy.ServerRow].states.count(row, &c.states)
+		}
+	}
+	if c.account != nil {
+		c.account.find(row)
+	}
+	return true
 }
 
 // isActive reports whether the current worker's row in hand has taken connections.

@@ -353,10 +353,9 @@ func (k *account) newAdjuster(l *layouts) *adjuster {
 	return a
 }
 
-// adjust adds the account to a row. It reports whether it has changed the row.
-func (a *adjuster) adjust(row *haproxy.Row) bool {
+// find returns what is added to a row: the rows of the base and of old workers.
+func (a *adjuster) find(row *haproxy.Row) (base, old []int64) {
 	b, o := a.account.base, &a.account.old
-	var base, old []int64
 	at := a.next
 	if at >= b.Rows() || !isKey(b.Key(at), row) {
 		at = b.Find(keyOf(row))
@@ -379,6 +378,12 @@ func (a *adjuster) adjust(row *haproxy.Row) bool {
 			a.nextOld = at + 1
 		}
 	}
+	return base, old
+}
+
+// adjust adds the account to a row. It reports whether it has changed the row.
+func (a *adjuster) adjust(row *haproxy.Row) bool {
+	base, old := a.find(row)
 	if base == nil && old == nil {
 		return false
 	}
@@ -476,7 +481,7 @@ func (p *proxies) addGhosts(ghosts []ghost) {
 	p.names.begin()
 	for _, g := range ghosts {
 		if g.key.Type == haproxy.ListenerRow {
-			if p.opt.Series && !p.isExcluded(haproxy.FrontendRow, g.key.Proxy) {
+			if p.opt.Series && p.wantsListeners(g.key.Proxy) {
 				t := p.listeners.table
 				p.addGhost(t, t.Row(metric.Entity{Parent: g.key.Proxy, Name: g.key.Service}), g)
 			}
@@ -490,7 +495,7 @@ func (p *proxies) addGhosts(ghosts []ghost) {
 		}
 		if e == nil {
 			e = p.names.insert(&before, &row)
-			e.row, e.nameRow = p.admit(e)
+			p.admit(e)
 		}
 		p.names.see(e, 0)
 		p.addGhost(p.scopes[g.key.Type].table, e.row, g)

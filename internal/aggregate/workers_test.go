@@ -325,7 +325,7 @@ func TestListenersOfOldWorkers(t *testing.T) {
 		{metric.Frontend, "", "web", "stot", 117},
 		{metric.Server, "app", "gone", "stot", 2006},
 	})
-	b = batch(t, Options{Series: true, ExcludeFrontends: []string{"web"}}, accounted(t, snapshot.Old))
+	b = batch(t, Options{Series: true, Frontends: Wanted{Exclude: &Names{Exact: []string{"web"}}}}, accounted(t, snapshot.Old))
 	check(t, b, []wanted{{metric.Listener, "web", "door", "stot", -1}, {metric.Listener, "web", "gone", "stot", -1}})
 }
 

@@ -64,7 +64,7 @@ func SinkCheck(b Brokers) config.Check {
 
 // checkSinks makes the checks of sinks that package config can't.
 func checkSinks(c *config.Config, b Brokers) []config.Problem {
-	problems := append(CheckGroups(c), checkTLS(c)...)
+	problems := append(CheckPatterns(c), checkTLS(c)...)
 	problems = append(problems, checkEvents(c)...)
 	problems = append(problems, checkEndpoint(c)...)
 	problems = append(problems, checkPushed(c)...)

@@ -105,7 +105,7 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 	}
 	ofNodes := options
 	ofNodes.Processes = true
-	told := &faults{excludeFrontends: c.Process.ExcludeFrontends.File, excludeBackends: c.Process.ExcludeBackends.File}
+	told := &faults{files: c.Process.NameFiles()}
 	ledger := newLedger(options)
 	processor = process.New(process.Options{
 		Source: from,

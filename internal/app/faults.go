@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strings"
 	"sync"
 
 	"haproxystats/internal/aggregate"
+	"haproxystats/internal/config"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/status"
@@ -19,9 +21,9 @@ type faults struct {
 	mu sync.Mutex
 	// told counts for each logged fault the snapshots without it.
 	told map[string]int
-	// excludeFrontends and excludeBackends are the files of excluded names; empty for
-	// none. They are compared with the first complete snapshot, and then emptied.
-	excludeFrontends, excludeBackends string
+	// files are the files of names. They are compared with the first complete snapshot, and
+	// then removed.
+	files []config.NameFileOption
 	// groups reports whether the groups are still to be compared with that snapshot.
 	groups bool
 	// badRows, duplicates and missing are counts of the snapshot that was read last.
@@ -75,22 +77,29 @@ const maxHidden = 10_000
 // maxUnmatched bounds the names in a message.
 const maxUnmatched = 5
 
-// tellUnmatched logs, once, which excluded names a complete snapshot does not have, and
-// which groups contain none of its names.
+// tellUnmatched logs, once, which names and patterns of files of names a complete snapshot
+// does not have, and which groups contain none of its names.
 func (f *faults) tellUnmatched(log *slog.Logger, epoch int64, u aggregate.Unmatched) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, e := range []struct {
-		option string
-		file   *string
-		names  []string
-	}{{"exclude-frontends", &f.excludeFrontends, u.ExcludeFrontends}, {"exclude-backends", &f.excludeBackends, u.ExcludeBackends}} {
-		if *e.file != "" && len(e.names) > 0 {
-			log.Warn("excluded names match nothing", "snapshot", epoch, "option", e.option, "file", *e.file,
-				"names", e.names[:min(maxUnmatched, len(e.names))], "count", len(e.names))
-		}
-		*e.file = ""
+	unmatched := map[string][]string{
+		"include-frontends": u.Frontends.Include, "exclude-frontends": u.Frontends.Exclude,
+		"include-backends": u.Backends.Include, "exclude-backends": u.Backends.Exclude,
+		"include-servers": u.Servers.Include, "exclude-servers": u.Servers.Exclude,
 	}
+	for _, file := range f.files {
+		names := unmatched[file.Option]
+		if len(names) == 0 {
+			continue
+		}
+		message := "excluded names match nothing"
+		if strings.HasPrefix(file.Option, "include") {
+			message = "included names match nothing"
+		}
+		log.Warn(message, "snapshot", epoch, "option", file.Option, "file", file.File,
+			"names", names[:min(maxUnmatched, len(names))], "count", len(names))
+	}
+	f.files = nil
 	if !f.groups {
 		return
 	}

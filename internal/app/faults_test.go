@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"haproxystats/internal/aggregate"
+	"haproxystats/internal/config"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/status"
@@ -96,9 +97,12 @@ func TestFaultsAreToldAgain(t *testing.T) {
 func TestUnmatchedExclusions(t *testing.T) {
 	var log bytes.Buffer
 	p := NewPipeline(aggregate.Options{
-		ExcludeFrontends: []string{"f"}, ExcludeBackends: []string{"b", "g6", "g5", "g4", "g3", "g2", "g1"},
+		Frontends: aggregate.Wanted{Exclude: &aggregate.Names{Exact: []string{"f"}}}, Backends: aggregate.Wanted{Exclude: &aggregate.Names{Exact: []string{"b", "g6", "g5", "g4", "g3", "g2", "g1"}}},
 	}, selfstat.Sources{Spool: emptySpool{}, Retries: func() int64 { return 0 }}, slog.New(slog.NewTextHandler(&log, nil)))
-	p.faults.excludeFrontends, p.faults.excludeBackends = "front.txt", "back.txt"
+	p.faults.files = []config.NameFileOption{
+		{Option: "exclude-frontends", NameFile: &config.NameFile{File: "front.txt"}},
+		{Option: "exclude-backends", NameFile: &config.NameFile{File: "back.txt"}},
+	}
 	files := fstest.MapFS{
 		"a_info": {Data: []byte("Version: 2.6.12\nNbproc: 1\nPid: 8\nStart_time_sec: 100\n\n")},
 		"a_stat": {Data: []byte("# pxname,svname,type,iid,sid,stot,\nf,FRONTEND,0,2,0,10,\nb,BACKEND,1,3,0,10,\n\n")},

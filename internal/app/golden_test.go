@@ -66,7 +66,7 @@ func compareGolden(t *testing.T, file, set string) (compared int) {
 		t.Fatal(err)
 	}
 
-	loaded, err := config.Load(config.ForProcess, config.Files{File: conf, Required: true}, CheckGroups)
+	loaded, err := config.Load(config.ForProcess, config.Files{File: conf, Required: true}, CheckPatterns)
 	if err != nil {
 		t.Fatal(err)
 	}

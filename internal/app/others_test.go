@@ -31,7 +31,7 @@ func TestSeries(t *testing.T) {
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		loaded, err := config.Load(config.ForProcess, config.Files{File: file, Required: true}, CheckGroups)
+		loaded, err := config.Load(config.ForProcess, config.Files{File: file, Required: true}, CheckPatterns)
 		if err != nil {
 			t.Fatal(c.text, err)
 		}

@@ -194,7 +194,7 @@ func runOne(t *testing.T, program config.Program, conf string,
 	run func(context.Context, *config.Config, *Supervisor, *slog.Logger) error,
 ) lines {
 	t.Helper()
-	loaded, err := config.Load(program, config.Files{File: conf, Required: true}, CheckGroups)
+	loaded, err := config.Load(program, config.Files{File: conf, Required: true}, CheckPatterns)
 	if err != nil {
 		t.Fatal(err)
 	}

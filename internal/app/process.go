@@ -91,9 +91,8 @@ func runProcess(ctx context.Context, c *config.Config, here *host, r release, se
 		LogDropped: to.dropped,
 	}
 	told := &faults{
-		excludeFrontends: c.Process.ExcludeFrontends.File,
-		excludeBackends:  c.Process.ExcludeBackends.File,
-		groups:           true,
+		files:  c.Process.NameFiles(),
+		groups: true,
 	}
 	takeEvents(ctx, c.Process.SrcDir, sinks.eventSinks(), log)
 	ledger := newLedger(options)
@@ -166,25 +165,23 @@ type claim struct{ *spool.Entry }
 func (claim) Lane() string { return "" }
 
 // AggregateOptions returns what the configuration asks of aggregation. The log gets
-// patterns that are too slow, and slow is called for each name that a pattern is too
-// slow for. Both may be nil.
+// patterns of groups and of files of names that are too slow, and slow is called for each
+// name that a pattern is too slow for. Both may be nil.
 func AggregateOptions(c *config.Config, log *slog.Logger, slow func()) (aggregate.Options, error) {
 	log = cmp.Or(log, slog.New(slog.DiscardHandler))
 	o := aggregate.Options{
-		Spell:            plaintext.Component, // options match names as the original did
-		Classic:          c.Process.MetricSet == config.MetricsClassic,
-		Raw:              c.Process.IsRaw(),
-		Frontend:         c.Process.FrontendMetrics,
-		Backend:          c.Process.BackendMetrics,
-		Server:           c.Process.ServerMetrics,
-		ExcludeFrontends: c.Process.ExcludeFrontends.Names,
-		ExcludeBackends:  c.Process.ExcludeBackends.Names,
-		ServerNames:      c.Process.AggrServerMetrics,
-		PerProcess:       c.Process.PerProcessMetrics,
-		Percentages:      c.Process.CalculatePercentages,
-		Series:           hasOthers(c),
+		Spell:       plaintext.Component, // options match names as the original did
+		Classic:     c.Process.MetricSet == config.MetricsClassic,
+		Raw:         c.Process.IsRaw(),
+		Frontend:    c.Process.FrontendMetrics,
+		Backend:     c.Process.BackendMetrics,
+		Server:      c.Process.ServerMetrics,
+		ServerNames: c.Process.AggrServerMetrics,
+		PerProcess:  c.Process.PerProcessMetrics,
+		Percentages: c.Process.CalculatePercentages,
+		Series:      hasOthers(c),
 	}
-	together := new(pattern.Budget)
+	compile := patternCompiler{log: log, slow: slow, together: new(pattern.Budget)}
 	for _, section := range []struct {
 		from []config.Group
 		to   *[]aggregate.Group
@@ -194,38 +191,32 @@ func AggregateOptions(c *config.Config, log *slog.Logger, slow func()) (aggregat
 		{c.ServerGroups, &o.ServerGroups},
 	} {
 		for _, g := range section.from {
-			p, err := pattern.Compile(g.Pattern)
+			match, err := compile.group(g)
 			if err != nil {
 				return o, err
 			}
-			p.Budget = together
-			p.Slow = func(name string, off bool) {
-				if slow != nil {
-					slow()
-				}
-				log.Warn("pattern of a group takes too long, the name is not in the group", "group", g.Name, "pattern", g.Pattern, "name", name)
-				if off {
-					log.Error("pattern of a group takes too long too often and is switched off", "group", g.Name, "pattern", g.Pattern)
-				}
-			}
-			*section.to = append(*section.to, aggregate.Group{Name: g.Name, Match: p.Match})
+			*section.to = append(*section.to, aggregate.Group{Name: g.Name, Match: match})
+		}
+	}
+	for _, f := range c.Process.NameFiles() {
+		names, err := compile.names(f)
+		if err != nil {
+			return o, err
+		}
+		switch f.Option {
+		case "include-frontends":
+			o.Frontends.Include = names
+		case "exclude-frontends":
+			o.Frontends.Exclude = names
+		case "include-backends":
+			o.Backends.Include = names
+		case "exclude-backends":
+			o.Backends.Exclude = names
+		case "include-servers":
+			o.Servers.Include = names
+		case "exclude-servers":
+			o.Servers.Exclude = names
 		}
 	}
 	return o, nil
-}
-
-// CheckGroups refuses patterns that are not regular expressions.
-func CheckGroups(c *config.Config) []config.Problem {
-	var problems []config.Problem
-	for _, groups := range [][]config.Group{c.FrontendGroups, c.BackendGroups, c.ServerGroups} {
-		for _, g := range groups {
-			if _, err := pattern.Compile(g.Pattern); err != nil {
-				problems = append(problems, config.Problem{
-					Pos: g.Pos, Section: g.Section, Option: g.Name, Value: g.Pattern,
-					Reason: err.Error(), Allowed: "a regular expression of Python's",
-				})
-			}
-		}
-	}
-	return problems
 }

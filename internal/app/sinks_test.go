@@ -61,7 +61,7 @@ func TestSinksCount(t *testing.T) {
 			conf := filepath.Join(base, "haproxystats.conf")
 			write(t, conf, fmt.Appendf(nil,
 				"[paths]\nbase-dir = %s\n[graphite]\nserver = 127.0.0.1\nport = %s\nconfirm-hold = 0\n%s\n[local-store]\n", base, port, test.queue))
-			loaded, err := config.Load(config.ForProcess, config.Files{File: conf, Required: true}, CheckGroups)
+			loaded, err := config.Load(config.ForProcess, config.Files{File: conf, Required: true}, CheckPatterns)
 			if err != nil {
 				t.Fatal(err)
 			}

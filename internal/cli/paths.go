@@ -25,7 +25,7 @@ func (o pathsOptions) output(hostname string, stderr io.Writer) app.PathsOptions
 
 // printPaths writes the metrics that an output would get of the snapshot in dir.
 func printPaths(o pathsOptions, dir string, stdout, stderr io.Writer) error {
-	replay, err := newReplayConfig(o.files, app.CheckGroups, o.hostname, stderr)
+	replay, err := newReplayConfig(o.files, app.CheckPatterns, o.hostname, stderr)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func printClusterPaths(o pathsOptions, dirs []string, stdout, stderr io.Writer) 
 	if o.hostname != "" {
 		return errors.New("--hostname has no effect with --cluster: leave it out")
 	}
-	loaded, err := loadForTool(config.ForCentral, o.files, app.CheckGroups, stderr)
+	loaded, err := loadForTool(config.ForCentral, o.files, app.CheckPatterns, stderr)
 	if err != nil {
 		return err
 	}

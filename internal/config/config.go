@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/config/ini"
 )
 
@@ -258,22 +259,47 @@ type Process struct {
 	// which haproxystats-pull has kept no account are raw in any case.
 	Counters Counters
 	// The only metrics of frontends that are sent: names of columns of `show stat`,
-	// separated by white space. docs/metrics.md lists them.
-	FrontendMetrics []string
+	// separated by white space. docs/metrics.md lists them. In a name, `*` stands for any
+	// number of characters and `?` for one; such a pattern takes all numbers that HAProxy
+	// shows, whatever `metric-set` says. A hyphen removes: `h2_* -*_max` takes what begins
+	// with `h2_` and does not end in `_max`. Items count in their order, and an exclusion
+	// removes from what the items before it have taken. A list that begins with an exclusion
+	// starts from all metrics of `metric-set`. A pattern that matches no known column is a
+	// warning, because a newer HAProxy may have one that it matches.
+	FrontendMetrics catalogue.List
 	// The only metrics of backends that are sent, as for `frontend-metrics`.
-	BackendMetrics []string
+	BackendMetrics catalogue.List
 	// The only metrics of servers that are sent, as for `frontend-metrics`. It
 	// applies to the metrics of `aggr-server-metrics`, too.
-	ServerMetrics []string
+	ServerMetrics catalogue.List
 	// Adds the totals of every server name over all backends, including the
-	// excluded ones: `server.<server>.<metric>`.
+	// excluded ones: `server.<server>.<metric>`. Servers that `include-servers` or
+	// `exclude-servers` leaves out don't count.
 	AggrServerMetrics bool
-	// A file with frontends to leave out, one name in each line. Lines that start
-	// with `#` are comments. The program reads the file when it starts.
-	ExcludeFrontends Exclusion
+	// A file with the only frontends that are sent: in each line a name, or a regular
+	// expression between slashes such as `/^www_/`. Lines that start with `#` are comments.
+	// Names have `_` for dots here. The expressions are those of Python 3, as in
+	// [frontend-groups], and match anywhere in a name: add `^` and `$` to match the whole
+	// name. Dollar signs are not doubled. The program reads the file when it starts.
+	IncludeFrontends NameFile
+	// A file with the only backends that are sent, with their servers, as for
+	// `include-frontends`.
+	IncludeBackends NameFile
+	// A file with the only servers that are sent, as for `include-frontends`. A line `web1`
+	// stands for the servers of that name in all backends, and `shop/web1` for the one in
+	// the backend `shop`. Regular expressions are matched with `backend/server`. Servers that
+	// are left out still count for their backend: for its TotalServers and for its servers
+	// that are up, as they do for what HAProxy shows of the backend. They don't count for
+	// `aggr-server-metrics`.
+	IncludeServers NameFile
+	// A file with frontends to leave out, as for `include-frontends`. It wins over that file.
+	ExcludeFrontends NameFile
 	// A file with backends to leave out together with their servers, as for
-	// `exclude-frontends`.
-	ExcludeBackends Exclusion
+	// `include-frontends`. It wins over `include-backends`.
+	ExcludeBackends NameFile
+	// A file with servers to leave out, as for `include-servers`. It wins over that file. What
+	// HAProxy shows of servers that are left out is skipped while it is read.
+	ExcludeServers NameFile
 	// Adds the metrics of each HAProxy process:
 	// `daemon.process.<number>.<metric>`. They show whether the processes share the
 	// load evenly.
@@ -1216,10 +1242,4 @@ type Group struct {
 	Name    string // in lower case
 	Pattern string // a Python regular expression
 	Pos     ini.Pos
-}
-
-// Exclusion is a file of names and what it holds.
-type Exclusion struct {
-	File  string   // empty where none is set
-	Names []string // as they are in paths: with "_" for dots
 }

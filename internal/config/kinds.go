@@ -100,9 +100,9 @@ var masterSocket = kind[string]{"master socket", "auto, none, or the path of a U
 	return socketFile.parse(text)
 }}
 
-var nameFile = kind[Exclusion]{"file", "a file with one name per line", func(text string) (Exclusion, error) {
+var nameFile = kind[NameFile]{"file", "a file with one name or /regular expression/ per line", func(text string) (NameFile, error) {
 	path, err := parsePath(text)
-	return Exclusion{File: path}, err
+	return NameFile{File: path}, err
 }}
 
 var host = kind[string]{"host", "a host name or an IP address", parseHost}

@@ -123,6 +123,7 @@ func assembleIn(in Files, program Program, sources []source, problems []Problem,
 		l.checkGraphite()
 		l.checkKafka()
 		l.checkGroups()
+		l.checkMetricLists()
 		l.readNames()
 	}
 	l.checkPaths()

@@ -25,7 +25,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("[graphite]\ngroup-namespace=${x}\n[frontend-groups]\na=$\n[pull]\nworkers=\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		// Names of files would be opened.
-		text = strings.ReplaceAll(strings.ToLower(text), "exclude-", "")
+		text = strings.NewReplacer("exclude-", "", "include-", "").Replace(strings.ToLower(text))
 		for _, program := range []Program{ForPull, ForProcess} {
 			loaded, err := assemble(program, []source{{"f", []byte(text)}}, nil, nil)
 			problems, _ := err.(Problems)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/config/ini"
 )
 
@@ -267,10 +268,10 @@ node-expiry = 7
 		},
 		Process: Process{
 			LogLevel: slog.LevelWarn, LogFormat: LogJSON, SrcDir: "/srv/in", Workers: 16, MetricSet: MetricsClassic, Counters: CountersRaw,
-			FrontendMetrics: []string{"scur", "hrsp_5xx"}, BackendMetrics: []string{"rtime", "act"}, ServerMetrics: []string{"throttle"},
+			FrontendMetrics: catalogue.ParseList("scur hrsp_5xx scur"), BackendMetrics: catalogue.ParseList("rtime act"), ServerMetrics: catalogue.ParseList("throttle"),
 			AggrServerMetrics: true, PerProcessMetrics: true, CalculatePercentages: true,
-			ExcludeFrontends:      Exclusion{File: names, Names: []string{"www_example_com", "api"}},
-			ExcludeBackends:       Exclusion{File: names, Names: []string{"www_example_com", "api"}},
+			ExcludeFrontends:      NameFile{File: names, Names: []string{"www_example_com", "api"}},
+			ExcludeBackends:       NameFile{File: names, Names: []string{"www_example_com", "api"}},
 			LivenessCheckInterval: time.Second / 10,
 		},
 		Graphite: Graphite{

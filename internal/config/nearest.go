@@ -52,3 +52,45 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// nearestTo returns the known name that a pattern would match with the fewest changes to
+// the pattern, or "" if each needs more than a third of the pattern.
+func nearestTo(pattern string, known []string) string {
+	best, least := "", max(1, len(strings.ReplaceAll(pattern, "*", ""))/3)+1
+	for _, k := range known {
+		if d := distanceTo(normalized(pattern), normalized(k)); d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// distanceTo counts the insertions, removals and replacements that make a pattern match a
+// name. `*` matches any characters, and `?` one.
+func distanceTo(pattern, name string) int {
+	row := make([]int, len(name)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(pattern) {
+		above := row
+		row = make([]int, len(name)+1)
+		star := pattern[i] == '*'
+		row[0] = above[0] + 1
+		if star {
+			row[0] = above[0]
+		}
+		for j := range len(name) {
+			if star {
+				row[j+1] = min(above[j+1], row[j])
+				continue
+			}
+			cost := 1
+			if pattern[i] == name[j] || pattern[i] == '?' {
+				cost = 0
+			}
+			row[j+1] = min(above[j+1]+1, row[j]+1, above[j]+cost)
+		}
+	}
+	return row[len(name)]
+}

@@ -34,14 +34,17 @@ func (l *Loaded) Print(w io.Writer) error {
 }
 
 // hash returns the hash of the program's configuration: the options of its sections,
-// and the names in the files of excluded proxies. Comments, order and the other
+// and what the files of names hold. Comments, order and the other
 // program's sections do not change it, and neither do the values of variables of the
 // environment, so that others can compare it who do not have them.
 func (l *Loaded) hash() string {
 	h := sha256.New()
 	_ = l.Print(h) // writing to a hash never fails
-	for _, e := range []Exclusion{l.Config.Process.ExcludeFrontends, l.Config.Process.ExcludeBackends} {
-		fmt.Fprintf(h, "%q\n", e.Names)
+	for _, f := range l.Config.Process.NameFiles() {
+		fmt.Fprintf(h, "%q\n", f.Names)
+		for _, p := range f.Patterns {
+			fmt.Fprintf(h, "%q\n", p.Text)
+		}
 	}
 	for _, i := range l.Config.Clusters {
 		fmt.Fprintf(h, "%q\n", i.Options.Nodes.Names)

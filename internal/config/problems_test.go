@@ -28,9 +28,9 @@ func TestProblems(t *testing.T) {
 		retriesOK = "; allowed: 0 or more, or -1 for no end"
 		yes       = "; allowed: true or false, yes or no, on or off, 1 or 0"
 		pathOK    = "; allowed: components separated by dots, without white space, `/` and `;`"
-		front     = "; allowed: columns of `show stat` that are numbers and that frontends have, separated by white space"
-		back      = "; allowed: columns of `show stat` that are numbers and that backends have, separated by white space"
-		serv      = "; allowed: columns of `show stat` that are numbers and that servers have, separated by white space"
+		front     = "; allowed: columns of `show stat` that are numbers and that frontends have, separated by white space, and patterns such as `h2_* -*_max`"
+		back      = "; allowed: columns of `show stat` that are numbers and that backends have, separated by white space, and patterns such as `h2_* -*_max`"
+		serv      = "; allowed: columns of `show stat` that are numbers and that servers have, separated by white space, and patterns such as `h2_* -*_max`"
 	)
 	for _, tt := range []struct {
 		name    string

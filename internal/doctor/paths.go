@@ -132,7 +132,10 @@ var besideSpool = []string{".reader.lock", ".trash", ".corrupt"}
 // sending examines the files and directories of a program that sends metrics: those of
 // its sinks and lists, its status socket, and what it needs besides.
 func (r *run) sending(c *config.Config, u Unit, socketOption, socket string, needs ...Need) []Finding {
-	found := r.readable(needed{"exclude-frontends", c.Process.ExcludeFrontends.File}, needed{"exclude-backends", c.Process.ExcludeBackends.File})
+	var found []Finding
+	for _, f := range c.Process.NameFiles() {
+		found = append(found, r.readable(needed{f.Option, f.File})...)
+	}
 	for _, n := range filesOfPrometheus(c) {
 		found = append(found, r.readable(n)...)
 		needs = append(needs, Need{n.option, absolute(n.path), false})
@@ -147,7 +150,8 @@ func (r *run) sending(c *config.Config, u Unit, socketOption, socket string, nee
 	if socket != "" {
 		needs = append(needs, Need{socketOption, filepath.Dir(absolute(socket)), true})
 	}
-	for _, f := range []Need{{Option: "exclude-frontends", Path: c.Process.ExcludeFrontends.File}, {Option: "exclude-backends", Path: c.Process.ExcludeBackends.File}} {
+	for _, name := range c.Process.NameFiles() {
+		f := Need{Option: name.Option, Path: name.File}
 		if f.Path != "" {
 			f.Path = absolute(f.Path)
 			needs = append(needs, f)

@@ -92,6 +92,8 @@ type choice struct {
 	columns []int // ascending
 	texts   []int
 	last    int // the last of both, or -1
+	// lastText is the last of the texts, or -1.
+	lastText int
 }
 
 // header is a parsed header line.
@@ -201,7 +203,7 @@ func (s *StatScanner) Columns() []string { return s.header.columns }
 // Select selects columns of rows of type t by their numbers, in ascending order and
 // each once. Rows of a type without a selection are skipped.
 func (s *StatScanner) Select(t RowType, columns []int) {
-	s.wanted[t] = choice{made: true, columns: columns, last: -1}
+	s.wanted[t] = choice{made: true, columns: columns, last: -1, lastText: -1}
 	if len(columns) > 0 {
 		s.wanted[t].last = columns[len(columns)-1]
 	}
@@ -219,7 +221,7 @@ func (s *StatScanner) SelectTexts(t RowType, columns []int) {
 	w := &s.wanted[t]
 	w.texts = columns
 	for _, c := range columns {
-		w.last = max(w.last, c)
+		w.last, w.lastText = max(w.last, c), max(w.lastText, c)
 	}
 	s.settle()
 	if len(columns) > len(s.texts) {
@@ -314,6 +316,23 @@ func (s *StatScanner) Read() bool {
 		ok = s.readQuoted(w)
 	} else {
 		ok = s.readPlain(w)
+	}
+	if !ok {
+		s.skipped++
+	}
+	return ok
+}
+
+// ReadTexts reads the texts of the current row in place of [StatScanner.Read], and no value. It
+// returns false if the row ends before one of them.
+func (s *StatScanner) ReadTexts() bool {
+	w := &s.wanted[s.row.Type]
+	texts := choice{texts: w.texts, last: w.lastText}
+	ok := false
+	if s.quoted {
+		ok = s.readQuoted(&texts)
+	} else {
+		ok = s.readPlain(&texts)
 	}
 	if !ok {
 		s.skipped++

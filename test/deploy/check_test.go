@@ -21,6 +21,7 @@ func checkInstalled(n *node) {
 		"/etc/haproxystats.conf":              "-rw-r----- root:haproxystats",
 		"/etc/haproxystats.exclude-frontends": "-rw-r----- root:haproxystats",
 		"/etc/haproxystats.exclude-backends":  "-rw-r----- root:haproxystats",
+		"/etc/haproxystats.include-servers":   "-rw-r----- root:haproxystats",
 		"/srv/stats":                          "drwxr-x--- haproxystats:haproxystats",
 		"/srv/queue":                          "drwxr-x--- haproxystats:haproxystats",
 		pullDropIns + "tcp.conf":              "-rw-r--r-- root:root",
@@ -51,7 +52,7 @@ func checkInstalled(n *node) {
 // checkDefaults looks at a node of so many CPUs where nothing is set any more.
 func checkDefaults(n *node, cpus int) {
 	n.t.Helper()
-	for _, path := range []string{"/etc/haproxystats.exclude-frontends", "/etc/haproxystats.exclude-backends"} {
+	for _, path := range []string{"/etc/haproxystats.exclude-frontends", "/etc/haproxystats.exclude-backends", "/etc/haproxystats.include-servers"} {
 		if n.has(path) {
 			n.t.Errorf("%s is still there", path)
 		}

@@ -50,10 +50,14 @@ var samples = map[string]sample{
 	"process src-dir":                 {"${paths:base-dir}/in", "/srv/stats/in"},
 	"process workers":                 {1, "1"},
 	"process metric-set":              {"classic", "classic"},
-	"process frontend-metrics":        {[]string{"bin", "bout"}, "bin bout"},
+	"process frontend-metrics":        {[]string{"hrsp_*", "-hrsp_other"}, "hrsp_* -hrsp_other"},
 	"process backend-metrics":         {[]string{"rtime"}, "rtime"},
 	"process server-metrics":          {[]string{"lbtot", "scur", "stot"}, "lbtot scur stot"},
 	"process aggr-server-metrics":     {true, "true"},
+	"process include-frontends":       {[]string{"/./"}, "/etc/haproxystats.include-frontends"},
+	"process include-backends":        {[]string{"/^[a-z ]/", "b1"}, "/etc/haproxystats.include-backends"},
+	"process include-servers":         {[]string{"shop/web1", "/./"}, "/etc/haproxystats.include-servers"},
+	"process exclude-servers":         {[]string{"/^(spare|old)/"}, "/etc/haproxystats.exclude-servers"},
 	"process exclude-frontends":       {[]string{"internal", "stats.local"}, "/etc/haproxystats.exclude-frontends"},
 	"process exclude-backends":        {[]string{"internal"}, "/etc/haproxystats.exclude-backends"},
 	"process per-process-metrics":     {true, "true"},
@@ -314,8 +318,8 @@ func configuration(prefix string) map[string]any {
 	values := map[string]any{prefix + "configuration": sections}
 	for name, s := range samples {
 		section, option, _ := strings.Cut(name, " ")
-		if list, ok := strings.CutPrefix(option, "exclude-"); ok {
-			values[prefix+"exclude_"+list] = s.given
+		if strings.HasPrefix(option, "exclude-") || strings.HasPrefix(option, "include-") {
+			values[prefix+strings.ReplaceAll(option, "-", "_")] = s.given
 			continue
 		}
 		if sections[section] == nil {

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"haproxystats/internal/aggregate"
+	"haproxystats/internal/catalogue"
 	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/process"
@@ -191,7 +192,7 @@ type modelAggregator struct {
 }
 
 func newModelAggregator() *modelAggregator {
-	fields := []string{"bin", "bout", "stot", "hrsp_5xx"}
+	fields := catalogue.ParseList("bin bout stot hrsp_5xx")
 	return &modelAggregator{aggregator: aggregate.New(aggregate.Options{
 		PerProcess: true, Frontend: fields, Backend: fields, Server: fields,
 	})}

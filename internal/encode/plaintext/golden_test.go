@@ -27,15 +27,15 @@ func oneOf(name, pattern string) aggregate.Group {
 // everything is options that show all that names are used for.
 func everything(set string) aggregate.Options {
 	return aggregate.Options{
-		Spell:           plaintext.Component,
-		Classic:         set == "classic",
-		ServerNames:     true,
-		PerProcess:      true,
-		Percentages:     true,
-		ExcludeBackends: []string{"gone_one"},
-		FrontendGroups:  []aggregate.Group{oneOf("web", "www_example_com"), oneOf("letters", "a_b")},
-		BackendGroups:   []aggregate.Group{oneOf("apps", "app_")},
-		ServerGroups:    []aggregate.Group{oneOf("numbered", "s_1")},
+		Spell:          plaintext.Component,
+		Classic:        set == "classic",
+		ServerNames:    true,
+		PerProcess:     true,
+		Percentages:    true,
+		Backends:       aggregate.Wanted{Exclude: &aggregate.Names{Exact: []string{"gone_one"}}},
+		FrontendGroups: []aggregate.Group{oneOf("web", "www_example_com"), oneOf("letters", "a_b")},
+		BackendGroups:  []aggregate.Group{oneOf("apps", "app_")},
+		ServerGroups:   []aggregate.Group{oneOf("numbered", "s_1")},
 	}
 }
 

@@ -12,8 +12,12 @@ class haproxystats::config {
   $directories = unique([$base_dir] + $haproxystats::writable_dirs)
 
   $lists = {
+    'include-frontends' => $haproxystats::include_frontends,
+    'include-backends'  => $haproxystats::include_backends,
+    'include-servers'   => $haproxystats::include_servers,
     'exclude-frontends' => $haproxystats::exclude_frontends,
     'exclude-backends'  => $haproxystats::exclude_backends,
+    'exclude-servers'   => $haproxystats::exclude_servers,
   }
   $list_files = $lists.reduce({}) |$files, $list| {
     $list[1].empty ? {

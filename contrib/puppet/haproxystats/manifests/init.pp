@@ -42,10 +42,18 @@
 #   first; their dollar signs are doubled in the file.
 # @param named
 #   The sections with a name of yours, such as [node lb1] and [cluster eu]: by kind and name, each with its options.
+# @param include_frontends
+#   The only frontends to send, as names or /regular expressions/; they are put into a file of their own.
+# @param include_backends
+#   The only backends to send with their servers, in the same form; they are put into a file of their own.
+# @param include_servers
+#   The only servers to send, in the same form or as backend/server; they are put into a file of their own.
 # @param exclude_frontends
-#   Names of frontends to leave out; they are put into a file of their own.
+#   Names of frontends to leave out, or /regular expressions/; they are put into a file of their own.
 # @param exclude_backends
-#   Names of backends to leave out with their servers; they are put into a file of their own.
+#   Names of backends to leave out with their servers, in the same form; they are put into a file of their own.
+# @param exclude_servers
+#   Names of servers to leave out, in the same form or as backend/server; they are put into a file of their own.
 class haproxystats (
   Boolean                          $manage_package       = true,
   String[1]                        $package_name         = 'haproxystats',
@@ -60,8 +68,12 @@ class haproxystats (
   Array[Haproxystats::Absolute]    $writable_dirs        = [],
   Haproxystats::Configuration      $configuration        = {},
   Haproxystats::Named              $named                = {},
+  Array[Haproxystats::Name]        $include_frontends    = [],
+  Array[Haproxystats::Name]        $include_backends     = [],
+  Array[Haproxystats::Name]        $include_servers      = [],
   Array[Haproxystats::Name]        $exclude_frontends    = [],
   Array[Haproxystats::Name]        $exclude_backends     = [],
+  Array[Haproxystats::Name]        $exclude_servers      = [],
 ) {
   if 'haproxystats-process' in $programs and 'haproxystats-central' in $programs {
     fail('haproxystats: haproxystats-process and haproxystats-central need the same queue for Graphite: run them on different nodes')

@@ -1,2 +1,2 @@
-# @summary The name of a frontend or backend, as a line of an exclude file.
-type Haproxystats::Name = Pattern[/\A[^#[:space:][:cntrl:]][^[:space:][:cntrl:]]*\z/]
+# @summary A line of a file of names: a name, or a regular expression between slashes.
+type Haproxystats::Name = Pattern[/\A[^#[:space:][:cntrl:]][^[:space:][:cntrl:]]*\z/, /\A\/[^[:cntrl:]]+\/\z/]
