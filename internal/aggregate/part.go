@@ -139,7 +139,8 @@ func (d *daemon) table(opt Options) *metric.Table {
 // addTable adds rows of one type.
 func (p *proxies) addTable(typ haproxy.RowType, t metric.Rows) {
 	if slices.ContainsFunc(t.Columns(), func(c metric.Column) bool { return c.Combine == metric.Distinct }) {
-		return // counted anew, of the servers
+		p.addTotals(t)
+		return
 	}
 	slots := p.receive(typ, t.Columns())
 	p.names.begin()
@@ -170,6 +171,24 @@ func (p *proxies) addTable(typ haproxy.RowType, t metric.Rows) {
 		if e.row >= 0 {
 			slots.add(table, e.row, r)
 		}
+	})
+}
+
+// addTotals adds the numbers of servers that a node has counted. They are counted anew, of
+// the servers of all nodes, but no node has counted more than there are.
+func (p *proxies) addTotals(t metric.Rows) {
+	if p.nodeTotals == nil {
+		p.nodeTotals = metric.NewBuilder(metric.Backend, p.totals.Columns())
+	}
+	column := slices.IndexFunc(t.Columns(), func(c metric.Column) bool { return c.Name == totalServers })
+	t.Each(func(r *metric.Row) {
+		name := name{typ: haproxy.BackendRow, proxy: string(r.Name)}
+		if column < 0 || r.Counts[column] == 0 || r.Counts[column] == metric.Wide || !p.wantsProxy(name) {
+			return
+		}
+		row := p.nodeTotals.Row(metric.Entity{Name: name.proxy, Group: p.backendGroups.of(p.opt.Spell(name.proxy))})
+		p.nodeTotals.Touch(row)
+		p.nodeTotals.Add(row, 0, r.Sums[column])
 	})
 }
 

@@ -22,6 +22,7 @@ func TestNodesEqualWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		opt := anyOptions(t)
 		opt.PerProcess = false      // they have other labels
+		opt.Servers = Wanted{}      // the centre can't count servers that no node sends, see TestNodeTotals
 		parts := anyProcesses(t, 0) // for a node without others, one that stops tells the state
 		whole := New(opt)
 		feed(t, whole, parts...)
@@ -73,6 +74,30 @@ func addBatch(a *Aggregator, node string, b *metric.Batch) {
 	a.AddTable(node, b.Processes)
 	for _, t := range b.Tables {
 		a.AddTable(node, t)
+	}
+}
+
+// TestNodeTotals: servers that nodes leave out count for the backends of the centre, too, as
+// far as one node knows them.
+func TestNodeTotals(t *testing.T) {
+	opt := Options{Servers: Wanted{Exclude: names("/./")}, Backends: Wanted{Exclude: names("gone")}}
+	a := New(opt)
+	for i, text := range []string{"b,s1,2,1\nb,s2,2,1\ngone,s1,2,1\n", "b,s3,2,1\n"} {
+		node := New(Options{Servers: opt.Servers, Processes: true})
+		var r reply.Reader
+		if _, err := r.Read(files(map[string]string{"a_stat": "# pxname,svname,type,scur\n" + text}), node); err != nil {
+			t.Fatal(err)
+		}
+		addBatch(a, fmt.Sprint("node", i), node.Batch(1))
+	}
+	for range 2 {
+		if got, want := dump(a.Batch(1)), "backend { b } TotalServers {2 0 true}\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	a.Reset()
+	if got := dump(a.Batch(1)); got != "" {
+		t.Errorf("after Reset: got %q", got)
 	}
 }
 

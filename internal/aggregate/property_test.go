@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/catalogue"
+	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/haproxy"
 	"haproxystats/internal/metric"
 	"haproxystats/internal/reply"

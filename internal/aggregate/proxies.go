@@ -32,13 +32,16 @@ type proxies struct {
 	// uncounted has the servers of wanted backends that are left out by their own names, as
 	// they count for TotalServers; nil without such names.
 	uncounted *metric.Builder
-	layouts   map[string]*layouts
-	current   *layouts
-	widenings int // how often the tables got columns
-	rows      [4]int
-	repeated  []Repeated
-	disputed  []string
-	cursors   []cursor
+	// nodeTotals has the largest TotalServers that a node has sent for each backend; nil if no
+	// node has sent one. A node may leave out servers that count.
+	nodeTotals *metric.Builder
+	layouts    map[string]*layouts
+	current    *layouts
+	widenings  int // how often the tables got columns
+	rows       [4]int
+	repeated   []Repeated
+	disputed   []string
+	cursors    []cursor
 }
 
 // scope is the state of one scope: frontends, backends or servers.
@@ -87,7 +90,7 @@ func (p *proxies) forget() {
 	}
 	p.serverNames = metric.NewBuilder(metric.ServerName, p.scopes[haproxy.ServerRow].table.Columns())
 	p.totals = metric.NewBuilder(metric.Backend, []metric.Column{{
-		Name: "TotalServers", Combine: metric.Distinct, Unit: "servers", Help: "Number of different servers in the backend",
+		Name: totalServers, Combine: metric.Distinct, Unit: "servers", Help: "Number of different servers in the backend",
 	}})
 	if p.opt.Series {
 		p.listeners.table = metric.NewBuilder(metric.Listener, nil)
@@ -116,6 +119,7 @@ func (p *proxies) reset() (forgotten int) {
 	if p.uncounted != nil {
 		p.uncounted.Reset()
 	}
+	p.nodeTotals = nil
 	p.rows = [4]int{}
 	p.stopping = false
 	clear(p.serverStates)

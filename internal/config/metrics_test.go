@@ -59,8 +59,17 @@ func TestDistanceToPattern(t *testing.T) {
 		pattern, name string
 		want          int
 	}{
-		{"", "", 0}, {"*", "abc", 0}, {"a*", "abc", 0}, {"*c", "abc", 0}, {"a?c", "abc", 0}, {"?", "", 1},
-		{"b*", "abc", 1}, {"hrp-*", "hrsp-1xx", 1}, {"*-tme", "check-time", 1}, {"abc", "abd", 1}, {"x*y", "ab", 2},
+		{"", "", 0},
+		{"*", "abc", 0},
+		{"a*", "abc", 0},
+		{"*c", "abc", 0},
+		{"a?c", "abc", 0},
+		{"?", "", 1},
+		{"b*", "abc", 1},
+		{"hrp-*", "hrsp-1xx", 1},
+		{"*-tme", "check-time", 1},
+		{"abc", "abd", 1},
+		{"x*y", "ab", 2},
 	} {
 		if got := distanceTo(tt.pattern, tt.name); got != tt.want {
 			t.Errorf("distanceTo(%q, %q) = %d, want %d", tt.pattern, tt.name, got, tt.want)
