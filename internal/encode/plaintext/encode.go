@@ -35,9 +35,11 @@ const (
 // Encoder encodes batches. Every line has this form, whatever HAProxy's names are:
 //
 //	line      = path " " number " " time "\n"
-//	path      = component *("." component)      ; at most MaxPath bytes
+//	path      = component *("." component) *tag ; at most MaxPath bytes
 //	component = 1*character                     ; of UTF-8, at most MaxComponent bytes
 //	character = any but "." ";" "/", white space and control characters
+//	tag       = ";" name "=" value              ; in the order of their bytes
+//	value     = 1*character                     ; also with "." and "/", at most MaxTag bytes, no "~" first
 //	number    = ["-"] 1*digit ["." 1*digit]     ; never an exponent
 //	time      = ["-"] 1*digit                   ; seconds since 1970
 //
@@ -54,6 +56,8 @@ type Encoder struct {
 	buf     []byte
 	scratch []byte // for a prefix
 	below   below
+	tags    *tags  // nil for dotted paths
+	tail    []byte // the constant tags of dotted paths
 
 	suffix    [suffixSize]byte // " <time>\n" of the batch, and what is left of others
 	suffixLen int
@@ -88,13 +92,29 @@ type ScopeWriter interface {
 // New returns an encoder for those paths.
 func New(p Paths) *Encoder {
 	e := &Encoder{where: p, double: p.DoubleWrites}
+	if p.Tagged {
+		e.tags = newTags(p.Tags)
+	} else {
+		for _, t := range sorted(p.Tags) {
+			e.tail = appendTag(e.tail, t.Name, t.Value)
+		}
+	}
 	e.setRoot(about{})
 	return e
 }
 
 // setRoot makes the paths of the next batches begin with the name of a node or a cluster.
 func (e *Encoder) setRoot(a about) {
-	e.about, e.root, e.group = a, e.where.root(a), nil
+	e.about, e.group = a, nil
+	switch {
+	case e.tags != nil:
+		e.root = e.where.taggedRoot(a)
+		e.tags.begin(e.where, a)
+	case e.tail != nil:
+		e.root = namedTagged(e.where.root(a))
+	default:
+		e.root = e.where.root(a)
+	}
 	if group := appendPath(nil, e.where.GroupNamespace); len(group) > 0 {
 		e.group = slices.Concat(e.root, group)
 	}
@@ -128,7 +148,11 @@ func (e *Encoder) Encode(w io.Writer, b *metric.Batch) (Result, error) {
 					continue
 				}
 			}
-			e.writeRow(&out, t.paths, from, at, row)
+			if e.tags != nil {
+				e.writeTagged(&out, t.paths, from, at, row)
+			} else {
+				e.writeRow(&out, t.paths, from, at, row)
+			}
 		}
 	}
 	if out.flush(); out.err != nil {
@@ -171,7 +195,7 @@ func (e *Encoder) prepare(b *metric.Batch, result *Result) []named {
 			continue
 		}
 		p := e.paths[i]
-		t = p.fold(t)
+		t = p.fold(e, t)
 		p.use(e, t, result)
 		e.tables = append(e.tables, named{t, p})
 	}
@@ -200,10 +224,15 @@ func (e *Encoder) writeRow(out *chunks, p *paths, t *metric.Table, at, row int) 
 		e.writeLines(out, p, t, at, prefix[split:], r.long)
 	}
 	if r.long {
-		for _, name := range []string{r.entity.Parent, r.entity.Name} {
-			if len(name) > len(out.result.Longest) && len(Component(name)) > MaxComponent {
-				out.result.Longest = name
-			}
+		out.result.noteLongest(r.entity, Component, MaxComponent)
+	}
+}
+
+// noteLongest notes the names of an entity that are too long as spell has them.
+func (r *Result) noteLongest(e metric.Entity, spell func(string) string, most int) {
+	for _, name := range []string{e.Parent, e.Name} {
+		if len(name) > len(r.Longest) && len(spell(name)) > most {
+			r.Longest = name
 		}
 	}
 }
@@ -311,7 +340,7 @@ func (e *Encoder) writeLines(out *chunks, p *paths, t *metric.Table, row int, pr
 		if !ok {
 			continue
 		}
-		if long || len(prefix)+len(name)-1 > MaxPath || len(name)-1 > maxLast {
+		if long || len(prefix)+len(name)-1 > MaxPath || len(name)-1-len(e.tail) > maxLast {
 			out.result.Skipped++
 			if !long && len(name) > len(out.result.Longest) {
 				out.result.Longest = p.columns[col].Name

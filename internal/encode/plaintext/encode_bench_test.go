@@ -8,9 +8,21 @@ import (
 )
 
 func BenchmarkEncoder(b *testing.B) {
+	benchmark(b, Paths{Namespace: "loadbalancers", Hostname: "lb1"})
+}
+
+func BenchmarkTaggedEncoder(b *testing.B) {
+	benchmark(b, Paths{Namespace: "loadbalancers", Hostname: "lb1", Tagged: true, Tags: []Tag{{"dc", "ams"}, {"role", "edge"}}})
+}
+
+func BenchmarkDottedWithTags(b *testing.B) {
+	benchmark(b, Paths{Namespace: "loadbalancers", Hostname: "lb1", Tags: []Tag{{"dc", "ams"}, {"role", "edge"}}})
+}
+
+func benchmark(b *testing.B, paths Paths) {
 	for name, batch := range sinktest.Sizes() {
 		b.Run(name, func(b *testing.B) {
-			e := New(Paths{Namespace: "loadbalancers", Hostname: "lb1"})
+			e := New(paths)
 			result, err := e.Encode(io.Discard, batch)
 			if err != nil {
 				b.Fatal(err)

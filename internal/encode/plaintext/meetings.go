@@ -23,7 +23,15 @@ type pair struct{ first, next metric.Entity }
 // place is where an entity is in Graphite's tree.
 type place struct{ parent, name string }
 
-func placeOf(e metric.Entity) place { return place{Component(e.Parent), Component(e.Name)} }
+func (p *paths) placeOf(e metric.Entity) place { return place{p.spell(e.Parent), p.spell(e.Name)} }
+
+// spell returns a name as paths have it.
+func (p *paths) spell(name string) string {
+	if p.full != nil {
+		return TagValue(name)
+	}
+	return Component(name)
+}
 
 // meet finds the rows that map to one path. It adds the pairs that are not in before to
 // the result. Combined metrics of processes would make no sense, so a later process gets
@@ -41,15 +49,15 @@ func (p *paths) meet(t *metric.Table, before *meetings, result *Result) {
 	for _, row := range t.Rows() {
 		r := &p.rows[row]
 		r.known = true
-		at := placeOf(r.entity)
+		at := p.placeOf(r.entity)
 		first, taken := byPlace[at]
 		if t.Scope() == metric.Process {
 			entity := r.entity
 			for n := 2; taken; n++ {
 				entity.Name = at.name + "_" + strconv.Itoa(n)
-				_, taken = byPlace[placeOf(entity)]
+				_, taken = byPlace[p.placeOf(entity)]
 			}
-			at = placeOf(entity)
+			at = p.placeOf(entity)
 			if p.renamed == nil {
 				p.renamed = make(map[int]metric.Entity)
 			}
@@ -137,7 +145,7 @@ func (t named) recount(tables []named) *metric.Table {
 			return t.Table
 		}
 		for _, row := range servers.Rows() {
-			if at := placeOf(servers.Entity(row)); !seen[at] {
+			if at := servers.placeOf(servers.Entity(row)); !seen[at] {
 				seen[at] = true
 				below[at.parent]++
 			}
@@ -157,7 +165,7 @@ func (t named) recount(tables []named) *metric.Table {
 	columns[t.counts] = -1
 	for _, row := range t.Rows() {
 		b.MergeRow(row, t.Table, row, columns)
-		b.Add(row, t.counts, below[Component(t.Entity(row).Name)])
+		b.Add(row, t.counts, below[t.spell(t.Entity(row).Name)])
 	}
 	return b.Table()
 }

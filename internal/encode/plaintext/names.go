@@ -25,6 +25,11 @@ type Paths struct {
 	GroupNamespace string
 	// DoubleWrites gives an entity with a group also the path without the group.
 	DoubleWrites bool
+	// Tagged makes tagged series of Graphite 1.1: what differs between entities is in tags,
+	// and not in the path.
+	Tagged bool
+	// Tags are tags of all paths.
+	Tags []Tag
 }
 
 // Hostname returns the path component of a host's name: with fqdn all of the name, with
@@ -67,8 +72,11 @@ func (p Paths) root(a about) []byte {
 	return append(b, "haproxy."...)
 }
 
-// Self returns the path of a self metric of a node.
+// Self returns the path of a self metric of a node, as a target for Graphite's render.
 func (p Paths) Self(node, name string) string {
+	if p.Tagged || len(p.Tags) > 0 {
+		return p.selfByTags(node, name)
+	}
 	return string(append(appendPlace(p.root(about{node: node}), metric.Self, metric.Entity{}), name...))
 }
 

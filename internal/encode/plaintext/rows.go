@@ -19,6 +19,10 @@ type paths struct {
 	altered int // number of rows with a name that a path can't show unchanged
 	counts  int // the column that counts different things; -1 for none
 
+	// full and grouped are the names of tagged paths, without and with a group; nil for
+	// dotted paths.
+	full, grouped [][]byte
+
 	meets *meetings // nil for none
 	// renamed has the processes whose label was taken, with another label.
 	renamed map[int]metric.Entity
@@ -63,9 +67,9 @@ type rowPaths struct {
 }
 
 // fold returns the table with columns combined whose names map to one.
-func (p *paths) fold(t *metric.Table) *metric.Table {
+func (p *paths) fold(e *Encoder, t *metric.Table) *metric.Table {
 	if t.Scope() != p.scope || !slices.Equal(t.Columns(), p.columns) {
-		p.useColumns(t.Scope(), t.Columns())
+		p.useColumns(e, t.Scope(), t.Columns())
 	}
 	if p.folded == nil {
 		return t
@@ -80,7 +84,7 @@ func (p *paths) fold(t *metric.Table) *metric.Table {
 	return p.folded.Table()
 }
 
-func (p *paths) useColumns(scope metric.Scope, columns []metric.Column) {
+func (p *paths) useColumns(e *Encoder, scope metric.Scope, columns []metric.Column) {
 	*p = paths{scope: scope, columns: columns, names: make([][]byte, 0, len(columns)), target: make([]int, len(columns)), counts: -1, short: true}
 	place := make(map[string]int, len(columns))
 	var different []metric.Column
@@ -97,6 +101,7 @@ func (p *paths) useColumns(scope metric.Scope, columns []metric.Column) {
 			at = len(different)
 			place[string(name)] = at
 			different = append(different, c)
+			name = append(name, e.tail...)
 			p.names = append(p.names, append(name, ' '))
 			p.how = append(p.how, howOf(c))
 			f := fixed{length: len(name) + 1, how: howOf(c), filled: c.EmptyIsZero, active: c.Combine == metric.MeanOfActive}
@@ -112,6 +117,9 @@ func (p *paths) useColumns(scope metric.Scope, columns []metric.Column) {
 	}
 	if len(different) < len(columns) {
 		p.folded = metric.NewBuilder(scope, different)
+	}
+	if e.tags != nil {
+		p.useTagged(e)
 	}
 }
 
@@ -163,10 +171,15 @@ func (p *paths) use(e *Encoder, t *metric.Table, result *Result) {
 			continue
 		}
 		p.count(*r, -1)
-		e.scratch, _ = e.appendPrefixes(e.scratch[:0], t.Scope(), entity)
 		r.entity, r.made = entity, true
-		r.altered = isAltered(entity.Name) || isAltered(entity.Parent)
-		r.long = hasLong(e.scratch)
+		if e.tags != nil {
+			r.altered = isAlteredTag(entity.Name) || isAlteredTag(entity.Parent)
+			r.long = e.tags.tooLong(t.Scope(), entity)
+		} else {
+			e.scratch, _ = e.appendPrefixes(e.scratch[:0], t.Scope(), entity)
+			r.altered = isAltered(entity.Name) || isAltered(entity.Parent)
+			r.long = hasLong(e.scratch)
+		}
 		p.count(*r, 1)
 		changed = true
 	}
@@ -185,6 +198,9 @@ func (p *paths) use(e *Encoder, t *metric.Table, result *Result) {
 
 // isAltered reports whether a name differs from its path component.
 func isAltered(name string) bool { return name != "" && Component(name) != name }
+
+// isAlteredTag reports whether a name differs from the value of its tag.
+func isAlteredTag(name string) bool { return name != "" && TagValue(name) != name }
 
 func (p *paths) count(r rowPaths, n int) {
 	if r.altered {
