@@ -45,9 +45,13 @@ func GraphitePaths(g config.Graphite, hostname string) plaintext.Paths {
 		ClusterNamespace: g.ClusterNamespace,
 		GroupNamespace:   g.GroupNamespace,
 		DoubleWrites:     g.GroupNamespaceDoubleWrites,
+		Tagged:           g.PathStyle == config.PathTagged,
+	}
+	for _, t := range g.Tags {
+		paths.Tags = append(paths.Tags, plaintext.Tag(t))
 	}
 	if g.PrefixHostname {
-		paths.Hostname, paths.FQDN = plaintext.Hostname(hostname, g.FQDN), g.FQDN
+		paths.SetHostname(hostname, g.FQDN)
 	}
 	return paths
 }

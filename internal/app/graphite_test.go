@@ -3,10 +3,12 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"haproxystats/internal/config"
+	"haproxystats/internal/encode/plaintext"
 )
 
 // loadText loads a configuration for haproxystats-process.
@@ -32,5 +34,39 @@ func TestGraphiteNames(t *testing.T) {
 		case c.want == "" && err != nil, c.want != "" && (err == nil || !strings.HasSuffix(err.Error(), c.want)):
 			t.Errorf("%q: got %v, want %q", c.text, err, c.want)
 		}
+	}
+}
+
+// TestGraphiteTags: the configuration refuses each tag that tagged paths have, and takes it
+// for dotted paths.
+func TestGraphiteTags(t *testing.T) {
+	for _, name := range append([]string{"dc"}, plaintext.TagNames...) {
+		_, err := loadText(t, "[graphite]\ntags = "+name+"=x\n")
+		if err != nil {
+			t.Errorf("dotted, tag %s: got %v, want no error", name, err)
+		}
+		_, err = loadText(t, "[graphite]\npath-style = tagged\ntags = "+name+"=x\n")
+		if want := name != "dc"; want != (err != nil && strings.Contains(err.Error(), "has another meaning with path-style = tagged")) {
+			t.Errorf("tagged, tag %s: got %v", name, err)
+		}
+	}
+}
+
+// TestGraphitePaths: style and tags of a section reach its paths.
+func TestGraphitePaths(t *testing.T) {
+	l, err := loadText(t, "[graphite]\nnamespace = lb\nfqdn = no\ntags = b=2, a=1\n[graphite:t]\nserver = t\npath-style = tagged\nfqdn = yes\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, g := range l.Config.GraphiteSections() {
+		got = append(got, GraphitePaths(g.Options, "h.example").Self("h.example", "M"))
+	}
+	want := []string{
+		`seriesByTag("name=lb.h.haproxy.haproxystats.M","a=1","b=2")`,
+		`seriesByTag("name=lb.haproxy.haproxystats.M","a=1","b=2","host=h.example","type=haproxystats")`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -44,20 +44,20 @@ func (l *loader) checkPlaces() {
 	for _, s := range l.kinds["graphite"] {
 		g := l.config.graphite(s.instance)
 		if s.instance == "" || g.Enabled {
-			l.checkPlace(s.name, g.Namespace, g.ClusterNamespace, g.PrefixHostname)
+			l.checkPlace(s.name, g.Namespace, g.ClusterNamespace, g.PrefixHostname, g.PathStyle)
 		}
 		l.warnOwn(s.name, "verify-url", "no effect here: haproxystats-central does not ask which metrics have arrived", "Remove it")
 	}
 	for _, k := range l.config.Kafkas {
 		if o := k.Options; o.Topic != "" && o.Format == KafkaGraphite {
-			l.checkPlace(KafkaSection(k.Name), o.Namespace, o.ClusterNamespace, o.PrefixHostname)
+			l.checkPlace(KafkaSection(k.Name), o.Namespace, o.ClusterNamespace, o.PrefixHostname, o.PathStyle)
 		}
 	}
 }
 
 // checkPlace refuses the paths of a section. The other sections have those of [graphite]
 // where they set none, which are told once.
-func (l *loader) checkPlace(section, namespace, clusterNamespace string, prefixHostname bool) {
+func (l *loader) checkPlace(section, namespace, clusterNamespace string, prefixHostname bool, style PathStyle) {
 	parts := func(path string) []string {
 		return strings.FieldsFunc(path, func(r rune) bool { return r == '.' })
 	}
@@ -68,7 +68,13 @@ func (l *loader) checkPlace(section, namespace, clusterNamespace string, prefixH
 	own := func(names ...string) bool {
 		return section == "graphite" || slices.ContainsFunc(names, func(name string) bool { return l.isOwn(section, name) })
 	}
-	if len(clusters)+1 <= len(nodes) && own("namespace", "cluster-namespace", "prefix-hostname") {
+	switch {
+	case style == PathTagged:
+		if namespace == clusterNamespace && own("namespace", "cluster-namespace", "path-style") {
+			l.refuseIn(section, "cluster-namespace",
+				"the names of clusters are those of nodes: what asks for a name would count clusters, too", "Set it to another path than namespace")
+		}
+	case len(clusters)+1 <= len(nodes) && own("namespace", "cluster-namespace", "prefix-hostname", "path-style"):
 		l.refuseIn(section, "cluster-namespace", fmt.Sprintf(
 			"with the name of a cluster it has %d components, as the paths of nodes have: patterns for nodes would count clusters, too", len(clusters)+1),
 			"Give it more components than namespace")

@@ -432,7 +432,27 @@ type Graphite struct {
 	// Whether metrics in a group are also sent below their plain path. You must set
 	// it if you set `group-namespace`.
 	GroupNamespaceDoubleWrites bool
+	// The form of paths. `dotted` is that of haproxystats 0.5:
+	// `loadbalancers.lb1.haproxy.backend.www.scur`. `tagged` makes tagged series of Graphite
+	// 1.1 or later: `loadbalancers.haproxy.backend.scur;host=lb1;proxy=www;type=backend`. A
+	// tagged name is the dotted path without the parts that are tags, and the values of tags
+	// are HAProxy's names with their dots. docs/metrics.md lists the tags. The dashboards of
+	// contrib are for dotted paths.
+	PathStyle PathStyle
+	// Tags that all paths have, such as `dc=ams, role=edge`; with dotted paths they stand
+	// behind the path: `loadbalancers.lb1.haproxy.backend.www.scur;dc=ams;role=edge`, which
+	// is a tagged series, too. Graphite reads a path with a changed tag as another series.
+	Tags []Label
 }
+
+// PathStyle is the form of Graphite's paths.
+type PathStyle string
+
+// The forms of paths.
+const (
+	PathDotted PathStyle = "dotted"
+	PathTagged PathStyle = "tagged"
+)
 
 // Kafka is a section [kafka] or [kafka:NAME].
 type Kafka struct {
@@ -468,6 +488,11 @@ type Kafka struct {
 	// Whether metrics in a group are also sent below their plain path; without it, as in
 	// [graphite].
 	GroupNamespaceDoubleWrites bool
+	// The form of paths in records of the format `graphite`, as in [graphite].
+	PathStyle PathStyle
+	// Tags of all paths in records of the format `graphite`, as in [graphite], whose tags
+	// count where this section sets none.
+	Tags []Label
 	// Who must have a record before it counts as delivered: `all` replicas that are in
 	// sync, the `leader` of the partition, or `none`. Records are safe only with `all` and
 	// a topic whose `min.insync.replicas` is 2 or more.

@@ -1,13 +1,17 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // GraphiteSections returns [graphite] and the sections [graphite:NAME] that send metrics.
@@ -92,6 +96,82 @@ func graphiteOptions() []Option {
 		since1(graphiteDefault("queue-max-bytes", "1073741824", wholeBetween[int64](1, math.MaxInt64), func(g *Graphite) *int64 { return &g.QueueMaxBytes })),
 		graphiteOption("group-namespace", pathPrefix, func(g *Graphite) *string { return &g.GroupNamespace }),
 		graphiteOption("group-namespace-double-writes", boolean, func(g *Graphite) *bool { return &g.GroupNamespaceDoubleWrites }),
+		since1(graphiteDefault("path-style", "dotted", pathStyle, func(g *Graphite) *PathStyle { return &g.PathStyle })),
+		since1(graphiteOption("tags", graphiteTags, func(g *Graphite) *[]Label { return &g.Tags })),
+	}
+}
+
+var pathStyle = oneOf(map[string]PathStyle{"dotted": PathDotted, "tagged": PathTagged}, "dotted", "tagged")
+
+const (
+	// maxGraphiteTag bounds names and values of tags, in bytes: the database of Graphite-web
+	// takes no longer ones.
+	maxGraphiteTag = 191
+	// maxGraphiteTags bounds the constant tags.
+	maxGraphiteTags = 16
+)
+
+// takenGraphiteTags are tags that tagged paths have.
+var takenGraphiteTags = []string{
+	"certificate", "cluster", "group", "host", "listener", "nameserver", "process", "proxy", "resolver", "server", "socket", "table", "type",
+}
+
+var graphiteTagName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+
+// graphiteTags is a list of tags of Graphite's with their values.
+var graphiteTags = kind[[]Label]{"list of tags", "name=value, separated by commas", func(text string) ([]Label, error) {
+	var all []Label
+	for part := range strings.SplitSeq(strings.TrimSuffix(strings.TrimSpace(text), ","), ",") {
+		name, value, ok := strings.Cut(part, "=")
+		l := Label{strings.TrimSpace(name), strings.TrimSpace(value)}
+		if !ok {
+			return nil, fmt.Errorf("%q is not a name and a value", strings.TrimSpace(part))
+		}
+		if err := checkGraphiteTag(l); err != nil {
+			return nil, err
+		}
+		switch {
+		case slices.ContainsFunc(all, func(other Label) bool { return other.Name == l.Name }):
+			return nil, fmt.Errorf("the tag %q stands there twice", l.Name)
+		case len(all) == maxGraphiteTags:
+			return nil, fmt.Errorf("more than %d tags", maxGraphiteTags)
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}}
+
+// checkGraphiteTag refuses a tag that carbon or Graphite-web would not take, or would read
+// as something else.
+func checkGraphiteTag(l Label) error {
+	switch {
+	case !graphiteTagName.MatchString(l.Name):
+		return fmt.Errorf("%q is not the name of a tag: it has letters, digits and _ . - and begins with a letter or _", l.Name)
+	case l.Name == "name":
+		return errors.New("the tag \"name\" is the path itself in Graphite")
+	case l.Value == "":
+		return fmt.Errorf("the value of %q is empty", l.Name)
+	case len(l.Name) > maxGraphiteTag || len(l.Value) > maxGraphiteTag:
+		return fmt.Errorf("the tag %.40q or its value is longer than %d bytes", l.Name, maxGraphiteTag)
+	case l.Value[0] == '~':
+		return fmt.Errorf("the value of %q begins with ~, which Graphite does not take", l.Name)
+	case !utf8.ValidString(l.Value) || strings.ContainsFunc(l.Value, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(`;"'\`, r)
+	}):
+		return fmt.Errorf("the value of %q contains white space, a control character, a quote, a backslash or ;", l.Name)
+	}
+	return nil
+}
+
+// checkTags refuses constant tags that tagged paths have with another meaning.
+func (l *loader) checkTags(section string, style PathStyle, tags []Label) {
+	if style != PathTagged || !l.isOwn(section, "tags") && !l.isOwn(section, "path-style") {
+		return
+	}
+	for _, t := range tags {
+		if slices.Contains(takenGraphiteTags, t.Name) {
+			l.refuseIn(section, "tags", fmt.Sprintf("the tag %q has another meaning with path-style = tagged", t.Name), "Give it another name")
+		}
 	}
 }
 
@@ -172,7 +252,9 @@ func (l *loader) setPorts() {
 // options without effect and of destinations that get the same metrics.
 func (l *loader) checkGraphite() {
 	for _, s := range l.kinds["graphite"] {
-		l.checkTLS(s.name, *l.config.graphite(s.instance))
+		g := l.config.graphite(s.instance)
+		l.checkTLS(s.name, *g)
+		l.checkTags(s.name, g.PathStyle, g.Tags)
 	}
 	if len(l.problems) == 0 {
 		l.checkSameGraphite()
@@ -229,7 +311,7 @@ func (l *loader) checkSameGraphite() {
 // samePaths reports whether two sections give metrics the same paths.
 func samePaths(a, b Graphite) bool {
 	return a.Namespace == b.Namespace && a.ClusterNamespace == b.ClusterNamespace && a.PrefixHostname == b.PrefixHostname && a.FQDN == b.FQDN &&
-		a.GroupNamespace == b.GroupNamespace
+		a.GroupNamespace == b.GroupNamespace && a.PathStyle == b.PathStyle && slices.Equal(a.Tags, b.Tags)
 }
 
 // address returns the host and the port of a server.

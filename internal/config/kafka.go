@@ -153,6 +153,8 @@ func dispatcherOptions() []Option {
 		namedWith("kafka", "fqdn", "${graphite:fqdn}", boolean, list, func(k *Kafka) *bool { return &k.FQDN }),
 		named("kafka", "group-namespace", pathPrefix, list, func(k *Kafka) *string { return &k.GroupNamespace }),
 		named("kafka", "group-namespace-double-writes", boolean, list, func(k *Kafka) *bool { return &k.GroupNamespaceDoubleWrites }),
+		namedWith("kafka", "path-style", "${graphite:path-style}", pathStyle, list, func(k *Kafka) *PathStyle { return &k.PathStyle }),
+		named("kafka", "tags", graphiteTags, list, func(k *Kafka) *[]Label { return &k.Tags }),
 		namedWith("kafka", "acks", "all", kafkaAcks, list, func(k *Kafka) *KafkaAcks { return &k.Acks }),
 		namedWith("kafka", "idempotent", "true", boolean, list, func(k *Kafka) *bool { return &k.Idempotent }),
 		namedWith("kafka", "compression", "zstd", kafkaCompression, list, func(k *Kafka) *KafkaCompression { return &k.Compression }),
@@ -192,6 +194,9 @@ func (l *loader) setGroupPaths() {
 		if _, ok := l.doc.Lookup(s.name, "group-namespace-double-writes"); !ok {
 			k.GroupNamespaceDoubleWrites = l.config.Graphite.GroupNamespaceDoubleWrites
 		}
+		if _, ok := l.doc.Lookup(s.name, "tags"); !ok {
+			k.Tags = l.config.Graphite.Tags
+		}
 	}
 }
 
@@ -199,9 +204,12 @@ func (l *loader) setGroupPaths() {
 // seems. It is for a section with a topic.
 func (l *loader) checkDispatcher(section string, k Kafka) {
 	if k.Format != KafkaGraphite && k.Format != "" {
-		for _, name := range []string{"lines", "namespace", "cluster-namespace", "prefix-hostname", "group-namespace", "group-namespace-double-writes"} {
+		for _, name := range []string{"lines", "namespace", "cluster-namespace", "prefix-hostname", "group-namespace", "group-namespace-double-writes", "path-style", "tags"} {
 			l.warnOwn(section, name, "no effect with format = "+string(k.Format), "Remove this option, or set format = graphite")
 		}
+	}
+	if k.Format == KafkaGraphite {
+		l.checkTags(section, k.PathStyle, k.Tags)
 	}
 	if !k.CreateTopic {
 		for _, name := range []string{"partitions", "replication"} {

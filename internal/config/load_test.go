@@ -48,7 +48,7 @@ func defaultConfig() Config {
 			Timeout: time.Second, ConnectTimeout: time.Second, WriteTimeout: time.Second,
 			Delay: 10 * time.Second, Backoff: 2, Namespace: "loadbalancers", PrefixHostname: true, FQDN: true,
 			QueueSize: 1_000_000, QueueDir: "/var/lib/haproxystats/queue/graphite", QueueMaxBytes: 1 << 30,
-			ClusterNamespace: "loadbalancers.clusters",
+			ClusterNamespace: "loadbalancers.clusters", PathStyle: PathDotted,
 		},
 		Central: Central{
 			LogLevel: slog.LevelInfo, LogFormat: LogText,
@@ -163,6 +163,8 @@ queue-dir = /q
 queue-max-bytes = 1_000
 group-namespace = grp
 group-namespace-double-writes = true
+path-style = Tagged
+tags = dc = ams, a.b-c=x=y,
 [kafka]
 brokers = a, [::1]:1, a:9092
 client-id = c
@@ -280,7 +282,7 @@ node-expiry = 7
 			TLS: true, CAFile: "/t/ca", CertFile: "/t/cert", KeyFile: "/t/key", ServerName: "g",
 			Timeout: time.Second / 2, ConnectTimeout: 3 * time.Second, WriteTimeout: 4 * time.Second,
 			Backoff: 1.5, Namespace: "prod.lb", ClusterNamespace: "prod.clusters", QueueSize: 1, QueueDir: "/q", QueueMaxBytes: 1000,
-			GroupNamespace: "grp", GroupNamespaceDoubleWrites: true,
+			GroupNamespace: "grp", GroupNamespaceDoubleWrites: true, PathStyle: PathTagged, Tags: []Label{{"dc", "ams"}, {"a.b-c", "x=y"}},
 		},
 		Kafkas: Named[Kafka]{
 			{"", Kafka{
@@ -291,6 +293,7 @@ node-expiry = 7
 				},
 				Topic: "t.{scope}", Format: KafkaGraphite, Lines: KafkaSingleLine, Key: KafkaKeyNone,
 				Namespace: "prod.lb", ClusterNamespace: "prod.clusters", GroupNamespace: "grp", GroupNamespaceDoubleWrites: true,
+				PathStyle: PathTagged, Tags: []Label{{"dc", "ams"}, {"a.b-c", "x=y"}},
 				Acks: KafkaAcksAll, Idempotent: true, Compression: KafkaLZ4, MaxRecordBytes: 65536, MaxBatchBytes: 1_000_000,
 				Linger: time.Second / 2, Timestamp: KafkaTimeNow, CreateTopic: true, Partitions: 3, Replication: 2,
 				Retries: 1, Interval: time.Second, Backoff: 3, Delay: 4 * time.Second,
@@ -305,6 +308,7 @@ node-expiry = 7
 				},
 				Format: KafkaInflux, Lines: KafkaSingleLine, Key: KafkaKeyProxy,
 				Namespace: "n.s", ClusterNamespace: "c.n.s", PrefixHostname: true, FQDN: true, GroupNamespace: "gn",
+				PathStyle: PathTagged, Tags: []Label{{"dc", "ams"}, {"a.b-c", "x=y"}},
 				Acks: KafkaAcksNone, Compression: KafkaNoCompression, MaxRecordBytes: 1024, MaxBatchBytes: 2048,
 				Linger: time.Second / 2, Timestamp: KafkaTimeOfSnapshot, CreateTopic: true, Partitions: 3, Replication: 2,
 				Retries: 1, Interval: time.Second, Backoff: 3, Delay: 4 * time.Second,
@@ -313,10 +317,10 @@ node-expiry = 7
 		},
 		LocalStore: LocalStore{Enabled: true, Dir: "/l"},
 		FrontendGroups: []Group{
-			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 130}},
-			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 131}},
+			{Section: "frontend-groups", Name: "b", Pattern: "^b$", Pos: ini.Pos{Line: 132}},
+			{Section: "frontend-groups", Name: "a", Pattern: "^b$", Pos: ini.Pos{Line: 133}},
 		},
-		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 133}}},
+		ServerGroups: []Group{{Section: "server-groups", Name: "web", Pattern: `^web\d`, Pos: ini.Pos{Line: 135}}},
 		Central: Central{
 			LogLevel: slog.LevelError, LogFormat: LogJSON, WorkDir: "/w", JournalMaxBytes: 5, StatusSocket: "/s3",
 			Kafka: true, TablesTopic: "a.tables", Group: "b", Instance: "lb-{host}", SessionTimeout: 6 * time.Second, Start: StartLatest,
@@ -356,7 +360,7 @@ func TestKafkaDefaults(t *testing.T) {
 			Brokers: []string{"127.0.0.1:9092"}, ConnectTimeout: 5 * time.Second, RequestTimeout: 5 * time.Second, DeliveryTimeout: 10 * time.Second,
 		},
 		Format: KafkaGraphite, Lines: KafkaManyLines, Key: KafkaKeyHost,
-		Namespace: "loadbalancers", ClusterNamespace: "loadbalancers.clusters", PrefixHostname: true, FQDN: true,
+		Namespace: "loadbalancers", ClusterNamespace: "loadbalancers.clusters", PrefixHostname: true, FQDN: true, PathStyle: PathDotted,
 		Acks: KafkaAcksAll, Idempotent: true, Compression: KafkaZstd, MaxRecordBytes: 65536, MaxBatchBytes: 1_000_000,
 		Timestamp: KafkaTimeOfSnapshot, Partitions: 6, Replication: -1,
 		Retries: 3, Interval: 1800 * time.Millisecond, Backoff: 2, Delay: 10 * time.Second,

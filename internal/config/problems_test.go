@@ -951,6 +951,66 @@ group-namespace = g
 			nil,
 		},
 		{
+			"tags of Graphite", ForProcess, `[graphite]
+tags = dc=ams, role
+[graphite:a]
+server = a
+tags = 1a=x
+[graphite:b]
+server = b
+tags = name=x
+path-style = dots
+[graphite:c]
+server = c
+tags = dc=
+[graphite:d]
+server = d
+tags = dc=~x
+[graphite:e]
+server = e
+tags = dc=a b
+[graphite:f]
+server = f
+tags = dc=a, dc=b
+[graphite:g]
+server = g
+tags = host=x
+path-style = tagged
+[graphite:h]
+server = h
+tags = dc=a"}
+[kafka]
+topic = t
+tags = proxy=x
+path-style = tagged
+[kafka:j]
+topic = j
+format = json
+tags = proxy=x
+`,
+			[]string{
+				`f:2: [graphite] tags = "dc=ams, role": "role" is not a name and a value; allowed: name=value, separated by commas`,
+				`f:5: [graphite:a] tags = "1a=x": "1a" is not the name of a tag: it has letters, digits and _ . - and begins with a letter or _; allowed: name=value, separated by commas`,
+				`f:8: [graphite:b] tags = "name=x": the tag "name" is the path itself in Graphite; allowed: name=value, separated by commas`,
+				`f:9: [graphite:b] path-style = "dots": not one of the words; allowed: dotted, tagged`,
+				`f:12: [graphite:c] tags = "dc=": the value of "dc" is empty; allowed: name=value, separated by commas`,
+				`f:15: [graphite:d] tags = "dc=~x": the value of "dc" begins with ~, which Graphite does not take; allowed: name=value, separated by commas`,
+				`f:18: [graphite:e] tags = "dc=a b": the value of "dc" contains white space, a control character, a quote, a backslash or ;; allowed: name=value, separated by commas`,
+				`f:21: [graphite:f] tags = "dc=a, dc=b": the tag "dc" stands there twice; allowed: name=value, separated by commas`,
+				`f:24: [graphite:g] tags = "host=x": the tag "host" has another meaning with path-style = tagged. Give it another name`,
+				`f:28: [graphite:h] tags = "dc=a\"}": the value of "dc" contains white space, a control character, a quote, a backslash or ;; allowed: name=value, separated by commas`,
+				`f:31: [kafka] tags = "proxy=x": the tag "proxy" has another meaning with path-style = tagged. Give it another name`,
+			},
+			[]string{`f:36: [kafka:j] tags = "proxy=x": no effect with format = json. Remove this option, or set format = graphite`},
+		},
+		{
+			"places of tagged paths in the centre", ForCentral, "[graphite]\npath-style = tagged\nnamespace = a.b\ncluster-namespace = a.b\n[graphite:b]\nserver = b\ncluster-namespace = c\n",
+			[]string{
+				`f:4: [graphite] cluster-namespace = "a.b": the names of clusters are those of nodes: what asks for a name would count clusters, too. Set it to another path than namespace`,
+			},
+			nil,
+		},
+		{
 			"groups of one Graphite", ForProcess, "[graphite:a]\nserver = a\ngroup-namespace = g\n[frontend-groups]\nx = x\n",
 			[]string{
 				`f:3: [graphite:a] group-namespace = "g": needs group-namespace-double-writes. Set that to true to send the metrics of groups under their normal path, too, or to false`,

@@ -28,7 +28,10 @@ CACHE_QUERY_PORT = {{.Query}}
 MAX_CREATES_PER_MINUTE = inf
 MAX_UPDATES_PER_SECOND = inf
 CARBON_METRIC_INTERVAL = 0
-ENABLE_TAGS = False
+ENABLE_TAGS = {{if .Tags}}True
+GRAPHITE_URL = {{.Tags}}
+TAG_UPDATE_INTERVAL = 1
+{{else}}False{{end}}
 `))
 
 var schemasTemplate = template.Must(template.New("storage-schemas.conf").Parse(`[all]
@@ -44,6 +47,7 @@ type CarbonConfig struct {
 	Port      int    // 0: a free one
 	Pickle    int    // port of the pickle receiver; 0: none
 	Query     int    // port for queries; 0: a free one
+	Tags      string // the address of the Graphite-web that keeps the tags of series; "": none
 }
 
 // Carbon is a running carbon-cache.
@@ -67,9 +71,9 @@ func StartCarbon(ctx context.Context, c CarbonConfig) (*Carbon, error) {
 }
 
 func startCarbon(ctx context.Context, c CarbonConfig, port int) (*Carbon, error) {
-	s := &Carbon{Port: port, Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), data: filepath.Join(c.Dir, "whisper")}
+	s := &Carbon{Port: port, Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), data: whisperDir(c.Dir)}
 	conf := filepath.Join(c.Dir, "carbon.conf")
-	data := map[string]any{"Dir": c.Dir, "Data": s.data, "Port": port, "Pickle": c.Pickle, "Query": c.Query, "Retention": c.Retention}
+	data := map[string]any{"Dir": c.Dir, "Data": s.data, "Port": port, "Pickle": c.Pickle, "Query": c.Query, "Retention": c.Retention, "Tags": c.Tags}
 	err := errors.Join(
 		os.MkdirAll(s.data, 0o750),
 		writeTemplate(conf, carbonTemplate, data),
@@ -93,6 +97,9 @@ func startCarbon(ctx context.Context, c CarbonConfig, port int) (*Carbon, error)
 	}
 	return s, nil
 }
+
+// whisperDir is where a carbon-cache in dir has its whisper files.
+func whisperDir(dir string) string { return filepath.Join(dir, "whisper") }
 
 // Stop ends carbon-cache, which writes what it holds first.
 func (c *Carbon) Stop() error { return c.Process.Stop() }

@@ -36,6 +36,9 @@ type GraphiteWebConfig struct {
 	Gunicorn string // as Find and Need return it
 	Dir      string // gets settings, database and logs
 	Carbon   *Carbon
+	// CarbonDir is the directory of a carbon-cache that is started later, because it needs
+	// the address of this Graphite-web; without Carbon.
+	CarbonDir string
 }
 
 // GraphiteWeb is a running Graphite-web.
@@ -50,9 +53,14 @@ func StartGraphiteWeb(ctx context.Context, c GraphiteWebConfig) (*GraphiteWeb, e
 	ctx, cancel := context.WithTimeout(ctx, 3*startTimeout) // the database takes some seconds
 	defer cancel()
 	const settings = "settings_of_a_test"
+	data := whisperDir(c.CarbonDir)
+	if c.Carbon != nil {
+		data = c.Carbon.data
+	}
 	err := errors.Join(
 		os.MkdirAll(c.Dir, 0o750),
-		writeTemplate(filepath.Join(c.Dir, settings+".py"), graphiteWebTemplate, map[string]any{"Dir": c.Dir, "Data": c.Carbon.data}),
+		os.MkdirAll(data, 0o750),
+		writeTemplate(filepath.Join(c.Dir, settings+".py"), graphiteWebTemplate, map[string]any{"Dir": c.Dir, "Data": data}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("start Graphite-web: %w", err)

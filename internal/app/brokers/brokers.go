@@ -83,9 +83,13 @@ func (b Brokers) sinkOptions(k config.Kafka, to app.BrokerSink) sinkkafka.Option
 		ClusterNamespace: k.ClusterNamespace,
 		GroupNamespace:   k.GroupNamespace,
 		DoubleWrites:     k.GroupNamespaceDoubleWrites,
+		Tagged:           k.PathStyle == config.PathTagged,
+	}
+	for _, t := range k.Tags {
+		paths.Tags = append(paths.Tags, plaintext.Tag(t))
 	}
 	if k.PrefixHostname {
-		paths.Hostname, paths.FQDN = plaintext.Hostname(to.Hostname, k.FQDN), k.FQDN
+		paths.SetHostname(to.Hostname, k.FQDN)
 	}
 	return sinkkafka.Options{
 		Name:       section,

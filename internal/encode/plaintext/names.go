@@ -12,8 +12,8 @@ import (
 type Paths struct {
 	// Namespace is the first part of every path. Its dots separate components.
 	Namespace string
-	// Hostname is the component after the namespace, see [Hostname]; empty for none. The
-	// name of a batch's node replaces it.
+	// Hostname is the component after the namespace, or the tag "host", see
+	// [Paths.SetHostname]; empty for none. The name of a batch's node replaces it.
 	Hostname string
 	// FQDN uses all of a node's name for the component, and not only its first label.
 	FQDN bool
@@ -30,6 +30,17 @@ type Paths struct {
 	Tagged bool
 	// Tags are tags of all paths.
 	Tags []Tag
+}
+
+// SetHostname sets the name of the host in paths: with fqdn all of the name, otherwise only
+// its first label.
+func (p *Paths) SetHostname(name string, fqdn bool) {
+	p.FQDN = fqdn
+	if p.Tagged {
+		p.Hostname = label(name, fqdn)
+	} else {
+		p.Hostname = Hostname(name, fqdn)
+	}
 }
 
 // Hostname returns the path component of a host's name: with fqdn all of the name, with

@@ -20,7 +20,8 @@ type Graphite struct {
 	client *http.Client
 }
 
-func newGraphite(url, line string) *Graphite {
+// NewGraphite returns what asks the Graphite-web at a URL, and sends lines to an address.
+func NewGraphite(url, line string) *Graphite {
 	return &Graphite{url, line, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }
 
@@ -100,6 +101,34 @@ func (g *Graphite) Expand(ctx context.Context, pattern string) ([]string, error)
 		return nil, fmt.Errorf("expand %s: %w: %s", pattern, err, body)
 	}
 	return found.Results, nil
+}
+
+// FindSeries returns the paths of the tagged series that match expressions, such as
+// "proxy=www".
+func (g *Graphite) FindSeries(ctx context.Context, expressions ...string) ([]string, error) {
+	return g.list(ctx, "/tags/findSeries", url.Values{"expr": expressions})
+}
+
+// CompleteTags returns the names of the tags of the series that match expressions.
+func (g *Graphite) CompleteTags(ctx context.Context, expressions ...string) ([]string, error) {
+	return g.list(ctx, "/tags/autoComplete/tags", url.Values{"expr": expressions})
+}
+
+// CompleteValues returns the values that a tag has in the series that match expressions.
+func (g *Graphite) CompleteValues(ctx context.Context, tag string, expressions ...string) ([]string, error) {
+	return g.list(ctx, "/tags/autoComplete/values", url.Values{"tag": {tag}, "expr": expressions, "limit": {"1000"}})
+}
+
+// list asks for a list of texts.
+func (g *Graphite) list(ctx context.Context, path string, form url.Values) (all []string, err error) {
+	body, err := g.Post(ctx, path, form)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(body, &all); err != nil {
+		return nil, fmt.Errorf("%s %v: %w: %s", path, form, err, body)
+	}
+	return all, nil
 }
 
 // Post sends a form and returns the answer, which must be of status 200.

@@ -93,7 +93,7 @@ func Open(ctx context.Context, tools Tools) (_ *Stage, err error) {
 	err = errors.Join(s.openBalancers(ctx, tools.HAProxy), slow.Wait())
 	if web != nil {
 		s.keep(web.Process)
-		s.Graphite = newGraphite(web.URL, carbon.Addr)
+		s.Graphite = NewGraphite(web.URL, carbon.Addr)
 	}
 	if err != nil {
 		return nil, err

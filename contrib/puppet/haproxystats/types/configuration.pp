@@ -89,6 +89,8 @@ type Haproxystats::Configuration = Struct[{
     Optional['queue-max-bytes'] => Integer,
     Optional['group-namespace'] => Haproxystats::Line,
     Optional['group-namespace-double-writes'] => Boolean,
+    Optional['path-style'] => Enum['dotted', 'tagged'],
+    Optional['tags'] => Haproxystats::List,
   }],
   Optional['kafka'] => Struct[{
     Optional['brokers'] => Haproxystats::List,
@@ -116,6 +118,8 @@ type Haproxystats::Configuration = Struct[{
     Optional['fqdn'] => Boolean,
     Optional['group-namespace'] => Haproxystats::Line,
     Optional['group-namespace-double-writes'] => Boolean,
+    Optional['path-style'] => Enum['dotted', 'tagged'],
+    Optional['tags'] => Haproxystats::List,
     Optional['acks'] => Enum['all', 'leader', 'none'],
     Optional['idempotent'] => Boolean,
     Optional['compression'] => Enum['none', 'gzip', 'snappy', 'lz4', 'zstd'],

@@ -31,6 +31,8 @@ type Haproxystats::Named = Struct[{
     Optional['queue-max-bytes'] => Integer,
     Optional['group-namespace'] => Haproxystats::Line,
     Optional['group-namespace-double-writes'] => Boolean,
+    Optional['path-style'] => Enum['dotted', 'tagged'],
+    Optional['tags'] => Haproxystats::List,
   }]],
   Optional['kafka'] => Hash[Haproxystats::Instance, Struct[{
     Optional['brokers'] => Haproxystats::List,
@@ -58,6 +60,8 @@ type Haproxystats::Named = Struct[{
     Optional['fqdn'] => Boolean,
     Optional['group-namespace'] => Haproxystats::Line,
     Optional['group-namespace-double-writes'] => Boolean,
+    Optional['path-style'] => Enum['dotted', 'tagged'],
+    Optional['tags'] => Haproxystats::List,
     Optional['acks'] => Enum['all', 'leader', 'none'],
     Optional['idempotent'] => Boolean,
     Optional['compression'] => Enum['none', 'gzip', 'snappy', 'lz4', 'zstd'],
