@@ -50,14 +50,17 @@ func options() aggregate.Options {
 	opt := aggregate.Options{Series: true}
 	for _, scope := range []struct {
 		in   catalogue.Scopes
-		to   *[]string
+		to   *catalogue.List
 		more []string
 	}{
 		{catalogue.Frontend, &opt.Frontend, []string{"status", "state"}},
 		{catalogue.Backend, &opt.Backend, append([]string{"status"}, serverCounts...)},
 		{catalogue.Server, &opt.Server, []string{"status", "going", "check_status"}},
 	} {
-		*scope.to = scope.more
+		take := func(name string) { *scope.to = append(*scope.to, catalogue.Item{Name: name}) }
+		for _, name := range scope.more {
+			take(name)
+		}
 		wanted := slices.Clone(counterFields[:])
 		for _, d := range descriptions {
 			if d.gauge != "" {
@@ -66,7 +69,7 @@ func options() aggregate.Options {
 		}
 		for _, name := range wanted {
 			if f, ok := catalogue.LookupStat(name); ok && f.In&scope.in != 0 {
-				*scope.to = append(*scope.to, name)
+				take(name)
 			}
 		}
 	}
