@@ -26,8 +26,8 @@ type Program struct {
 	// Startable makes the checks without which the configuration is good, but gives this
 	// program nothing to do; nil for none.
 	Startable config.Check
-	// Work runs until ctx ends.
-	Work func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error
+	// Work runs until ctx ends, and follows reloads.
+	Work func(ctx context.Context, l *config.Loaded, service *Supervisor, reloads *Reloads, log Log) error
 	// Log returns the level and the format of the program's section.
 	Log func(c *config.Config) (slog.Level, config.LogFormat)
 }
@@ -45,6 +45,10 @@ func (p Program) Run(loaded *config.Loaded, version string, stderr io.Writer) er
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
+	// A signal for a reload never takes the place of one that ends the program.
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGUSR1)
+	defer signal.Stop(again)
 	log.Info("started", "program", p.Name, "version", version, "pid", os.Getpid())
 	if loaded.Notice != "" {
 		log.Info(loaded.Notice)
@@ -53,8 +57,10 @@ func (p Program) Run(loaded *config.Loaded, version string, stderr io.Writer) er
 		log.Warn("the configuration may not mean what it says", "problem", w)
 	}
 	service := newSupervisor(log.Logger)
+	reloads := newReloads(p, loaded, service, log)
 	return untilSignal(signals, service, log.Logger, func(ctx context.Context) error {
-		return p.Work(ctx, loaded, service, log)
+		go reloads.listen(ctx, again)
+		return p.Work(ctx, loaded, service, reloads, log)
 	})
 }
 

@@ -18,7 +18,7 @@ func TestJournal(t *testing.T) {
 	stderr, st := journalFile(t)
 	t.Setenv("JOURNAL_STREAM", streamOf(st))
 	p := Pull("test")
-	p.Work = func(context.Context, *config.Loaded, *Supervisor, Log) error { return errors.New("no disk") }
+	p.Work = func(context.Context, *config.Loaded, *Supervisor, *Reloads, Log) error { return errors.New("no disk") }
 	if err := p.Run(new(config.Loaded), "test", stderr); !errors.Is(err, ErrLogged) {
 		t.Errorf("got %v, want %v", err, ErrLogged)
 	}

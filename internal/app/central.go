@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,8 +21,8 @@ import (
 	"haproxystats/internal/metric"
 	"haproxystats/internal/process"
 	"haproxystats/internal/selfstat"
-	"haproxystats/internal/sink"
 	"haproxystats/internal/status"
+	"haproxystats/internal/truth"
 	"haproxystats/internal/window"
 )
 
@@ -32,8 +33,8 @@ func Central(version string, client httpcall.New, b Brokers, endpoint OpenEndpoi
 		Name:      config.ForCentral,
 		Check:     SinkCheck(b),
 		Startable: checkNodes,
-		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
-			return runCentral(ctx, &l.Config, release{version, l.SHA256}, service, client, b, endpoint, log)
+		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, reloads *Reloads, log Log) error {
+			return runCentral(ctx, l, release{version, l.SHA256, reloads}, service, client, b, endpoint, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Central.LogLevel, c.Central.LogFormat },
 	}
@@ -54,35 +55,122 @@ func checkNodes(c *config.Config) []config.Problem {
 // them, the windows of clusters, and what sends the sinks' queues. When ctx ends the
 // windows and queues stop at once, since they begin again where they ended; the workers
 // finish what they have taken.
-func runCentral(ctx context.Context, c *config.Config, r release, service *Supervisor, client httpcall.New, b Brokers, endpoint OpenEndpoint, out Log) error {
-	log := out.Logger
-	var processor *process.Processor
-	options, err := AggregateOptions(c, log, func() { processor.Progressed() })
+func runCentral(ctx context.Context, l *config.Loaded, r release, service *Supervisor, client httpcall.New, b Brokers, endpoint OpenEndpoint, out Log) error {
+	c, log := &l.Config, out.Logger
+	p := &centre{release: r, service: service, brokers: b, to: out}
+	p.known = learned.Open(learned.Options{File: filepath.Join(c.Central.WorkDir, "learned"), Log: log})
+	first, err := p.prepare(l)
 	if err != nil {
 		return err
 	}
-	options.Learned = learned.Open(learned.Options{File: filepath.Join(c.Central.WorkDir, "learned"), Log: log})
-	here, err := newHost(c, log)
-	if err != nil {
+	if p.here, err = newHost(c, log); err != nil {
 		return err
 	}
 	page := openStatus(ctx, c.Central.StatusSocket, config.ForCentral, r, out)
 	defer page.close()
-	from, err := openNodes(c, log)
-	if err != nil {
+	if p.from, err = openNodes(c, log); err != nil {
 		return err
 	}
-	defer from.close()
-	sinks, err := openConfigured(setup{config: c, hostname: here.current(), version: r.version, brokers: b, client: client, endpoint: endpoint, status: page.write, log: log})
-	if err != nil {
+	defer p.from.close()
+	p.base = setup{version: r.version, brokers: b, client: client, endpoint: endpoint, status: page.write, log: log}
+	if first.sinks, err = openConfigured(p.setup(l)); err != nil {
 		return err
 	}
-	defer sinks.close()
+	p.now = first
+	defer func() { _ = p.work().sinks.close() }()
+	if err = p.build(first, nil); err != nil {
+		return err
+	}
+	defer func() { _ = p.work().clusters.close() }()
 
+	// A source that must not go on ends the program.
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	p.from.start(ctx, background)
+	first.sinks.start(ctx)
+	page.running(p.tell)
+	service.ready()
+	var g errgroup.Group
+	exchanges := make(chan exchange[*centralWork])
+	g.Go(func() error {
+		r.reloads.serve(ctx, func(ctx context.Context, l *config.Loaded) error {
+			next, err := p.prepare(l)
+			if err != nil {
+				return err
+			}
+			return ask(ctx, exchanges, next)
+		})
+		return nil
+	})
+	err = follow(ctx, exchanges, p.work, func(next *centralWork) error { return p.exchange(ctx, background, next) })
+	end()
+	stop()
+	for _, one := range p.from.list() {
+		err = errors.Join(err, one.end())
+	}
+	return errors.Join(err, p.work().sinks.end(), g.Wait())
+}
+
+// centre is haproxystats-central, of which a reload replaces a part.
+type centre struct {
+	here    *host
+	release release
+	service *Supervisor
+	brokers Brokers
+	known   *learned.Store
+	from    *nodes
+	base    setup
+	to      Log
+	ledger  *truth.Ledger
+
+	mu  sync.Mutex
+	now *centralWork
+}
+
+// centralWork is what works by one configuration.
+type centralWork struct {
+	loaded    *config.Loaded
+	options   aggregate.Options
+	processor *process.Processor
+	sinks     openSinks
+	clusters  clusters
+	sources   selfstat.Sources
+	told      *faults
+	self      centralSelf
+	from      *nodes
+}
+
+func (p *centre) work() *centralWork {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now
+}
+
+func (p *centre) setup(l *config.Loaded) setup {
+	s := p.base
+	s.config, s.loaded, s.hostname = &l.Config, l, p.here.current()
+	return s
+}
+
+// prepare begins the work by a configuration. It opens nothing.
+func (p *centre) prepare(l *config.Loaded) (*centralWork, error) {
+	w := &centralWork{loaded: l, from: p.from}
+	var err error
+	w.options, err = AggregateOptions(&l.Config, p.to.Logger, func() { w.processor.Progressed() })
+	w.options.Learned = p.known
+	return w, err
+}
+
+// build opens the clusters of work whose sinks are open, and makes the processor. The work
+// takes the place of before, which is nil at the start.
+func (p *centre) build(w, before *centralWork) error {
+	c, log := &w.loaded.Config, p.to.Logger
 	var toClusters []cluster.Sink
 	var toNodes []process.Sink
 	var raw []process.SnapshotSink
-	for _, s := range sinks.sinks {
+	for _, s := range w.sinks.sinks {
 		if taker, ok := s.(process.SnapshotSink); ok {
 			raw = append(raw, taker)
 			continue
@@ -92,53 +180,67 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 			toNodes = append(toNodes, s)
 		}
 	}
-	clusters, err := openClusters(c, b, here.current(), windowOptions(c, options), toClusters, log)
-	if err != nil {
+	var err error
+	if w.clusters, err = openClusters(c, p.brokers, p.here.current(), windowOptions(c, w.options), toClusters, log); err != nil {
 		return err
 	}
-	defer clusters.close()
-	if clusters.topics != nil {
-		from.topic = clusters.topics.Snapshots()
+	w.from = p.from
+	p.from.setTopic(nil)
+	if w.clusters.topics != nil {
+		p.from.setTopic(w.clusters.topics.Snapshots())
 	}
-	sources := selfstat.Sources{
-		Spool: from, Retries: func() int64 { return processor.Stats().Retries }, Sinks: sinks.stats, LogDropped: out.dropped,
+	w.sources = selfstat.Sources{
+		Spool: p.from, Retries: func() int64 { return w.processor.Stats().Retries }, Sinks: w.sinks.stats,
+		LogDropped: p.to.dropped, Config: p.release.reloads.state,
 	}
-	ofNodes := options
+	ofNodes := w.options
 	ofNodes.Processes = true
-	told := &faults{files: c.Process.NameFiles()}
-	ledger := newLedger(options)
-	processor = process.New(process.Options{
-		Source: from,
-		Sinks:  append([]process.Sink{clusters.sink()}, toNodes...), Snapshots: raw,
+	w.told = &faults{files: c.Process.NameFiles()}
+	p.ledger = ledgerAfter(p.ledger, w.options)
+	ledger := p.ledger
+	o := process.Options{
+		Source: p.from,
+		Sinks:  append([]process.Sink{w.clusters.sink()}, toNodes...), Snapshots: raw,
 		NewAggregator: func() process.Aggregator {
 			// The spools and sinks are not those of one node: centralSelf tells of them.
-			p := NewPipeline(ofNodes, selfstat.Sources{}, log)
-			p.faults, p.reader.Ledger = told, ledger
-			p.addressed = func(cluster string) bool { return c.Cluster(cluster).ServerIdentity == config.IdentityAddress }
-			return p
+			pipeline := NewPipeline(ofNodes, selfstat.Sources{}, log)
+			pipeline.faults, pipeline.reader.Ledger = w.told, ledger
+			pipeline.addressed = func(cluster string) bool { return c.Cluster(cluster).ServerIdentity == config.IdentityAddress }
+			return pipeline
 		},
 		Workers:          c.Process.Workers,
-		LivenessInterval: service.interval(c.Process.LivenessCheckInterval),
+		LivenessInterval: p.service.interval(c.Process.LivenessCheckInterval),
 		Grace:            grace,
-		Alive:            func() { service.alive(centralStatus(clusters.status())) },
+		Alive:            func() { p.service.alive(centralStatus(w.clusters.status())) },
 		Log:              log,
-	})
-
-	self := centralSelf{
+	}
+	if before != nil {
+		o.After = before.processor
+	}
+	w.processor = process.New(o)
+	w.self = centralSelf{
 		sources: selfstat.CentralSources{
-			Sources:         sources,
-			Done:            func() int64 { return processor.Stats().Done },
-			AddressesHidden: told.addressesHidden,
-			OpenWindows:     func() int { return clusters.status().Open },
-			JournalBytes:    clusters.journalBytes,
+			Sources:         w.sources,
+			Done:            func() int64 { return w.processor.Stats().Done },
+			AddressesHidden: w.told.addressesHidden,
+			OpenWindows:     func() int { return w.clusters.status().Open },
+			JournalBytes:    w.clusters.journalBytes,
 			JournalMaxBytes: c.Central.JournalMaxBytes,
 		},
-		node: here.current, interval: c.Cluster("").Interval, log: log,
+		node: p.here.current, interval: c.Cluster("").Interval, log: log,
 	}
-	if clusters.topics != nil {
-		self.sources.Topics = clusters.topics.Counts
+	if w.clusters.topics != nil {
+		w.self.sources.Topics = w.clusters.topics.Counts
 	}
-	// A source that must not go on ends the program.
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.now = w
+	return nil
+}
+
+// run processes snapshots and makes windows, until ctx ends, until drain, or until a source
+// must not go on.
+func (w *centralWork) run(ctx context.Context) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -146,41 +248,96 @@ func runCentral(ctx context.Context, c *config.Config, r release, service *Super
 	sending, stopSending := context.WithCancel(ctx)
 	defer stopSending()
 	var g errgroup.Group
-	from.start(ctx, background, &g)
 	ending := func(err error) error {
 		if err != nil {
 			end()
 		}
 		return err
 	}
-	g.Go(func() error { return ending(clusters.run(sending)) })
-	if from.topic != nil {
-		g.Go(func() error { return ending(from.topic.Run(background)) })
+	g.Go(func() error { return ending(w.clusters.run(sending)) })
+	if w.clusters.topics != nil {
+		if topic := w.clusters.topics.Snapshots(); topic != nil {
+			g.Go(func() error { return ending(topic.Run(background)) })
+			g.Go(func() error { w.from.offerTopic(sending, topic); return nil })
+		}
 	}
-	for _, s := range sinks.sinks {
+	for _, s := range w.sinks.sinks {
 		if _, ok := s.(process.SnapshotSink); !ok {
-			g.Go(func() error { return self.run(sending, s) })
-		}
-		if r, ok := s.(sink.Runner); ok {
-			g.Go(func() error { return r.Run(sending) })
+			g.Go(func() error { return w.self.run(sending, s) })
 		}
 	}
-	page.running(func(d *status.Document) {
-		tellProcess(d, processor, sources, from.outage(), sinks)
-		told.fill(d.Process)
-		d.Central = clustersStatus(clusters.status(), clusters.journalBytes())
-		if clusters.topics != nil {
-			d.Central.Topics, d.Central.AssemblyBytes, d.Central.AssemblyFileBytes = clusters.topics.Status()
-		}
-	})
-	service.ready()
-	err = processor.Run(ctx)
+	err := w.processor.Run(ctx)
 	stop()
 	stopSending()
 	if err != nil {
 		return err
 	}
 	return g.Wait()
+}
+
+func (w *centralWork) drain() { w.processor.Drain() }
+
+// tell fills in the status document.
+func (p *centre) tell(d *status.Document) {
+	w := p.work()
+	tellProcess(d, w.processor, w.sources, p.from.outage(), w.sinks)
+	w.told.fill(d.Process)
+	d.Central = clustersStatus(w.clusters.status(), w.clusters.journalBytes())
+	if w.clusters.topics != nil {
+		d.Central.Topics, d.Central.AssemblyBytes, d.Central.AssemblyFileBytes = w.clusters.topics.Status()
+	}
+}
+
+// exchange puts other work in the place of the present one, which has ended. After an error
+// that is not a [*lost], work by the present configuration goes on.
+func (p *centre) exchange(ctx, background context.Context, next *centralWork) error {
+	before := p.work()
+	log := p.to.Logger
+	if err := before.clusters.close(); err != nil {
+		log.Warn("windows of clusters can't be closed cleanly", "error", err)
+	}
+	was := p.setup(before.loaded)
+	p.here.follow(&next.loaded.Config)
+	is := p.setup(next.loaded)
+	var refused error
+	next.sinks, refused = before.sinks.reopen(is, was)
+	if refused == nil {
+		if refused = p.from.reopen(ctx, background, &next.loaded.Config, &before.loaded.Config, log); refused == nil {
+			refused = p.build(next, before)
+			if refused != nil {
+				refused = errors.Join(refused, asLost(p.from.reopen(ctx, background, &before.loaded.Config, &next.loaded.Config, log)))
+			}
+		}
+		if refused != nil && !errors.As(refused, new(*lost)) {
+			back, err := next.sinks.reopen(was, is)
+			next.sinks, refused = back, errors.Join(refused, asLost(err))
+		}
+	}
+	if errors.As(refused, new(*lost)) {
+		return refused
+	}
+	if refused != nil {
+		p.here.follow(&before.loaded.Config)
+		again, err := p.prepare(before.loaded)
+		if err == nil {
+			again.sinks = next.sinks
+			err = p.build(again, before)
+		}
+		if err != nil {
+			return &lost{errors.Join(refused, err)}
+		}
+		next = again
+	}
+	next.sinks.start(ctx)
+	return refused
+}
+
+// asLost returns an error after which there is nothing to go on with.
+func asLost(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &lost{err}
 }
 
 // clusterOptions returns the options of aggregation for clusters.
@@ -242,6 +399,7 @@ type clusters struct {
 	local  *cluster.Local
 	kept   *journal.Journal
 	topics Topics // nil without Kafka
+	close  func() error
 }
 
 func openClusters(
@@ -252,7 +410,10 @@ func openClusters(
 			return clusters{}, errors.New("this program can't speak to Kafka: set kafka = false in [central]")
 		}
 		topics, err := b.OpenTopics(TopicsSetup{Config: c, Host: host, Windows: windows, Sinks: sinks, Log: log})
-		return clusters{topics: topics}, err
+		if err != nil {
+			return clusters{}, err
+		}
+		return clusters{topics: topics, close: sync.OnceValue(topics.Close)}, nil
 	}
 	kept, records, err := journal.Open(journal.Options{
 		Dir: filepath.Join(c.Central.WorkDir, "journal"), MaxBytes: c.Central.JournalMaxBytes, Log: log,
@@ -263,14 +424,7 @@ func openClusters(
 	local := cluster.NewLocal(cluster.LocalOptions{
 		Journal: kept, Records: records, Options: cluster.Options{Windows: windows, Sinks: sinks, Log: log},
 	})
-	return clusters{local: local, kept: kept}, nil
-}
-
-func (c clusters) close() error {
-	if c.topics != nil {
-		return c.topics.Close()
-	}
-	return c.kept.Close()
+	return clusters{local: local, kept: kept, close: sync.OnceValue(kept.Close)}, nil
 }
 
 // sink returns what takes the tables of nodes that this program aggregates.

@@ -74,7 +74,7 @@ func compareGolden(t *testing.T, file, set string) (compared int) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- runProcess(ctx, &loaded.Config, named("lb-01.example.com"), release{version: "test"}, nil, nil, nil, nil, nil, Log{Logger: slog.New(slog.DiscardHandler)})
+		done <- runProcess(ctx, loaded, named("lb-01.example.com"), release{version: "test"}, nil, nil, nil, nil, nil, Log{Logger: slog.New(slog.DiscardHandler)})
 	}()
 	got := receiver.next(t)
 	cancel()

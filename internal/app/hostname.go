@@ -26,11 +26,11 @@ const (
 // host has the name of this host, which may change while the program runs. It is safe
 // for concurrent use.
 type host struct {
-	lookup func() (string, error)
-	log    *slog.Logger
+	log *slog.Logger
 
-	mu   sync.Mutex
-	name string
+	mu     sync.Mutex
+	lookup func() (string, error)
+	name   string
 }
 
 // Hostname returns the name of this host: that of the configuration, or else the system's.
@@ -58,7 +58,10 @@ func newHost(c *config.Config, log *slog.Logger) (*host, error) {
 // current returns the host's name, and logs a change. A host that has lost its name
 // keeps the last one.
 func (h *host) current() string {
-	name, err := h.lookup()
+	h.mu.Lock()
+	lookup := h.lookup
+	h.mu.Unlock()
+	name, err := lookup()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil || name == h.name || isUnnamed(name) {
@@ -67,6 +70,17 @@ func (h *host) current() string {
 	h.log.Warn("host was renamed, and its metrics go below the new name", "hostname", name, "was", h.name)
 	h.name = name
 	return name
+}
+
+// follow makes the host follow another configuration.
+func (h *host) follow(c *config.Config) {
+	name, err := Hostname(c)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lookup = func() (string, error) { return Hostname(c) }
+	if err == nil {
+		h.name = name
+	}
 }
 
 // await waits until the host has a name of its own, at most for limit or until ctx

@@ -34,9 +34,21 @@ func namedHost(c *config.Config) func() (string, error) {
 	}
 }
 
+// keeper keeps the accounts, in stores that it has open.
+type keeper struct {
+	*workers.Keeper
+	of       keeping
+	accounts *store.Store
+	node     string
+	events   *pending.Store // nil if none are made
+	log      *slog.Logger
+	// made are the options that the store of events was opened with.
+	made config.Pull
+}
+
 // openKeeper returns the keeper of the accounts, or nil if there is none. An error of
 // the accounts costs the accounts only.
-func openKeeper(c *config.Pull, of keeping, client *haproxy.Client, log *slog.Logger) (*workers.Keeper, func()) {
+func openKeeper(c *config.Pull, of keeping, client *haproxy.Client, log *slog.Logger) (*keeper, func()) {
 	if of.dir == "" {
 		return nil, func() {}
 	}
@@ -49,26 +61,53 @@ func openKeeper(c *config.Pull, of keeping, client *haproxy.Client, log *slog.Lo
 		log.Error("no totals can be kept, counters are raw", "state_dir", of.dir, "error", err)
 		return nil, func() {}
 	}
-	master, find := "", false
-	if of.masters {
-		find = c.MasterSocket == config.MasterAuto
-		if !find && c.MasterSocket != config.MasterNone {
-			master = c.MasterSocket
+	k := &keeper{of: of, accounts: accounts, node: node, events: openPending(c, of.dir, node, log), log: log, made: *c}
+	o := workers.Options{Store: accounts, Events: k.events, Log: log, Observe: of.observe}
+	k.options(&o, c, of.interval, client)
+	k.Keeper = workers.New(o)
+	return k, k.close
+}
+
+// options sets those that a reload may change.
+func (k *keeper) options(o *workers.Options, c *config.Pull, interval time.Duration, client *haproxy.Client) {
+	o.Interval, o.Timeout, o.Client, o.Hold, o.ServersEvery = interval, c.PullTimeout, client, c.HoldWorkers, c.ServerStateInterval
+	o.Master, o.FindMasters = "", false
+	if k.of.masters {
+		o.FindMasters = c.MasterSocket == config.MasterAuto
+		if !o.FindMasters && c.MasterSocket != config.MasterNone {
+			o.Master = c.MasterSocket
 		}
 	}
-	events := openPending(c, of.dir, node, log)
-	return workers.New(workers.Options{
-			Store: accounts, Events: events, Interval: of.interval, Timeout: c.PullTimeout, Client: client, Hold: c.HoldWorkers, Master: master,
-			FindMasters: find, ServersEvery: c.ServerStateInterval, Log: log, Observe: of.observe,
-		}), func() {
-			err := accounts.Close()
-			if events != nil {
-				err = errors.Join(err, events.Close())
-			}
-			if err != nil {
-				log.Debug("closing the store of totals", "error", err)
-			}
+}
+
+// change makes the keeper follow another configuration, between two rounds.
+func (k *keeper) change(c *config.Pull, interval time.Duration, client *haproxy.Client) {
+	k.Change(func(o *workers.Options) {
+		k.options(o, c, interval, client)
+		if c.Events == k.made.Events && c.MaxEvents == k.made.MaxEvents {
+			return
 		}
+		k.made = *c
+		if k.events != nil {
+			k.closed(k.events.Close())
+		}
+		k.events = openPending(c, k.of.dir, k.node, k.log)
+		o.Events = k.events
+	})
+}
+
+func (k *keeper) close() {
+	err := k.accounts.Close()
+	if k.events != nil {
+		err = errors.Join(err, k.events.Close())
+	}
+	k.closed(err)
+}
+
+func (k *keeper) closed(err error) {
+	if err != nil {
+		k.log.Debug("closing the store of totals", "error", err)
+	}
 }
 
 // openPending returns the store of events, or nil if nobody wants them or it can't be

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,17 @@ type Log struct {
 	// Dropped returns the number of messages since the start that were dropped because
 	// the log was not read. Nil means that none are dropped.
 	Dropped func() int64
+	// level and json are what a reload may change; nil where there is none.
+	level *slog.LevelVar
+	json  *atomic.Bool
+}
+
+// set changes the level and the format.
+func (l Log) set(level slog.Level, format config.LogFormat) {
+	if l.level != nil {
+		l.level.Set(level)
+		l.json.Store(format == config.LogJSON)
+	}
 }
 
 // dropped returns the number of dropped messages.
@@ -38,19 +50,62 @@ func (l Log) dropped() int64 {
 // openLog returns a log that never waits for the reader of w. Closing it waits for at
 // most flushLimit.
 func openLog(w io.Writer, format config.LogFormat, level slog.Level, journal bool) (log Log, closeLog func()) {
+	log = Log{level: new(slog.LevelVar), json: new(atomic.Bool)}
+	logger := func(w io.Writer, level slog.Leveler) *slog.Logger {
+		return slog.New(&eitherHandler{
+			json:   log.json,
+			asJSON: newLogger(w, config.LogJSON, level, journal).Handler(),
+			asText: newLogger(w, config.LogText, level, journal).Handler(),
+		})
+	}
+	log.set(level, format)
 	q := newLogQueue(w, func(lines int) []byte {
 		var line bytes.Buffer
-		newLogger(&line, format, slog.LevelWarn, journal).Warn("log messages were dropped, because the log was not read", "messages", lines)
+		logger(&line, slog.LevelWarn).Warn("log messages were dropped, because the log was not read", "messages", lines)
 		return line.Bytes()
 	})
-	return Log{newLogger(q, format, level, journal), q.total.Load}, func() { q.Close(flushLimit) }
+	log.Logger, log.Dropped = logger(q, log.level), q.total.Load
+	return log, func() { q.Close(flushLimit) }
+}
+
+// eitherHandler writes in one of two formats, which a reload may change.
+type eitherHandler struct {
+	json           *atomic.Bool
+	asJSON, asText slog.Handler
+}
+
+func (h *eitherHandler) present() slog.Handler {
+	if h.json.Load() {
+		return h.asJSON
+	}
+	return h.asText
+}
+
+// Enabled implements [slog.Handler].
+func (h *eitherHandler) Enabled(ctx context.Context, l slog.Level) bool {
+	return h.present().Enabled(ctx, l)
+}
+
+// Handle implements [slog.Handler].
+func (h *eitherHandler) Handle(ctx context.Context, r slog.Record) error {
+	return h.present().Handle(ctx, r)
+}
+
+// WithAttrs implements [slog.Handler].
+func (h *eitherHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &eitherHandler{h.json, h.asJSON.WithAttrs(attrs), h.asText.WithAttrs(attrs)}
+}
+
+// WithGroup implements [slog.Handler].
+func (h *eitherHandler) WithGroup(name string) slog.Handler {
+	return &eitherHandler{h.json, h.asJSON.WithGroup(name), h.asText.WithGroup(name)}
 }
 
 // newLogger returns a logger that writes one line for each message. With journal,
 // each line begins with its priority, as systemd's journal expects it, and has no
 // time, which the journal adds. Text shows durations with their unit; JSON shows
 // seconds, with the unit in the attribute's name.
-func newLogger(w io.Writer, format config.LogFormat, level slog.Level, journal bool) *slog.Logger {
+func newLogger(w io.Writer, format config.LogFormat, level slog.Leveler, journal bool) *slog.Logger {
 	options := &slog.HandlerOptions{
 		Level: level,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,42 +19,83 @@ import (
 	"haproxystats/internal/sink/outbox"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
-	"haproxystats/internal/workers"
 )
 
 // nodes is the source of the snapshots of all nodes: a spool for each that
 // haproxystats-central reads itself, and a topic of Kafka for the others.
 type nodes struct {
-	all    []*node
-	topic  SnapshotTopic // nil if none is read
 	claims chan process.Claim
+
+	mu    sync.Mutex
+	all   []*node
+	topic SnapshotTopic // nil if none is read
 }
 
 // node is one of them.
 type node struct {
-	name, cluster string
-	reader        *spool.Reader
-	puller        *pull.Puller // nil if another program fills the spool
-	writer        *spool.Writer
-	keeper        *workers.Keeper // nil if no accounts are kept
-	closeKeeper   func()
+	name    string
+	place   string // where its spool and accounts are: differs for another node of that name
+	reader  *spool.Reader
+	puller  *pull.Puller // nil if another program fills the spool
+	writer  *spool.Writer
+	keeper  *keeper // nil if no accounts are kept
+	changes chan func(*pull.Puller)
+	log     *slog.Logger
+
+	closeKeeper func()
+
+	mu      sync.Mutex
+	cluster string
+
+	stop  func() // ends what start has begun; nil before
+	ended errgroup.Group
 }
 
 // openNodes opens the spools of all nodes, or none.
 func openNodes(c *config.Config, log *slog.Logger) (*nodes, error) {
 	n := &nodes{claims: make(chan process.Claim)}
+	all, err := openEach(c, nil, log)
+	n.all = all
+	return n, err
+}
+
+// openEach opens the nodes of a configuration, or none. It takes over those that are open
+// already in the same place.
+func openEach(c *config.Config, open []*node, log *slog.Logger) (all []*node, err error) {
+	var fresh []*node
 	for _, i := range c.Nodes {
+		if k := slices.IndexFunc(open, func(n *node) bool { return n.name == i.Name && n.place == placeOf(c, i.Options) }); k >= 0 {
+			all = append(all, open[k])
+			continue
+		}
 		one, err := openNode(c, i.Name, i.Options, log.With("node", i.Name))
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("node %s: %w", i.Name, err), n.close())
+			err = fmt.Errorf("node %s: %w", i.Name, err)
+			for _, n := range fresh {
+				err = errors.Join(err, n.close())
+			}
+			return nil, err
 		}
-		n.all = append(n.all, one)
+		fresh = append(fresh, one)
+		all = append(all, one)
 	}
-	return n, nil
+	return all, nil
+}
+
+// placeOf returns a text that differs for nodes of one name whose spools or accounts are
+// not the same.
+func placeOf(c *config.Config, o config.Node) string {
+	if len(o.Servers) == 0 {
+		return o.SrcDir
+	}
+	if c.Pull.StateDir == "" {
+		return "pulled without accounts"
+	}
+	return "pulled"
 }
 
 func openNode(c *config.Config, name string, o config.Node, log *slog.Logger) (*node, error) {
-	n := &node{name: name, cluster: o.Cluster, closeKeeper: func() {}}
+	n := &node{name: name, place: placeOf(c, o), cluster: o.Cluster, closeKeeper: func() {}, log: log}
 	dir := o.SrcDir
 	if len(o.Servers) > 0 {
 		own := filepath.Join(c.Central.WorkDir, "nodes", name)
@@ -61,24 +104,10 @@ func openNode(c *config.Config, name string, o config.Node, log *slog.Logger) (*
 		if n.writer, err = spool.OpenWriter(spool.WriterOptions{Dir: dir, Tmp: dir + ".tmp", Log: log}); err != nil {
 			return nil, err
 		}
-		client := &haproxy.Client{
-			Timeout: c.Pull.Timeout, Retries: c.Pull.Retries, Interval: c.Pull.Interval,
-			BufferLimit: c.Pull.BufferLimit, Buffers: c.Pull.Workers, Log: log,
-		}
-		n.puller = &pull.Puller{
-			Spool:       stagingSpool{n.writer},
-			Fetcher:     client,
-			Servers:     Sockets(o.Servers),
-			Interval:    c.Cluster(o.Cluster).Interval,
-			Timeout:     c.Pull.PullTimeout,
-			QueueSize:   c.Pull.QueueSize,
-			Workers:     c.Pull.Workers,
-			KeepPartial: c.Pull.OnPartial == config.PartialKeep,
-			Log:         log,
-		}
-		if collector := newCollector(&c.Pull, client, log); collector != nil {
-			n.puller.Collector = collector
-		}
+		client := newClient(&c.Pull, log)
+		n.changes = make(chan func(*pull.Puller))
+		n.puller = &pull.Puller{Spool: stagingSpool{n.writer}, Log: log, Changes: n.changes}
+		setNode(n.puller, c, o, client, log)
 		kept := keeping{node: func() (string, error) { return name, nil }, interval: n.puller.Interval}
 		if c.Pull.StateDir != "" {
 			kept.dir = filepath.Join(own, "truth")
@@ -94,10 +123,33 @@ func openNode(c *config.Config, name string, o config.Node, log *slog.Logger) (*
 	return n, nil
 }
 
+// setNode sets what the configuration says of a node's rounds.
+func setNode(p *pull.Puller, c *config.Config, o config.Node, client *haproxy.Client, log *slog.Logger) {
+	p.Servers, p.Interval = Sockets(o.Servers), c.Cluster(o.Cluster).Interval
+	setRounds(p, &c.Pull, client, log)
+}
+
+// change makes the node follow another configuration, between two of its rounds.
+func (n *node) change(ctx context.Context, c *config.Config, o config.Node) {
+	n.mu.Lock()
+	n.cluster = o.Cluster
+	n.mu.Unlock()
+	if n.puller == nil {
+		return
+	}
+	_ = between(ctx, n.changes, func(p *pull.Puller) { // fails only when the program ends
+		client := newClient(&c.Pull, n.log)
+		setNode(p, c, o, client, n.log)
+		if n.keeper != nil {
+			n.keeper.change(&c.Pull, p.Interval, client)
+		}
+	})
+}
+
 func (n *node) close() error {
-	var err error
+	err := n.end()
 	if n.reader != nil {
-		err = n.reader.Close()
+		err = errors.Join(err, n.reader.Close())
 	}
 	if n.writer != nil {
 		err = errors.Join(err, n.writer.Close())
@@ -106,36 +158,109 @@ func (n *node) close() error {
 	return err
 }
 
+// start pulls, and offers snapshots to the workers, until ctx ends. The spool is watched
+// until background does.
+func (n *node) start(ctx, background context.Context, claims chan<- process.Claim) {
+	if n.stop != nil {
+		return
+	}
+	ctx, stop := context.WithCancel(ctx)
+	background, stopWatching := context.WithCancel(background)
+	n.stop = func() { stop(); stopWatching() }
+	n.ended.Go(func() error { return n.reader.Run(background) })
+	n.ended.Go(func() error { n.offer(ctx, claims); return nil })
+	if n.puller != nil {
+		n.ended.Go(func() error { return n.puller.Run(ctx) })
+	}
+	if n.keeper != nil {
+		n.ended.Go(func() error { return n.keeper.Run(ctx) })
+	}
+}
+
+// end ends what start has begun.
+func (n *node) end() error {
+	if n.stop == nil {
+		return nil
+	}
+	n.stop()
+	return n.ended.Wait()
+}
+
 func (n *nodes) close() error {
 	var all error
-	for _, one := range n.all {
+	for _, one := range n.list() {
 		all = errors.Join(all, one.close())
 	}
 	return all
 }
 
-// start pulls, and offers snapshots to the workers, until ctx ends. The spools are
-// watched until background does.
-func (n *nodes) start(ctx, background context.Context, g *errgroup.Group) {
-	for _, one := range n.all {
-		g.Go(func() error { return one.reader.Run(background) })
-		g.Go(func() error { one.offer(ctx, n.claims); return nil })
-		if one.puller != nil {
-			g.Go(func() error { return one.puller.Run(ctx) })
-		}
-		if one.keeper != nil {
-			g.Go(func() error { return one.keeper.Run(ctx) })
-		}
-	}
-	if n.topic != nil {
-		g.Go(func() error { n.offerTopic(ctx); return nil })
+// list returns the present nodes.
+func (n *nodes) list() []*node {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.all
+}
+
+// setTopic sets the topic with the snapshots of other nodes; nil for none.
+func (n *nodes) setTopic(t SnapshotTopic) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.topic = t
+}
+
+func (n *nodes) ofTopic() SnapshotTopic {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.topic
+}
+
+// start starts all nodes.
+func (n *nodes) start(ctx, background context.Context) {
+	for _, one := range n.list() {
+		one.start(ctx, background, n.claims)
 	}
 }
 
-// offerTopic offers the snapshots of the topic.
-func (n *nodes) offerTopic(ctx context.Context) {
+// reopen makes these the nodes of another configuration, while no snapshot is in hand. Those
+// that stay where they are go on with their rounds, the others end before new ones are
+// opened. If one can't be opened, those of the configuration before are. The error is a
+// [*lost] if they can't be opened either.
+func (n *nodes) reopen(ctx, background context.Context, next, before *config.Config, log *slog.Logger) error {
+	now := n.list()
+	var kept []*node
+	for _, one := range now {
+		o, ok := next.Nodes.Get(one.name)
+		if ok && placeOf(next, o) == one.place {
+			kept = append(kept, one)
+			continue
+		}
+		if err := one.close(); err != nil {
+			log.Warn("node can't be closed cleanly", "node", one.name, "error", err)
+		}
+	}
+	all, err := openEach(next, kept, log)
+	if err != nil {
+		var lostBy error
+		if all, lostBy = openEach(before, kept, log); lostBy != nil {
+			all, err = kept, &lost{errors.Join(err, lostBy)}
+		}
+	} else {
+		for _, one := range kept {
+			o, _ := next.Nodes.Get(one.name)
+			one.change(ctx, next, o)
+		}
+	}
+	n.mu.Lock()
+	n.all = all
+	n.mu.Unlock()
+	n.start(ctx, background)
+	return err
+}
+
+// offerTopic offers the snapshots of a topic.
+func (n *nodes) offerTopic(ctx context.Context, topic SnapshotTopic) {
 	for {
-		c, err := n.topic.Claim(ctx)
+		c, err := topic.Claim(ctx)
 		if err != nil {
 			return // ctx has ended
 		}
@@ -190,11 +315,11 @@ func (n *nodes) Claim(ctx context.Context) (process.Claim, error) {
 // Waiting returns the number of snapshots that wait, of all nodes.
 func (n *nodes) Waiting() int {
 	waiting := 0
-	for _, one := range n.all {
+	for _, one := range n.list() {
 		waiting += one.reader.Waiting()
 	}
-	if n.topic != nil {
-		waiting += n.topic.Waiting()
+	if topic := n.ofTopic(); topic != nil {
+		waiting += topic.Waiting()
 	}
 	return waiting
 }
@@ -202,11 +327,11 @@ func (n *nodes) Waiting() int {
 // Oldest returns the age of the oldest snapshot of all nodes.
 func (n *nodes) Oldest() time.Duration {
 	var oldest time.Duration
-	for _, one := range n.all {
+	for _, one := range n.list() {
 		oldest = max(oldest, one.reader.Oldest())
 	}
-	if n.topic != nil {
-		oldest = max(oldest, n.topic.Oldest())
+	if topic := n.ofTopic(); topic != nil {
+		oldest = max(oldest, topic.Oldest())
 	}
 	return oldest
 }
@@ -214,11 +339,11 @@ func (n *nodes) Oldest() time.Duration {
 // Corrupt returns the number of snapshots that were given up, of all nodes.
 func (n *nodes) Corrupt() int64 {
 	var corrupt int64
-	for _, one := range n.all {
+	for _, one := range n.list() {
 		corrupt += one.reader.Corrupt()
 	}
-	if n.topic != nil {
-		corrupt += n.topic.Corrupt()
+	if topic := n.ofTopic(); topic != nil {
+		corrupt += topic.Corrupt()
 	}
 	return corrupt
 }
@@ -226,7 +351,7 @@ func (n *nodes) Corrupt() int64 {
 // outage returns why the spools of nodes can't be read.
 func (n *nodes) outage() error {
 	var all []error
-	for _, one := range n.all {
+	for _, one := range n.list() {
 		if err := one.reader.Outage(); err != nil {
 			all = append(all, fmt.Errorf("node %s: %w", one.name, err))
 		}
@@ -249,6 +374,8 @@ func (c nodeClaim) Lane() string { return c.node.name }
 // Snapshot returns the snapshot with its node and cluster.
 func (c nodeClaim) Snapshot() (snapshot.Snapshot, error) {
 	s, err := c.claim.Snapshot()
+	c.node.mu.Lock()
+	defer c.node.mu.Unlock()
 	s.Node, s.Cluster = c.node.name, c.node.cluster
 	return s, err
 }

@@ -182,7 +182,7 @@ confirm-hold = 0.05
 }
 
 func runProcessHere(ctx context.Context, c *config.Config, service *Supervisor, log *slog.Logger) error {
-	return runProcess(ctx, c, named("host"), release{version: "test"}, service, nil, nil, nil, nil, Log{Logger: log})
+	return runProcess(ctx, &config.Loaded{Config: *c}, named("host"), release{version: "test"}, service, nil, nil, nil, nil, Log{Logger: log})
 }
 
 func runPullHere(ctx context.Context, c *config.Config, service *Supervisor, log *slog.Logger) error {

@@ -51,6 +51,16 @@ func newLedger(opt aggregate.Options) *truth.Ledger {
 	return new(truth.Ledger)
 }
 
+// ledgerAfter returns the ledger of other options: the one before, which knows the counters
+// so far, if it is still needed.
+func ledgerAfter(before *truth.Ledger, opt aggregate.Options) *truth.Ledger {
+	made := newLedger(opt)
+	if made != nil && before != nil {
+		return before
+	}
+	return made
+}
+
 // Aggregate implements process.Aggregator.
 func (p *Pipeline) Aggregate(s snapshot.Snapshot) (*metric.Batch, error) {
 	start := time.Now()

@@ -3,10 +3,12 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,9 +21,9 @@ import (
 	"haproxystats/internal/pattern"
 	"haproxystats/internal/process"
 	"haproxystats/internal/selfstat"
-	"haproxystats/internal/sink"
 	"haproxystats/internal/spool"
 	"haproxystats/internal/status"
+	"haproxystats/internal/truth"
 	"haproxystats/internal/verify"
 )
 
@@ -31,12 +33,12 @@ func Process(version string, get verify.Get, client httpcall.New, b Brokers, end
 	return Program{
 		Name:  config.ForProcess,
 		Check: SinkCheck(b),
-		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
+		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, reloads *Reloads, log Log) error {
 			here, err := newHost(&l.Config, log.Logger)
 			if err != nil {
 				return err
 			}
-			return runProcess(ctx, &l.Config, here, release{version, l.SHA256}, service, get, client, b, endpoint, log)
+			return runProcess(ctx, l, here, release{version, l.SHA256, reloads}, service, get, client, b, endpoint, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Process.LogLevel, c.Process.LogFormat },
 	}
@@ -49,96 +51,223 @@ const grace = 3 * time.Second
 // runProcess runs the reader of the spool, the workers, the senders of the sinks' queues
 // and the verifier. When ctx ends, the queues stop at once, and the workers finish the
 // snapshots that they have claimed. The reader of the spool runs until they are done.
-func runProcess(ctx context.Context, c *config.Config, here *host, r release, service *Supervisor, get verify.Get, client httpcall.New, b Brokers, endpoint OpenEndpoint, to Log) error {
-	log := to.Logger
-	var processor *process.Processor
-	options, err := AggregateOptions(c, log, func() { processor.Progressed() })
+func runProcess(ctx context.Context, l *config.Loaded, here *host, r release, service *Supervisor, get verify.Get, client httpcall.New, b Brokers, endpoint OpenEndpoint, to Log) error {
+	c, log := &l.Config, to.Logger
+	known := learned.Open(learned.Options{File: filepath.Join(c.Paths.BaseDir, "learned"), Log: log})
+	run := &processing{here: here, release: r, service: service, get: get, known: known, to: to}
+	first, err := run.prepare(l)
 	if err != nil {
 		return err
 	}
-	options.Learned = learned.Open(learned.Options{File: filepath.Join(c.Paths.BaseDir, "learned"), Log: log})
 	warnRoot(os.Geteuid(), c.Process.SrcDir, log)
-	incoming, err := spool.OpenReader(spool.ReaderOptions{Dir: c.Process.SrcDir, Log: log})
-	if err != nil {
+	if run.incoming, err = spool.OpenReader(spool.ReaderOptions{Dir: c.Process.SrcDir, Log: log}); err != nil {
 		return err
 	}
-	defer incoming.Close()
+	defer run.incoming.Close()
 	page := openStatus(ctx, c.Process.StatusSocket, config.ForProcess, r, to)
 	defer page.close()
-	sinks, err := openConfigured(setup{config: c, hostname: here.current(), version: r.version, node: here.current, brokers: b, client: client, endpoint: endpoint, status: page.write, log: log})
+	run.base = setup{version: r.version, node: here.current, brokers: b, client: client, endpoint: endpoint, status: page.write, log: log}
+	if first.sinks, err = openConfigured(run.setup(l)); err != nil {
+		return err
+	}
+	defer func() { _ = run.work().sinks.close() }()
+	run.build(first, nil)
+	takeEvents(ctx, c.Process.SrcDir, first.sinks.eventSinks(), log)
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var g errgroup.Group
+	g.Go(func() error { return run.incoming.Run(background) })
+	queues, stopQueues := context.WithCancel(ctx)
+	defer stopQueues()
+	first.start(queues)
+	page.running(run.tell)
+	service.ready()
+	if usesHostname(c) {
+		here.await(ctx, nameWait())
+	}
+	exchanges := make(chan exchange[*processWork])
+	g.Go(func() error {
+		r.reloads.serve(ctx, func(ctx context.Context, l *config.Loaded) error {
+			next, err := run.prepare(l)
+			if err != nil {
+				return err
+			}
+			return ask(ctx, exchanges, next)
+		})
+		return nil
+	})
+	err = follow(ctx, exchanges, run.work, func(next *processWork) error { return run.exchange(queues, next) })
+	stop()
+	stopQueues()
+	err = errors.Join(err, run.work().end())
 	if err != nil {
 		return err
 	}
-	defer sinks.close()
-	verifiers := sinks.verify(c, here.current, get, log)
+	return g.Wait()
+}
 
+// processing is haproxystats-process, of which a reload replaces a part.
+type processing struct {
+	here     *host
+	release  release
+	service  *Supervisor
+	get      verify.Get
+	known    *learned.Store
+	incoming *spool.Reader
+	base     setup
+	to       Log
+	ledger   *truth.Ledger
+
+	mu  sync.Mutex
+	now *processWork
+}
+
+// processWork is what works by one configuration.
+type processWork struct {
+	loaded    *config.Loaded
+	options   aggregate.Options
+	processor *process.Processor
+	sinks     openSinks
+	sources   selfstat.Sources
+	told      *faults
+	verifiers []*verify.Verifier
+
+	stopVerifiers context.CancelFunc // nil before they run
+	verifying     errgroup.Group
+}
+
+func (p *processing) work() *processWork {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now
+}
+
+func (p *processing) setup(l *config.Loaded) setup {
+	s := p.base
+	s.config, s.loaded, s.hostname = &l.Config, l, p.here.current()
+	return s
+}
+
+// prepare begins the work by a configuration. It opens nothing.
+func (p *processing) prepare(l *config.Loaded) (*processWork, error) {
+	w := &processWork{loaded: l}
+	var err error
+	w.options, err = AggregateOptions(&l.Config, p.to.Logger, func() { w.processor.Progressed() })
+	if err != nil {
+		return nil, err
+	}
+	w.options.Learned = p.known
+	// The centre computes percentiles over the processes of all nodes.
+	w.options.Processes = l.Config.Forward.Mode == config.ForwardTables
+	return w, nil
+}
+
+// build makes the processor of work whose sinks are open. The work takes the place of
+// before, which is nil at the start.
+func (p *processing) build(w, before *processWork) {
+	c, log := &w.loaded.Config, p.to.Logger
+	w.verifiers = w.sinks.verify(c, p.here.current, p.get, log)
 	var deliverers []process.Sink
 	var raw []process.SnapshotSink
-	for _, s := range sinks.sinks {
+	for _, s := range w.sinks.sinks {
 		if taker, ok := s.(process.SnapshotSink); ok {
 			raw = append(raw, taker)
 			continue
 		}
 		deliverers = append(deliverers, s)
 	}
-	// The centre computes percentiles over the processes of all nodes.
-	options.Processes = c.Forward.Mode == config.ForwardTables
-	sources := selfstat.Sources{
-		Spool:   incoming,
-		Retries: func() int64 { return processor.Stats().Retries },
-		Sinks:   sinks.stats,
+	w.sources = selfstat.Sources{
+		Spool:   p.incoming,
+		Retries: func() int64 { return w.processor.Stats().Retries },
+		Sinks:   w.sinks.stats,
 
-		LogDropped: to.dropped,
+		LogDropped: p.to.dropped, Config: p.release.reloads.state,
 	}
-	told := &faults{
+	w.told = &faults{
 		files:  c.Process.NameFiles(),
 		groups: true,
 	}
-	takeEvents(ctx, c.Process.SrcDir, sinks.eventSinks(), log)
-	ledger := newLedger(options)
-	processor = process.New(process.Options{
-		Source: claims{incoming},
+	p.ledger = ledgerAfter(p.ledger, w.options)
+	ledger := p.ledger
+	o := process.Options{
+		Source: claims{p.incoming},
 		Sinks:  deliverers, Snapshots: raw,
 		NewAggregator: func() process.Aggregator {
-			p := NewPipeline(options, sources, log)
-			p.faults, p.node, p.reader.Ledger = told, here.current, ledger
-			return p
+			pipeline := NewPipeline(w.options, w.sources, log)
+			pipeline.faults, pipeline.node, pipeline.reader.Ledger = w.told, p.here.current, ledger
+			return pipeline
 		},
 		Workers:          c.Process.Workers,
-		LivenessInterval: service.interval(c.Process.LivenessCheckInterval),
+		LivenessInterval: p.service.interval(c.Process.LivenessCheckInterval),
 		Grace:            grace,
-		Alive:            func() { service.alive(processStatus(processor.Stats(), incoming.Waiting())) },
-		Log:              log,
-	})
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	var g errgroup.Group
-	g.Go(func() error { return incoming.Run(background) })
-	queues, stopQueues := context.WithCancel(ctx)
-	defer stopQueues()
-	for _, s := range sinks.sinks {
-		if r, ok := s.(sink.Runner); ok {
-			g.Go(func() error { return r.Run(queues) })
+		Alive: func() {
+			p.service.alive(processStatus(w.processor.Stats(), p.incoming.Waiting()))
+		},
+		Log: log,
+	}
+	if before != nil {
+		o.After = before.processor
+	}
+	w.processor = process.New(o)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.now = w
+}
+
+// tell fills in the status document.
+func (p *processing) tell(d *status.Document) {
+	w := p.work()
+	tellProcess(d, w.processor, w.sources, p.incoming.Outage(), w.sinks)
+	w.told.fill(d.Process)
+}
+
+// start begins what works in the background, until ctx ends.
+func (w *processWork) start(ctx context.Context) {
+	w.sinks.start(ctx)
+	ctx, w.stopVerifiers = context.WithCancel(ctx)
+	for _, v := range w.verifiers {
+		w.verifying.Go(func() error { return v.Run(ctx) })
+	}
+}
+
+// run processes snapshots until ctx ends, or until drain.
+func (w *processWork) run(ctx context.Context) error { return w.processor.Run(ctx) }
+
+func (w *processWork) drain() { w.processor.Drain() }
+
+// end ends what works in the background.
+func (w *processWork) end() error { return errors.Join(w.endVerifiers(), w.sinks.end()) }
+
+func (w *processWork) endVerifiers() error {
+	if w.stopVerifiers != nil {
+		w.stopVerifiers()
+	}
+	return w.verifying.Wait()
+}
+
+// exchange puts other work in the place of the present one, whose processor has ended. After
+// an error that is not a [*lost], work by the present configuration goes on.
+func (p *processing) exchange(ctx context.Context, next *processWork) error {
+	before := p.work()
+	_ = before.endVerifiers() // others take their place
+	was := p.setup(before.loaded)
+	p.here.follow(&next.loaded.Config)
+	var refused error
+	next.sinks, refused = before.sinks.reopen(p.setup(next.loaded), was)
+	if errors.As(refused, new(*lost)) {
+		return refused
+	}
+	if refused != nil {
+		p.here.follow(&before.loaded.Config)
+		again, err := p.prepare(before.loaded)
+		if err != nil {
+			return &lost{errors.Join(refused, err)}
 		}
+		again.sinks, next = next.sinks, again
 	}
-	for _, v := range verifiers {
-		g.Go(func() error { return v.Run(queues) })
-	}
-	page.running(func(d *status.Document) {
-		tellProcess(d, processor, sources, incoming.Outage(), sinks)
-		told.fill(d.Process)
-	})
-	service.ready()
-	if usesHostname(c) {
-		here.await(ctx, nameWait())
-	}
-	err = processor.Run(ctx)
-	stop()
-	stopQueues()
-	if err != nil {
-		return err
-	}
-	return g.Wait()
+	p.build(next, before)
+	next.start(ctx)
+	return refused
 }
 
 // usesHostname reports whether what is sent has the name of this host in it.

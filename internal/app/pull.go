@@ -21,8 +21,8 @@ func Pull(version string) Program {
 	return Program{
 		Name:  config.ForPull,
 		Check: func(*config.Config) []config.Problem { return nil },
-		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, log Log) error {
-			return runPull(ctx, &l.Config, release{version, l.SHA256}, service, log)
+		Work: func(ctx context.Context, l *config.Loaded, service *Supervisor, reloads *Reloads, log Log) error {
+			return runPull(ctx, &l.Config, release{version, l.SHA256, reloads}, service, log)
 		},
 		Log: func(c *config.Config) (slog.Level, config.LogFormat) { return c.Pull.LogLevel, c.Pull.LogFormat },
 	}
@@ -39,50 +39,87 @@ func runPull(ctx context.Context, c *config.Config, r release, service *Supervis
 	page := openStatus(ctx, c.Pull.StatusSocket, config.ForPull, r, to)
 	defer page.close()
 	status := &pullStatus{interval: c.Pull.PullInterval}
-	client := &haproxy.Client{
-		Timeout:     c.Pull.Timeout,
-		Retries:     c.Pull.Retries,
-		Interval:    c.Pull.Interval,
-		BufferLimit: c.Pull.BufferLimit,
-		Buffers:     c.Pull.Workers,
-		Log:         log,
-	}
+	client := newClient(&c.Pull, log)
+	changes := make(chan func(*pull.Puller))
 	puller := pull.Puller{
-		Spool:       stagingSpool{queue},
-		Fetcher:     client,
-		SocketDir:   c.Pull.SocketDir,
-		Servers:     Sockets(c.Pull.Servers),
-		Interval:    c.Pull.PullInterval,
-		Timeout:     c.Pull.PullTimeout,
-		QueueSize:   c.Pull.QueueSize,
-		Workers:     c.Pull.Workers,
-		KeepPartial: c.Pull.OnPartial == config.PartialKeep,
-		Observer:    roundObserver{status, service},
-		Log:         log,
+		Spool:    stagingSpool{queue},
+		Observer: roundObserver{status, service},
+		Log:      log,
+		Changes:  changes,
 	}
+	setPuller(&puller, c, client, log)
 	if service != nil {
 		puller.Alive = func() { service.alive(status.String()) }
 		puller.AliveInterval = service.interval(statusInterval)
-	}
-	if collector := newCollector(&c.Pull, client, log); collector != nil {
-		puller.Collector = collector
 	}
 	keeper, closeKeeper := openKeeper(&c.Pull, keeping{
 		dir: c.Pull.StateDir, node: namedHost(c), interval: c.Pull.PullInterval, masters: true, observe: status.held,
 	}, client, log)
 	defer closeKeeper()
+	var g errgroup.Group
 	if keeper == nil {
 		page.running(status.tell)
-		service.ready()
-		return puller.Run(ctx)
+	} else {
+		page.running(status.tellWorkers)
+		puller.Accounts = keeper
+		g.Go(func() error { return keeper.Run(ctx) })
 	}
-	page.running(status.tellWorkers)
 	service.ready()
-	puller.Accounts = keeper
-	var g errgroup.Group
-	g.Go(func() error { return keeper.Run(ctx) })
+	g.Go(func() error {
+		r.reloads.serve(ctx, func(ctx context.Context, next *config.Loaded) error {
+			return between(ctx, changes, func(p *pull.Puller) {
+				client := newClient(&next.Config.Pull, log)
+				setPuller(p, &next.Config, client, log)
+				status.setInterval(p.Interval)
+				if keeper != nil {
+					keeper.change(&next.Config.Pull, p.Interval, client)
+				}
+			})
+		})
+		return nil
+	})
 	g.Go(func() error { return puller.Run(ctx) })
 	return g.Wait()
+}
+
+// between makes a change between two rounds, and returns when it is made.
+func between(ctx context.Context, changes chan<- func(*pull.Puller), change func(*pull.Puller)) error {
+	made := make(chan struct{})
+	select {
+	case changes <- func(p *pull.Puller) { defer close(made); change(p) }:
+		<-made
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// newClient returns a client for the stats sockets.
+func newClient(c *config.Pull, log *slog.Logger) *haproxy.Client {
+	return &haproxy.Client{
+		Timeout:     c.Timeout,
+		Retries:     c.Retries,
+		Interval:    c.Interval,
+		BufferLimit: c.BufferLimit,
+		Buffers:     c.Workers,
+		Log:         log,
+	}
+}
+
+// setPuller sets what haproxystats-pull's configuration says of rounds.
+func setPuller(p *pull.Puller, c *config.Config, client *haproxy.Client, log *slog.Logger) {
+	p.SocketDir, p.Servers, p.Interval = c.Pull.SocketDir, Sockets(c.Pull.Servers), c.Pull.PullInterval
+	setRounds(p, &c.Pull, client, log)
+}
+
+// setRounds sets what all rounds have from [pull], whoever makes them.
+func setRounds(p *pull.Puller, c *config.Pull, client *haproxy.Client, log *slog.Logger) {
+	p.Fetcher, p.Timeout, p.QueueSize, p.Workers = client, c.PullTimeout, c.QueueSize, c.Workers
+	p.KeepPartial = c.OnPartial == config.PartialKeep
+	p.Collector = nil
+	if collector := newCollector(c, client, log); collector != nil {
+		p.Collector = collector
+	}
 }
 
 // roundObserver records the outcome of rounds, and reports to systemd after each.

@@ -1,10 +1,14 @@
 package app
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"haproxystats/internal/config"
@@ -39,12 +43,10 @@ type sinkKind struct {
 	plain func(*config.Config) bool
 }
 
-// opener opens the sink of a name. The returned close releases what the sink holds.
-type opener func(s setup, name string) (opened sink.Sink, close func() error, err error)
-
 // setup has what sinks need to open.
 type setup struct {
 	config   *config.Config
+	loaded   *config.Loaded // nil where there are no reloads
 	hostname string
 	version  string
 	node     func() string          // the name of the node that the program is about; nil for several
@@ -55,6 +57,9 @@ type setup struct {
 	own      map[string]samples.Own // self metrics that are about a sink
 	log      *slog.Logger
 }
+
+// opener opens the sink of a name. The returned close releases what the sink holds.
+type opener func(s setup, name string) (opened sink.Sink, close func() error, err error)
 
 // sinkKinds lists the kinds in the order of their metrics. It must need no call to be made,
 // and must not refer to what opens sinks: else programs that only check a configuration would
@@ -190,38 +195,196 @@ func (k sinkKind) stats(name string) selfstat.Sink {
 type openSinks struct {
 	sinks     []sink.Sink
 	stats     []selfstat.Sink
-	closes    []func() error
+	opened    []*openSink
 	verifiers []*verify.Verifier // nil for a sink that is not verified
 }
 
+// openSink is a sink that is open, and may stay so over reloads.
+type openSink struct {
+	sink.Sink
+	kind  sinkKind
+	name  string // the operator's
+	key   string // differs if the sink would be another one
+	close func() error
+
+	stop  context.CancelFunc // ends Run; nil before it has begun
+	ended chan error
+}
+
+// start begins the sink's work in the background, unless it has begun.
+func (o *openSink) start(ctx context.Context) {
+	runner, ok := o.Sink.(sink.Runner)
+	if !ok || o.stop != nil {
+		return
+	}
+	ctx, o.stop = context.WithCancel(ctx)
+	o.ended = make(chan error, 1)
+	go func() { o.ended <- runner.Run(ctx) }()
+}
+
+// end ends the work in the background.
+func (o *openSink) end() error {
+	if o.stop == nil {
+		return nil
+	}
+	o.stop()
+	o.stop = nil
+	return <-o.ended
+}
+
+// key returns a text that differs if a reload makes another sink of this one: what its
+// sections say, the host's name, and the names of self metrics, where they are used.
+func (k sinkKind) key(s setup, name string) string {
+	if s.loaded == nil {
+		return ""
+	}
+	text := k.name + ":" + name + "\n" + s.hostname + "\n"
+	switch base, _, _ := strings.Cut(k.name, "-"); {
+	case k.name == "kafka" || k.name == "forward":
+		text += s.loaded.Text("kafka", "forward")
+	case k.name == "local-store": // it has Graphite's paths
+		text += s.loaded.Text("graphite", k.name)
+	case base == "events":
+		text += s.loaded.Text(base)
+	default:
+		text += s.loaded.Text(k.name)
+	}
+	if k.plain == nil || !k.plain(s.config) {
+		text += fmt.Sprint(s.own)
+	}
+	return text
+}
+
 // openConfigured opens all configured sinks, or none.
-func openConfigured(s setup) (openSinks, error) {
+func openConfigured(s setup) (openSinks, error) { return s.open(nil) }
+
+// open opens the configured sinks, or none. It takes those over from before that are
+// configured as they were.
+func (s setup) open(before []*openSink) (openSinks, error) {
 	var all openSinks
+	var fresh []*openSink
 	s.own = ownColumns(s.config)
 	for _, k := range sinkKinds {
 		if k.ofNode && s.node == nil {
 			continue
 		}
 		for _, name := range k.configured(s.config) {
+			key := k.key(s, name)
+			kept := slices.IndexFunc(before, func(o *openSink) bool { return key != "" && o.key == key })
+			if kept >= 0 {
+				all.add(before[kept])
+				continue
+			}
 			opened, closeIt, err := openerOf(k.name)(s, name)
 			if err != nil {
-				return openSinks{}, errors.Join(err, all.close())
+				for _, o := range fresh {
+					err = errors.Join(err, o.close())
+				}
+				return openSinks{}, err
 			}
-			all.sinks = append(all.sinks, opened)
-			stats := k.stats(opened.Name())
-			stats.Status, stats.Verified = opened.Status, false // a verifier may come
-			all.stats = append(all.stats, stats)
-			all.closes = append(all.closes, closeIt)
-			all.verifiers = append(all.verifiers, nil)
+			o := &openSink{Sink: opened, kind: k, name: name, key: key, close: sync.OnceValue(closeIt)}
+			fresh = append(fresh, o)
+			all.add(o)
 		}
 	}
 	return all, nil
 }
 
+func (o *openSinks) add(s *openSink) {
+	o.opened = append(o.opened, s)
+	o.sinks = append(o.sinks, s.Sink)
+	stats := s.kind.stats(s.Name())
+	stats.Status, stats.Verified = s.Status, false // a verifier may come
+	o.stats = append(o.stats, stats)
+	o.verifiers = append(o.verifiers, nil)
+}
+
+// reopen makes sinks of another configuration of these: those that stay as they are go on,
+// the others end, and then the new ones are opened, because they may have the same queues
+// and addresses. If one can't be opened, those of the configuration before are, and the
+// error is returned with them. It is a [*lost] if they can't be opened either.
+func (o openSinks) reopen(next, before setup) (openSinks, error) {
+	wanted := make(map[string]bool)
+	next.own = ownColumns(next.config)
+	for _, k := range sinkKinds {
+		if k.ofNode && next.node == nil {
+			continue
+		}
+		for _, name := range k.configured(next.config) {
+			wanted[k.key(next, name)] = true
+		}
+	}
+	var kept, closed []*openSink
+	var err error
+	for _, s := range o.opened {
+		if wanted[s.key] {
+			kept = append(kept, s)
+			continue
+		}
+		closed = append(closed, s)
+		err = errors.Join(err, s.end(), s.close())
+	}
+	if err != nil {
+		next.log.Warn("sink can't be closed cleanly", "error", err)
+	}
+	made, err := next.open(kept)
+	if err == nil {
+		for _, s := range closed {
+			s.tellLeft(made, next.log)
+		}
+		return made, nil
+	}
+	back, lostBy := before.open(kept)
+	if lostBy != nil {
+		return openSinks{opened: kept}, &lost{errors.Join(err, lostBy)}
+	}
+	return back, err
+}
+
+// lost is an error after which there is no configuration to go on with.
+type lost struct{ error }
+
+func (l *lost) Unwrap() error { return l.error }
+
+// tellLeft warns if a sink that was closed has left something in a queue that no other
+// sink has taken over.
+func (o *openSink) tellLeft(now openSinks, log *slog.Logger) {
+	q := o.Status().Queue
+	if q == nil || q.Batches == 0 {
+		return
+	}
+	for _, s := range now.opened {
+		if s.Name() != o.Name() {
+			continue
+		}
+		if taken := s.Status().Queue; taken != nil && taken.Batches > 0 {
+			return
+		}
+	}
+	log.Warn("queue of a sink is left behind, and nobody sends it", "sink", o.Name(), "batches", q.Batches, "metrics", q.Metrics,
+		"hint", "Set the section and its queue-dir as before until the queue is empty")
+}
+
+// start begins the work of all sinks in the background, until ctx ends.
+func (o openSinks) start(ctx context.Context) {
+	for _, s := range o.opened {
+		s.start(ctx)
+	}
+}
+
+// end ends it.
+func (o openSinks) end() error {
+	var all error
+	for _, s := range o.opened {
+		all = errors.Join(all, s.end())
+	}
+	return all
+}
+
 func (o openSinks) close() error {
 	var all error
-	for _, c := range o.closes {
-		all = errors.Join(all, c())
+	for _, s := range o.opened {
+		all = errors.Join(all, s.end(), s.close())
 	}
 	return all
 }

@@ -28,7 +28,10 @@ type statusPage struct {
 
 // release is the version of a program, and the hash of the configuration that it has
 // read.
-type release struct{ version, sha256 string }
+type release struct {
+	version, sha256 string
+	reloads         *Reloads // nil without reloads
+}
 
 // openStatus answers at the status socket until close. At first the program's state
 // is "starting".
@@ -83,6 +86,7 @@ func (p *statusPage) document() status.Document {
 		Now: status.At(time.Now()), Started: status.At(p.started), State: status.Starting,
 		LogMessagesDropped: p.log.dropped(),
 	}
+	p.release.reloads.fill(&d)
 	if work != nil {
 		d.State = status.Running
 		work(&d)

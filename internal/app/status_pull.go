@@ -13,18 +13,24 @@ import (
 // pullStatus counts the outcomes of rounds, for the status socket and for `systemctl
 // status`.
 type pullStatus struct {
+	mu       sync.Mutex
 	interval time.Duration
+	begun    time.Time // when the last round began
+	stored   time.Time // when the last snapshot was stored
+	epoch    int64     // name of that snapshot
+	failed   int       // number of sockets that are missing from it
+	before   int       // number of snapshots that waited when the last round began
+	rounds   status.Rounds
+	missed   time.Time // when rounds were last missed
+	last     *status.Round
+	workers  status.HAProxyWorkers
+}
 
-	mu      sync.Mutex
-	begun   time.Time // when the last round began
-	stored  time.Time // when the last snapshot was stored
-	epoch   int64     // name of that snapshot
-	failed  int       // number of sockets that are missing from it
-	before  int       // number of snapshots that waited when the last round began
-	rounds  status.Rounds
-	missed  time.Time // when rounds were last missed
-	last    *status.Round
-	workers status.HAProxyWorkers
+// setInterval sets the time from round to round.
+func (p *pullStatus) setInterval(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.interval = d
 }
 
 // RoundBegun implements [pull.Observer].

@@ -14,7 +14,7 @@ import (
 func TestStates(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	path := filepath.Join(t.TempDir(), "s")
-	page := openStatus(ctx, path, config.ForPull, release{"test", "abc"}, Log{Logger: slog.New(slog.DiscardHandler), Dropped: func() int64 { return 6 }})
+	page := openStatus(ctx, path, config.ForPull, release{version: "test", sha256: "abc"}, Log{Logger: slog.New(slog.DiscardHandler), Dropped: func() int64 { return 6 }})
 	defer page.close()
 	work := &pullStatus{}
 	for _, step := range []struct {

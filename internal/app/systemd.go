@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
 )
 
 // patience is the time that systemd may take for a message. A service manager that
@@ -49,6 +50,17 @@ func newSupervisor(log *slog.Logger) *Supervisor {
 
 // ready reports that everything is open and the work begins.
 func (s *Supervisor) ready() { s.tell(daemon.SdNotifyReady) }
+
+// reloading reports that the configuration is being read again; ready ends that. The time
+// is for units of Type=notify-reload.
+func (s *Supervisor) reloading() {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		s.tell(daemon.SdNotifyReloading)
+		return
+	}
+	s.tell(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, time.Duration(now.Nano()).Microseconds()))
+}
 
 // stopping reports that the program is ending. That is a sign of life: the shutdown
 // has its own bound.

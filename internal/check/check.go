@@ -11,6 +11,7 @@ package check
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -164,13 +165,23 @@ type finding struct {
 }
 
 // stale adds to a finding that the program runs with a configuration other than the
-// present one. That is a warning, except for [Container]: container runtimes restart
+// present one, or that its last reload has failed. That is a warning, except for [Container]: container runtimes restart
 // a program that is not OK.
 func (i Installation) stale(a answer, sha256 string, r Request, f finding) finding {
+	if a.ReloadFailed != 0 {
+		f.text += fmt.Sprintf("; its configuration was not reloaded %s ago", ago(a.Since(a.ReloadFailed)))
+		if a.ReloadCause != "" {
+			f.text += ": " + strings.TrimSuffix(strings.TrimPrefix(because(a.ReloadCause), " ("), ")")
+		}
+		if i.First == "" && !r.Plain {
+			f.status = nagios.Worst(f.status, nagios.Warning)
+		}
+		return f
+	}
 	if a.ConfigSHA256 == "" || sha256 == "" || a.ConfigSHA256 == sha256 {
 		return f
 	}
-	f.text += "; it runs with a configuration other than the present one: restart it, or give this check the -f and -d of the program"
+	f.text += "; it runs with a configuration other than the present one: reload or restart it, or give this check the -f and -d of the program"
 	if i.First == "" && !r.Plain {
 		f.status = nagios.Worst(f.status, nagios.Warning)
 	}

@@ -23,7 +23,9 @@ func stub(run func(context.Context) error) program {
 		Name:  config.ForPull,
 		Check: func(*config.Config) []config.Problem { return nil },
 		Log:   func(c *config.Config) (slog.Level, config.LogFormat) { return c.Pull.LogLevel, c.Pull.LogFormat },
-		Work:  func(ctx context.Context, _ *config.Loaded, _ *app.Supervisor, _ app.Log) error { return run(ctx) },
+		Work: func(ctx context.Context, _ *config.Loaded, _ *app.Supervisor, _ *app.Reloads, _ app.Log) error {
+			return run(ctx)
+		},
 	}}
 }
 

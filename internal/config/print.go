@@ -33,6 +33,31 @@ func (l *Loaded) Print(w io.Writer) error {
 	return write(w, l.doc, l.program, l.doc.Names)
 }
 
+// Text returns the options of sections of these kinds with their values, without those of
+// [DEFAULT]. Equal texts mean equal settings.
+func (l *Loaded) Text(kinds ...string) string {
+	var out strings.Builder
+	if l.doc == nil { // made by hand
+		return ""
+	}
+	for _, s := range l.doc.Sections() {
+		kind, _, ok := instanceOf(s.Name)
+		if !ok || !slices.Contains(kinds, kind.Name) {
+			continue
+		}
+		fmt.Fprintf(&out, "[%s]\n", s.Name)
+		for _, o := range options {
+			if o.Section != kind.Name {
+				continue
+			}
+			if value, err := l.doc.Shown(s.Name, o.Name); err == nil {
+				fmt.Fprintf(&out, "%s = %q\n", o.Name, value)
+			}
+		}
+	}
+	return out.String()
+}
+
 // hash returns the hash of the program's configuration: the options of its sections,
 // and what the files of names hold. Comments, order and the other
 // program's sections do not change it, and neither do the values of variables of the

@@ -60,6 +60,13 @@ type counts struct {
 	last          atomic.Pointer[string]
 }
 
+// follow begins with the counts of another.
+func (c *counts) follow(before *counts) {
+	c.done.Store(before.done.Load())
+	c.retries.Store(before.retries.Load())
+	c.last.Store(before.last.Load())
+}
+
 // countedClaim counts the ends of claims.
 type countedClaim struct {
 	Claim

@@ -22,6 +22,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -120,6 +121,10 @@ type Options struct {
 	// Grace is the time for finishing the snapshots in hand after the context of Run has
 	// ended; 0 means 4 s.
 	Grace time.Duration
+	// After is the processor whose place this one takes, with sinks of the same names; nil
+	// for none. Its Run must have returned. Counts go on, and a sink does not get a snapshot
+	// again that it has accepted.
+	After *Processor
 	// Alive is called after each check of the workers that found none stuck.
 	// It may be nil.
 	Alive func()
@@ -141,7 +146,9 @@ type Processor struct {
 	accepted acceptedBy
 	lanes    lanes
 	claiming chan struct{} // held by the worker that claims
-	checked  time.Time     // when the workers were last checked
+	drain    chan struct{} // closed when nothing more is to be claimed
+	drained  sync.Once
+	checked  time.Time // when the workers were last checked
 	workers  []*worker
 	commits  trouble
 	counts   counts
@@ -152,12 +159,16 @@ func New(o Options) *Processor {
 	o.LivenessInterval = cmp.Or(o.LivenessInterval, 10*time.Second)
 	o.StallAfter = cmp.Or(o.StallAfter, time.Minute)
 	o.Grace = cmp.Or(o.Grace, 4*time.Second)
-	p := &Processor{o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), claiming: make(chan struct{}, 1)}
+	p := &Processor{o: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), claiming: make(chan struct{}, 1), drain: make(chan struct{})}
 	for _, s := range o.Sinks {
 		p.sinks = append(p.sinks, &sink{Sink: s})
 	}
 	for _, s := range o.Snapshots {
 		p.sinks = append(p.sinks, &sink{raw: s})
+	}
+	if o.After != nil {
+		p.follow(o.After)
+		p.o.After = nil // and what came before it
 	}
 	p.lanes.sinks = len(p.sinks)
 	for i := range max(o.Workers, 1) {
@@ -177,6 +188,13 @@ func New(o Options) *Processor {
 func (p *Processor) Run(ctx context.Context) error {
 	claiming, stopClaiming := context.WithCancel(ctx)
 	defer stopClaiming()
+	go func() {
+		select {
+		case <-p.drain:
+			stopClaiming()
+		case <-claiming.Done():
+		}
+	}()
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorking()
 
@@ -222,6 +240,26 @@ func (p *Processor) Run(ctx context.Context) error {
 	stopWorking()
 	p.abandon(finished)
 	return stalled
+}
+
+// Drain makes Run return when the snapshots in hand are finished, however long that takes:
+// no more are claimed. Workers that get stuck meanwhile end Run as always.
+func (p *Processor) Drain() { p.drained.Do(func() { close(p.drain) }) }
+
+// follow takes over the counts of a processor, and what its sinks have accepted.
+func (p *Processor) follow(before *Processor) {
+	p.counts.follow(&before.counts)
+	before.accepted.mu.Lock()
+	defer before.accepted.mu.Unlock()
+	p.accepted.snapshots = make(map[string]acceptance)
+	for name, known := range before.accepted.snapshots {
+		of := make([]bool, len(p.sinks))
+		for i, s := range p.sinks {
+			was := slices.IndexFunc(before.sinks, func(b *sink) bool { return b.Name() == s.Name() })
+			of[i] = was >= 0 && known.sinks[was]
+		}
+		p.accepted.snapshots[name] = acceptance{known.identity, of}
+	}
 }
 
 // Progressed counts as progress of every worker. An aggregator calls it during steps

@@ -19,19 +19,21 @@ func (p *Puller) pulse() pulse {
 	return pulse{p.Alive, time.NewTicker(p.AliveInterval)}
 }
 
-// attend waits for done. After limit it gives no more signs of life, unless limit is
-// 0.
-func (p pulse) attend(done <-chan struct{}, limit time.Duration) {
-	if p.beat == nil {
-		<-done
-		return
+// attend waits for done, or for a change, which it returns. After limit it gives no more
+// signs of life, unless limit is 0.
+func (p pulse) attend(done <-chan struct{}, changes <-chan func(*Puller), limit time.Duration) func(*Puller) {
+	var beat <-chan time.Time
+	if p.beat != nil {
+		beat = p.beat.C
 	}
 	start := time.Now()
 	for {
 		select {
 		case <-done:
-			return
-		case <-p.beat.C:
+			return nil
+		case change := <-changes:
+			return change
+		case <-beat:
 			if limit == 0 || time.Since(start) <= limit {
 				p.alive()
 			}

@@ -103,7 +103,7 @@ type Accounts interface {
 	Stored()
 }
 
-// Puller makes rounds. Its fields must not change once it runs.
+// Puller makes rounds. Once it runs, only [Puller.Changes] may change its fields.
 type Puller struct {
 	Spool   Spool
 	Fetcher Fetcher
@@ -142,6 +142,10 @@ type Puller struct {
 	Log *slog.Logger
 	// Now is the clock that names snapshots. Nil means [time.Now].
 	Now func() time.Time
+	// Changes brings changes of the fields, which are made between two rounds; nil for
+	// none. The next round begins when it would have, or an interval after the last one if
+	// that has changed.
+	Changes <-chan func(*Puller)
 
 	strangers strangers
 	troubles  troubles
@@ -179,14 +183,27 @@ func (p *Puller) Run(ctx context.Context) error {
 			defer close(round)
 			p.round(ctx, plan.epoch(start), plan.skew(start), used)
 		}()
-		pulse.attend(round, p.roundLimit())
+		pulse.attend(round, nil, p.roundLimit())
 		wait, missed := plan.next(now())
 		p.miss(missed, time.Since(begun))
-		pause, end := context.WithTimeout(ctx, wait)
-		pulse.attend(pause.Done(), 0)
-		end()
+		for p.pause(ctx, pulse, wait) {
+			wait = plan.change(max(p.Interval, time.Second), now())
+		}
 		if ctx.Err() != nil {
 			return nil
 		}
 	}
+}
+
+// pause waits until the next round is due, or ctx ends. It returns true after a change of
+// the fields.
+func (p *Puller) pause(ctx context.Context, pulse pulse, wait time.Duration) (changed bool) {
+	pause, end := context.WithTimeout(ctx, wait)
+	defer end()
+	change := pulse.attend(pause.Done(), p.Changes, 0)
+	if change == nil {
+		return false
+	}
+	change(p)
+	return true
 }

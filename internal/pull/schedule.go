@@ -43,6 +43,20 @@ func (s *schedule) next(now time.Time) (pause time.Duration, missed int) {
 	return pause, missed
 }
 
+// change returns the time from now until the next slot, which has been planned, with
+// another interval: it is as long after the slot before, unless that has passed.
+func (s *schedule) change(interval time.Duration, now time.Time) time.Duration {
+	if interval != s.interval {
+		move := max(interval-s.interval, now.Sub(s.due))
+		if time.Unix(0, s.slot+int64(move)).Unix() == s.named { // that second has its round
+			move += time.Second
+		}
+		s.interval, s.slot, s.due = interval, s.slot+int64(move), s.due.Add(move)
+		s.phase = modulo(s.slot, int64(interval))
+	}
+	return s.due.Sub(now)
+}
+
 // epoch returns the second that names the present round: the planned one. Timers
 // fire a little late, and near the end of a second the real time would give two
 // rounds the same second and the next second none. If the clock was set meanwhile,

@@ -306,3 +306,40 @@ func (s slowCommitStage) Commit(r snapshot.Round) error {
 	time.Sleep(s.spool.takes)
 	return s.Stage.Commit(r)
 }
+
+// TestScheduleChange: another interval moves the next round, and no other change does.
+func TestScheduleChange(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		interval  time.Duration
+		now       float64
+		wantPause float64
+		wantEpoch int64
+		wantNext  float64 // the pause after that round
+	}{
+		{"the same interval", 10 * time.Second, 5, 8.5, 13, 10},
+		{"a longer one", 30 * time.Second, 5, 28.5, 33, 30},
+		{"a shorter one", 4 * time.Second, 5, 2.5, 7, 4},
+		{"a shorter one that has passed", 2 * time.Second, 8.25, 0, 8, 2},
+		{"a shorter one in the second of the round", time.Second, 3.75, 0.75, 4, 1},
+		{"a longer one, late", 11 * time.Second, 13.4, 1.1, 14, 11},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSchedule(at(3.5), 10*time.Second)
+			s.epoch(at(3.5))
+			s.next(at(3.6))
+			pause := s.change(test.interval, at(test.now))
+			if want := time.Duration(test.wantPause * float64(time.Second)); pause != want {
+				t.Errorf("pause %v, want %v", pause, want)
+			}
+			begun := at(test.now).Add(pause)
+			if got := s.epoch(begun) - 1e9; got != test.wantEpoch {
+				t.Errorf("epoch %d, want %d", got, test.wantEpoch)
+			}
+			next, missed := s.next(begun)
+			if want := time.Duration(test.wantNext * float64(time.Second)); next != want || missed != 0 {
+				t.Errorf("then a pause of %v with %d missed, want %v and 0", next, missed, want)
+			}
+		})
+	}
+}

@@ -76,6 +76,14 @@ var ofCentral = []centralMetric{
 		Name: "LogMessagesDropped", Unit: "messages", Nature: metric.Counter,
 		Help: "Log messages of haproxystats-central that were dropped, because the log was not read",
 	}, func(s *CentralSources) number { return count(s.LogDropped()) }},
+	{metric.Column{
+		Name: "ConfigLoaded", Unit: seconds,
+		Help: "Time at which haproxystats-central read the configuration that it runs with, in seconds since 1970",
+	}, func(s *CentralSources) number { return s.configLoaded() }},
+	{metric.Column{
+		Name: "ConfigReloadFailed", Unit: "state",
+		Help: "1 if haproxystats-central was told to read the configuration again and goes on with the old one, because the new one is refused or can't be used; otherwise 0",
+	}, func(s *CentralSources) number { return s.configRefused() }},
 }
 
 // CentralColumns returns the metrics of haproxystats-central itself, without those of

@@ -219,6 +219,36 @@ var ofSnapshot = []snapshotMetric{
 		}
 		return count(f.LogDropped())
 	}},
+	{metric.Column{
+		Name: "ConfigLoaded", Unit: seconds,
+		Help: "Time at which haproxystats-process read the configuration that it runs with, in seconds since 1970",
+	}, func(f *facts) number { return f.configLoaded() }},
+	{metric.Column{
+		Name: "ConfigReloadFailed", Unit: "state",
+		Help: "1 if haproxystats-process was told to read the configuration again and goes on with the old one, because the new one is refused or can't be used; otherwise 0",
+	}, func(f *facts) number { return f.configRefused() }},
+}
+
+// configLoaded returns when the configuration was loaded.
+func (s *Sources) configLoaded() number {
+	if s.Config == nil {
+		return number{none: true}
+	}
+	loaded, _ := s.Config()
+	return number{n: loaded.UnixMilli(), none: loaded.IsZero()}
+}
+
+// configRefused returns 1 if a later configuration was refused.
+func (s *Sources) configRefused() number {
+	if s.Config == nil {
+		return number{none: true}
+	}
+	loaded, refused := s.Config()
+	n := number{none: loaded.IsZero()}
+	if refused {
+		n.n = 1
+	}
+	return n
 }
 
 // sinkMetric is a metric that exists for each sink, with the sink's prefix.

@@ -44,6 +44,9 @@ type Sources struct {
 	// LogDropped returns the number of log messages that were dropped; nil if it is not
 	// known.
 	LogDropped func() int64
+	// Config returns when the configuration was loaded that the program runs with, and
+	// whether it refused a later one; nil if it is not known.
+	Config func() (loaded time.Time, refused bool)
 }
 
 // Topics are the counts of all topics that a program reads.

@@ -21,8 +21,14 @@ type Document struct {
 	Started Time  `json:"started"`
 	State   State `json:"state"`
 	// ConfigSHA256 is the hash of the configuration that the program has read: see
-	// config.Loaded.
+	// config.Loaded. "partly " stands before it if some of its options need a restart.
 	ConfigSHA256 string `json:"config_sha256,omitempty"`
+	// ConfigLoaded is when the program read the configuration that it runs with.
+	// ReloadFailed is when a later one was refused, or could not be used, and ReloadCause
+	// why; both are empty after a reload that succeeded.
+	ConfigLoaded Time   `json:"config_loaded,omitempty"`
+	ReloadFailed Time   `json:"reload_failed,omitempty"`
+	ReloadCause  string `json:"reload_cause,omitempty"`
 	// LogMessagesDropped counts the log messages that were dropped because the log was
 	// not read.
 	LogMessagesDropped int64 `json:"log_messages_dropped"`

@@ -25,7 +25,7 @@ func (s *socket) watches(name string, info *truth.Info, at int64) (all []*truth.
 	if s.events != nil {
 		all = append(all, s.events.Begin(name, info, at))
 	}
-	if s.keeper.opt.ServersEvery > 0 {
+	if s.keeper.opt().ServersEvery > 0 {
 		all = append(all, s.servers.maint.begin())
 	}
 	return all
@@ -69,7 +69,7 @@ func (t *turn) away() int64 {
 	if t.socket.asked.IsZero() {
 		last = t.before
 	}
-	least := max(minGapSeconds, minGapRounds*int64(t.keeper.opt.Interval/time.Second))
+	least := max(minGapSeconds, minGapRounds*int64(t.keeper.opt().Interval/time.Second))
 	if seconds := t.at - last; last > 0 && seconds >= least {
 		return seconds
 	}
@@ -104,15 +104,15 @@ func (s *socket) living() []truth.Instance {
 // carryEvents adds the events that wait to the snapshot. If that fails, they wait for
 // the next one.
 func (k *Keeper) carryEvents(files Files) {
-	if k.opt.Events == nil {
+	if k.opt().Events == nil {
 		return
 	}
-	events := k.opt.Events.Waiting()
+	events := k.opt().Events.Waiting()
 	if len(events) == 0 {
 		return
 	}
 	if err := write(files, snapshot.EventsName, event.Append(nil, events)); err != nil {
-		k.opt.Events.Keep()
+		k.opt().Events.Keep()
 		k.log.Warn("events can't be put into the snapshot, they wait for the next one", "count", len(events),
 			"error", errors.Join(err, remove(files, snapshot.EventsName)))
 	}
@@ -120,21 +120,21 @@ func (k *Keeper) carryEvents(files Files) {
 
 // Stored implements [pull.Accounts].
 func (k *Keeper) Stored() {
-	if k.opt.Events != nil {
-		k.opt.Events.Stored()
+	if k.opt().Events != nil {
+		k.opt().Events.Stored()
 	}
 }
 
 // forgetEvents removes what is known of the rows of sockets that are gone for long.
 func (k *Keeper) forgetEvents(asked []pull.Asked, at time.Time) {
-	if k.opt.Events == nil {
+	if k.opt().Events == nil {
 		return
 	}
 	var inUse []string
 	for _, a := range asked {
 		inUse = append(inUse, a.Socket.Address)
 	}
-	if err := k.opt.Events.Forget(at.Add(-keepState).Unix(), inUse); err != nil {
+	if err := k.opt().Events.Forget(at.Add(-keepState).Unix(), inUse); err != nil {
 		k.log.Warn("states of sockets that are gone can't be removed", "error", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"haproxystats/internal/durable"
@@ -101,8 +102,8 @@ type Held struct {
 
 // Keeper keeps the accounts of all sockets. It is a [pull.Accounts].
 type Keeper struct {
-	opt Options
-	log *slog.Logger
+	options atomic.Pointer[Options]
+	log     *slog.Logger
 
 	mu      sync.Mutex
 	sockets map[pull.Socket]*socket
@@ -115,7 +116,37 @@ type Keeper struct {
 
 // New returns a keeper that holds no connection yet.
 func New(o Options) *Keeper {
-	return &Keeper{opt: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), sockets: make(map[pull.Socket]*socket)}
+	k := &Keeper{log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), sockets: make(map[pull.Socket]*socket)}
+	k.options.Store(&o)
+	return k
+}
+
+func (k *Keeper) opt() *Options { return k.options.Load() }
+
+// Change changes the options between two rounds, but not the store. Connections stay,
+// unless they are no longer to be held.
+func (k *Keeper) Change(change func(*Options)) {
+	all := k.all()
+	for _, s := range all { // a look goes on with the options that it began with
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
+	o := *k.opt()
+	before := o.Events
+	change(&o)
+	k.options.Store(&o)
+	for _, s := range all {
+		if !o.Hold {
+			s.letGoAll()
+		}
+		if o.Events == before {
+			continue
+		}
+		s.events = nil
+		if o.Events != nil {
+			s.events = o.Events.Socket(s.Address)
+		}
+	}
 }
 
 // Run looks at the workers until ctx ends, and closes all connections.
@@ -158,22 +189,22 @@ func (k *Keeper) Run(ctx context.Context) error {
 // patience bounds a question to a worker. A round waits for a look at its sockets, which
 // began before it.
 func (k *Keeper) patience() time.Duration {
-	if k.opt.Timeout > 0 {
-		return min(patience, k.opt.Timeout)
+	if k.opt().Timeout > 0 {
+		return min(patience, k.opt().Timeout)
 	}
 	return patience
 }
 
 // Begin implements [pull.Accounts].
 func (k *Keeper) Begin() (end func()) {
-	k.setLatest(time.Now().Add(k.opt.Timeout))
+	k.setLatest(time.Now().Add(k.opt().Timeout))
 	return func() { k.setLatest(time.Time{}) }
 }
 
 func (k *Keeper) setLatest(t time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.opt.Timeout > 0 {
+	if k.opt().Timeout > 0 {
 		k.latest = t
 	}
 }
@@ -205,9 +236,9 @@ func (k *Keeper) socket(s pull.Socket) *socket {
 	defer k.mu.Unlock()
 	found := k.sockets[s]
 	if found == nil {
-		found = &socket{keeper: k, Socket: s, account: k.opt.Store.Socket(s.Address), held: make(map[truth.Instance]*worker)}
-		if k.opt.Events != nil {
-			found.events = k.opt.Events.Socket(s.Address)
+		found = &socket{keeper: k, Socket: s, account: k.opt().Store.Socket(s.Address), held: make(map[truth.Instance]*worker)}
+		if k.opt().Events != nil {
+			found.events = k.opt().Events.Socket(s.Address)
 		}
 		k.sockets[s] = found
 	}
@@ -303,7 +334,7 @@ func (k *Keeper) forget(asked []pull.Asked, at time.Time) {
 		return
 	}
 	k.forgetEvents(asked, at)
-	if n, err := k.opt.Store.Forget(at.Add(-keepState).Unix()); err != nil {
+	if n, err := k.opt().Store.Forget(at.Add(-keepState).Unix()); err != nil {
 		k.log.Warn("totals of sockets that are gone can't be removed", "error", err)
 	} else if n > 0 {
 		k.log.Info("totals of sockets that are gone for long are removed", "count", n)
@@ -312,7 +343,7 @@ func (k *Keeper) forget(asked []pull.Asked, at time.Time) {
 
 // observe tells which connections are held.
 func (k *Keeper) observe() {
-	if k.opt.Observe == nil {
+	if k.opt().Observe == nil {
 		return
 	}
 	var h Held
@@ -339,7 +370,7 @@ func (k *Keeper) observe() {
 		}
 		s.mu.Unlock()
 	}
-	k.opt.Observe(h)
+	k.opt().Observe(h)
 }
 
 // memory is a reply in memory.

@@ -618,7 +618,7 @@ func TestMasterFound(t *testing.T) {
 	}
 	for _, k := range []*Keeper{New(Options{FindMasters: false}), New(Options{FindMasters: true, Master: "/m"})} {
 		stats, masters := k.split([]pull.Asked{{Socket: pull.Socket{Address: "a"}}, {Socket: pull.Socket{Address: "b"}, Master: true}})
-		if len(stats) != 1 || stats[0].Socket.Address != "a" || fmt.Sprint(masters) != fmt.Sprint(map[bool]string{true: "[/m]", false: "[]"}[k.opt.FindMasters]) {
+		if len(stats) != 1 || stats[0].Socket.Address != "a" || fmt.Sprint(masters) != fmt.Sprint(map[bool]string{true: "[/m]", false: "[]"}[k.opt().FindMasters]) {
 			t.Errorf("got %+v and %q", stats, masters)
 		}
 	}

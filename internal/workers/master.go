@@ -58,12 +58,12 @@ func (k *Keeper) split(asked []pull.Asked) (stats []pull.Asked, masters []string
 	for _, a := range asked {
 		if !a.Master {
 			stats = append(stats, a)
-		} else if k.opt.FindMasters && k.opt.Master == "" && len(masters) < maxMasters {
+		} else if k.opt().FindMasters && k.opt().Master == "" && len(masters) < maxMasters {
 			masters = append(masters, a.Socket.Address)
 		}
 	}
-	if k.opt.Master != "" {
-		masters = []string{k.opt.Master}
+	if k.opt().Master != "" {
+		masters = []string{k.opt().Master}
 	}
 	return stats, masters
 }
@@ -92,7 +92,7 @@ func (k *Keeper) askMaster(ctx context.Context, m *master, turns []*turn, counts
 	}
 	asking, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	list, err := k.opt.Client.Processes(asking, "unix", m.path)
+	list, err := k.opt().Client.Processes(asking, "unix", m.path)
 	if err == nil {
 		failed := 0
 		if m.known && list.Failed > m.failed {
@@ -173,7 +173,7 @@ func (k *Keeper) hearOthers(ctx context.Context, m *master, turns []*turn, list 
 		}
 		asked++
 		var info, stat bytes.Buffer
-		err := k.opt.Client.FetchWorker(ctx, "unix", m.path, pid, &info, &stat)
+		err := k.opt().Client.FetchWorker(ctx, "unix", m.path, pid, &info, &stat)
 		if errors.Is(err, haproxy.ErrNotStats) { // it has ended meanwhile
 			home.alive[pid] = false
 			continue

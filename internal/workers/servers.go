@@ -29,7 +29,7 @@ type servers struct {
 // askServers asks why servers are in maintenance when it is time, or when another
 // server has gone into maintenance, and adds the answer to the snapshot.
 func (t *turn) askServers(ctx context.Context) {
-	every := t.keeper.opt.ServersEvery
+	every := t.keeper.opt().ServersEvery
 	if every <= 0 || t.Failed || t.info == nil || t.info.Stopping {
 		return
 	}
@@ -64,7 +64,7 @@ func (t *turn) fetchServers(ctx context.Context) ([]haproxy.ServerAdmin, error) 
 	defer cancel()
 	w := t.held[t.info.Instance]
 	if w == nil {
-		return t.keeper.opt.Client.Maintained(ctx, t.socket.Network, t.socket.Address)
+		return t.keeper.opt().Client.Maintained(ctx, t.socket.Network, t.socket.Address)
 	}
 	found, err := w.conn.Maintained(ctx)
 	if err != nil {

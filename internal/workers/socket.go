@@ -139,7 +139,7 @@ func (s *socket) confirm(ctx context.Context, i truth.Instance) {
 	defer cancel()
 	w := &worker{instance: i}
 	var err error
-	if w.conn, err = s.keeper.opt.Client.Hold(ctx, s.Network, s.Address); err == nil {
+	if w.conn, err = s.keeper.opt().Client.Hold(ctx, s.Network, s.Address); err == nil {
 		_, err = w.look(ctx)
 		w.conn.Close()
 	}
@@ -160,7 +160,7 @@ func (s *socket) meet(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.keeper.patience())
 	defer cancel()
-	conn, err := s.keeper.opt.Client.Hold(ctx, s.Network, s.Address)
+	conn, err := s.keeper.opt().Client.Hold(ctx, s.Network, s.Address)
 	if err != nil {
 		return // the round tells
 	}

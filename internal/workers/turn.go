@@ -382,7 +382,7 @@ var errClosedEarly = errors.New("HAProxy has closed it within a round: set `stat
 
 // hold opens a connection to the current worker, unless there is one.
 func (t *turn) hold(ctx context.Context) {
-	if !t.keeper.opt.Hold || t.info == nil || t.info.Stopping || t.closed || t.err != nil || time.Now().Before(t.until) {
+	if !t.keeper.opt().Hold || t.info == nil || t.info.Stopping || t.closed || t.err != nil || time.Now().Before(t.until) {
 		return
 	}
 	if w := t.held[t.current]; w != nil {
@@ -399,7 +399,7 @@ func (t *turn) hold(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.keeper.patience())
 	defer cancel()
-	conn, err := t.keeper.opt.Client.Hold(ctx, t.socket.Network, t.socket.Address)
+	conn, err := t.keeper.opt().Client.Hold(ctx, t.socket.Network, t.socket.Address)
 	if err != nil {
 		t.fail()
 		t.say("connection to a worker can't be held, its last traffic may be missed", "worker", t.current.String(), "error", err)
