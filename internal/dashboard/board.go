@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"haproxystats/internal/catalogue"
+	"haproxystats/internal/metric"
 )
 
 // board is one dashboard.
@@ -33,6 +36,7 @@ type panel struct {
 	colors  []string // one for each line if colors have a meaning, else nil
 	ceiling float64  // the largest value of the scale; 0 for none
 	texts   []text   // for states: what the numbers mean, from 0
+	past    string   // the time that the panel looks back for, such as "24h"; "" for the time shown
 	reloads bool     // reloads are marked where annotations can't do it
 }
 
@@ -43,11 +47,12 @@ type text struct{ words, color string }
 type kind uint8
 
 const (
-	graph  kind = iota
-	number      // the last value, or the sum of events
-	bars        // a graph of events
-	states      // stripes that change with the state
-	list        // the last values, a line of text for each
+	graph   kind = iota
+	number       // the last value, or the sum of events
+	bars         // a graph of events
+	states       // stripes that change with the state
+	list         // the last values, a line of text for each
+	ranking      // bars of the highest means of the time shown, or of the lowest values
 )
 
 // alarm has the values from which on a panel is yellow and red; the zero value means
@@ -62,11 +67,11 @@ func below(warn, crit float64) alarm { return alarm{warn: warn, crit: crit, low:
 
 // boards returns all dashboards in the order of their menu.
 func boards() []board {
-	return []board{overview(), frontends(), backends(), servers(), health(), reloads(), clusters(), side(), self(), centre()}
+	return []board{overview(), frontends(), backends(), servers(), health(), reloads(), collected(), clusters(), side(), self(), centre()}
 }
 
 // mostPanels bounds a dashboard, so that it needs little scrolling.
-const mostPanels = 24
+const mostPanels = 26
 
 // drawn is a panel with its queries and their unit.
 type drawn struct {
@@ -100,10 +105,48 @@ func (c Catalogue) draw(p panel) (drawn, error) {
 	if len(p.colors) > 0 && len(p.colors) != len(p.lines) {
 		return drawn{}, fmt.Errorf("panel %q: %d colors for %d lines", p.title, len(p.colors), len(p.lines))
 	}
-	if p.kind == number && (len(p.lines) != 1 || !named) {
+	if p.kind == number && (len(p.lines) != 1 || !named && p.lines[0].named == "") {
 		return drawn{}, fmt.Errorf("panel %q: a number needs exactly one line, with a name", p.title)
 	}
+	if p.kind == ranking && (len(p.lines) != 1 || named) {
+		return drawn{}, fmt.Errorf("panel %q: a ranking needs exactly one line, of many series", p.title)
+	}
+	if p.kind == ranking && !d.alarm.low && !d.queries[0].columns[0].Nature.IsCounter() {
+		return drawn{}, fmt.Errorf("panel %q: %s is not a counter, so it has no mean of the time shown everywhere", p.title, d.queries[0].fields[0])
+	}
+	if words := d.words(); words != "" {
+		d.title += " (" + words + ")"
+	}
 	return d, nil
+}
+
+// mostWords bounds the fields in a title.
+const mostWords = 2
+
+// words returns the names that HAProxy has for what a graph shows, to be found by them in its
+// documentation; "" if they are too many, or not HAProxy's.
+func (d drawn) words() string {
+	if d.kind == number || d.kind == states || d.kind == list {
+		return ""
+	}
+	var words []string
+	for _, q := range d.queries {
+		for i, name := range q.fields {
+			if _, ok := catalogue.LookupStat(name); !ok && q.scope != metric.Daemon {
+				return ""
+			}
+			if q.scope == metric.Self || q.scope == windowSelf || q.form == burn || q.form == budget {
+				return ""
+			}
+			if name = q.columns[i].Name; !slices.Contains(words, name) {
+				words = append(words, name)
+			}
+		}
+	}
+	if len(words) > mostWords {
+		return ""
+	}
+	return strings.Join(words, ", ")
 }
 
 // targets returns the expressions of the lines. If a line stands for many series, the
@@ -113,7 +156,11 @@ func (d drawn) targets(n names, most int) []string {
 	for _, q := range d.queries {
 		t := q.target(n)
 		switch {
-		case q.label != "":
+		case q.label != "", q.named != "", q.form == silent:
+		case d.kind == ranking && d.alarm.low:
+			t = fmt.Sprintf("lowestCurrent(%s, %d)", t, mostRanks)
+		case d.kind == ranking:
+			t = fmt.Sprintf("highestAverage(%s, %d)", t, mostRanks)
 		case d.alarm.low:
 			t = fmt.Sprintf("lowestAverage(%s, %d)", t, most)
 		default:
@@ -161,8 +208,14 @@ type unit struct{ words, grafana string }
 func (q query) unit() unit {
 	c := q.columns[0]
 	switch q.form {
-	case share:
+	case share, rest, budget:
 		return unit{"percent", "percent"}
+	case burn:
+		return unit{"times the budget", "none"}
+	case silent:
+		return unit{"", "none"}
+	case silents:
+		return unit{"hosts", "none"}
 	case reporters:
 		if q.about == aCluster {
 			return unit{"clusters", "none"}
@@ -189,7 +242,7 @@ func (q query) unit() unit {
 
 // levels has Grafana's names of the units of levels.
 var levels = map[string]string{
-	"bytes": "bytes", "megabytes": "mbytes", "seconds": "s", "milliseconds": "ms", "percent": "percent",
+	"bytes": "bytes", "megabytes": "mbytes", "seconds": "s", "milliseconds": "ms", "percent": "percent", "days": "d",
 }
 
 // rate returns the unit of a counter that is drawn as a rate.

@@ -24,6 +24,23 @@ func frontends() board {
 				},
 				{title: "Bytes to clients", kind: number, lines: []line{front("bout").total("to clients")}},
 			}},
+			{"Budget of errors", []panel{
+				{
+					title: "Burn rate", alarm: above(1, 14.4), colors: []string{orange, blue, purple},
+					why: "How many times faster than the objective allows 5xx use up the budget of thirty days, of the worst frontend. " +
+						"Over 14.4 in an hour, and in its last five minutes too: act now." + needsRecords,
+					lines: []line{
+						front("hrsp_5xx").burning(5, "req_tot").highest("5 minutes"), front("hrsp_5xx").burning(60, "req_tot").highest("1 hour"),
+						front("hrsp_5xx").burning(6*60, "req_tot").highest("6 hours"),
+					},
+				},
+				{title: "Burn rate by frontend, 1 hour", alarm: above(1, 14.4), why: "1 is as fast as allowed." + needsRecords, lines: []line{front("hrsp_5xx").burning(60, "req_tot")}},
+				{
+					title: "Budget left of 30 days", kind: ranking, alarm: below(50, 10), ceiling: 100, past: "30d",
+					why:   "In percent; at 0 the objective is missed." + needsRecords,
+					lines: []line{front("hrsp_5xx").budgetOf("req_tot")},
+				},
+			}},
 			{"Requests", []panel{
 				{title: "Requests", lines: []line{front("req_tot")}},
 				{title: "Responses by status", stacked: true, lines: byStatus(front), colors: statusColors},
@@ -61,3 +78,6 @@ func frontends() board {
 		},
 	}
 }
+
+// needsRecords says what Prometheus needs for budgets of errors, and Graphite.
+const needsRecords = " Prometheus needs the rules of contrib/prometheus for it, and Graphite metrics that reach back as far."

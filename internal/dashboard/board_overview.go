@@ -23,6 +23,10 @@ func overview() board {
 					lines: []line{program("SnapshotBytes").in(reporters).total("hosts")},
 				},
 				{
+					title: "Silent hosts", kind: number, alarm: above(1, 1), past: "24h", why: "Hosts that have sent metrics in the last day, and none for five minutes. See below.",
+					lines: []line{program("SnapshotBytes").in(silents).total("hosts")},
+				},
+				{
 					title: "Servers not up", kind: number, alarm: above(1, 5),
 					why:   "Down or in maintenance, over all backends and hosts.",
 					lines: []line{back("act", "bck").missingOf("TotalServers").total("servers")},
@@ -36,12 +40,9 @@ func overview() board {
 					lines: []line{front("hrsp_5xx").percentOf("req_tot").total("5xx")},
 				},
 				{
-					title: "Connections", kind: number, alarm: above(70, 90), why: "Client connections in percent of the limit, on the host nearest to it.",
-					lines: []line{daemon("CurrConns").percentOf("Maxconn").highest("of the limit")},
-				},
-				{
-					title: "Idle", kind: number, alarm: below(30, 10), why: "The busiest host.",
-					lines: []line{daemon("Idle_pct").lowest("idle")},
+					title: "Budget burns", kind: number, alarm: above(1, 14.4),
+					why:   "How many times faster than allowed 5xx use up the budget of errors, in the last hour, of the worst frontend." + needsRecords,
+					lines: []line{front("hrsp_5xx").burning(60, "req_tot").highest("burn rate")},
 				},
 				{
 					title: "Queue", kind: number, alarm: above(1, 100), why: "Requests that wait for a server, over all backends and hosts.",
@@ -52,8 +53,23 @@ func overview() board {
 					lines: []line{program("QueueAge").highest("age")},
 				},
 			}},
+			{"In percent of the limit: the worst", saturation()},
+			{"What is not there", []panel{
+				{
+					title: "Servers that are not up", kind: list, why: "Down, draining or in maintenance, and since when. The dashboard of states says why.",
+					lines: []line{server("lastchg").when("not up", notUp)},
+				},
+				{
+					title: "Silent hosts", kind: states, texts: hostStates, alarm: below(1, 0.5), past: "24h",
+					why:   "Hosts that have sent metrics in the last day, and none for the last five minutes. No data means that there are none.",
+					lines: []line{program("SnapshotBytes").in(silent)},
+				},
+			}},
 			{"Traffic", []panel{
-				{title: "Requests by host", lines: []line{front("req_tot").per(hosts)}},
+				{
+					title: "Requests, and a week before", colors: []string{blue, gray},
+					lines: []line{front("req_tot").total("now"), front("req_tot").weekBefore("a week before")},
+				},
 				{
 					title: "Responses by status", stacked: true, lines: byStatus(front), colors: statusColors,
 				},
@@ -69,6 +85,11 @@ func overview() board {
 					lines: []line{front("bin").total("from clients"), front("bout").total("to clients")},
 				},
 			}},
+			{"Top talkers", []panel{
+				{title: "Frontends by requests", kind: ranking, why: "The mean of the time shown.", lines: []line{front("req_tot")}},
+				{title: "Backends by bytes to clients", kind: ranking, why: "The mean of the time shown.", lines: []line{back("bout")}},
+				{title: "Servers by sessions", kind: ranking, why: "New ones, the mean of the time shown.", lines: []line{server("stot")}},
+			}},
 			{"Servers", []panel{
 				{
 					title: "Servers up", alarm: below(99.9, 50), ceiling: 100,
@@ -80,18 +101,28 @@ func overview() board {
 					title: "Requests that found no server", colors: []string{red, yellow},
 					lines: []line{back("econ").total("no connection"), back("wredis").total("sent to another server")},
 				},
-				{title: "Queue", lines: []line{back("qcur")}},
-			}},
-			{"HAProxy", []panel{
-				{
-					title: "Connections of the limit", alarm: above(70, 90),
-					lines: []line{daemon("CurrConns").percentOf("Maxconn")},
-				},
-				{title: "New connections", lines: []line{daemon("CumConns")}},
-				{title: "CPU", alarm: above(70, 90), ceiling: 100, lines: []line{daemon("CpuUsagePct")}},
-				{title: "SSL connections", lines: []line{daemon("CurrSslConns")}},
 			}},
 		},
+	}
+}
+
+// hostStates says what the numbers of silent hosts mean.
+var hostStates = []text{{"SILENT", red}, {"sends", green}}
+
+// saturation returns the panels of what comes to its limit first. Each one names the host, the
+// process where per-process-metrics is set, the frontend or the server.
+func saturation() []panel {
+	full := func(title, why string, l line) panel {
+		return panel{title: title, kind: number, alarm: above(70, 90), why: why, lines: []line{l.worstNamed()}}
+	}
+	ofProcess := " With per-process-metrics, the worst process."
+	return []panel{
+		full("Connections", "Client connections in percent of Maxconn."+ofProcess, daemon("CurrConns").percentOf("Maxconn").orProcess()),
+		full("CPU", "Of the threads of HAProxy."+ofProcess, daemon("Idle_pct").in(rest).orProcess()),
+		full("SSL connections", "In percent of maxsslconn, where it is set."+ofProcess, daemon("CurrSslConns").percentOf("MaxSslConns").orProcess()),
+		full("Sessions of a frontend", "In percent of its maxconn.", front("scur").percentOf("slim")),
+		full("Sessions of a server", "In percent of its maxconn, where it has one. At 100, requests queue.", server("scur").percentOf("slim")),
+		full("Queue of a server", "In percent of its maxqueue, where it has one. At 100, requests go to other servers.", server("qcur").percentOfSome("qlimit")),
 	}
 }
 

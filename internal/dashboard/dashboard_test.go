@@ -79,6 +79,10 @@ func TestMistakesAreErrors(t *testing.T) {
 		"a counter since the last":        {panel{lines: []line{back("chkdown").in(events)}}, "chkdown is a counter, and does not count since the snapshot before"},
 		"states without words":            {panel{kind: states, lines: []line{back("state")}}, "only states have texts"},
 		"words for a graph":               {panel{texts: serverStates, lines: []line{back("state")}}, "only states have texts"},
+		"a ranking of one":                {panel{kind: ranking, lines: []line{front("bin").total("in")}}, "a ranking needs exactly one line, of many series"},
+		"a ranking of levels":             {panel{kind: ranking, lines: []line{front("scur")}}, "scur is not a counter"},
+		"a budget of a level":             {panel{lines: []line{front("scur").budgetOf("slim")}}, "scur does not count errors"},
+		"processes of a frontend":         {panel{lines: []line{front("scur").orProcess()}}, "a frontend metric has none of processes"},
 		"a number of many":                {panel{kind: number, lines: []line{front("bin")}}, "a number needs exactly one line, with a name"},
 		"colors":                          {panel{colors: []string{red}, lines: []line{front("bin").total("a"), front("bout").total("b")}}, "1 colors for 2 lines"},
 	} {
@@ -87,7 +91,7 @@ func TestMistakesAreErrors(t *testing.T) {
 		}
 	}
 	crowded := board{rows: []row{{panels: slices.Repeat([]panel{{lines: []line{front("bin")}}}, mostPanels+1)}}}
-	if _, err := crowded.panels(&flavor{draw: c.draw, targets: func(drawn, board) []object { return nil }, help: drawn.help}); err == nil || !strings.Contains(err.Error(), "25 panels, at most 24 fit") {
+	if _, err := crowded.panels(&flavor{draw: c.draw, targets: func(drawn, board) []object { return nil }, help: drawn.help}); err == nil || !strings.Contains(err.Error(), "27 panels, at most 26 fit") {
 		t.Errorf("too many panels: got %v, want an error with both numbers", err)
 	}
 	stranger := board{rows: []row{{panels: []panel{{title: "p", lines: []line{windows("NodesMissing")}}}}}}
@@ -106,7 +110,7 @@ func TestMistakesAreErrors(t *testing.T) {
 
 func TestTargets(t *testing.T) {
 	c := allMetrics(t)
-	n := names{hosts: "R", clusters: "C", centrals: "Z", frontend: "F", backend: "B", server: "S"}
+	n := names{hosts: "R", clusters: "C", centrals: "Z", frontend: "F", backend: "B", server: "S", objective: "O"}
 	for want, l := range map[string]line{
 		"groupByNode(R.frontend.F.scur, -2, 'sum')":                                                                                                       front("scur"),
 		"groupByNode(perSecond(R.frontend.F.stot), -2, 'sum')":                                                                                            front("stot"),
@@ -125,6 +129,15 @@ func TestTargets(t *testing.T) {
 		"aliasByNode(consolidateBy(applyByNode(limit(filterSeries(R.backend.B.server.S.up, 'min', '<=', 0.5), 100), -2, '%.state'), 'last'), -7, -4, -2)": server("state").when("", condition{field: "up", over: lowest, most: 0.5}),
 		"aliasSub(aliasByNode(consolidateBy(applyByNode(filterSeries(filterSeries(applyByNode(limit(filterSeries(R.backend.B.server.S.state, 'last', '=', 0), 100), -2, " +
 			"'maxSeries(%.{check_result,state})', '%.check_result'), 'last', '>=', 4), 'last', '<=', 7), -2, '%.lastchg'), 'last'), -7, -4, -2), '$', ': bad')": server("lastchg").when("bad", now("state", 0), result(4, 7)),
+		"highestCurrent(group(aliasByNode(offset(scale(groupByNode(R.daemon.Idle_pct, -4, 'average'), -1), 100), 0), " +
+			"aliasByNode(offset(scale(groupByNodes(R.daemon.process.*.Idle_pct, 'average', -6, -2), -1), 100), 0, 1)), 1)": daemon("Idle_pct").in(rest).orProcess().worstNamed(),
+		"alias(timeShift(sumSeries(perSecond(R.frontend.F.req_tot)), '7d'), 'before')": front("req_tot").weekBefore("before"),
+		"aliasByNode(scale(asPercent(movingAverage(groupByNode(perSecond(R.frontend.F.hrsp_5xx), -2, 'sum'), '60min'), " +
+			"movingAverage(groupByNode(perSecond(R.frontend.F.req_tot), -2, 'sum'), '60min'), 0), O), 0)": front("hrsp_5xx").burning(60, "req_tot"),
+		"aliasByNode(offset(scale(scale(asPercent(summarize(groupByNode(perSecond(R.frontend.F.hrsp_5xx), -2, 'sum'), '31d', 'avg', true), " +
+			"summarize(groupByNode(perSecond(R.frontend.F.req_tot), -2, 'sum'), '31d', 'avg', true), 0), O), -100), 100), 0)": front("hrsp_5xx").budgetOf("req_tot"),
+		"aliasByNode(filterSeries(consolidateBy(movingMax(isNonNull(removeEmptySeries(R.haproxystats.SnapshotBytes)), '5min'), 'max'), 'last', '=', 0), -4)": program("SnapshotBytes").in(silent),
+		"groupByNodes(R.certificate.*.days_left, 'min', -5, -2)":                                                                           certificate("days_left").per(where),
 		"groupByNode(C.haproxystats.NodesMissing, -4, 'sum')":                                                                              windows("NodesMissing"),
 		"groupByNode(C.haproxystats.WindowDelay, -4, 'max')":                                                                               windows("WindowDelay"),
 		"groupByNode(perSecond(C.frontend.F.req_tot), -5, 'sum')":                                                                          front("req_tot").ofClusters(),

@@ -40,7 +40,7 @@ var endpointSeries = []metric.Column{
 // Series returns what can be scraped: the metrics of a snapshot in which HAProxy fills every
 // known field, and those that haproxystats has of itself, with every sink.
 func Series() (Exported, error) {
-	a := aggregate.New(aggregate.Options{Percentages: true, Series: true})
+	a := aggregate.New(aggregate.Options{Percentages: true, PerProcess: true, Series: true})
 	a.Reset()
 	var r reply.Reader
 	report, err := r.Read(everything(), a)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // object is a JSON object; its keys are written in alphabetical order.
@@ -18,6 +19,8 @@ const (
 	grafanaSince  = "10.4.0"
 	// mostLines bounds the series of a line that stands for many.
 	mostLines = 20
+	// mostRanks bounds those of a ranking.
+	mostRanks = 10
 	// wide is the width of Grafana's grid.
 	wide = 24
 )
@@ -42,6 +45,10 @@ type flavor struct {
 	help        func(d drawn) string
 	draw        func(p panel) (drawn, error)
 	annotations func(b board) ([]object, error)
+	// nameOf returns what stands for a label of a series in a link, and "" if only the names of
+	// several labels together are known. columns has the labels of series as columns of tables.
+	nameOf  func(q query, label string) string
+	columns bool
 }
 
 func (f *flavor) datasource() object { return object{"type": f.id, "uid": "${" + f.source + "}"} }
@@ -82,6 +89,12 @@ func Grafana(c Catalogue) (map[string][]byte, error) {
 		},
 		help: drawn.help,
 		draw: c.draw,
+		nameOf: func(q query, _ string) string {
+			if q.by == where || len(nodes[q.scope][q.by]) != 1 {
+				return ""
+			}
+			return "${__field.name}"
+		},
 	}
 	f.annotations = func(b board) ([]object, error) { return b.annotations(c, f) }
 	return f.files()
@@ -122,7 +135,7 @@ var subjects = map[subject][]variable{
 func (b board) names() names {
 	n := names{
 		hosts: "$namespace.$host.haproxy", clusters: "$clusters.$cluster.haproxy", centrals: "$namespace.$central.haproxy",
-		frontend: "*", backend: "*", server: "*",
+		frontend: "*", backend: "*", server: "*", objective: "$" + objective,
 	}
 	for _, v := range b.vars {
 		switch v.name {
@@ -142,12 +155,11 @@ func (b board) grafana(f *flavor) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	kinds := map[string]string{"stat": "Stat", "timeseries": "Time series"}
+	kinds := make(map[string]string)
 	for _, p := range panels {
-		if kind := p["type"].(string); kind == "state-timeline" {
-			kinds[kind] = "State timeline"
-		} else if kind == "table" {
-			kinds[kind] = "Table"
+		kind := p["type"].(string)
+		if name, ok := plugins[kind]; ok {
+			kinds[kind] = name
 		}
 	}
 	requires := []object{
@@ -168,6 +180,9 @@ func (b board) grafana(f *flavor) (object, error) {
 	}}
 	for _, v := range slices.Concat(f.subjects[b.of], b.vars) {
 		variables = append(variables, v.grafana(f))
+	}
+	if b.hasObjective() {
+		variables = append(variables, objectiveVariable())
 	}
 	return object{
 		"__requires":    requires,
@@ -218,6 +233,39 @@ func (v variable) grafana(f *flavor) object {
 		o["current"] = object{"selected": true, "text": []string{"All"}, "value": []string{"$__all"}}
 	}
 	return o
+}
+
+// plugins has the names of the kinds of panels.
+var plugins = map[string]string{
+	"stat": "Stat", "timeseries": "Time series", "state-timeline": "State timeline", "table": "Table", "bargauge": "Bar gauge",
+}
+
+// hasObjective reports whether a panel is about the budget of errors.
+func (b board) hasObjective() bool {
+	for _, r := range b.rows {
+		for _, p := range r.panels {
+			for _, l := range p.lines {
+				if l.form == burn || l.form == budget {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// objectiveVariable returns the variable of the objective.
+func objectiveVariable() object {
+	var words []string
+	options := []object{}
+	for i, o := range objectives {
+		words = append(words, o.words+" : "+o.factor)
+		options = append(options, object{"selected": i == 0, "text": o.words, "value": o.factor})
+	}
+	return object{
+		"name": objective, "label": "Objective", "type": "custom", "query": strings.Join(words, ", "), "options": options,
+		"current": options[0], "hide": 0, "includeAll": false, "multi": false, "skipUrlSync": false,
+	}
 }
 
 // panels returns the panels with their positions, row by row.
@@ -301,11 +349,41 @@ func (d drawn) grafana(f *flavor, b board) object {
 	case states:
 		d.timeline(o)
 	case list:
-		d.table(o)
+		d.table(o, f)
+	case ranking:
+		d.ranking(o)
 	default:
 		d.timeseries(o)
 	}
+	if d.past != "" {
+		o["timeFrom"] = d.past
+	}
+	d.link(o, f, b)
 	return o
+}
+
+// ranking shows bars, the longest at the top.
+func (d drawn) ranking(o object) {
+	o["type"] = "bargauge"
+	color := object{"mode": "palette-classic"}
+	if d.alarm != (alarm{}) {
+		color = object{"mode": "thresholds"}
+	}
+	defaults := object{"color": color, "unit": d.unit.grafana, "min": 0, "thresholds": d.alarm.grafana(), "mappings": []object{}, "noValue": "–"}
+	if d.ceiling > 0 {
+		defaults["max"] = d.ceiling
+	}
+	o["fieldConfig"] = object{"defaults": defaults, "overrides": []object{}}
+	calc := "mean"
+	if d.alarm.low {
+		calc = "lastNotNull"
+	}
+	o["options"] = object{
+		"displayMode": "basic", "orientation": "horizontal", "valueMode": "color", "namePlacement": "left", "sizing": "auto",
+		"showUnfilled": true, "minVizWidth": 8, "minVizHeight": 16, "maxVizHeight": 300,
+		"legend":        object{"displayMode": "list", "placement": "bottom", "showLegend": false, "calcs": []string{}},
+		"reduceOptions": object{"calcs": []string{calc}, "fields": "", "values": false},
+	}
 }
 
 // timeline shows states as stripes.
@@ -332,24 +410,53 @@ func (d drawn) timeline(o object) {
 
 // table shows the last value of each series. It looks back for a short time only, so that
 // what is no longer there is not listed.
-func (d drawn) table(o object) {
+func (d drawn) table(o object, f *flavor) {
 	o["type"] = "table"
 	o["timeFrom"] = "5m"
+	last, words := "for", durations
+	if !slices.ContainsFunc(d.queries, func(q query) bool { return q.form == chosen }) {
+		last, words = d.unit.words, d.unit.grafana
+	}
+	renamed := object{"Field": "state", "Last *": last}
+	reduced := object{"reducers": []string{"lastNotNull"}, "mode": "seriesToRows", "includeTimeField": false, "labelsToFields": false}
+	if f.columns {
+		reduced["labelsToFields"] = true
+		for label, name := range columnNames {
+			renamed[label] = name
+		}
+	}
+	hidden, order := object{}, object{"Last *": len(columnNames) + 1, "Field": len(columnNames)}
+	if q := d.queries[0]; f.columns && q.form != chosen {
+		hidden["Field"] = true // the labels tell it all
+	}
+	for i, label := range []string{"instance", "proxy", "server", "certificate"} {
+		order[label] = i
+	}
 	o["transformations"] = []object{
-		{"id": "reduce", "options": object{"reducers": []string{"lastNotNull"}, "mode": "seriesToRows"}},
-		{"id": "organize", "options": object{
-			"excludeByName": object{}, "indexByName": object{}, "renameByName": object{"Field": d.title, "Last *": "for"},
-		}},
+		{"id": "reduce", "options": reduced},
+		{"id": "organize", "options": object{"excludeByName": hidden, "indexByName": order, "renameByName": renamed}},
+	}
+	overrides := []object{}
+	if d.alarm != (alarm{}) {
+		overrides = append(overrides, object{
+			"matcher":    object{"id": "byName", "options": last},
+			"properties": []object{{"id": "custom.cellOptions", "value": object{"type": "color-text"}}},
+		})
 	}
 	o["fieldConfig"] = object{
 		"defaults": object{
-			"color": object{"mode": "thresholds"}, "unit": durations, "thresholds": alarm{}.grafana(), "mappings": []object{}, "noValue": "None",
-			"custom": object{"align": "left", "cellOptions": object{"type": "auto"}, "filterable": true},
+			"color": object{"mode": "thresholds"}, "unit": words, "thresholds": d.alarm.grafana(), "mappings": []object{}, "noValue": "None",
+			"custom": object{"align": "left", "cellOptions": object{"type": "auto"}, "filterable": true, "inspect": false},
 		},
-		"overrides": []object{},
+		"overrides": overrides,
 	}
-	o["options"] = object{"showHeader": true, "cellHeight": "sm", "sortBy": []object{{"displayName": "for", "desc": false}}}
+	o["options"] = object{
+		"showHeader": true, "cellHeight": "sm", "frameIndex": 0, "sortBy": []object{{"displayName": last, "desc": false}},
+	}
 }
+
+// columnNames has the names of labels as columns of tables.
+var columnNames = map[string]string{"instance": "host", "proxy": "backend", "server": "server", "certificate": "certificate"}
 
 // durations is Grafana's name of the unit of seconds that are shown as days, hours,
 // minutes and seconds.
@@ -364,6 +471,7 @@ var timelines = []struct {
 	{"Restarts", orange, program("Restarts").in(events)},
 	{"Failed reloads", red, program("FailedReloads").in(events)},
 	{"Crashes", red, program("Crashes").in(events)},
+	{"Backends down", purple, back("chkdown").per(where)},
 }
 
 // eventTag is the tag of the events that haproxystats sends to Graphite-web.
@@ -388,7 +496,17 @@ func (b board) annotations(c Catalogue, f *flavor) ([]object, error) {
 		add(t.name, t.color, true, object{"target": q.target(b.names()), "textEditor": true})
 	}
 	add("Events", gray, false, object{"queryType": "tags", "tags": []string{eventTag}})
-	return list, nil
+	return append(list, ownEvents()), nil
+}
+
+// ownEvents returns the annotations that haproxystats writes to Grafana itself. They are shown
+// where somebody sends them and chooses to see them.
+func ownEvents() object {
+	return object{
+		"name": "Events in Grafana", "iconColor": gray, "enable": false, "hide": false,
+		"datasource": object{"type": "grafana", "uid": "-- Grafana --"},
+		"target":     object{"type": "tags", "tags": []string{eventTag}, "limit": 100, "matchAny": false, "refId": "Anno"},
+	}
 }
 
 func (d drawn) stat(o object) {
@@ -408,14 +526,19 @@ func (d drawn) stat(o object) {
 	if d.alarm != (alarm{}) {
 		color = "background"
 	}
+	text := "value"
+	if d.queries[0].named != "" {
+		text = "value_and_name"
+	}
 	o["options"] = object{
-		"colorMode": color, "graphMode": "area", "justifyMode": "auto", "orientation": "auto", "textMode": "value",
+		"colorMode": color, "graphMode": "area", "justifyMode": "auto", "orientation": "auto", "textMode": text,
+		"wideLayout": true, "showPercentChange": false,
 		"reduceOptions": object{"calcs": []string{calc}, "fields": "", "values": false},
 	}
 }
 
 func (d drawn) timeseries(o object) {
-	style, stacking, fill, width := "line", "none", 8, 1
+	style, stacking, fill, width := "line", "none", 8, 2
 	if d.kind == bars {
 		style, fill = "bars", 80
 	}
@@ -450,6 +573,18 @@ func (d drawn) timeseries(o object) {
 			"matcher":    object{"id": "byName", "options": d.queries[i].label},
 			"properties": []object{{"id": "color", "value": object{"mode": "fixed", "fixedColor": color}}},
 		})
+	}
+	for _, q := range d.queries {
+		if q.before {
+			overrides = append(overrides, object{
+				"matcher": object{"id": "byName", "options": q.label},
+				"properties": []object{
+					{"id": "color", "value": object{"mode": "fixed", "fixedColor": gray}},
+					{"id": "custom.fillOpacity", "value": 0},
+					{"id": "custom.lineStyle", "value": object{"fill": "dash", "dash": []int{6, 4}}},
+				},
+			})
+		}
 	}
 	o["type"] = "timeseries"
 	o["fieldConfig"] = object{"defaults": defaults, "overrides": overrides}

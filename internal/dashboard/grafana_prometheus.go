@@ -29,7 +29,8 @@ func (b board) selection() selection {
 		hosts: `job="$job", instance=~"$instance"`, centrals: `job="$job", instance=~"$instance"`,
 		// A cluster has series of its own beside those of its nodes.
 		clusters: `job="$job", cluster=~"$cluster", node=""`,
-		rate:     "$__rate_interval", whole: "$__range",
+		jobs:     `job="$job"`, objective: "$" + objective,
+		rate: "$__rate_interval", whole: "$__range",
 	}
 	for _, v := range b.vars {
 		switch v.name {
@@ -53,6 +54,8 @@ func GrafanaPrometheus(x Exported) (map[string][]byte, error) {
 		targets: func(d drawn, b board) []object { return x.promTargets(d, b.selection()) },
 		help:    x.help,
 		draw:    x.draw,
+		nameOf:  func(_ query, label string) string { return "${__field.labels." + label + "}" },
+		columns: true,
 	}
 	f.annotations = func(b board) ([]object, error) { return b.scrapedAnnotations(x, f) }
 	return f.files()
@@ -74,9 +77,9 @@ func (b board) scrapedAnnotations(x Exported, f *flavor) ([]object, error) {
 		expression := x.expression(q, s) + " > 0"
 		list = append(list, object{
 			"name": t.name, "iconColor": t.color, "enable": true, "hide": false, "datasource": f.datasource(),
-			"expr": expression, "step": "1m", "titleFormat": t.name, "textFormat": "{{instance}}",
+			"expr": expression, "step": "1m", "titleFormat": t.name, "textFormat": q.legend(),
 			"target": object{"expr": expression, "refId": "Anno", "fromAnnotations": true},
 		})
 	}
-	return list, nil
+	return append(list, ownEvents()), nil
 }

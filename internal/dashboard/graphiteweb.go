@@ -9,7 +9,7 @@ import (
 // has no variables. Its templates can replace them with one.
 var wildcards = names{
 	hosts: "loadbalancers.*.haproxy", clusters: "loadbalancers.clusters.*.haproxy", centrals: "loadbalancers.*.haproxy",
-	frontend: "*", backend: "*", server: "*",
+	frontend: "*", backend: "*", server: "*", objective: usualObjective,
 }
 
 // The size of a graph, and the largest number of its lines: with more, Graphite-web

@@ -14,6 +14,15 @@ type line struct {
 	label  string      // name of a single series
 	window int         // minutes of the moving average; 0 for none
 	only   []condition // for chosen: the series that are shown, and why
+	// sparse is set if not all have the limit, or whatever of is.
+	sparse bool
+	// processes adds the same line of each process of a host, where there is one, so that
+	// the worst of them has a name.
+	processes bool
+	// named keeps only the highest or lowest of many series, and its name.
+	named aggregation
+	// before is set for the numbers of a week before.
+	before bool
 	// sinks takes the series of all sinks that have the field, one for each. Only
 	// Prometheus can tell sinks apart.
 	sinks bool
@@ -67,6 +76,11 @@ const (
 	ofMean                // the percentage of the mean of all hosts
 	events                // the number of what has happened since the snapshot before
 	chosen                // only of those that meet conditions, each on each host
+	rest                  // what is left to 100
+	burn                  // how many times faster than allowed errors use their budget
+	budget                // the percentage of the budget of errors of 30 days that is left
+	silent                // 1 while a host sends and 0 after, only of hosts that send no more
+	silents               // the number of such hosts
 )
 
 func daemon(fields ...string) line  { return line{scope: metric.Daemon, fields: fields, by: hosts} }
@@ -80,6 +94,11 @@ func sinkOf(field string) line { l := program("Graphite" + field); l.sinks = tru
 
 // endpoint has what the endpoint of Prometheus says beside the snapshots.
 func endpoint(series ...string) line { return line{scope: ofEndpoint, fields: series, by: hosts} }
+
+// The metrics of what haproxystats-pull asks for by collect.
+func table(fields ...string) line       { return line{scope: metric.StickTable, fields: fields} }
+func certificate(fields ...string) line { return line{scope: metric.Certificate, fields: fields} }
+func resolver(fields ...string) line    { return line{scope: metric.Resolver, fields: fields} }
 
 // windows has metrics of the windows of clusters.
 func windows(fields ...string) line {
@@ -100,6 +119,9 @@ func (l line) total(label string) line { l.by, l.label = all, label; return l }
 
 func (l line) percentOf(field string) line { l.form, l.of = share, field; return l }
 
+// percentOfSome returns the line of a percentage for those that have the other field.
+func (l line) percentOfSome(field string) line { l.sparse = true; return l.percentOf(field) }
+
 func (l line) missingOf(field string) line { l.form, l.of = missing, field; return l }
 
 func (l line) averaged(minutes int) line { l.window = minutes; return l }
@@ -115,3 +137,23 @@ func (l line) when(label string, only ...condition) line {
 func (l line) highest(label string) line { l.worst, l.label = highest, label; return l }
 
 func (l line) lowest(label string) line { l.worst, l.label = lowest, label; return l }
+
+// worstNamed returns the line of the highest of all hosts, frontends or servers, with its
+// name.
+func (l line) worstNamed() line { l.named, l.by = highest, where; return l }
+
+// orProcess has each process beside its host. So the worst process has a name where
+// per-process-metrics is set.
+func (l line) orProcess() line { l.processes = true; return l }
+
+// weekBefore returns the line of a week before.
+func (l line) weekBefore(label string) line { l.before, l.by, l.label = true, all, label; return l }
+
+// burning returns the line of errors that use up their budget, over so many minutes.
+func (l line) burning(minutes int, of string) line {
+	l.form, l.of, l.window = burn, of, minutes
+	return l
+}
+
+// budgetOf returns the line of what is left of the budget of errors.
+func (l line) budgetOf(of string) line { l.form, l.of = budget, of; return l }

@@ -26,7 +26,7 @@ type Catalogue map[metric.Scope]map[string]metric.Column
 // fills every known field, those of old workers, and the self metrics with every sink:
 // those of haproxystats-process, of haproxystats-central and of the windows of clusters.
 func Metrics() (Catalogue, error) {
-	a := aggregate.New(aggregate.Options{Percentages: true})
+	a := aggregate.New(aggregate.Options{Percentages: true, PerProcess: true})
 	a.Reset()
 	var r reply.Reader
 	report, err := r.Read(everything(), a)
@@ -44,6 +44,11 @@ func Metrics() (Catalogue, error) {
 	}
 	for _, column := range aggregate.WorkerColumns() {
 		c.add(metric.Daemon, column)
+	}
+	for _, s := range []metric.Scope{metric.StickTable, metric.Resolver, metric.Certificate} {
+		for _, column := range aggregate.CollectedColumns(s) {
+			c.add(s, column)
+		}
 	}
 	for _, column := range selfstat.Columns() {
 		c.add(metric.Self, column)

@@ -15,6 +15,8 @@ type selection struct {
 	// and servers; empty for any.
 	hosts, clusters, centrals string
 	frontend, backend, server string
+	// jobs matches what is recorded for all hosts of a job, and objective is as in names.
+	jobs, objective string
 	// rate is the range of rates and growth, and whole that of the time shown.
 	rate, whole string
 	// apart keeps every series with all its labels instead of combining them.
@@ -47,6 +49,7 @@ func (s selection) matchers(l line, own samples.Label) string {
 // entityLabels has the labels of what the rows of a scope are about.
 var entityLabels = map[metric.Scope][]string{
 	metric.Frontend: {"proxy"}, metric.Backend: {"proxy"}, metric.Server: {"proxy", "server"},
+	metric.Process: {"process"}, metric.StickTable: {"name"}, metric.Resolver: {"resolver", "nameserver"}, metric.Certificate: {"certificate"},
 }
 
 // labels returns the labels by which a line is grouped.
@@ -72,18 +75,17 @@ func (q query) labels() []string {
 
 // legend returns the name of a line's series, as a template of Grafana.
 func (q query) legend() string {
-	if q.label != "" && q.form != chosen {
+	if q.label != "" {
 		return q.label
 	}
 	var words []string
 	for _, l := range q.labels() {
 		words = append(words, "{{"+l+"}}")
 	}
-	text := strings.Join(words, " ")
-	if q.label != "" {
-		text += ": " + q.label
+	if q.processes {
+		words = append(words, "{{process}}")
 	}
-	return text
+	return strings.Join(words, " ")
 }
 
 // sample returns the expression of a field's series: a level as it is, a counter as growth
@@ -98,6 +100,10 @@ func (x Exported) sample(q query, s selection, field string) string {
 		m = "{" + m + "}"
 	}
 	t := n.Family + m
+	before := ""
+	if q.before {
+		before = " offset 7d"
+	}
 	switch {
 	case q.form == events && n.Family != x.names[q.scope][field].Family && q.scope == metric.Self && !q.sinks:
 		// Remote write has no counter, and each snapshot once.
@@ -105,9 +111,9 @@ func (x Exported) sample(q query, s selection, field string) string {
 	case q.form == events:
 		return "increase(" + t + "[" + s.whole + "])"
 	case c.Nature.IsCounter():
-		return "rate(" + t + "[" + s.rate + "])"
+		return "rate(" + t + "[" + s.rate + "]" + before + ")"
 	}
-	return t
+	return t + before
 }
 
 // combination returns Prometheus' name of the rule that combines the values of several hosts.
@@ -149,6 +155,16 @@ func (x Exported) summed(q query, s selection, fields ...string) string {
 func (x Exported) expression(q query, s selection) string {
 	of := func() string { return x.summed(q, s, q.fields...) }
 	var t string
+	if q.named != "" {
+		every := q
+		every.named, every.processes = "", false
+		t = x.expression(every, s)
+		if q.processes {
+			every.line = q.ofProcess()
+			t += " or " + x.expression(every, s)
+		}
+		return map[aggregation]string{highest: "topk", lowest: "bottomk"}[q.named] + "(1, " + t + ")"
+	}
 	switch q.form {
 	case reporters:
 		n, _, _ := x.series(q.line, q.fields[0])
@@ -162,6 +178,19 @@ func (x Exported) expression(q query, s selection) string {
 		t = "100 * " + of() + " /" + match + " (" + x.summed(q, s, q.of) + " > 0)"
 	case ofMean:
 		t = "100 * " + of() + " / on() group_left() avg(" + of() + ")"
+	case burn:
+		t = s.objective + " * 100 * " + recordedRatio(q.window) + s.ofFrontends()
+	case budget:
+		t = "100 - 100 * " + s.objective + " * 100 * " + recordedRatio(budgetMinutes) + s.ofFrontends()
+	case rest:
+		t = "100 - " + of()
+	case silent:
+		lately, ever := x.sends(q, s, "")
+		at, _ := x.sends(q, s, " @ end()")
+		return "(" + lately + " or 0 * " + ever + ") unless on (instance) " + at
+	case silents:
+		lately, ever := x.sends(q, s, "")
+		return "count(" + ever + ") - (count(" + lately + ") or 0 * count(" + ever + "))"
 	case missing:
 		t = x.summed(q, s, q.of) + " - " + of()
 	case perMinute:
@@ -178,6 +207,25 @@ func (x Exported) expression(q query, s selection) string {
 		t = "min(" + t + ")"
 	}
 	return t
+}
+
+// ofFrontends returns the matchers of what is recorded for each frontend.
+func (s selection) ofFrontends() string {
+	all := slices.DeleteFunc([]string{s.jobs, s.frontend}, func(m string) bool { return m == "" })
+	if len(all) == 0 {
+		return ""
+	}
+	return "{" + strings.Join(all, ", ") + "}"
+}
+
+// sends returns expressions of 1 for each host that has sent in the last minutes, and of 1 for
+// each one that has sent in the last day.
+func (x Exported) sends(q query, s selection, at string) (lately, ever string) {
+	n, _, _ := x.series(q.line, q.fields[0])
+	of := func(over string) string {
+		return fmt.Sprintf("group by (instance) (last_over_time(%s{%s}[%s]%s))", n.Family, s.matchers(q.line, n.Label), over, at)
+	}
+	return of(fmt.Sprintf("%dm", silentAfter)), of("1d")
 }
 
 // choice returns an expression for the field of those that meet all conditions.
@@ -207,21 +255,28 @@ func (x Exported) choice(q query, s selection) string {
 		}
 		t += " and (" + value + ")"
 	}
-	return t
+	return "max by (" + strings.Join(q.labels(), ", ") + ") (" + t + ")"
 }
 
 // promTargets returns the queries of the panel. If a line stands for many series, at each
 // time the expression keeps only the highest ones, or the lowest if low values are bad.
 func (x Exported) promTargets(d drawn, s selection) []object {
-	if d.kind == bars {
+	switch d.kind {
+	case bars:
 		s.whole = s.rate
+	case ranking:
+		s.rate = s.whole
 	}
 	var all []object
 	for _, q := range d.queries {
 		t := x.expression(q, s)
-		last := d.kind == list || q.form == events && d.kind == number
+		last := d.kind == list || d.kind == ranking || d.kind == number && (q.form == events || q.named != "")
 		switch {
-		case q.form == chosen, q.label != "", d.kind == states:
+		case q.form == chosen, q.label != "", d.kind == states, q.named != "":
+		case d.kind == ranking && d.alarm.low:
+			t = fmt.Sprintf("sort(bottomk(%d, %s))", mostRanks, t)
+		case d.kind == ranking:
+			t = fmt.Sprintf("topk(%d, %s)", mostRanks, t)
 		case d.alarm.low:
 			t = fmt.Sprintf("bottomk(%d, %s)", mostLines, t)
 		default:

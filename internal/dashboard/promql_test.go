@@ -20,7 +20,7 @@ func allSeries(t *testing.T) Exported {
 
 func TestExpressions(t *testing.T) {
 	x := allSeries(t)
-	s := selection{hosts: "H", clusters: "C", centrals: "Z", frontend: "F", backend: "B", server: "S", rate: "1m", whole: "1h"}
+	s := selection{hosts: "H", clusters: "C", centrals: "Z", frontend: "F", backend: "B", server: "S", rate: "1m", whole: "1h", jobs: "J", objective: "O"}
 	apart := selection{rate: "5m", apart: true}
 	for _, c := range []struct {
 		want string
@@ -46,14 +46,32 @@ func TestExpressions(t *testing.T) {
 		{"sum(haproxy_backend_total_servers{H, B}) - (sum(haproxy_backend_active_servers{H, B}) + sum(haproxy_backend_backup_servers{H, B}))", s, back("act", "bck").missingOf("TotalServers").total("down")},
 		{"sum by (instance) ((increase(haproxystats_reloads_total{H}[1h]) or sum_over_time(haproxystats_reloads{H}[1h])))", s, program("Reloads").in(events)},
 		{
-			"haproxy_server_state{H, B, S} and (min_over_time(haproxy_server_up{H, B, S}[1h]) <= 0.5)",
+			"max by (instance, proxy, server) (haproxy_server_state{H, B, S} and (min_over_time(haproxy_server_up{H, B, S}[1h]) <= 0.5))",
 			s, server("state").when("", condition{field: "up", over: lowest, most: 0.5}),
 		},
 		{
-			"haproxy_server_check_last_change_seconds{H, B, S} and (haproxy_server_state{H, B, S} == 0) and " +
-				"((haproxy_server_check_result{H, B, S} or haproxy_server_state{H, B, S}) >= 4 <= 7)",
+			"max by (instance, proxy, server) (haproxy_server_check_last_change_seconds{H, B, S} and (haproxy_server_state{H, B, S} == 0) and " +
+				"((haproxy_server_check_result{H, B, S} or haproxy_server_state{H, B, S}) >= 4 <= 7))",
 			s, server("lastchg").when("bad", now("state", 0), result(4, 7)),
 		},
+		{
+			"topk(1, 100 - avg by (instance) (haproxy_process_idle_time_percent{H}) or 100 - avg by (instance, process) (haproxystats_process_idle_time_percent{H}))",
+			s, daemon("Idle_pct").in(rest).orProcess().worstNamed(),
+		},
+		{
+			"topk(1, 100 * sum by (instance, proxy) (haproxy_frontend_current_sessions{H, F}) / (sum by (instance, proxy) (haproxy_frontend_limit_sessions{H, F}) > 0))",
+			s, front("scur").percentOf("slim").worstNamed(),
+		},
+		{"sum(rate(haproxy_frontend_http_requests_total{H, F}[1m] offset 7d))", s, front("req_tot").weekBefore("before")},
+		{"max(O * 100 * proxy:haproxy_frontend_http_5xx:ratio_rate6h{J, F})", s, front("hrsp_5xx").burning(360, "req_tot").highest("worst")},
+		{"100 - 100 * O * 100 * proxy:haproxy_frontend_http_5xx:ratio_rate30d{J, F}", s, front("hrsp_5xx").budgetOf("req_tot")},
+		{
+			"(group by (instance) (last_over_time(haproxystats_snapshot_bytes{H}[5m])) or 0 * group by (instance) (last_over_time(haproxystats_snapshot_bytes{H}[1d]))) " +
+				"unless on (instance) group by (instance) (last_over_time(haproxystats_snapshot_bytes{H}[5m] @ end()))",
+			s, program("SnapshotBytes").in(silent),
+		},
+		{"min by (instance, certificate) (haproxystats_certificate_days_left{H})", s, certificate("days_left").per(where)},
+		{"100 * sum by (name) (haproxy_sticktable_used{H}) / (sum by (name) (haproxy_sticktable_size{H}) > 0)", s, table("used").percentOf("size")},
 		{"sum by (cluster) (haproxystats_nodes_missing{C})", s, windows("NodesMissing")},
 		{"sum by (cluster) (rate(haproxy_frontend_http_requests_total{C, F}[1m]))", s, front("req_tot").ofClusters()},
 		{"max by (instance) (haproxystats_central_queue_age_seconds{Z})", s, central("CentralQueueAge")},

@@ -308,7 +308,7 @@ func (r rule) steps() []level {
 
 // anywhere has patterns that select every host of every namespace.
 var anywhere = names{
-	hosts: "*.*.haproxy", clusters: "*.*.*.haproxy", centrals: "*.*.haproxy", frontend: "*", backend: "*", server: "*",
+	hosts: "*.*.haproxy", clusters: "*.*.*.haproxy", centrals: "*.*.haproxy", frontend: "*", backend: "*", server: "*", objective: usualObjective,
 }
 
 // query returns the rule's series, one for each frontend, backend or server on each

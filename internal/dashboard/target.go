@@ -25,7 +25,14 @@ type names struct {
 	// haproxystats-central.
 	hosts, clusters, centrals string
 	frontend, backend, server string
+	// objective multiplies the percentage of requests in error to how many times faster than
+	// allowed they use their budget.
+	objective string
 }
+
+// usualObjective is that of 99.9 percent of requests without an error, of which 0.1 percent
+// may be in error.
+const usualObjective = "10"
 
 // root returns the path of a subject up to and including "haproxy".
 func (n names) root(of subject) string {
@@ -44,6 +51,14 @@ func (n names) path(l line, field string) string {
 	switch l.scope {
 	case metric.Daemon:
 		return root + ".daemon." + field
+	case metric.Process:
+		return root + ".daemon.process.*." + field
+	case metric.StickTable:
+		return root + ".sticktable.*." + field
+	case metric.Resolver:
+		return root + ".resolver.*.nameserver.*." + field
+	case metric.Certificate:
+		return root + ".certificate.*." + field
 	case metric.Frontend:
 		return root + ".frontend." + n.frontend + "." + field
 	case metric.Backend:
@@ -66,6 +81,11 @@ var nodes = map[metric.Scope]map[grouping][]string{
 	metric.Self:     {hosts: {"-4"}, where: {"-4"}},
 	windowSelf:      {hosts: {"-4"}, where: {"-4"}},
 	ofEndpoint:      {}, // has no paths
+
+	metric.Process:     {hosts: {"-6"}, where: {"-6", "-2"}},
+	metric.StickTable:  {each: {"-2"}, hosts: {"-5"}, where: {"-5", "-2"}},
+	metric.Certificate: {each: {"-2"}, hosts: {"-5"}, where: {"-5", "-2"}},
+	metric.Resolver:    {each: {"-4", "-2"}, hosts: {"-7"}, where: {"-7", "-4", "-2"}},
 }
 
 // query is a line with the metrics of its fields.
@@ -123,24 +143,58 @@ func (c Catalogue) resolve(l line) (query, error) {
 	if l.form == ofMean && l.by != hosts {
 		return query{}, fmt.Errorf("%s is not compared between hosts", q.columns[0].Name)
 	}
+	if (l.form == burn || l.form == budget) && !q.columns[0].Nature.IsCounter() {
+		return query{}, fmt.Errorf("%s does not count errors", q.columns[0].Name)
+	}
+	if l.processes {
+		if l.scope != metric.Daemon {
+			return query{}, fmt.Errorf("a %s metric has none of processes", l.scope)
+		}
+		if _, err := c.resolve(l.ofProcess()); err != nil {
+			return query{}, err
+		}
+	}
 	if l.form == perMinute && !q.columns[0].Nature.IsCounter() {
 		return query{}, fmt.Errorf("%s is not a counter", q.columns[0].Name)
 	}
 	return q, nil
 }
 
+// ofProcess returns the line of each process instead of those of hosts.
+func (l line) ofProcess() line {
+	l.scope, l.processes, l.named, l.by = metric.Process, false, "", where
+	return l
+}
+
 // target returns the Graphite expression.
 func (q query) target(n names) string {
 	var t string
+	if q.named != "" {
+		every := q
+		every.named, every.processes = "", false
+		t = every.target(n)
+		if q.processes {
+			each := every
+			each.line = q.ofProcess()
+			t = "group(" + t + ", " + each.target(n) + ")"
+		}
+		return fmt.Sprintf("%sCurrent(%s, 1)", map[aggregation]string{highest: "highest", lowest: "lowest"}[q.named], t)
+	}
 	switch q.form {
 	case reporters:
 		t = "countSeries(removeEmptySeries(" + n.path(q.line, q.fields[0]) + "))"
 	case share:
-		t = "asPercent(" + q.group(n, q.fields...) + ", " + q.group(n, q.of)
-		for i := range nodes[q.scope][q.by] { // the name of a group has one component for each
-			t += fmt.Sprintf(", %d", i)
-		}
-		t += ")"
+		t = q.share(n)
+	case burn:
+		t = "scale(" + q.share(n) + ", " + n.objective + ")"
+	case budget:
+		t = "offset(scale(scale(" + q.share(n) + ", " + n.objective + "), -100), 100)"
+	case rest:
+		t = "offset(scale(" + q.group(n, q.fields...) + ", -1), 100)"
+	case silent:
+		t = "aliasByNode(filterSeries(" + q.sends(n) + ", 'last', '=', 0), " + strings.Join(nodes[q.scope][hosts], ", ") + ")"
+	case silents:
+		t = "sumSeries(offset(scale(" + q.sends(n) + ", -1), 1))"
 	case ofMean:
 		t = "asPercent(" + q.group(n, q.fields...) + ", averageSeries(" + q.group(n, q.fields...) + "))"
 	case missing:
@@ -157,13 +211,41 @@ func (q query) target(n names) string {
 	if q.worst != "" {
 		t = string(q.worst) + "Series(" + t + ")"
 	}
+	if q.before {
+		t = "timeShift(" + t + ", '7d')"
+	}
 	if q.label != "" {
 		return "alias(" + t + ", '" + q.label + "')"
 	}
-	if q.form == share || q.form == perMinute || q.form == ofMean || q.form == events {
+	switch q.form {
+	case share, perMinute, ofMean, events, rest, burn, budget:
 		return "aliasByNode(" + t + ", " + strings.Join(counted(len(nodes[q.scope][q.by])), ", ") + ")"
 	}
 	return t
+}
+
+// share returns an expression for the percentage of another field.
+func (q query) share(n names) string {
+	of := q.group(n, q.of)
+	if q.sparse {
+		// Graphite-web can fail where some have no limit. A limit of 0 is none.
+		with := fmt.Sprintf("group(%s, scale(%s, 0))", n.path(q.line, q.of), n.path(q.line, q.fields[0]))
+		of = strings.Replace(of, n.path(q.line, q.of), with, 1)
+	}
+	t := "asPercent(" + q.group(n, q.fields...) + ", " + of
+	for i := range nodes[q.scope][q.by] { // the name of a group has one component for each
+		t += fmt.Sprintf(", %d", i)
+	}
+	return t + ")"
+}
+
+// silentAfter is how long a host sends nothing until it is silent.
+const silentAfter = 5 // minutes
+
+// sends returns an expression of 1 for each host while it sends, and of 0 when it has sent
+// nothing for some minutes.
+func (q query) sends(n names) string {
+	return fmt.Sprintf("consolidateBy(movingMax(isNonNull(removeEmptySeries(%s)), '%dmin'), 'max')", n.path(q.line, q.fields[0]), silentAfter)
 }
 
 // mostChosen bounds the series that meet a condition, because Graphite evaluates each one
@@ -233,6 +315,9 @@ func (q query) group(n names, fields ...string) string {
 	} else {
 		t = fmt.Sprintf("groupByNodes(%s, '%s', %s)", t, q.aggregation(), strings.Join(at, ", "))
 	}
+	if q.form == budget {
+		t = "summarize(" + t + ", '31d', 'avg', true)"
+	}
 	if q.window > 0 {
 		t = fmt.Sprintf("movingAverage(%s, '%dmin')", t, q.window)
 	}
@@ -248,6 +333,8 @@ func (q query) aggregation() aggregation {
 		return sum
 	case (q.scope == metric.Self || q.scope == windowSelf) && c.Unit == "seconds", c.Combine == metric.Max:
 		return highest
+	case c.Combine == metric.Min:
+		return lowest
 	case c.Combine.IsMean():
 		return average
 	}

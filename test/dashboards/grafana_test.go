@@ -27,10 +27,11 @@ type grafanaDashboard struct {
 }
 
 type grafanaAnnotation struct {
-	Name   string
-	Enable bool
-	Target struct {
-		Target, QueryType           string
+	Name       string
+	Enable     bool
+	Datasource struct{ Type string }
+	Target     struct {
+		Target, QueryType, Type     string
 		Tags                        []string
 		FromAnnotations, TextEditor bool
 	}
@@ -45,6 +46,20 @@ type grafanaVariable struct {
 	Name, Type, Regex, AllValue string
 	Query                       json.RawMessage // an object where Type is "query"
 	Multi                       bool
+	Current                     current
+}
+
+// current is the value of a variable, which several have as a list.
+type current struct{ Value json.RawMessage }
+
+// value returns the only value.
+func (c current) value(t *testing.T) string {
+	t.Helper()
+	var word string
+	if err := json.Unmarshal(c.Value, &word); err != nil || word == "" {
+		t.Fatalf("got the value %s, %v, want a word", c.Value, err)
+	}
+	return word
 }
 
 func readGrafana(t *testing.T) map[string]grafanaDashboard {
@@ -87,6 +102,11 @@ func testDashboard(ctx context.Context, t *testing.T, g *stage.Graphite, d grafa
 	// One by one, as many as there are, and the word for all.
 	choices := map[string]choice{"first": {}, "each": {}, "all": {}}
 	for _, v := range d.Templating.List {
+		if v.Type == "custom" {
+			for _, c := range choices {
+				c[v.Name] = v.Current.value(t)
+			}
+		}
 		if v.Type != "query" {
 			continue
 		}
@@ -150,6 +170,12 @@ func testAnnotations(ctx context.Context, t *testing.T, g *stage.Graphite, d gra
 		t.Errorf("got annotations: %v, want them: %v", got, ofHosts)
 	}
 	for _, a := range d.Annotations.List {
+		if a.Datasource.Type == "grafana" {
+			if a.Enable || a.Target.Type != "tags" || !slices.Equal(a.Target.Tags, []string{"haproxystats"}) {
+				t.Errorf("got annotation %+v, want the tag haproxystats, off", a)
+			}
+			continue
+		}
 		byTag := a.Target.QueryType == "tags"
 		if a.Name == "" || !a.Target.FromAnnotations || a.Enable == byTag || byTag != slices.Equal(a.Target.Tags, []string{"haproxystats"}) {
 			t.Errorf("got annotation %+v, want one by metrics, or one by the tag haproxystats that is off", a)

@@ -40,14 +40,20 @@ func startPrometheus(ctx context.Context, t *testing.T, s *stage.Stage, promtool
 	}))
 	t.Cleanup(madeUp.Close)
 	var b strings.Builder
-	b.WriteString("global: {scrape_interval: 2s, scrape_timeout: 2s}\nscrape_configs:\n")
+	rules, err := filepath.Abs("../../contrib/prometheus/haproxystats.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&b, "global: {scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}\nrule_files: [%q]\nscrape_configs:\n", rules)
 	fmt.Fprintf(&b, "- job_name: %s\n  static_configs:\n", ofHosts)
 	for host := range stage.Hosts {
 		fmt.Fprintf(&b, "  - {targets: [%q], labels: {instance: %s}}\n", s.Endpoint(host), host)
 	}
 	fmt.Fprintf(&b, "- job_name: %s\n  static_configs: [{targets: [%q], labels: {instance: %s}}]\n", ofCentral, s.Endpoint(stage.Central), stage.Central)
 	fmt.Fprintf(&b, "- job_name: made-up\n  honor_labels: true\n  static_configs: [{targets: [%q]}]\n", madeUp.Listener.Addr())
-	p, err := real.StartPrometheus(ctx, real.PrometheusConfig{Promtool: promtool, Dir: t.TempDir(), Config: b.String()})
+	dir := t.TempDir()
+	fillPast(ctx, t, promtool, dir)
+	p, err := real.StartPrometheus(ctx, real.PrometheusConfig{Promtool: promtool, Dir: dir, Config: b.String()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,8 +109,13 @@ type scrapedDashboard struct {
 	UID         string
 	Tags        []string
 	Templating  struct{ List []grafanaVariable }
-	Annotations struct{ List []struct{ Name, Expr string } }
-	Panels      []struct {
+	Annotations struct {
+		List []struct {
+			Name, Expr string
+			Datasource struct{ Type string }
+		}
+	}
+	Panels []struct {
 		Type, Title, Description string
 		Datasource               struct{ Type, UID string }
 		Targets                  []struct{ RefID, Expr, LegendFormat string }
@@ -147,6 +158,7 @@ func testPrometheus(ctx context.Context, t *testing.T, p *real.Prometheus) {
 		t.Errorf("got %d dashboards for Prometheus, want one for each of Graphite", len(uids))
 	}
 	t.Run("list of servers", func(t *testing.T) { testScrapedStates(ctx, t, p) })
+	t.Run("silent hosts", func(t *testing.T) { testScrapedSilent(ctx, t, p) })
 }
 
 // eventually returns when an expression has a value.
@@ -171,7 +183,8 @@ func eventually(ctx context.Context, t *testing.T, p *real.Prometheus, expressio
 var durations = choice{"__rate_interval": "1m", "__range": "5m"}
 
 // seriesName is the name of a series in an expression.
-var seriesName = regexp.MustCompile(`\b(haproxy|haproxystats|process)_\w+`)
+// One that is recorded has colons in it.
+var seriesName = regexp.MustCompile(`\b(?:proxy:)?(haproxy|haproxystats|process)_[\w:]+`)
 
 // has returns the samples of an expression that are numbers, which must be some.
 func has(ctx context.Context, p *real.Prometheus, expression string) ([]real.PrometheusSample, error) {
@@ -212,6 +225,11 @@ func testScraped(ctx context.Context, t *testing.T, p *real.Prometheus, d scrape
 		choices[how] = maps.Clone(durations)
 	}
 	for _, v := range d.Templating.List {
+		if v.Type == "custom" {
+			for _, c := range choices {
+				c[v.Name] = v.Current.value(t)
+			}
+		}
 		if v.Type != "query" {
 			continue
 		}
@@ -279,11 +297,32 @@ func testScraped(ctx context.Context, t *testing.T, p *real.Prometheus, d scrape
 		t.Error("no panels")
 	}
 	for _, a := range d.Annotations.List {
+		if a.Datasource.Type == "grafana" {
+			continue
+		}
 		expression, ok := strings.CutSuffix(a.Expr, " > 0")
 		if !ok {
 			t.Errorf("annotation %s: %s, want one that is above 0", a.Name, a.Expr)
 		}
 		ask("annotation "+a.Name, expression)
+	}
+}
+
+// testScrapedSilent wants the host that is gone to be named, and no other.
+func testScrapedSilent(ctx context.Context, t *testing.T, p *real.Prometheus) {
+	all := maps.Clone(durations)
+	all["job"], all["instance"] = ofHosts, ".*"
+	for _, panel := range readScraped(t)["overview.json"].Panels {
+		if panel.Title != "Silent hosts" {
+			continue
+		}
+		want := map[string]string{"state-timeline": gone + " 0", "stat": " 1"}[panel.Type]
+		for _, target := range panel.Targets {
+			found, err := has(ctx, p, all.fill(target.Expr))
+			if err != nil || len(found) != 1 || fmt.Sprintf("%s %g", found[0].Labels["instance"], found[0].Value) != want {
+				t.Errorf("%s: %s: got %v, %v, want one of %q", panel.Type, target.Expr, found, err, want)
+			}
+		}
 	}
 }
 
@@ -302,8 +341,8 @@ func testScrapedStates(ctx context.Context, t *testing.T, p *real.Prometheus) {
 				t.Errorf("%s: %v", target.Expr, err)
 			}
 			for _, s := range found {
-				name := strings.NewReplacer("{{instance}}", s.Labels["instance"], "{{proxy}}", s.Labels["proxy"], "{{server}}", s.Labels["server"]).Replace(target.LegendFormat)
-				server, words, _ := strings.Cut(name, ": ")
+				server := s.Labels["instance"] + " " + s.Labels["proxy"] + " " + s.Labels["server"]
+				words := target.LegendFormat
 				if _, twice := got[server]; twice {
 					t.Errorf("%s is listed twice", server)
 				}

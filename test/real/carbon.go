@@ -34,7 +34,8 @@ TAG_UPDATE_INTERVAL = 1
 {{else}}False{{end}}
 `))
 
-var schemasTemplate = template.Must(template.New("storage-schemas.conf").Parse(`[all]
+var schemasTemplate = template.Must(template.New("storage-schemas.conf").Parse(`{{.Schemas}}
+[all]
 pattern = .*
 retentions = {{.Retention}}
 `))
@@ -44,10 +45,13 @@ type CarbonConfig struct {
 	Binary    string // as Find and Need return it
 	Dir       string // gets configuration, log and whisper files; may have been used before
 	Retention string // "" is 10s:10m: a point every 10 s for 10 minutes
-	Port      int    // 0: a free one
-	Pickle    int    // port of the pickle receiver; 0: none
-	Query     int    // port for queries; 0: a free one
-	Tags      string // the address of the Graphite-web that keeps the tags of series; "": none
+	Schemas   string // sections of storage-schemas.conf that go before Retention
+	// Aggregation is the text of storage-aggregation.conf; "" for none.
+	Aggregation string
+	Port        int    // 0: a free one
+	Pickle      int    // port of the pickle receiver; 0: none
+	Query       int    // port for queries; 0: a free one
+	Tags        string // the address of the Graphite-web that keeps the tags of series; "": none
 }
 
 // Carbon is a running carbon-cache.
@@ -73,9 +77,10 @@ func StartCarbon(ctx context.Context, c CarbonConfig) (*Carbon, error) {
 func startCarbon(ctx context.Context, c CarbonConfig, port int) (*Carbon, error) {
 	s := &Carbon{Port: port, Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), data: whisperDir(c.Dir)}
 	conf := filepath.Join(c.Dir, "carbon.conf")
-	data := map[string]any{"Dir": c.Dir, "Data": s.data, "Port": port, "Pickle": c.Pickle, "Query": c.Query, "Retention": c.Retention, "Tags": c.Tags}
+	data := map[string]any{"Dir": c.Dir, "Data": s.data, "Port": port, "Pickle": c.Pickle, "Query": c.Query, "Retention": c.Retention, "Schemas": c.Schemas, "Tags": c.Tags}
 	err := errors.Join(
 		os.MkdirAll(s.data, 0o750),
+		os.WriteFile(filepath.Join(c.Dir, "storage-aggregation.conf"), []byte(c.Aggregation), 0o640),
 		writeTemplate(conf, carbonTemplate, data),
 		writeTemplate(filepath.Join(c.Dir, "storage-schemas.conf"), schemasTemplate, data),
 	)

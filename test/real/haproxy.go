@@ -40,6 +40,8 @@ type HAProxyConfig struct {
 	TCP, IPv6 bool
 
 	MaxConn int    // 0: 200
+	Level   string // of the UNIX stats socket; "": user
+	Global  string // more lines of the section global
 	Extra   string // more of the configuration's sections
 }
 
@@ -73,11 +75,15 @@ func StartHAProxy(ctx context.Context, c HAProxyConfig) (*HAProxy, error) {
 		c.MaxConn = 200
 	}
 
+	if c.Level == "" {
+		c.Level = "user"
+	}
+
 	// HAProxy inherits listening sockets, so no port is ever taken by another.
 	var in inherited
 	defer in.close()
 	data := map[string]any{
-		"MaxConn": c.MaxConn, "Socket": h.Socket, "Extra": c.Extra,
+		"MaxConn": c.MaxConn, "Socket": h.Socket, "Level": c.Level, "Global": c.Global, "Extra": c.Extra,
 		"HTTP": c.Origin.HTTP, "Echo": c.Origin.Echo, "Closed": closedAddr,
 	}
 	data["WebFD"], h.Web = in.listen("127.0.0.1:0")

@@ -23,9 +23,11 @@ socket-dir    = {{.Dir}}/run
 pull-interval = 1
 pull-timeout  = 0.9
 timeout       = 0.5
+collect       = stick-tables, resolvers, certificates
 
 [process]
-workers = 1
+workers             = 1
+per-process-metrics = true
 
 [graphite]
 server          = 127.0.0.1

@@ -17,6 +17,7 @@ import (
 const (
 	shops     = 4                     // servers
 	shopSlots = 4                     // sessions that HAProxy gives each at a time; the others queue
+	shopQueue = 200                   // requests that wait for each; more go to another one
 	idle      = time.Minute           // bounds a silent connection
 	quick     = 25 * time.Millisecond // an answer takes, on average
 )
@@ -60,13 +61,16 @@ func (s *shop) close() error {
 }
 
 // sections are of HAProxy's configuration: a frontend that listens on a UNIX
-// socket, and the backend.
-func (s *shop) sections(door string) string {
+// socket, also with TLS, and the backend. All that HAProxy can be asked for beside its
+// statistics is there: a stick table, a certificate and a name server.
+func (s *shop) sections(door, certificate string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "frontend shop\n    maxconn 120\n    bind unix@%s\n    default_backend shop\n", door)
+	fmt.Fprintf(&b, "frontend shop\n    maxconn 120\n    bind unix@%s\n    bind unix@%s.tls ssl crt %s\n", door, door, certificate)
+	b.WriteString("    stick-table type string len 32 size 1k expire 10m\n    http-request track-sc0 path\n    default_backend shop\n")
+	b.WriteString("resolvers names\n    nameserver local 127.0.0.1:1\n")
 	b.WriteString("backend shop\n    option httpchk GET /health\n    balance leastconn\n")
 	for i, addr := range s.addrs {
-		fmt.Fprintf(&b, "    server shop%d %s check maxconn %d\n", i+1, addr, shopSlots)
+		fmt.Fprintf(&b, "    server shop%d %s check maxconn %d maxqueue %d\n", i+1, addr, shopSlots, shopQueue)
 	}
 	return b.String()
 }

@@ -42,6 +42,13 @@ const (
 	Namespace = "loadbalancers"
 	// retention has a place for each second of half an hour.
 	retention = "1s:30m"
+	// longer keeps what dashboards look back for also each minute of a month.
+	longer = `[longer]
+pattern = (frontend\.[^.]+\.(req_tot|hrsp_5xx)|haproxystats\.SnapshotBytes)$
+retentions = 1s:30m,60s:32d
+`
+	// anyPoint makes a minute of one second.
+	anyPoint = "[all]\npattern = .*\nxFilesFactor = 0\naggregationMethod = last\n"
 )
 
 // Hosts are the load balancers, with the number of their HAProxy instances.
@@ -72,7 +79,7 @@ func Open(ctx context.Context, tools Tools) (_ *Stage, err error) {
 		return nil, err
 	}
 	s.undo = append(s.undo, func() error { return os.RemoveAll(s.dir) })
-	carbon, err := real.StartCarbon(ctx, real.CarbonConfig{Binary: tools.Carbon, Dir: s.path("carbon"), Retention: retention})
+	carbon, err := real.StartCarbon(ctx, real.CarbonConfig{Binary: tools.Carbon, Dir: s.path("carbon"), Retention: retention, Schemas: longer, Aggregation: anyPoint})
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +128,18 @@ func (s *Stage) openBalancers(ctx context.Context, binary string) error {
 		return err
 	}
 	s.undo = append(s.undo, s.shop.close)
+	authority, err := real.NewAuthority("shop")
+	if err != nil {
+		return err
+	}
+	cert, key, err := authority.Sign("shop.example")
+	if err != nil {
+		return err
+	}
+	certificate := s.path("shop.pem")
+	if err := os.WriteFile(certificate, append(cert, key...), 0o600); err != nil {
+		return err
+	}
 	var doors []door
 	for host, instances := range Hosts {
 		if err := os.MkdirAll(s.path(host, "run"), 0o750); err != nil {
@@ -131,7 +150,7 @@ func (s *Stage) openBalancers(ctx context.Context, binary string) error {
 			shopDoor := s.path(host, name+".shop")
 			h, err := real.StartHAProxy(ctx, real.HAProxyConfig{
 				Name: name, Binary: binary, Dir: s.path(host), Sockets: s.path(host, "run"), Origin: origin,
-				Extra: s.shop.sections(shopDoor),
+				Level: "operator", Global: "    maxsslconn 100\n    tune.ssl.default-dh-param 2048\n", Extra: s.shop.sections(shopDoor, certificate),
 			})
 			if err != nil {
 				return err
