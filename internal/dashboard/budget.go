@@ -86,7 +86,7 @@ func burnAlerts() []alert {
 			return fmt.Sprintf("%s > on () group_left () (%s * %s)", recordedRatio(minutes), decimal(r.factor), allowed)
 		}
 		all = append(all, alert{
-			Name: "HaproxystatsErrorBudgetBurns", Severity: r.severity, For: 1,
+			Name: "HaproxystatsErrorBudgetBurns", Severity: r.severity, Window: span(r.long), For: 1,
 			Expression: over(r.long) + " and " + over(r.short),
 			Summary:    fmt.Sprintf(`Errors use up their budget: {{ $labels.proxy }} (%s times as fast as allowed)`, decimal(r.factor)),
 			Todo: fmt.Sprintf("Requests of the frontend end in a status of 500 to 599, over all hosts of the job, so often that they use %s of the errors "+

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
@@ -204,6 +205,80 @@ func TestCountersAreRates(t *testing.T) {
 		}
 		if found < 50 {
 			t.Errorf("%s: got %d metrics, want 50 or more", what, found)
+		}
+	}
+}
+
+func TestTitlesHaveTheWordsOfHAProxy(t *testing.T) {
+	c := allMetrics(t)
+	for want, p := range map[string]panel{
+		"Response time (rtime)":         {title: "Response time", lines: []line{back("rtime")}},
+		"Errors (hrsp_4xx, hrsp_5xx)":   {title: "Errors", lines: []line{front("hrsp_4xx").total("4xx"), front("hrsp_5xx").total("5xx")}},
+		"Requests (req_tot)":            {title: "Requests", lines: []line{front("req_tot").total("now"), front("req_tot").weekBefore("before")}},
+		"Connections (CurrConns)":       {title: "Connections", lines: []line{daemon("CurrConns")}},
+		"Responses by status":           {title: "Responses by status", lines: byStatus(front)},
+		"A number":                      {title: "A number", kind: number, lines: []line{back("rtime").highest("rtime")}},
+		"Of haproxystats":               {title: "Of haproxystats", lines: []line{program("QueueAge")}},
+		"Of stick tables, not of stats": {title: "Of stick tables, not of stats", lines: []line{table("used")}},
+	} {
+		if d, err := c.draw(p); err != nil || d.title != want {
+			t.Errorf("got title %q, %v, want %q", d.title, err, want)
+		}
+	}
+}
+
+// TestFirstScreen checks that the overview names what is wrong without scrolling: a screen of
+// 1080 lines has 23 rows of Grafana's grid.
+func TestFirstScreen(t *testing.T) {
+	graphite, err := Grafana(allMetrics(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prometheus, err := GrafanaPrometheus(allSeries(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for of, text := range map[string][]byte{"Graphite": graphite["overview.json"], "Prometheus": prometheus["overview.json"]} {
+		var d struct {
+			Panels []struct {
+				Type, Title, TimeFrom string
+				GridPos               struct{ Y, H int }
+				Options               struct{ TextMode string }
+				FieldConfig           struct {
+					Overrides []struct {
+						Matcher    struct{ Options string }
+						Properties []struct{ ID string }
+					}
+				}
+			}
+		}
+		if err := json.Unmarshal(text, &d); err != nil {
+			t.Fatal(err)
+		}
+		seen, named := make(map[string]int), 0
+		shadow := false
+		for _, p := range d.Panels {
+			seen[p.Type+" "+p.Title] = p.GridPos.Y + p.GridPos.H
+			if p.Options.TextMode == "value_and_name" && p.GridPos.Y+p.GridPos.H <= 23 {
+				named++
+			}
+			if p.Title == "Silent hosts" && p.TimeFrom != "24h" {
+				t.Errorf("%s: %s %s looks back for %q, want 24h", of, p.Type, p.Title, p.TimeFrom)
+			}
+			for _, o := range p.FieldConfig.Overrides {
+				shadow = shadow || o.Matcher.Options == "a week before" && slices.ContainsFunc(o.Properties, func(p struct{ ID string }) bool { return p.ID == "custom.lineStyle" })
+			}
+		}
+		for _, panel := range []string{"stat Silent hosts", "stat Servers not up", "stat 5xx", "stat Budget burns", "table Servers that are not up", "state-timeline Silent hosts"} {
+			if end := seen[panel]; end == 0 || end > 23 {
+				t.Errorf("%s: %s ends in row %d, want one of the first 23", of, panel, end)
+			}
+		}
+		if named != 6 {
+			t.Errorf("%s: got %d limits with a name on the first screen, want 6", of, named)
+		}
+		if !shadow {
+			t.Errorf("%s: the week before is no shadow", of)
 		}
 	}
 }

@@ -176,7 +176,6 @@ func (b board) grafana(f *flavor) (object, error) {
 	variables := []object{{
 		"name": f.source, "label": f.name, "type": "datasource", "query": f.id, "regex": "",
 		"hide": 0, "includeAll": false, "multi": false, "options": []object{}, "refresh": 1, "skipUrlSync": false,
-		"current": object{},
 	}}
 	for _, v := range slices.Concat(f.subjects[b.of], b.vars) {
 		variables = append(variables, v.grafana(f))
@@ -226,7 +225,7 @@ func (v variable) grafana(f *flavor) object {
 		"name": v.name, "label": v.label, "type": "query", "datasource": f.datasource(),
 		"definition": v.query, "query": f.query(v.query),
 		"regex": v.regex, "refresh": 2, "sort": 1, "hide": 0, "skipUrlSync": false, "options": []object{},
-		"includeAll": !v.one, "multi": !v.one, "current": object{},
+		"includeAll": !v.one, "multi": !v.one,
 	}
 	if !v.one {
 		o["allValue"] = f.all
@@ -403,7 +402,7 @@ func (d drawn) timeline(o object) {
 	}
 	o["options"] = object{
 		"mergeValues": true, "showValue": "auto", "alignValue": "left", "rowHeight": 0.9,
-		"legend":  object{"displayMode": "list", "placement": "bottom", "showLegend": true},
+		"legend":  object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}},
 		"tooltip": object{"mode": "single", "sort": "none"},
 	}
 }
@@ -532,7 +531,7 @@ func (d drawn) stat(o object) {
 	}
 	o["options"] = object{
 		"colorMode": color, "graphMode": "area", "justifyMode": "auto", "orientation": "auto", "textMode": text,
-		"wideLayout": true, "showPercentChange": false,
+		"wideLayout": true, "showPercentChange": false, "percentChangeColorMode": "standard",
 		"reduceOptions": object{"calcs": []string{calc}, "fields": "", "values": false},
 	}
 }

@@ -87,7 +87,7 @@ func (b board) graphs(c Catalogue) ([][]any, error) {
 func (d drawn) graphite() object {
 	o := object{
 		"target": d.targets(wildcards, mostLegends), "title": d.title, "vtitle": d.unit.words,
-		"yMin": 0, "lineMode": "connected", "connectedLimit": "60", "lineWidth": 1.6,
+		"yMin": 0, "lineMode": "connected", "connectedLimit": "60", "lineWidth": 2,
 		"bgcolor": "#ffffff", "fgcolor": "#444444", "majorGridLineColor": "#d9d9d9", "minorGridLineColor": "#f2f2f2",
 		"fontName": "DejaVu Sans", "fontSize": 9, "margin": 12, "colorList": strings.Join(palette, ","),
 	}
@@ -104,7 +104,7 @@ func (d drawn) graphite() object {
 		o["areaMode"], o["lineMode"] = "stacked", "slope"
 	}
 	if d.ceiling > 0 {
-		o["yMax"] = d.ceiling
+		o["yMax"] = d.ceiling * 1.02 // half of a line at the ceiling would be hidden
 	}
 	if strings.HasPrefix(d.unit.words, "bytes") {
 		o["yUnitSystem"] = "binary"

@@ -92,7 +92,10 @@ func (d drawn) link(o object, f *flavor, b board) {
 	}
 	target := f.boards[at]
 	if target.name != b.name {
-		o["links"] = []object{{"title": target.title, "url": b.address(f, target, nil), "targetBlank": false}}
+		o["links"] = []object{{
+			"title": target.title, "url": b.address(f, target, nil), "targetBlank": false,
+			"type": "link", "icon": "dashboard", "tooltip": "", "tags": []string{}, "asDropdown": false, "includeVars": false, "keepTime": false,
+		}}
 	}
 	q := d.queries[0]
 	single := q.label != "" && q.form != chosen

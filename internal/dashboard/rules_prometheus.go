@@ -47,6 +47,9 @@ groups:
 {{- end}}
         labels:
           severity: {{.Severity}}
+{{- if .Window}}
+          window: {{.Window}}
+{{- end}}
         annotations:
           summary: {{quote .Summary}}
           description: {{quote .Todo}}
@@ -59,7 +62,9 @@ type record struct{ Name, Expression string }
 // alert is an alert rule of Prometheus.
 type alert struct {
 	Name, Expression, Severity, Summary, Todo string
-	For                                       int // minutes
+	// Window tells alerts of the same name and severity apart.
+	Window string
+	For    int // minutes
 }
 
 // shares has the names of the recorded shares, by the rule that is about them.

@@ -20,15 +20,16 @@ import (
 	"haproxystats/test/real"
 )
 
-// pictures are the files by their graph.
+// pictures are the files by their graph. The lines of a graph that is chosen differ, so that
+// none is hidden behind another.
 var pictures = []struct{ file, dashboard, graph string }{
-	{"requests", "overview", "Requests by host"},
+	{"requests", "nodes", "Requests (req_tot)"},
 	{"responses", "overview", "Responses by status"},
-	{"servers-up", "overview", "Servers up"},
-	{"queue", "overview", "Queue"},
-	{"sessions", "frontend", "Sessions of the limit"},
-	{"response-time", "overview", "Response time"},
-	{"errors", "overview", "Share of errors"},
+	{"states", "states", "Servers by state"},
+	{"queue", "backend", "Queue (qcur)"},
+	{"sessions", "frontend", "Sessions of the limit (scur)"},
+	{"total-time", "backend", "Total time (ttime)"},
+	{"errors", "overview", "Share of errors (hrsp_4xx, hrsp_5xx)"},
 	{"waiting", "haproxystats", "Metrics that wait"},
 }
 
