@@ -26,7 +26,6 @@ var pictures = []struct{ file, dashboard, graph string }{
 	{"requests", "nodes", "Requests (req_tot)"},
 	{"responses", "overview", "Responses by status"},
 	{"states", "states", "Servers by state"},
-	{"queue", "backend", "Queue (qcur)"},
 	{"sessions", "frontend", "Sessions of the limit (scur)"},
 	{"total-time", "backend", "Total time (ttime)"},
 	{"errors", "overview", "Share of errors (hrsp_4xx, hrsp_5xx)"},

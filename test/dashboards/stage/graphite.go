@@ -175,6 +175,10 @@ func drained(c net.Conn) error {
 	return err
 }
 
+// unsettled is how many seconds before now metrics may be missing, because not all hosts have
+// sent theirs.
+const unsettled = 6
+
 // Size is that of a picture.
 type Size struct{ Width, Height int }
 
@@ -199,6 +203,7 @@ func (g *Graphite) Picture(ctx context.Context, params json.RawMessage, size Siz
 	form.Set("width", fmt.Sprint(size.Width))
 	form.Set("height", fmt.Sprint(size.Height))
 	form.Set("from", fmt.Sprintf("-%ds", seconds))
+	form.Set("until", fmt.Sprintf("-%ds", unsettled))
 	form.Set("format", "png")
 	return g.Post(ctx, "/render", form)
 }

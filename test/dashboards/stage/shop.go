@@ -17,7 +17,7 @@ import (
 const (
 	shops     = 4                     // servers
 	shopSlots = 4                     // sessions that HAProxy gives each at a time; the others queue
-	shopQueue = 200                   // requests that wait for each; more go to another one
+	shopQueue = 2                     // requests that wait for the first of them
 	idle      = time.Minute           // bounds a silent connection
 	quick     = 25 * time.Millisecond // an answer takes, on average
 )
@@ -70,7 +70,12 @@ func (s *shop) sections(door, certificate string) string {
 	b.WriteString("resolvers names\n    nameserver local 127.0.0.1:1\n")
 	b.WriteString("backend shop\n    option httpchk GET /health\n    balance leastconn\n")
 	for i, addr := range s.addrs {
-		fmt.Fprintf(&b, "    server shop%d %s check maxconn %d maxqueue %d\n", i+1, addr, shopSlots, shopQueue)
+		fmt.Fprintf(&b, "    server shop%d %s check maxconn %d", i+1, addr, shopSlots)
+		if i == 0 {
+			// One has a queue of its own. Those of all others wait in that of the backend.
+			fmt.Fprintf(&b, " maxqueue %d", shopQueue)
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }
