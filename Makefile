@@ -52,6 +52,18 @@ install: $(filter-out $(wildcard $(PROGRAMS)),$(PROGRAMS)) ## install what was b
 		sed 's,/usr/bin/,$(PREFIX)/bin/,' contrib/systemd/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit; done
 	test -e $(DESTDIR)/etc/haproxystats.conf || install -m 0640 haproxystats.conf $(DESTDIR)/etc/haproxystats.conf
 
+.PHONY: uninstall
+uninstall: ## remove what `make install` installs; configuration and spool stay (PREFIX, DESTDIR)
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(addprefix bin/,$(notdir $(filter-out $(PLUGIN),$(PROGRAMS)))) \
+		lib/nagios/plugins/check_haproxystats $(addprefix lib/nagios/plugins/check_haproxystats_,process.sh pull.sh process_number_of_procs.sh queue_size.py) \
+		$(addprefix lib/systemd/system/,haproxystats-pull.service haproxystats-process.service haproxystats-central.service) \
+		$(addprefix share/man/man1/,$(notdir $(wildcard docs/man/*.1))) $(addprefix share/man/man5/,$(notdir $(wildcard docs/man/*.5))) \
+		$(addprefix share/doc/haproxystats/,README.md CHANGELOG.md $(wildcard docs/*.md)) \
+		$(addprefix share/bash-completion/completions/,$(notdir $(wildcard contrib/completion/bash/*))) \
+		$(addprefix share/zsh/site-functions/,$(notdir $(wildcard contrib/completion/zsh/*))) \
+		$(addprefix share/fish/vendor_completions.d/,$(notdir $(wildcard contrib/completion/fish/*))))
+	-rmdir $(addprefix $(DESTDIR)$(PREFIX)/share/doc/haproxystats,/docs "") 2>/dev/null
+
 .PHONY: packages
 packages: ## deb, rpm and apk for amd64 and arm64, checksums and a bill of materials into dist/
 	$(GO) run ./packaging/build -version $(VERSION) -commit $(COMMIT) -date $(DATE) -out dist
