@@ -6,6 +6,8 @@ COMMIT    := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 DATE      := $(shell git log -1 --format=%ct 2>/dev/null)
 LDFLAGS   := -s -w -X haproxystats/internal/cli.version=$(VERSION) -X haproxystats/internal/cli.commit=$(COMMIT)
 PREFIX    ?= /usr/local
+# The address that packages name as that of the project.
+HOMEPAGE  ?= https://haproxystats.invalid/
 FUZZTIME  ?= 20s
 TOOL      := $(GO) tool -modfile=tools.mod
 PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process bin/haproxystats-central bin/check_haproxystats
@@ -66,7 +68,7 @@ uninstall: ## remove what `make install` installs; configuration and spool stay 
 
 .PHONY: packages
 packages: ## deb, rpm and apk for amd64 and arm64, checksums and a bill of materials into dist/
-	$(GO) run ./packaging/build -version $(VERSION) -commit $(COMMIT) -date $(DATE) -out dist
+	$(GO) run ./packaging/build -version $(VERSION) -commit $(COMMIT) -date $(DATE) -homepage '$(HOMEPAGE)' -out dist
 
 .PHONY: packages-check
 packages-check: ## build all packages twice, in two places, and compare them

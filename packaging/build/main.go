@@ -26,6 +26,8 @@ type order struct {
 	date    time.Time // that all files in the packages have
 	arches  []string
 	out     string
+	// homepage is the address that the packages name.
+	homepage string
 }
 
 func main() {
@@ -45,13 +47,14 @@ func run(ctx context.Context, args []string) error {
 	date := flags.Int64("date", 0, "date of all files, in seconds since 1970")
 	arches := flags.String("arches", "amd64,arm64", "architectures, as Go names them")
 	out := flags.String("out", "dist", "directory for the packages")
+	homepage := flags.String("homepage", defaultHomepage, "address of the project that the packages name")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *version == "" || *commit == "" || *date <= 0 || flags.NArg() > 0 {
 		return errors.New("-version, -commit and -date are needed: `make packages` gives them")
 	}
-	o := order{*version, *commit, time.Unix(*date, 0).UTC(), strings.Split(*arches, ","), *out}
+	o := order{*version, *commit, time.Unix(*date, 0).UTC(), strings.Split(*arches, ","), *out, *homepage}
 	stage, err := os.MkdirTemp("", "packages-")
 	if err != nil {
 		return err

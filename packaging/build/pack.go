@@ -16,6 +16,10 @@ var formats = []string{"deb", "rpm", "apk"}
 
 const maintainer = "haproxystats maintainers <maintainers@haproxystats.invalid>"
 
+// defaultHomepage is, like the address above, a name that nobody can have: whoever publishes
+// packages sets HOMEPAGE.
+const defaultHomepage = "https://haproxystats.invalid/"
+
 // packageVersion writes a version of semver.org's as a format does. A version
 // that comes before 1.0.0 there comes before it here.
 func packageVersion(format, version string) string {
@@ -65,7 +69,7 @@ func (p packer) pack(ctx context.Context, o order, root, arch, format, name stri
 	}
 	cmd := exec.CommandContext(ctx, string(p), "package", "--packager", format, "--target", target)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "ARCH="+arch, "PACKAGE_VERSION="+packageVersion(format, o.version), "MAINTAINER="+maintainer,
+	cmd.Env = append(os.Environ(), "ARCH="+arch, "PACKAGE_VERSION="+packageVersion(format, o.version), "MAINTAINER="+maintainer, "HOMEPAGE="+o.homepage,
 		fmt.Sprint("SOURCE_DATE_EPOCH=", o.date.Unix()), "DETAILS=")
 	if format != "apk" {
 		cmd.Env = append(cmd.Env, "DETAILS="+details)

@@ -83,7 +83,7 @@ func expected(t *testing.T, format string) map[string]file {
 	for _, old := range []string{"process.sh", "pull.sh", "process_number_of_procs.sh", "queue_size.py"} {
 		files[plugins+"check_haproxystats_"+old] = file{link: "check_haproxystats"}
 	}
-	for _, doc := range []string{"README.md", "changelog.gz", "copyright", "licenses.gz"} {
+	for _, doc := range []string{"README.md", "SECURITY.md", "examples/haproxystats.conf", "examples/systemd/README.md", "changelog.gz", "copyright", "licenses.gz"} {
 		add(0o644, "/usr/share/doc/haproxystats/"+doc)
 	}
 	for pattern, to := range map[string]string{
@@ -99,6 +99,7 @@ func expected(t *testing.T, format string) map[string]file {
 		"contrib/alerts/*":             "/usr/share/doc/haproxystats/examples/alerts/*",
 		"contrib/prometheus/*.yml":     "/usr/share/doc/haproxystats/examples/prometheus/*",
 		"contrib/prometheus/grafana/*": "/usr/share/doc/haproxystats/examples/prometheus/grafana/*",
+		"contrib/kubernetes/*":         "/usr/share/doc/haproxystats/examples/kubernetes/*",
 		"contrib/nagios/*":             "/usr/share/doc/haproxystats/examples/nagios/*",
 	} {
 		found, err := filepath.Glob(filepath.Join("../..", pattern))
@@ -189,13 +190,13 @@ func TestControl(t *testing.T) {
 			path := filepath.Join(dir, p.file)
 			switch p.format {
 			case "deb":
-				if got, want := say(t, "dpkg-deb", "--showformat=${Package} ${Version} ${Architecture} ${Depends}", "--show", path), "haproxystats 1.0.0-1 "+p.arch+" adduser"; got != want {
+				if got, want := say(t, "dpkg-deb", "--showformat=${Package} ${Version} ${Architecture} ${Depends} ${Homepage}", "--show", path), "haproxystats 1.0.0-1 "+p.arch+" adduser "+homepage; got != want {
 					t.Errorf("got %q, want %q", got, want)
 				}
 			case "rpm":
 				real.Need(t, "rpm")
 				arch := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[p.arch]
-				if got, want := say(t, "rpm", "-qp", "--qf", "%{NAME} %{EVR} %{ARCH} %{OS} %{LICENSE}", path), "haproxystats 1.0.0-1 "+arch+" linux Apache-2.0"; got != want {
+				if got, want := say(t, "rpm", "-qp", "--qf", "%{NAME} %{EVR} %{ARCH} %{OS} %{LICENSE} %{URL}", path), "haproxystats 1.0.0-1 "+arch+" linux Apache-2.0 "+homepage; got != want {
 					t.Errorf("got %q, want %q", got, want)
 				}
 				needs := strings.Fields(say(t, "rpm", "-qp", "--requires", path))
@@ -214,7 +215,7 @@ func TestControl(t *testing.T) {
 				info := control[".PKGINFO"]
 				delete(control, ".PKGINFO")
 				arch := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[p.arch]
-				for _, want := range []string{"pkgname = haproxystats\n", "pkgver = 1.0.0-r1\n", "arch = " + arch + "\n", "license = Apache-2.0\n"} {
+				for _, want := range []string{"pkgname = haproxystats\n", "pkgver = 1.0.0-r1\n", "arch = " + arch + "\n", "license = Apache-2.0\n", "url = " + homepage + "\n"} {
 					if !strings.Contains(info, want) {
 						t.Errorf("no %q in .PKGINFO:\n%s", want, info)
 					}
@@ -225,7 +226,7 @@ func TestControl(t *testing.T) {
 					}
 				}
 				scripts(t, "apk", control, map[string]string{
-					".pre-install": "pre-install", ".pre-upgrade": "pre-install", ".post-upgrade": "post-upgrade", ".pre-deinstall": "pre-deinstall",
+					".pre-install": "pre-install", ".post-install": "post-install", ".pre-upgrade": "pre-install", ".post-upgrade": "post-upgrade", ".pre-deinstall": "pre-deinstall",
 				})
 			}
 		})

@@ -102,7 +102,7 @@ const changed = "socket-dir = /run/haproxy-of-ours"
 func (h host) life(verify ...string) {
 	h.t.Helper()
 	h.Run("groupadd", "--system", "haproxy")
-	h.Run(append(slices.Clone(h.install), h.older)...)
+	h.told(true, h.Run(append(slices.Clone(h.install), h.older)...))
 	h.installed(verify)
 	h.configure()
 	h.Run("systemctl", "enable", "--now", pull)
@@ -112,7 +112,7 @@ func (h host) life(verify ...string) {
 		h.t.Errorf("the user's processes: %q, want %s", out, first)
 	}
 
-	h.Run(append(slices.Clone(h.upgrade), h.newer)...)
+	h.told(false, h.Run(append(slices.Clone(h.upgrade), h.newer)...))
 	h.version("1.0.0")
 	if after := h.Show(pull, "MainPID"); after == first || after == "0" {
 		h.t.Errorf("haproxystats-pull was process %s, and is %s after the upgrade", first, after)
@@ -137,6 +137,15 @@ func (h host) life(verify ...string) {
 	}
 	if got := h.Run("cat", "/var/lib/haproxystats/incoming/1700000000/a.sock_info"); got != "kept\n" {
 		h.t.Errorf("the spool after the removal: %q", got)
+	}
+}
+
+// told finds whether an installation has said what comes next.
+func (h host) told(want bool, out string) {
+	h.t.Helper()
+	steps := strings.Contains(out, "haproxystats doctor\n") && strings.Contains(out, "systemctl enable --now haproxystats-pull haproxystats-process\n")
+	if steps != want {
+		h.t.Errorf("the installation names the next two steps: got %t, want %t:\n%s", steps, want, out)
 	}
 }
 

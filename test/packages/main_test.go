@@ -18,6 +18,8 @@ const (
 	older = "1.0.0-rc.1"
 	newer = "1.0.0"
 	date  = 1_700_000_000
+
+	homepage = "https://haproxystats.example/"
 )
 
 // where the packages of both versions are, until all tests have ended.
@@ -96,7 +98,7 @@ func copySource(to string) error {
 // pack makes the packages from a checkout.
 func pack(checkout, version, arches, out string) error {
 	cmd := exec.Command("go", "run", "./packaging/build", "-version", version, "-commit", "0123456789ab",
-		"-date", fmt.Sprint(date), "-arches", arches, "-out", out)
+		"-date", fmt.Sprint(date), "-homepage", homepage, "-arches", arches, "-out", out)
 	cmd.Dir = checkout
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("make packages of %s: %w\n%s", version, err, out)

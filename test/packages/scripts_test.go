@@ -18,7 +18,7 @@ func TestScripts(t *testing.T) {
 	}{
 		{"deb/p*", nil, 3},
 		{"rpm/p*", []string{"--shell=sh"}, 4},
-		{"apk/p*", nil, 3},
+		{"apk/p*", nil, 4},
 		// OpenRC reads the variables of its scripts.
 		{"openrc/haproxystats-*", []string{"--shell=sh", "--exclude=SC2034"}, 3},
 	} {
