@@ -364,7 +364,7 @@ func TestBatchOfEveryScope(t *testing.T) {
 		}
 		seen[path] = true
 	}
-	if len(seen) != 2*(11*3+2) {
+	if len(seen) != 2*(12*3+2) {
 		t.Errorf("%d paths", len(seen))
 	}
 }

@@ -19,12 +19,13 @@ type Tag struct{ Name, Value string }
 
 // TagNames are the tags that tagged paths have, in their order. A path has those that its
 // entity has.
-var TagNames = []string{"certificate", "cluster", "group", "host", "listener", "nameserver", "process", "proxy", "resolver", "server", "socket", "table", "type"}
+var TagNames = []string{"certificate", "cluster", "field", "group", "host", "listener", "nameserver", "process", "proxy", "resolver", "rows", "server", "socket", "table", "type"}
 
 // The places of TagNames.
 const (
 	tagCertificate = iota
 	tagCluster
+	tagField
 	tagGroup
 	tagHost
 	tagListener
@@ -32,6 +33,7 @@ const (
 	tagProcess
 	tagProxy
 	tagResolver
+	tagRows
 	tagServer
 	tagSocket
 	tagTable
@@ -161,6 +163,8 @@ func (t *tags) fill(values *[numTags]string, s metric.Scope, e metric.Entity, gr
 		values[tagCertificate] = name
 	case metric.Socket:
 		values[tagSocket] = name
+	case metric.Learned:
+		values[tagRows], values[tagField] = parent, name
 	}
 }
 
@@ -224,6 +228,8 @@ func kindOf(s metric.Scope) string {
 		return "backend.server.processes."
 	case metric.Socket:
 		return "socket."
+	case metric.Learned:
+		return "learned."
 	}
 	return ""
 }

@@ -84,6 +84,7 @@ func TestTaggedPaths(t *testing.T) {
 		{plain, metric.Resolver, metric.Entity{Parent: "dns", Name: "ns"}, []string{"lb.haproxy.resolver.nameserver.scur;host=lb-01.example.com;nameserver=ns;resolver=dns;type=resolver"}},
 		{plain, metric.Certificate, metric.Entity{Name: "/etc/a.pem"}, []string{"lb.haproxy.certificate.scur;certificate=/etc/a.pem;host=lb-01.example.com;type=certificate"}},
 		{plain, metric.Socket, metric.Entity{Name: "a.sock"}, []string{"lb.haproxy.socket.scur;host=lb-01.example.com;socket=a.sock;type=socket"}},
+		{plain, metric.Learned, metric.Entity{Parent: "frontend", Name: "h3_new"}, []string{"lb.haproxy.learned.scur;field=h3_new;host=lb-01.example.com;rows=frontend;type=learned"}},
 		{tagged, metric.Frontend, metric.Entity{Name: "~a ;b\n\xff"}, []string{"lb.haproxy.frontend.scur;dc=ams;host-id=7;host=h;proxy=_a__b__;role=edge;type=frontend;zone=a=b"}},
 		{groups, metric.Frontend, metric.Entity{Name: "www", Group: "g.h"}, []string{"lb.haproxy.grp.frontend.scur;group=g.h;proxy=www;type=frontend"}},
 		{groups, metric.Frontend, metric.Entity{}, []string{"lb.haproxy.frontend.scur;proxy=_;type=frontend"}},
