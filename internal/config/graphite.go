@@ -113,7 +113,7 @@ const (
 
 // takenGraphiteTags are tags that tagged paths have.
 var takenGraphiteTags = []string{
-	"certificate", "cluster", "group", "host", "listener", "nameserver", "process", "proxy", "resolver", "server", "socket", "table", "type",
+	"certificate", "cluster", "field", "group", "host", "listener", "nameserver", "process", "proxy", "resolver", "rows", "server", "socket", "table", "type",
 }
 
 var graphiteTagName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
