@@ -23,6 +23,7 @@ var samples = map[string]sample{
 	"DEFAULT retries":    {-1, "-1"},
 	"DEFAULT timeout":    {1.5, "1.5"},
 	"DEFAULT interval":   {3, "3"},
+	"DEFAULT hostname":   {"lb1.example.com", "lb1.example.com"},
 
 	"paths base-dir": {"/srv/stats", "/srv/stats"},
 
@@ -210,9 +211,9 @@ var instances = map[string]map[string]map[string]sample{
 	},
 	"graphite": {
 		"archive": {
-			"server":    {[]string{"graphite.example.com:2003"}, "graphite.example.com:2003"},
-			"namespace": {"lb", "lb"},
-			"enabled":   {true, "true"},
+			"server":     {[]string{"graphite.example.com:2003"}, "graphite.example.com:2003"},
+			"namespace":  {"lb", "lb"},
+			"path-style": {"tagged", "tagged"},
 		},
 	},
 	"kafka": {

@@ -119,7 +119,7 @@ var (
 	// vary are fields that go on while nothing is asked of HAProxy: ages, and rates.
 	vary = regexp.MustCompile(`^(lastchg|lastsess|rate|req_rate|conn_rate|check_duration)$`)
 	// absent are fields that telegraf has and we have not.
-	absent = regexp.MustCompile(`^(pid|iid|sid|srid|mode|last_chk|tracked|last_agt|addr|cookie)$`)
+	absent = regexp.MustCompile(`^(pid|iid|sid|srid|last_chk|tracked|last_agt|addr|cookie)$`)
 	// detail is what telegraf's texts have behind a state.
 	detail = regexp.MustCompile(` \d+/\d+$| \(.*\)$`)
 )
