@@ -31,10 +31,11 @@ func (h *haproxy) close() error {
 }
 
 // cmdHAProxy serves all sockets of a recording in a directory, or one of them,
-// the first if none is named, at another address: a path, or host:port.
+// the first if none is named, at another address: a path, or host:port. That one answers
+// the further commands of a file, too.
 func cmdHAProxy(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: haproxy address recording[:socket]")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: haproxy address recording[:socket] [file]")
 	}
 	s := onStage(ts)
 	name, socket, _ := strings.Cut(args[1], ":")
@@ -50,7 +51,12 @@ func cmdHAProxy(ts *testscript.TestScript, neg bool, args []string) {
 	if socket == "" {
 		socket = names[0]
 	}
-	s.serve(ts, args[0], recordings[socket])
+	r := recordings[socket]
+	if len(args) == 3 {
+		r.More, err = haproxysim.ReadAnswers([]byte(ts.ReadFile(args[2])))
+		ts.Check(err)
+	}
+	s.serve(ts, args[0], r)
 }
 
 func (s *stage) serve(ts *testscript.TestScript, address string, r haproxysim.Recording) {

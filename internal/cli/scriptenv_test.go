@@ -31,7 +31,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"variable":     cmdVariable,     // variable NAME VALUE: an environment variable of the programs that start later
 	"exited":       cmdExited,       // exited NAME STATUS: wait for its end
 	"end":          cmdEnd,          // end NAME [TERM|HUP|INT]: signal, and wait for its clean end
-	"haproxy":      cmdHAProxy,      // haproxy ADDRESS RECORDING[:SOCKET]: serve a recording
+	"haproxy":      cmdHAProxy,      // haproxy ADDRESS RECORDING[:SOCKET] [FILE]: serve a recording, and the answers in a file
 	"hadown":       cmdHADown,       // hadown ADDRESS: stop that
 	"fault":        cmdFault,        // fault ADDRESS KIND [AT|TEXT]: what goes wrong with later connections
 	"stalled":      cmdStalled,      // stalled ADDRESS: wait until a connection stalls

@@ -13,6 +13,32 @@ import (
 // Recording holds the raw replies of one socket, each with its final empty line.
 type Recording struct {
 	Info, Stat []byte
+	// More has the answers to further commands.
+	More map[string][]byte
+}
+
+// ReadAnswers reads the answers to further commands: each follows a line of `> ` and its
+// command, and ends with its empty line.
+func ReadAnswers(text []byte) (map[string][]byte, error) {
+	all := make(map[string][]byte)
+	command := ""
+	for line := range bytes.Lines(text) {
+		next, ok := strings.CutPrefix(string(line), "> ")
+		switch {
+		case ok:
+			command = strings.TrimSuffix(next, "\n")
+		case command == "":
+			return nil, fmt.Errorf("read answers: %q belongs to no command", line)
+		default:
+			all[command] = append(all[command], line...)
+		}
+	}
+	for command, answer := range all {
+		if !bytes.HasSuffix(answer, []byte("\n\n")) {
+			return nil, fmt.Errorf("read answers: that to %q does not end with an empty line", command)
+		}
+	}
+	return all, nil
 }
 
 // Load reads the recordings of a snapshot, a directory of files named
@@ -75,6 +101,9 @@ const NoServers = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_
 	"srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port\n\n"
 
 func (r Recording) answer(command string) []byte {
+	if answer, ok := r.More[command]; ok {
+		return answer
+	}
 	switch command {
 	case "show info":
 		return r.Info

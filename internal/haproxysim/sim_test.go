@@ -200,3 +200,30 @@ func TestLoad(t *testing.T) {
 		}
 	}
 }
+
+// TestMore: further commands are answered from the recording, and others as unknown ones.
+func TestMore(t *testing.T) {
+	more, err := haproxysim.ReadAnswers([]byte("> show table\n# table: t, type: ip, size:10, used:1\n\n> show ssl cert\n# filename\n\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := haproxysim.Recording{Info: []byte("i\n\n"), Stat: []byte("s\n\n"), More: more}
+	var server haproxysim.Server
+	address, err := server.Listen("tcp", "127.0.0.1:0", haproxysim.NewSocket(r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, &server)
+	got, err := ask(t, "tcp", address, "show info;show stat;show table;show ssl cert\n")
+	if want := "i\n\ns\n\n# table: t, type: ip, size:10, used:1\n\n# filename\n\n"; err != nil || string(got) != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	if got, err = ask(t, "tcp", address, "show tables\n"); err != nil || !bytes.HasPrefix(got, []byte("Unknown command")) {
+		t.Errorf("got %q, %v of a command without a recording, want that it is unknown", got, err)
+	}
+	for _, text := range []string{"# no command\n\n", "> cut\nhalf\n"} {
+		if got, err := haproxysim.ReadAnswers([]byte(text)); err == nil {
+			t.Errorf("%q: got %q, want an error", text, got)
+		}
+	}
+}
