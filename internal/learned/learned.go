@@ -51,6 +51,8 @@ type Options struct {
 type Store struct {
 	opt Options
 	log *slog.Logger
+	// isKnown reports whether the catalogue has a field.
+	isKnown func(haproxy.Typed) bool
 
 	mu sync.Mutex // of those who learn
 	// fields are in the order in which they were learned.
@@ -81,7 +83,7 @@ type index struct {
 // Open returns a store with what the file has. A file that can't be used is logged and
 // written anew: HAProxy says again what was in it.
 func Open(o Options) *Store {
-	s := &Store{opt: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	s := &Store{opt: o, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), isKnown: isKnown}
 	if o.File != "" {
 		fields, err := read(o.File)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -137,11 +139,11 @@ func (s *Store) Learn(version string, said []haproxy.Typed) bool {
 	defer s.mu.Unlock()
 	var news []field
 	for _, t := range said {
-		if isKnown(t) {
+		if s.isKnown(t) {
 			continue
 		}
 		if !s.fits(t, news) {
-			if !s.ignored {
+			if !s.ignored && fieldOf(t).Combine != catalogue.Never {
 				s.ignored = true
 				s.log.Warn("field of HAProxy can't be learned, it stays a level that is added up", "field", t.Name, "version", version)
 			}
