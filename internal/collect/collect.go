@@ -272,9 +272,14 @@ func parseVersion(text string) version {
 type infoReply struct {
 	to   io.Writer
 	text []byte
+
+	// version and life are those of the first read bytes of the text.
+	version version
+	life    string
+	read    int
 }
 
-func (r *infoReply) begin(to io.Writer) { r.to, r.text = to, r.text[:0] }
+func (r *infoReply) begin(to io.Writer) { r.to, r.text, r.read = to, r.text[:0], -1 }
 
 // Write implements [io.Writer].
 func (r *infoReply) Write(p []byte) (int, error) {
@@ -292,14 +297,18 @@ func (r *infoReply) each(f func(name string, value []byte)) {
 }
 
 // identity returns the version of HAProxy, and what tells its workers apart.
-func (r *infoReply) identity() (v version, life string) {
+func (r *infoReply) identity() (version, string) {
+	if r.read == len(r.text) {
+		return r.version, r.life
+	}
+	r.version, r.life, r.read = version{}, "", len(r.text)
 	r.each(func(name string, value []byte) {
 		switch name {
 		case "Version":
-			v = parseVersion(string(value))
+			r.version = parseVersion(string(value))
 		case "Pid", "Start_time_sec":
-			life += string(value) + " "
+			r.life += string(value) + " "
 		}
 	})
-	return v, life
+	return r.version, r.life
 }

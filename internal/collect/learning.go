@@ -168,29 +168,28 @@ func (r *rows) Write(p []byte) (int, error) {
 // begin takes bytes of the header and, once that is complete, decides whether to look at the
 // rows.
 func (r *rows) begin(p []byte) {
-	r.header = append(r.header, p...)
-	end := bytes.IndexByte(r.header, '\n')
-	if end < 0 && len(r.header) <= maxHeader {
+	line, rest, ok := bytes.Cut(p, []byte("\n"))
+	r.header = append(r.header, line...) // not p, most of which are rows
+	if !ok && len(r.header) <= maxHeader {
 		return
 	}
 	r.known = true
-	if end < 0 {
+	if !ok {
 		return
 	}
 	s, l := r.socket, &r.socket.learning
-	if v, _ := s.info.identity(); v.text != l.version || !bytes.Equal(l.header, r.header[:end]) {
-		l.begin(v.text, bytes.Clone(r.header[:end]), &s.info, r.now)
+	if v, _ := s.info.identity(); v.text != l.version || !bytes.Equal(l.header, r.header) {
+		l.begin(v.text, bytes.Clone(r.header), &s.info, r.now)
 	}
-	if !l.looks(r.now) {
-		r.header = nil
-		return
+	if l.looks(r.now) {
+		l.rounds++
+		l.looked = r.now
+		r.found = make(map[typedField]bool)
+		r.scanner = new(haproxy.StatScanner)
+		r.scanner.Begin()
+		r.feed(append(r.header, '\n'))
+		r.feed(rest)
 	}
-	l.rounds++
-	l.looked = r.now
-	r.found = make(map[typedField]bool)
-	r.scanner = new(haproxy.StatScanner)
-	r.scanner.Begin()
-	r.feed(bytes.Clone(r.header))
 	r.header = nil
 }
 
