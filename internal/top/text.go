@@ -92,8 +92,12 @@ func (m *Model) Headline() string {
 		}
 		parts = append(parts, "HAProxy "+Clean(versions))
 	}
+	connections := Format(s.Values[Sessions], Count) + " connections"
+	if s.Values[Sessions] == 1 {
+		connections = "1 connection"
+	}
 	parts = append(parts,
-		Format(s.Values[Sessions], Count)+" connections",
+		connections,
 		Format(s.Values[SessionRate], PerSecond)+" conn/s",
 		Format(s.Values[Requests], PerSecond)+" req/s",
 		"CPU "+Format(s.Values[CPU], Percent))

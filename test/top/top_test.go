@@ -2,9 +2,11 @@ package top
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -174,11 +176,16 @@ func TestRealHAProxy(t *testing.T) {
 // dead waits for the end of the command.
 func (x *terminal) dead(status int) {
 	x.t.Helper()
-	want := "Pane is dead"
-	if status != 0 {
-		want = fmt.Sprintf("Pane is dead (status %d", status)
+	ctx, cancel := context.WithTimeout(x.t.Context(), patience)
+	defer cancel()
+	_, err := x.Await(ctx, func(string) bool {
+		dead, got, err := x.Dead(ctx)
+		return err == nil && dead && got == strconv.Itoa(status)
+	})
+	if err != nil {
+		dead, got, e := x.Dead(x.t.Context())
+		x.t.Fatalf("wait for the end with status %d: %v; dead: %v, status %q (%v)", status, err, dead, got, e)
 	}
-	x.seeThat(want, func(s string) bool { return strings.Contains(s, want) })
 }
 
 // simulate serves HAProxy with so many servers at a socket, each round with other numbers,
@@ -456,6 +463,55 @@ func TestReload(t *testing.T) {
 			x.press("q")
 			x.dead(0)
 		})
+	}
+}
+
+// TestMasterSocket finds an old worker by master-socket, if that names a path outside the
+// directory of the stats sockets.
+func TestMasterSocket(t *testing.T) {
+	binary := real.Need(t, "haproxy")
+	origin, err := real.StartOrigin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = origin.Stop() })
+	m, err := real.StartMaster(t.Context(), real.MasterConfig{Binary: binary, Origin: origin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	hold(t, m.Stream)
+	if err := m.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.AwaitWorkers(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		value string
+		old   int
+	}{{m.MasterSocket, 1}, {"auto", 0}, {"none", 0}} {
+		file := filepath.Join(t.TempDir(), "haproxystats.conf")
+		text := fmt.Sprintf("[pull]\nsocket-dir = %s\nmaster-socket = %s\n", m.Sockets, c.value)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), program, "top", "-f", file, "--json", "--interval", "0").Output()
+		if err != nil {
+			t.Fatalf("master-socket = %s: %v", c.value, err)
+		}
+		var got struct {
+			Summary struct {
+				Processes int `json:"processes"`
+				Old       int `json:"processes_old"`
+			} `json:"summary"`
+		}
+		if err := json.Unmarshal(out, &got); err != nil {
+			t.Fatalf("master-socket = %s: %v", c.value, err)
+		}
+		if got.Summary.Processes != 1 || got.Summary.Old != c.old {
+			t.Errorf("master-socket = %s: got %+v, want 1 process and %d old", c.value, got.Summary, c.old)
+		}
 	}
 }
 

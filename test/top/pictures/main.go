@@ -1,5 +1,5 @@
 // Command pictures draws the pictures of docs/top.md: it runs `haproxystats top` in a
-// terminal before a real HAProxy with traffic, and makes an SVG file of what the terminal
+// terminal before two real HAProxies with traffic, and makes an SVG file of what the terminal
 // shows. Run it from the top of the checkout.
 package main
 
@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -28,8 +29,8 @@ type picture struct {
 }
 
 var pictures = []picture{
-	{"top-overview.svg", "The overview of haproxystats top", 118, 25, []string{"<", "<"}, []string{"PROCESSES 2", "app3"}},
-	{"top-backend.svg", "A backend and its servers", 118, 14, []string{"4", "/", "a", "p", "p", "Enter", "Enter"}, []string{"SERVERS", "app3"}},
+	{"top-overview.svg", "The overview of haproxystats top", 118, 27, []string{"<", "<"}, []string{"PROCESSES 3", "OLD", "DRAIN", "app3", "echo2"}},
+	{"top-backend.svg", "A backend and its servers", 118, 13, []string{"4", "/", "a", "p", "p", "Enter", "Enter"}, []string{"SERVERS", "app3", "app4"}},
 	{"top-server.svg", "The facts of a server that is down", 118, 22, []string{"5", "/", "a", "p", "p", "3", "Enter", "Enter"}, []string{"SERVER app/app3", "last check"}},
 }
 
@@ -72,14 +73,20 @@ func draw(ctx context.Context) (err error) {
 	if err := os.Mkdir(sockets, 0o750); err != nil {
 		return err
 	}
-	for _, name := range []string{"lb1", "lb2"} {
-		h, err := real.StartHAProxy(ctx, real.HAProxyConfig{Name: name, Binary: haproxy, Dir: dir, Sockets: sockets, Origin: origin})
-		if err != nil {
-			return err
-		}
-		defer func() { _ = h.Stop() }()
-		traffic.Go(func() { send(ctx, h) })
+	h, err := real.StartHAProxy(ctx, real.HAProxyConfig{Name: "lb1", Binary: haproxy, Dir: dir, Sockets: sockets, Origin: origin, Level: "admin"})
+	if err != nil {
+		return err
 	}
+	defer func() { _ = h.Stop() }()
+	traffic.Go(func() { send(ctx, h) })
+	if reply, err := real.Ask(ctx, "unix", h.Socket, "set server api/api2 state drain"); err != nil || strings.TrimSpace(reply) != "" {
+		return fmt.Errorf("drain api/api2: %q, %w", reply, err)
+	}
+	stopMaster, err := startMaster(ctx, haproxy, sockets, origin)
+	if err != nil {
+		return err
+	}
+	defer stopMaster()
 	for _, p := range pictures {
 		if err := p.draw(ctx, tmux, filepath.Join(dir, "haproxystats"), sockets); err != nil {
 			return fmt.Errorf("%s: %w", p.file, err)
@@ -87,6 +94,49 @@ func draw(ctx context.Context) (err error) {
 		fmt.Println(p.file)
 	}
 	return nil
+}
+
+// startMaster starts a second HAProxy, which has an old worker: a client holds it. The socket
+// of its master is in the directory of the stats sockets.
+func startMaster(ctx context.Context, binary, sockets string, origin *real.Origin) (stop func(), err error) {
+	m, err := real.StartMaster(ctx, real.MasterConfig{Binary: binary, Origin: origin})
+	if err != nil {
+		return nil, err
+	}
+	client, err := hold(ctx, m.Stream)
+	if err == nil {
+		err = m.Reload(ctx)
+	}
+	for link, socket := range map[string]string{"lb2": m.Socket, "lb2-master": m.MasterSocket} {
+		err = errors.Join(err, os.Symlink(socket, filepath.Join(sockets, link)))
+	}
+	stop = func() {
+		if client != nil {
+			client.Close()
+		}
+		_ = m.Close()
+	}
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return stop, nil
+}
+
+// hold opens a connection to the server behind an address.
+func hold(ctx context.Context, address string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = c.Write([]byte("x")); err == nil {
+		_, err = c.Read(make([]byte, 1)) // the server has answered
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // send sends a mix of requests that has ups and downs, until ctx ends.
