@@ -138,6 +138,10 @@ func runTop(o topOptions, stdout, stderr io.Writer) error {
 	if !printing && (!isTerminal(stdout) || o.show == nil) {
 		return errors.New("standard output is not a terminal: add --once for a table, or --json")
 	}
+	dumb := os.Getenv("TERM") == "dumb"
+	if !printing && dumb {
+		return errors.New("the terminal can only print lines (TERM is dumb): add --once for a table, or --json")
+	}
 	source, err := newTopSource(o, stderr)
 	if err != nil {
 		return err
@@ -145,7 +149,7 @@ func runTop(o topOptions, stdout, stderr io.Writer) error {
 	if closer, ok := source.(io.Closer); ok {
 		defer closer.Close()
 	}
-	colours := isTerminal(stdout) && os.Getenv("NO_COLOR") == ""
+	colours := isTerminal(stdout) && os.Getenv("NO_COLOR") == "" && !dumb
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if !printing {

@@ -432,6 +432,24 @@ func TestColours(t *testing.T) {
 	}
 }
 
+// TestDumbTerminal: a terminal that can only print lines gets lines without colours.
+func TestDumbTerminal(t *testing.T) {
+	dir, _, _ := simulate(t, 40)
+	x := open(t, 100, 24, "echo; TERM=dumb "+program+" top --socket "+dir) // tmux's notice takes the first line
+	x.see(`TERM is dumb\): add --once`)
+	x.dead(1)
+	x = open(t, 100, 24, "echo; TERM=dumb "+program+" top --once --interval 0 --view processes --socket "+dir)
+	x.see(`^a\.sock +UP`)
+	x.dead(0)
+	text, err := x.Coloured(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line := regexp.MustCompile(`(?m)^a\.sock.*UP`).FindString(text); line == "" || strings.Contains(line, "\x1b[3") {
+		t.Errorf("got %q, want a row without colours", line)
+	}
+}
+
 // TestReload: an old worker is a process of its own while it has a client, rates do not
 // become absurd, and the master is found beside the stats socket.
 func TestReload(t *testing.T) {
