@@ -21,6 +21,7 @@ type Pipeline struct {
 	aggregator *aggregate.Aggregator
 	meter      *selfstat.Meter
 	faults     *faults       // shared by the workers
+	trim       *trim         // nil without max-metrics
 	node       func() string // returns the host's name; nil to leave it out of the batch
 	// addressed reports whether servers of a cluster are named by their addresses; nil for
 	// no cluster.
@@ -75,6 +76,7 @@ func (p *Pipeline) Aggregate(s snapshot.Snapshot) (*metric.Batch, error) {
 	if s.Round != nil {
 		batch.Interval = s.Round.Interval
 	}
+	work.LeftOut = p.trim.apply(batch)
 	work.Total = time.Since(start)
 	batch.Tables = append(batch.Tables, p.meter.Table(work, batch))
 	return batch, nil

@@ -189,12 +189,17 @@ func (p *processing) build(w, before *processWork) {
 	}
 	p.ledger = ledgerAfter(p.ledger, w.options)
 	ledger := p.ledger
+	var most *limit
+	if c.Process.MaxMetrics > 0 {
+		most = &limit{max: c.Process.MaxMetrics, log: log}
+	}
 	o := process.Options{
 		Source: claims{p.incoming},
 		Sinks:  deliverers, Snapshots: raw,
 		NewAggregator: func() process.Aggregator {
 			pipeline := NewPipeline(w.options, w.sources, log)
 			pipeline.faults, pipeline.node, pipeline.reader.Ledger = w.told, p.here.current, ledger
+			pipeline.trim = most.newTrim()
 			return pipeline
 		},
 		Workers:          c.Process.Workers,

@@ -300,6 +300,18 @@ type Process struct {
 	// A file with servers to leave out, as for `include-servers`. It wins over that file. What
 	// HAProxy shows of servers that are left out is skipped while it is read.
 	ExcludeServers NameFile
+	// The most metrics of a snapshot, as a guard against accidents; 0 for no limit. Beyond it,
+	// whole groups are left out, in this order and as few as suffice: listeners; fields that
+	// this version of haproxystats does not know; fields of servers that are not in the
+	// classic metric set; the metrics of `aggr-server-metrics`; those of
+	// `per-process-metrics`; servers; fields of frontends and backends that are not in the
+	// classic metric set. All else is always sent. A group that is left out is sent again
+	// after 100 snapshots in a row in which all metrics would have taken at most 90 % of the
+	// limit. The log says once what is left out, and the metric `MetricsLeftOut` counts it.
+	// The limit counts before `max-series` of the outputs. haproxystats-central does not
+	// apply it, and a node with `mode = tables` in [forward] should not set it: sums of
+	// clusters would be too low.
+	MaxMetrics int
 	// Adds the metrics of each HAProxy process:
 	// `daemon.process.<number>.<metric>`. They show whether the processes share the
 	// load evenly.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"math"
 	"slices"
 	"time"
 
@@ -79,6 +80,7 @@ var options = slices.Concat([]Option{
 	optional("process", "exclude-frontends", nameFile, func(c *Config) *NameFile { return &c.Process.ExcludeFrontends }),
 	optional("process", "exclude-backends", nameFile, func(c *Config) *NameFile { return &c.Process.ExcludeBackends }),
 	since1(optional("process", "exclude-servers", nameFile, func(c *Config) *NameFile { return &c.Process.ExcludeServers })),
+	since1(option("process", "max-metrics", "0", wholeBetween(0, math.MaxInt32), func(c *Config) *int { return &c.Process.MaxMetrics })),
 	option("process", "per-process-metrics", "false", boolean, func(c *Config) *bool { return &c.Process.PerProcessMetrics }),
 	option("process", "calculate-percentages", "false", boolean, func(c *Config) *bool { return &c.Process.CalculatePercentages }),
 	option("process", "liveness-check-interval", "10", tenthOfASecond, func(c *Config) *time.Duration { return &c.Process.LivenessCheckInterval }),

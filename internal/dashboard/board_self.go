@@ -44,10 +44,11 @@ func self() board {
 				{title: "Age of the oldest snapshot", alarm: above(60, 300), lines: []line{program("QueueAge")}},
 				{title: "Processing time of a snapshot", lines: []line{program("TotalWallClockTime")}},
 				{
-					title: "Metrics of a snapshot", stacked: true, colors: []string{gray, blue, purple, green},
+					title: "Metrics of a snapshot", stacked: true, colors: []string{gray, blue, purple, green, red},
 					lines: []line{
 						program("MetricsHAProxy").total("HAProxy"), program("MetricsFrontend").total("frontends"),
 						program("MetricsBackend").total("backends"), program("MetricsServer").total("servers"),
+						program("MetricsLeftOut").total("left out by max-metrics"),
 					},
 				},
 				{title: "Bad rows", alarm: above(1, 100), lines: []line{program("BadRows")}},

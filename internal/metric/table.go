@@ -66,6 +66,21 @@ func (t *Table) Points() int {
 	return n
 }
 
+// ColumnPoints returns for each column how many of the values it has that [Table.Points]
+// counts.
+func (t *Table) ColumnPoints() []int {
+	points := make([]int, len(t.columns))
+	for _, row := range t.rows {
+		_, counts := t.cells.row(row)
+		for col, c := range counts {
+			if k := &t.columns[col]; k.Outputs != GraphiteOnly && (c > 0 || k.EmptyIsZero && t.of(row, col) > 0) {
+				points[col]++
+			}
+		}
+	}
+	return points
+}
+
 // of returns the number of HAProxy's rows that might have given the cell a value.
 func (t *Table) of(row, col int) int64 {
 	if t.columns[col].Combine == MeanOfActive {

@@ -96,6 +96,10 @@ var ofSnapshot = []snapshotMetric{
 		Help: "Server metrics of the snapshot, aggregated servers included",
 	}, func(f *facts) number { return count(f.points[metric.Server] + f.points[metric.ServerName]) }},
 	{metric.Column{
+		Name: "MetricsLeftOut", Unit: "metrics",
+		Help: "Metrics of the snapshot that are left out because of `max-metrics`",
+	}, func(f *facts) number { return count(f.LeftOut) }},
+	{metric.Column{
 		Name: "BadRows", Unit: "rows",
 		Help: "Bad rows and lines of the snapshot, which were skipped",
 	}, func(f *facts) number { return count(f.BadRows) }},

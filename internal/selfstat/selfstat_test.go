@@ -101,7 +101,7 @@ func TestTable(t *testing.T) {
 		want := map[string]float64{
 			"WallClockTimeHAProxy": 0.001, "WallClockTimeFrontends": 0.002, "WallClockTimeBackends": 0.003,
 			"WallClockTimeServers": 1.5, "WallClockTimeAllStats": 60, "TotalWallClockTime": 3600,
-			"MetricsHAProxy": 1, "MetricsFrontend": 4, "MetricsBackend": 0, "MetricsServer": 2,
+			"MetricsHAProxy": 1, "MetricsFrontend": 4, "MetricsBackend": 0, "MetricsServer": 2, "MetricsLeftOut": 0,
 			"BadRows": 4, "BadFiles": 5, "DuplicateSockets": 9, "ProcessesMissing": 10, "SnapshotBytes": 1 << 33,
 			"RoundDuration": 1.235, "RoundSkew": 0.001, "SocketsFailed": 2, "RoundsMissed": 16, "HandOverDuration": 0.041,
 			"Reloads": 41, "Restarts": 42, "Crashes": 47, "FailedReloads": 46, "SecondsUnaccounted": 43, "RequestsUnaccounted": 44, "AccountsFailed": 45,

@@ -27,6 +27,8 @@ type Work struct {
 	// another socket. ProcessesMissing counts the processes of HAProxy that have not
 	// answered.
 	DuplicateSockets, ProcessesMissing int
+	// LeftOut counts the metrics that max-metrics leaves out.
+	LeftOut int
 	// Round is the round that collected the snapshot; nil if it is not known.
 	Round *snapshot.Round
 }

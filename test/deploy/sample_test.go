@@ -54,6 +54,7 @@ var samples = map[string]sample{
 	"process frontend-metrics":        {[]string{"hrsp_*", "-hrsp_other"}, "hrsp_* -hrsp_other"},
 	"process backend-metrics":         {[]string{"rtime"}, "rtime"},
 	"process server-metrics":          {[]string{"lbtot", "scur", "stot"}, "lbtot scur stot"},
+	"process max-metrics":             {500000, "500000"},
 	"process aggr-server-metrics":     {true, "true"},
 	"process include-frontends":       {[]string{"/./"}, "/etc/haproxystats.include-frontends"},
 	"process include-backends":        {[]string{"/^[a-z ]/", "b1"}, "/etc/haproxystats.include-backends"},

@@ -56,6 +56,7 @@ type Haproxystats::Configuration = Struct[{
     Optional['exclude-frontends'] => Haproxystats::Path,
     Optional['exclude-backends'] => Haproxystats::Path,
     Optional['exclude-servers'] => Haproxystats::Path,
+    Optional['max-metrics'] => Integer,
     Optional['per-process-metrics'] => Boolean,
     Optional['calculate-percentages'] => Boolean,
     Optional['liveness-check-interval'] => Numeric,
