@@ -2,23 +2,24 @@ package app
 
 import (
 	"log/slog"
+	"strings"
 	"sync"
 
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/metric"
 )
 
-// limitedGroup is a group of metrics that is left out in whole.
+// limitedGroup is a group of metrics that is left out as a whole.
 type limitedGroup struct {
 	name   string
 	scopes []metric.Scope
-	// column reports whether a column of these scopes is in the group; nil for all of them.
+	// column reports whether a column of these scopes is in the group; nil means that all are.
 	column func(scope metric.Scope, c *metric.Column) bool
 }
 
-// limitedGroups are the groups in the order in which they are left out. What no group has is
-// always sent: the metrics of the daemon, the classic ones of frontends and backends, and
-// what sockets say beside their two replies.
+// limitedGroups are the groups in the order in which they are left out. Metrics of no group
+// are always sent: those of the daemon, the classic ones of frontends and backends, and those
+// of the commands in collect.
 var limitedGroups = []limitedGroup{
 	{"listeners", []metric.Scope{metric.Listener}, nil},
 	{"unknown fields", []metric.Scope{metric.Server, metric.ServerName, metric.Frontend, metric.Backend}, isUnknownColumn},
@@ -71,10 +72,10 @@ type limit struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	level int // so many groups are left out
-	calm  int // snapshots in a row that had room for more
-	room  int // the most groups that one of these needed to leave out
-	over  bool
+	level int  // the number of groups that are left out
+	calm  int  // snapshots in a row that had room for more
+	room  int  // the most groups that one of these needed to leave out
+	over  bool // the metrics exceed the limit without all groups, and the log says so
 }
 
 // trim is a limit for one worker.
@@ -99,7 +100,8 @@ func (l *limit) newTrim() *trim {
 	return &trim{l, make(map[metric.Scope]*trimmed)}
 }
 
-// apply removes from a batch what is left out, and returns the number of those metrics.
+// apply removes from a batch the groups that are left out, and returns the number of their
+// metrics.
 func (t *trim) apply(b *metric.Batch) int {
 	if t == nil {
 		return 0
@@ -179,6 +181,9 @@ func needed(total int, sizes []int, most int) int {
 	return level
 }
 
+// calmMax returns the most metrics of a snapshot that has room for a group that is left out.
+func (l *limit) calmMax() int { return l.max/100*calmShare + l.max%100*calmShare/100 }
+
 // decide returns how many groups the snapshot leaves out.
 func (l *limit) decide(epoch int64, total int, sizes []int) int {
 	l.mu.Lock()
@@ -186,7 +191,7 @@ func (l *limit) decide(epoch int64, total int, sizes []int) int {
 	before := l.level
 	if n := needed(total, sizes, l.max); n > l.level {
 		l.level, l.calm, l.room = n, 0, 0
-	} else if n := needed(total, sizes, l.max/100*calmShare+l.max%100*calmShare/100); n >= l.level {
+	} else if n := needed(total, sizes, l.calmMax()); n >= l.level {
 		l.calm, l.room = 0, 0
 	} else {
 		l.calm, l.room = l.calm+1, max(l.room, n)
@@ -202,14 +207,16 @@ func (l *limit) decide(epoch int64, total int, sizes []int) int {
 	}
 	switch {
 	case l.level > before:
-		l.log.Warn("metrics exceed max-metrics, groups of them are left out", "snapshot", epoch, "metrics", total, "max", l.max, "groups", names)
+		l.log.Warn("metrics exceed max-metrics, groups of them are left out", "snapshot", epoch, "metrics", total, "max", l.max, "groups", strings.Join(names, ", "))
 	case l.level < before:
-		l.log.Info("groups of metrics that max-metrics left out are sent again", "snapshot", epoch, "metrics", total, "max", l.max, "left_out", names)
+		l.log.Info("groups of metrics that max-metrics left out are sent again", "snapshot", epoch, "metrics", total, "max", l.max, "left_out", strings.Join(names, ", "))
 	}
-	over := rest > l.max
-	if over && !l.over {
+	switch {
+	case rest > l.max && !l.over:
 		l.log.Warn("metrics exceed max-metrics, although all groups are left out that may be", "snapshot", epoch, "metrics", rest, "max", l.max)
+		l.over = true
+	case rest <= l.calmMax(): // not at once: the metrics may hover around the limit
+		l.over = false
 	}
-	l.over = over
 	return l.level
 }

@@ -53,7 +53,12 @@ func TestLimitIsStable(t *testing.T) {
 	if decide(200, 5, 5); l.level != len(limitedGroups) {
 		t.Errorf("got %d groups left out, want all", l.level)
 	}
-	decide(200, 5, 5)
+	for _, rest := range []int{200, 95, 200, 91, 200} { // hovering is told once
+		decide(rest, 5, 5)
+	}
+	if decide(90, 5, 5); l.over {
+		t.Error("with 90 metrics that are always sent: got more than the limit")
+	}
 	for message, want := range map[string]int{"groups of them are left out": 3, "are sent again": 1, "although all groups": 1} {
 		if got := strings.Count(log.String(), message); got != want {
 			t.Errorf("%q was logged %d times, want %d:\n%s", message, got, want, log)

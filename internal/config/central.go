@@ -30,6 +30,10 @@ func (l *loader) checkCentral() {
 	}
 	l.checkPlaces()
 	l.checkTopics()
+	if l.config.Process.MaxMetrics > 0 {
+		l.warnOwn("process", "max-metrics", "no effect here: haproxystats-central sends whole clusters and nodes, because sums without some nodes' groups would be too low",
+			"Remove it, and bound what is sent by max-series, server-metrics or exclude-servers")
+	}
 	for _, s := range l.kinds["cluster"] {
 		c := l.config.Clusters.of(s.instance)
 		l.readNodes(s.name, &c.Nodes)

@@ -307,10 +307,11 @@ type Process struct {
 	// `per-process-metrics`; servers; fields of frontends and backends that are not in the
 	// classic metric set. All else is always sent. A group that is left out is sent again
 	// after 100 snapshots in a row in which all metrics would have taken at most 90 % of the
-	// limit. The log says once what is left out, and the metric `MetricsLeftOut` counts it.
-	// The limit counts before `max-series` of the outputs. haproxystats-central does not
-	// apply it, and a node with `mode = tables` in [forward] should not set it: sums of
-	// clusters would be too low.
+	// limit. A restart or a changed configuration also sends it again if all metrics have
+	// room. The log says once what is left out, and the metric `MetricsLeftOut` counts it.
+	// All outputs get what remains, and their `max-series` applies to that.
+	// haproxystats-central does not apply max-metrics, and a node with `mode = tables` in
+	// [forward] should not set it: sums of clusters would be too low. Both programs warn.
 	MaxMetrics int
 	// Adds the metrics of each HAProxy process:
 	// `daemon.process.<number>.<metric>`. They show whether the processes share the

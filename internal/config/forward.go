@@ -62,6 +62,10 @@ func (l *loader) checkForward() {
 	for _, name := range idle[l.config.Forward.Mode] {
 		l.warnOwn("forward", name, "no effect with mode = "+string(l.config.Forward.Mode), "Remove this option")
 	}
+	if l.program == ForProcess && l.config.Forward.Mode == ForwardTables && l.config.Process.MaxMetrics > 0 {
+		l.warnOwn("process", "max-metrics", "with mode = tables in [forward] the centre does not get what is left out, so sums of the cluster are too low",
+			"Remove it, and bound what is sent elsewhere by max-series, server-metrics or exclude-servers")
+	}
 	if l.config.Process.MetricSet == MetricsClassic && l.isOwn("forward", "metric-set") && l.config.Forward.MetricSet == MetricsAll {
 		l.warnOwn("forward", "metric-set", "no effect: metric-set in [process] is classic, so there are no other metrics", "Set metric-set = all in [process], or remove this option")
 	}

@@ -573,6 +573,23 @@ a b = ^a
 			},
 		},
 		{
+			"max-metrics and tables", ForProcess, "[process]\nmax-metrics = 1000\n[forward]\nmode = tables\ncluster = eu\n[kafka]\n", nil,
+			[]string{
+				`f:2: [process] max-metrics = "1000": with mode = tables in [forward] the centre does not get what is left out, so sums of the cluster are too low. ` +
+					`Remove it, and bound what is sent elsewhere by max-series, server-metrics or exclude-servers`,
+			},
+		},
+		{"no max-metrics and tables", ForProcess, "[process]\nmax-metrics = 0\n[forward]\nmode = tables\ncluster = eu\n[kafka]\n", nil, nil},
+		{"max-metrics and snapshots", ForProcess, "[process]\nmax-metrics = 1\n[forward]\nmode = snapshots\ncluster = eu\n[kafka]\n", nil, nil},
+		{
+			"max-metrics of the centre", ForCentral, "[process]\nmax-metrics = 1000\n[forward]\nmode = tables\ncluster = eu\n[kafka]\n", nil,
+			[]string{
+				`f:2: [process] max-metrics = "1000": no effect here: haproxystats-central sends whole clusters and nodes, because sums without some nodes' groups would be too low. ` +
+					`Remove it, and bound what is sent by max-series, server-metrics or exclude-servers`,
+			},
+		},
+		{"no max-metrics of the centre", ForCentral, "[process]\nmax-metrics = 0\n", nil, nil},
+		{
 			"options without effect for snapshots", ForProcess, "[forward]\nmode = snapshots\ncluster = eu\nchunk-bytes = 900000\nshards = 2\nmetric-set = classic\nscopes = backend\n[kafka]\n", nil,
 			[]string{
 				`f:5: [forward] shards = "2": no effect with mode = snapshots. Remove this option`,

@@ -141,6 +141,12 @@ func hostRules() []rule {
 			line: program("BadRows"), over: lowest, minutes: 2, levels: above(0.5, 0),
 		},
 		{
+			name: "left-out", title: "Groups of metrics are left out",
+			todo: "Metrics of a snapshot that max-metrics leaves out, the lowest value of the last two minutes. The log of haproxystats-process " +
+				"names the groups. Raise max-metrics in [process], or send less: server-metrics, exclude-servers.",
+			line: program("MetricsLeftOut"), over: lowest, minutes: 2, levels: above(0.5, 0),
+		},
+		{
 			name: "given-up", title: "Snapshots are given up",
 			todo: "Snapshots per minute that could not be processed, the highest value of ten minutes. They are kept in the directory " +
 				"incoming.corrupt. The log of haproxystats-process has the reason.",

@@ -277,6 +277,9 @@ func (r *run) volume(ctx context.Context, p, s *config.Config, from *replies) []
 			WithoutGraphite: without,
 			QueueSnapshots:  p.Pull.QueueSize,
 			Section:         config.GraphiteSection(g.Name),
+			Counted:         int64(batch.Points()),
+			MaxMetrics:      int64(s.Process.MaxMetrics),
+			ForwardsTables:  s.Forward.Mode == config.ForwardTables,
 		}
 		if i == 0 {
 			amounts = Amount(v)

@@ -21,6 +21,11 @@ type Volume struct {
 	WithoutGraphite bool
 	// Section is that of the Graphite; empty for [graphite].
 	Section string
+	// Counted is the number of metrics as max-metrics counts them, and MaxMetrics is that
+	// option; 0 for none.
+	Counted, MaxMetrics int64
+	// ForwardsTables is true if the centre gets the tables, which max-metrics would shorten.
+	ForwardsTables bool
 }
 
 // graphite returns the Graphite as a sentence names it.
@@ -55,6 +60,7 @@ func Amount(v Volume) []Finding {
 	} else {
 		found = append(found, graphiteAmount(v)...)
 	}
+	found = append(found, guard(v)...)
 	process := about{"outage", "haproxystats-process"}
 	if bridged := time.Duration(v.QueueSnapshots) * v.Interval; bridged < shortest {
 		found = append(found, process.warning(fmt.Sprintf("the spool covers only %s while it does not run (queue-size = %d in [pull])", lasting(bridged), v.QueueSnapshots), "Raise it"))
@@ -62,6 +68,26 @@ func Amount(v Volume) []Finding {
 		found = append(found, process.ok("the spool covers %s while it does not run (queue-size = %d in [pull])", lasting(bridged), v.QueueSnapshots))
 	}
 	return found
+}
+
+// manyMetrics is the number of metrics from which on doctor recommends max-metrics. About
+// 6000 servers have so many.
+const manyMetrics = 300_000
+
+// guard judges max-metrics, or recommends it.
+func guard(v Volume) []Finding {
+	a := about{"volume", "max-metrics"}
+	switch {
+	case v.MaxMetrics > 0 && v.Counted > v.MaxMetrics:
+		return []Finding{a.warning(fmt.Sprintf("a snapshot taken now has %d metrics, and max-metrics = %d: groups of metrics are left out", v.Counted, v.MaxMetrics),
+			"Raise max-metrics in [process], or send less: server-metrics, exclude-servers. The log of haproxystats-process names the groups")}
+	case v.MaxMetrics > 0:
+		return []Finding{a.ok("all %d metrics are sent (max-metrics = %d)", v.Counted, v.MaxMetrics)}
+	case v.Counted >= manyMetrics && !v.ForwardsTables:
+		return []Finding{a.warning(fmt.Sprintf("a snapshot taken now has %d metrics, and nothing bounds them if HAProxy gets many more servers by mistake", v.Counted),
+			fmt.Sprintf("Set max-metrics in [process], for example to %d", 2*v.Counted))}
+	}
+	return nil
 }
 
 // graphiteAmount judges how much Graphite gets, and how long the queue for it can hold it.

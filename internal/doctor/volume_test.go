@@ -68,6 +68,42 @@ func TestAmount(t *testing.T) {
 	check(t, Amount(Volume{})[0], Error, "no metric", "exclude-frontends")
 }
 
+func TestGuard(t *testing.T) {
+	for _, test := range []struct {
+		name         string
+		counted, max int64
+		tables       bool
+		verdict      Verdict
+		text, remedy string
+	}{
+		{"few metrics", 299_999, 0, false, OK, "", ""},
+		{"many metrics", 300_000, 0, false, Warning, "has 300000 metrics, and nothing bounds them", "Set max-metrics in [process], for example to 600000"},
+		{"many metrics for the centre", 300_000, 0, true, OK, "", ""},
+		{"room", 300_000, 300_000, false, OK, "all 300000 metrics are sent (max-metrics = 300000)", ""},
+		{"no room", 101, 100, false, Warning, "has 101 metrics, and max-metrics = 100: groups of metrics are left out", "Raise max-metrics"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v := Volume{Metrics: 1, MetricBytes: 1, Interval: time.Hour, QueueSnapshots: 360, Counted: test.counted, MaxMetrics: test.max, ForwardsTables: test.tables}
+			var found []Finding
+			for _, f := range Amount(v) {
+				if f.Subject == "max-metrics" {
+					found = append(found, f)
+				}
+			}
+			if test.text == "" {
+				if len(found) > 0 {
+					t.Errorf("got %v, want no finding", found)
+				}
+				return
+			}
+			if len(found) != 1 {
+				t.Fatalf("got %v, want one finding", found)
+			}
+			check(t, found[0], test.verdict, test.text, test.remedy)
+		})
+	}
+}
+
 func TestNamesAndReplies(t *testing.T) {
 	check(t, Names(plaintext.Result{})[0], OK, "no two names", "")
 	met := plaintext.Result{Met: []plaintext.Meeting{{Scope: metric.Backend, First: "a.b", Next: "a_b"}}}

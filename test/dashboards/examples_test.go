@@ -161,6 +161,10 @@ var examples = []example{
 		calm: map[string]numbers{"haproxystats.BadRows": spikes(3)}, fires: map[string]numbers{"haproxystats.BadRows": at(1)},
 	},
 	{
+		rule: "left-out", only: "warning",
+		calm: map[string]numbers{"haproxystats.MetricsLeftOut": spikes(900)}, fires: map[string]numbers{"haproxystats.MetricsLeftOut": at(900)},
+	},
+	{
 		rule: "given-up", only: "warning",
 		calm: map[string]numbers{"haproxystats.CorruptSnapshots": at(7)}, fires: map[string]numbers{"haproxystats.CorruptSnapshots": by(1)},
 	},
