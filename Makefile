@@ -13,7 +13,7 @@ TOOL      := $(GO) tool -modfile=tools.mod
 PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process bin/haproxystats-central bin/check_haproxystats
 # Modules of their own, apart from what the programs need. Those below test/receivers are not
 # among them: to vet them takes as long as to build them, which their tests do.
-MODULES   := packaging/image test/container test/kafka/otlp
+MODULES   := packaging/image packaging/repository test/container test/kafka/otlp
 PLUGIN    := bin/check_haproxystats
 # The packages whose tests start servers, machines or builds of everything.
 WITH_SERVERS := /(demo|dev)$$|/packaging/|/test/(dashboards|deploy|exporter|faults|integration|kafka|nagios|packages|push|real|receivers|reloads|systemd|traffic)(/|$$)
@@ -69,6 +69,11 @@ uninstall: ## remove what `make install` installs; configuration and spool stay 
 .PHONY: packages
 packages: ## deb, rpm and apk for amd64 and arm64, checksums and a bill of materials into dist/
 	$(GO) run ./packaging/build -version $(VERSION) -commit $(COMMIT) -date $(DATE) -homepage '$(HOMEPAGE)' -out dist
+
+.PHONY: repository
+repository: ## make dist, with the packages, a repository of apt and dnf (SIGNING_KEY, SIGNING_PASSPHRASE)
+	@$(GO) build -C packaging/repository -o $(CURDIR)/bin/repository .
+	@bin/repository -dir dist -date $(DATE) -key "$$SIGNING_KEY" -passphrase "$$SIGNING_PASSPHRASE"
 
 .PHONY: packages-check
 packages-check: ## build all packages twice, in two places, and compare them
@@ -173,7 +178,7 @@ pictures: ## draw the pictures of the documents from real data (nine minutes)
 	$(GO) run ./test/dashboards/pictures
 
 .PHONY: release
-release: ## make a release, and print how to publish it: VERSION=1.2.0 [DRY_RUN=1 [SKIP_TESTS=1]]
+release: ## make a release, and print how to publish it: VERSION=1.2.0 [SIGNING_KEY=FILE] [DRY_RUN=1 [SKIP_TESTS=1]]
 	@$(GO) build -o bin/release ./packaging/release
 	@bin/release -version '$(VERSION)' $(if $(DRY_RUN),-dry-run) $(if $(SKIP_TESTS),-skip-tests)
 

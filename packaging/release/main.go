@@ -1,6 +1,6 @@
 // Command release makes a release of the checkout that it is run in: it sets the
 // version, closes the changelog's section, tests, tags, and builds packages,
-// image, notes and checksums. All of that is done in a clone, and taken over in
+// image, repository, notes and checksums. All of that is done in a clone, and taken over in
 // the end; until then, and where anything fails, the checkout is as it was.
 //
 // It publishes nothing and knows no forge and no registry: it prints what to run.
@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -22,7 +23,7 @@ import (
 var real = commands{
 	generate: []string{"go", "generate", "./..."},
 	test:     []string{".ci/run"},
-	build:    []string{"make", "packages", "image"},
+	build:    []string{"make", "packages", "image", "repository"},
 }
 
 // untested stands in for the tests where they are skipped.
@@ -45,6 +46,9 @@ func run(ctx context.Context, args []string, checkout repository, c commands, st
 		return 2
 	}
 	err := func() error {
+		if err := findSecrets(); err != nil {
+			return err
+		}
 		if *skip && !*dry {
 			return errors.New("SKIP_TESTS is for dry runs: add DRY_RUN=1")
 		}
@@ -66,4 +70,29 @@ func run(ctx context.Context, args []string, checkout repository, c commands, st
 		return 1
 	}
 	return 0
+}
+
+// secrets are the variables that name the files with which the repository is signed.
+var secrets = []string{"SIGNING_KEY", "SIGNING_PASSPHRASE"}
+
+// findSecrets refuses files that are not there before the tests take their time, and makes
+// their paths absolute, because the repository is signed in a clone.
+func findSecrets() error {
+	for _, name := range secrets {
+		path := os.Getenv(name)
+		if path == "" {
+			continue
+		}
+		path, err := filepath.Abs(path)
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		if err == nil {
+			err = os.Setenv(name, path)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }

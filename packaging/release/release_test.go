@@ -225,3 +225,30 @@ func TestUsage(t *testing.T) {
 		}
 	}
 }
+
+// TestSigningFiles checks that the build in the clone gets the files' absolute paths, and that
+// a file that is missing ends the release before the tests.
+func TestSigningFiles(t *testing.T) {
+	s := newSite(t)
+	dir := t.TempDir()
+	t.Chdir(dir)
+	t.Setenv("SIGNING_KEY", "key.asc")
+	t.Setenv("SIGNING_PASSPHRASE", "")
+	c := fakes
+	c.test = []string{"sh", "-c", "echo tested"}
+	c.build = []string{"sh", "-c", `mkdir dist && printf '%s,%s' "$SIGNING_KEY" "$SIGNING_PASSPHRASE" >dist/signing`}
+	status, out := s.release(t.Context(), c, "-version", "1.0.0")
+	if want := "release: SIGNING_KEY: stat " + filepath.Join(dir, "key.asc") + ": no such file"; status != 1 || !strings.Contains(out, want) || strings.Contains(out, "tested") {
+		t.Fatalf("without the file: got %d: %s, want %q", status, out, want)
+	}
+	if err := os.WriteFile("key.asc", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SIGNING_KEY", "key.asc")
+	if status, out := s.release(t.Context(), c, "-version", "1.0.0"); status != 0 {
+		t.Fatalf("with the file: got %d: %s", status, out)
+	}
+	if got, want := s.files()["1.0.0/signing"], filepath.Join(dir, "key.asc")+","; got != want {
+		t.Errorf("the build has got %q, want %q", got, want)
+	}
+}

@@ -80,6 +80,7 @@ func (r *release) tell(ctx context.Context, dry bool) error {
 	for _, name := range images {
 		fmt.Fprintf(r.out, "  skopeo copy --all oci-archive:%s docker://REGISTRY/haproxystats:%v\n", filepath.Join(r.kept(), name), r.version)
 	}
-	fmt.Fprintf(r.out, "\nThen give %s a release where it was pushed to, with %s as its text and the other files.\n", r.version.tag(), notesFile)
+	fmt.Fprintf(r.out, "\nFor apt and dnf, copy %s to a web server: docs/operations.md says how nodes use it.\n", r.kept())
+	fmt.Fprintf(r.out, "Then give %s a release where it was pushed to, with %s as its text and the other files.\n", r.version.tag(), notesFile)
 	return nil
 }

@@ -59,6 +59,8 @@ var programs = map[string]string{
 	"ansible-core":               "ansible-playbook",
 	"ansible-lint":               "ansible-lint",
 	"shellcheck":                 "shellcheck",
+	"dnf":                        "dnf",
+	"gnupg":                      "gpg",
 
 	"default-jre-headless": "java",
 	"maven":                "mvn",

@@ -12,7 +12,7 @@ set -eu
 # The packages' programs live where a plain user's PATH may not reach.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-all='haproxy socat graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib monitoring-plugins-basic nagios4-core icinga2-bin nagios-nrpe-server nagios-nrpe-plugin puppet-agent puppet-lint ruby-rspec-puppet ansible-core ansible-lint python3-apt podman python3-jsonschema shellcheck default-jre-headless maven kcat prometheus influxdb victoria-metrics python3-kafka python3-lz4 python3-snappy python3-zstandard tmux'
+all='haproxy socat graphite-carbon carbon-c-relay python3-whisper strace iproute2 iptables e2fsprogs mount systemd systemd-container debootstrap rpm dnf gnupg lintian mandoc bash-completion zsh fish graphite-web gunicorn monitoring-plugins-contrib monitoring-plugins-basic nagios4-core icinga2-bin nagios-nrpe-server nagios-nrpe-plugin puppet-agent puppet-lint ruby-rspec-puppet ansible-core ansible-lint python3-apt podman python3-jsonschema shellcheck default-jre-headless maven kcat prometheus influxdb victoria-metrics python3-kafka python3-lz4 python3-snappy python3-zstandard tmux'
 
 present() {
 	case $1 in
@@ -28,9 +28,10 @@ present() {
 	nagios-nrpe-plugin) [ -x /usr/lib/nagios/plugins/check_nrpe ] ;;
 	iproute2) command -v ip >/dev/null && command -v ss >/dev/null ;;
 	e2fsprogs) command -v mkfs.ext4 >/dev/null ;;
+	gnupg) command -v gpg >/dev/null && command -v gpg-agent >/dev/null ;;
 	systemd) command -v systemd-analyze >/dev/null ;;
 	systemd-container) command -v systemd-nspawn >/dev/null ;;
-	debootstrap | rpm | lintian | podman) command -v "$1" >/dev/null ;;
+	debootstrap | rpm | dnf | lintian | podman) command -v "$1" >/dev/null ;;
 	mandoc | zsh | fish) command -v "$1" >/dev/null ;;
 	bash-completion) [ -f /usr/share/bash-completion/bash_completion ] ;;
 	puppet-agent) command -v puppet >/dev/null ;;
