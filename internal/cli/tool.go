@@ -49,6 +49,7 @@ func newTool(stdout, stderr io.Writer, b ToolBrokers, show top.Show) *cobra.Comm
 	cmd.Flags().BoolP("help", "h", false, "show this screen")
 	addVersion(cmd, toolName, "v", stdout)
 	cmd.AddCommand(
+		newConfig(stdout, stderr),
 		newDoctor(stdout, b),
 		newPaths(stdout, stderr),
 		newReplay(stderr, b),

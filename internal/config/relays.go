@@ -20,6 +20,10 @@ var relayList = kind[[]Relay]{
 	parseRelays,
 }
 
+// ParseRelays parses a value of the option server in [graphite]. A port that is not given
+// is 0.
+func ParseRelays(text string) ([]Relay, error) { return parseRelays(text) }
+
 // parseRelays returns 0 for ports that are not given. It tolerates a comma at the end.
 func parseRelays(text string) ([]Relay, error) {
 	text = strings.TrimSuffix(strings.TrimSpace(text), ",")

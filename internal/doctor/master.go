@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// masterSockets returns the paths of the sockets of HAProxy's master processes,
+// MasterSockets returns the paths of the sockets of HAProxy's master processes,
 // which it finds as option -S in the command lines of the host. A user of such a
 // socket controls HAProxy, so doctor never advises to open it. Root is the root of
 // the host's files.
-func masterSockets(root fs.FS) map[string]bool {
+func MasterSockets(root fs.FS) map[string]bool {
 	found := make(map[string]bool)
 	lines, err := fs.Glob(root, "proc/[0-9]*/cmdline")
 	if err != nil {

@@ -145,7 +145,7 @@ func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Find
 			Check: "socket-dir", Subject: c.Pull.SocketDir, Verdict: Skipped, Text: "it can't be listed: " + err.Error(), Remedy: asRootRemedy,
 		})
 	}
-	r.masters = masterSockets(r.root)
+	r.masters = MasterSockets(r.root)
 	r.asksMasters = c.Pull.StateDir != "" && c.Pull.MasterSocket == config.MasterAuto
 	return append(found, r.ask(ctx, c, targets, to)...)
 }

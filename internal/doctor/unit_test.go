@@ -142,7 +142,7 @@ func TestMasterSockets(t *testing.T) {
 		"proc/9/cmdline": {},
 		"proc/self":      {Data: []byte("x")},
 	}
-	got := masterSockets(root)
+	got := MasterSockets(root)
 	if len(got) != 1 || !got["/run/haproxy/master.sock"] {
 		t.Errorf("got %v, want /run/haproxy/master.sock alone", got)
 	}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Processes are the processes of a HAProxy in master-worker mode, as its master lists
@@ -165,4 +167,37 @@ func (s *session) once(ctx context.Context, line string, to io.Writer, limit int
 		return ErrLongReply
 	}
 	return nil
+}
+
+// Info asks a stats socket for `show info` alone and returns the reply. It makes one
+// attempt. The error is a [*SocketError], also if the socket answers something else.
+func (c *Client) Info(ctx context.Context, network, address string) ([]byte, error) {
+	s := &session{client: c, network: network, address: address}
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var answer []byte
+	if _, err = io.WriteString(conn, showInfo.name+"\n"); err == nil {
+		answer, err = io.ReadAll(io.LimitReader(conn, maxInfo))
+	}
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return nil, s.canceled(ctx, "ask")
+	case ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded):
+		err = ErrTimeout
+	case err == nil && len(answer) == 0:
+		err = ErrEmptyReply
+	}
+	if err != nil {
+		return nil, &SocketError{Op: "read " + showInfo.name + " from", Socket: address, Err: bare(err)}
+	}
+	if !bytes.HasPrefix(answer, []byte(showInfo.begins[0])) {
+		text := newTextError(answer)
+		return nil, &SocketError{Op: "read " + showInfo.name + " from", Socket: address, Err: text, Hint: text.hint(network != "unix")}
+	}
+	return answer, nil
 }

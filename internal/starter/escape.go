@@ -1,0 +1,47 @@
+package starter
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"haproxystats/internal/printable"
+)
+
+// unfit returns why a path can't be the value of an option, or nothing if it can.
+func unfit(path string) string {
+	switch {
+	case !utf8.ValidString(path):
+		return "is not UTF-8"
+	case strings.ContainsFunc(path, printable.Hidden):
+		return "contains a line break or another character that is not visible"
+	case strings.TrimFunc(path, unicode.IsSpace) != path:
+		return "begins or ends with white space"
+	}
+	return ""
+}
+
+// unlisted returns why a path can't be in a list of servers, or nothing if it can.
+func unlisted(path string) string {
+	switch {
+	case strings.Contains(path, ","):
+		return "contains a comma"
+	case strings.ContainsFunc(path, unicode.IsSpace):
+		return "contains white space"
+	}
+	return unfit(path)
+}
+
+// value returns a text as the value of an option, in which a dollar sign begins a
+// reference.
+func value(text string) string { return strings.ReplaceAll(text, "$", "$$") }
+
+// bare returns an error without the path that the message has already.
+func bare(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
