@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -143,5 +144,45 @@ func TestMaster(t *testing.T) {
 	}
 	if _, err := c.Processes(within(t), "unix", filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("got no error without a master")
+	}
+}
+
+// TestInfo asks for one reply, and tells the sockets of masters and of others by their answers.
+func TestInfo(t *testing.T) {
+	const help = "Unknown command, but maybe one of the following ones is a better match:\n  show proc      : show processes status\n\n"
+	for _, test := range []struct {
+		name, answer, want string
+		master, notStats   bool
+	}{
+		{"a reply", "Name: HAProxy\nVersion: 2.6.12\n\n", "Name: HAProxy\nVersion: 2.6.12\n\n", false, false},
+		{"a master", help, "", true, true},
+		{"another program", "HTTP/1.1 400 Bad Request\r\n", "", false, true},
+		{"nothing", "", "", false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "s")
+			l, err := net.Listen("unix", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			go func() {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				defer conn.Close()
+				_, _ = bufio.NewReader(conn).ReadString('\n')
+				_, _ = io.WriteString(conn, test.answer)
+			}()
+			got, err := new(Client).Info(t.Context(), "unix", path)
+			failure, failed := errors.AsType[*SocketError](err)
+			if string(got) != test.want || failed != (test.want == "") {
+				t.Fatalf("got %q %v, want %q", got, err, test.want)
+			}
+			if failed && (failure.Master() != test.master || failure.NotStats() != test.notStats) {
+				t.Errorf("got %v, want master %v, not a stats socket %v", err, test.master, test.notStats)
+			}
+		})
 	}
 }
