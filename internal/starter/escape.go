@@ -19,6 +19,8 @@ func unfit(path string) string {
 		return "contains a line break or another character that is not visible"
 	case strings.TrimFunc(path, unicode.IsSpace) != path:
 		return "begins or ends with white space"
+	case strings.Contains(path, " #") || strings.Contains(path, " ;"):
+		return "looks like a value with a comment behind it"
 	}
 	return ""
 }
