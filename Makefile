@@ -101,7 +101,7 @@ dev: ## haproxy, a receiver and both programs, restarted when the source changes
 	@bin/dev
 
 .PHONY: quick
-quick: ## vet, build, and all tests that need no server (a minute)
+quick: ## vet, build, and all tests that need no server (minutes)
 	$(GO) vet ./...
 	$(GO) build ./...
 	$(GO) test $$($(GO) list ./... | grep -vE '$(WITH_SERVERS)')
