@@ -311,8 +311,8 @@ func TestMonitors(t *testing.T) {
 	must(t, err)
 	var spec monitoring.PrometheusRuleSpec
 	must(t, yaml.UnmarshalStrict(rules, &spec))
-	if len(spec.Groups) != 2 {
-		t.Errorf("got %d groups of rules, want 2", len(spec.Groups))
+	if len(spec.Groups) != 3 {
+		t.Errorf("got %d groups of rules, want 3", len(spec.Groups))
 	}
 
 	for name, m := range map[string]manifest{"sidecar.yaml": sidecar, "daemonset.yaml": daemonset} {

@@ -31,7 +31,9 @@ type result struct {
 
 // Show implements [top.Show].
 func Show(ctx context.Context, o top.ShowOptions) error {
-	s, err := tcell.NewScreen()
+	// The terminal is asked for nothing: an answer that comes after Ctrl-Z or the end would be
+	// typed into the shell.
+	s, err := tcell.NewScreen(tcell.OptNegotiation(false))
 	if err == nil {
 		err = s.Init()
 	}
