@@ -121,17 +121,6 @@ func (t *Tmux) Shell(ctx context.Context) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(out))
 }
 
-// Dead reports whether the command has ended, with its exit status or a signal's number. The
-// notice on the screen may be overwritten by the last output of the command.
-func (t *Tmux) Dead(ctx context.Context) (dead bool, status string, err error) {
-	out, err := t.tmux(ctx, "display-message", "-p", "#{pane_dead} #{pane_dead_status}#{pane_dead_signal}")
-	if err != nil {
-		return false, "", err
-	}
-	flag, status, _ := strings.Cut(strings.TrimSpace(out), " ")
-	return flag == "1", status, nil
-}
-
 // Await waits until the screen is as wanted, and returns it.
 func (t *Tmux) Await(ctx context.Context, is func(screen string) bool) (string, error) {
 	ticker := time.NewTicker(20 * time.Millisecond)

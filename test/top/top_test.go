@@ -43,17 +43,21 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long the screen may take to show anything.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // terminal is a terminal of a test.
 type terminal struct {
 	*real.Tmux
-	t *testing.T
+	t      *testing.T
+	status string // the file that gets the exit status of the command
 }
 
 // open starts a command in a terminal.
 func open(t *testing.T, width, height int, command string, env ...string) *terminal {
 	t.Helper()
+	// tmux itself may miss the status of a command that has ended.
+	status := filepath.Join(t.TempDir(), "status")
+	command = "(" + command + "); echo $? >" + status + ".new; mv " + status + ".new " + status
 	tmux, err := real.StartTmux(t.Context(), real.TmuxConfig{Binary: real.Need(t, "tmux"), Width: width, Height: height, Command: command, Env: env})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +67,7 @@ func open(t *testing.T, width, height int, command string, env ...string) *termi
 			t.Error(err)
 		}
 	})
-	return &terminal{tmux, t}
+	return &terminal{tmux, t, status}
 }
 
 // see waits until the screen matches all patterns, and returns it.
@@ -178,14 +182,32 @@ func (x *terminal) dead(status int) {
 	x.t.Helper()
 	ctx, cancel := context.WithTimeout(x.t.Context(), patience)
 	defer cancel()
-	_, err := x.Await(ctx, func(string) bool {
-		dead, got, err := x.Dead(ctx)
-		return err == nil && dead && got == strconv.Itoa(status)
+	var text []byte
+	screen, err := x.Await(ctx, func(string) bool {
+		text, _ = os.ReadFile(x.status)
+		return len(text) > 0
 	})
-	if err != nil {
-		dead, got, e := x.Dead(x.t.Context())
-		x.t.Fatalf("wait for the end with status %d: %v; dead: %v, status %q (%v)", status, err, dead, got, e)
+	if got := strings.TrimSpace(string(text)); err != nil || got != strconv.Itoa(status) {
+		x.t.Fatalf("got the status %q and the error %v, want the end with status %d:\n%s", got, err, status, screen)
 	}
+}
+
+// child returns the process identifier of the command that the terminal's shell runs.
+func (x *terminal) child() int {
+	x.t.Helper()
+	shell, err := x.Shell(x.t.Context())
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", shell, shell))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return pid
 }
 
 // simulate serves HAProxy with so many servers at a socket, each round with other numbers,
@@ -235,10 +257,7 @@ func TestManyServers(t *testing.T) {
 	const rounds = 20
 	x := open(t, 80, 24, "exec "+program+" top --interval 500ms --view servers --sort name --socket "+dir)
 	x.see(`servers 20000:`, `^NAME`)
-	pid, err := x.Shell(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	pid := x.child()
 	before, from := processorTime(t, pid), socket.Connections()
 	x.press("End")
 	x.see(`^be-shop0998`)
