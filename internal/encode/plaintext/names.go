@@ -151,13 +151,31 @@ func appendServers(b []byte, backend string) []byte {
 // appendComponent appends name as one component of a path. Characters that would break a
 // line or a path become underscores, and so does an empty name.
 func appendComponent(b []byte, name string) []byte {
+	return appendReplaced(b, name, &notInComponent)
+}
+
+// notInComponent are the ASCII characters that a component of a path can't have.
+var notInComponent = unfit("./;")
+
+// unfit returns the ASCII characters that break a line, and those of more.
+func unfit(more string) (set [utf8.RuneSelf]bool) {
+	for c := range set {
+		set[c] = c <= ' ' || c == 0x7f || strings.IndexByte(more, byte(c)) >= 0
+	}
+	return set
+}
+
+// appendReplaced appends name with underscores in place of the ASCII characters of a set, of
+// other white space and control characters, and of bytes that are not UTF-8. An empty name
+// becomes an underscore.
+func appendReplaced(b []byte, name string, unfit *[utf8.RuneSelf]bool) []byte {
 	if name == "" {
 		return append(b, '_')
 	}
 	for i := 0; i < len(name); {
 		c := name[i]
 		if c < utf8.RuneSelf {
-			if c <= ' ' || c == 0x7f || c == '.' || c == '/' || c == ';' {
+			if unfit[c] {
 				c = '_'
 			}
 			b = append(b, c)

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"haproxystats/internal/metric"
 )
@@ -62,29 +60,18 @@ func TagValue(name string) string {
 // appendValue appends the value of a tag. Characters that would break a line or a path
 // become underscores, and so do an empty name and "~" at the beginning.
 func appendValue(b []byte, name string) []byte {
-	if name == "" {
-		return append(b, '_')
-	}
-	for i := 0; i < len(name); {
-		c := name[i]
-		if c < utf8.RuneSelf {
-			if c <= ' ' || c == 0x7f || c == ';' || i == 0 && c == '~' {
-				c = '_'
-			}
-			b = append(b, c)
-			i++
-			continue
+	if rest, ok := strings.CutPrefix(name, "~"); ok {
+		b = append(b, '_')
+		if rest == "" {
+			return b
 		}
-		r, size := utf8.DecodeRuneInString(name[i:])
-		if r == utf8.RuneError && size == 1 || unicode.IsSpace(r) || unicode.IsControl(r) {
-			b = append(b, '_')
-		} else {
-			b = append(b, name[i:i+size]...)
-		}
-		i += size
+		name = rest
 	}
-	return b
+	return appendReplaced(b, name, &notInValue)
 }
+
+// notInValue are the ASCII characters that the value of a tag can't have.
+var notInValue = unfit(";")
 
 // tags appends the tags of paths.
 type tags struct {
