@@ -36,6 +36,23 @@ func TestNewestIsNotNamedAgain(t *testing.T) {
 	}
 }
 
+// TestFinishedDraftIsNotNamedAgain has a writer hand over what another one had finished,
+// and the reader be done with it within that second.
+func TestFinishedDraftIsNotNamedAgain(t *testing.T) {
+	dir := queue(t)
+	finish(t, dir, dir+".tmp", 7)
+	lockRecord{1, "5"}.write(lockPath(dir, "writer")) // killed before 7 was recorded
+	w := openWriterAt(t, dir, nil)
+	commit(t, claim(t, openReaderAt(t, dir, nil)))
+	if err := tryHandOver(w, 7); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("the finished draft can be handed over again: %v", err)
+	}
+	w.Close()
+	if err := tryHandOver(openWriterAt(t, dir, nil), 7); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("the next writer can hand it over again: %v", err)
+	}
+}
+
 // TestNoteOfTheNewest opens a queue whose lock file says anything.
 func TestNoteOfTheNewest(t *testing.T) {
 	for text, want := range map[string]string{

@@ -166,7 +166,9 @@ func (w *Writer) recover() error {
 	return nil
 }
 
-// handOverFinished completes the commit of a draft whose writer died.
+// handOverFinished completes the commit of a draft whose writer died. Its name is taken from
+// then on, as that of any entry that was handed over: the reader may be done with it before
+// the first round.
 func (w *Writer) handOverFinished(name string) error {
 	path := filepath.Join(w.tmp, name)
 	dir, err := durable.OpenDir(path)
@@ -181,6 +183,11 @@ func (w *Writer) handOverFinished(name string) error {
 	}
 	if err := d.syncFiles(names); err != nil {
 		return err
+	}
+	epoch, _ := parseEpoch(name)
+	if last, _ := parseEpoch(w.newest); epoch >= last {
+		w.newest = name
+		w.recordNewest(name)
 	}
 	if err := durable.RenameNoReplace(d.path, d.final); err != nil {
 		return err
