@@ -154,28 +154,31 @@ func appendComponent(b []byte, name string) []byte {
 	return appendReplaced(b, name, &notInComponent)
 }
 
-// notInComponent are the ASCII characters that a component of a path can't have.
-var notInComponent = unfit("./;")
+// asciiSet is a set of ASCII characters, one bit for each. Its values are constants: a
+// program that only links this package pays nothing for them.
+type asciiSet [utf8.RuneSelf / 64]uint64
 
-// unfit returns the ASCII characters that break a line, and those of more.
-func unfit(more string) (set [utf8.RuneSelf]bool) {
-	for c := range set {
-		set[c] = c <= ' ' || c == 0x7f || strings.IndexByte(more, byte(c)) >= 0
-	}
-	return set
-}
+func (s *asciiSet) has(c byte) bool { return s[c/64]>>(c%64)&1 != 0 }
+
+const (
+	breakLines = 1<<(' '+1) - 1   // control characters and the space
+	deletes    = 1 << (0x7f % 64) // the character DEL, in the second half
+)
+
+// notInComponent are the ASCII characters that a component of a path can't have.
+var notInComponent = asciiSet{breakLines | 1<<'.' | 1<<'/' | 1<<';', deletes}
 
 // appendReplaced appends name with underscores in place of the ASCII characters of a set, of
 // other white space and control characters, and of bytes that are not UTF-8. An empty name
 // becomes an underscore.
-func appendReplaced(b []byte, name string, unfit *[utf8.RuneSelf]bool) []byte {
+func appendReplaced(b []byte, name string, unfit *asciiSet) []byte {
 	if name == "" {
 		return append(b, '_')
 	}
 	for i := 0; i < len(name); {
 		c := name[i]
 		if c < utf8.RuneSelf {
-			if unfit[c] {
+			if unfit.has(c) {
 				c = '_'
 			}
 			b = append(b, c)

@@ -71,7 +71,7 @@ func appendValue(b []byte, name string) []byte {
 }
 
 // notInValue are the ASCII characters that the value of a tag can't have.
-var notInValue = unfit(";")
+var notInValue = asciiSet{breakLines | 1<<';', deletes}
 
 // tags appends the tags of paths.
 type tags struct {
