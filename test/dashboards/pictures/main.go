@@ -32,6 +32,16 @@ var pictures = []struct{ file, dashboard, graph string }{
 	{"waiting", "haproxystats", "Metrics that wait"},
 }
 
+// overview has the graphs of one dashboard side by side, two in a row.
+var overview = struct {
+	file, dashboard string
+	graphs          []string
+}{"overview", "overview", []string{
+	"Requests, and a week before (req_tot)", "Responses by status",
+	"Share of errors (hrsp_4xx, hrsp_5xx)", "Response time (rtime)",
+	"Servers up (act, bck)", "Servers by sessions (stot)",
+}}
+
 // The files are seen from the module's directory.
 const (
 	dashboards = "contrib/graphite-web"
@@ -47,7 +57,10 @@ const (
 	upset, well = shown / 2, shown * 2 / 3
 )
 
-var size = stage.Size{Width: 640, Height: 300}
+var (
+	size  = stage.Size{Width: 640, Height: 300}
+	small = stage.Size{Width: 440, Height: 230}
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -87,20 +100,39 @@ func run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	draw := func(dashboard, title string, size stage.Size) ([]byte, error) {
+		params, err := graph(dashboard, title)
+		if err != nil {
+			return nil, err
+		}
+		return s.Graphite.Picture(ctx, params, size, int(shown.Seconds()))
+	}
 	for _, p := range pictures {
-		params, err := graph(p.dashboard, p.graph)
+		picture, err := draw(p.dashboard, p.graph, size)
 		if err != nil {
 			return err
 		}
-		picture, err := s.Graphite.Picture(ctx, params, size, int(shown.Seconds()))
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(images, p.file+".png"), picture, 0o644); err != nil {
+		if err := store(p.file, picture); err != nil {
 			return err
 		}
 	}
-	return nil
+	var parts [][]byte
+	for _, title := range overview.graphs {
+		part, err := draw(overview.dashboard, title, small)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, part)
+	}
+	whole, err := sideBySide(parts)
+	if err != nil {
+		return err
+	}
+	return store(overview.file, whole)
+}
+
+func store(file string, picture []byte) error {
+	return os.WriteFile(filepath.Join(images, file+".png"), picture, 0o644)
 }
 
 func wait(ctx context.Context, d time.Duration) error {
