@@ -8,6 +8,7 @@ package man
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -97,6 +98,9 @@ func (p *Page) Bytes() ([]byte, error) {
 	return p.out.Bytes(), nil
 }
 
+// flattened matches a definition that a tool for wrapping text has joined with its term.
+var flattened = regexp.MustCompile("^`[^`]+` : ")
+
 func (p *Page) block(b block) {
 	switch b.kind {
 	case section:
@@ -106,6 +110,9 @@ func (p *Page) block(b block) {
 		p.Subsection(b.text)
 		return
 	case paragraph:
+		if flattened.MatchString(b.text) {
+			p.fail("the definition stands in one line with its term, write it on the next line, behind \": \": %s", b.text)
+		}
 		if !p.opened {
 			p.line(".PP")
 		}

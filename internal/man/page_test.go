@@ -83,6 +83,7 @@ func TestRefused(t *testing.T) {
 		{"an open mark", "The first *.conf files.\n\nAn `open mark.", "* is not closed"},
 		{"marks around nothing", "Text **bold**.", "* is not closed"},
 		{"a character outside ASCII", "A café.", "a character outside ASCII"},
+		{"a definition behind its term", "`0` : All is well.", "the definition stands in one line with its term"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := New("a", 1, "b", "c", "d")

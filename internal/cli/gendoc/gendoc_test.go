@@ -115,6 +115,27 @@ func TestSections(t *testing.T) {
 	}
 }
 
+// TestExamplesAreCommands finds no example in which lines have been joined, and no default
+// that is an empty list.
+func TestExamplesAreCommands(t *testing.T) {
+	command := regexp.MustCompile(`(?:^| )(?:haproxystats|check_haproxystats|systemctl|sleep) `)
+	for _, cmd := range cli.Commands() {
+		page, err := manual(cmd, "1.0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(page), `\fB[]\fR`) {
+			t.Errorf("%s: a default is []", cmd.Name())
+		}
+		_, examples, _ := strings.Cut(string(page), ".SH \"EXAMPLES\"\n")
+		for line := range strings.Lines(examples) {
+			if n := len(command.FindAllString(line, -1)); n > 1 {
+				t.Errorf("%s: got %d commands in one line, want one: %s", cmd.Name(), n, line)
+			}
+		}
+	}
+}
+
 func TestUsage(t *testing.T) {
 	cmd := &cobra.Command{Use: "a [flags] FILE", Run: func(*cobra.Command, []string) {}}
 	fl := cmd.Flags()

@@ -116,6 +116,9 @@ func checks(page *man.Page, _ *cobra.Command) {
 	}
 }
 
+// noDefaults are values of flags that mean that nothing is set.
+var noDefaults = []string{"", "0", "false", "[]"}
+
 // options writes each flag.
 func options(page *man.Page, cmd *cobra.Command) {
 	for _, f := range flags(cmd) {
@@ -125,7 +128,7 @@ func options(page *man.Page, cmd *cobra.Command) {
 		term := strings.Join(append([]string{strings.Join(spellings(f), ", ")}, value(f)...), " ")
 		_, text := pflag.UnquoteUsage(f)
 		text = sentence(strings.ReplaceAll(text, "*.conf", "`*.conf`"))
-		if d := f.DefValue; d != "" && d != "0" && d != "false" && !strings.Contains(text, "(default") {
+		if d := f.DefValue; !slices.Contains(noDefaults, d) && !strings.Contains(text, "(default") {
 			text += " The default is `" + d + "`."
 		}
 		page.Define(term, text)
