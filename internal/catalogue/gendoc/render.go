@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -133,35 +134,41 @@ func lines(columns []metric.Column) string {
 	return strings.Join(lines, "\n")
 }
 
-// sinks lists the self metrics of sinks, which differ only in those of a queue.
+// sinks lists the self metrics of sinks: a line for each metric, in which sinks that do not
+// have it have nothing.
 func sinks() string {
 	var header, rule strings.Builder
-	var longest []metric.Column
-	var names [][]string // for each sink
+	var all []metric.Column // without the prefix of a sink
 	for _, s := range app.Sinks() {
 		header.WriteString("| " + s.Name + " ")
 		rule.WriteString("|---")
-		columns := s.Columns()
-		if len(columns) > len(longest) {
-			longest = columns
+		at := 0 // the place of a metric that no earlier sink has: behind the one before it
+		for _, c := range s.Columns() {
+			c.Name = strings.TrimPrefix(c.Name, s.Prefix())
+			if i := slices.IndexFunc(all, named(c.Name)); i >= 0 {
+				at = i
+			} else {
+				all = slices.Insert(all, at, c)
+			}
+			at++
 		}
-		var own []string
-		for _, c := range columns {
-			own = append(own, "`"+c.Name+"`")
-		}
-		names = append(names, own)
 	}
 	lines := []string{header.String() + "| Kind | Unit | Meaning |", rule.String() + "|---|---|---|"}
-	for i, c := range longest {
+	for _, c := range all {
 		var line strings.Builder
-		for _, own := range names {
-			name := ""
-			if i < len(own) {
-				name = own[i]
+		for _, s := range app.Sinks() {
+			line.WriteString("| ")
+			if name := s.Prefix() + c.Name; slices.ContainsFunc(s.Columns(), named(name)) {
+				line.WriteString("`" + name + "`")
 			}
-			line.WriteString("| " + name + " ")
+			line.WriteString(" ")
 		}
 		lines = append(lines, fmt.Sprintf("%s| %s | %s | %s |", line.String(), kinds[c.Nature], c.Unit, c.Help))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// named returns a function that reports whether a column has a name.
+func named(name string) func(metric.Column) bool {
+	return func(c metric.Column) bool { return c.Name == name }
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"haproxystats/internal/app"
 	"haproxystats/internal/catalogue"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/window"
@@ -76,8 +77,10 @@ func TestEverySelfMetricHasALine(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, section, _ := strings.Cut(string(text), "\n## Self metrics\n")
-	columns := append(selfstat.Columns(), selfstat.Sink{Name: "graphite", Queued: true}.Columns()...)
-	columns = append(columns, selfstat.Sink{Name: "local-store"}.Columns()...)
+	columns := selfstat.Columns()
+	for _, s := range app.Sinks() {
+		columns = append(columns, s.Columns()...)
+	}
 	columns = append(columns, window.SelfColumns()...)
 	columns = append(columns, selfstat.CentralColumns()...)
 	for _, c := range columns {
