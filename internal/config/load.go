@@ -35,8 +35,14 @@ type Loaded struct {
 	checks  []Check
 }
 
-// Again reads the same files again, for the same program.
-func (l *Loaded) Again() (*Loaded, error) { return Load(l.program, l.files, l.checks...) }
+// Again reads the same files again, for the same program. A file that was there must still be
+// there: one that is missing for a moment must not make a running program fall back to
+// defaults.
+func (l *Loaded) Again() (*Loaded, error) {
+	files := l.files
+	files.Required = files.Required || l.Notice == ""
+	return Load(l.program, files, l.checks...)
+}
 
 // Programs returns the programs that the files are for. A file from which
 // haproxystats-central has something to read, nodes or Kafka, is that program's, which

@@ -465,3 +465,28 @@ func TestCheck(t *testing.T) {
 		t.Error("one problem came alone")
 	}
 }
+
+// TestAgainNeedsTheFile refuses to read the configuration again without the file that was
+// there, and takes one that has appeared.
+func TestAgainNeedsTheFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "haproxystats.conf")
+	loaded, err := Load(ForPull, Files{File: file})
+	if err != nil || loaded.Notice == "" {
+		t.Fatalf("without the file: got %v, %q, want a notice", err, loaded.Notice)
+	}
+	if loaded, err = loaded.Again(); err != nil || loaded.Notice == "" {
+		t.Fatalf("still without the file: got %v, %q, want a notice", err, loaded.Notice)
+	}
+	if err := os.WriteFile(file, []byte("[pull]\nretries = 7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if loaded, err = loaded.Again(); err != nil || loaded.Config.Pull.Retries != 7 {
+		t.Fatalf("with the file: got %v, %d, want 7", err, loaded.Config.Pull.Retries)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = loaded.Again(); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("without the file that was there: got %v, want an error", err)
+	}
+}
