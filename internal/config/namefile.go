@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -48,6 +49,25 @@ func (p *Process) NameFiles() []NameFileOption {
 // maxNameFaults bounds the faults of one file of names that are reported.
 const maxNameFaults = 10
 
+// worst returns the faults that are reported: what is refused goes before warnings, so that
+// no number of warnings hides it. The last one tells how many more there are.
+func worst(faults []nameFault) []nameFault {
+	slices.SortStableFunc(faults, func(a, b nameFault) int {
+		switch {
+		case a.warning == b.warning:
+			return 0
+		case b.warning:
+			return -1
+		}
+		return 1
+	})
+	if more := len(faults) - maxNameFaults; more > 0 {
+		faults = faults[:maxNameFaults]
+		faults[maxNameFaults-1].Reason += fmt.Sprintf(" (and %d more lines of the file have faults)", more)
+	}
+	return faults
+}
+
 // readNames reads the files of names.
 func (l *loader) readNames() {
 	for _, f := range l.config.Process.NameFiles() {
@@ -64,7 +84,7 @@ func (l *loader) readNames() {
 			continue
 		}
 		faults := f.parse(string(data), strings.HasSuffix(f.Option, "-servers"))
-		for _, fault := range faults[:min(len(faults), maxNameFaults)] {
+		for _, fault := range worst(faults) {
 			fault.Section, fault.Option = "process", f.Option
 			if fault.warning {
 				l.warn(fault.Problem)

@@ -29,6 +29,7 @@ func TestNameFile(t *testing.T) {
 		{"slashes alone", "exclude-servers", "a/\n/\n", nil, nil, `names:1: [process] exclude-servers = "a/": neither a server nor backend/server`, ""},
 		{"slash in a proxy", "exclude-backends", "a/b\n", []string{"a/b"}, nil, "", "names:1: [process] exclude-backends = \"a/b\": matches nothing: no frontend or backend has a slash in its name"},
 		{"dot", "exclude-backends", `/^www\.example/`, nil, []string{`^www\.example`}, "", `matches nothing: names have "_" for dots here. Write _ for the dot`},
+		{"an error behind many warnings", "exclude-backends", strings.Repeat("a/b\n", 12) + "/open\n", nil, nil, `names:13: [process] exclude-backends = "/open": position 5: the regular expression has no slash at its end`, "(and 3 more lines of the file have faults)"},
 		{"nothing excluded", "exclude-backends", "# none\n", nil, nil, "", "the file has no names, so nothing is excluded"},
 		{"nothing included", "include-servers", "# none\n", nil, nil, "the file has no names, so nothing would be included", ""},
 		{"not UTF-8", "include-servers", "a\xff\n", nil, nil, "the file is not UTF-8 text", ""},
