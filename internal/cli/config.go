@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -192,8 +194,29 @@ func checkOutput(file string, force bool) error {
 	return nil
 }
 
-// writeFile writes a file under another name, and renames it when it is whole. A file that
-// it replaces gives it its owner and group.
+// programsGroup is the group of the programs where a package has installed them.
+const programsGroup = "haproxystats"
+
+// ownerOf returns the user and the group to whom a file that is written belongs: those of the
+// file that it replaces. A new file of root's belongs to the group of the programs if there is
+// one, because they could not read it otherwise.
+func ownerOf(file string, uid, gid int, lookup func(group string) (*user.Group, error)) (int, int) {
+	if info, err := os.Lstat(file); err == nil {
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			return int(st.Uid), int(st.Gid)
+		}
+	}
+	if uid == 0 {
+		if g, err := lookup(programsGroup); err == nil {
+			if n, err := strconv.Atoi(g.Gid); err == nil {
+				return uid, n
+			}
+		}
+	}
+	return uid, gid
+}
+
+// writeFile writes a file under another name, and renames it when it is whole.
 func writeFile(file, text string, force bool) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
 	if err != nil {
@@ -205,11 +228,9 @@ func writeFile(file, text string, force bool) (err error) {
 			os.Remove(f.Name())
 		}
 	}()
-	if info, err := os.Lstat(file); err == nil {
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && (int(st.Uid) != os.Getuid() || int(st.Gid) != os.Getgid()) {
-			if err := f.Chown(int(st.Uid), int(st.Gid)); err != nil {
-				return fmt.Errorf("the new file can't belong to whom the old one does: %w. Run the command as root", err)
-			}
+	if uid, gid := ownerOf(file, os.Getuid(), os.Getgid(), user.LookupGroup); uid != os.Getuid() || gid != os.Getgid() {
+		if err := f.Chown(uid, gid); err != nil {
+			return fmt.Errorf("the new file can't belong to whom the old one does: %w. Run the command as root", err)
 		}
 	}
 	if _, err = f.WriteString(text); err != nil {

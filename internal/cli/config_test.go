@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -54,5 +55,38 @@ func TestWriteFileKeepsTheRace(t *testing.T) {
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("got %v, want one file", entries)
+	}
+}
+
+// TestOwnerOf keeps the owner of a file that is replaced, and lets the programs read a new one
+// of root's.
+func TestOwnerOf(t *testing.T) {
+	lookup := func(gid string) func(string) (*user.Group, error) {
+		return func(group string) (*user.Group, error) {
+			if gid == "" || group != "haproxystats" {
+				return nil, user.UnknownGroupError(group)
+			}
+			return &user.Group{Gid: gid, Name: group}, nil
+		}
+	}
+	dir := t.TempDir()
+	old := filepath.Join(dir, "old")
+	if err := os.WriteFile(old, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, file       string
+		uid              int
+		group            string
+		wantUID, wantGID int
+	}{
+		{"new, of root", filepath.Join(dir, "new"), 0, "991", 0, 991},
+		{"new, of root, without the group", filepath.Join(dir, "new"), 0, "", 0, 7},
+		{"new, of another user", filepath.Join(dir, "new"), 5, "991", 5, 7},
+		{"replaced", old, 5, "991", os.Getuid(), os.Getgid()},
+	} {
+		if uid, gid := ownerOf(test.file, test.uid, 7, lookup(test.group)); uid != test.wantUID || gid != test.wantGID {
+			t.Errorf("%s: got %d:%d, want %d:%d", test.name, uid, gid, test.wantUID, test.wantGID)
+		}
 	}
 }

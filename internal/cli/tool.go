@@ -14,6 +14,7 @@ import (
 	"haproxystats/internal/app"
 	"haproxystats/internal/config"
 	"haproxystats/internal/encode/plaintext"
+	"haproxystats/internal/printable"
 	"haproxystats/internal/top"
 )
 
@@ -28,11 +29,21 @@ func Tool(args []string, stdout, stderr io.Writer, b ToolBrokers, show top.Show)
 	cmd.SetErr(stderr)
 	if err := cmd.Execute(); err != nil {
 		if !errors.Is(err, app.ErrLogged) {
-			fmt.Fprintf(stderr, "%s: %v\n", toolName, err)
+			fmt.Fprintf(stderr, "%s: %s\n", toolName, shown(err))
 		}
 		return exitFailed
 	}
 	return exitOK
+}
+
+// shown returns the text of an error, in lines. It may quote what a socket has answered, or
+// names that others have chosen, which the terminal must not obey.
+func shown(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i := range lines {
+		lines[i] = printable.Replace(lines[i], '?')
+	}
+	return strings.Join(lines, "\n")
 }
 
 func newTool(stdout, stderr io.Writer, b ToolBrokers, show top.Show) *cobra.Command {

@@ -102,3 +102,12 @@ func (s *Socket) usable() bool {
 	}
 	return s.Err == nil || s.Named || errors.Is(s.Err, fs.ErrPermission)
 }
+
+// cause returns why the socket has not answered, without its path. What to do about it in
+// general does not fit here: the configuration takes the socket or leaves it out.
+func (s *Socket) cause() string {
+	if failure, ok := errors.AsType[*haproxy.SocketError](s.Err); ok {
+		return failure.Err.Error()
+	}
+	return s.Err.Error()
+}

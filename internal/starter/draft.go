@@ -107,7 +107,7 @@ func (d *Draft) pull(w *writer) {
 		if s.usable() {
 			usable = append(usable, s)
 		} else if !s.Master {
-			w.warn("%s is left out: %v", s.Server.Address, s.Err)
+			w.warn("%s is left out: %s", s.Server.Address, s.cause())
 		}
 	}
 	if len(usable) == 0 {
@@ -117,7 +117,7 @@ func (d *Draft) pull(w *writer) {
 	for _, s := range usable {
 		w.comment("%s, found %s: %s.", s.Server, s.From, s.facts())
 		if s.Err != nil {
-			w.warn("%s is taken, but it did not answer: %v", s.Server.Address, s.Err)
+			w.warn("%s is taken, but it did not answer: %s", s.Server.Address, s.cause())
 		}
 	}
 	d.addresses(w, usable)
@@ -181,6 +181,7 @@ func (d *Draft) socketDir(usable []Socket) string {
 func (d *Draft) addresses(w *writer, usable []Socket) {
 	dir := d.socketDir(usable)
 	switch {
+	case len(usable) == 0 && dir == "": // what is missing is said below
 	case len(usable) == 0 && d.SocketDir == "":
 		w.comment("No stats socket was found. This is the directory that packages of HAProxy have for them.")
 	case len(usable) == 0:

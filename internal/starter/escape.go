@@ -40,10 +40,18 @@ func unlisted(path string) string {
 // reference.
 func value(text string) string { return strings.ReplaceAll(text, "$", "$$") }
 
-// bare returns an error without the path that the message has already.
-func bare(err error) error {
+// failure returns the cause of an error, without the path that the message has already, and
+// what to do about it.
+func failure(err error) string {
+	cause := err
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
+		cause = p.Err
 	}
-	return err
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return cause.Error() + ". Run the command as root"
+	case errors.Is(err, fs.ErrNotExist):
+		return cause.Error() + ". If HAProxy runs in a container, name its sockets by their paths on this host: --servers unix:///PATH"
+	}
+	return cause.Error()
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"haproxystats/internal/config"
+	"haproxystats/internal/printable"
 )
 
 // UsualDirs are the directories in which packages of HAProxy put its sockets.
@@ -58,8 +59,10 @@ func Find(root fs.FS, dirs []string, processes bool) Found {
 	return f.found
 }
 
+// note takes down what can't be used. Paths come from the arguments of processes of any user,
+// who may have put control characters into them.
 func (f *finder) note(format string, args ...any) {
-	if text := fmt.Sprintf(format, args...); !slices.Contains(f.found.Notes, text) {
+	if text := printable.Replace(fmt.Sprintf(format, args...), '?'); !slices.Contains(f.found.Notes, text) {
 		f.found.Notes = append(f.found.Notes, text)
 	}
 }
@@ -95,7 +98,7 @@ func (f *finder) sockets(dir string) ([]string, error) {
 func (f *finder) directory(dir string) {
 	paths, err := f.sockets(dir)
 	if err != nil && !os.IsNotExist(err) {
-		f.note("%s can't be listed: %v. Run the command as root", dir, bare(err))
+		f.note("%s can't be listed: %s", dir, failure(err))
 	}
 	for _, p := range paths {
 		f.add(p, "in "+dir)
@@ -111,7 +114,7 @@ func (f *finder) add(file, from string) {
 	info, err := fs.Stat(f.root, name(file))
 	switch {
 	case err != nil:
-		f.note("the socket %s, named %s, can't be found: %v", file, from, bare(err))
+		f.note("the socket %s, named %s, can't be found: %s", file, from, failure(err))
 		return
 	case info.Mode().Type() != fs.ModeSocket:
 		f.note("%s, named %s, is not a socket", file, from)
@@ -168,7 +171,7 @@ func (f *finder) configurations() []string {
 				if !path.IsAbs(from) {
 					cwd, err := fs.ReadLink(f.root, dir+"/cwd")
 					if err != nil {
-						f.note("the configuration %s of HAProxy (pid %s) can't be found, because its path is relative: %v. Run the command as root", file, path.Base(dir), bare(err))
+						f.note("the configuration %s of HAProxy (pid %s) can't be found, because its path is relative: %s", file, path.Base(dir), failure(err))
 						continue
 					}
 					from = path.Join(cwd, from)
@@ -213,7 +216,7 @@ func (f *finder) inDirs(files []string) []string {
 		}
 		entries, err := fs.ReadDir(f.root, name(file))
 		if err != nil {
-			f.note("HAProxy's configuration %s can't be listed: %v. Run the command as root", file, bare(err))
+			f.note("HAProxy's configuration %s can't be listed: %s", file, failure(err))
 		}
 		for _, e := range entries {
 			if strings.HasSuffix(e.Name(), ".cfg") && !strings.HasPrefix(e.Name(), ".") {
@@ -230,7 +233,7 @@ const maxConfiguration = 64 << 20
 func (f *finder) configuration(file string) {
 	text, err := f.read(file)
 	if err != nil {
-		f.note("HAProxy's configuration %s can't be read: %v. Run the command as root", file, bare(err))
+		f.note("HAProxy's configuration %s can't be read: %s", file, failure(err))
 		return
 	}
 	global := false

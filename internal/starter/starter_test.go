@@ -59,7 +59,7 @@ func TestFind(t *testing.T) {
 			`the socket "/run/haproxy/bad\nname" is left out: its name contains a line break or another character that is not visible`,
 			"the `stats socket` line at /etc/haproxy/haproxy.cfg:5 is left out: it depends on an environment variable. Name the socket: --servers unix:///PATH",
 			"the socket \"abns@name\" at /etc/haproxy/haproxy.cfg:6 is left out: haproxystats can't connect to such an address. Add a `stats socket` line with a path",
-			"the socket /srv/gone.sock, named at /etc/haproxy/haproxy.cfg:7, can't be found: file does not exist",
+			"the socket /srv/gone.sock, named at /etc/haproxy/haproxy.cfg:7, can't be found: file does not exist" + inContainer,
 		},
 	}
 	wantServers := []string{
@@ -77,17 +77,21 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// inContainer is what to do about files that are not there.
+const inContainer = ". If HAProxy runs in a container, name its sockets by their paths on this host: --servers unix:///PATH"
+
 func TestFindFailures(t *testing.T) {
 	root := fstest.MapFS{
 		"proc/7/comm":    text("haproxy\n"),
-		"proc/7/cmdline": text("haproxy\x00-f\x00relative.cfg\x00-f\x00/none.cfg\x00-f\x00/pipe\x00-f\x00"),
+		"proc/7/cmdline": text("haproxy\x00-f\x00relative.cfg\x00-f\x00/none.cfg\x00-f\x00/pipe\x00-f\x00/\x1b]0;x\n\x00-f\x00"),
 		"pipe":           &fstest.MapFile{Mode: fs.ModeNamedPipe},
 	}
 	got := Find(root, nil, true)
 	want := []string{
-		"the configuration relative.cfg of HAProxy (pid 7) can't be found, because its path is relative: file does not exist. Run the command as root",
-		"HAProxy's configuration /none.cfg can't be read: file does not exist. Run the command as root",
-		"HAProxy's configuration /pipe can't be read: it is not a regular file. Run the command as root",
+		"the configuration relative.cfg of HAProxy (pid 7) can't be found, because its path is relative: file does not exist" + inContainer,
+		"HAProxy's configuration /none.cfg can't be read: file does not exist" + inContainer,
+		"HAProxy's configuration /pipe can't be read: it is not a regular file",
+		"HAProxy's configuration /?]0;x? can't be read: file does not exist" + inContainer,
 	}
 	if diff := cmp.Diff(want, got.Notes); diff != "" || len(got.Candidates) > 0 {
 		t.Errorf("got %v, want -, got +\n%s", got.Candidates, diff)
@@ -227,6 +231,13 @@ func TestDraft(t *testing.T) {
 			"", 1, "auto", "it did not answer, so nothing is known of it", "/s/a is taken, but it did not answer",
 		},
 		{
+			"a dead socket, listed",
+			Draft{Graphite: "g", Listed: true, Sockets: []Socket{{Candidate: unix("/run/other"), Err: &haproxy.SocketError{
+				Op: "read show info from", Socket: "/run/other", Err: haproxy.ErrNotStats, Hint: "Move it",
+			}}}},
+			"", 0, "auto", "[pull] No socket is left to ask: add servers or socket-dir.", "/run/other is left out: " + haproxy.ErrNotStats.Error() + "\nno stats socket",
+		},
+		{
 			"a comma",
 			Draft{Graphite: "g", Sockets: []Socket{answered("/s/a,b", "1", "1", "user")}, Others: map[string]bool{"/s": true}},
 			"", 0, "auto", "No socket is left to ask", `the socket "/s/a,b" is left out, because its name contains a comma`,
@@ -246,5 +257,20 @@ func TestDraft(t *testing.T) {
 				t.Errorf("got %q, want %q", warnings, test.warnings)
 			}
 		})
+	}
+}
+
+func TestFailure(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{&fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}, "permission denied. Run the command as root"},
+		{&fs.PathError{Op: "open", Path: "/x", Err: fs.ErrNotExist}, "file does not exist" + inContainer},
+		{errors.New("it is not a regular file"), "it is not a regular file"},
+	} {
+		if got := failure(test.err); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
 	}
 }

@@ -3,8 +3,8 @@ package starter
 import "strings"
 
 // words splits a line of HAProxy's configuration into words, and leaves out a comment.
-// It reports false for expanded if no word depends on an environment variable, which
-// HAProxy replaces between double quotes.
+// expanded reports whether a word depends on an environment variable, which HAProxy
+// replaces between double quotes.
 func words(line string) (all []string, expanded bool) {
 	var word strings.Builder
 	in := false
