@@ -76,12 +76,18 @@ haproxystats-pull puts into its spool, and changes nothing there.
 
 With --once or --json, it prints the table once and ends. Rates need two rounds, so it
 asks twice, --interval apart, or takes two snapshots; with --interval 0 it takes one
-round and has no rates.`,
+round or snapshot and has no rates.`,
 		Args:              noArguments,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.configNamed = cmd.Flags().Changed("file") || cmd.Flags().Changed("dir")
 			o.files.Required = cmd.Flags().Changed("file")
+			if cmd.Flags().Changed("spool") && o.spool == "" {
+				return errors.New("--spool is empty: name a directory, or use --follow for that of the configuration")
+			}
+			if (o.follow || o.spool != "") && cmd.Flags().Changed("interval") && o.interval != 0 {
+				return errors.New("--interval has no effect with --follow and --spool, except 0: snapshots come when haproxystats-pull stores them. Leave it out")
+			}
 			return runTop(o, stdout, stderr)
 		},
 	}

@@ -2,10 +2,13 @@ package top
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -141,6 +144,11 @@ func (a *Asker) ask(ctx context.Context, now time.Time, targets []pull.Target) *
 		})
 	}
 	g.Wait()
+	// The order must not depend on who has answered first: the first failure is shown.
+	slices.SortFunc(r.Failures, func(x, y Failure) int {
+		return cmp.Or(strings.Compare(x.Socket, y.Socket), strings.Compare(x.Name, y.Name))
+	})
+	slices.SortFunc(masters, func(x, y pull.Target) int { return strings.Compare(x.Socket.Address, y.Socket.Address) })
 	a.masters = make(map[string]bool)
 	for _, m := range masters {
 		a.masters[m.Socket.Address] = true

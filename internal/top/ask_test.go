@@ -93,6 +93,11 @@ func TestAskFails(t *testing.T) {
 	if !errors.As(err, &p) || !strings.Contains(err.Error(), "none of 2 sockets answers") || p.Hint == "" {
 		t.Errorf("both fail: got %v", err)
 	}
+	for range 20 { // whoever fails first, the message stays
+		if _, again := asker.Next(t.Context()); again == nil || again.Error() != err.Error() || !strings.Contains(err.Error(), "/a: ") {
+			t.Fatalf("both fail again: got %v after %v, want the same about a", again, err)
+		}
+	}
 	a.SetFault(haproxysim.Fault{})
 	if _, err := asker.Next(t.Context()); err != nil {
 		t.Errorf("after the failure: %v", err)

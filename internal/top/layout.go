@@ -44,10 +44,26 @@ func (c *Column) Cell(r *Row) (string, Style) { return c.text(r) }
 const (
 	minName  = 8
 	maxName  = 48
+	minState = 8
 	minTrend = 8
 	maxTrend = 40
 	gap      = 1
 )
+
+// Widths are the widths that the widest name and the widest state of rows need.
+type Widths struct{ Name, State int }
+
+// Add adds a row, with the backend of a server in its name if full is set.
+func (w *Widths) Add(r *Row, full bool) {
+	name := Width(Clean(r.Name))
+	if full && r.Kind == Server {
+		name += Width(Clean(r.Parent)) + len("/")
+	}
+	w.Name = max(w.Name, name)
+	if r.Agree < r.Seen { // else a state fits anyway
+		w.State = max(w.State, Width(r.StateText()))
+	}
+}
 
 var everyKind = []Kind{Process, Frontend, Backend, Server}
 
@@ -82,10 +98,11 @@ var metricColumns = []struct {
 const trendRank = 6
 
 // Columns returns the columns of a table with rows of these kinds, from left to right, that
-// fit into a width; all of them if it is 0. The first one is the name.
-func Columns(kinds []Kind, width int, longest int, full bool) []Column {
-	name := Column{Key: ByName, Sorts: true, Title: "NAME", Width: max(longest, minName), text: nameCell(full)}
-	state := Column{Key: ByState, Sorts: true, Title: "STATE", Width: 8, text: stateCell, rank: 0}
+// fit into a width; all of them if it is 0. The first one is the name, which is that of a
+// server with its backend if full is set.
+func Columns(kinds []Kind, width int, needed Widths, full bool) []Column {
+	name := Column{Key: ByName, Sorts: true, Title: "NAME", Width: max(needed.Name, minName), text: nameCell(full)}
+	state := Column{Key: ByState, Sorts: true, Title: "STATE", Width: max(needed.State, minState), text: stateCell, rank: 0}
 	detail := Column{Title: detailTitle(kinds), Width: 9, text: detailCell, rank: 7}
 	all := []Column{state, detail}
 	for _, c := range metricColumns {
@@ -133,7 +150,7 @@ func Columns(kinds []Kind, width int, longest int, full bool) []Column {
 		columns = append(columns, Column{Title: "TREND", Width: minTrend + more, Trend: true, text: func(*Row) (string, Style) { return "", Accent }})
 	}
 	// The name takes the rest, as far as it needs it.
-	columns[0].Width += min(left, max(0, longest-columns[0].Width))
+	columns[0].Width += min(left, max(0, needed.Name-columns[0].Width))
 	if len(columns) == 1 {
 		columns[0].Width = max(1, width)
 	}

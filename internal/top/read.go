@@ -28,6 +28,7 @@ type Reading struct {
 	files     snapshot.Memory
 	batch     *metric.Batch
 	processes []process
+	repeated  map[string]bool // sockets whose process answers at another one, too
 	// comparable reports whether counters go on from those of the round before. If they do
 	// for some processes only, before and now have the counters of these.
 	comparable  bool
@@ -100,11 +101,11 @@ func (r *Reader) Read(round *Round) (*Reading, error) {
 	}
 	n.BadRows = report.BadRows
 	n.batch = r.aggregator.Batch(round.Snapshot.Epoch)
-	repeated := make(map[string]bool)
+	n.repeated = make(map[string]bool)
 	for _, d := range r.aggregator.Duplicates() {
-		repeated[d.Next] = true
+		n.repeated[d.Next] = true
 	}
-	n.processes = processesOf(round, files, repeated)
+	n.processes = processesOf(round, files, n.repeated)
 	if r.last != nil {
 		n.Elapsed = round.At.Sub(r.last.At)
 		r.compare(n, lives)
@@ -185,5 +186,8 @@ func (r *Reader) only(round *Round, sockets map[string]bool) (*metric.Batch, err
 	return a.Batch(s.Epoch), nil
 }
 
-// Sockets returns the names of the sockets that have answered.
-func (n *Reading) Sockets() []string { return slices.Sorted(maps.Keys(livesOf(n.files))) }
+// Sockets returns the names of the sockets that have answered, one for each process.
+func (n *Reading) Sockets() []string {
+	sockets := slices.Sorted(maps.Keys(livesOf(n.files)))
+	return slices.DeleteFunc(sockets, func(s string) bool { return n.repeated[s] })
+}

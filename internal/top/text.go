@@ -25,7 +25,11 @@ func (m *Model) WriteText(w io.Writer, kinds []Kind, q Query, colours bool) erro
 		q.Kind = k
 		rows := m.Rows(q)
 		fmt.Fprintf(out, "\n%s\n", style(fmt.Sprintf("%s: %d", strings.ToUpper(k.Plural()), len(rows)), Heading))
-		columns := Columns([]Kind{k}, 0, Longest(rows, true), true)
+		var needed Widths
+		for _, r := range rows {
+			needed.Add(r, true)
+		}
+		columns := Columns([]Kind{k}, 0, needed, true)
 		var line strings.Builder
 		for i := range columns {
 			if i > 0 {
@@ -60,19 +64,6 @@ func (m *Model) WriteText(w io.Writer, kinds []Kind, q Query, colours bool) erro
 		fmt.Fprintf(out, "\n%s\n", style("not used in whole: "+Clean(f), Bad))
 	}
 	return out.Flush()
-}
-
-// Longest returns the width of the longest name.
-func Longest(rows []*Row, full bool) int {
-	most := 0
-	for _, r := range rows {
-		n := len(r.Name) // no text is wider than its bytes
-		if full && r.Kind == Server {
-			n += len(r.Parent) + len("/")
-		}
-		most = max(most, n)
-	}
-	return most
 }
 
 // Headline returns the sums of all processes in a line.

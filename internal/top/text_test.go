@@ -173,10 +173,13 @@ func TestHistory(t *testing.T) {
 // TestColumns: at every width the columns fit, the name comes first, and what counts most
 // stays longest.
 func TestColumns(t *testing.T) {
-	for _, kinds := range [][]Kind{Kinds(), {Process}, {Frontend}, {Backend}, {Server}} {
-		before := 0
+	for i, kinds := range [][]Kind{Kinds(), {Process}, {Frontend}, {Backend}, {Server}, Kinds(), {Server}} {
+		before, state := 0, 0
+		if i >= 5 {
+			state = 11
+		}
 		for width := 1; width <= 300; width++ {
-			columns := Columns(kinds, width, 30, true)
+			columns := Columns(kinds, width, Widths{Name: 30, State: state}, true)
 			sum := len(columns) - 1
 			for _, c := range columns {
 				sum += c.Width
@@ -195,6 +198,24 @@ func TestColumns(t *testing.T) {
 	}
 }
 
+// TestWidths: states of several processes and names of other widths are shown in whole.
+func TestWidths(t *testing.T) {
+	row := &Row{Kind: Server, Parent: "日本", Name: "a\x1be\u0301", State: Maint, Seen: 12, Agree: 10}
+	var w Widths
+	w.Add(&Row{Kind: Server, Parent: "b", Name: "s"}, true)
+	w.Add(row, true)
+	if want := (Widths{Name: len("日") + len("/a?e") + 1, State: len("MAINT 10/12")}); w != want {
+		t.Errorf("got %+v, want %+v", w, want)
+	}
+	columns := Columns([]Kind{Server}, 0, w, true)
+	for i, want := range []string{"日本/a?e\u0301", "MAINT 10/12"} {
+		text, _ := columns[i].Cell(row)
+		if got := Fit(text, columns[i].Width, false); got != want {
+			t.Errorf("%s: got %q, want %q", columns[i].Title, got, want)
+		}
+	}
+}
+
 func TestKeys(t *testing.T) {
 	for _, k := range Keys() {
 		got, ok := ParseKey(strings.ToUpper(k.String()))
@@ -209,6 +230,16 @@ func TestKeys(t *testing.T) {
 		if d := m.Describe(); len(d.Title) > 7 || d.Help == "" || d.Key == "" {
 			t.Errorf("%+v: incomplete", d)
 		}
+	}
+}
+
+// TestFactsOfTwoSockets: a process that answers at two sockets is one process.
+func TestFactsOfTwoSockets(t *testing.T) {
+	m := newMachine(t)
+	m.take(round(0, map[string]said{"a": site(1, 1, 1), "b": site(1, 1, 1), "c": site(2, 1, 1)}))
+	r := m.row(Server, "app", "s1")
+	if got := m.Reading.FactsOf(r); len(got) != 2 || got[0].Socket != "a" || got[1].Socket != "c" || r.Seen != 2 {
+		t.Errorf("got %d processes for the facts and %d for the row, want 2 and 2", len(got), r.Seen)
 	}
 }
 

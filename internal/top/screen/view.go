@@ -52,8 +52,8 @@ type view struct {
 
 	fresh  bool // the items are those of the model and the query
 	items  []item
-	rows   int    // of the items
-	widest int    // of the names of rows
+	rows   int // of the items
+	widest top.Widths
 	under  int    // the item that was last under the cursor
 	facts  []line // of the page
 	fits   int    // lines of the body
@@ -97,11 +97,11 @@ func (v *view) refresh() {
 	}
 	v.fresh = true
 	v.list()
-	v.rows, v.widest = 0, 0
+	v.rows, v.widest = 0, top.Widths{}
 	for _, it := range v.items {
 		if it.row != nil {
 			v.rows++
-			v.widest = max(v.widest, top.Longest([]*top.Row{it.row}, v.page().backend == ""))
+			v.widest.Add(it.row, v.page().backend == "")
 		}
 	}
 }
