@@ -48,11 +48,11 @@ func statesOf(scope Scopes, field string) states {
 	return states{}
 }
 
-// States returns the states of a text field in a scope, as HAProxy's Prometheus exporter
-// names them, and those of "mode" as HAProxy does, which the exporter lacks: the value of a column of that name is the number of one of them. An empty one
-// stands for results that the exporter does not name, as before the first check: then none
-// of its series is 1. It returns nil for a field without states. The caller must not change
-// them.
+// States returns the states of a text field in a scope. The value of a column of that name is
+// the number of one of them. They have the names of HAProxy's Prometheus exporter; those of
+// "mode", which it does not show, have HAProxy's own. An empty one stands for results that the
+// exporter does not name, as before the first check: then none of its series is 1. States
+// returns nil for a field without states. The caller must not change them.
 func States(scope Scopes, field string) []string { return statesOf(scope, field).ranked }
 
 // StateLabels returns the values of the label "state" in the exporter's order; nil for a

@@ -165,13 +165,13 @@ type finding struct {
 }
 
 // stale adds to a finding that the program runs with a configuration other than the
-// present one, or that its last reload has failed. That is a warning, except for [Container]: container runtimes restart
-// a program that is not OK.
+// present one, or that its last reload has failed. That is a warning, except for
+// [Container]: container runtimes restart a program that is not OK.
 func (i Installation) stale(a answer, sha256 string, r Request, f finding) finding {
 	if a.ReloadFailed != 0 {
 		f.text += fmt.Sprintf("; its configuration was not reloaded %s ago", ago(a.Since(a.ReloadFailed)))
 		if a.ReloadCause != "" {
-			f.text += ": " + strings.TrimSuffix(strings.TrimPrefix(because(a.ReloadCause), " ("), ")")
+			f.text += ": " + shortened(a.ReloadCause)
 		}
 		if i.First == "" && !r.Plain {
 			f.status = nagios.Worst(f.status, nagios.Warning)
@@ -248,6 +248,11 @@ func because(cause string) string {
 	if cause == "" {
 		return ""
 	}
+	return " (" + shortened(cause) + ")"
+}
+
+// shortened returns a cause without what exceeds maxCause.
+func shortened(cause string) string {
 	if len(cause) > maxCause {
 		cause = strings.ToValidUTF8(cause[:maxCause], "")
 		if n := strings.LastIndexByte(cause, ' '); n > 0 {
@@ -255,7 +260,7 @@ func because(cause string) string {
 		}
 		cause += " ..."
 	}
-	return " (" + cause + ")"
+	return cause
 }
 
 // ago formats a duration for people.
