@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"errors"
 	"log/slog"
 
@@ -83,15 +82,9 @@ func CheckPatterns(c *config.Config) []config.Problem {
 	for _, f := range c.Process.NameFiles() {
 		for _, p := range f.Patterns {
 			_, err := pattern.Compile(p.Text)
-			if err == nil {
-				continue
+			if fault, ok := errors.AsType[*pattern.Error](err); ok { // it returns no other
+				problems = append(problems, f.Refuse(p, fault.Offset, fault.Cause))
 			}
-			problem := f.Refuse(p, 0, err.Error())
-			var fault *pattern.Error
-			if errors.As(err, &fault) {
-				problem = f.Refuse(p, fault.Offset+2, cmp.Or(fault.Cause, err.Error())) // from 1, behind the slash
-			}
-			problems = append(problems, problem)
 		}
 	}
 	return problems

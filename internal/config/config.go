@@ -280,7 +280,8 @@ type Process struct {
 	// expression between slashes such as `/^www_/`. Lines that start with `#` are comments.
 	// Names have `_` for dots here. The expressions are those of Python 3, as in
 	// [frontend-groups], and match anywhere in a name: add `^` and `$` to match the whole
-	// name. Dollar signs are not doubled. The program reads the file when it starts.
+	// name. Dollar signs are not doubled. The program reads the file when it starts, and at
+	// each reload of its configuration.
 	IncludeFrontends NameFile
 	// A file with the only backends that are sent, with their servers, as for
 	// `include-frontends`.
@@ -776,8 +777,8 @@ type Cluster struct {
 	// effect if `nodes` is set.
 	NodeExpiry time.Duration
 	// A file with the nodes that are expected, one name in each line, without slashes.
-	// Lines that start with `#` are comments. The program reads the file when it starts. Without it, the
-	// nodes are learned.
+	// Lines that start with `#` are comments. The program reads the file when it starts, and
+	// at each reload of its configuration. Without it, the nodes are learned.
 	Nodes NodeList
 	// What is sent of a cluster, as a list of `daemon`, `frontend`, `backend` and `server`.
 	// A cluster of many large nodes may do without `server`.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -184,11 +183,12 @@ func readLines(text string) []string {
 }
 
 // Refuse returns the problem that a pattern of a file of names is not a regular expression.
-// position counts the characters before the fault.
-func (f NameFileOption) Refuse(p NamePattern, position int, cause string) Problem {
+// before is the number of its characters before the fault.
+func (f NameFileOption) Refuse(p NamePattern, before int, cause string) Problem {
+	position := before + len("/") + 1 // in the line, from 1
 	return Problem{
 		Pos: p.Pos, Section: "process", Option: f.Option, Value: "/" + p.Text + "/",
-		Reason:  fmt.Sprintf("position %d: %s", position, cmp.Or(cause, "not a regular expression")),
+		Reason:  fmt.Sprintf("position %d: %s", position, cause),
 		Allowed: "a regular expression of Python's between slashes",
 	}
 }
