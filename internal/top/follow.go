@@ -103,7 +103,9 @@ func (f *Follower) newest() (*Round, error) {
 		return nil, nil
 	}
 	newest := listed[len(listed)-1]
-	if newest.Epoch == f.last {
+	// An older one is what is left after the newest was taken out, unless nothing else comes:
+	// then the clock was set back.
+	if newest.Epoch == f.last || newest.Epoch < f.last && time.Since(f.waited) <= f.Patience {
 		return nil, nil
 	}
 	s, err := load(newest.Path)

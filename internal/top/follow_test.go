@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,32 @@ func TestFollow(t *testing.T) {
 	m.want(m.row(Frontend, "", "www"), Requests, 10)
 	if _, err := w.Stage(epoch + 30); err != nil {
 		t.Error("the spool is not the writer's any more", err)
+	}
+}
+
+// TestFollowNeverGoesBack: a snapshot that is left behind the newest is not the next one, unless
+// the clock was set back.
+func TestFollowNeverGoesBack(t *testing.T) {
+	dir, w := openSpool(t)
+	s := site(1, 10, 10)
+	files := map[string][]byte{"a_info": s.info(), "a_stat": s.stat()}
+	epoch := start.Unix()
+	store(t, w, epoch, files, snapshot.Round{})
+	store(t, w, epoch+10, files, snapshot.Round{})
+	f := &Follower{Dir: dir, Patience: time.Hour}
+	defer f.Close()
+	if r, err := f.Next(t.Context()); err != nil || r.Snapshot.Epoch != epoch+10 {
+		t.Fatalf("got %+v, %v, want the newest", r, err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, strconv.FormatInt(epoch+10, 10))); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := f.newest(); r != nil || err != nil {
+		t.Errorf("got %+v, %v, want none: the older one was passed over", r, err)
+	}
+	f.waited = f.waited.Add(-2 * time.Hour)
+	if r, err := f.Next(t.Context()); err != nil || r.Snapshot.Epoch != epoch {
+		t.Errorf("got %+v, %v, want the only one after a long time", r, err)
 	}
 }
 
