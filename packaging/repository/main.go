@@ -4,7 +4,8 @@
 //	repository -dir DIR -date SECONDS [-key FILE [-passphrase FILE]]
 //
 // With a key, it also writes InRelease, Release.gpg and repomd.xml.asc, and the public key to
-// haproxystats.asc. The same packages, date and key make the same bytes.
+// haproxystats.asc. The same packages, date and key make the same bytes, if the key is of RSA or
+// Ed25519: signatures by ECDSA have a random part.
 //
 // It is a module of its own, because it and the programs need different modules.
 package main

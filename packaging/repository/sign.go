@@ -64,7 +64,7 @@ func readKey(path, passphrase string, date time.Time) (*signer, error) {
 			date = made
 		}
 	}
-	random := false // the same input makes the same signature
+	random := false // no notation that differs in each signature
 	return &signer{entity, found.PrivateKey, &packet.Config{
 		DefaultHash: crypto.SHA512, Time: func() time.Time { return date }, NonDeterministicSignaturesViaNotation: &random,
 	}}, nil
