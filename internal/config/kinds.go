@@ -19,9 +19,12 @@ type kind[T any] struct {
 
 var errRange = errors.New("out of range")
 
+// wordKind is the name of the kinds that [oneOf] returns.
+const wordKind = "word"
+
 // oneOf accepts one of several words, in upper or lower case.
 func oneOf[T any](words map[string]T, allowed ...string) kind[T] {
-	return kind[T]{"word", strings.Join(allowed, ", "), func(text string) (T, error) {
+	return kind[T]{wordKind, strings.Join(allowed, ", "), func(text string) (T, error) {
 		v, ok := words[strings.ToLower(text)]
 		if !ok {
 			return v, errors.New("not one of the words" + meant(strings.ToLower(text), slices.Sorted(maps.Keys(words))))

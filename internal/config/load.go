@@ -271,13 +271,20 @@ func (l *loader) reportReference(section string, err error) {
 // messages: a shorter one is part of other words.
 const leastHidden = 4
 
+// isWord reports whether the values of an option are words of the documentation. They are not
+// secret, and messages have these words, such as "tls = true", also where no value is meant.
+func isWord(section, name string) bool {
+	o, ok := lookupOption(section, name)
+	return ok && (o.Kind == wordKind || o.Kind == boolean.name)
+}
+
 // hideEnvironment replaces what has come from the environment in messages, since it may
 // be secret.
 func (l *loader) hideEnvironment() {
 	values := make(map[string]string) // names of variables by their values
 	for _, s := range append([]*ini.Section{l.doc.Defaults()}, l.doc.Sections()...) {
 		for _, o := range s.Options {
-			if !strings.Contains(o.Raw, "${"+ini.Environment+":") {
+			if !strings.Contains(o.Raw, "${"+ini.Environment+":") || isWord(s.Name, o.Name) {
 				continue
 			}
 			for _, name := range l.doc.Environment(s.Name, o.Name) {
