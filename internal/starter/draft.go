@@ -12,8 +12,8 @@ import (
 	"haproxystats/internal/printable"
 )
 
-// DefaultSocketDir is the directory of the stats sockets if none is found.
-const DefaultSocketDir = "/run/haproxy"
+// defaultSocketDir is the directory of the stats sockets if none is found.
+const defaultSocketDir = "/run/haproxy"
 
 // Draft is what a configuration is made of.
 type Draft struct {
@@ -112,7 +112,7 @@ func (d *Draft) pull(w *writer) {
 	}
 	if len(usable) == 0 {
 		w.warn("no stats socket was found. Add this line to the section global of haproxy.cfg, reload HAProxy, and run the command again: "+
-			"stats socket %s/admin.sock mode 660 level user", d.dir(DefaultSocketDir))
+			"stats socket %s/admin.sock mode 660 level user", d.dir(defaultSocketDir))
 	}
 	for _, s := range usable {
 		w.comment("%s, found %s: %s.", s.Server, s.From, s.facts())
@@ -160,7 +160,7 @@ func (d *Draft) socketDir(usable []Socket) string {
 		return d.SocketDir
 	}
 	if len(usable) == 0 {
-		return DefaultSocketDir
+		return defaultSocketDir
 	}
 	dir := path.Dir(usable[0].Server.Address)
 	for _, s := range usable {

@@ -25,9 +25,9 @@ func Format(v float64, u Unit) string {
 		if v > 0 && v < 9.95 {
 			return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0")
 		}
-		return scaled(v, 1000, "")
+		return scaled(v, "")
 	case Bytes:
-		return scaled(v, 1000, "B")
+		return scaled(v, "B")
 	case Millis:
 		switch {
 		case v < 9999.5:
@@ -40,18 +40,18 @@ func Format(v float64, u Unit) string {
 	case Seconds:
 		return Age(v)
 	}
-	return scaled(v, 1000, "")
+	return scaled(v, "")
 }
 
 // scaled returns a number with a letter for its thousands.
-func scaled(v, base float64, unit string) string {
+func scaled(v float64, unit string) string {
 	const letters = "kMGTPE"
 	if math.Abs(v) < 9999.5 && unit == "" {
 		return strconv.FormatFloat(math.Round(v), 'f', 0, 64)
 	}
 	letter := -1
 	for math.Abs(v) >= 999.5 && letter+1 < len(letters) {
-		v /= base
+		v /= 1000
 		letter++
 	}
 	digits := 0

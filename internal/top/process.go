@@ -54,12 +54,10 @@ func readProcess(info []byte) process {
 		switch key {
 		case "Version":
 			p.Version = text
-		case "Process_num":
-			p.Number = text
 		case "Pid":
 			p.Pid, p.pid = text, int(n)
 		case "Start_time_sec":
-			p.start, p.Started = n, n
+			p.start = n
 		case "Uptime_sec":
 			p.up = n
 		case "Stopping":

@@ -20,10 +20,8 @@ type Reading struct {
 	Elapsed time.Duration
 	// Replaced are the sockets at which another process answers than in the round before.
 	Replaced []string
-	// Faults are the replies that could not be used in whole, and BadRows counts the rows
-	// that were skipped.
-	Faults  []string
-	BadRows int
+	// Faults are the replies that could not be used in whole, and how many rows were skipped.
+	Faults []string
 
 	files     snapshot.Memory
 	batch     *metric.Batch
@@ -99,7 +97,9 @@ func (r *Reader) Read(round *Round) (*Reading, error) {
 	for _, f := range report.BadFiles {
 		n.Faults = append(n.Faults, f.Error())
 	}
-	n.BadRows = report.BadRows
+	if report.BadRows > 0 {
+		n.Faults = append(n.Faults, count(report.BadRows, "bad row is left out", "bad rows are left out"))
+	}
 	n.batch = r.aggregator.Batch(round.Snapshot.Epoch)
 	n.repeated = make(map[string]bool)
 	for _, d := range r.aggregator.Duplicates() {

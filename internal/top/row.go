@@ -75,9 +75,7 @@ func (s Servers) All() float64 { return s.Up + s.Down + s.Maint + s.Drain + s.No
 
 // ProcessInfo is what a process has said of itself, or why it has not.
 type ProcessInfo struct {
-	Socket, Version, Pid, Number string
-	// Started is the time of its start in seconds since 1970; 0 if it is not known.
-	Started int64
+	Socket, Version, Pid string
 	// Problem is why it does not answer, and Hint what to do about it.
 	Problem, Hint string
 }

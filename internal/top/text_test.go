@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"haproxystats/internal/snapshot"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -230,6 +232,22 @@ func TestKeys(t *testing.T) {
 		if d := m.Describe(); len(d.Title) > 7 || d.Help == "" || d.Key == "" {
 			t.Errorf("%+v: incomplete", d)
 		}
+	}
+}
+
+// TestBadRows: rows that can't be read are told, not passed over.
+func TestBadRows(t *testing.T) {
+	m := newMachine(t)
+	r := round(0, map[string]said{"a": site(1, 1, 1)})
+	files := r.Snapshot.Files.(snapshot.Memory)
+	files["a_stat"] = append(bytes.TrimSuffix(files["a_stat"], []byte("\n")), "www,BACKEND\n\n"...)
+	m.take(r)
+	var out bytes.Buffer
+	if err := m.WriteText(&out, []Kind{Frontend}, Query{}, false); err != nil {
+		t.Fatal(err)
+	}
+	if want := "\nnot used in whole: 1 bad row is left out\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("got %s, want %q in it", out.String(), want)
 	}
 }
 
