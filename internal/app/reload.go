@@ -94,7 +94,8 @@ func (r *Reloads) reload(ctx context.Context, apply func(context.Context, *confi
 			log.Error("the configuration is refused", "problem", p)
 		}
 		log.Error(refused, "problems", len(problems))
-		r.failure(fmt.Sprintf("the configuration has %d errors; the first is %v", len(problems), problems[0]))
+		// More people may read the status than the configuration.
+		r.failure(fmt.Sprintf("the configuration has %d errors; the first is %s", len(problems), problems[0].Public()))
 		return
 	}
 	if next.Notice != "" {

@@ -35,6 +35,20 @@ func (p Problem) Error() string {
 	return p.Description() + ". " + hideUser(p.Hint)
 }
 
+// secretKinds are the kinds of options whose values may hold secrets: a header can be a login,
+// and an address can have a token.
+var secretKinds = []string{headerList.name, webAddress.name}
+
+// Public returns the problem in one line for readers who need not be allowed to read the
+// configuration: of an option that may hold a secret, neither the value nor a reason that
+// quotes it.
+func (p Problem) Public() string {
+	if o, ok := lookupOption(p.Section, p.Option); ok && slices.Contains(secretKinds, o.Kind) {
+		return fmt.Sprintf("%s: [%s] %s: the value is not allowed. The log has the reason", p.Pos, p.Section, p.Option)
+	}
+	return p.Error()
+}
+
 // Description returns the problem in one line as Error does, without its hint.
 func (p Problem) Description() string {
 	var s strings.Builder

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -1156,5 +1157,24 @@ func TestManyUnknownNames(t *testing.T) {
 	want := fmt.Sprintf("%d more names that nothing reads, this is the last one. Check that this is a file of haproxystats", 120_000-maxUnknown)
 	if got := loaded.Warnings[maxUnknown].Error(); !strings.HasSuffix(got, ": "+want) {
 		t.Errorf("got %q, want it to end in %q", got, want)
+	}
+}
+
+// TestPublic leaves out what may be secret, and only that.
+func TestPublic(t *testing.T) {
+	file := write1(t, "[process]\nworkers = many\n[influx]\nurl = http://x/write?token=s3cret x\nheaders = s3cret\n[otlp:a]\nendpoint = http://x\nheaders = s3cret\n[events]\nwebhook = ftp://hooks.example.com/s3cret\n")
+	_, err := Load(ForProcess, Files{File: file, Required: true})
+	var problems Problems
+	if !errors.As(err, &problems) || len(problems) < 5 {
+		t.Fatalf("got %v, want five problems", err)
+	}
+	for _, p := range problems {
+		got := p.Public()
+		if strings.Contains(got, "s3cret") || !strings.Contains(got, fmt.Sprintf("%s:%d: [%s] %s", file, p.Pos.Line, p.Section, p.Option)) {
+			t.Errorf("got %q, want the place and no secret", got)
+		}
+		if p.Option == "workers" && got != p.Error() {
+			t.Errorf("got %q, want %q", got, p.Error())
+		}
 	}
 }
