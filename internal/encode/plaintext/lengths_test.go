@@ -18,8 +18,13 @@ func TestLengthOfNamespaceChangesNothingElse(t *testing.T) {
 	long := strings.Repeat("a", maxCopied)
 	rapid.Check(t, func(t *rapid.T) {
 		batch := drawBatch(t)
-		short := encodeWith(t, Paths{Namespace: "n"}, batch)
-		got := encodeWith(t, Paths{Namespace: long}, batch)
+		paths := Paths{Namespace: "n", Tagged: rapid.Bool().Draw(t, "tagged")}
+		if rapid.Bool().Draw(t, "with tags") {
+			paths.Tags = someTags
+		}
+		short := encodeWith(t, paths, batch)
+		paths.Namespace = long
+		got := encodeWith(t, paths, batch)
 		if got = strings.ReplaceAll(got, long, "n"); got != short {
 			t.Errorf("with a long namespace got:\n%s\nwant, as with a short one:\n%s", got, short)
 		}

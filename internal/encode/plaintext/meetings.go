@@ -27,10 +27,18 @@ func (p *paths) placeOf(e metric.Entity) place { return place{p.spell(e.Parent),
 
 // spell returns a name as paths have it.
 func (p *paths) spell(name string) string {
-	if p.full != nil {
+	if p.tagged {
 		return TagValue(name)
 	}
 	return Component(name)
+}
+
+// maxName returns the most bytes that a name may have in paths.
+func (p *paths) maxName() int {
+	if p.tagged {
+		return MaxTag
+	}
+	return MaxComponent
 }
 
 // meet finds the rows that map to one path. It adds the pairs that are not in before to

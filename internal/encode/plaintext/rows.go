@@ -11,7 +11,8 @@ import (
 type paths struct {
 	scope   metric.Scope
 	columns []metric.Column
-	names   [][]byte // of the columns, with a space at the end
+	tagged  bool
+	names   [][]byte // of the columns; with constant tags and a space at the end if the paths are dotted
 	how     []how    // of the columns
 	fixed   []fixed  // the columns, if short
 	short   bool     // all names fit into fixed
@@ -19,9 +20,9 @@ type paths struct {
 	altered int // number of rows with a name that a path can't show unchanged
 	counts  int // the column that counts different things; -1 for none
 
-	// full and grouped are the names of tagged paths, without and with a group; nil for
-	// dotted paths.
-	full, grouped [][]byte
+	// plain and grouped are what the names of tagged series begin with, without and with a
+	// group; nil for dotted paths.
+	plain, grouped []byte
 
 	meets *meetings // nil for none
 	// renamed has the processes whose label was taken, with another label.
@@ -43,13 +44,12 @@ const (
 	never             // it is not for Graphite
 )
 
-// maxFixed is the number of bytes that are copied for a short name and its space,
-// whatever its length.
+// maxFixed is the number of bytes that are copied for a short name, whatever its length.
 const maxFixed = 32
 
 // fixed is a column whose name is short.
 type fixed struct {
-	text   [maxFixed]byte // with a space at the end
+	text   [maxFixed]byte // as in names
 	length int
 	how    how
 	// filled is set if a value that is missing counts as 0, active if it does so only
@@ -85,7 +85,7 @@ func (p *paths) fold(e *Encoder, t *metric.Table) *metric.Table {
 }
 
 func (p *paths) useColumns(e *Encoder, scope metric.Scope, columns []metric.Column) {
-	*p = paths{scope: scope, columns: columns, names: make([][]byte, 0, len(columns)), target: make([]int, len(columns)), counts: -1, short: true}
+	*p = paths{scope: scope, columns: columns, tagged: e.tags != nil, names: make([][]byte, 0, len(columns)), target: make([]int, len(columns)), counts: -1, short: true}
 	place := make(map[string]int, len(columns))
 	var different []metric.Column
 	for i, c := range columns {
@@ -101,11 +101,13 @@ func (p *paths) useColumns(e *Encoder, scope metric.Scope, columns []metric.Colu
 			at = len(different)
 			place[string(name)] = at
 			different = append(different, c)
-			name = append(name, e.tail...)
-			p.names = append(p.names, append(name, ' '))
+			if !p.tagged {
+				name = append(append(name, e.tail...), ' ')
+			}
+			p.names = append(p.names, name)
 			p.how = append(p.how, howOf(c))
-			f := fixed{length: len(name) + 1, how: howOf(c), filled: c.EmptyIsZero, active: c.Combine == metric.MeanOfActive}
-			if copy(f.text[:], p.names[at]) < f.length {
+			f := fixed{length: len(name), how: howOf(c), filled: c.EmptyIsZero, active: c.Combine == metric.MeanOfActive}
+			if copy(f.text[:], name) < f.length {
 				p.short = false
 			}
 			p.fixed = append(p.fixed, f)
@@ -118,8 +120,10 @@ func (p *paths) useColumns(e *Encoder, scope metric.Scope, columns []metric.Colu
 	if len(different) < len(columns) {
 		p.folded = metric.NewBuilder(scope, different)
 	}
-	if e.tags != nil {
-		p.useTagged(e)
+	if p.tagged {
+		kind := kindOf(scope)
+		p.plain = append(slices.Clone(e.root), kind...)
+		p.grouped = append(slices.Clone(e.group), kind...)
 	}
 }
 
@@ -172,13 +176,11 @@ func (p *paths) use(e *Encoder, t *metric.Table, result *Result) {
 		}
 		p.count(*r, -1)
 		r.entity, r.made = entity, true
-		if e.tags != nil {
-			r.altered = isAlteredTag(entity.Name) || isAlteredTag(entity.Parent)
+		r.altered = p.isAltered(entity.Name) || p.isAltered(entity.Parent)
+		if p.tagged {
 			r.long = e.tags.tooLong(t.Scope(), entity)
 		} else {
-			e.scratch, _ = e.appendPrefixes(e.scratch[:0], t.Scope(), entity)
-			r.altered = isAltered(entity.Name) || isAltered(entity.Parent)
-			r.long = hasLong(e.scratch)
+			r.long = e.hasLong(t.Scope(), entity)
 		}
 		p.count(*r, 1)
 		changed = true
@@ -196,11 +198,8 @@ func (p *paths) use(e *Encoder, t *metric.Table, result *Result) {
 	}
 }
 
-// isAltered reports whether a name differs from its path component.
-func isAltered(name string) bool { return name != "" && Component(name) != name }
-
-// isAlteredTag reports whether a name differs from the value of its tag.
-func isAlteredTag(name string) bool { return name != "" && TagValue(name) != name }
+// isAltered reports whether a path can't show a name as it is.
+func (p *paths) isAltered(name string) bool { return name != "" && p.spell(name) != name }
 
 func (p *paths) count(r rowPaths, n int) {
 	if r.altered {
@@ -208,23 +207,17 @@ func (p *paths) count(r rowPaths, n int) {
 	}
 }
 
-// appendPrefixes appends the one or two paths of an entity.
-func (e *Encoder) appendPrefixes(b []byte, scope metric.Scope, entity metric.Entity) (paths []byte, split int) {
-	plain := entity.Group == "" || e.group == nil
-	if !plain {
-		b = append(b, e.group...)
-		b = appendPath(b, entity.Group)
-		b = appendPlace(b, scope, entity)
-		split = len(b)
-	}
-	if plain || e.double {
+// inGroup reports whether an entity has a path with its group.
+func (e *Encoder) inGroup(entity metric.Entity) bool { return entity.Group != "" && e.group != nil }
+
+// appendPrefix appends a dotted path of an entity, with a dot at its end.
+func (e *Encoder) appendPrefix(b []byte, scope metric.Scope, entity metric.Entity, grouped bool) []byte {
+	if grouped {
+		b = appendPath(append(b, e.group...), entity.Group)
+	} else {
 		b = append(b, e.root...)
-		b = appendPlace(b, scope, entity)
 	}
-	if plain {
-		split = len(b)
-	}
-	return b, split
+	return appendPlace(b, scope, entity)
 }
 
 // below is the path below which the servers of a backend are.
@@ -233,33 +226,46 @@ type below struct {
 	path   []byte // nil for none
 }
 
-// prefixes returns the one or two paths of a row's entity, and the index at which the
-// second begins. Behind them are at least maxCopied bytes of capacity. They are valid
-// until the next call.
-func (e *Encoder) prefixes(p *paths, row int) (prefix []byte, split int) {
-	r := &p.rows[row]
-	entity, renamed := p.renamed[row]
-	if !renamed {
-		entity = r.entity
-	}
-	if p.scope == metric.Server && !r.altered && entity.Name != "" && (entity.Group == "" || e.group == nil) {
+// around returns the text in front of the names of columns in the series of an entity, and,
+// from split on, the text behind these names. Behind the text are at least maxCopied bytes of
+// capacity. It is valid until the next call.
+func (e *Encoder) around(p *paths, r *rowPaths, entity metric.Entity, grouped bool) (text []byte, split int) {
+	switch {
+	case p.tagged:
+		if grouped {
+			text = append(e.scratch[:0], p.grouped...)
+		} else {
+			text = append(e.scratch[:0], p.plain...)
+			entity.Group = ""
+		}
+		split = len(text)
+		text = append(e.tags.append(text, p.scope, entity), ' ')
+	case p.scope == metric.Server && !r.altered && entity.Name != "" && !grouped:
 		if e.below.path == nil || e.below.parent != entity.Parent {
 			e.below.parent = entity.Parent
 			e.below.path = appendServers(append(e.below.path[:0], e.root...), entity.Parent)
 		}
-		prefix = append(append(append(e.scratch[:0], e.below.path...), entity.Name...), '.')
-		split = len(prefix)
-	} else {
-		prefix, split = e.appendPrefixes(e.scratch[:0], p.scope, entity)
+		text = append(append(append(e.scratch[:0], e.below.path...), entity.Name...), '.')
+		split = len(text)
+	default:
+		text = e.appendPrefix(e.scratch[:0], p.scope, entity, grouped)
+		split = len(text)
 	}
-	e.scratch = slices.Grow(prefix, maxCopied)
+	e.scratch = slices.Grow(text, maxCopied)
 	return e.scratch, split
 }
 
-// hasLong reports whether a component of paths is too long.
-func hasLong(paths []byte) bool {
+// hasLong reports whether a component of the dotted paths of an entity is too long.
+func (e *Encoder) hasLong(scope metric.Scope, entity metric.Entity) bool {
+	e.scratch = e.scratch[:0]
+	if e.inGroup(entity) {
+		e.scratch = e.appendPrefix(e.scratch, scope, entity, true)
+	}
+	if !e.inGroup(entity) || e.double {
+		e.scratch = e.appendPrefix(e.scratch, scope, entity, false)
+	}
 	n := 0
-	for _, c := range paths {
+	for _, c := range e.scratch {
 		if n++; c == '.' {
 			n = 0
 		}

@@ -77,6 +77,8 @@ var notInValue = asciiSet{breakLines | 1<<';', deletes}
 type tags struct {
 	// extra has the constant tags in front of each of TagNames, and behind the last.
 	extra [numTags + 1][]byte
+	// begun has those and the beginning of the tag.
+	begun [numTags][]byte
 	// host and cluster are those of the batch; empty for none.
 	host, cluster string
 	long          bool // one of these is too long
@@ -99,6 +101,9 @@ func newTags(constant []Tag) *tags {
 		at, _ := slices.BinarySearchFunc(TagNames, c.Name, compareTags)
 		t.extra[at] = appendTag(t.extra[at], c.Name, c.Value)
 	}
+	for i, name := range TagNames {
+		t.begun[i] = slices.Concat(t.extra[i], []byte(";"+name+"="))
+	}
 	return t
 }
 
@@ -114,14 +119,15 @@ func (t *tags) begin(p Paths, a about) {
 	t.long = len(t.host) > MaxTag || len(t.cluster) > MaxTag
 }
 
-// append appends the tags of an entity, whose group may be empty.
-func (t *tags) append(b []byte, s metric.Scope, e metric.Entity, group string) []byte {
+// append appends the tags of an entity, also that of its group if it has one.
+func (t *tags) append(b []byte, s metric.Scope, e metric.Entity) []byte {
 	var values [numTags]string
-	t.fill(&values, s, e, group)
+	t.fill(&values, s, e, e.Group)
 	for i := range values {
-		b = append(b, t.extra[i]...)
 		if v := values[i]; v != "" {
-			b = appendTag(b, TagNames[i], v)
+			b = appendValue(append(b, t.begun[i]...), v)
+		} else {
+			b = append(b, t.extra[i]...)
 		}
 	}
 	return append(b, t.extra[numTags]...)
@@ -255,7 +261,7 @@ func (p Paths) selfByTags(node, name string) string {
 	if p.Tagged {
 		t := newTags(p.Tags)
 		t.begin(p, a)
-		series = append(append(append(p.taggedRoot(a), kindOf(metric.Self)...), name...), t.append(nil, metric.Self, metric.Entity{}, "")...)
+		series = append(append(append(p.taggedRoot(a), kindOf(metric.Self)...), name...), t.append(nil, metric.Self, metric.Entity{})...)
 	} else {
 		series = append(appendPlace(namedTagged(p.root(a)), metric.Self, metric.Entity{}), name...)
 		for _, t := range sorted(p.Tags) {
@@ -263,72 +269,4 @@ func (p Paths) selfByTags(node, name string) string {
 		}
 	}
 	return `seriesByTag("name=` + strings.ReplaceAll(string(series), ";", `","`) + `")`
-}
-
-// useTagged gives the columns the names of tagged paths, without tags: names has those of
-// entities without a group, and grouped those with one.
-func (p *paths) useTagged(e *Encoder) {
-	kind := kindOf(p.scope)
-	p.full, p.grouped = make([][]byte, len(p.names)), make([][]byte, len(p.names))
-	for i, name := range p.names {
-		if name == nil {
-			continue
-		}
-		p.full[i] = slices.Concat(e.root, []byte(kind), name[:len(name)-1])
-		if e.group != nil {
-			p.grouped[i] = slices.Concat(e.group, []byte(kind), name[:len(name)-1])
-		}
-	}
-}
-
-// writeTagged writes a line for every value in row at of t, once for each path of row, as
-// tagged paths.
-func (e *Encoder) writeTagged(out *chunks, p *paths, t *metric.Table, at, row int) {
-	r := &p.rows[row]
-	if r.long {
-		out.result.noteLongest(r.entity, TagValue, MaxTag)
-	}
-	entity, renamed := p.renamed[row]
-	if !renamed {
-		entity = r.entity
-	}
-	if entity.Group != "" && e.group != nil {
-		e.scratch = append(e.tags.append(e.scratch[:0], p.scope, entity, entity.Group), ' ')
-		e.writeSeries(out, p, p.grouped, t, at, r.long)
-		if !e.double {
-			return
-		}
-	}
-	e.scratch = append(e.tags.append(e.scratch[:0], p.scope, entity, ""), ' ')
-	e.writeSeries(out, p, p.full, t, at, r.long)
-}
-
-// writeSeries writes a line for every value in a row, with the tags in scratch. If it is
-// long, they are only counted.
-func (e *Encoder) writeSeries(out *chunks, p *paths, names [][]byte, t *metric.Table, row int, long bool) {
-	tags := e.scratch
-	for col, name := range names {
-		v, ok := p.value(t, row, col)
-		if !ok {
-			continue
-		}
-		if long || len(name)+len(tags)-1 > MaxPath || len(name) > MaxTag {
-			out.result.Skipped++
-			continue
-		}
-		if len(out.buf)-out.n < maxLine {
-			out.flush()
-		}
-		line := out.buf[out.n:]
-		i := copy(line, name)
-		i += copy(line[i:], tags)
-		d := putNumber(line[i:], v)
-		if d == 0 {
-			continue
-		}
-		i += d
-		i += copy(line[i:], e.suffix[:e.suffixLen])
-		out.n += i
-		out.result.Lines++
-	}
 }
