@@ -92,6 +92,14 @@ type trimmed struct {
 	*metric.Builder
 }
 
+// newLimit returns the limit of max-metrics; nil for 0, which is none.
+func newLimit(most int, log *slog.Logger) *limit {
+	if most == 0 {
+		return nil
+	}
+	return &limit{max: most, log: log}
+}
+
 // newTrim returns the limit for one worker; nil for none.
 func (l *limit) newTrim() *trim {
 	if l == nil {

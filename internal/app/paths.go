@@ -27,7 +27,9 @@ func WritePaths(w io.Writer, c *config.Config, dir string, o PathsOptions) error
 		return err
 	}
 	options.Series = o.needsSeries()
-	batch, err := NewPipeline(options, selfstat.Sources{}, o.Log).Read(dir)
+	pipeline := NewPipeline(options, selfstat.Sources{}, o.Log)
+	pipeline.Bound(c.Process.MaxMetrics)
+	batch, err := pipeline.Read(dir)
 	if err != nil {
 		return err
 	}
@@ -69,7 +71,7 @@ func WriteClusterPaths(w io.Writer, c *config.Config, cluster string, dirs []str
 }
 
 // Read returns the batch of the recorded snapshot in dir, without the metrics of
-// haproxystats itself.
+// haproxystats itself and those that [Pipeline.Bound] leaves out.
 func (p *Pipeline) Read(dir string) (*metric.Batch, error) {
 	view, err := spool.OpenView(dir, p.log)
 	if err != nil {
@@ -84,6 +86,7 @@ func (p *Pipeline) Read(dir string) (*metric.Batch, error) {
 	if err != nil {
 		return nil, unusable(dir, err)
 	}
+	p.trim.apply(batch)
 	return batch, nil
 }
 

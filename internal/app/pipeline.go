@@ -41,6 +41,9 @@ func NewPipeline(opt aggregate.Options, sources selfstat.Sources, log *slog.Logg
 	return &Pipeline{aggregator: aggregate.New(opt), meter: selfstat.New(sources), faults: new(faults), log: log, raw: opt.Raw}
 }
 
+// Bound makes the pipeline leave out groups of metrics as max-metrics says; 0 is for no limit.
+func (p *Pipeline) Bound(maxMetrics int) { p.trim = newLimit(maxMetrics, p.log).newTrim() }
+
 // newLedger returns the ledger that the workers share, for snapshots without accounts; nil
 // if it is not needed. For Graphite alone it is not: there such counters have always fallen
 // when a process restarted. Readers of series take that for a restart of all processes, and

@@ -189,10 +189,7 @@ func (p *processing) build(w, before *processWork) {
 	}
 	p.ledger = ledgerAfter(p.ledger, w.options)
 	ledger := p.ledger
-	var most *limit
-	if c.Process.MaxMetrics > 0 {
-		most = &limit{max: c.Process.MaxMetrics, log: log}
-	}
+	most := newLimit(c.Process.MaxMetrics, log)
 	o := process.Options{
 		Source: claims{p.incoming},
 		Sinks:  deliverers, Snapshots: raw,

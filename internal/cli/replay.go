@@ -54,8 +54,10 @@ func replay(o replayOptions, dir string, stderr io.Writer) error {
 	log := newToolLogger(out)
 	direct := graphite.NewDirect(app.GraphiteOptions(to, made.hostname, log), o.patience)
 	defer direct.Close()
+	pipeline := app.NewPipeline(made.options, selfstat.Sources{}, log)
+	pipeline.Bound(made.config.Process.MaxMetrics)
 	r := replayer{
-		pipeline: app.NewPipeline(made.options, selfstat.Sources{}, log),
+		pipeline: pipeline,
 		send:     direct.Send,
 		rate:     o.rate,
 		progress: out,

@@ -310,9 +310,10 @@ type Process struct {
 	// after 100 snapshots in a row in which all metrics would have taken at most 90 % of the
 	// limit. A restart or a changed configuration also sends it again if all metrics have
 	// room. The log says once what is left out, and the metric `MetricsLeftOut` counts it.
-	// All outputs get what remains, and their `max-series` applies to that.
-	// haproxystats-central does not apply max-metrics, and a node with `mode = tables` in
-	// [forward] should not set it: sums of clusters would be too low. Both programs warn.
+	// All outputs get what remains, and their `max-series` applies to that. `haproxystats
+	// paths` and `haproxystats replay` apply max-metrics as after a restart.
+	// haproxystats-central does not apply it, and a node with `mode = tables` in [forward]
+	// should not set it: sums of clusters would be too low. Both programs warn.
 	MaxMetrics int
 	// Adds the metrics of each HAProxy process:
 	// `daemon.process.<number>.<metric>`. They show whether the processes share the
