@@ -31,7 +31,7 @@ func otlpOptions(o config.OTLP, s setup, left *dropped) otlp.Options {
 	}
 	requests.Scopes[metric.Self] = true
 	for _, a := range o.ResourceAttributes {
-		requests.Attributes = append(requests.Attributes, otlp.Attribute(a))
+		requests.Attributes = append(requests.Attributes, otlp.Attribute{Key: a.Name, Value: a.Value})
 	}
 	return otlp.Options{
 		Host: encode.Host{Name: s.hostname, FQDN: o.FQDN}, Version: s.version, MaxBytes: o.MaxBytes, Requests: &requests,

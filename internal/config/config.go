@@ -1177,7 +1177,7 @@ type OTLP struct {
 	Names OTLPNames
 	// Attributes that all resources get: `key=value`, separated by commas. They take the
 	// place of those with the same key, such as `service.name`.
-	ResourceAttributes []Attribute
+	ResourceAttributes []Label
 	// Whether `host.name` and `service.instance.id` have the whole name of the host, or the
 	// part before the first dot.
 	FQDN bool
@@ -1202,9 +1202,6 @@ type OTLP struct {
 	Parallel int
 	Push
 }
-
-// Attribute is an attribute of a resource.
-type Attribute struct{ Key, Value string }
 
 // OTLPNames are the names that metrics have.
 type OTLPNames string

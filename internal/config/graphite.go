@@ -119,46 +119,26 @@ var takenGraphiteTags = []string{
 var graphiteTagName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
 
 // graphiteTags is a list of tags of Graphite's with their values.
-var graphiteTags = kind[[]Label]{"list of tags", "name=value, separated by commas", func(text string) ([]Label, error) {
-	var all []Label
-	for part := range strings.SplitSeq(strings.TrimSuffix(strings.TrimSpace(text), ","), ",") {
-		name, value, ok := strings.Cut(part, "=")
-		l := Label{strings.TrimSpace(name), strings.TrimSpace(value)}
-		if !ok {
-			return nil, fmt.Errorf("%q is not a name and a value", strings.TrimSpace(part))
-		}
-		if err := checkGraphiteTag(l); err != nil {
-			return nil, err
-		}
-		switch {
-		case slices.ContainsFunc(all, func(other Label) bool { return other.Name == l.Name }):
-			return nil, fmt.Errorf("the tag %q stands there twice", l.Name)
-		case len(all) == maxGraphiteTags:
-			return nil, fmt.Errorf("more than %d tags", maxGraphiteTags)
-		}
-		all = append(all, l)
-	}
-	return all, nil
-}}
+var graphiteTags = pairs{"tag", "name", maxGraphiteTags, checkGraphiteTag}.list()
 
 // checkGraphiteTag refuses a tag that carbon or Graphite-web would not take, or would read
 // as something else.
-func checkGraphiteTag(l Label) error {
+func checkGraphiteTag(name, value string) error {
 	switch {
-	case !graphiteTagName.MatchString(l.Name):
-		return fmt.Errorf("%q is not the name of a tag: it has letters, digits and _ . - and begins with a letter or _", l.Name)
-	case l.Name == "name":
+	case !graphiteTagName.MatchString(name):
+		return fmt.Errorf("%q is not the name of a tag: it has letters, digits and _ . - and begins with a letter or _", name)
+	case name == "name":
 		return errors.New("the tag \"name\" is the path itself in Graphite")
-	case l.Value == "":
-		return fmt.Errorf("the value of %q is empty", l.Name)
-	case len(l.Name) > maxGraphiteTag || len(l.Value) > maxGraphiteTag:
-		return fmt.Errorf("the tag %.40q or its value is longer than %d bytes", l.Name, maxGraphiteTag)
-	case l.Value[0] == '~':
-		return fmt.Errorf("the value of %q begins with ~, which Graphite does not take", l.Name)
-	case !utf8.ValidString(l.Value) || strings.ContainsFunc(l.Value, func(r rune) bool {
+	case value == "":
+		return fmt.Errorf("the value of %q is empty", name)
+	case len(name) > maxGraphiteTag || len(value) > maxGraphiteTag:
+		return fmt.Errorf("the tag %.40q or its value is longer than %d bytes", name, maxGraphiteTag)
+	case value[0] == '~':
+		return fmt.Errorf("the value of %q begins with ~, which Graphite does not take", name)
+	case !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(`;"'\`, r)
 	}):
-		return fmt.Errorf("the value of %q contains white space, a control character, a quote, a backslash or ;", l.Name)
+		return fmt.Errorf("the value of %q contains white space, a control character, a quote, a backslash or ;", name)
 	}
 	return nil
 }

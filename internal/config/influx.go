@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // influxOptions are the options of [influx] and [influx:NAME].
@@ -120,32 +118,17 @@ var takenTags = []string{
 }
 
 // tagList is a list of tags with their values.
-var tagList = kind[[]Label]{"list of tags", "name=value, separated by commas", func(text string) ([]Label, error) {
-	var all []Label
-	for part := range strings.SplitSeq(strings.TrimSuffix(strings.TrimSpace(text), ","), ",") {
-		name, value, ok := strings.Cut(part, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		switch {
-		case !ok:
-			return nil, fmt.Errorf("%q is not a name and a value", strings.TrimSpace(part))
-		case !labelName.MatchString(name):
-			return nil, fmt.Errorf("%q is not the name of a tag: it has letters, digits and _ and begins with no digit", name)
-		case name == "server":
-			return nil, &hinted{"the tag \"server\" has an option of its own", "Set server-tag"}
-		case slices.Contains(takenTags, name):
-			return nil, fmt.Errorf("the tag %q has another meaning", name)
-		case value == "":
-			return nil, fmt.Errorf("the value of %q is empty", name)
-		case len(value) > maxLabelValue:
-			return nil, fmt.Errorf("the value of %q is longer than %d bytes", name, maxLabelValue)
-		case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
-			return nil, fmt.Errorf("the value of %q contains a control character", name)
-		case slices.ContainsFunc(all, func(l Label) bool { return l.Name == name }):
-			return nil, fmt.Errorf("the tag %q stands there twice", name)
-		case len(all) == maxLabels:
-			return nil, fmt.Errorf("more than %d tags", maxLabels)
-		}
-		all = append(all, Label{name, value})
+var tagList = pairs{"tag", "name", maxLabels, checkTag}.list()
+
+// checkTag refuses tags that lines have, and those that a server would not take.
+func checkTag(name, value string) error {
+	switch {
+	case !labelName.MatchString(name):
+		return fmt.Errorf("%q is not the name of a tag: it has letters, digits and _ and begins with no digit", name)
+	case name == "server":
+		return &hinted{"the tag \"server\" has an option of its own", "Set server-tag"}
+	case slices.Contains(takenTags, name):
+		return fmt.Errorf("the tag %q has another meaning", name)
 	}
-	return all, nil
-}}
+	return checkValue(name, value)
+}

@@ -5,9 +5,6 @@ import (
 	"math"
 	"regexp"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // otlpOptions are the options of [otlp] and [otlp:NAME].
@@ -16,7 +13,7 @@ func otlpOptions() []Option {
 	options := []Option{
 		namedWith("otlp", "endpoint", "http://127.0.0.1:4318", webAddress, list, func(o *OTLP) *string { return &o.Endpoint }),
 		namedWith("otlp", "names", "prometheus", otlpNames, list, func(o *OTLP) *OTLPNames { return &o.Names }),
-		named("otlp", "resource-attributes", attributeList, list, func(o *OTLP) *[]Attribute { return &o.ResourceAttributes }),
+		named("otlp", "resource-attributes", attributeList, list, func(o *OTLP) *[]Label { return &o.ResourceAttributes }),
 		namedWith("otlp", "fqdn", "true", boolean, list, func(o *OTLP) *bool { return &o.FQDN }),
 		namedWith("otlp", "scopes", allSeriesScopes, seriesScopes, list, func(o *OTLP) *[]string { return &o.Scopes }),
 		namedWith("otlp", "extra-counters", "false", boolean, list, func(o *OTLP) *bool { return &o.ExtraCounters }),
@@ -54,8 +51,8 @@ func (l *loader) checkOTLP() {
 			}
 		}
 		for _, a := range o.ResourceAttributes {
-			if l.program == ForCentral && slices.Contains(hostAttributes, a.Key) {
-				l.refuseIn(s.name, "resource-attributes", fmt.Sprintf("%q tells the nodes of clusters apart", a.Key), "Remove this attribute")
+			if l.program == ForCentral && slices.Contains(hostAttributes, a.Name) {
+				l.refuseIn(s.name, "resource-attributes", fmt.Sprintf("%q tells the nodes of clusters apart", a.Name), "Remove this attribute")
 			}
 		}
 	}
@@ -70,30 +67,16 @@ var takenAttributes = []string{"haproxy.cluster", "haproxy.proxy_name", "haproxy
 var attributeKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,248}$`)
 
 // attributeList is a list of attributes of resources.
-var attributeList = kind[[]Attribute]{"list of attributes", "key=value, separated by commas", func(text string) ([]Attribute, error) {
-	var all []Attribute
-	for part := range strings.SplitSeq(strings.TrimSuffix(strings.TrimSpace(text), ","), ",") {
-		key, value, ok := strings.Cut(part, "=")
-		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		switch {
-		case !ok:
-			return nil, fmt.Errorf("%q is not a key and a value", strings.TrimSpace(part))
-		case !attributeKey.MatchString(key):
-			return nil, fmt.Errorf("%q is not a key: it has letters, digits, '_', '.' and '-' and begins with a letter", key)
-		case slices.Contains(takenAttributes, key):
-			return nil, fmt.Errorf("the attribute %q has another meaning", key)
-		case value == "":
-			return nil, fmt.Errorf("the value of %q is empty", key)
-		case len(value) > maxLabelValue:
-			return nil, fmt.Errorf("the value of %q is longer than %d bytes", key, maxLabelValue)
-		case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
-			return nil, fmt.Errorf("the value of %q contains a control character", key)
-		case slices.ContainsFunc(all, func(a Attribute) bool { return a.Key == key }):
-			return nil, fmt.Errorf("the attribute %q stands there twice", key)
-		case len(all) == maxLabels:
-			return nil, fmt.Errorf("more than %d attributes", maxLabels)
-		}
-		all = append(all, Attribute{key, value})
+var attributeList = pairs{"attribute", "key", maxLabels, checkAttribute}.list()
+
+// checkAttribute refuses attributes that resources have, and those that are no good for
+// receivers.
+func checkAttribute(key, value string) error {
+	switch {
+	case !attributeKey.MatchString(key):
+		return fmt.Errorf("%q is not a key: it has letters, digits, '_', '.' and '-' and begins with a letter", key)
+	case slices.Contains(takenAttributes, key):
+		return fmt.Errorf("the attribute %q has another meaning", key)
 	}
-	return all, nil
-}}
+	return checkValue(key, value)
+}

@@ -35,7 +35,7 @@ func TestOTLPDefaults(t *testing.T) {
 
 func TestAttributes(t *testing.T) {
 	got, err := attributeList.parse(" deployment.environment.name = prod , team=a b=c,")
-	if want := []Attribute{{"deployment.environment.name", "prod"}, {"team", "a b=c"}}; err != nil || !cmp.Equal(got, want) {
+	if want := []Label{{"deployment.environment.name", "prod"}, {"team", "a b=c"}}; err != nil || !cmp.Equal(got, want) {
 		t.Errorf("got %q (%v), want %q", got, err, want)
 	}
 	for _, text := range []string{"", "env", "env=", "1a=b", "a b=c", "haproxy.cluster=a", "haproxy.proxy_name=a", "a=b,a=c", "a=\x00", "a=\xff"} {

@@ -34,7 +34,7 @@ const (
 
 var checkStates = oneOf(map[string]CheckStates{"all": CheckStatesAll, "current": CheckStatesCurrent, "none": CheckStatesNone}, "all", "current", "none")
 
-// Label is a label of a series.
+// Label is a label of a series, a tag, or an attribute of a resource.
 type Label struct{ Name, Value string }
 
 var emptyValues = oneOf(map[string]EmptyValues{"omit": EmptyOmit, "nan": EmptyNaN}, "omit", "nan")
@@ -204,36 +204,24 @@ var takenLabels = []string{
 }
 
 // labelList is a list of labels with their values.
-var labelList = kind[[]Label]{"list of labels", "name=value, separated by commas", func(text string) ([]Label, error) {
-	return parseLabels(text, false)
-}}
+var labelList = pairs{"label", "name", maxLabels, checkLabel}.list()
 
-// parseLabels parses labels. own tells that nobody sets the labels that Prometheus sets when
-// it scrapes.
-func parseLabels(text string, own bool) ([]Label, error) {
-	var all []Label
-	for part := range strings.SplitSeq(strings.TrimSuffix(strings.TrimSpace(text), ","), ",") {
-		name, value, ok := strings.Cut(part, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		switch {
-		case !ok:
-			return nil, fmt.Errorf("%q is not a name and a value", strings.TrimSpace(part))
-		case !labelName.MatchString(name):
-			return nil, fmt.Errorf("%q is not the name of a label: it has letters, digits and _ and begins with no digit", name)
-		case strings.HasPrefix(name, "__"), slices.Contains(takenLabels, name):
-			return nil, fmt.Errorf("the label %q has another meaning", name)
-		case !own && (name == "job" || name == "instance"):
-			return nil, &hinted{fmt.Sprintf("the label %q is set by Prometheus", name), "Set it in the configuration of Prometheus"}
-		case len(value) > maxLabelValue:
-			return nil, fmt.Errorf("the value of %q is longer than %d bytes", name, maxLabelValue)
-		case value == "":
-			return nil, fmt.Errorf("the value of %q is empty", name)
-		case slices.ContainsFunc(all, func(l Label) bool { return l.Name == name }):
-			return nil, fmt.Errorf("the label %q stands there twice", name)
-		case len(all) == maxLabels:
-			return nil, fmt.Errorf("more than %d labels", maxLabels)
-		}
-		all = append(all, Label{name, value})
+// checkLabel refuses labels that Prometheus sets when it scrapes, and others that
+// [checkOwnLabel] refuses.
+func checkLabel(name, value string) error {
+	if name == "job" || name == "instance" {
+		return &hinted{fmt.Sprintf("the label %q is set by Prometheus", name), "Set it in the configuration of Prometheus"}
 	}
-	return all, nil
+	return checkOwnLabel(name, value)
+}
+
+// checkOwnLabel refuses labels that series have, and those that Prometheus would not take.
+func checkOwnLabel(name, value string) error {
+	switch {
+	case !labelName.MatchString(name):
+		return fmt.Errorf("%q is not the name of a label: it has letters, digits and _ and begins with no digit", name)
+	case strings.HasPrefix(name, "__"), slices.Contains(takenLabels, name):
+		return fmt.Errorf("the label %q has another meaning", name)
+	}
+	return checkValue(name, value)
 }

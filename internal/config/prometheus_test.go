@@ -51,7 +51,7 @@ func TestListenAndLabels(t *testing.T) {
 	if want := []Label{{"env", "prod"}, {"site", "a b=c"}}; err != nil || !cmp.Equal(got, want) {
 		t.Errorf("got %q (%v), want %q", got, err, want)
 	}
-	for _, text := range []string{"", "env", "env=", "1a=b", "a-b=c", "__a=b", "node=a", "job=a", "a=b,a=c"} {
+	for _, text := range []string{"", "env", "env=", "1a=b", "a-b=c", "__a=b", "node=a", "job=a", "a=b,a=c", "a=\x01", "a=\xff"} {
 		if got, err := labelList.parse(text); err == nil {
 			t.Errorf("%q: got %q, want an error", text, got)
 		}

@@ -80,9 +80,7 @@ var writeAddress = kind[string]{"address", "an http or https address with a path
 }}
 
 // ownLabelList is a list of labels with their values, where nobody else sets some.
-var ownLabelList = kind[[]Label]{labelList.name, "name=value, separated by commas; `{host}` is the host's name", func(text string) ([]Label, error) {
-	return parseLabels(text, true)
-}}
+var ownLabelList = kind[[]Label]{labelList.name, "name=value, separated by commas; `{host}` is the host's name", pairs{"label", "name", maxLabels, checkOwnLabel}.parse}
 
 const (
 	// maxPatterns bounds the patterns of an option, and maxPattern each of them, in bytes.
