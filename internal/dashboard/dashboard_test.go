@@ -13,6 +13,20 @@ import (
 	"haproxystats/internal/metric"
 )
 
+// bothDashboards returns the dashboards for Graphite and those for Prometheus, by the names of
+// their files.
+func bothDashboards(t *testing.T) (graphite, prometheus map[string][]byte) {
+	t.Helper()
+	graphite, err := Grafana(allMetrics(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if prometheus, err = GrafanaPrometheus(allSeries(t)); err != nil {
+		t.Fatal(err)
+	}
+	return graphite, prometheus
+}
+
 func allMetrics(t *testing.T) Catalogue {
 	t.Helper()
 	c, err := Metrics()
@@ -230,14 +244,7 @@ func TestTitlesHaveTheWordsOfHAProxy(t *testing.T) {
 // TestFirstScreen checks that the overview names what is wrong without scrolling: a screen of
 // 1080 lines has 23 rows of Grafana's grid.
 func TestFirstScreen(t *testing.T) {
-	graphite, err := Grafana(allMetrics(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	prometheus, err := GrafanaPrometheus(allSeries(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	graphite, prometheus := bothDashboards(t)
 	for of, text := range map[string][]byte{"Graphite": graphite["overview.json"], "Prometheus": prometheus["overview.json"]} {
 		var d struct {
 			Panels []struct {

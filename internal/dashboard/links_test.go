@@ -25,14 +25,7 @@ type linked struct {
 // that it has and values that this one knows, and that the panels of what has a dashboard of
 // its own lead there.
 func TestLinks(t *testing.T) {
-	graphite, err := Grafana(allMetrics(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	prometheus, err := GrafanaPrometheus(allSeries(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	graphite, prometheus := bothDashboards(t)
 	for mark, files := range map[string]map[string][]byte{"haproxystats-": graphite, "haproxystats-prometheus-": prometheus} {
 		all := make(map[string]linked)
 		variables := make(map[string][]string)

@@ -18,14 +18,7 @@ import (
 // of each kind of panel and of queries of Prometheus.
 func TestSchema(t *testing.T) {
 	kinds.RegisterDefaultPlugins()
-	graphite, err := Grafana(allMetrics(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	prometheus, err := GrafanaPrometheus(allSeries(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	graphite, prometheus := bothDashboards(t)
 	for of, files := range map[string]map[string][]byte{"Graphite": graphite, "Prometheus": prometheus} {
 		for _, name := range slices.Sorted(maps.Keys(files)) {
 			if err := follows(files[name]); err != nil {

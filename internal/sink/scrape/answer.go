@@ -91,6 +91,18 @@ func (s *Sink) page(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, "<!DOCTYPE html>\n<title>haproxystats</title>\n<h1>haproxystats</h1>\n<p><a href=\""+s.opt.Path+"\">Metrics</a></p>\n<p><a href=\""+statusPath+"\">Status</a></p>\n")
 }
 
+// begin takes an answerer, which may be nil: then none is made yet. If all are in use, it
+// refuses the request and returns false.
+func (s *Sink) begin(w http.ResponseWriter) (a *answerer, ok bool) {
+	select {
+	case a = <-s.free:
+		return a, true
+	default:
+		s.refuse(w, http.StatusServiceUnavailable, tooMany)
+		return nil, false
+	}
+}
+
 // programStatus answers with the status of the program. Its documents count among the
 // answers that may be made at the same time.
 func (s *Sink) programStatus(w http.ResponseWriter) {
@@ -98,11 +110,8 @@ func (s *Sink) programStatus(w http.ResponseWriter) {
 		s.refuse(w, http.StatusNotFound, "this program has no status")
 		return
 	}
-	var a *answerer
-	select {
-	case a = <-s.free:
-	default:
-		s.refuse(w, http.StatusServiceUnavailable, tooMany)
+	a, ok := s.begin(w)
+	if !ok {
 		return
 	}
 	defer func() { s.free <- a }()
@@ -131,11 +140,8 @@ func (s *Sink) metrics(w http.ResponseWriter, r *http.Request) {
 		s.head(w, compressed)
 		return
 	}
-	var a *answerer
-	select {
-	case a = <-s.free:
-	default:
-		s.refuse(w, http.StatusServiceUnavailable, tooMany)
+	a, ok := s.begin(w)
+	if !ok {
 		return
 	}
 	defer func() { s.free <- a }()
