@@ -11,7 +11,6 @@ import (
 
 	"haproxystats/internal/app"
 	"haproxystats/internal/config"
-	"haproxystats/internal/encode/plaintext"
 	"haproxystats/internal/kafka"
 	sinkkafka "haproxystats/internal/sink/kafka"
 	"haproxystats/internal/sink/outbox"
@@ -78,19 +77,16 @@ func (b Brokers) Sink(c *config.Config, to app.BrokerSink) app.ClosingSink {
 // sinkOptions returns the options of a section's sink.
 func (b Brokers) sinkOptions(k config.Kafka, to app.BrokerSink) sinkkafka.Options {
 	section := config.KafkaSection(to.Name)
-	paths := plaintext.Paths{
-		Namespace:        k.Namespace,
-		ClusterNamespace: k.ClusterNamespace,
-		GroupNamespace:   k.GroupNamespace,
-		DoubleWrites:     k.GroupNamespaceDoubleWrites,
-		Tagged:           k.PathStyle == config.PathTagged,
-	}
-	for _, t := range k.Tags {
-		paths.Tags = append(paths.Tags, plaintext.Tag(t))
-	}
-	if k.PrefixHostname {
-		paths.SetHostname(to.Hostname, k.FQDN)
-	}
+	paths := app.GraphitePaths(config.Graphite{
+		Namespace:                  k.Namespace,
+		ClusterNamespace:           k.ClusterNamespace,
+		PrefixHostname:             k.PrefixHostname,
+		FQDN:                       k.FQDN,
+		GroupNamespace:             k.GroupNamespace,
+		GroupNamespaceDoubleWrites: k.GroupNamespaceDoubleWrites,
+		PathStyle:                  k.PathStyle,
+		Tags:                       k.Tags,
+	}, to.Hostname)
 	return sinkkafka.Options{
 		Name:       section,
 		Connection: Connection(k.KafkaConnection, section, b.program, to.Log),
