@@ -6,7 +6,6 @@ import (
 
 	"haproxystats/internal/config"
 	"haproxystats/internal/encode/plaintext"
-	"haproxystats/internal/selfstat"
 	"haproxystats/internal/sink"
 	"haproxystats/internal/sink/graphite"
 	"haproxystats/internal/sink/outbox"
@@ -92,7 +91,7 @@ func checkGraphiteNames(c *config.Config) (problems []config.Problem) {
 	for _, k := range sinkKinds {
 		for _, name := range k.configured(c) {
 			section := config.SectionName(k.name, name)
-			for _, column := range (selfstat.Sink{Name: section, Queued: k.queued, Verified: k.verified}).Columns() {
+			for _, column := range k.stats(section).Columns() {
 				if other, twice := taken[column.Name]; twice && (k.name == "graphite" || strings.HasPrefix(other, "graphite:")) {
 					if k.name != "graphite" {
 						section, other = other, section
