@@ -566,7 +566,8 @@ type StateCount struct {
 	Style Style
 }
 
-// Counts returns how many rows of a kind are in each state that any has.
+// Counts returns how many rows of a kind are in each state that any has, the worst state
+// first: a narrow terminal has no room for all.
 func (s *Summary) Counts(k Kind) []StateCount {
 	var all []StateCount
 	for i, n := range s.States[k] {
@@ -574,5 +575,6 @@ func (s *Summary) Counts(k Kind) []StateCount {
 			all = append(all, StateCount{State(i), n, stateStyles[i]})
 		}
 	}
+	slices.SortFunc(all, func(a, b StateCount) int { return b.State.severity() - a.State.severity() })
 	return all
 }

@@ -72,7 +72,6 @@ func (v *view) draw(c *canvas) {
 // drawHead draws the lines above the body, and returns the line of the body.
 func (v *view) drawHead(c *canvas) int {
 	y := 0
-	s := &v.model.Summary
 	if c.height >= 10 {
 		at := ""
 		if v.model.Reading != nil {
@@ -91,16 +90,7 @@ func (v *view) drawHead(c *canvas) int {
 		y++
 	}
 	if c.height >= 12 && v.model.Reading != nil {
-		x := 0
-		for _, k := range []top.Kind{top.Frontend, top.Backend, top.Server} {
-			if x > 0 {
-				x = c.put(x, y, "  ", plain)
-			}
-			x = c.put(x, y, fmt.Sprintf("%s %d:", k.Plural(), s.Count(k)), dim)
-			for _, n := range s.Counts(k) {
-				x = c.put(x, y, fmt.Sprintf(" %d %s", n.Rows, n.State), look{style: n.Style})
-			}
-		}
+		v.drawCounts(c, y)
 		y++
 	}
 	switch {
@@ -131,6 +121,30 @@ func (v *view) drawHead(c *canvas) int {
 		y++
 	}
 	return y
+}
+
+// drawCounts draws how many rows are in each state. What does not fit in whole is left out: a
+// number without its state, or half of it, says something else.
+func (v *view) drawCounts(c *canvas, y int) {
+	s := &v.model.Summary
+	x, full := 0, false
+	part := func(text string, l look) {
+		if full = full || x+top.Width(text) > c.width-1; !full {
+			x = c.put(x, y, text, l)
+		}
+	}
+	for i, k := range []top.Kind{top.Frontend, top.Backend, top.Server} {
+		if i > 0 {
+			part("  ", plain)
+		}
+		part(fmt.Sprintf("%s %d:", k.Plural(), s.Count(k)), dim)
+		for _, n := range s.Counts(k) {
+			part(fmt.Sprintf(" %d %s", n.Rows, n.State), look{style: n.Style})
+		}
+	}
+	if full {
+		c.put(x, y, "…", dim)
+	}
 }
 
 // drawTrouble draws why there is no reading, with what to do about it.

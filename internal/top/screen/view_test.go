@@ -335,3 +335,18 @@ func TestQuit(t *testing.T) {
 		t.Error("q in the help does not quit, or Ctrl-Z does not stop")
 	}
 }
+
+// TestCountsAreWhole: on a narrow terminal the worst states are counted first, and no number
+// is cut.
+func TestCountsAreWhole(t *testing.T) {
+	v := viewOf(t, rounds()...)
+	const all = "frontends 1: 1 UP  backends 2: 1 DOWN 1 UP  servers 9: 1 DOWN 8 UP"
+	for width := 20; width <= 80; width++ {
+		got := strings.Split(picture(v, width, 24), "\n")[2]
+		begin, cut := strings.CutSuffix(got, "…")
+		rest, ok := strings.CutPrefix(all, begin)
+		if !ok || cut != (rest != "") || rest != "" && !strings.HasPrefix(rest, " ") && !strings.HasSuffix(begin, "  ") {
+			t.Errorf("%d columns: got %q, want whole parts of %q", width, got, all)
+		}
+	}
+}
