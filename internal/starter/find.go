@@ -59,10 +59,22 @@ func Find(root fs.FS, dirs []string, processes bool) Found {
 	return f.found
 }
 
+// The bounds of what is found: any user can run a process with the name of HAProxy and a
+// configuration without end.
+const (
+	maxCandidates = 1000
+	maxNotes      = 100
+)
+
 // note takes down what can't be used. Paths come from the arguments of processes of any user,
 // who may have put control characters into them.
 func (f *finder) note(format string, args ...any) {
-	if text := printable.Replace(fmt.Sprintf(format, args...), '?'); !slices.Contains(f.found.Notes, text) {
+	text := printable.Replace(fmt.Sprintf(format, args...), '?')
+	switch {
+	case len(f.found.Notes) > maxNotes || slices.Contains(f.found.Notes, text):
+	case len(f.found.Notes) == maxNotes:
+		f.found.Notes = append(f.found.Notes, "more can't be used, which is not listed")
+	default:
 		f.found.Notes = append(f.found.Notes, text)
 	}
 }
@@ -127,9 +139,14 @@ func (f *finder) add(file, from string) {
 }
 
 func (f *finder) candidate(s config.Server, from string) {
-	if !slices.ContainsFunc(f.found.Candidates, func(c Candidate) bool { return c.Server == s }) {
-		f.found.Candidates = append(f.found.Candidates, Candidate{Server: s, From: from})
+	if slices.ContainsFunc(f.found.Candidates, func(c Candidate) bool { return c.Server == s }) {
+		return
 	}
+	if len(f.found.Candidates) == maxCandidates {
+		f.note("more than %d sockets were found: name those of HAProxy, --servers unix:///PATH", maxCandidates)
+		return
+	}
+	f.found.Candidates = append(f.found.Candidates, Candidate{Server: s, From: from})
 }
 
 // others returns the directories of candidates that contain further sockets.
@@ -239,6 +256,9 @@ func (f *finder) configuration(file string) {
 	global := false
 	number := 0
 	for line := range strings.Lines(text) {
+		if len(f.found.Candidates) == maxCandidates && len(f.found.Notes) > maxNotes {
+			return
+		}
 		number++
 		w, expanded := words(strings.TrimSuffix(line, "\n"))
 		switch {

@@ -2,18 +2,21 @@ package starter
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"haproxystats/internal/config"
 	"haproxystats/internal/haproxy"
+	"haproxystats/internal/printable"
 )
 
 func text(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
@@ -273,4 +276,54 @@ func TestFailure(t *testing.T) {
 			t.Errorf("got %q, want %q", got, test.want)
 		}
 	}
+}
+
+// TestFindIsBounded ends at a configuration that names any number of sockets.
+func TestFindIsBounded(t *testing.T) {
+	var lines strings.Builder
+	lines.WriteString("global\n")
+	for i := range 2000 {
+		fmt.Fprintf(&lines, "stats socket 127.0.0.1:%d\nstats socket abns@%d\n", i+1, i)
+	}
+	got := Find(fstest.MapFS{
+		"proc/7/comm": text("haproxy\n"), "proc/7/cmdline": text("haproxy\x00-f\x00/h.cfg\x00"), "h.cfg": text(lines.String()),
+	}, nil, true)
+	if len(got.Candidates) != maxCandidates || len(got.Notes) != maxNotes+1 || !strings.HasPrefix(got.Notes[maxNotes], "more ") {
+		t.Errorf("got %d sockets and %d notes, the last %q, want %d and %d", len(got.Candidates), len(got.Notes), got.Notes[len(got.Notes)-1], maxCandidates, maxNotes+1)
+	}
+}
+
+// FuzzFind finds sockets in any configuration of HAProxy and any arguments of a process. What
+// is printed has no control characters, and both programs take what is written.
+func FuzzFind(f *testing.F) {
+	for _, text := range []string{
+		"global\n stats socket /s level admin\n", "global\nstats socket ipv4@*:9999,tcp@h:1 # x\n", "\x00global\r\n\tstats \"socket\" '::1:9'\n",
+		"global\n stats socket \"$A\"\n stats socket /a\\ b\\\n", "defaults\nglobal\n stats socket [::]:1 stats socket $x:1\n", "global\n stats socket \x1b]0;x:1\n",
+	} {
+		f.Add(text, "haproxy\x00-f\x00/etc/h.cfg\x00")
+		f.Add(text, "haproxy\x00-C\x00/etc\x00--\x00h.cfg\x00\x1b[2J\x00")
+	}
+	f.Fuzz(func(t *testing.T, text, line string) {
+		root := fstest.MapFS{
+			"proc/7/comm": {Data: []byte("haproxy\n")}, "proc/7/cmdline": {Data: []byte(line)},
+			"etc/h.cfg": {Data: []byte(text)}, "s": socket(),
+		}
+		found := Find(root, nil, true)
+		for _, n := range found.Notes {
+			if strings.ContainsFunc(n, printable.Hidden) || !utf8.ValidString(n) {
+				t.Errorf("note %q can't be printed", n)
+			}
+		}
+		d := Draft{Prometheus: true, Others: found.Others}
+		for _, c := range found.Candidates {
+			d.Sockets = append(d.Sockets, Socket{Candidate: c, Version: text, Node: line})
+		}
+		content, warnings := d.Write()
+		load(t, t.TempDir(), content)
+		for _, w := range warnings {
+			if strings.ContainsFunc(w, printable.Hidden) {
+				t.Errorf("warning %q can't be printed", w)
+			}
+		}
+	})
 }
