@@ -1,4 +1,6 @@
-// Command haproxystats shows HAProxy live, finds what is wrong with an installation, shows what a configuration makes of a snapshot, and sends recorded snapshots again.
+// Command haproxystats shows HAProxy live, writes a first configuration, finds what is wrong
+// with an installation, shows what a configuration makes of a snapshot, and sends recorded
+// snapshots again.
 package main
 
 import (

@@ -92,7 +92,7 @@ func writeConfig(o configOptions, root fs.FS, stdin io.Reader, stdout, stderr io
 	if err := draft.SetGraphite(o.graphite); err != nil {
 		return fmt.Errorf("--graphite %q: %w", o.graphite, err)
 	}
-	notes, err := look(&draft, o, root)
+	notes, err := findSockets(&draft, o, root)
 	if err != nil {
 		return err
 	}
@@ -116,8 +116,8 @@ func writeConfig(o configOptions, root fs.FS, stdin io.Reader, stdout, stderr io
 	return nil
 }
 
-// look finds the sockets and asks them. It returns what can't be used.
-func look(d *starter.Draft, o configOptions, root fs.FS) (notes []string, err error) {
+// findSockets finds the sockets and asks them. It returns what can't be used.
+func findSockets(d *starter.Draft, o configOptions, root fs.FS) (notes []string, err error) {
 	var candidates []starter.Candidate
 	if o.servers != "" {
 		servers, err := config.ParseServers(o.servers)
