@@ -129,7 +129,7 @@ func Names(r plaintext.Result) (found []Finding) {
 	if r.Skipped > 0 {
 		text := fmt.Sprintf("%d metrics are left out, because Graphite can't store their paths", r.Skipped)
 		if r.Longest != "" {
-			text += fmt.Sprintf(": the longest name has %d bytes, the limit is %d, and it begins with %.60q", len(r.Longest), plaintext.MaxComponent, r.Longest)
+			text += fmt.Sprintf(": the longest name has %d bytes, the limit is %d, and it begins with %.60q", len(r.Longest), r.Limit, r.Longest)
 		}
 		found = append(found, a.warning(text, "Shorten the names in HAProxy"))
 	}

@@ -109,8 +109,8 @@ func TestNamesAndReplies(t *testing.T) {
 	met := plaintext.Result{Met: []plaintext.Meeting{{Scope: metric.Backend, First: "a.b", Next: "a_b"}}}
 	check(t, Names(met)[0], Warning, "the backends a.b and a_b map to one path", "Rename")
 	check(t, Repeated([]aggregate.Repeated{{Scope: metric.Server, Name: "b/s"}})[0], Warning, "two servers are named b/s", "Rename")
-	long := plaintext.Result{Skipped: 7, Longest: strings.Repeat("x", 256)}
-	check(t, Names(long)[0], Warning, "7 metrics are left out, because Graphite can't store their paths: the longest name has 256 bytes", "Shorten")
+	long := plaintext.Result{Skipped: 7, Longest: strings.Repeat("x", 256), Limit: 191}
+	check(t, Names(long)[0], Warning, "7 metrics are left out, because Graphite can't store their paths: the longest name has 256 bytes, the limit is 191", "Shorten")
 	if found := BadReplies(0, nil); len(found) != 0 {
 		t.Error(found)
 	}

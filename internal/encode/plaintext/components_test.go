@@ -34,6 +34,9 @@ func TestComponentsThatCarbonCantStore(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			out, got := encode(t, New(c.paths), sinktest.One(c.scope, c.entity, c.column, 7))
+			if c.longest > 0 && got.Limit != MaxComponent && got.Limit != maxLast {
+				t.Errorf("got limit %d", got.Limit)
+			}
 			if stored := out != ""; stored != c.stored || got.Skipped > 0 == c.stored || len(got.Longest) != c.longest {
 				t.Errorf("got %d bytes of lines, %d skipped, longest name of %d bytes; want it stored: %t, longest %d",
 					len(out), got.Skipped, len(got.Longest), c.stored, c.longest)

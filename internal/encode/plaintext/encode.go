@@ -68,9 +68,11 @@ type Result struct {
 	Lines int
 	// Skipped is the number of values that are left out because Graphite can't store
 	// their path. Longest is the longest of HAProxy's names that are too long for a
-	// component; it is empty if only the operator's part of the path is too long.
+	// component or a tag, and Limit the bytes that it could have; it is empty if only the
+	// operator's part of the path is too long.
 	Skipped int64
 	Longest string
+	Limit   int
 	// Met has pairs of names that map to one path and are combined, such as "a.b" and
 	// "a_b". The encoder returns a pair once while both names stay.
 	Met []Meeting
@@ -241,7 +243,7 @@ func (e *Encoder) writePath(out *chunks, p *paths, t *metric.Table, at int, r *r
 func (r *Result) noteLongest(e metric.Entity, spell func(string) string, most int) {
 	for _, name := range []string{e.Parent, e.Name} {
 		if len(name) > len(r.Longest) && len(spell(name)) > most {
-			r.Longest = name
+			r.Longest, r.Limit = name, most
 		}
 	}
 }
@@ -377,7 +379,7 @@ func (e *Encoder) writeLines(out *chunks, p *paths, t *metric.Table, row int, pr
 		if long || before+own > most || len(prefix)+len(name)+len(tail)-1 > MaxPath {
 			out.result.Skipped++
 			if !long && own > most && own > len(out.result.Longest) {
-				out.result.Longest = p.columns[col].Name
+				out.result.Longest, out.result.Limit = p.columns[col].Name, most
 			}
 			continue
 		}

@@ -1,6 +1,7 @@
 package plaintext
 
 import (
+	"cmp"
 	"log/slog"
 	"sync"
 )
@@ -36,7 +37,7 @@ func (n *Notices) Note(r Result) {
 	if r.Skipped > 0 && !n.long {
 		n.long = true
 		n.log.Warn("metrics with a path too long for Graphite are left out", "max_path_bytes", MaxPath, "metrics", r.Skipped,
-			"max_component_bytes", MaxComponent, "longest_name", r.Longest[:min(len(r.Longest), maxShown)])
+			"max_name_bytes", cmp.Or(r.Limit, MaxComponent), "longest_name", r.Longest[:min(len(r.Longest), maxShown)])
 	}
 	if len(n.met) > maxMet {
 		clear(n.met)

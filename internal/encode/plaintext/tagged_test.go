@@ -182,8 +182,8 @@ func TestTaggedLimits(t *testing.T) {
 		if n := strings.Count(out, "\n"); n != c.lines || int(result.Skipped) != 1-c.lines {
 			t.Errorf("%+v: got %d lines and %d skipped, want %d lines", c.entity, n, result.Skipped, c.lines)
 		}
-		if want := c.entity.Name; len(want) > MaxTag && result.Longest != want {
-			t.Errorf("got longest name %q, want %q", result.Longest, want)
+		if want := c.entity.Name; len(want) > MaxTag && (result.Longest != want || result.Limit != MaxTag) {
+			t.Errorf("got longest name %q and limit %d, want %q and %d", result.Longest, result.Limit, want, MaxTag)
 		}
 	}
 }
