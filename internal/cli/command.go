@@ -21,6 +21,8 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitWarned = 2 // of a test of the configuration, which has warnings and no errors
+
+	exitNeedsRestart = 2 // of a reload that leaves some options to a restart
 )
 
 // errWarned ends a test of a configuration that has warnings only.

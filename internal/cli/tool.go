@@ -31,6 +31,9 @@ func Tool(args []string, stdout, stderr io.Writer, b ToolBrokers, show top.Show)
 		if !errors.Is(err, app.ErrLogged) {
 			fmt.Fprintf(stderr, "%s: %s\n", toolName, shown(err))
 		}
+		if errors.Is(err, app.ErrNeedsRestart) {
+			return exitNeedsRestart
+		}
 		return exitFailed
 	}
 	return exitOK
@@ -63,6 +66,7 @@ func newTool(stdout, stderr io.Writer, b ToolBrokers, show top.Show) *cobra.Comm
 		newConfig(stdout, stderr),
 		newDoctor(stdout, b),
 		newPaths(stdout, stderr),
+		newReload(stderr, b),
 		newReplay(stderr, b),
 		newTop(stdout, stderr, show),
 		newCompletion(stdout),
