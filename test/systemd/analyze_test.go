@@ -73,8 +73,9 @@ func lay(t *testing.T, unit string, dropIns []string) string {
 		t.Fatalf("%s does not start %s", unit, program)
 	}
 	path := filepath.Join(dir, unit)
+	text = bytes.ReplaceAll(bytes.ReplaceAll(text, program, []byte("/bin/true")), []byte("/usr/bin/haproxystats "), []byte("/bin/true "))
 	err = errors.Join(err,
-		os.WriteFile(path, bytes.ReplaceAll(text, program, []byte("/bin/true")), 0o600),
+		os.WriteFile(path, text, 0o600),
 		os.Mkdir(path+".d", 0o700))
 	for _, d := range dropIns {
 		text, readErr := os.ReadFile(d)

@@ -50,6 +50,7 @@ func TestMachine(t *testing.T) {
 		{"CPUs", fleet.boundToCPUs},
 		{"options", fleet.options},
 		{"clusters", fleet.combines},
+		{"reloads", fleet.reloads},
 	} {
 		ok := t.Run(c.name, func(t *testing.T) {
 			g := f
@@ -74,6 +75,7 @@ func newFleet(t *testing.T) fleet {
 		program := strings.TrimSuffix(unit, ".service")
 		f.copyIn(filepath.Join(programs, program), "usr/bin/"+program, 0o755)
 	}
+	f.copyIn(filepath.Join(programs, "haproxystats"), "usr/bin/haproxystats", 0o755)
 	for _, command := range [][]string{
 		{"groupadd", "--system", "haproxystats"},
 		{"useradd", "--system", "--gid=haproxystats", "--home-dir=/var/lib/haproxystats", "haproxystats"},

@@ -19,7 +19,7 @@ const recorded = "../../testdata/golden/2.6.12-multi3/snapshot"
 func build(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := programs.Build(t.Context(), dir, "haproxystats-pull", "haproxystats-process", "haproxystats-central"); err != nil {
+	if err := programs.Build(t.Context(), dir, "haproxystats-pull", "haproxystats-process", "haproxystats-central", "haproxystats"); err != nil {
 		t.Fatal(err)
 	}
 	return dir
