@@ -19,7 +19,7 @@ const (
 )
 
 // TestAnsible lives through the life of a node: looked at, installed with every
-// option set, looked after, brought back to the defaults, its services stopped,
+// option set, looked after, brought back to the defaults, its services reloaded and stopped,
 // moved to a machine of many CPUs without systemd, and then given a configuration
 // that the programs refuse.
 func TestAnsible(t *testing.T) {
@@ -66,9 +66,19 @@ func TestAnsible(t *testing.T) {
 	ansible(n, few).passed(t)
 	checkDefaults(n, runtime.NumCPU())
 
+	const there = "--start-at-task=haproxystats : Write the configuration"
+	checkReloaded(n, func(timeout any, restart, fails bool) {
+		run := ansible(n, map[string]any{
+			"haproxystats_manage_package": false, "haproxystats_restart_on_change": restart,
+			"haproxystats_configuration": only("pull", "timeout", timeout),
+		}, there)
+		if (run.failed != 0) != fails {
+			t.Errorf("got %d failures, want some: %v\n%s", run.failed, fails, run.output)
+		}
+	})
+
 	few["haproxystats_enable"], few["haproxystats_autostart"] = false, false
 	few["haproxystats_configuration"] = only("DEFAULT", "loglevel", "debug")
-	const there = "--start-at-task=haproxystats : Write the configuration"
 	ansible(n, few, there).passed(t)
 	checkStopped(n)
 

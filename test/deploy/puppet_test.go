@@ -21,7 +21,7 @@ const (
 )
 
 // TestPuppet lives through the life of a node: looked at, installed with every
-// option set, looked after, brought back to the defaults, its services stopped,
+// option set, looked after, brought back to the defaults, its services reloaded and stopped,
 // and then given a configuration that the programs refuse.
 func TestPuppet(t *testing.T) {
 	t.Parallel()
@@ -60,6 +60,18 @@ func TestPuppet(t *testing.T) {
 	few := map[string]any{"haproxystats::manage_package": false}
 	puppet(n, few, changed)
 	checkDefaults(n, cpusOf(t))
+
+	checkReloaded(n, func(timeout any, restart, fails bool) {
+		data := map[string]any{
+			"haproxystats::manage_package": false, "haproxystats::restart_on_change": restart,
+			"haproxystats::configuration": only("pull", "timeout", timeout),
+		}
+		want := changed
+		if fails {
+			want = someFailed
+		}
+		puppet(n, data, want)
+	})
 
 	few["haproxystats::enable"], few["haproxystats::autostart"] = false, false
 	few["haproxystats::configuration"] = only("DEFAULT", "loglevel", "debug")

@@ -12,11 +12,11 @@ import (
 // the values themselves before a file is put in place; these types find what
 // would not even come out as one line of it.
 var puppetTypes = map[string]string{
-	"yes or no":          "Boolean",
-	"whole number":       "Integer",
-	"whole seconds":      "Integer",
-	"seconds":            "Numeric",
-	"number":             "Numeric",
+	"yes or no":          orReference("Boolean"),
+	"whole number":       orReference("Integer"),
+	"whole seconds":      orReference("Integer"),
+	"seconds":            orReference("Numeric"),
+	"number":             orReference("Numeric"),
 	"directory":          "Haproxystats::Path",
 	"state directory":    "Variant[Haproxystats::Path, Enum['']]",
 	"file":               "Haproxystats::Path",
@@ -42,9 +42,12 @@ var puppetTypes = map[string]string{
 	"path of a URL":      "Haproxystats::Path",
 }
 
+// orReference returns a type that also takes a reference, such as ${env:PORT}.
+func orReference(t string) string { return "Variant[" + t + ", Haproxystats::Reference]" }
+
 func puppetType(o config.Option) (string, error) {
 	if o.Kind == "word" {
-		return "Enum['" + strings.ReplaceAll(o.Allowed, ", ", "', '") + "']", nil
+		return orReference("Enum['" + strings.ReplaceAll(o.Allowed, ", ", "', '") + "']"), nil
 	}
 	t, ok := puppetTypes[o.Kind]
 	if !ok {

@@ -68,16 +68,23 @@ class haproxystats::config {
     }
   }
 
+  # The programs have the variables of these files, for options such as ${env:PORT}.
+  $environment = [
+    'for f in /etc/default/haproxystats /etc/default/haproxystats-central; do',
+    '[ ! -r $f ] || while IFS== read -r n v; do case $n in [!A-Za-z_]*|*[!A-Za-z0-9_]*|"") ;; *)',
+    'case $v in \"*\") v=$(printf %s "$v" | tr -d \") ;; esac; export "$n=$v" ;; esac; done <$f; done;',
+  ].join(' ')
   # The rules for clusters do not hold where haproxystats-central does not run.
   $checking = unique(['haproxystats-pull', 'haproxystats-process'] + $haproxystats::programs)
   $check = $checking.map |$program| { "/usr/bin/${program} -P -f \"\$1\" >/dev/null" }
 
   file { $file:
-    ensure       => file,
-    owner        => 'root',
-    group        => 'haproxystats',
-    mode         => '0640',
-    content      => epp('haproxystats/haproxystats.conf.epp', { 'sections' => $sections }),
-    validate_cmd => "/bin/sh -c '${check.join(' && ')}' sh %",
+    ensure               => file,
+    owner                => 'root',
+    group                => 'haproxystats',
+    mode                 => '0640',
+    content              => epp('haproxystats/haproxystats.conf.epp', { 'sections' => $sections }),
+    validate_cmd         => "/bin/sh -c '${environment} ${check.join(' && ')}' sh @file@",
+    validate_replacement => '@file@',
   }
 }

@@ -30,6 +30,9 @@
 #   Whether these programs run.
 # @param autostart
 #   Whether these programs are started with the node.
+# @param restart_on_change
+#   Whether a change of the configuration restarts these programs. Otherwise it reloads them, and restarts those that need
+#   it.
 # @param pull_cpu_affinity
 #   CPUs of haproxystats-pull, as for systemd's `CPUAffinity`: `last` for the node's last one, `any` for all.
 # @param process_cpu_affinity
@@ -63,6 +66,7 @@ class haproxystats (
   Array[Haproxystats::Program]     $programs             = ['haproxystats-pull', 'haproxystats-process'],
   Boolean                          $enable               = true,
   Boolean                          $autostart            = true,
+  Boolean                          $restart_on_change    = false,
   Haproxystats::Cpus               $pull_cpu_affinity    = 'last',
   Haproxystats::Cpus               $process_cpu_affinity = 'last',
   Array[Haproxystats::Absolute]    $writable_dirs        = [],
@@ -86,7 +90,11 @@ class haproxystats (
 
   Class['haproxystats::install']
   -> Class['haproxystats::config']
-  ~> Class['haproxystats::service']
+  -> Class['haproxystats::service']
+
+  if $restart_on_change {
+    Class['haproxystats::config'] ~> Class['haproxystats::service']
+  }
 
   Class['haproxystats::install']
   -> Class['haproxystats::units']

@@ -17,7 +17,10 @@ class haproxystats::units {
   }
   $process_cpus = $haproxystats::process_cpu_affinity ? {
     'any'   => [],
-    'last'  => ["CPUAffinity=${haproxystats::last_cpus($workers)}"],
+    'last'  => $workers ? {
+      Integer => ["CPUAffinity=${haproxystats::last_cpus($workers)}"],
+      default => fail("haproxystats: workers in [process] is ${workers}: set process_cpu_affinity, as the last CPUs can't be counted"),
+    },
     default => ["CPUAffinity=${haproxystats::process_cpu_affinity}"],
   }
 

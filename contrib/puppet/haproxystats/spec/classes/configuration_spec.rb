@@ -15,7 +15,7 @@ describe 'haproxystats' do
     it 'keeps the configuration from others, and has the programs of the node look at it' do
       is_expected.to contain_file(CONF).with(owner: 'root', group: 'haproxystats', mode: '0640')
       expect(catalogue.resource('file', CONF)[:validate_cmd])
-        .to eq(%q(/bin/sh -c '/usr/bin/haproxystats-pull -P -f "$1" >/dev/null && /usr/bin/haproxystats-process -P -f "$1" >/dev/null' sh %))
+        .to end_with(%q( /usr/bin/haproxystats-pull -P -f "$1" >/dev/null && /usr/bin/haproxystats-process -P -f "$1" >/dev/null' sh @file@))
     end
   end
 
@@ -56,6 +56,37 @@ describe 'haproxystats' do
         server = a.example.com, b.example.com
       TEXT
     end
+  end
+
+  context 'with references for numbers, words and booleans' do
+    let(:params) do
+      {
+        'configuration' => {
+          'pull' => { 'timeout' => '${env:SECONDS}', 'workers' => '${env:WORKERS}', 'hold-workers' => '${env:HOLD}', 'loglevel' => '${env:LEVEL}' },
+          'graphite' => { 'port' => '${env:PORT}', 'server' => '${env:HOST}.example.com' },
+        },
+      }
+    end
+
+    it 'writes them as they are' do
+      expect(conf).to eq(<<~'TEXT'.chomp)
+        [pull]
+        timeout = ${env:SECONDS}
+        workers = ${env:WORKERS}
+        hold-workers = ${env:HOLD}
+        loglevel = ${env:LEVEL}
+
+        [graphite]
+        port = ${env:PORT}
+        server = ${env:HOST}.example.com
+      TEXT
+    end
+  end
+
+  context 'with a number of workers that only the node knows' do
+    let(:params) { { 'configuration' => { 'process' => { 'workers' => '${env:WORKERS}' } } } }
+
+    it { is_expected.to compile.and_raise_error(%r{workers in \[process\] is \$\{env:WORKERS\}: set process_cpu_affinity}) }
   end
 
   context 'with names to leave out' do
@@ -146,6 +177,9 @@ describe 'haproxystats' do
     ['pull', 'loglevel', 'loud'],
     ['pull', 'loglevel', 1],
     ['pull', 'timeout', '1'],
+    ['pull', 'timeout', '1${env:SECONDS}'],
+    ['pull', 'timeout', "${env:A}\n"],
+    ['pull', 'loglevel', '${}'],
     ['pull', 'retries', 1.5],
     ['pull', 'workers', '8'],
     ['pull', 'dst-dir', 'incoming'],

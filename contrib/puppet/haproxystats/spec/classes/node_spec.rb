@@ -9,7 +9,7 @@ describe 'haproxystats' do
     it { is_expected.to contain_package('haproxystats').with(ensure: 'installed', source: nil, provider: nil) }
     it { is_expected.to contain_user('haproxystats').with(gid: 'haproxystats', groups: [], membership: 'minimum').that_comes_before('Package[haproxystats]') }
     it { is_expected.to contain_class('haproxystats::install').that_comes_before('Class[haproxystats::config]') }
-    it { is_expected.to contain_class('haproxystats::config').that_notifies('Class[haproxystats::service]') }
+    it { is_expected.to contain_class('haproxystats::config').that_comes_before('Class[haproxystats::service]') }
     it { is_expected.to contain_class('haproxystats::units').that_notifies('Class[haproxystats::service]') }
     it { expect(dropin('pull', 'cpu')).to eq(['[Service]', 'CPUAffinity=7']) }
     it { expect(dropin('process', 'cpu')).to eq(['[Service]', 'CPUAffinity=4 5 6 7']) }
@@ -19,7 +19,21 @@ describe 'haproxystats' do
 
     ['haproxystats-pull', 'haproxystats-process'].each do |name|
       it { is_expected.to contain_service(name).with(ensure: 'running', enable: true) }
+
+      it 'is reloaded when the configuration changes' do
+        is_expected.to contain_exec("reload #{name}").with(refreshonly: true)
+          .that_subscribes_to('Class[haproxystats::config]').that_requires("Service[#{name}]")
+      end
     end
+
+    it { is_expected.to have_exec_resource_count(2) }
+  end
+
+  context 'with restarts instead of reloads' do
+    let(:params) { { 'restart_on_change' => true } }
+
+    it { is_expected.to contain_class('haproxystats::config').that_notifies('Class[haproxystats::service]') }
+    it { is_expected.to have_exec_resource_count(0) }
   end
 
   context 'with fewer CPUs than workers' do
@@ -69,6 +83,7 @@ describe 'haproxystats' do
 
     it { is_expected.to contain_service('haproxystats-pull').with(ensure: 'stopped', enable: false) }
     it { is_expected.to contain_service('haproxystats-process').with(ensure: 'stopped', enable: false) }
+    it { is_expected.to have_exec_resource_count(0) }
   end
 
   context 'when nothing is said of programs' do
