@@ -143,9 +143,10 @@ func (h host) life(verify ...string) {
 // told finds whether an installation has said what comes next.
 func (h host) told(want bool, out string) {
 	h.t.Helper()
-	steps := strings.Contains(out, "haproxystats doctor\n") && strings.Contains(out, "systemctl enable --now haproxystats-pull haproxystats-process\n")
+	steps := strings.Contains(out, ": haproxystats config --graphite SERVER -o /etc/haproxystats.conf --force\n") &&
+		strings.Contains(out, ": haproxystats doctor\n") && strings.Contains(out, "systemctl enable --now haproxystats-pull haproxystats-process\n")
 	if steps != want {
-		h.t.Errorf("the installation names the next two steps: got %t, want %t:\n%s", steps, want, out)
+		h.t.Errorf("the installation names the next steps: got %t, want %t:\n%s", steps, want, out)
 	}
 }
 
