@@ -22,7 +22,6 @@ import (
 	"haproxystats/internal/process"
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/status"
-	"haproxystats/internal/truth"
 	"haproxystats/internal/window"
 )
 
@@ -57,7 +56,7 @@ func checkNodes(c *config.Config) []config.Problem {
 // finish what they have taken.
 func runCentral(ctx context.Context, l *config.Loaded, r release, service *Supervisor, client httpcall.New, b Brokers, endpoint OpenEndpoint, out Log) error {
 	c, log := &l.Config, out.Logger
-	p := &centre{release: r, service: service, brokers: b, to: out}
+	p := &centre{brokers: b, engine: engine[*centralWork]{release: r, service: service, to: out}}
 	p.known = learned.Open(learned.Options{File: filepath.Join(c.Central.WorkDir, "learned"), Log: log})
 	first, err := p.prepare(l)
 	if err != nil {
@@ -76,7 +75,7 @@ func runCentral(ctx context.Context, l *config.Loaded, r release, service *Super
 	if first.sinks, err = openConfigured(p.setup(l)); err != nil {
 		return err
 	}
-	p.now = first
+	p.begin(first)
 	defer func() { _ = p.work().sinks.close() }()
 	if err = p.build(first, nil); err != nil {
 		return err
@@ -94,16 +93,7 @@ func runCentral(ctx context.Context, l *config.Loaded, r release, service *Super
 	service.ready()
 	var g errgroup.Group
 	exchanges := make(chan exchange[*centralWork])
-	g.Go(func() error {
-		r.reloads.serve(ctx, func(ctx context.Context, l *config.Loaded) error {
-			next, err := p.prepare(l)
-			if err != nil {
-				return err
-			}
-			return ask(ctx, exchanges, next)
-		})
-		return nil
-	})
+	g.Go(func() error { serveExchanges(ctx, r.reloads, exchanges, p.prepare); return nil })
 	err = follow(ctx, exchanges, p.work, func(next *centralWork) error { return p.exchange(ctx, background, next) })
 	end()
 	stop()
@@ -115,18 +105,9 @@ func runCentral(ctx context.Context, l *config.Loaded, r release, service *Super
 
 // centre is haproxystats-central, of which a reload replaces a part.
 type centre struct {
-	here    *host
-	release release
-	service *Supervisor
+	engine[*centralWork]
 	brokers Brokers
-	known   *learned.Store
 	from    *nodes
-	base    setup
-	to      Log
-	ledger  *truth.Ledger
-
-	mu  sync.Mutex
-	now *centralWork
 }
 
 // centralWork is what works by one configuration.
@@ -140,18 +121,6 @@ type centralWork struct {
 	told      *faults
 	self      centralSelf
 	from      *nodes
-}
-
-func (p *centre) work() *centralWork {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.now
-}
-
-func (p *centre) setup(l *config.Loaded) setup {
-	s := p.base
-	s.config, s.loaded, s.hostname = &l.Config, l, p.here.current()
-	return s
 }
 
 // prepare begins the work by a configuration. It opens nothing.
@@ -232,9 +201,7 @@ func (p *centre) build(w, before *centralWork) error {
 	if w.clusters.topics != nil {
 		w.self.sources.Topics = w.clusters.topics.Counts
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.now = w
+	p.begin(w)
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,7 +22,6 @@ import (
 	"haproxystats/internal/selfstat"
 	"haproxystats/internal/spool"
 	"haproxystats/internal/status"
-	"haproxystats/internal/truth"
 	"haproxystats/internal/verify"
 )
 
@@ -54,7 +52,7 @@ const grace = 3 * time.Second
 func runProcess(ctx context.Context, l *config.Loaded, here *host, r release, service *Supervisor, get verify.Get, client httpcall.New, b Brokers, endpoint OpenEndpoint, to Log) error {
 	c, log := &l.Config, to.Logger
 	known := learned.Open(learned.Options{File: filepath.Join(c.Paths.BaseDir, "learned"), Log: log})
-	run := &processing{here: here, release: r, service: service, get: get, known: known, to: to}
+	run := &processing{get: get, engine: engine[*processWork]{here: here, release: r, service: service, known: known, to: to}}
 	first, err := run.prepare(l)
 	if err != nil {
 		return err
@@ -86,16 +84,7 @@ func runProcess(ctx context.Context, l *config.Loaded, here *host, r release, se
 		here.await(ctx, nameWait())
 	}
 	exchanges := make(chan exchange[*processWork])
-	g.Go(func() error {
-		r.reloads.serve(ctx, func(ctx context.Context, l *config.Loaded) error {
-			next, err := run.prepare(l)
-			if err != nil {
-				return err
-			}
-			return ask(ctx, exchanges, next)
-		})
-		return nil
-	})
+	g.Go(func() error { serveExchanges(ctx, r.reloads, exchanges, run.prepare); return nil })
 	err = follow(ctx, exchanges, run.work, func(next *processWork) error { return run.exchange(queues, next) })
 	stop()
 	stopQueues()
@@ -108,18 +97,9 @@ func runProcess(ctx context.Context, l *config.Loaded, here *host, r release, se
 
 // processing is haproxystats-process, of which a reload replaces a part.
 type processing struct {
-	here     *host
-	release  release
-	service  *Supervisor
+	engine[*processWork]
 	get      verify.Get
-	known    *learned.Store
 	incoming *spool.Reader
-	base     setup
-	to       Log
-	ledger   *truth.Ledger
-
-	mu  sync.Mutex
-	now *processWork
 }
 
 // processWork is what works by one configuration.
@@ -134,18 +114,6 @@ type processWork struct {
 
 	stopVerifiers context.CancelFunc // nil before they run
 	verifying     errgroup.Group
-}
-
-func (p *processing) work() *processWork {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.now
-}
-
-func (p *processing) setup(l *config.Loaded) setup {
-	s := p.base
-	s.config, s.loaded, s.hostname = &l.Config, l, p.here.current()
-	return s
 }
 
 // prepare begins the work by a configuration. It opens nothing.
@@ -211,9 +179,7 @@ func (p *processing) build(w, before *processWork) {
 		o.After = before.processor
 	}
 	w.processor = process.New(o)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.now = w
+	p.begin(w)
 }
 
 // tell fills in the status document.
