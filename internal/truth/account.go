@@ -436,7 +436,7 @@ func (a *Account) InfoTotal(name string) (int64, bool) {
 }
 
 // Prune drops rows of the base that no instance has, by the limits. It returns the
-// number of rows with a total that it has dropped.
+// number of rows with a total that it has dropped. It drops none if no instance has told any.
 func (a *Account) Prune(l Limits) int {
 	live := make(map[Key]bool)
 	for _, m := range a.Members {
@@ -445,6 +445,9 @@ func (a *Account) Prune(l Limits) int {
 				live[k] = true
 			}
 		}
+	}
+	if len(live) == 0 {
+		return 0
 	}
 	return a.Base.prune(func(k Key) bool { return live[k] }, len(live), l)
 }

@@ -571,3 +571,26 @@ func TestLooks(t *testing.T) {
 		t.Errorf("got %+v, want %+v", s.result.Loss, want)
 	}
 }
+
+// TestTotalsAfterTheLastWorker loses no total when the last worker ends: nobody can say then
+// which rows are gone for good.
+func TestTotalsAfterTheLastWorker(t *testing.T) {
+	w := newWorld(t)
+	rows := make(map[string]int64)
+	for _, c := range "abcdefghijklmnopqrstuvwxyz" {
+		for _, d := range "abcdefghijklmnopqrstuvwxyz" {
+			for _, e := range "ab" {
+				rows[string([]rune{c, d, e})] = 3
+			}
+		}
+	}
+	w.mustRound(nil, worker{pid: 1, start: 100, rows: rows})
+	r, err := w.s.Socket(address).Round(w.now+1, []Reply{w.reply(worker{pid: 1, start: 100, rows: rows, final: true})}, nil, nil)
+	if err != nil || r.Forgotten != 0 {
+		t.Errorf("got %d forgotten rows, error %v, want none", r.Forgotten, err)
+	}
+	s := w.mustRound(nil, worker{pid: 2, start: 200, rows: rows})
+	for name := range rows {
+		s.want(t, name, 6)
+	}
+}
