@@ -22,6 +22,9 @@ const (
 	rowTypes = 4
 )
 
+// IsProxy reports whether the row describes a proxy: a frontend or a backend.
+func (t RowType) IsProxy() bool { return t == FrontendRow || t == BackendRow }
+
 // rowType reads the field `type`.
 func rowType(field []byte) (RowType, bool) {
 	v, ok := Number(field)

@@ -11,6 +11,10 @@ type Account struct {
 	Base *Base
 	// Members are the instances that live, the first seen first.
 	Members []*Member
+
+	// unseen reports whether there may be servers and listeners of which the last step has
+	// told no rows.
+	unseen bool
 }
 
 // Member is an instance that lives, with its latest words.
@@ -24,6 +28,13 @@ type Member struct {
 	Current bool
 	// StatInfo is the reply to `show info` with which Stat came.
 	StatInfo *Info
+	// ProxiesOnly reports whether it was asked for no other rows than those of frontends and
+	// backends when it told Stat.
+	ProxiesOnly bool
+	// Kept has rows of servers and listeners that the base counts while the instance is not
+	// asked for them; nil if there are none. KeptAt is when it told them.
+	Kept   *Stat
+	KeptAt int64
 	// Look is a later reply to `show info`, which bounds what is lost if the instance
 	// ends without final words; nil if there is none.
 	Look *Info
@@ -35,6 +46,9 @@ type Word struct {
 	// Stat has the rows; nil if they were not asked for. One without rows, as HAProxy
 	// 2.4 and before send it while they stop, leaves the known rows as they are.
 	Stat *Stat
+	// ProxiesOnly reports whether Stat was asked to have no other rows than those of frontends
+	// and backends, so that the absence of others says nothing.
+	ProxiesOnly bool
 	// Current reports whether the instance answers at the socket.
 	Current bool
 	// Final reports whether the instance can say no more: it has no client left and will
@@ -98,6 +112,7 @@ func (a *Account) Step(words []Word, ended []Instance, at int64) Outcome {
 		a.Base = &Base{}
 	}
 	a.Base.At = at
+	a.unseen = a.hasUnseen(words)
 	var known []*Member
 	var begun []Word
 	finals := make(map[Instance]bool)
@@ -157,8 +172,9 @@ func (a *Account) advance(m *Member, w Word, o *Outcome) {
 	if w.Stat != nil && (!w.Stat.IsEmpty() || before.IsEmpty()) {
 		if before != nil {
 			a.fall(m, w, o)
+			a.appear(m, w, o)
 		}
-		m.Stat, m.StatInfo = w.Stat, w.Info
+		m.Stat, m.StatInfo, m.ProxiesOnly = w.Stat, w.Info, w.ProxiesOnly
 	}
 	if m.Current != w.Current {
 		// Of the time spent down, the current instance alone counts.
@@ -231,7 +247,11 @@ func (a *Account) fall(m *Member, w Word, o *Outcome) {
 					lost[down] = values[down]
 				}
 			}
-			removed++
+			if w.ProxiesOnly && !k.Type.IsProxy() {
+				m.Kept, m.KeptAt = old, m.StatInfo.At
+			} else {
+				removed++
+			}
 			b.addLost(k, lost, toBase, o)
 			continue
 		}
@@ -436,7 +456,8 @@ func (a *Account) InfoTotal(name string) (int64, bool) {
 }
 
 // Prune drops rows of the base that no instance has, by the limits. It returns the
-// number of rows with a total that it has dropped. It drops none if no instance has told any.
+// number of rows with a total that it has dropped. Rows that instances were not asked for
+// stay, and so do all if no instance has told any.
 func (a *Account) Prune(l Limits) int {
 	live := make(map[Key]bool)
 	for _, m := range a.Members {
@@ -449,5 +470,5 @@ func (a *Account) Prune(l Limits) int {
 	if len(live) == 0 {
 		return 0
 	}
-	return a.Base.prune(func(k Key) bool { return live[k] }, len(live), l)
+	return a.Base.prune(func(k Key) bool { return live[k] || a.unseen && !k.Type.IsProxy() }, len(live), l)
 }

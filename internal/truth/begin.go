@@ -16,7 +16,7 @@ func is32(name string) bool {
 // begin takes the first words of an instance. before has the rows that the members had
 // before this step.
 func (a *Account) begin(w Word, before map[*Member]*Stat, o *Outcome) {
-	m := &Member{Instance: w.Info.Instance, Info: w.Info, Stat: w.Stat, Current: w.Current, StatInfo: w.Info}
+	m := &Member{Instance: w.Info.Instance, Info: w.Info, Stat: w.Stat, Current: w.Current, StatInfo: w.Info, ProxiesOnly: w.ProxiesOnly}
 	predecessor := a.predecessor(m.Instance)
 	if w.Current {
 		for _, other := range a.Members {

@@ -55,6 +55,9 @@ const (
 type Reply struct {
 	Info *Info
 	Stat *Stat
+	// ProxiesOnly reports whether Stat was asked to have no other rows than those of frontends
+	// and backends.
+	ProxiesOnly bool
 }
 
 // Take takes the replies of a node's snapshot of that time, by socket, and returns the base
@@ -151,7 +154,7 @@ func (p *page) take(r Reply, at int64) *Base {
 			ended = append(ended, m.Instance)
 		}
 	}
-	o := a.Step([]Word{{Info: r.Info, Stat: r.Stat, Current: true}}, ended, at)
+	o := a.Step([]Word{{Info: r.Info, Stat: r.Stat, ProxiesOnly: r.ProxiesOnly, Current: true}}, ended, at)
 	if o.Changed || len(p.versions) == 0 {
 		a.Prune(DefaultLimits)
 		p.versions = append(p.versions, version{at, a.Base.Clone()})

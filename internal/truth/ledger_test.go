@@ -9,7 +9,7 @@ import (
 func reply(t *testing.T, pid int, start, at, sessionsSoFar int64) Reply {
 	t.Helper()
 	w := script{pid: pid, start: start, rows: sessions(sessionsSoFar), info: map[string]int64{"CumReq": 10 * sessionsSoFar}}.word(t, at)
-	return Reply{w.Info, w.Stat}
+	return Reply{Info: w.Info, Stat: w.Stat}
 }
 
 // total returns what a base and a reply say of the sessions, or -1 without a base.

@@ -124,8 +124,8 @@ type tallyPlan struct {
 
 // Findings is what a reply shows against the one before.
 type Findings struct {
-	// Rows is the number of rows.
-	Rows int
+	// Rows is the number of rows, and Proxies that of frontends and backends.
+	Rows, Proxies int
 	// First reports whether the tally had seen no reply before.
 	First bool
 	// Fell counts rows of which a counter has fallen, Gone those that are missing, and
@@ -206,6 +206,9 @@ func (t *Tally) Rows(s *haproxy.StatScanner) {
 			w.see(name, row, age, false)
 		}
 		f.Rows++
+		if row.Type.IsProxy() {
+			f.Proxies++
+		}
 		if row.Type == haproxy.FrontendRow {
 			f.Connections = plus(f.Connections, value(row, p.conns))
 		}

@@ -29,6 +29,9 @@ type Source interface {
 // Reply has the replies of one instance in a round.
 type Reply struct {
 	Info, Stat Source
+	// ProxiesOnly reports whether Stat was asked to have no other rows than those of frontends
+	// and backends.
+	ProxiesOnly bool
 	// Current reports whether the instance answers at the socket.
 	Current bool
 	// Final reports whether the instance can say no more.
@@ -110,6 +113,9 @@ type member struct {
 	current     bool
 	tally       truth.Tally
 	hasStat     bool // last has rows
+	proxiesOnly bool // and it was not asked for others than those of frontends and backends
+	others      bool // it has others
+	hasKept     bool // last has rows that it told before, and that the base counts
 	maxDowntime int64
 	look        *truth.Info // a later reply than info
 }
@@ -347,6 +353,8 @@ func (k *Socket) matters(words []heard, ended []truth.Instance) bool {
 		case m.info.Fell(w.info), m.current != w.Current && max(m.maxDowntime, w.found.MaxDowntime) > 0:
 			return true
 		case w.Stat == nil, w.empty:
+		case m.hasStat && (m.others && w.ProxiesOnly || m.proxiesOnly && !w.ProxiesOnly):
+			return true // the base counts the rows that are not told
 		case w.found.Matters(), w.found.First && m.hasStat:
 			return true
 		}
@@ -361,13 +369,18 @@ func (k *Socket) keep(words []heard) error {
 			return err
 		}
 	}
-	k.adopt(words)
+	k.adopt(words, false)
 	return nil
 }
 
 // place links a reply into last. With a generation, it goes with a base that is still to
 // come.
 func (k *Socket) place(w heard, generation uint64) error {
+	if generation > 0 {
+		if err := k.placeKept(w, generation); err != nil {
+			return err
+		}
+	}
 	for _, f := range []struct {
 		suffix string
 		source Source
@@ -396,6 +409,29 @@ func (k *Socket) place(w heard, generation uint64) error {
 		if err := remove(k.store.last, name+newSuffix); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// placeKept links the rows of servers and listeners that the base counts while the instance
+// is not asked for them. When it tells them again, an empty file takes their place.
+func (k *Socket) placeKept(w heard, generation uint64) error {
+	m := w.member
+	if w.Stat == nil || w.empty || !m.hasStat {
+		return nil
+	}
+	name := nextName(lastName(k.prefix, m.instance, keptSuffix), generation)
+	switch {
+	case w.ProxiesOnly && m.others:
+		if err := k.store.step("link " + keptSuffix); err != nil {
+			return err
+		}
+		return k.link(&File{k.store.last, lastName(k.prefix, m.instance, snapshot.StatSuffix)}, name)
+	case !w.ProxiesOnly && m.hasKept:
+		if err := k.store.step("clear " + keptSuffix); err != nil {
+			return err
+		}
+		return k.store.create(k.store.last, name, nil)
 	}
 	return nil
 }
@@ -432,8 +468,9 @@ func isLinkless(err error) bool {
 	return false
 }
 
-// adopt makes the members of the words those that live.
-func (k *Socket) adopt(words []heard) {
+// adopt makes the members of the words those that live. changed reports whether the base
+// has changed with them.
+func (k *Socket) adopt(words []heard, changed bool) {
 	current := slices.ContainsFunc(words, func(w heard) bool { return w.Current })
 	for _, w := range words {
 		m := w.member
@@ -442,7 +479,9 @@ func (k *Socket) adopt(words []heard) {
 		}
 		m.info = w.info
 		if w.Stat != nil && !w.empty {
+			m.hasKept = w.ProxiesOnly && (m.hasKept || m.hasStat && m.others && changed)
 			m.statInfo, m.hasStat, m.maxDowntime = w.info, true, w.found.MaxDowntime
+			m.proxiesOnly, m.others = w.ProxiesOnly, w.found.Rows > w.found.Proxies
 		}
 	}
 	if current {
@@ -460,7 +499,7 @@ func (k *Socket) account(at int64, words []heard, ended []truth.Instance, r *Res
 	}
 	var said []truth.Word
 	for _, w := range words {
-		word := truth.Word{Info: w.info, Current: w.Current, Final: w.Final}
+		word := truth.Word{Info: w.info, ProxiesOnly: w.ProxiesOnly, Current: w.Current, Final: w.Final}
 		if w.Stat != nil {
 			if word.Stat, err = readStat(w.Stat, w.found.Rows); err != nil {
 				return err
@@ -494,13 +533,13 @@ func (k *Socket) account(at int64, words []heard, ended []truth.Instance, r *Res
 		return err
 	}
 	k.members = slices.DeleteFunc(k.members, func(m *member) bool { return !lives(m.instance) })
-	k.adopt(left)
+	k.adopt(left, true)
 	return nil
 }
 
 // whole returns the account with the rows that are on disk.
-func (k *Socket) whole() (*truth.Account, error) {
-	a := &truth.Account{Base: &truth.Base{}}
+func (k *Socket) whole() (a *truth.Account, err error) {
+	a = &truth.Account{Base: &truth.Base{}}
 	if k.file != nil {
 		text, err := readAll(k.file.Dir, k.file.Name, truth.MaxBase)
 		if err != nil {
@@ -511,7 +550,14 @@ func (k *Socket) whole() (*truth.Account, error) {
 		}
 	}
 	for _, m := range k.members {
-		member := &truth.Member{Instance: m.instance, Info: m.info, Current: m.current, StatInfo: m.statInfo, Look: m.look}
+		member := &truth.Member{
+			Instance: m.instance, Info: m.info, Current: m.current, StatInfo: m.statInfo, Look: m.look, ProxiesOnly: m.proxiesOnly,
+		}
+		if m.hasKept {
+			if member.Kept, member.KeptAt, err = k.kept(m); err != nil {
+				return nil, err
+			}
+		}
 		if m.hasStat {
 			stat, err := readStat(&File{k.store.last, lastName(k.prefix, m.instance, snapshot.StatSuffix)}, m.tally.Len())
 			if err != nil {
@@ -522,6 +568,21 @@ func (k *Socket) whole() (*truth.Account, error) {
 		a.Members = append(a.Members, member)
 	}
 	return a, nil
+}
+
+// kept reads the rows that the base counts for a member, and when it told them.
+func (k *Socket) kept(m *member) (*truth.Stat, int64, error) {
+	f, err := k.store.last.OpenRegular(lastName(k.prefix, m.instance, keptSuffix))
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	rows, err := truth.ReadStat(f, 0)
+	return rows, info.ModTime().Unix(), err
 }
 
 // Open implements [Source].
@@ -592,6 +653,8 @@ func (k *Socket) rollForward(b *truth.Base) error {
 		switch {
 		case b.HasFolded(f.instance), f.generation > 0 && f.generation != b.Generation:
 			err = remove(k.store.last, f.name)
+		case f.suffix == keptSuffix && k.isEmpty(f.name):
+			err = errors.Join(remove(k.store.last, lastName(k.prefix, f.instance, f.suffix)), remove(k.store.last, f.name))
 		case f.generation > 0:
 			name := lastName(k.prefix, f.instance, f.suffix)
 			err = k.store.last.Rename(f.name, name)
@@ -604,6 +667,17 @@ func (k *Socket) rollForward(b *truth.Base) error {
 		}
 	}
 	return nil
+}
+
+// isEmpty reports whether a file of last has no byte.
+func (k *Socket) isEmpty(name string) bool {
+	f, err := k.store.last.OpenRegular(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	return err == nil && info.Size() == 0
 }
 
 // ErrForeign means that a base is that of another node or socket.
@@ -628,9 +702,10 @@ func (k *Socket) load() error {
 	if err != nil {
 		return err
 	}
-	stats := make(map[truth.Instance]bool)
+	stats, kept := make(map[truth.Instance]bool), make(map[truth.Instance]bool)
 	for _, f := range files {
 		stats[f.instance] = stats[f.instance] || f.suffix == snapshot.StatSuffix
+		kept[f.instance] = kept[f.instance] || f.suffix == keptSuffix
 	}
 	for _, f := range files {
 		if f.suffix != snapshot.InfoSuffix {
@@ -639,13 +714,15 @@ func (k *Socket) load() error {
 		m, err := k.recall(f, stats[f.instance])
 		if err != nil {
 			k.store.log.Warn("last reply of a worker can't be read, its counters begin anew", "socket", k.address, "worker", f.instance.String(), "error", err)
-			for _, suffix := range []string{snapshot.InfoSuffix, snapshot.StatSuffix} {
+			for _, suffix := range lastSuffixes {
 				if err := remove(k.store.last, lastName(k.prefix, f.instance, suffix)); err != nil {
 					return err
 				}
 			}
 			continue
 		}
+		m.hasKept = kept[f.instance]
+		m.proxiesOnly = m.hasStat && (m.hasKept || !m.others)
 		k.members = append(k.members, m)
 	}
 	slices.SortStableFunc(k.members, func(a, b *member) int { return int(a.instance.Start - b.instance.Start) })
@@ -693,7 +770,7 @@ func (k *Socket) recall(f lastFile, hasStat bool) (*member, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.maxDowntime = found.MaxDowntime
+		m.maxDowntime, m.others = found.MaxDowntime, found.Rows > found.Proxies
 	}
 	return m, nil
 }

@@ -7,6 +7,8 @@
 //	bases/SOCKET.GENERATION        a base; one is written when it changes
 //	last/SOCKET.PID-START_info     the latest replies of an instance, as links to the
 //	last/SOCKET.PID-START_stat     files of a snapshot
+//	last/SOCKET.PID-START_kept     the last reply with rows of servers and listeners, while
+//	                               the instance is not asked for them and the base has them
 //
 // Of a round whose base changes, the replies are first linked with the new generation
 // behind their names, then the base is renamed into its place, and then the replies.
@@ -178,11 +180,18 @@ func (s *Store) Socket(address string) *Socket {
 	return k
 }
 
+// keptSuffix ends the name of the file with a reply whose rows of servers and listeners are in
+// the base.
+const keptSuffix = "_kept"
+
+// lastSuffixes end the names of the files in last.
+var lastSuffixes = []string{snapshot.InfoSuffix, snapshot.StatSuffix, keptSuffix}
+
 // lastFile is a file in last.
 type lastFile struct {
 	name       string
 	instance   truth.Instance
-	suffix     string // that of a reply
+	suffix     string // one of lastSuffixes
 	generation uint64 // of the base that it goes with; 0 if it is in its place
 }
 
@@ -203,7 +212,7 @@ func (s *Store) lastFiles(prefix string) ([]lastFile, error) {
 			}
 			f.generation = g
 		}
-		for _, suffix := range []string{snapshot.InfoSuffix, snapshot.StatSuffix} {
+		for _, suffix := range lastSuffixes {
 			if name, ok := strings.CutSuffix(rest, suffix); ok {
 				i, err := truth.ParseInstance(name)
 				if err != nil {

@@ -45,6 +45,9 @@ type worker struct {
 	final      bool
 	old        bool
 	headerOnly bool
+	server     int64 // sessions of the server app/a1; 0 for none
+	// proxiesOnly leaves the server out of the reply.
+	proxiesOnly bool
 }
 
 // world is a store with the replies of workers.
@@ -107,9 +110,12 @@ func (w *world) reply(k worker) Reply {
 		for _, name := range sorted(k.rows) {
 			fmt.Fprintf(&stat, "%s,FRONTEND,%d,,0,\n", name, k.rows[name])
 		}
+		if k.server > 0 && !k.proxiesOnly {
+			fmt.Fprintf(&stat, "app,a1,%d,0,2,\n", k.server)
+		}
 		fmt.Fprintf(&stat, "app,BACKEND,0,%d,1,\n", k.down)
 	}
-	return Reply{Info: w.source(info), Stat: w.source(stat.String() + "\n"), Current: !k.old, Final: k.final}
+	return Reply{Info: w.source(info), Stat: w.source(stat.String() + "\n"), Current: !k.old, Final: k.final, ProxiesOnly: k.proxiesOnly}
 }
 
 func sorted(m map[string]int64) []string {
