@@ -150,10 +150,13 @@ func (a *Aggregator) Unmatched() Unmatched {
 	u := Unmatched{
 		Frontends:      a.proxies.frontends.unmatched(),
 		Backends:       a.proxies.backends.unmatched(),
-		Servers:        a.proxies.servers.unmatched(),
 		FrontendGroups: a.proxies.frontendGroups.unused(),
 		BackendGroups:  a.proxies.backendGroups.unused(),
 	}
+	if a.proxies.only { // nobody knows
+		return u
+	}
+	u.Servers = a.proxies.servers.unmatched()
 	if a.opt.ServerNames {
 		u.ServerGroups = a.proxies.serverGroups.unused()
 	}

@@ -162,6 +162,7 @@ func (a *Aggregator) addSuspect(socket string, before []string, s *haproxy.StatS
 		t.spare = &p
 	}
 	t.spare.reset()
+	t.spare.only = a.proxies.only
 	t.spare.add(s, a.beside(socket))
 	hash := s.RowHash()
 	for _, b := range before {

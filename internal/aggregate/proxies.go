@@ -18,6 +18,7 @@ type proxies struct {
 	totals      *metric.Builder
 	listeners   listeners // without a table unless Series is set
 	stopping    bool      // a process that stops has been read since reset
+	only        bool      // nothing is known of servers and listeners since reset
 	// serverStates has, by row of the servers' table, how many processes see the server in
 	// each state.
 	serverStates []uint64
@@ -121,7 +122,7 @@ func (p *proxies) reset() (forgotten int) {
 	}
 	p.nodeTotals = nil
 	p.rows = [4]int{}
-	p.stopping = false
+	p.stopping, p.only = false, false
 	clear(p.serverStates)
 	return forgotten
 }

@@ -187,8 +187,14 @@ func (a *Aggregator) Servers(socket string, servers []haproxy.ServerAdmin) {
 	a.maint[socket] = reasons
 }
 
+// ProxiesOnly says that nothing is known of servers and listeners, so that nothing follows
+// from their absence. It implements reply.Accountant.
+func (a *Aggregator) ProxiesOnly() { a.proxies.only = true }
+
 // stateCounts counts the servers of one backend.
 type stateCounts struct {
+	// unknown reports whether no server is known, so that none is counted.
+	unknown bool
 	// maint has the reasons that the texts of the rows don't tell.
 	maint  maintReasons
 	name   []byte // of a server
@@ -437,7 +443,7 @@ func (l *stateLayout) deriveBackend(row *haproxy.Row, c *stateCounts, status []b
 			}
 		default:
 			at := countPlaces[name]
-			appendValue(row, c.counts[at[0]][at[1]], true)
+			appendValue(row, c.counts[at[0]][at[1]], !c.unknown)
 		}
 	}
 	c.counts = [2][numCounts]int64{}

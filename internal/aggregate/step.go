@@ -49,7 +49,7 @@ func (a *Aggregator) beside(socket string) beside {
 
 func (p *proxies) newCursor(s *haproxy.StatScanner, bit uint64, k beside) *cursor {
 	c := &cursor{scanner: s, bit: bit, last: &p.names.first, account: k.account.newAdjuster(p.current)}
-	c.states.maint, c.stopping = k.maint, k.stopping
+	c.states.maint, c.states.unknown, c.stopping = k.maint, p.only, k.stopping
 	p.stopping = p.stopping || k.stopping
 	return c
 }

@@ -71,6 +71,9 @@ func openKeeper(c *config.Pull, of keeping, client *haproxy.Client, log *slog.Lo
 // options sets those that a reload may change.
 func (k *keeper) options(o *workers.Options, c *config.Pull, interval time.Duration, client *haproxy.Client) {
 	o.Interval, o.Timeout, o.Client, o.Hold, o.ServersEvery = interval, c.PullTimeout, client, c.HoldWorkers, c.ServerStateInterval
+	if !c.ServerRows {
+		o.ServersEvery = 0
+	}
 	o.Master, o.FindMasters = "", false
 	if k.of.masters {
 		o.FindMasters = c.MasterSocket == config.MasterAuto

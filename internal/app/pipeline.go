@@ -106,6 +106,9 @@ func (p *Pipeline) Combine(s snapshot.Snapshot) (*metric.Batch, selfstat.Work, e
 	if raw {
 		read = func() (reply.Report, error) { return p.reader.Read(&counted, &timed) }
 	}
+	if s.Round != nil && s.Round.ProxiesOnly {
+		p.aggregator.ProxiesOnly()
+	}
 	report, err := read()
 	if err != nil {
 		return nil, selfstat.Work{}, err

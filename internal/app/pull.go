@@ -102,6 +102,7 @@ func newClient(c *config.Pull, log *slog.Logger) *haproxy.Client {
 		Interval:    c.Interval,
 		BufferLimit: c.BufferLimit,
 		Buffers:     c.Workers,
+		ProxiesOnly: !c.ServerRows,
 		Log:         log,
 	}
 }
@@ -115,6 +116,7 @@ func setPuller(p *pull.Puller, c *config.Config, client *haproxy.Client, log *sl
 // setRounds sets what all rounds have from [pull], whoever makes them.
 func setRounds(p *pull.Puller, c *config.Pull, client *haproxy.Client, log *slog.Logger) {
 	p.Fetcher, p.Timeout, p.QueueSize, p.Workers = client, c.PullTimeout, c.QueueSize, c.Workers
+	p.ProxiesOnly = client.ProxiesOnly
 	p.KeepPartial = c.OnPartial == config.PartialKeep
 	p.Collector = nil
 	if collector := newCollector(c, client, log); collector != nil {

@@ -200,6 +200,14 @@ type Pull struct {
 	// connection at a time, for two seconds at most, and leaves the master alone for a
 	// minute or more after trouble. It has no effect without `state-dir`.
 	MasterSocket string
+	// Asks HAProxy for the rows of servers, too. With `false` HAProxy is asked for frontends and
+	// backends only (`show stat -1 3 -1`): with thousands of servers, that takes HAProxy and
+	// this program a small part of the time. No output then has metrics of servers, and no
+	// event is about a server. Backends lack the metrics that follow from their servers, such
+	// as `TotalServers` and `active_up`; they keep `act` and `bck`. Listeners of `option
+	// socket-stats` are left out, and `server-state-interval` has no effect.
+	// docs/operations.md tells what it saves, and docs/truth.md what becomes of totals.
+	ServerRows bool
 	// Seconds between two questions for why servers are in maintenance (`show servers
 	// state`), which makes the metric `maint_reason` exact. A server that goes into
 	// maintenance is asked for at once. A question costs HAProxy about as much as `show

@@ -132,6 +132,7 @@ func assembleIn(in Files, program Program, sources []source, problems []Problem,
 		l.checkMetricLists()
 		l.readNames()
 	}
+	l.checkServerRows()
 	l.checkPaths()
 	l.checkStatusSockets()
 	if len(l.problems) == 0 {

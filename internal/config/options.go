@@ -56,6 +56,7 @@ var options = slices.Concat([]Option{
 	since1(option("pull", "on-partial", "discard", onPartial, func(c *Config) *OnPartial { return &c.Pull.OnPartial })),
 	since1(option("pull", "hold-workers", "true", boolean, func(c *Config) *bool { return &c.Pull.HoldWorkers })),
 	since1(option("pull", "master-socket", MasterAuto, masterSocket, func(c *Config) *string { return &c.Pull.MasterSocket })),
+	since1(option("pull", "server-rows", "true", boolean, func(c *Config) *bool { return &c.Pull.ServerRows })),
 	since1(option("pull", "server-state-interval", "60", daySeconds, func(c *Config) *time.Duration { return &c.Pull.ServerStateInterval })),
 	since1(optional("pull", "collect", collectList, func(c *Config) *[]string { return &c.Pull.Collect })),
 	since1(option("pull", "learn-fields", "true", boolean, func(c *Config) *bool { return &c.Pull.LearnFields })),

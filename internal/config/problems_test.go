@@ -222,6 +222,47 @@ a b = ^a
 			[]string{`f:3: [pull] pull-timeout = "5.1": pull-timeout (5.1s) is longer than pull-interval (5s): after a slow round the next ones are missed. Set pull-timeout below pull-interval`},
 		},
 		{
+			"servers that nobody asks for", ForProcess, `[pull]
+server-rows = false
+server-state-interval = 30
+[process]
+server-metrics = lbtot
+aggr-server-metrics = true
+[server-groups]
+web = ^web
+[graphite]
+group-namespace = g
+group-namespace-double-writes = true
+[forward]
+mode = tables
+cluster = eu
+scopes = backend server
+[kafka]
+brokers = k
+[prometheus]
+scopes = global server
+[otlp]
+[otlp:b]
+scopes = server
+[remote-write]
+url = http://x/api/v1/write
+scopes = backend
+`,
+			nil,
+			[]string{
+				`f:3: [pull] server-state-interval = "30": no effect: haproxystats-pull does not ask HAProxy for servers (server-rows = false in [pull]). Remove this option, or set server-rows = true in [pull]`,
+				`f:5: [process] server-metrics = "lbtot": no effect: haproxystats-pull does not ask HAProxy for servers (server-rows = false in [pull]). Remove this option, or set server-rows = true in [pull]`,
+				`f:6: [process] aggr-server-metrics = "true": no effect: haproxystats-pull does not ask HAProxy for servers (server-rows = false in [pull]). Remove this option, or set server-rows = true in [pull]`,
+				`f:7: [server-groups]: no effect: haproxystats-pull does not ask HAProxy for servers (server-rows = false in [pull]). Remove this section, or set server-rows = true in [pull]`,
+				`f:15: [forward] scopes = "backend server": there are no metrics of servers: haproxystats-pull does not ask HAProxy for servers (server-rows = false in [pull]). Remove server, or set server-rows = true in [pull]`,
+				`f:19: [prometheus] scopes = "global server": there are no metrics of servers: haproxystats-pull does not ask HAProxy for servers (server-rows = false in [pull]). Remove server, or set server-rows = true in [pull]`,
+				`f:22: [otlp:b] scopes = "server": there are no metrics of servers: haproxystats-pull does not ask HAProxy for servers (server-rows = false in [pull]). Remove server, or set server-rows = true in [pull]`,
+			},
+		},
+		{
+			"no servers, and nothing that wants them", ForPull, "[pull]\nserver-rows = no\nserver-state-interval = 60\n[process]\naggr-server-metrics = false\n[prometheus]\n[forward]\nmode = tables\ncluster = eu\n[kafka]\nbrokers = k\n", nil, nil,
+		},
+		{
 			"an interval shorter than the default of a round", ForPull, "[pull]\npull-interval = 1\n", nil,
 			[]string{`f:2: [pull] pull-interval = "1": pull-timeout (2s) is longer than pull-interval (1s): after a slow round the next ones are missed. Set pull-timeout below pull-interval`},
 		},

@@ -44,6 +44,9 @@ type Client struct {
 	// MaxReply is the size in bytes from which a reply is refused as endless. 0 means 1
 	// GiB.
 	MaxReply int64
+	// ProxiesOnly leaves the rows of servers and listeners out of `show stat`: HAProxy is asked
+	// for those of frontends and backends only.
+	ProxiesOnly bool
 	// Log gets a message for each repeated attempt. Nil means no log.
 	Log *slog.Logger
 

@@ -146,9 +146,9 @@ func (x *exchange) commands() string {
 	case x.stat == nil:
 		return showInfo.name + "\n"
 	case x.info == nil:
-		return showStat.name + "\n"
+		return askStat(x.client.ProxiesOnly) + "\n"
 	}
-	line := showInfo.name + ";" + showStat.name
+	line := showInfo.name + ";" + askStat(x.client.ProxiesOnly)
 	if x.more != nil {
 		for _, c := range x.more.commands {
 			line += ";" + c

@@ -127,10 +127,10 @@ func (h *Held) beginning() ([]byte, error) {
 }
 
 // Read asks for `show info` and `show stat` and writes the raw replies, each with the
-// empty line that ends it. After an error, what was written is useless, and so is the
-// connection.
-func (h *Held) Read(ctx context.Context, info, stat io.Writer) error {
-	if err := h.send(ctx, showInfo.name+";"+showStat.name+"\n"); err != nil {
+// empty line that ends it. With proxiesOnly, the second reply has the rows of frontends and
+// backends only. After an error, what was written is useless, and so is the connection.
+func (h *Held) Read(ctx context.Context, proxiesOnly bool, info, stat io.Writer) error {
+	if err := h.send(ctx, showInfo.name+";"+askStat(proxiesOnly)+"\n"); err != nil {
 		return h.error("read show info from", err)
 	}
 	for {

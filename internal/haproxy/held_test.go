@@ -90,12 +90,31 @@ func TestHeld(t *testing.T) {
 				t.Fatalf("prompt %q: got %q, %v, want %q", prompt, got, err, answers["show info"])
 			}
 			var info, stat bytes.Buffer
-			if err := h.Read(within(t), &info, &stat); err != nil || info.String() != answers["show info"] || stat.String() != heldStat {
+			if err := h.Read(within(t), false, &info, &stat); err != nil || info.String() != answers["show info"] || stat.String() != heldStat {
 				t.Fatalf("prompt %q: got %q, %q, %v", prompt, &info, &stat, err)
 			}
 		}
 		if err := h.Close(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestHeldProxiesOnly asks for the rows of proxies, and then for all.
+func TestHeldProxiesOnly(t *testing.T) {
+	answers := map[string]string{"prompt i": "\n", "show info": "Name: HAProxy\n\n", "show stat": heldStat + "", "show stat -1 3 -1": "# pxname,svname,\n\n"}
+	h, err := new(Client).Hold(within(t), "unix", interactive(t, "> ", answers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	for _, c := range []struct {
+		proxiesOnly bool
+		want        string
+	}{{true, answers["show stat -1 3 -1"]}, {false, heldStat}} {
+		var info, stat bytes.Buffer
+		if err := h.Read(within(t), c.proxiesOnly, &info, &stat); err != nil || stat.String() != c.want {
+			t.Errorf("proxies only: %t: got %q, %v, want %q", c.proxiesOnly, &stat, err, c.want)
 		}
 	}
 }
@@ -108,7 +127,7 @@ func TestHeldDescription(t *testing.T) {
 	}
 	defer h.Close()
 	var info, stat bytes.Buffer
-	if err := h.Read(within(t), &info, &stat); err != nil || info.String() != heldInfo || stat.String() != heldStat {
+	if err := h.Read(within(t), false, &info, &stat); err != nil || info.String() != heldInfo || stat.String() != heldStat {
 		t.Errorf("got %q, %q, %v", &info, &stat, err)
 	}
 	// The rest of a description that has ended a look makes the connection useless.
@@ -161,7 +180,7 @@ func TestHeldDiskFault(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := h.Read(within(t), c.info, c.stat); !errors.Is(err, errFull) {
+		if err := h.Read(within(t), false, c.info, c.stat); !errors.Is(err, errFull) {
 			t.Errorf("got %v, want %v", err, errFull)
 		}
 		h.Close()

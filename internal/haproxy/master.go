@@ -127,7 +127,7 @@ func (c *Client) FetchWorker(ctx context.Context, network, address string, pid i
 		}
 	}
 	x := &exchange{session: s, ctx: ctx, from: newSource(conn), info: newInfoReply(info), stat: newStatReply(stat)}
-	if _, err := fmt.Fprintf(conn, "@!%d %s;@!%d %s;quit\n", pid, showInfo.name, pid, showStat.name); err != nil {
+	if _, err := fmt.Fprintf(conn, "@!%d %s;@!%d %s;quit\n", pid, showInfo.name, pid, askStat(c.ProxiesOnly)); err != nil {
 		return s.readError(ctx, x.current(), err)
 	}
 	return x.read()

@@ -114,10 +114,11 @@ func TestMaster(t *testing.T) {
 	list := "1 master 4 [failed: 1] 0d 2.6\n# workers\n7 worker 0 0d 2.6\n\n"
 	info := "Name: HAProxy\nPid: 7\n\n"
 	path := masterSocket(t, map[string]string{
-		"show proc;quit\n":                   list,
-		"@!7 show info;@!7 show stat;quit\n": info + heldStat,
-		"@!8 show info;@!8 show stat;quit\n": "Can't find the target PID matching the prefix '@!8'\n\n",
-		"@!9 show info;@!9 show stat;quit\n": info + "# pxname,svname,\nweb,FRO",
+		"show proc;quit\n":                           list,
+		"@!7 show info;@!7 show stat;quit\n":         info + heldStat,
+		"@!7 show info;@!7 show stat -1 3 -1;quit\n": info + "# pxname,svname,\n\n",
+		"@!8 show info;@!8 show stat;quit\n":         "Can't find the target PID matching the prefix '@!8'\n\n",
+		"@!9 show info;@!9 show stat;quit\n":         info + "# pxname,svname,\nweb,FRO",
 	})
 	c := new(Client)
 	got, err := c.Processes(within(t), "unix", path)
@@ -127,6 +128,11 @@ func TestMaster(t *testing.T) {
 	var a, b bytes.Buffer
 	if err := c.FetchWorker(within(t), "unix", path, 7, &a, &b); err != nil || a.String() != info || b.String() != heldStat {
 		t.Errorf("got %q, %q, %v", &a, &b, err)
+	}
+	a.Reset()
+	b.Reset()
+	if err := (&Client{ProxiesOnly: true}).FetchWorker(within(t), "unix", path, 7, &a, &b); err != nil || b.String() != "# pxname,svname,\n\n" {
+		t.Errorf("proxies only: got %q, %v", &b, err)
 	}
 	if err := c.FetchWorker(within(t), "unix", path, 8, io.Discard, io.Discard); !errors.Is(err, ErrNotStats) {
 		t.Errorf("a worker that is gone: got %v, want ErrNotStats", err)

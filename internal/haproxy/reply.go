@@ -18,6 +18,18 @@ var (
 	showStat = command{"show stat", []string{"# pxname", "#pxname"}} // the second one before HAProxy 1.5
 )
 
+// showProxies asks for the rows of all frontends (1) and backends (2), and for no others.
+// Every version from 1.6 on takes the arguments; -1 stands for all.
+const showProxies = "show stat -1 3 -1"
+
+// askStat returns the command for `show stat`, or for its rows of proxies only.
+func askStat(proxiesOnly bool) string {
+	if proxiesOnly {
+		return showProxies
+	}
+	return showStat.name
+}
+
 // reply follows one reply whose bytes arrive in pieces of any size.
 type reply struct {
 	command

@@ -109,8 +109,31 @@ func (r Recording) answer(command string) []byte {
 		return r.Info
 	case "show stat":
 		return r.Stat
+	case "show stat -1 3 -1":
+		return ProxiesOf(r.Stat)
 	case "show servers state":
 		return []byte(NoServers)
 	}
 	return []byte(unknownCommand)
+}
+
+// ProxiesOf returns a reply to `show stat` without the rows of servers and listeners. A text
+// in quotes may have several lines.
+func ProxiesOf(stat []byte) []byte {
+	header, rows, _ := bytes.Cut(stat, []byte("\n"))
+	column := slices.Index(strings.Split(string(header), ","), "type")
+	proxies := append(bytes.Clone(header), '\n')
+	for row := []byte(nil); len(rows) > 0; {
+		line, rest, _ := bytes.Cut(rows, []byte("\n"))
+		row, rows = append(append(row, line...), '\n'), rest
+		if bytes.Count(row, []byte(`"`))%2 != 0 {
+			continue
+		}
+		fields := strings.Split(string(row), ",")
+		if len(fields) <= column || fields[column] == "0" || fields[column] == "1" {
+			proxies = append(proxies, row...)
+		}
+		row = row[:0]
+	}
+	return proxies
 }

@@ -127,6 +127,9 @@ type Puller struct {
 	// KeepPartial keeps a round in which some sockets have failed, with the replies of
 	// the others. Otherwise such a round is dropped.
 	KeepPartial bool
+	// ProxiesOnly reports whether Fetcher, Collector and Accounts ask for the rows of frontends
+	// and backends only, which the snapshots then say.
+	ProxiesOnly bool
 	// Collector, if not nil, stands in for Fetcher.
 	Collector Collector
 	// Accounts keeps account of counters. Nil means that nobody does.

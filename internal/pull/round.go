@@ -67,7 +67,7 @@ func (p *Puller) round(ctx context.Context, epoch int64, skew time.Duration, use
 		Outcome: Dropped, Cause: errSocket, Waiting: waiting, Sockets: sockets,
 		Round: snapshot.Round{
 			SocketsFailed: len(failed), Failures: failed, Down: down, Interval: p.Interval, Duration: took, Skew: skew,
-			Missed: p.misses.since, HandOver: p.handedOver,
+			Missed: p.misses.since, HandOver: p.handedOver, ProxiesOnly: p.ProxiesOnly,
 		},
 	}
 	accounted := p.Accounts != nil && ctx.Err() == nil && sockets > 0

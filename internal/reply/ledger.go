@@ -31,6 +31,7 @@ func (r *Reader) keepLedger(s snapshot.Snapshot, c Accountant) {
 			continue
 		}
 		if said, err := r.said(s, socket); err == nil {
+			said.ProxiesOnly = s.Round != nil && s.Round.ProxiesOnly
 			replies[socket] = said
 		}
 	}

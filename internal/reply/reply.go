@@ -46,6 +46,9 @@ type Accountant interface {
 	Worker(socket string, i snapshot.Instance, info *haproxy.InfoScanner, stat *haproxy.StatScanner)
 	// Servers takes what `show servers state` has said of servers of a socket.
 	Servers(socket string, servers []haproxy.ServerAdmin)
+	// ProxiesOnly says that HAProxy was asked for the rows of frontends and backends only, so
+	// that nothing is known of servers and listeners.
+	ProxiesOnly()
 }
 
 // Collected is a consumer that takes what sockets have said beside their two replies: what
@@ -133,6 +136,9 @@ func (r *Reader) Read(fsys fs.FS, c Consumer) (Report, error) {
 // ReadSnapshot is [Reader.Read] with the accounts of the sockets.
 func (r *Reader) ReadSnapshot(s snapshot.Snapshot, fsys fs.FS, c Accountant) (Report, error) {
 	return r.read(fsys, c, func(report *Report) error {
+		if s.Round != nil && s.Round.ProxiesOnly {
+			c.ProxiesOnly()
+		}
 		err := r.readAccounts(s, fsys, c, report)
 		if err == nil && r.Ledger != nil {
 			r.keepLedger(s, c)

@@ -296,6 +296,8 @@ type accountant struct{ recorder }
 
 func (a *accountant) Base(string, *truth.Base) {}
 
+func (a *accountant) ProxiesOnly() { a.calls = append(a.calls, "proxies only") }
+
 func (a *accountant) Growth(string, *truth.Base) {}
 
 func (a *accountant) Worker(string, snapshot.Instance, *haproxy.InfoScanner, *haproxy.StatScanner) {}

@@ -16,6 +16,9 @@ import (
 const (
 	manifestVersion = 1
 	manifestTitle   = "haproxystats manifest "
+	// proxyRows is the value of the item rows if there are those of frontends and backends
+	// only.
+	proxyRows = "proxies"
 	// maxManifest bounds a manifest in bytes. It has room for the files of 20,000
 	// sockets.
 	maxManifest = 4 << 20
@@ -65,6 +68,7 @@ func NewManifest(r Round, files []File) Manifest {
 			Skew:          max(0, r.Skew).Truncate(time.Millisecond),
 			Missed:        max(0, r.Missed),
 			HandOver:      max(0, r.HandOver).Truncate(time.Millisecond),
+			ProxiesOnly:   r.ProxiesOnly,
 		},
 		Files: slices.SortedFunc(slices.Values(files), func(a, b File) int { return strings.Compare(a.Name, b.Name) }),
 	}
@@ -100,6 +104,9 @@ func (m Manifest) Append(b []byte) ([]byte, error) {
 	}
 	if m.Round.HandOver > 0 {
 		b = fmt.Appendf(b, "hand-over-ms %d\n", m.Round.HandOver.Milliseconds())
+	}
+	if m.Round.ProxiesOnly {
+		b = fmt.Appendf(b, "rows %s\n", proxyRows)
 	}
 	for _, c := range m.Round.Workers.counts() {
 		if *c.n > 0 {
@@ -220,6 +227,9 @@ func (p *manifestParser) field(word, value string) (err error) {
 		p.m.Round.Missed, err = parseCount(value)
 	case "hand-over-ms":
 		p.m.Round.HandOver, err = parseMilliseconds(value)
+	case "rows":
+		// A later version may ask for other rows; nothing but these is known of them.
+		p.m.Round.ProxiesOnly = value == proxyRows
 	case "base":
 		return p.baseItem(value)
 	case "instance":

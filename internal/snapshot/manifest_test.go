@@ -63,6 +63,7 @@ func TestManifestOfMissedRounds(t *testing.T) {
 			[]string{"interval-s 10", "rounds-missed 3", "hand-over-ms 41"},
 			Round{Interval: 10 * time.Second, Missed: 3, HandOver: 41 * time.Millisecond},
 		},
+		{Round{ProxiesOnly: true}, []string{"rows proxies"}, Round{ProxiesOnly: true}},
 		{Round{Interval: -time.Second, Missed: -1, HandOver: 999 * time.Microsecond}, nil, Round{}},
 	} {
 		got, err := NewManifest(test.round, nil).Append(nil)

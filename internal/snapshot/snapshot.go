@@ -41,6 +41,7 @@
 //	interval-s 10
 //	rounds-missed 3
 //	hand-over-ms 41
+//	rows proxies
 //	reloads 1
 //	base "a.sock" 7
 //	instance "a.sock" 3101 1795891243 current
@@ -55,7 +56,8 @@
 // thousand failures, each text with at most 256 bytes; sockets-failed counts all.
 // interval-s, rounds-missed and hand-over-ms are left out if they are 0, and so are
 // reloads, restarts, crashes, failed-reloads, seconds-unaccounted, requests-unaccounted and
-// accounts-failed, which count since the previous snapshot. A base has its
+// accounts-failed, which count since the previous snapshot. The item rows is there if HAProxy
+// was asked for the rows of frontends and backends only. A base has its
 // generation, and an instance, which is one life of a worker, its process identifier,
 // its start in seconds since 1970, and its role: current, old, stale if its rows are
 // those of an earlier round, or silent if all of its replies are.
@@ -184,6 +186,9 @@ type Round struct {
 	// Missed is the number of rounds since the previous snapshot that were not made,
 	// because their time had passed.
 	Missed int
+	// ProxiesOnly reports whether HAProxy was asked for the rows of frontends and backends only:
+	// nothing is known of servers and listeners.
+	ProxiesOnly bool
 	// HandOver is the time that the hand-over of the previous snapshot took, which makes
 	// it durable. This snapshot's own hand-over ends only after its manifest is written. 0
 	// means unknown, or less than a millisecond.

@@ -179,6 +179,19 @@ func (f *fakeHAProxy) stat(w *fakeWorker) string {
 	return header + fmt.Sprintf("web,FRONTEND,%d,%d,%d,0,OPEN,,,\n%s\n", w.clients, w.sessions, w.bytes, servers)
 }
 
+// proxiesOnly asks for the rows of frontends and backends.
+const proxiesOnly = "show stat -1 3 -1"
+
+func withoutServers(stat string) string {
+	var rest strings.Builder
+	for line := range strings.Lines(stat) {
+		if fields := strings.Split(line, ","); len(fields) < 6 || fields[5] != "2" {
+			rest.WriteString(line)
+		}
+	}
+	return rest.String()
+}
+
 // serve answers a connection.
 func (f *fakeHAProxy) serve(conn net.Conn, w *fakeWorker) {
 	defer func() {
@@ -215,6 +228,8 @@ func (f *fakeHAProxy) serve(conn net.Conn, w *fakeWorker) {
 				answer = f.info(w)
 			case "show stat":
 				answer = f.stat(w)
+			case proxiesOnly:
+				answer = withoutServers(f.stat(w))
 			case "show servers state":
 				f.asked++
 				answer = f.admin
@@ -282,6 +297,9 @@ func (f *fakeHAProxy) asMaster(line string, failed int) string {
 		if strings.HasPrefix(line, fmt.Sprintf("@!%d show info", w.pid)) {
 			if w.hung {
 				return ""
+			}
+			if strings.Contains(line, proxiesOnly) {
+				return f.info(w) + withoutServers(f.stat(w))
 			}
 			return f.info(w) + f.stat(w)
 		}

@@ -73,7 +73,8 @@ type Options struct {
 	Interval time.Duration
 	// Timeout bounds a round. 0 means no bound.
 	Timeout time.Duration
-	Client  *haproxy.Client
+	// Client asks the workers, for the rows that the rounds ask for.
+	Client *haproxy.Client
 	// Hold reports whether to hold connections to workers.
 	Hold bool
 	// Master is the path of the socket of HAProxy's master, or empty. With FindMasters,

@@ -200,7 +200,7 @@ func (t *turn) addThrough(pid int, info, stat []byte) error {
 	}
 	t.socket.account.Resolve(now)
 	i := snapshot.Instance{Pid: pid, Start: now.Instance.Start, Role: snapshot.Old}
-	reply := store.Reply{}
+	reply := store.Reply{ProxiesOnly: t.keeper.opt().Client.ProxiesOnly}
 	for _, f := range []struct {
 		suffix string
 		text   []byte

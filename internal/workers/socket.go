@@ -255,13 +255,14 @@ func (s *socket) finish(ctx context.Context, w *worker) {
 	reading, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var info, stat bytes.Buffer
-	if err := w.conn.Read(reading, &info, &stat); err != nil {
+	proxiesOnly := s.keeper.opt().Client.ProxiesOnly
+	if err := w.conn.Read(reading, proxiesOnly, &info, &stat); err != nil {
 		if ctx.Err() == nil {
 			s.letGo(w, err)
 		}
 		return
 	}
-	reply := store.Reply{Info: memory(info.Bytes()), Stat: memory(stat.Bytes()), Final: true}
+	reply := store.Reply{Info: memory(info.Bytes()), Stat: memory(stat.Bytes()), ProxiesOnly: proxiesOnly, Final: true}
 	r, err := s.account.Round(time.Now().Unix(), []store.Reply{reply}, nil, nil)
 	if err != nil {
 		s.say("final words of a worker can't be stored, will try again", "worker", w.instance.String(), "error", err)

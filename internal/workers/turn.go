@@ -105,7 +105,8 @@ func (t *turn) readCurrent() error {
 	}
 	t.add(t.info.Instance, store.Reply{
 		Info: staged{t.files, t.Name + snapshot.InfoSuffix}, Stat: staged{t.files, t.Name + snapshot.StatSuffix}, Current: true,
-		Said: t.info, Heard: heard, Watches: func() []*truth.Watch { return t.watches(t.Name, t.info, t.at) },
+		ProxiesOnly: t.keeper.opt().Client.ProxiesOnly,
+		Said:        t.info, Heard: heard, Watches: func() []*truth.Watch { return t.watches(t.Name, t.info, t.at) },
 	})
 	return nil
 }
@@ -143,7 +144,8 @@ func (t *turn) askOld(ctx context.Context, w *worker, rows bool) (said oldReply)
 		if stat, err = t.files.Create(statName); err != nil {
 			return oldReply{err: errors.Join(err, info.Close())}
 		}
-		err = errors.Join(w.conn.Read(ctx, info, stat), info.Close(), stat.Close())
+		said.reply.ProxiesOnly = t.keeper.opt().Client.ProxiesOnly
+		err = errors.Join(w.conn.Read(ctx, said.reply.ProxiesOnly, info, stat), info.Close(), stat.Close())
 		said.reply.Stat = staged{t.files, statName}
 		w.read = time.Now()
 	} else {

@@ -43,6 +43,7 @@ var samples = map[string]sample{
 	"pull queue-size":    {99, "99"},
 	"pull on-partial":    {"keep", "keep"},
 	"pull master-socket": {"/run/haproxy-master.sock", "/run/haproxy-master.sock"},
+	"pull server-rows":   {false, "false"},
 	"pull state-dir":     {"", ""},
 	"pull status-socket": {"", ""},
 

@@ -31,6 +31,7 @@ type Haproxystats::Configuration = Struct[{
     Optional['on-partial'] => Variant[Enum['discard', 'keep'], Haproxystats::Reference],
     Optional['hold-workers'] => Variant[Boolean, Haproxystats::Reference],
     Optional['master-socket'] => Variant[Haproxystats::Path, Enum['auto', 'none', '']],
+    Optional['server-rows'] => Variant[Boolean, Haproxystats::Reference],
     Optional['server-state-interval'] => Variant[Numeric, Haproxystats::Reference],
     Optional['collect'] => Haproxystats::List,
     Optional['learn-fields'] => Variant[Boolean, Haproxystats::Reference],
