@@ -154,7 +154,7 @@ func (r *run) sockets(ctx context.Context, c *config.Config, to *replies) []Find
 func (r *run) ask(ctx context.Context, c *config.Config, targets []pull.Target, to *replies) []Finding {
 	client := &haproxy.Client{
 		Timeout: c.Pull.Timeout, Retries: c.Pull.Retries, Interval: c.Pull.Interval,
-		BufferLimit: c.Pull.BufferLimit, MaxReply: maxReply,
+		BufferLimit: c.Pull.BufferLimit, MaxReply: maxReply, ProxiesOnly: !c.Pull.ServerRows,
 	}
 	each := make([][]Finding, len(targets))
 	var g errgroup.Group
@@ -244,6 +244,9 @@ func (r *run) volume(ctx context.Context, p, s *config.Config, from *replies) []
 		return []Finding{{Check: "volume", Verdict: Error, Text: err.Error()}}
 	}
 	aggregator := aggregate.New(options)
+	if !p.Pull.ServerRows {
+		aggregator.ProxiesOnly()
+	}
 	report, err := new(reply.Reader).Read(files, aggregator)
 	if err != nil {
 		return []Finding{{Check: "volume", Verdict: Error, Text: "the replies can't be used: " + err.Error()}}
@@ -287,5 +290,10 @@ func (r *run) volume(ctx context.Context, p, s *config.Config, from *replies) []
 			amounts = append(amounts, graphiteAmount(v)...)
 		}
 	}
-	return append(found, amounts...)
+	found = append(found, amounts...)
+	return append(found, Unwanted(ServerRows{
+		Proxies: aggregator.Rows(haproxy.FrontendRow) + aggregator.Rows(haproxy.BackendRow),
+		Servers: aggregator.Rows(haproxy.ServerRow),
+		Wanted:  wantsServers(p, s, batch),
+	})...)
 }

@@ -1,7 +1,9 @@
 package top
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"haproxystats/internal/haproxysim"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/spool"
 )
@@ -109,6 +112,43 @@ func TestFollowNeverGoesBack(t *testing.T) {
 	f.waited = f.waited.Add(-2 * time.Hour)
 	if r, err := f.Next(t.Context()); err != nil || r.Snapshot.Epoch != epoch {
 		t.Errorf("got %+v, %v, want the only one after a long time", r, err)
+	}
+}
+
+// TestFollowWithoutServers: a snapshot without rows of servers has none that are 0.
+func TestFollowWithoutServers(t *testing.T) {
+	dir, w := openSpool(t)
+	f := &Follower{Dir: dir, Patience: time.Hour}
+	defer f.Close()
+	m := newMachine(t)
+	s := site(1, 10, 10)
+	for n, only := range []bool{true, false} {
+		stat := s.stat()
+		if only {
+			stat = haproxysim.ProxiesOf(stat)
+		}
+		store(t, w, start.Unix()+int64(n), map[string][]byte{"a_info": s.info(), "a_stat": stat}, snapshot.Round{ProxiesOnly: only})
+		r, err := f.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.take(r)
+		var text, doc bytes.Buffer
+		if err := errors.Join(m.WriteText(&text, Kinds(), Query{Key: ByName}, false), m.WriteJSON(&doc, Kinds(), Query{Key: ByName})); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct{ text, has string }{
+			{text.String(), "\nSERVERS: not collected (server-rows = false in [pull])\n"},
+			{doc.String(), "\n  \"servers\": null,\n"},
+			{doc.String(), "\"servers_up\": null, \"servers_down\": null"},
+		} {
+			if strings.Contains(c.text, c.has) != only {
+				t.Errorf("proxies only: %t: got %q in it: %t, want %t\n%s", only, c.has, !only, only, c.text)
+			}
+		}
+		if !json.Valid(doc.Bytes()) {
+			t.Errorf("got no JSON: %s", &doc)
+		}
 	}
 }
 

@@ -25,6 +25,10 @@ func (m *Model) WriteJSON(w io.Writer, kinds []Kind, q Query) error {
 	m.Summary.append(&d)
 	d.text("},\n")
 	for _, k := range kinds {
+		if m.Reading.NotCollected(k) != "" {
+			d.raw(k.Plural(), "null")
+			continue
+		}
 		d.text(`  "` + k.Plural() + `": [`)
 		q.Kind = k
 		for i, r := range m.Rows(q) {

@@ -339,10 +339,14 @@ func (r *Row) takeState(t *metric.Table, number int, c *columns) {
 	case Backend:
 		numbers := [5]*float64{&r.Servers.Up, &r.Servers.Down, &r.Servers.Maint, &r.Servers.Drain, &r.Servers.NoLB}
 		for i, pair := range c.servers {
-			*numbers[i] = 0
+			*numbers[i] = None
 			for _, column := range pair {
-				if v := cell(t, number, column); Known(v) {
+				switch v := cell(t, number, column); {
+				case !Known(v):
+				case Known(*numbers[i]):
 					*numbers[i] += v
+				default:
+					*numbers[i] = v
 				}
 			}
 		}

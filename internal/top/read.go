@@ -186,6 +186,15 @@ func (r *Reader) only(round *Round, sockets map[string]bool) (*metric.Batch, err
 	return a.Batch(s.Epoch), nil
 }
 
+// NotCollected says of rows that haproxystats-pull has not asked HAProxy for them, as its
+// configuration wants; empty for those that it has asked for.
+func (n *Reading) NotCollected(k Kind) string {
+	if k == Server && n.Snapshot.Round != nil && n.Snapshot.Round.ProxiesOnly {
+		return "not collected (server-rows = false in [pull])"
+	}
+	return ""
+}
+
 // Sockets returns the names of the sockets that have answered, one for each process.
 func (n *Reading) Sockets() []string {
 	sockets := slices.Sorted(maps.Keys(livesOf(n.files)))

@@ -67,7 +67,7 @@ type Row struct {
 	life life // of a process
 }
 
-// Servers are the numbers of a backend's servers.
+// Servers are the numbers of a backend's servers; [None] if they are not known.
 type Servers struct{ Up, Down, Maint, Drain, NoLB float64 }
 
 // All returns the number of all servers.

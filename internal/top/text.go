@@ -22,6 +22,10 @@ func (m *Model) WriteText(w io.Writer, kinds []Kind, q Query, colours bool) erro
 	}
 	fmt.Fprintln(out, style(m.Headline(), Heading))
 	for _, k := range kinds {
+		if why := m.Reading.NotCollected(k); why != "" {
+			fmt.Fprintf(out, "\n%s\n", style(strings.ToUpper(k.Plural())+": "+why, Heading))
+			continue
+		}
 		q.Kind = k
 		rows := m.Rows(q)
 		fmt.Fprintf(out, "\n%s\n", style(fmt.Sprintf("%s: %d", strings.ToUpper(k.Plural()), len(rows)), Heading))

@@ -137,6 +137,10 @@ func (v *view) drawCounts(c *canvas, y int) {
 		if i > 0 {
 			part("  ", plain)
 		}
+		if v.model.Reading.NotCollected(k) != "" {
+			part(k.Plural()+" not collected", dim)
+			continue
+		}
 		part(fmt.Sprintf("%s %d:", k.Plural(), s.Count(k)), dim)
 		for _, n := range s.Counts(k) {
 			part(fmt.Sprintf(" %d %s", n.Rows, n.State), look{style: n.Style})
@@ -235,8 +239,19 @@ func (v *view) drawTable(c *canvas, y, bottom int) {
 	}
 }
 
+// notCollected says why there are no rows of a kind that is not collected.
+func (v *view) notCollected(k top.Kind) string {
+	name := k.Plural()
+	return strings.ToUpper(name[:1]) + name[1:] + " are " + v.model.Reading.NotCollected(k)
+}
+
 // nothing says why there is no row.
 func (v *view) nothing() string {
+	if v.model.Reading != nil && len(v.page().kinds) == 1 {
+		if k := v.page().kinds[0]; v.model.Reading.NotCollected(k) != "" {
+			return v.notCollected(k)
+		}
+	}
 	switch {
 	case v.query.Filter != "":
 		return "No row matches the filter: Esc clears it"

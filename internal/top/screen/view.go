@@ -122,6 +122,10 @@ func (v *view) list() {
 		if r := v.model.Find(top.Backend, "", p.backend); r != nil {
 			v.items = append(v.items, item{title: "BACKEND"}, item{row: r})
 		}
+		if why := v.model.Reading.NotCollected(top.Server); why != "" {
+			v.items = append(v.items, item{title: "SERVERS " + why})
+			return
+		}
 		q.Kind, q.Backend = top.Server, p.backend
 		rows := v.model.Rows(q)
 		v.items = append(v.items, item{title: fmt.Sprintf("SERVERS %d", len(rows))})
@@ -131,6 +135,10 @@ func (v *view) list() {
 		return
 	}
 	for _, k := range p.kinds {
+		if why := v.model.Reading.NotCollected(k); why != "" && len(p.kinds) > 1 {
+			v.items = append(v.items, item{title: strings.ToUpper(k.Plural()) + " " + why})
+			continue
+		}
 		q.Kind = k
 		rows := v.model.Rows(q)
 		if len(p.kinds) > 1 {

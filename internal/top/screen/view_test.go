@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"haproxystats/internal/haproxysim"
 	"haproxystats/internal/snapshot"
 	"haproxystats/internal/top"
 )
@@ -46,12 +47,18 @@ var begin = time.Date(2026, 11, 30, 10, 20, 0, 0, time.Local)
 // viewOf returns a view with a round of these files.
 func viewOf(t testing.TB, files ...map[string][]byte) *view {
 	t.Helper()
+	return viewOfRound(t, nil, files...)
+}
+
+// viewOfRound is viewOf with what is known of each round.
+func viewOfRound(t testing.TB, r *snapshot.Round, files ...map[string][]byte) *view {
+	t.Helper()
 	v := newView(top.ShowOptions{Source: nowhere{}, Kinds: top.Kinds(), Query: top.Query{Key: top.ByMetric(top.Requests)}})
 	v.now = func() time.Time { return begin.Add(time.Minute) }
 	reader := top.NewReader()
 	for i, f := range files {
 		at := begin.Add(time.Duration(2*i) * time.Second)
-		n, err := reader.Read(&top.Round{At: at, Snapshot: snapshot.Snapshot{Epoch: at.Unix(), Files: snapshot.Memory(f)}})
+		n, err := reader.Read(&top.Round{At: at, Snapshot: snapshot.Snapshot{Epoch: at.Unix(), Round: r, Files: snapshot.Memory(f)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,6 +111,37 @@ func picture(v *view, width, height int) string {
 	c := newCanvas(width, height)
 	v.draw(c)
 	return c.String()
+}
+
+// TestServersNotCollected shows that servers are not collected, and no number of them.
+func TestServersNotCollected(t *testing.T) {
+	files := replies(1000)
+	files["haproxy.sock_stat"] = haproxysim.ProxiesOf(files["haproxy.sock_stat"])
+	const why = "not collected (server-rows = false in [pull])"
+	for _, c := range []struct {
+		name string
+		keys []any
+		want []string
+	}{
+		{"overview", []any{'1'}, []string{"servers not collected", "SERVERS " + why}},
+		{"servers", []any{'5'}, []string{"Servers are " + why}},
+		{"servers that need attention", []any{'5', '!'}, []string{"Servers are " + why}},
+		{"a backend", []any{'4', "enter"}, []string{"SERVERS " + why, "shop "}},
+	} {
+		v := viewOfRound(t, &snapshot.Round{ProxiesOnly: true}, files)
+		keys(v, c.keys...)
+		got := picture(v, 120, 30)
+		for _, want := range c.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: got no %q in\n%s", c.name, want, got)
+			}
+		}
+		for _, wrong := range []string{"servers 0", "SERVERS 0", "0/0", "NaN", "HAProxy has none"} {
+			if strings.Contains(got, wrong) {
+				t.Errorf("%s: got %q in\n%s", c.name, wrong, got)
+			}
+		}
+	}
 }
 
 // TestScreens compares screens with files.
