@@ -39,6 +39,10 @@ type collector struct {
 	workers snapshot.Workers // the sum
 	dropped int              // rounds
 	arrived chan struct{}
+
+	keeper  *workers.Keeper
+	client  *haproxy.Client
+	changes chan func(*pull.Puller)
 }
 
 // RoundBegun implements [pull.Observer].
@@ -89,6 +93,8 @@ func collectFrom(t *testing.T, puller *pull.Puller) *collector {
 	keeper := workers.New(workers.Options{Store: s, Events: happened, Interval: time.Second, Client: client, Hold: true, FindMasters: true, ServersEvery: time.Hour, Log: log})
 	puller.Spool, puller.Fetcher, puller.Accounts, puller.Observer = staging{w}, client, keeper, c
 	puller.Log = cmp.Or(puller.Log, log)
+	c.keeper, c.client, c.changes = keeper, client, make(chan func(*pull.Puller))
+	puller.Changes = c.changes
 	puller.Interval, puller.Timeout = time.Second, time.Minute
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -105,6 +111,24 @@ func collectFrom(t *testing.T, puller *pull.Puller) *collector {
 		}
 	})
 	return c
+}
+
+// ask makes the rounds from the next one on ask for the rows of proxies only, or for all.
+func (c *collector) ask(proxiesOnly bool) {
+	c.t.Helper()
+	made := make(chan struct{})
+	client := &haproxy.Client{Timeout: c.client.Timeout, Retries: c.client.Retries, Interval: c.client.Interval, ProxiesOnly: proxiesOnly}
+	change := func(p *pull.Puller) {
+		p.Fetcher, p.ProxiesOnly = client, proxiesOnly
+		c.keeper.Change(func(o *workers.Options) { o.Client = client })
+		close(made)
+	}
+	select {
+	case c.changes <- change:
+		<-made
+	case <-time.After(time.Minute):
+		c.t.Fatal("no pause between two rounds within a minute")
+	}
 }
 
 // staging makes a spool.Writer a pull.Spool.
