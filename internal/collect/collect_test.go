@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"haproxystats/internal/haproxysim"
 	"haproxystats/internal/pull"
 )
 
@@ -249,6 +251,23 @@ func TestLearn(t *testing.T) {
 	r.round()
 	if r.round(); len(r.haproxy.asked) != 4 {
 		t.Errorf("got the questions %q after an upgrade, want four", r.haproxy.asked)
+	}
+}
+
+// TestLearnsOfProxies: of a reply without rows of servers, none of these is asked for.
+func TestLearnsOfProxies(t *testing.T) {
+	r := newRun(t, Options{Learn: true})
+	r.haproxy.stat = string(haproxysim.ProxiesOf([]byte(newStat)))
+	asked := make(map[string]bool)
+	r.haproxy.answer = func(command string) string {
+		asked[command] = true
+		return typedFrontend + typedBackend
+	}
+	for range 5 {
+		r.round()
+	}
+	if want := map[string]bool{"show stat 2 1 0 typed desc": true, "show stat 2 2 0 typed desc": true}; !maps.Equal(asked, want) {
+		t.Errorf("got the questions %v, want %v", asked, want)
 	}
 }
 

@@ -77,6 +77,17 @@ func TestManifestOfMissedRounds(t *testing.T) {
 	}
 }
 
+// TestManifestOfRows takes other rows than those of proxies as all rows, and no item twice.
+func TestManifestOfRows(t *testing.T) {
+	m, err := ParseManifest(signed("haproxystats manifest 1", "rows others"))
+	if err != nil || m.Round.ProxiesOnly {
+		t.Errorf("got %+v, %v, want all rows", m.Round, err)
+	}
+	if _, err := ParseManifest(signed("haproxystats manifest 1", "rows proxies", "rows proxies")); !errors.Is(err, ErrDamaged) {
+		t.Errorf("got %v for two items, want ErrDamaged", err)
+	}
+}
+
 // TestManifestIsBounded keeps the number of failures, but not every text.
 func TestManifestIsBounded(t *testing.T) {
 	long := Failure{strings.Repeat("é", 4096), strings.Repeat("\xff", 1<<20)}
@@ -158,6 +169,7 @@ func FuzzManifest(f *testing.F) {
 	}
 	f.Add(b)
 	f.Add(signed("haproxystats manifest 1", "rounds-missed 3", "hand-over-ms 41"))
+	f.Add(signed("haproxystats manifest 1", "rows proxies"))
 	f.Add(signed("haproxystats manifest 1", "colour blue", `file "\xff" 1 1`))
 	f.Add([]byte("haproxystats manifest 2\n"))
 	if recorded, err := os.ReadFile("../../testdata/recordings/1.6.0-nbproc4/1795335509/admin1.sock_info"); err == nil {

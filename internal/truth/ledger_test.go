@@ -148,3 +148,48 @@ func TestLedgerOfWrongClocks(t *testing.T) {
 		t.Errorf("beside a node of the future: got %d sessions, want 57", got)
 	}
 }
+
+// TestLedgerOfProxies: of snapshots without accounts, too, servers that nobody asks for keep what
+// they had reached.
+func TestLedgerOfProxies(t *testing.T) {
+	var l Ledger
+	reply := func(only bool, pid int, start, at, n int64) Reply {
+		s := script{pid: pid, start: start, rows: map[string][4]int64{web: {n, 1, 1}, server: {n, 1, 0, 0}}}
+		w := s.word(t, at)
+		if only {
+			w = proxiesWord(t, s, at)
+		}
+		return Reply{Info: w.Info, Stat: w.Stat, ProxiesOnly: only}
+	}
+	for _, c := range []struct {
+		only             bool
+		pid              int
+		start, n         int64
+		wantWeb, wantApp int64 // wantApp is 0 where it is not told
+	}{
+		{false, 1, 1000, 5, 5, 5},
+		{true, 1, 1000, 6, 6, 0},
+		{false, 1, 1000, 7, 7, 7},
+		{true, 1, 1000, 8, 8, 0},
+		{true, 2, 1135, 1, 9, 0}, // a restart
+		{false, 2, 1135, 2, 10, 7 + 2},
+		{false, 2, 1135, 4, 12, 7 + 4},
+	} {
+		at := max(1100, l.latest()+10)
+		r := reply(c.only, c.pid, c.start, at, c.n)
+		base := l.Take("", at, at, map[string]Reply{"a": r}, nil)["a"]
+		a := Account{Base: base, Members: []*Member{{Instance: r.Info.Instance, Info: r.Info, Stat: r.Stat, Current: true}}}
+		wantTotal(t, &a, web, "stot", c.wantWeb)
+		if c.wantApp > 0 {
+			wantTotal(t, &a, server, "stot", c.wantApp)
+		}
+	}
+}
+
+// latest returns the time of the latest snapshot.
+func (l *Ledger) latest() (at int64) {
+	for _, b := range l.nodes {
+		at = max(at, b.at)
+	}
+	return at
+}
