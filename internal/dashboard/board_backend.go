@@ -10,7 +10,7 @@ func backends() board {
 			{"Now", []panel{
 				{
 					title: "Servers up", kind: number, alarm: below(99.9, 50), why: "The lowest of all backends, in percent of its servers.",
-					lines: []line{back("act", "bck").percentOf("TotalServers").lowest("up")},
+					lines: []line{back("act", "bck").percentOfSome("TotalServers").lowest("up")},
 				},
 				{
 					title: "Servers not up", kind: number, alarm: above(1, 5), why: "Down or in maintenance.",
@@ -28,7 +28,7 @@ func backends() board {
 				{
 					title: "Servers up", alarm: below(99.9, 50), ceiling: 100,
 					why:   "In percent of a backend's servers, active and backup. Servers in maintenance are not up.",
-					lines: []line{back("act", "bck").percentOf("TotalServers")},
+					lines: []line{back("act", "bck").percentOfSome("TotalServers")},
 				},
 				{title: "Down transitions", lines: []line{back("chkdown").in(perMinute)}},
 				{title: "Sessions", lines: []line{back("scur")}},

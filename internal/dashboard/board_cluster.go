@@ -55,7 +55,7 @@ func clusters() board {
 			{"Servers and HAProxy", []panel{
 				{
 					title: "Servers up", alarm: below(99.9, 50), ceiling: 100, why: "Of all backends of the cluster, and as each node sees them.",
-					lines: []line{back("act", "bck").percentOf("TotalServers").ofClusters()},
+					lines: []line{back("act", "bck").percentOfSome("TotalServers").ofClusters()},
 				},
 				{title: "Queue", lines: []line{back("qcur").ofClusters()}},
 				{title: "Connections of the limit", alarm: above(70, 90), lines: []line{daemon("CurrConns").percentOf("Maxconn").ofClusters()}},
@@ -100,7 +100,7 @@ func side() board {
 				{title: "No connection", lines: []line{back("econ").per(hosts)}},
 				{
 					title: "Servers up", alarm: below(99.9, 50), ceiling: 100, why: "Nodes that see different servers as up have different networks.",
-					lines: []line{back("act", "bck").percentOf("TotalServers").per(hosts)},
+					lines: []line{back("act", "bck").percentOfSome("TotalServers").per(hosts)},
 				},
 				{title: "Queue", lines: []line{back("qcur").per(hosts)}},
 			}},

@@ -94,7 +94,7 @@ func overview() board {
 				{
 					title: "Servers up", alarm: below(99.9, 50), ceiling: 100,
 					why:   "In percent of a backend's servers, active and backup. Servers in maintenance are not up.",
-					lines: []line{back("act", "bck").percentOf("TotalServers")},
+					lines: []line{back("act", "bck").percentOfSome("TotalServers")},
 				},
 				{title: "Response time", lines: []line{back("rtime")}},
 				{

@@ -159,7 +159,8 @@ func TestTargets(t *testing.T) {
 		"groupByNode(Z.haproxystats.CentralQueueAge, -4, 'max')":                                                                           central("CentralQueueAge"),
 		"alias(countSeries(removeEmptySeries(C.haproxystats.NodesReporting)), 'clusters')":                                                 windows("NodesReporting").in(reporters).total("clusters"),
 		"aliasByNode(asPercent(groupByNode(R.daemon.CurrConns, -4, 'sum'), averageSeries(groupByNode(R.daemon.CurrConns, -4, 'sum'))), 0)": daemon("CurrConns").in(ofMean),
-		"alias(diffSeries(sumSeries(R.backend.B.TotalServers), sumSeries(R.backend.B.{act,bck})), 'down')":                                 back("act", "bck").missingOf("TotalServers").total("down"),
+		"alias(scale(multiplySeries(sumSeries(group(R.backend.B.TotalServers, scale(R.backend.B.act, 0))), " +
+			"offset(asPercent(alias(sumSeries(R.backend.B.{act,bck}), 'of'), alias(sumSeries(group(R.backend.B.TotalServers, scale(R.backend.B.act, 0))), 'of'), 0), -100)), -0.01), 'down')": back("act", "bck").missingOf("TotalServers").total("down"),
 	} {
 		q, err := c.resolve(l)
 		if err != nil {

@@ -151,6 +151,23 @@ func (x Exported) summed(q query, s selection, fields ...string) string {
 	return "(" + strings.Join(terms, " + ") + ")"
 }
 
+// difference returns an expression for what is missing of another field, over those that have
+// it.
+func (x Exported) difference(q query, s selection) string {
+	t := x.sample(q, s, q.of)
+	for _, f := range q.fields {
+		t += " - " + x.sample(q, s, f)
+	}
+	if s.apart {
+		return t
+	}
+	by := ""
+	if labels := q.labels(); len(labels) > 0 {
+		by = " by (" + strings.Join(labels, ", ") + ") "
+	}
+	return q.combination() + by + "(" + t + ")"
+}
+
 // expression returns the expression of Prometheus.
 func (x Exported) expression(q query, s selection) string {
 	of := func() string { return x.summed(q, s, q.fields...) }
@@ -192,7 +209,7 @@ func (x Exported) expression(q query, s selection) string {
 		lately, ever := x.sends(q, s, "")
 		return "count(" + ever + ") - (count(" + lately + ") or 0 * count(" + ever + "))"
 	case missing:
-		t = x.summed(q, s, q.of) + " - " + of()
+		t = x.difference(q, s)
 	case perMinute:
 		t = "60 * " + of()
 	case chosen:

@@ -43,7 +43,7 @@ func TestExpressions(t *testing.T) {
 			"100 * (sum by (proxy) (haproxy_backend_active_servers{H, B}) + sum by (proxy) (haproxy_backend_backup_servers{H, B})) / (sum by (proxy) (haproxy_backend_total_servers{H, B}) > 0)",
 			s, back("act", "bck").percentOf("TotalServers"),
 		},
-		{"sum(haproxy_backend_total_servers{H, B}) - (sum(haproxy_backend_active_servers{H, B}) + sum(haproxy_backend_backup_servers{H, B}))", s, back("act", "bck").missingOf("TotalServers").total("down")},
+		{"sum(haproxy_backend_total_servers{H, B} - haproxy_backend_active_servers{H, B} - haproxy_backend_backup_servers{H, B})", s, back("act", "bck").missingOf("TotalServers").total("down")},
 		{"sum by (instance) ((increase(haproxystats_reloads_total{H}[1h]) or sum_over_time(haproxystats_reloads{H}[1h])))", s, program("Reloads").in(events)},
 		{
 			"max by (instance, proxy, server) (haproxy_server_state{H, B, S} and (min_over_time(haproxy_server_up{H, B, S}[1h]) <= 0.5))",

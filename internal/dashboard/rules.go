@@ -42,7 +42,7 @@ func hostRules() []rule {
 			name: "servers", title: "Servers of a backend are not up",
 			todo: "For two minutes, some active or backup servers of the backend have not been up. Servers in maintenance are " +
 				"not up. See the dashboard of backends, then that of servers.",
-			line: back("act", "bck").percentOf("TotalServers"), over: highest, minutes: 2, levels: below(99.9, 50),
+			line: back("act", "bck").percentOfSome("TotalServers"), over: highest, minutes: 2, levels: below(99.9, 50),
 		},
 		{
 			name: "errors", title: "Clients get errors",

@@ -198,7 +198,7 @@ func (q query) target(n names) string {
 	case ofMean:
 		t = "asPercent(" + q.group(n, q.fields...) + ", averageSeries(" + q.group(n, q.fields...) + "))"
 	case missing:
-		t = "diffSeries(" + q.group(n, q.of) + ", " + q.group(n, q.fields...) + ")"
+		t = q.difference(n)
 	case perMinute:
 		t = "scale(" + q.group(n, q.fields...) + ", 60)"
 	case events:
@@ -224,19 +224,31 @@ func (q query) target(n names) string {
 	return t
 }
 
+// difference returns an expression for what is missing of another field. It has no value where
+// that has none: diffSeries would show the fields there.
+func (q query) difference(n names) string {
+	of := q.groupOfSome(n)
+	return fmt.Sprintf("scale(multiplySeries(%s, offset(asPercent(alias(%s, 'of'), alias(%s, 'of'), 0), -100)), -0.01)", of, q.group(n, q.fields...), of)
+}
+
 // share returns an expression for the percentage of another field.
 func (q query) share(n names) string {
 	of := q.group(n, q.of)
 	if q.sparse {
-		// Graphite-web can fail where some have no limit. A limit of 0 is none.
-		with := fmt.Sprintf("group(%s, scale(%s, 0))", n.path(q.line, q.of), n.path(q.line, q.fields[0]))
-		of = strings.Replace(of, n.path(q.line, q.of), with, 1)
+		of = q.groupOfSome(n)
 	}
 	t := "asPercent(" + q.group(n, q.fields...) + ", " + of
 	for i := range nodes[q.scope][q.by] { // the name of a group has one component for each
 		t += fmt.Sprintf(", %d", i)
 	}
 	return t + ")"
+}
+
+// groupOfSome returns an expression for the groups of the other field, which some do not have.
+// Graphite-web can fail for those. A limit of 0 is none.
+func (q query) groupOfSome(n names) string {
+	with := fmt.Sprintf("group(%s, scale(%s, 0))", n.path(q.line, q.of), n.path(q.line, q.fields[0]))
+	return strings.Replace(q.group(n, q.of), n.path(q.line, q.of), with, 1)
 }
 
 // silentAfter is how long a host sends nothing until it is silent.

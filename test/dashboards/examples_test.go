@@ -66,8 +66,14 @@ var examples = []example{
 		calm: map[string]numbers{"haproxystats.SnapshotBytes": at(1000)}, fires: map[string]numbers{"haproxystats.SnapshotBytes": at(1000)},
 	},
 	{
-		rule:  "servers",
-		calm:  map[string]numbers{"backend.b.act": at(3), "backend.b.bck": at(1), "backend.b.TotalServers": at(4)},
+		rule: "servers",
+		// Nobody has asked for the rows of servers of the backend proxies, and nobody asks for
+		// those of switched any more.
+		calm: map[string]numbers{
+			"backend.b.act": at(3), "backend.b.bck": at(1), "backend.b.TotalServers": at(4),
+			"backend.proxies.act": at(0), "backend.proxies.bck": at(0),
+			"backend.switched.act": until(length-60, 4, 0), "backend.switched.bck": at(0), "backend.switched.TotalServers": stops(length-60, 4),
+		},
 		warns: map[string]numbers{"backend.b.act": at(2), "backend.b.bck": at(1), "backend.b.TotalServers": at(4)},
 		fires: map[string]numbers{"backend.b.act": at(0), "backend.b.bck": at(1), "backend.b.TotalServers": at(4)},
 	},
@@ -433,7 +439,9 @@ func sendExamples(ctx context.Context, t *testing.T, g *stage.Graphite) {
 					continue
 				}
 				for name, value := range metrics {
-					fmt.Fprintf(b, "%s.haproxy.%s %g %d\n", e.path(kind), name, value(second), at)
+					if v := value(second); v != absent {
+						fmt.Fprintf(b, "%s.haproxy.%s %g %d\n", e.path(kind), name, v, at)
+					}
 				}
 			}
 		}

@@ -88,6 +88,11 @@ var scrapeStories = []story{
 	{"a node", "HaproxyNotSeen", map[string]numbers{`haproxy_up{cluster="c"}`: at(1), `haproxy_up{cluster="c",node="n"}`: at(0)}, []string{"critical"}},
 	{"sends", "HaproxystatsSilent", map[string]numbers{`haproxystats_snapshot_bytes{job="j",instance="i"}`: at(9)}, nil},
 	{"has stopped", "HaproxystatsSilent", map[string]numbers{`haproxystats_snapshot_bytes{job="j",instance="i"}`: stops(300, 9), `haproxystats_snapshot_bytes{job="j",instance="k"}`: at(9)}, []string{"critical"}},
+	{"not asked for", "HaproxystatsServers", map[string]numbers{`haproxy_backend_active_servers{proxy="b"}`: at(0), `haproxy_backend_backup_servers{proxy="b"}`: at(0)}, nil},
+	{"not asked for any more", "HaproxystatsServers", map[string]numbers{
+		`haproxy_backend_active_servers{proxy="b"}`: until(300, 4, 0), `haproxy_backend_backup_servers{proxy="b"}`: at(0),
+		`haproxy_backend_total_servers{proxy="b"}`: stops(300, 4),
+	}, nil},
 	{"none", "HaproxystatsSeriesDropped", map[string]numbers{`haproxystats_series_dropped{reason="servers"}`: at(0)}, nil},
 	{"some", "HaproxystatsSeriesDropped", map[string]numbers{`haproxystats_series_dropped{reason="servers"}`: at(9), `haproxystats_series_dropped{reason="listeners"}`: at(1)}, []string{"warning"}},
 	{"none is posted", "HaproxystatsSeriesDropped", map[string]numbers{`haproxystats_sink_series_dropped_total{sink="otlp"}`: at(7)}, nil},

@@ -172,6 +172,46 @@ func (r grafanaRule) fires(values []float64) bool {
 	panic("a rule with a threshold of type " + e.Type)
 }
 
+// testUnasked wants no number of servers that are not up where nobody asks for servers.
+func testUnasked(ctx context.Context, t *testing.T, g *stage.Graphite) {
+	e := examples[slices.IndexFunc(examples, func(e example) bool { return e.rule == "servers" })]
+	target := ""
+	for _, p := range readGrafana(t)["overview.json"].Panels {
+		if p.Title == "Servers not up" {
+			target = p.Targets[0].Target
+		}
+	}
+	for _, c := range []struct {
+		kind, backend string
+		want          float64 // the last number; -1 for none
+	}{{calm, "b", 0}, {warns, "b", 1}, {fires, "b", 3}, {calm, "proxies", -1}, {calm, "switched", -1}} {
+		of := strings.NewReplacer("$namespace.$host", e.path(c.kind), "backend.*", "backend."+c.backend).Replace(target)
+		series, err := g.Render(ctx, of, 30)
+		if err != nil {
+			t.Errorf("%s of %s: %s: %v", c.backend, e.host(c.kind), of, err)
+		}
+		got := -1.0
+		for _, s := range series {
+			if v := s.Values(); len(v) > 0 {
+				got = v[len(v)-1]
+			}
+		}
+		if math.Abs(got-c.want) > 1e-6 {
+			t.Errorf("%s of %s: got %v servers that are not up, want %v: %s", c.backend, e.host(c.kind), got, c.want, of)
+		}
+	}
+	// The alert takes it, and does not fire, where no backend at all has the number of servers.
+	for level, r := range readRules(t) {
+		if !strings.HasPrefix(level, "haproxystats-servers-") {
+			continue
+		}
+		of := strings.NewReplacer("*.*.haproxy", e.path(calm)+".haproxy", "backend.*", "backend.proxies").Replace(r.Data[0].Model.Target)
+		if firing, _, err := r.firing(ctx, g, of); err != nil || len(firing) > 0 {
+			t.Errorf("%s: got %v, %v, want no alert: %s", level, firing, err, of)
+		}
+	}
+}
+
 // testRules wants every rule to have numbers of the real load balancers, and to
 // fire on made-up hosts when it should.
 func testRules(ctx context.Context, t *testing.T, g *stage.Graphite) {

@@ -54,6 +54,7 @@ func TestOnStage(t *testing.T) {
 	t.Run("prometheus", func(t *testing.T) { testPrometheus(ctx, t, p) })
 	sendExamples(ctx, t, s.Graphite)
 	t.Run("rules", func(t *testing.T) { testRules(ctx, t, s.Graphite) })
+	t.Run("servers that nobody asks for", func(t *testing.T) { testUnasked(ctx, t, s.Graphite) })
 	t.Run("verify-url", func(t *testing.T) { testVerify(ctx, t, s.Graphite) })
 	t.Run("plugin", func(t *testing.T) { testPlugin(ctx, t, s.Graphite, plugin) })
 	if err := s.Alive(); err != nil {
