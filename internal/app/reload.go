@@ -95,7 +95,11 @@ func (r *Reloads) reload(ctx context.Context, apply func(context.Context, *confi
 		}
 		log.Error(refused, "problems", len(problems))
 		// More people may read the status than the configuration.
-		r.failure(fmt.Sprintf("the configuration has %d errors; the first is %s", len(problems), problems[0].Public()))
+		cause := "the configuration has an error: "
+		if n := len(problems); n > 1 {
+			cause = fmt.Sprintf("the configuration has %d errors; the first is ", n)
+		}
+		r.failure(cause + problems[0].Public())
 		return
 	}
 	if next.Notice != "" {
