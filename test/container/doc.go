@@ -1,5 +1,5 @@
 // Package container tests the files that run haproxystats in containers: the image, its
-// Dockerfile, the Compose file and the examples for Kubernetes.
+// Dockerfile, the Compose file, the examples for Kubernetes and the Helm chart.
 //
 // The image is loaded and run by a real engine, podman, on a root file system that
 // can't be written, without capabilities, as any user. Everything happens in

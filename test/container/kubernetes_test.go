@@ -16,6 +16,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -32,7 +34,8 @@ const kubernetesDir = source + "/contrib/kubernetes"
 type manifest struct {
 	text    [][]byte
 	configs map[string]corev1.ConfigMap
-	pod     corev1.PodTemplateSpec
+	pods    []corev1.PodTemplateSpec
+	pod     corev1.PodTemplateSpec                  // the last one
 	claims  map[string]corev1.PersistentVolumeClaim // of each pod
 	// services are in the order of the file.
 	services []corev1.Service
@@ -62,14 +65,14 @@ func parseManifest(t *testing.T, name string, text []byte) manifest {
 		case "StatefulSet":
 			var s appsv1.StatefulSet
 			must(t, yaml.UnmarshalStrict(document, &s))
-			m.pod = s.Spec.Template
+			m.add(s.Spec.Template)
 			for _, c := range s.Spec.VolumeClaimTemplates {
 				m.claims[c.Name] = c
 			}
 		case "DaemonSet":
 			var d appsv1.DaemonSet
 			must(t, yaml.UnmarshalStrict(document, &d))
-			m.pod = d.Spec.Template
+			m.add(d.Spec.Template)
 		case "Namespace":
 			m.namespace = new(corev1.Namespace)
 			must(t, yaml.UnmarshalStrict(document, m.namespace))
@@ -78,11 +81,31 @@ func parseManifest(t *testing.T, name string, text []byte) manifest {
 			must(t, yaml.UnmarshalStrict(document, &s))
 			m.services = append(m.services, s)
 		default:
-			t.Fatalf("%s has a %q, which this test does not know", name, kind.Kind)
+			object, ok := otherKinds[kind.Kind]
+			if !ok {
+				t.Fatalf("%s has a %q, which this test does not know", name, kind.Kind)
+			}
+			must(t, yaml.UnmarshalStrict(document, object()))
 		}
 		m.text = append(m.text, document)
 	}
 	return m
+}
+
+// otherKinds are kinds that a manifest may have, and of which these tests want no more than
+// that Kubernetes takes them.
+var otherKinds = map[string]func() any{
+	"ServiceAccount":      func() any { return new(corev1.ServiceAccount) },
+	"NetworkPolicy":       func() any { return new(networkingv1.NetworkPolicy) },
+	"PodDisruptionBudget": func() any { return new(policyv1.PodDisruptionBudget) },
+	"PodMonitor":          func() any { return new(monitoring.PodMonitor) },
+	"ServiceMonitor":      func() any { return new(monitoring.ServiceMonitor) },
+	"PrometheusRule":      func() any { return new(monitoring.PrometheusRule) },
+}
+
+func (m *manifest) add(pod corev1.PodTemplateSpec) {
+	m.pods = append(m.pods, pod)
+	m.pod = pod
 }
 
 var manifests = []string{"sidecar.yaml", "daemonset.yaml", "central.yaml"}
@@ -95,6 +118,17 @@ var schemaReleases = []string{"v1.25.0", "v1.37.0"}
 const schemaBase = "https://kubernetes.io/api/"
 
 func TestManifestsKeepToTheSchemas(t *testing.T) {
+	all := make(map[string]manifest)
+	for _, name := range manifests {
+		all[name] = readManifest(t, name)
+	}
+	keepToTheSchemas(t, all)
+}
+
+// keepToTheSchemas checks the objects of manifests against the schemas of Kubernetes. The
+// operator's objects have none there.
+func keepToTheSchemas(t *testing.T, all map[string]manifest) {
+	t.Helper()
 	z, err := zip.OpenReader(needSchemas(t))
 	must(t, err)
 	defer z.Close()
@@ -110,12 +144,15 @@ func TestManifestsKeepToTheSchemas(t *testing.T) {
 		}
 		compiler := jsonschema.NewCompiler()
 		must(t, compiler.AddResource(schemaBase+"_definitions.json", load("_definitions.json")))
-		for _, name := range manifests {
-			for _, document := range readManifest(t, name).text {
+		for name, m := range all {
+			for _, document := range m.text {
 				var object map[string]any
 				must(t, yaml.Unmarshal(document, &object))
 				kind, version := object["kind"].(string), object["apiVersion"].(string)
-				file := strings.ToLower(kind) + "-" + strings.ReplaceAll(version, "/", "-") + ".json"
+				if version == "monitoring.coreos.com/v1" {
+					continue
+				}
+				file := strings.ToLower(kind) + "-" + strings.ReplaceAll(strings.Replace(version, ".k8s.io/", "/", 1), "/", "-") + ".json"
 				// A resource may be added once.
 				_ = compiler.AddResource(schemaBase+file, load(file))
 				schema, err := compiler.Compile(schemaBase + file)
@@ -419,6 +456,9 @@ func (p *pod) spec(name, hostname string) (spec, corev1.Container) {
 			s.groups = append(s.groups, fmt.Sprint(g))
 		}
 		for _, e := range c.Env {
+			if e.ValueFrom != nil {
+				e.Value = map[string]string{"spec.nodeName": nodeName, "metadata.name": hostname}[e.ValueFrom.FieldRef.FieldPath]
+			}
 			s.env = append(s.env, e.Name+"="+e.Value)
 		}
 		for _, m := range c.VolumeMounts {
@@ -430,16 +470,31 @@ func (p *pod) spec(name, hostname string) (spec, corev1.Container) {
 	return spec{}, corev1.Container{}
 }
 
+// nodeName is the name of the node that the pods run on.
+const nodeName = "node-1.example.com"
+
 // start starts both programs and wants them to be found alive.
 func (p *pod) start(e *engine, hostname string) (pull, process *container) {
 	p.t.Helper()
-	s, pullSpec := p.spec("pull", hostname)
+	s, pullSpec := p.spec(p.running("haproxystats-pull"), hostname)
 	pull = e.start(p.t, "pull", s)
-	s, processSpec := p.spec("process", hostname)
+	s, processSpec := p.spec(p.running("haproxystats-process"), hostname)
 	process = e.start(p.t, "process", s)
 	healthy(p.t, process, append([]string{"CMD"}, processSpec.LivenessProbe.Exec.Command...))
 	healthy(p.t, pull, append([]string{"CMD"}, pullSpec.LivenessProbe.Exec.Command...))
 	return pull, process
+}
+
+// running returns the name of the container that runs a program.
+func (p *pod) running(program string) string {
+	p.t.Helper()
+	for _, c := range p.manifest.pod.Spec.Containers {
+		if len(c.Command) > 0 && c.Command[0] == program {
+			return c.Name
+		}
+	}
+	p.t.Fatalf("no container runs %s", program)
+	return ""
 }
 
 func TestSidecarDelivers(t *testing.T) {

@@ -1,6 +1,6 @@
 // Gendoc writes what follows from the table of options: docs/configuration.md and
 // docs/man/haproxystats.conf.5, with the comment of each option's field, and the
-// lists of options of the Puppet module and the Ansible role. It is run by
+// lists of options of the Puppet module, the Ansible role and the Helm chart. It is run by
 // go generate in internal/config.
 package main
 
@@ -31,6 +31,7 @@ var files = map[string]func(dir string) ([]byte, error){
 	"contrib/puppet/haproxystats/types/named.pp":               renderPuppetNamed,
 	"contrib/puppet/haproxystats/functions/section.pp":         renderPuppetSection,
 	"contrib/ansible/roles/haproxystats/vars/main/options.yml": renderAnsible,
+	"contrib/helm/haproxystats/values.schema.json":             renderChart,
 }
 
 // generate renders the package in dir into a file.

@@ -35,6 +35,8 @@ func run() error {
 		"alerts":             func() (map[string][]byte, error) { return dashboard.Alerts(c) },
 		"prometheus/grafana": func() (map[string][]byte, error) { return dashboard.GrafanaPrometheus(x) },
 		"prometheus":         func() (map[string][]byte, error) { return dashboard.PrometheusRules(x) },
+		// A chart has its files below its own directory.
+		"helm/haproxystats/files": func() (map[string][]byte, error) { return dashboard.PrometheusRules(x) },
 	} {
 		made, err := files()
 		if err != nil {
