@@ -83,6 +83,10 @@ packages-check: ## build all packages twice, in two places, and compare them
 image: ## the container image for amd64 and arm64 into dist/, without an engine
 	$(GO) -C packaging/image run . -out $(CURDIR)/dist -version $(VERSION) -commit $(COMMIT) -created $(DATE)
 
+.PHONY: chart
+chart: ## the Helm chart, packed into dist/
+	$(GO) run ./packaging/chart -version $(VERSION) -date $(DATE) -homepage '$(HOMEPAGE)' -out dist
+
 .PHONY: demo
 demo: ## three real HAProxy instances with traffic, both programs, a live table (DEMO_SECONDS)
 	@sh test/real/setup.sh haproxy
@@ -145,7 +149,7 @@ receivers: ## build Prometheus 3, the OpenTelemetry Collector and telegraf, and 
 	$(GO) test -v -count 1 -timeout 60m ./test/receivers
 
 .PHONY: containers
-containers: ## the tests of the container image, the Compose file and the examples for Kubernetes
+containers: ## the tests of the container image, the Compose file, the examples for Kubernetes and the Helm chart
 	$(GO) -C test/container test -count 1 -timeout 30m ./...
 
 .PHONY: fuzz

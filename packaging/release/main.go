@@ -23,7 +23,7 @@ import (
 var real = commands{
 	generate: []string{"go", "generate", "./..."},
 	test:     []string{".ci/run"},
-	build:    []string{"make", "packages", "image", "repository"},
+	build:    []string{"make", "packages", "image", "chart", "repository"},
 }
 
 // untested stands in for the tests where they are skipped.

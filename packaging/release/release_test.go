@@ -50,6 +50,7 @@ var fakes = commands{
 	generate: []string{"sh", "-c", `v=$(cat internal/cli/VERSION); echo "version ${v%-dev}" >generated`},
 	test:     []string{"sh", "-c", `test "$(cat generated)" = "version $(cat internal/cli/VERSION)" && mkdir dist && echo old >dist/old`},
 	build: []string{"sh", "-c", `test ! -e dist && mkdir -p dist/image && git describe --exact-match >dist/package.deb && echo 1 >dist/image/a.oci.tar &&
+		echo chart >dist/haproxystats.tgz &&
 		echo other >dist/SHA256SUMS`},
 }
 
@@ -131,7 +132,8 @@ func TestRelease(t *testing.T) {
 	}
 	s.leavesNothing()
 	publish := "\n\n  git push --atomic origin main v1.0.0\n" +
-		"  skopeo copy --all oci-archive:" + s.path("dist/1.0.0/image/a.oci.tar") + " docker://REGISTRY/haproxystats:1.0.0\n\n"
+		"  skopeo copy --all oci-archive:" + s.path("dist/1.0.0/image/a.oci.tar") + " docker://REGISTRY/haproxystats:1.0.0\n" +
+		"  helm push " + s.path("dist/1.0.0/haproxystats.tgz") + " oci://REGISTRY/charts\n\n"
 	if !strings.Contains(out, publish) {
 		t.Errorf("no commands to publish:\n%s", out)
 	}
@@ -159,14 +161,14 @@ func TestRelease(t *testing.T) {
 		t.Errorf("tags:\n%s\nwant:\n%s", got, want)
 	}
 	files := s.files()
-	if got := slices.Sorted(maps.Keys(files)); fmt.Sprint(got) != "[1.0.0/SHA256SUMS 1.0.0/image/a.oci.tar 1.0.0/package.deb 1.0.0/release-notes.md]" {
+	if got := slices.Sorted(maps.Keys(files)); fmt.Sprint(got) != "[1.0.0/SHA256SUMS 1.0.0/haproxystats.tgz 1.0.0/image/a.oci.tar 1.0.0/package.deb 1.0.0/release-notes.md]" {
 		t.Errorf("artefacts: %v", got)
 	}
 	if files["1.0.0/package.deb"] != "v1.0.0\n" || files["1.0.0/release-notes.md"] != notes+"\n" {
 		t.Errorf("artefacts: %q", files)
 	}
-	sums := "4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865  image/a.oci.tar\n"
-	if got := files["1.0.0/SHA256SUMS"]; !strings.HasPrefix(got, sums) || strings.Count(got, "\n") != 3 {
+	sums := "d6d05c6c0ef385a06afc1fb04d2b428a07deebe61e8cdcd0845963d7d93a6bf3  haproxystats.tgz\n4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865  image/a.oci.tar\n"
+	if got := files["1.0.0/SHA256SUMS"]; !strings.HasPrefix(got, sums) || strings.Count(got, "\n") != 4 {
 		t.Errorf("checksums:\n%s", got)
 	}
 

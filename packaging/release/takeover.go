@@ -59,10 +59,13 @@ func (r *release) tell(ctx context.Context, dry bool) error {
 		return err
 	}
 	fmt.Fprintf(r.out, "\ncommits on %s, the first of them tagged %s:\n%s\n\nartefacts:\n", mainBranch, r.version.tag(), commits)
-	var images []string
+	var images, charts []string
 	err = eachFile(r.clone.path(distDir), func(name string, _ *os.File, size int64) error {
 		if strings.HasSuffix(name, ".oci.tar") {
 			images = append(images, name)
+		}
+		if strings.HasSuffix(name, ".tgz") {
+			charts = append(charts, name)
 		}
 		_, err := fmt.Fprintf(r.out, "%12d  %s\n", size, name)
 		return err
@@ -79,6 +82,9 @@ func (r *release) tell(ctx context.Context, dry bool) error {
 		"  git push --atomic origin %[2]s %[3]s\n", r.kept(), mainBranch, r.version.tag())
 	for _, name := range images {
 		fmt.Fprintf(r.out, "  skopeo copy --all oci-archive:%s docker://REGISTRY/haproxystats:%v\n", filepath.Join(r.kept(), name), r.version)
+	}
+	for _, name := range charts {
+		fmt.Fprintf(r.out, "  helm push %s oci://REGISTRY/charts\n", filepath.Join(r.kept(), name))
 	}
 	fmt.Fprintf(r.out, "\nFor apt and dnf, copy %s to a web server: docs/operations.md says how nodes use it.\n", r.kept())
 	fmt.Fprintf(r.out, "Then give %s a release where it was pushed to, with %s as its text and the other files.\n", r.version.tag(), notesFile)

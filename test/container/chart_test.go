@@ -559,6 +559,36 @@ func monitorFindsPods(t *testing.T, name string, m manifest) {
 	}
 }
 
+// TestChartArchive: Helm reads what a release packs, and takes the image of the release from
+// it without a tag.
+func TestChartArchive(t *testing.T) {
+	dir := t.TempDir()
+	pack := exec.Command("go", "run", "./packaging/chart", "-version", "1.2.3-rc.1", "-date", testCreated, "-homepage", "https://example.com/", "-out", dir)
+	pack.Dir = source
+	if out, err := pack.CombinedOutput(); err != nil {
+		t.Fatalf("pack the chart: %v: %s", err, out)
+	}
+	packed, err := loader.LoadFile(filepath.Join(dir, "haproxystats-1.2.3-rc.1.tgz"))
+	must(t, err)
+	must(t, packed.Validate())
+	if m := packed.Metadata; m.Version != "1.2.3-rc.1" || m.AppVersion != "1.2.3-rc.1" || m.Home != "https://example.com/" {
+		t.Errorf("the archive has the versions %s and %s, and the home %s", m.Version, m.AppVersion, m.Home)
+	}
+	values := readValues(t, "image: {repository: registry.example.com/haproxystats}\nnode: {sockets: {group: 99}}\nrules: {enabled: true}\n")
+	got, notes, err := render(packed, values)
+	must(t, err)
+	plain := loadChart(t)
+	plain.Metadata.Version, plain.Metadata.AppVersion = "1.2.3-rc.1", "1.2.3-rc.1"
+	want, wantNotes, err := render(plain, values)
+	must(t, err)
+	if !bytes.Equal(got, want) || notes != wantNotes {
+		t.Errorf("the archive renders something else than the checkout:\n%s", got)
+	}
+	if image := parseManifest(t, "the archive", got).pod.Spec.Containers[0].Image; image != "registry.example.com/haproxystats:1.2.3-rc.1" {
+		t.Errorf("the image is %s, want that of the release", image)
+	}
+}
+
 // TestChartNotes: the notes name objects that there are, and for a Sidecar they have what its
 // pods need.
 func TestChartNotes(t *testing.T) {
