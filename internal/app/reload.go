@@ -78,9 +78,6 @@ func (r *Reloads) serve(ctx context.Context, apply func(context.Context, *config
 // refused is the message of each way in which a reload fails.
 const refused = "configuration is not reloaded, going on with the old one"
 
-// partly stands before the hash of a configuration of which some options need a restart.
-const partly = "partly "
-
 func (r *Reloads) reload(ctx context.Context, apply func(context.Context, *config.Loaded) error) {
 	log := r.log.Logger
 	log.Info("reading the configuration again")
@@ -117,7 +114,7 @@ func (r *Reloads) reload(ctx context.Context, apply func(context.Context, *confi
 	for _, o := range lasting(r.program.Name, &r.loaded.Config, &next.Config) {
 		log.Warn("option takes effect after a restart only", "option", o.name, "value", o.next, "still", o.now,
 			"hint", "Run systemctl restart "+string(r.program.Name))
-		hash = partly + next.SHA256
+		hash = status.Partly + next.SHA256
 	}
 	start := time.Now()
 	if err := apply(ctx, next); err != nil {

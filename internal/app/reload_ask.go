@@ -69,7 +69,7 @@ func AskReload(ctx context.Context, program config.Program, c *config.Config, pi
 			continue
 		case now.ReloadFailed != 0:
 			return fmt.Errorf("%s goes on with its old configuration: %s", program, now.ReloadCause)
-		case strings.HasPrefix(now.ConfigSHA256, partly):
+		case now.NeedsRestart():
 			return fmt.Errorf("%w: the log of %s names the options that a reload does not change", ErrNeedsRestart, program)
 		}
 		return nil

@@ -84,8 +84,12 @@ func stale(a about, said status.Document, i Instance) []Finding {
 	if said.ConfigSHA256 == "" || i.SHA256 == "" || said.ConfigSHA256 == i.SHA256 {
 		return nil
 	}
+	if said.NeedsRestart() {
+		return []Finding{a.warning("some options of its configuration take effect after a restart only, and its log names them",
+			"Run: systemctl restart "+i.Program)}
+	}
 	return []Finding{a.warning("it runs with a configuration other than the one that doctor has read",
-		"If the files have changed since its start, run: systemctl restart "+i.Program+". If it uses other files, run doctor with its -f and -d")}
+		"If the files have changed since it read them, run: systemctl reload "+i.Program+". If it uses other files, run doctor with its -f and -d")}
 }
 
 // command returns the name of a process, which the kernel cuts to 15 bytes.

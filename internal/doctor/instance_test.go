@@ -124,16 +124,24 @@ func TestRunningByItsWord(t *testing.T) {
 
 // TestRunsWithAnOlderConfiguration compares the hashes of the configurations.
 func TestRunsWithAnOlderConfiguration(t *testing.T) {
-	for sha256, n := range map[string]int{"aa": 1, "bb": 2, "": 1} {
+	for _, c := range []struct {
+		runs, present string
+		text, remedy  string // empty for no finding
+	}{
+		{"aa", "aa", "", ""},
+		{"aa", "", "", ""},
+		{"aa", "bb", "configuration other than", "systemctl reload haproxystats-pull"},
+		{"partly bb", "bb", "take effect after a restart only", "systemctl restart haproxystats-pull"},
+	} {
 		ask := func(context.Context, string) (status.Document, error) {
-			return status.Document{Program: "haproxystats-pull", PID: 7, ConfigSHA256: "aa", Pull: &status.Pull{}}, nil
+			return status.Document{Program: "haproxystats-pull", PID: 7, ConfigSHA256: c.runs, Pull: &status.Pull{}}, nil
 		}
-		found := Running(t.Context(), fstest.MapFS{}, Instance{Program: "haproxystats-pull", Socket: "/s", Ask: ask, SHA256: sha256})
-		if len(found) != n {
-			t.Fatalf("hash %q: got %v, want %d findings", sha256, found, n)
+		found := Running(t.Context(), fstest.MapFS{}, Instance{Program: "haproxystats-pull", Socket: "/s", Ask: ask, SHA256: c.present})
+		if want := 1 + min(1, len(c.text)); len(found) != want {
+			t.Fatalf("runs with %q, present %q: got %v, want %d findings", c.runs, c.present, found, want)
 		}
-		if n == 2 {
-			check(t, found[1], Warning, "configuration other than", "systemctl restart haproxystats-pull")
+		if c.text != "" {
+			check(t, found[1], Warning, c.text, c.remedy)
 		}
 	}
 }

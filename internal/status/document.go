@@ -1,6 +1,7 @@
 package status
 
 import (
+	"strings"
 	"time"
 
 	"haproxystats/internal/snapshot"
@@ -21,7 +22,7 @@ type Document struct {
 	Started Time  `json:"started"`
 	State   State `json:"state"`
 	// ConfigSHA256 is the hash of the configuration that the program has read: see
-	// config.Loaded. "partly " stands before it if some of its options need a restart.
+	// config.Loaded. [Partly] stands before it if some of its options need a restart.
 	ConfigSHA256 string `json:"config_sha256,omitempty"`
 	// ConfigLoaded is when the program read the configuration that it runs with.
 	// ReloadFailed is when a later one was refused, or could not be used, and ReloadCause
@@ -349,6 +350,13 @@ func For(d time.Duration) Seconds {
 
 // Duration returns s as a [time.Duration].
 func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
+
+// Partly stands before the hash of a configuration of which some options need a restart.
+const Partly = "partly "
+
+// NeedsRestart reports whether some options of the configuration that the program has read
+// take effect after a restart only.
+func (d Document) NeedsRestart() bool { return strings.HasPrefix(d.ConfigSHA256, Partly) }
 
 // Since returns the time from t to when the document was made, at least 0.
 func (d Document) Since(t Time) Seconds { return Seconds(max(0, float64(d.Now-t))) }
