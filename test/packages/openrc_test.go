@@ -54,6 +54,8 @@ for service in haproxystats-process haproxystats-pull haproxystats-central; do
 	[ -n "$second" ] && [ "$first" != "$second" ] && echo "started again"
 	rc-service --quiet --ifexists --ifstarted $service restart
 	started $service 3
+	timeout 60 sh -c 'until rc-service --quiet "$1" reload; do sleep 0.1; done' sh $service
+	tail -n 1 /var/log/$service.log | grep -o "configuration reloaded"
 	rc-service --quiet --ifexists --ifstarted $service stop
 	echo "stopped: $(number $service)"
 	tail -n 1 /var/log/$service.log | grep -o msg=ended
@@ -66,6 +68,7 @@ haproxy
 haproxystats
 GOMEMLIMIT=512MiB
 started again
+configuration reloaded
 stopped: 
 msg=ended
 haproxystats:haproxystats 640
