@@ -32,10 +32,10 @@ func OpenDir(path string) (*Dir, error) {
 }
 
 // OpenParent opens the parent directory of a path, and returns the last part of the
-// path. The directory can't be listed, and the caller needs no permission to list it.
+// path. The caller needs no permission to list the directory.
 func OpenParent(path string) (d *Dir, name string, err error) {
 	parent := filepath.Dir(path)
-	fd, err := unix.Open(parent, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := openSearch(parent)
 	if err != nil {
 		return nil, "", &fs.PathError{Op: "open", Path: parent, Err: err}
 	}
@@ -63,7 +63,7 @@ func (d *Dir) Open(name string, flags int) (*os.File, error) {
 func (d *Dir) open(name string, flags int, mode fs.FileMode) (*os.File, error) {
 	var fd int
 	err := d.control(func(dir int) (err error) {
-		fd, err = unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, uint32(mode))
+		fd, err = opened(unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, uint32(mode)))
 		return err
 	})
 	if err != nil {

@@ -9,7 +9,8 @@
 //     within a [Dir]. Links in earlier parts are the operator's, and are followed.
 //   - Opening never waits, not even for the other end of a planted FIFO.
 //   - RenameNoReplace never replaces a file. On a file system without that flag this
-//     holds only while the callers have a lock.
+//     holds only while the callers have a lock; on a system without it, such as freebsd,
+//     it holds for files always, and for directories while the callers have a lock.
 //   - The sync of a directory makes only names durable: the caller syncs the content of
 //     files first.
 //

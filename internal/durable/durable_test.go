@@ -162,6 +162,41 @@ func TestRename(t *testing.T) {
 	}
 }
 
+// TestRenameNoReplaceOfKinds renames what is not a file.
+func TestRenameNoReplaceOfKinds(t *testing.T) {
+	dir := t.TempDir()
+	d := open(t, dir)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, err := range []error{d.Mkdir("full"), d.Mkdir("empty"), os.Symlink("nowhere", at("link")), os.Link(at("link"), at("link2"))} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, at("full/file"), "text")
+	for _, from := range []string{"full", "link"} {
+		for _, to := range []string{"full", "empty", "link", "link2"} {
+			if err := RenameNoReplace(at(from), at(to)); !errors.Is(err, fs.ErrExist) {
+				t.Errorf("%s to %s: %v, want %v", from, to, err, fs.ErrExist)
+			}
+		}
+	}
+	if err := errors.Join(d.RenameNoReplace("full", "moved"), d.RenameNoReplace("link", "link3")); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(at("moved/file")); string(text) != "text" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if to, err := os.Readlink(at("link3")); to != "nowhere" {
+		t.Errorf("%q, %v", to, err)
+	}
+	if _, err := d.Stat("link"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the old name is still there: %v", err)
+	}
+	if err := d.RenameNoReplace("missing", "new"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
 func TestMakeDir(t *testing.T) {
 	dir := t.TempDir()
 	if err := MakeDir(filepath.Join(dir, "a/b/c")); err != nil {

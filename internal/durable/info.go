@@ -15,7 +15,7 @@ type Info struct {
 }
 
 func infoOf(st *unix.Stat_t) Info {
-	return Info{Identity{uint64(st.Dev), st.Ino}, Kind(st.Mode & unix.S_IFMT), st.Size}
+	return Info{Identity{uint64(st.Dev), st.Ino}, Kind(uint32(st.Mode) & unix.S_IFMT), st.Size}
 }
 
 // Identity distinguishes a file or directory from another that took its name.

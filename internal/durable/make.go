@@ -61,16 +61,11 @@ func SyncDir(path string) error {
 // CheckSameMount refuses two directories between which a rename fails: they are on two
 // file systems, or on two mounts of one.
 func CheckSameMount(a, b string) error {
-	var sa, sb unix.Statx_t
-	const mask = unix.STATX_INO | unix.STATX_MNT_ID
-	if err := unix.Statx(unix.AT_FDCWD, a, 0, mask, &sa); err != nil {
-		return fmt.Errorf("statx %s: %w", a, err)
-	}
-	if err := unix.Statx(unix.AT_FDCWD, b, 0, mask, &sb); err != nil {
-		return fmt.Errorf("statx %s: %w", b, err)
-	}
-	mounts := sa.Mask&sb.Mask&unix.STATX_MNT_ID != 0 // from Linux 5.8 on
-	if sa.Dev_major != sb.Dev_major || sa.Dev_minor != sb.Dev_minor || mounts && sa.Mnt_id != sb.Mnt_id {
+	same, err := sameMount(a, b)
+	switch {
+	case err != nil:
+		return err
+	case !same:
 		return fmt.Errorf("%s and %s are on different file systems, so that a rename can't hand a directory over. Put both on one file system", a, b)
 	}
 	return nil

@@ -2,7 +2,6 @@ package durable
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -32,7 +31,7 @@ func (d *Dir) Removed() bool {
 // Whereabouts returns the present path of the directory, or the one by which it was opened
 // if the kernel does not tell.
 func (d *Dir) Whereabouts() string {
-	path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", d.file.Fd()))
+	path, err := whereabouts(d.file)
 	if err != nil {
 		return d.Path()
 	}

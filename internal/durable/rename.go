@@ -16,13 +16,9 @@ func RenameNoReplace(from, to string) error {
 	return nil
 }
 
-func renameNoReplace(fromDir int, from string, toDir int, to string) error {
-	err := unix.Renameat2(fromDir, from, toDir, to, unix.RENAME_NOREPLACE)
-	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
-		return err
-	}
-	// The file system does not know the flag. The caller's lock keeps other programs
-	// away, so that a check before the rename is enough.
+// renameChecked renames where no flag forbids to replace. The caller's lock keeps other
+// programs away, so that a check before the rename is enough.
+func renameChecked(fromDir int, from string, toDir int, to string) error {
 	var st unix.Stat_t
 	switch err := unix.Fstatat(toDir, to, &st, unix.AT_SYMLINK_NOFOLLOW); {
 	case err == nil:
