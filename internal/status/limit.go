@@ -3,8 +3,6 @@ package status
 import (
 	"net"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -36,23 +34,4 @@ func (l *limits) count(a client, now time.Time) int {
 	}
 	l.asked[a]++
 	return l.asked[a]
-}
-
-// clientOf returns the client at the other end of the connection; the zero value if
-// the kernel does not tell.
-func clientOf(c net.Conn) (a client) {
-	socket, ok := c.(*net.UnixConn)
-	if !ok {
-		return a
-	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return a
-	}
-	_ = raw.Control(func(fd uintptr) {
-		if peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			a = client{int(peer.Pid), int(peer.Uid)}
-		}
-	})
-	return a
 }

@@ -4,17 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"strconv"
-
-	"golang.org/x/sys/unix"
 
 	"haproxystats/internal/durable"
 )
 
-// socketPath is the path of a socket, whose directory is held open. The address of a
-// UNIX socket has at most 107 bytes and a path may have more, so the address names
-// the directory by its descriptor.
+// socketPath is the path of a socket, whose directory is held open.
 type socketPath struct {
 	dir        *durable.Dir
 	name, path string
@@ -22,13 +16,11 @@ type socketPath struct {
 
 // openPath opens the directory that the last part of path is in.
 func openPath(path string) (socketPath, error) {
+	if err := checkLength(path); err != nil {
+		return socketPath{}, err
+	}
 	dir, name, err := durable.OpenParent(path)
 	return socketPath{dir, name, path}, err
-}
-
-// address returns the address for bind and connect while the directory is open.
-func (p socketPath) address() string {
-	return "/proc/self/fd/" + strconv.Itoa(int(p.dir.File().Fd())) + "/" + p.name
 }
 
 // remove removes the socket with that identity. What took its name stays.
@@ -55,22 +47,4 @@ func (p socketPath) lock() (*durable.Lock, error) {
 		return nil, fmt.Errorf("%s.lock is %w: move it away", p.path, durable.ErrNotRegular)
 	}
 	return lock, err
-}
-
-// adopt gives the socket the mode that the umask has narrowed, and returns the
-// socket's identity.
-func (p socketPath) adopt() (durable.Identity, error) {
-	f, err := p.dir.Open(p.name, unix.O_PATH)
-	if err != nil {
-		return durable.Identity{}, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return durable.Identity{}, err
-	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return durable.Identity{}, ErrNotSocket
-	}
-	return durable.Identify(info), os.Chmod(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), socketMode)
 }
