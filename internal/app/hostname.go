@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"haproxystats/internal/config"
 )
 
@@ -117,14 +115,4 @@ func (h *host) await(ctx context.Context, limit time.Duration) {
 func isUnnamed(name string) bool {
 	first, _, _ := strings.Cut(name, ".")
 	return first == "" || first == "localhost" || name == "(none)"
-}
-
-// nameWait returns the time to wait for a name: none on a host that has been up for a
-// while, because its name will not change by itself.
-func nameWait() time.Duration {
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err != nil || time.Duration(info.Uptime)*time.Second > booting {
-		return 0
-	}
-	return nameLimit
 }

@@ -147,8 +147,9 @@ func cmdDeaf(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: deaf port")
 	}
 	s := onStage(ts)
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	ts.Check(err)
+	unix.CloseOnExec(fd)
 	s.cleanup = append(s.cleanup, func() { unix.Close(fd) })
 	ts.Check(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
 	ts.Check(unix.Bind(fd, &unix.SockaddrInet4{Port: number(ts, args[0]), Addr: [4]byte{127, 0, 0, 1}}))

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/sys/unix"
 )
 
 // cmdAsk writes what a status socket says, or with ! finds that nobody answers.
@@ -71,7 +70,7 @@ func cmdSay(ts *testscript.TestScript, neg bool, args []string) {
 
 // dialAt connects to a socket whose path may be longer than an address.
 func dialAt(path string) (net.Conn, error) {
-	dir, err := os.OpenFile(filepath.Dir(path), unix.O_PATH|unix.O_DIRECTORY, 0)
+	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +83,7 @@ func dialAt(path string) (net.Conn, error) {
 
 func listenAt(ts *testscript.TestScript, path string) *net.UnixListener {
 	ts.Check(os.MkdirAll(filepath.Dir(path), 0o750))
-	dir, err := os.OpenFile(filepath.Dir(path), unix.O_PATH|unix.O_DIRECTORY, 0)
+	dir, err := os.Open(filepath.Dir(path))
 	ts.Check(err)
 	defer dir.Close()
 	l, err := net.Listen("unix", "/proc/self/fd/"+strconv.Itoa(int(dir.Fd()))+"/"+filepath.Base(path))

@@ -156,10 +156,11 @@ func fill(dir string, places *strings.Replacer) error {
 // script can listen on it, stop and listen again; nobody else gets it, and
 // while none listens, connections are refused.
 func (s *stage) reserve(family int, any unix.Sockaddr) (port string, err error) {
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(family, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return "", err
 	}
+	unix.CloseOnExec(fd)
 	s.cleanup = append(s.cleanup, func() { unix.Close(fd) })
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 		return "", err

@@ -113,10 +113,11 @@ func TestFetchFromDatagramSocket(t *testing.T) {
 	for name, kind := range map[string]int{"datagram": unix.SOCK_DGRAM, "seqpacket": unix.SOCK_SEQPACKET} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "s")
-			fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
+			fd, err := unix.Socket(unix.AF_UNIX, kind, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
+			unix.CloseOnExec(fd)
 			defer unix.Close(fd)
 			if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
 				t.Fatal(err)

@@ -27,7 +27,7 @@ func unixHint(path string, err error) string {
 	case errors.Is(err, syscall.EAGAIN):
 		return "Check whether HAProxy is stopped or too busy: its queue of waiting connections is full"
 	case errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.ENAMETOOLONG):
-		return "Use a path of at most 107 bytes, which is the limit for UNIX sockets"
+		return "Use a path of at most 107 bytes, which is the limit for UNIX sockets; it is 103 on darwin and freebsd"
 	}
 	return ""
 }

@@ -241,10 +241,11 @@ func TestRealStrangers(t *testing.T) {
 	dir := t.TempDir()
 	node, _ := simulate(t, dir)
 	for name, kind := range map[string]int{"log": unix.SOCK_DGRAM, "packets": unix.SOCK_SEQPACKET} {
-		fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
+		fd, err := unix.Socket(unix.AF_UNIX, kind, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
+		unix.CloseOnExec(fd)
 		defer unix.Close(fd)
 		if err := unix.Bind(fd, &unix.SockaddrUnix{Name: filepath.Join(dir, name)}); err != nil {
 			t.Fatal(err)

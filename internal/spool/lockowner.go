@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -29,15 +30,22 @@ type LockOwner struct {
 // proc_locks(5).
 const kernelLocks = "/proc/locks"
 
+// errNoLocks means that no process can be found by its lock.
+var errNoLocks = fmt.Errorf("only Linux lists which process has a lock: %w", errors.ErrUnsupported)
+
 // WriterOf returns the process that fills the queue in dir. It reads /proc/locks
 // instead of trying the lock, which would make a program starting at that moment
-// fail. It sees only processes in the same PID namespace.
-func WriterOf(dir string) (LockOwner, error) { return lockOwnerOf(dir, "writer") }
+// fail. It sees only processes in the same PID namespace. On other systems than Linux it
+// returns an error.
+func WriterOf(dir string) (LockOwner, error) { return lockOwnerOf(runtime.GOOS, dir, "writer") }
 
 // ReaderOf returns the process that empties the queue in dir, as [WriterOf] does.
-func ReaderOf(dir string) (LockOwner, error) { return lockOwnerOf(dir, "reader") }
+func ReaderOf(dir string) (LockOwner, error) { return lockOwnerOf(runtime.GOOS, dir, "reader") }
 
-func lockOwnerOf(dir, end string) (LockOwner, error) {
+func lockOwnerOf(system, dir, end string) (LockOwner, error) {
+	if system != "linux" {
+		return LockOwner{}, fmt.Errorf("look for the %s of %s: %w", end, dir, errNoLocks)
+	}
 	h, err := readLockOwner(dir, end)
 	if errors.Is(err, fs.ErrNotExist) {
 		return LockOwner{}, nil // no process has ever had the lock

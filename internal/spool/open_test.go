@@ -5,54 +5,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
-
-// onThread calls f on a thread of its own, which dies with what prepare did to
-// it.
-func onThread(t *testing.T, prepare func() error, f func()) {
-	t.Helper()
-	done := make(chan error, 1)
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlocked
-		if err := prepare(); err != nil {
-			done <- err
-			return
-		}
-		f()
-	}()
-	if err := <-done; err != nil {
-		t.Skipf("needs root: %v", err)
-	}
-}
-
-func inMountNamespace(t *testing.T, f func()) {
-	t.Helper()
-	onThread(t, func() error {
-		if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
-			return err
-		}
-		return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
-	}, f)
-}
-
-func asNobody(t *testing.T, f func()) {
-	t.Helper()
-	onThread(t, func() error {
-		if os.Geteuid() != 0 {
-			return errors.New("not root")
-		}
-		// The file system's user id is a thread's own.
-		_, err := unix.SetfsuidRetUid(65534)
-		return err
-	}, f)
-}
 
 func refused(t *testing.T, err error, words ...string) {
 	t.Helper()
@@ -144,29 +102,6 @@ func TestLinkBesideTheQueue(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesOtherFileSystem(t *testing.T) {
-	base := t.TempDir()
-	dir, tmp := filepath.Join(base, "incoming"), filepath.Join(base, "disk")
-	plant(t, base, "disk")
-	for _, kind := range []string{"tmpfs", "bind"} {
-		t.Run(kind, func(t *testing.T) {
-			inMountNamespace(t, func() {
-				err := unix.Mount("tmpfs", tmp, "tmpfs", 0, "")
-				if kind == "bind" { // one file system, but rename fails all the same
-					err = unix.Mount(base, tmp, "", unix.MS_BIND, "")
-				}
-				if err != nil {
-					t.Skipf("needs to mount: %v", err)
-				}
-				_, err = OpenWriter(WriterOptions{Dir: dir, Tmp: tmp})
-				refused(t, err, dir, tmp, "different file systems")
-				_, err = OpenReader(ReaderOptions{Dir: tmp})
-				refused(t, err, tmp, tmp+".trash", "different file systems")
-			})
-		})
-	}
-}
-
 func TestSecondInstanceIsRefused(t *testing.T) {
 	dir := queue(t)
 	w, r := openWriterAt(t, dir, nil), openReaderAt(t, dir, nil)
@@ -201,32 +136,6 @@ func TestLockFileIsNotFollowed(t *testing.T) {
 	if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a symbolic link was followed")
 	}
-}
-
-func TestOpenNamesPermissions(t *testing.T) {
-	base, err := os.MkdirTemp("", "spool") // t.TempDir is for its owner only
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(base) })
-	os.Chmod(base, 0o755)
-	dir := filepath.Join(base, "incoming")
-	plant(t, base, "incoming", "incoming.tmp")
-	asNobody(t, func() {
-		w, r := openBoth(dir, dir+".tmp")
-		for _, err := range []error{w, r} {
-			refused(t, err, dir, "user ", "uid ", "permission denied", "belongs to root:root", "mode 0750")
-		}
-		w, r = openBoth(filepath.Join(base, "new"), dir)
-		for _, err := range []error{w, r} {
-			refused(t, err, filepath.Join(base, "new"), "permission denied", "must be able to make it")
-		}
-	})
-	os.Chmod(dir, 0o777)
-	asNobody(t, func() {
-		_, r := openBoth(dir, dir+".tmp")
-		refused(t, r, dir+".trash", "permission denied", "must be able to make it")
-	})
 }
 
 // TestLinkToNowhere opens a queue on a disk that is not mounted.

@@ -308,34 +308,3 @@ func TestImplausibleTimes(t *testing.T) {
 		}
 	})
 }
-
-// TestLowerLayer has an entry that an overlay file system can't move. It is
-// processed once in a run of the program, and the log tells what to do once.
-func TestLowerLayer(t *testing.T) {
-	base := t.TempDir()
-	lower, disk := filepath.Join(base, "lower"), filepath.Join(base, "disk")
-	plant(t, base, "lower/incoming/1", "upper", "work", "disk")
-	inMountNamespace(t, func() {
-		options := fmt.Sprintf("lowerdir=%s,upperdir=%s/upper,workdir=%s/work,redirect_dir=off", lower, base, base)
-		if err := unix.Mount("overlay", disk, "overlay", 0, options); err != nil {
-			t.Skipf("needs to mount an overlay: %v", err)
-		}
-		defer unix.Unmount(disk, unix.MNT_DETACH)
-		dir := filepath.Join(disk, "incoming")
-		var log journal
-		r := openReaderAt(t, dir, log.logger())
-		commit(t, claim(t, r))
-		nothing(t, r)
-		if n := r.Waiting(); n != 0 {
-			t.Errorf("%d wait, want 0", n)
-		}
-		plant(t, dir, "2")
-		r.listAgain()
-		commit(t, claim(t, r))
-		nothing(t, r)
-		if n := log.count("Put the spool on a volume"); n != 1 {
-			t.Errorf("%d messages, want 1:\n%s", n, &log)
-		}
-		r.Close()
-	})
-}

@@ -21,7 +21,7 @@ type notifier struct {
 	close  func() error
 }
 
-// watchDirectory watches one directory by inotify.
+// watchDirectory watches one directory, on Linux by inotify.
 func watchDirectory(dir string) (*notifier, error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"haproxystats/internal/snapshot"
 )
 
@@ -472,62 +470,4 @@ func TestStagedAtOnce(t *testing.T) {
 	if n, _ := w.Waiting(); n != 8 {
 		t.Errorf("waiting: %d", n)
 	}
-}
-
-// TestRecoversFromFullDisk shows that a hand-off that fails for lack of space,
-// or on a read-only file system, leaves nothing and works once there is some.
-func TestRecoversFromFullDisk(t *testing.T) {
-	dir := queue(t)
-	if err := os.Mkdir(filepath.Dir(dir)+"/disk", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	disk := filepath.Dir(dir) + "/disk"
-	dir = filepath.Join(disk, "incoming")
-	inMountNamespace(t, func() {
-		if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=64k"); err != nil {
-			t.Skipf("needs to mount: %v", err)
-		}
-		w := openWriterAt(t, dir, nil)
-		filler := filepath.Join(disk, "filler")
-		if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
-			t.Fatalf("the disk isn't full: %v", err)
-		}
-		if err := tryHandOver(w, 1); !errors.Is(err, unix.ENOSPC) {
-			t.Errorf("on a full disk: %v", err)
-		}
-		if got := append(names(t, dir), names(t, dir+".tmp")...); len(got) != 0 {
-			t.Errorf("left on a full disk: %q", got)
-		}
-		os.Remove(filler)
-		handOver(t, w, 1)
-
-		remount := func(flags uintptr) {
-			if err := unix.Mount("", disk, "", unix.MS_REMOUNT|flags, ""); err != nil {
-				t.Fatal(err)
-			}
-		}
-		remount(unix.MS_RDONLY)
-		if err := tryHandOver(w, 2); !errors.Is(err, unix.EROFS) {
-			t.Errorf("read-only: %v", err)
-		}
-		if _, err := OpenReader(ReaderOptions{Dir: dir}); !errors.Is(err, unix.EROFS) {
-			t.Errorf("open read-only: %v", err)
-		}
-		remount(0)
-		handOver(t, w, 2)
-
-		r := openReaderAt(t, dir, nil)
-		e := claim(t, r)
-		remount(unix.MS_RDONLY)
-		if err := e.Commit(); !errors.Is(err, unix.EROFS) {
-			t.Errorf("commit read-only: %v", err)
-		}
-		e.Release(errors.New("some cause"))
-		remount(0)
-		for range 2 {
-			commit(t, claim(t, r))
-		}
-		w.Close()
-		r.Close()
-	})
 }

@@ -13,8 +13,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // stopGrace is how long a program may take to end after SIGTERM.
@@ -54,7 +52,7 @@ func StartProcess(c Command) (*Process, error) {
 	}
 	p.cmd.Stdout, p.cmd.Stderr = out, out // one writer, so that lines keep their order
 	p.cmd.WaitDelay = time.Second
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = groupLeader()
 	started := make(chan error)
 	go p.run(started)
 	if err := <-started; err != nil {
@@ -76,12 +74,7 @@ func (p *Process) run(started chan<- error) {
 	pid := p.cmd.Process.Pid
 	// While the leader is not reaped, its number is no one else's, and the rest
 	// of its group can be killed safely.
-	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
+	awaitEnd(pid)
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
 	p.err = p.cmd.Wait()
 	close(p.done)

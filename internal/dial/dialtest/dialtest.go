@@ -20,9 +20,13 @@ func Silent(t testing.TB, address netip.AddrPort) netip.AddrPort {
 		family, where = unix.AF_INET, &unix.SockaddrInet4{Port: int(address.Port()), Addr: address.Addr().As4()}
 	}
 	open := func() int {
-		fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		fd, err := unix.Socket(family, unix.SOCK_STREAM, 0)
 		if err != nil {
 			t.Skipf("no socket for %v: %v", address, err)
+		}
+		unix.CloseOnExec(fd)
+		if err := unix.SetNonblock(fd, true); err != nil {
+			t.Fatal(err)
 		}
 		t.Cleanup(func() { unix.Close(fd) })
 		return fd

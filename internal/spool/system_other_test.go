@@ -1,0 +1,7 @@
+//go:build !linux
+
+package spool
+
+import "errors"
+
+func makeNull(string) error { return errors.ErrUnsupported }
