@@ -101,12 +101,25 @@ func (i Installation) unseen(path string, err error) finding {
 	return finding{status: nagios.Unknown, text: text}
 }
 
+// elsewhere returns the finding for a program that gives no answer to a plugin on another
+// system than Linux: the program can't run there, so nothing is known about it.
+func elsewhere(p program, a answer) *finding {
+	return &finding{status: nagios.Unknown, text: fmt.Sprintf(
+		"%s runs on Linux only, and this host can't see it: %s: run this check on the host of the program, or let ssh forward its status socket to here", p.name, a.why)}
+}
+
+// isLinux reports whether the programs can run on this host.
+func (i Installation) isLinux() bool { return i.System == "" || i.System == "linux" }
+
 // lockHolder returns the process that holds the lock of a program that does not
 // answer. The finding is not nil if the program hangs, does not run, or can't be
 // seen.
 func (i Installation) lockHolder(p program, a answer) (spool.LockOwner, *finding) {
 	if a.hangs {
 		return spool.LockOwner{}, &finding{status: nagios.Critical, text: a.why}
+	}
+	if !i.isLinux() {
+		return spool.LockOwner{}, elsewhere(p, a)
 	}
 	h, err := p.holder(p.dir)
 	switch {

@@ -48,6 +48,8 @@ func (i Installation) askCentral(ctx context.Context) (answer, *finding) {
 	switch {
 	case a.hangs:
 		return a, &finding{status: nagios.Critical, text: a.why}
+	case a.gone && !i.isLinux():
+		return a, elsewhere(p, a)
 	case a.gone:
 		return a, &finding{status: nagios.Critical, text: p.name + " is not running: " + a.why}
 	case !a.answered:

@@ -44,6 +44,9 @@ type Installation struct {
 	First string
 	// User names the user of the check, for messages about permissions.
 	User string
+	// System is the operating system of this host, as Go names it; empty means linux. On
+	// others, a program that does not answer may run elsewhere.
+	System string
 	// Ask asks a status socket; nil means [status.Ask].
 	Ask func(ctx context.Context, path string) (status.Document, error)
 }

@@ -57,7 +57,7 @@ func checkAge(ctx context.Context, i Installation, r Request) finding {
 // queue asks the program that empties the queue, or lists the queue if it does not
 // answer.
 func (i Installation) queue(ctx context.Context, r Request) (queued, *finding) {
-	if r.Filled && filepath.Clean(i.DstDir) != filepath.Clean(i.SrcDir) {
+	if r.Filled && i.isLinux() && filepath.Clean(i.DstDir) != filepath.Clean(i.SrcDir) {
 		return i.list(i.DstDir, "")
 	}
 	a := i.ask(ctx, i.process())
@@ -66,6 +66,10 @@ func (i Installation) queue(ctx context.Context, r Request) (queued, *finding) {
 	}
 	if d := a.Process; a.answered && d != nil {
 		return queued{dir: i.SrcDir, size: d.Waiting + d.Workers.Busy, age: d.Oldest}, nil
+	}
+	if !i.isLinux() { // what is in a directory of this name here may be anything
+		f := i.unanswered(i.process(), a)
+		return queued{}, &f
 	}
 	why := a.why
 	if a.answered {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -222,6 +223,10 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 	none := nagios.Result{Name: strings.ToUpper(m.Name), Status: nagios.Unknown}
 	user := check.UserName()
 	files, first := o.files, ""
+	if m.Name == check.Container && runtime.GOOS != "linux" {
+		none.Text = "containers of haproxystats run Linux, and so must the plugin in them: name another check"
+		return none
+	}
 	if m.Name == check.Container {
 		var err error
 		if first, files, err = o.ofProcess1(os.DirFS("/")); err != nil {
@@ -282,6 +287,7 @@ func (o *checkOptions) execute(ctx context.Context, m check.Mode, limit time.Dur
 		Patience:    limit / 2, // the other half is for the directories
 		First:       first,
 		User:        user,
+		System:      runtime.GOOS,
 	}, o.request)
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,8 @@ type configOptions struct {
 	servers    string
 	graphite   string
 	prometheus bool
+	// system is the operating system of this host, as Go names it; empty means linux.
+	system string
 	// ask is true if a person at a terminal can be asked for what is missing.
 	ask bool
 }
@@ -60,6 +63,7 @@ remedy.`,
 				}
 			}
 			o.ask = isTerminal(os.Stdin) && isTerminal(stdout)
+			o.system = runtime.GOOS
 			return writeConfig(o, os.DirFS("/"), os.Stdin, stdout, stderr)
 		},
 	}
@@ -96,6 +100,7 @@ func writeConfig(o configOptions, root fs.FS, stdin io.Reader, stdout, stderr io
 	if err != nil {
 		return err
 	}
+	notes = append(notes, notesOf(o)...)
 	if o.ask && o.graphite == "" && !o.prometheus {
 		if err := askGraphite(&draft, stdin, stderr); err != nil {
 			return err
@@ -114,6 +119,17 @@ func writeConfig(o configOptions, root fs.FS, stdin io.Reader, stdout, stderr io
 	}
 	fmt.Fprintf(stderr, "%s: %s is written. Look for mistakes: %s doctor -f %s\n", toolName, o.output, toolName, o.output)
 	return nil
+}
+
+// notesOf returns what a person should know on another system than Linux.
+func notesOf(o configOptions) (notes []string) {
+	if o.system == "" || o.system == "linux" {
+		return nil
+	}
+	if o.servers == "" && o.socketDir == "" {
+		notes = append(notes, fmt.Sprintf("HAProxy's processes can't be seen on %s, so their stats socket lines are not looked at: if a socket is missing, name it with --servers or --socket-dir", o.system))
+	}
+	return append(notes, "haproxystats-pull and haproxystats-process, which use all of the configuration, run on Linux only: here doctor, paths, replay and top read it")
 }
 
 // findSockets finds the sockets and asks them. It returns what can't be used.

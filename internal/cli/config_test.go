@@ -31,6 +31,27 @@ func TestConfigAsksForGraphite(t *testing.T) {
 	}
 }
 
+// TestConfigOnOtherSystems tells what can't be seen there, and what the file is for.
+func TestConfigOnOtherSystems(t *testing.T) {
+	const seen, use = "HAProxy's processes can't be seen on freebsd", "run on Linux only: here doctor, paths, replay and top read it"
+	for _, test := range []struct {
+		options   configOptions
+		seen, use bool
+	}{
+		{configOptions{system: "freebsd"}, true, true},
+		{configOptions{system: "freebsd", servers: "tcp://127.0.0.1:1"}, false, true},
+		{configOptions{system: "linux"}, false, false},
+	} {
+		var stdout, stderr strings.Builder
+		if err := writeConfig(test.options, fstest.MapFS{}, strings.NewReader(""), &stdout, &stderr); err != nil {
+			t.Fatal(err)
+		}
+		if got := stderr.String(); strings.Contains(got, seen) != test.seen || strings.Contains(got, use) != test.use {
+			t.Errorf("%+v: got %s", test.options, got)
+		}
+	}
+}
+
 // TestWriteFileKeepsTheRace never replaces a file that has appeared meanwhile, and leaves
 // nothing behind.
 func TestWriteFileKeepsTheRace(t *testing.T) {

@@ -19,6 +19,9 @@ import (
 // ofCentral adds the checks of haproxystats-central.
 func (r *run) ofCentral(add func(string, time.Duration, func(context.Context) []Finding), c *config.Config) {
 	add("nodes", socketsLimit, func(ctx context.Context) []Finding { return r.nodes(ctx, c) })
+	if !r.isLinux() {
+		return
+	}
 	add(string(config.ForCentral), localLimit, func(ctx context.Context) []Finding { return r.central(ctx, c) })
 }
 
@@ -91,7 +94,7 @@ func (r *run) nodes(ctx context.Context, c *config.Config) []Finding {
 		for _, s := range n.Options.Servers {
 			targets = append(targets, pull.Target{Name: n.Name, Socket: pull.Socket(s), Listed: true})
 		}
-		if n.Options.SrcDir != "" {
+		if n.Options.SrcDir != "" && r.isLinux() {
 			found = append(found, r.spoolOf(n.Name, absolute(n.Options.SrcDir), c.Cluster(n.Options.Cluster).Interval)...)
 		}
 	}

@@ -1,11 +1,13 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +26,10 @@ type Options struct {
 	User string
 	// Offline leaves out the checks that use the network.
 	Offline bool
-	Wiring  Wiring
+	// System is the operating system of this host, as Go names it; empty means the one that
+	// doctor was built for.
+	System string
+	Wiring Wiring
 }
 
 // Wiring returns how the programs use their configuration.
@@ -41,11 +46,18 @@ type Wiring struct {
 
 // Run examines an installation and returns its findings.
 func Run(ctx context.Context, o Options) (Report, error) {
+	system := cmp.Or(o.System, runtime.GOOS)
+	if system != linux && o.User != "" {
+		return nil, fmt.Errorf("--user %s: the programs, whose user that is, run on Linux only: leave it out", o.User)
+	}
 	u, err := programUser(o.User)
 	if err != nil {
 		return nil, err
 	}
-	r := &run{files: o.Files, offline: o.Offline, wiring: o.Wiring, user: u, root: os.DirFS("/")}
+	r := &run{files: o.Files, offline: o.Offline, wiring: o.Wiring, user: u, root: os.DirFS("/"), system: system}
+	if !r.isLinux() {
+		r.user = unjudged
+	}
 	r.unit = func(ctx context.Context, program string) Unit { return askUnit(ctx, r.root, program) }
 	return r.all(ctx), nil
 }
@@ -68,8 +80,16 @@ func programUser(name string) (User, error) {
 	return CurrentUser()
 }
 
+// linux is the system that the programs run on.
+const linux = "linux"
+
+// unjudged is a user whom no mode keeps out. On other systems than Linux the user of doctor
+// is that of the commands: what is closed to it is met when doctor opens it.
+var unjudged = User{}
+
 // run is one run of doctor.
 type run struct {
+	system  string // the operating system, as Go names it
 	files   config.Files
 	offline bool
 	wiring  Wiring
@@ -83,6 +103,18 @@ type run struct {
 	// The hashes that each program would have if it started now.
 	pullSHA256, processSHA256, centralSHA256 string
 	host                                     Host
+}
+
+// isLinux reports whether the programs can run on this host. Elsewhere doctor examines
+// what the commands of haproxystats use: the configuration, the sockets, and what receives
+// metrics.
+func (r *run) isLinux() bool { return r.system == "" || r.system == linux }
+
+// elsewhere tells what doctor leaves out.
+func (r *run) elsewhere() Finding {
+	f := about{check: "programs"}.skipped("haproxystats-pull, haproxystats-process and haproxystats-central run on Linux only, so their directories, permissions and states are not examined on %s", r.system)
+	f.Remedy = "Run doctor on the host of the programs"
+	return f
 }
 
 // localLimit bounds the checks of files, and the requests to programs on this host.
@@ -108,7 +140,10 @@ func (r *run) all(ctx context.Context) Report {
 	add := func(name string, limit time.Duration, run func(context.Context) []Finding) {
 		checks = append(checks, Check{Name: name, Limit: limit, Run: run})
 	}
-	if slices.ContainsFunc(accepted, func(a acceptance) bool { return a.err == nil }) {
+	if !r.isLinux() {
+		report = append(report, r.elsewhere())
+	}
+	if r.isLinux() && slices.ContainsFunc(accepted, func(a acceptance) bool { return a.err == nil }) {
 		add("files", localLimit, func(context.Context) []Finding { return r.configurationFiles() })
 	}
 	if slices.Contains(programs, config.ForPull) {
@@ -117,13 +152,15 @@ func (r *run) all(ctx context.Context) Report {
 	central := slices.Contains(programs, config.ForCentral) && centreErr == nil
 	if central {
 		r.ofCentral(add, &centre.Config)
-		if slices.Contains(programs, config.ForProcess) {
+		if r.isLinux() && slices.Contains(programs, config.ForProcess) {
 			add("shared", localLimit, func(context.Context) []Finding { return shared(&centre.Config) })
 		}
 	}
-	add("host", localLimit, func(context.Context) []Finding {
-		return []Finding{KernelClock(r.host), SELinux(r.root, time.Now())}
-	})
+	if r.isLinux() {
+		add("host", localLimit, func(context.Context) []Finding {
+			return []Finding{KernelClock(r.host), SELinux(r.root, time.Now())}
+		})
+	}
 	sending, program := &centre.Config, config.ForCentral
 	if slices.Contains(programs, config.ForProcess) && processErr == nil {
 		sending, program = &processing.Config, config.ForProcess
@@ -141,7 +178,7 @@ func (r *run) all(ctx context.Context) Report {
 	if c := sending; c != nil && len(c.Pushed()) > 0 {
 		add("push", pushesLimit(c), func(ctx context.Context) []Finding { return r.push(ctx, c) })
 	}
-	if c := sending; c != nil && c.Prometheus.Enabled {
+	if c := sending; c != nil && c.Prometheus.Enabled && r.isLinux() {
 		of := program
 		add("prometheus", localLimit, func(ctx context.Context) []Finding { return r.prometheus(ctx, c, of) })
 	}
@@ -162,6 +199,9 @@ func (r *run) ofNode(add func(string, time.Duration, func(context.Context) []Fin
 	}
 	if pullErr == nil && processErr == nil {
 		add("volume", socketsLimit, func(ctx context.Context) []Finding { return r.volume(ctx, p, s, from) })
+	}
+	if !r.isLinux() {
+		return
 	}
 	if pullErr == nil {
 		add(string(config.ForPull), localLimit, func(ctx context.Context) []Finding { return r.pull(ctx, p) })

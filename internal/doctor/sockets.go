@@ -190,11 +190,16 @@ func (r *run) socket(ctx context.Context, client *haproxy.Client, t pull.Target,
 		if r.masters[real] {
 			return append(found, SocketAccess(r.host, r.user, absolute(address), true))
 		}
-		found = append(found, SocketAccess(r.host, r.user, absolute(address), false))
+		access := SocketAccess(r.host, r.user, absolute(address), false)
+		if r.isLinux() || access.Verdict != OK {
+			found = append(found, access)
+		}
 		if _, err := r.host.Stat(address); err != nil {
 			return found // no user can connect
 		}
-		found = append(found, Connections(ctx, r.root, address, real))
+		if r.isLinux() { // elsewhere, nobody lists them
+			found = append(found, Connections(ctx, r.root, address, real))
+		}
 	} else if r.offline {
 		return append(found, about{"socket-reply", address}.skipped("not asked: --offline leaves out the network"))
 	}
@@ -208,6 +213,9 @@ func (r *run) socket(ctx context.Context, client *haproxy.Client, t pull.Target,
 	}
 	skipped := about{"socket-reply", address}.skipped("")
 	switch {
+	case errors.Is(err, fs.ErrPermission) && !r.isLinux():
+		hint, text := socketAdvice(err)
+		return append(found, about{"socket-access", absolute(address)}.error(text, hint))
 	case errors.Is(err, fs.ErrPermission):
 		skipped.Text, skipped.Remedy = "this user can't connect", asRootRemedy
 		return append(found, skipped)
