@@ -15,6 +15,12 @@ PROGRAMS  := bin/haproxystats bin/haproxystats-pull bin/haproxystats-process bin
 # among them: to vet them takes as long as to build them, which their tests do.
 MODULES   := packaging/image packaging/repository test/container test/kafka/otlp
 PLUGIN    := bin/check_haproxystats
+# The other systems that get the programs of PORTABLE.
+PORTS     := darwin/amd64 darwin/arm64 freebsd/amd64 freebsd/arm64
+PORTABLE  := ./cmd/haproxystats ./cmd/check_haproxystats
+comma     := ,
+empty     :=
+space     := $(empty) $(empty)
 # The packages whose tests start servers, machines or builds of everything.
 WITH_SERVERS := /(demo|dev)$$|/packaging/|/test/(dashboards|deploy|exporter|faults|integration|kafka|nagios|packages|push|real|receivers|reloads|systemd|traffic)(/|$$)
 
@@ -67,8 +73,8 @@ uninstall: ## remove what `make install` installs; configuration and spool stay 
 	-rmdir $(addprefix $(DESTDIR)$(PREFIX)/share/doc/haproxystats,/docs "") 2>/dev/null
 
 .PHONY: packages
-packages: ## deb, rpm and apk for amd64 and arm64, checksums and a bill of materials into dist/
-	$(GO) run ./packaging/build -version $(VERSION) -commit $(COMMIT) -date $(DATE) -homepage '$(HOMEPAGE)' -out dist
+packages: ## deb, rpm and apk for amd64 and arm64, archives for darwin and freebsd, checksums and a bill of materials into dist/
+	$(GO) run ./packaging/build -version $(VERSION) -commit $(COMMIT) -date $(DATE) -homepage '$(HOMEPAGE)' -others $(subst $(space),$(comma),$(PORTS)) -out dist
 
 .PHONY: repository
 repository: ## make dist, with the packages, a repository of apt and dnf (SIGNING_KEY, SIGNING_PASSPHRASE)
@@ -112,7 +118,7 @@ quick: ## vet, build, and all tests that need no server (minutes)
 
 .PHONY: test
 test: FUZZTIME := 5s
-test: setup lint generated unit receivers containers fuzz ## set up and run all tests
+test: setup lint generated ports unit receivers containers fuzz ## set up and run all tests
 
 .PHONY: setup
 setup: ## install what the tests run: haproxy, carbon, a relay, Kafka, the tools of operators
@@ -133,6 +139,19 @@ lint: ## vet, staticcheck, gofumpt, spelling, words that must not come back
 	@unformatted=$$($(TOOL) gofumpt -l .); test -z "$$unformatted" || { echo "gofumpt -w these: $$unformatted"; exit 1; }
 	git ls-files -z '*.md' '*.go' '*.conf' ':!*_test.go' | xargs -0 $(TOOL) misspell -error
 	$(GO) run ./test/style
+
+# Built as packaging/build builds, so that the cache serves both. Tests are vetted for one
+# architecture of each system: no file is of one architecture only.
+.PHONY: ports
+ports: ## build haproxystats and check_haproxystats for darwin and freebsd, vet them and their tests, and test on Linux the code that they have there
+	@for t in $(PORTS); do \
+		echo "build for $$t"; \
+		export CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} GOAMD64=v1 GOARM64=v8.0; \
+		$(GO) build -trimpath -o /dev/null $(PORTABLE) || exit; \
+		case $$t in darwin/arm64 | freebsd/amd64) ;; *) continue ;; esac; \
+		echo "vet for $$t"; \
+		packages=$$($(GO) list -deps -f '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}' $(PORTABLE)) && $(GO) vet -trimpath $$packages || exit; done
+	$(GO) test -race -count 1 -tags portable ./internal/durable ./internal/status
 
 .PHONY: generated
 generated: ## check that go.mod and the generated documents are up to date

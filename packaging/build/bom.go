@@ -73,8 +73,12 @@ func writeBOM(o order, programs []program, modules []module) error {
 			return err
 		}
 		sum := sha256.Sum256(content)
+		ref := p.name + "/" + p.arch
+		if p.system != "linux" {
+			ref = p.name + "/" + p.target.String()
+		}
 		c := component{
-			Type: "application", Ref: p.name + "/" + p.arch, Name: p.name, Version: o.version,
+			Type: "application", Ref: ref, Name: p.name, Version: o.version,
 			Hashes: []hash{{"SHA-256", hex.EncodeToString(sum[:])}}, Licences: all.Licences,
 		}
 		b.Components = append(b.Components, c)

@@ -1,5 +1,5 @@
-// Command build makes the packages: deb, rpm and apk for each architecture, one
-// bill of materials (CycloneDX) and SHA256SUMS. The same source, version, commit,
+// Command build makes the packages: deb, rpm and apk for each architecture, an archive
+// for each other system, one bill of materials (CycloneDX) and SHA256SUMS. The same source, version, commit,
 // date and Go make the same bytes, wherever they are. It runs at the root of a
 // checkout.
 package main
@@ -25,6 +25,7 @@ type order struct {
 	commit  string
 	date    time.Time // that all files in the packages have
 	arches  []string
+	others  []target // other systems, which get archives
 	out     string
 	// homepage is the address that the packages name.
 	homepage string
@@ -47,6 +48,7 @@ func run(ctx context.Context, args []string) error {
 	date := flags.Int64("date", 0, "date of all files, in seconds since 1970")
 	arches := flags.String("arches", "amd64,arm64", "architectures, as Go names them")
 	out := flags.String("out", "dist", "directory for the packages")
+	others := flags.String("others", "", "other systems to make archives for, as darwin/arm64, separated by commas")
 	homepage := flags.String("homepage", defaultHomepage, "address of the project that the packages name")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -54,7 +56,16 @@ func run(ctx context.Context, args []string) error {
 	if *version == "" || *commit == "" || *date <= 0 || flags.NArg() > 0 {
 		return errors.New("-version, -commit and -date are needed: `make packages` gives them")
 	}
-	o := order{*version, *commit, time.Unix(*date, 0).UTC(), strings.Split(*arches, ","), *out, *homepage}
+	o := order{version: *version, commit: *commit, date: time.Unix(*date, 0).UTC(), arches: strings.Split(*arches, ","), out: *out, homepage: *homepage}
+	if *others != "" {
+		for _, name := range strings.Split(*others, ",") {
+			t, err := parseTarget(name)
+			if err != nil {
+				return fmt.Errorf("-others: %w", err)
+			}
+			o.others = append(o.others, t)
+		}
+	}
 	stage, err := os.MkdirTemp("", "packages-")
 	if err != nil {
 		return err
@@ -83,6 +94,12 @@ func build(ctx context.Context, o order, stage string) error {
 	written := []string{bomName(o.version)}
 	if err := writeBOM(o, programs, modules); err != nil {
 		return err
+	}
+	for _, t := range o.others {
+		if err := writeArchive(o, t, programs, modules); err != nil {
+			return err
+		}
+		written = append(written, archiveName(o.version, t))
 	}
 	packing, ctx := errgroup.WithContext(ctx)
 	packing.SetLimit(runtime.NumCPU())

@@ -83,7 +83,7 @@ func (f staged) copyTo(root string) error {
 		return err
 	}
 	if len(paths) == 0 {
-		return fmt.Errorf("no file is called %s: `go generate ./...` writes what is generated", f.pattern)
+		return f.missing()
 	}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
@@ -99,6 +99,11 @@ func (f staged) copyTo(root string) error {
 		}
 	}
 	return nil
+}
+
+// missing is the error for a pattern of no file.
+func (f staged) missing() error {
+	return fmt.Errorf("no file is called %s: `go generate ./...` writes what is generated", f.pattern)
 }
 
 // write writes a file with the mode that it has in the packages unless nfpm.yaml

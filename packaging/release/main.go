@@ -24,6 +24,7 @@ var real = commands{
 	generate: []string{"go", "generate", "./..."},
 	test:     []string{".ci/run"},
 	build:    []string{"make", "packages", "image", "chart", "repository"},
+	systems:  []string{"darwin-amd64", "darwin-arm64", "freebsd-amd64", "freebsd-arm64"},
 }
 
 // untested stands in for the tests where they are skipped.

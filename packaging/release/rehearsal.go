@@ -89,6 +89,9 @@ func (r *release) review(ctx context.Context) error {
 	if err := r.isClean(ctx); err != nil {
 		return err
 	}
+	if err := r.hasArchives(ctx); err != nil {
+		return err
+	}
 	for _, look := range []struct {
 		args []string
 		want string

@@ -24,6 +24,7 @@ type commands struct {
 	generate []string // writes the generated files
 	test     []string // decides whether the commit is good
 	build    []string // writes the artefacts into dist
+	systems  []string // those that the build writes archives for
 }
 
 // release is one release of a checkout.
