@@ -33,6 +33,9 @@ func TestSums(t *testing.T) {
 	for _, p := range packed {
 		want = append(want, p.file)
 	}
+	for _, s := range systems {
+		want = append(want, archiveOf(s))
+	}
 	var got []string
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -47,7 +50,7 @@ func TestSums(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	checked := say(t, "sh", "-c", `cd "$1" && sha256sum --check --strict SHA256SUMS`, "sh", dir)
-	if n := strings.Count(checked, ": OK\n"); n != len(packed)+1 {
+	if n := strings.Count(checked, ": OK\n"); n != len(packed)+len(systems)+1 {
 		t.Errorf("%d sums are right:\n%s", n, checked)
 	}
 }

@@ -95,10 +95,13 @@ func copySource(to string) error {
 	return nil
 }
 
-// pack makes the packages from a checkout.
+// pack makes the packages from a checkout, and archives with those of the newer version.
 func pack(checkout, version, arches, out string) error {
 	cmd := exec.Command("go", "run", "./packaging/build", "-version", version, "-commit", "0123456789ab",
 		"-date", fmt.Sprint(date), "-homepage", homepage, "-arches", arches, "-out", out)
+	if version == newer {
+		cmd.Args = append(cmd.Args, "-others", strings.Join(systems, ","))
+	}
 	cmd.Dir = checkout
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("make packages of %s: %w\n%s", version, err, out)
