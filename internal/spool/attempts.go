@@ -49,10 +49,11 @@ func (r *Reader) remember(a *attempt, dir *durable.Dir) bool {
 		return true
 	}
 	tries, unended := countMarks(dir, tryMark, maxTries), countMarks(dir, claimMark, r.maxUnended)
-	_, uncounted := dir.Stat(markName(claimMark, 0))
+	_, err := dir.Stat(markName(claimMark, 0))
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	a.known, a.tries, a.unended, a.suspect = true, tries, unended, unended > 0 || uncounted == nil
+	a.known, a.tries, a.unended, a.uncounted = true, tries, unended, err == nil
+	a.suspect = a.unended > 0 || a.uncounted
 	if !a.suspect || r.spent(a) != nil {
 		return true
 	}
@@ -90,13 +91,20 @@ func (e *Entry) mark() {
 	}
 }
 
-// unmark records how the claim ended.
+// unmark records how the claim ended. The mark of an earlier claim, which did not end, stays.
 func (e *Entry) unmark(blame bool) {
-	if blame {
-		_ = e.dir.Rename(e.claimMark, markName(tryMark, e.a.tries+1))
-		return
+	shared := e.a.uncounted && e.claimMark == markName(claimMark, 0)
+	try := markName(tryMark, e.a.tries+1)
+	switch {
+	case blame && shared:
+		if f, err := e.dir.Create(try); err == nil {
+			f.Close()
+		}
+	case blame:
+		_ = e.dir.Rename(e.claimMark, try)
+	case !shared:
+		_ = e.dir.Remove(e.claimMark)
 	}
-	_ = e.dir.Remove(e.claimMark)
 }
 
 // clearMarks removes the marks of an entry that is given up, so that it begins

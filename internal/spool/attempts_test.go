@@ -88,6 +88,29 @@ func TestMarksOfClaims(t *testing.T) {
 	}
 }
 
+// TestMarkOfAnEarlierClaim stays when a later claim ends, which has a mark of the same name:
+// nothing else has been read in either program.
+func TestMarkOfAnEarlierClaim(t *testing.T) {
+	dir := queue(t)
+	plant(t, dir, "1", "2")
+	entry := filepath.Join(dir, "1")
+	synctest.Test(t, func(t *testing.T) {
+		r := openReaderAt(t, dir, nil)
+		crash(r, claim(t, r), claim(t, r))
+		r = openReaderAt(t, dir, nil)
+		claim(t, r).Postpone()
+		if got := names(t, entry); !slices.Equal(got, []string{".claim0"}) {
+			t.Errorf("postponed, it holds %q", got)
+		}
+		r.Close()
+		r = openReaderAt(t, dir, nil)
+		claim(t, r).Release(errors.New("some cause"))
+		if got := names(t, entry); !slices.Equal(got, []string{".claim0", ".try1"}) {
+			t.Errorf("released, it holds %q", got)
+		}
+	})
+}
+
 // TestMarksCanNotBeMade claims and counts all the same.
 func TestMarksCanNotBeMade(t *testing.T) {
 	dir := queue(t)

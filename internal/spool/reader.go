@@ -75,15 +75,16 @@ type Reader struct {
 // in the queue.
 type attempt struct {
 	item
-	claimed bool
-	known   bool      // its marks have been read
-	tries   int       // failures that were its fault
-	unended int       // claims that ended with the program while others were readable
-	suspect bool      // it was claimed when an earlier program ended
-	cause   error     // the last failure that was its fault
-	returns int       // how often it came back
-	due     time.Time // when it may be claimed again
-	stuck   bool      // moving it away failed, and that was logged
+	claimed   bool
+	known     bool      // its marks have been read
+	tries     int       // failures that were its fault
+	unended   int       // claims that ended with the program while others were readable
+	suspect   bool      // it was claimed when an earlier program ended
+	uncounted bool      // one such claim is not among unended
+	cause     error     // the last failure that was its fault
+	returns   int       // how often it came back
+	due       time.Time // when it may be claimed again
+	stuck     bool      // moving it away failed, and that was logged
 
 	unreadable time.Time // since when the machine can't read it; zero: it can
 	tried      time.Time // when it was last found unreadable
