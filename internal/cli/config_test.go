@@ -52,6 +52,15 @@ func TestConfigOnOtherSystems(t *testing.T) {
 	}
 }
 
+func TestNothingToReloadOnOtherSystems(t *testing.T) {
+	if err := canReload("freebsd"); err == nil || !strings.Contains(err.Error(), "none can be reloaded on freebsd: run this command on the host of the program") {
+		t.Errorf("got %v", err)
+	}
+	if err := canReload("linux"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestWriteFileKeepsTheRace never replaces a file that has appeared meanwhile, and leaves
 // nothing behind.
 func TestWriteFileKeepsTheRace(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"time"
 
@@ -40,6 +41,9 @@ The units run this command for systemctl reload.`,
 		Args:      oneArgument("the program"),
 		ValidArgs: names,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := canReload(runtime.GOOS); err != nil {
+				return err
+			}
 			o.files.Required = cmd.Flags().Changed("file")
 			at := slices.Index(names, args[0])
 			if at < 0 {
@@ -56,6 +60,15 @@ The units run this command for systemctl reload.`,
 	cmd.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "`time` to wait for the program")
 	addHelp(cmd)
 	return cmd
+}
+
+// canReload refuses systems on which no program runs. A status socket that ssh forwards to
+// there names a process of another host, which must not get a signal here.
+func canReload(system string) error {
+	if system != "linux" {
+		return fmt.Errorf("the programs run on Linux only, and none can be reloaded on %s: run this command on the host of the program", system)
+	}
+	return nil
 }
 
 // reload tests the configuration, and has the program read it.
