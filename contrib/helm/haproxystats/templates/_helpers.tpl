@@ -161,8 +161,8 @@ pull:
   large: {requests: {cpu: 100m, memory: 96Mi}, limits: {memory: 192Mi}}
 process:
   small: {requests: {cpu: 20m, memory: 64Mi}, limits: {memory: 128Mi}}
-  medium: {requests: {cpu: 50m, memory: 192Mi}, limits: {memory: 384Mi}}
-  large: {requests: {cpu: 200m, memory: 768Mi}, limits: {memory: 1536Mi}}
+  medium: {requests: {cpu: 50m, memory: 96Mi}, limits: {memory: 192Mi}}
+  large: {requests: {cpu: 200m, memory: 256Mi}, limits: {memory: 512Mi}}
 central:
   small: {requests: {cpu: 100m, memory: 256Mi}, limits: {memory: 512Mi}}
   large: {requests: {cpu: 500m, memory: 512Mi}, limits: {memory: 1Gi}}
