@@ -117,7 +117,7 @@ quick: ## vet, build, and all tests that need no server (minutes)
 	$(GO) test $$($(GO) list ./... | grep -vE '$(WITH_SERVERS)')
 
 .PHONY: test
-test: FUZZTIME := 5s
+test: FUZZTIME := 3s
 test: setup lint generated ports unit receivers containers fuzz ## set up and run all tests
 
 .PHONY: setup

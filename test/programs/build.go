@@ -14,17 +14,20 @@ import (
 // Build compiles the named programs of cmd into dir, or all programs if none is named.
 // They are linked statically, so that they run in any root.
 func Build(ctx context.Context, dir string, names ...string) error {
-	return build(ctx, []string{"-o", dir + "/"}, []string{"CGO_ENABLED=0"}, names)
+	return build(ctx, dir, nil, []string{"CGO_ENABLED=0"}, names)
 }
 
 // BuildRace is Build with the race detector. A program with a race exits with a status
 // other than 0.
 func BuildRace(ctx context.Context, dir string, names ...string) error {
-	return build(ctx, []string{"-o", dir + "/", "-race"}, nil, names)
+	return build(ctx, dir, []string{"-race"}, nil, names)
 }
 
-func build(ctx context.Context, args, env, names []string) error {
-	args = append([]string{"build"}, args...)
+func build(ctx context.Context, dir string, flags, env, names []string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("build the programs: %w", err)
+	}
+	args := append([]string{"build", "-o", dir + "/"}, flags...)
 	for _, name := range names {
 		args = append(args, "haproxystats/cmd/"+name)
 	}
@@ -32,8 +35,9 @@ func build(ctx context.Context, args, env, names []string) error {
 		args = append(args, "haproxystats/cmd/...")
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Env = append(os.Environ(), env...)
-	// The compiler removes its files when it is interrupted.
+	// The compiler removes its files when it is interrupted, unless that happens while it
+	// starts: whoever removes dir removes them, too.
+	cmd.Env = append(append(os.Environ(), "GOTMPDIR="+dir), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -96,7 +96,7 @@ func TestSections(t *testing.T) {
 		"haproxystats-pull":    {"OPTIONS", "EXIT STATUS", "SIGNALS", "FILES", "ENVIRONMENT"},
 		"haproxystats-process": {"OPTIONS", "EXIT STATUS", "SIGNALS", "FILES", "ENVIRONMENT"},
 		"haproxystats-central": {"OPTIONS", "EXIT STATUS", "SIGNALS", "FILES", "ENVIRONMENT"},
-		"haproxystats":         {"COMMANDS", "OPTIONS", "EXIT STATUS", "FILES"},
+		"haproxystats":         {"COMMANDS", "OPTIONS", "EXIT STATUS", "OTHER SYSTEMS", "FILES"},
 		"check_haproxystats":   {"CHECKS", "OPTIONS", "RANGES", "EXIT STATUS", "OLD NAMES", "FILES"},
 	}
 	for _, cmd := range cli.Commands() {
