@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,6 +33,9 @@ func OpenView(path string, log *slog.Logger) (*View, error) {
 	}
 	epoch, ok := numbered(filepath.Base(path))
 	if !ok {
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("look at snapshot: %w", err)
+		}
 		return nil, fmt.Errorf("look at snapshot %s: it is not named by its time in seconds since 1970", path)
 	}
 	real, err := filepath.EvalSymlinks(path)

@@ -118,10 +118,14 @@ func TestLookRefuses(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "50"), nil, 0o640); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(filepath.Join(dir, "other"), 0o750); err != nil {
+		t.Fatal(err)
+	}
 	for name, want := range map[string]string{
-		"other": "not named by its time",
-		"40":    "no such file or directory",
-		"50":    "not a directory",
+		"other":   "not named by its time",
+		"missing": "no such file or directory",
+		"40":      "no such file or directory",
+		"50":      "not a directory",
 	} {
 		if _, err := OpenView(filepath.Join(dir, name), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", name, err, want)
