@@ -183,7 +183,7 @@ func TestClusterPicture(t *testing.T) {
 		if lines := strings.Split(got, "\n"); c.height > 0 && len(lines) > c.height {
 			t.Errorf("%+v: got %d lines", c, len(lines))
 		}
-		for _, want := range []string{"1:01   1,234 requests sent", "1 nodes, 1 MISSING", "sums agree in 2 windows", "Ctrl-C"} {
+		for _, want := range []string{"1:01   1,234 requests sent", "1 node, 1 MISSING", "sums agree in 2 windows", "Ctrl-C"} {
 			if !strings.Contains(got, want) {
 				t.Errorf("%+v: got %q, want %q in it", c, got, want)
 			}

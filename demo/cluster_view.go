@@ -66,9 +66,9 @@ func (v clusterView) head() []line {
 	if v.total > 0 {
 		news = line{{fmt.Sprintf(" window %s   ", v.window.Format(time.TimeOnly)), plain}}
 		if v.missing > 0 {
-			news = append(news, span{fmt.Sprintf("%s nodes, %s MISSING", number(v.reporting), number(v.missing)), fair})
+			news = append(news, span{fmt.Sprintf("%s, %s MISSING", nodes(v.reporting), number(v.missing)), fair})
 		} else {
-			news = append(news, span{fmt.Sprintf("%s nodes, none missing", number(v.reporting)), good})
+			news = append(news, span{fmt.Sprintf("%s, none missing", nodes(v.reporting)), good})
 		}
 		if v.wrong > 0 {
 			news = append(news, span{fmt.Sprintf("   sums DIFFER in %s of %s windows", count(v.wrong), count(v.complete)), bad})
@@ -84,6 +84,14 @@ func (v clusterView) head() []line {
 		news,
 		{},
 	}
+}
+
+// nodes formats a number of nodes.
+func nodes(n float64) string {
+	if n == 1 {
+		return "1 node"
+	}
+	return number(n) + " nodes"
 }
 
 func (v clusterView) body(width int) []line {
