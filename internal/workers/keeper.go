@@ -139,6 +139,7 @@ func (k *Keeper) Change(change func(*Options)) {
 	for _, s := range all {
 		if !o.Hold {
 			s.letGoAll()
+			s.show()
 		}
 		if o.Events == before {
 			continue
@@ -181,6 +182,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 			looks.Go(func() {
 				defer s.mu.Unlock()
 				s.look(ctx, until)
+				s.show()
 			})
 		}
 		k.observe()
@@ -302,6 +304,9 @@ func (k *Keeper) Round(ctx context.Context, stage pull.Stage, at time.Time, aske
 		holding.Go(func() { t.hold(ctx) })
 	}
 	holding.Wait()
+	for _, t := range turns {
+		t.socket.show()
+	}
 	k.mu.Lock()
 	counts.Add(k.pending)
 	k.pending = snapshot.Workers{}
@@ -342,7 +347,8 @@ func (k *Keeper) forget(asked []pull.Asked, at time.Time) {
 	}
 }
 
-// observe tells which connections are held.
+// observe tells which connections are held: those of each socket after its latest round or
+// look, because the next one may go on.
 func (k *Keeper) observe() {
 	if k.opt().Observe == nil {
 		return
@@ -350,28 +356,47 @@ func (k *Keeper) observe() {
 	var h Held
 	now := time.Now()
 	for _, s := range k.all() {
-		if !s.mu.TryLock() {
-			return // soon
+		o := s.shown.Load()
+		if o == nil {
+			continue
 		}
-		var starts []int64
-		if s.current != (truth.Instance{}) {
-			starts = append(starts, s.current.Start)
+		h.Current += o.current
+		h.Old += o.old
+		h.Conns += o.conns
+		if !o.replaced.IsZero() {
+			h.Oldest = max(h.Oldest, now.Sub(o.replaced))
 		}
-		for i, w := range s.held {
-			if i == s.current || w.met {
-				h.Current++
-				continue
-			}
-			h.Old++
-			h.Conns += w.info.CurrConns
-			starts = append(starts, i.Start)
-		}
-		if slices.Sort(starts); len(starts) > 1 { // the oldest was replaced when the next one began
-			h.Oldest = max(h.Oldest, now.Sub(time.Unix(starts[1], 0)))
-		}
-		s.mu.Unlock()
 	}
 	k.opt().Observe(h)
+}
+
+// overview describes the connections that a socket holds, for [Held].
+type overview struct {
+	current, old int
+	conns        int64
+	replaced     time.Time // when the oldest of the old workers was replaced
+}
+
+// show makes the connections that are held visible to [Keeper.observe].
+func (s *socket) show() {
+	var o overview
+	var starts []int64
+	if s.current != (truth.Instance{}) {
+		starts = append(starts, s.current.Start)
+	}
+	for i, w := range s.held {
+		if i == s.current || w.met {
+			o.current++
+			continue
+		}
+		o.old++
+		o.conns += w.info.CurrConns
+		starts = append(starts, i.Start)
+	}
+	if slices.Sort(starts); len(starts) > 1 { // the oldest was replaced when the next one began
+		o.replaced = time.Unix(starts[1], 0)
+	}
+	s.shown.Store(&o)
 }
 
 // memory is a reply in memory.

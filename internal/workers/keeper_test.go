@@ -272,6 +272,44 @@ func (x *site) want(s snapshot.Snapshot, sessions, bytes int64, who string) {
 	}
 }
 
+// TestHeldIsToldWhileItIsLookedAt: the looks of Run, which hold the sockets, must not keep the
+// connections from being told.
+func TestHeldIsToldWhileItIsLookedAt(t *testing.T) {
+	x := newSite(t, true)
+	a := x.f.current
+	x.f.work(a, 5, 2, 200)
+	x.round()
+	x.f.reload()
+	x.round()
+	told := make(chan Held)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	x.k.Change(func(o *Options) {
+		o.Observe = func(h Held) {
+			select {
+			case told <- h:
+			case <-ctx.Done():
+			}
+		}
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- x.k.Run(ctx) }()
+	for range 3 { // each a second
+		select {
+		case h := <-told:
+			if h.Current != 1 || h.Old != 1 || h.Conns != 3 || h.Oldest <= 0 {
+				t.Errorf("got %+v, want a connection to each of two workers", h)
+			}
+		case <-ctx.Done():
+			t.Fatal("nothing is told")
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestReloads counts every session and byte over three reloads with open sessions.
 func TestReloads(t *testing.T) {
 	for _, prompt := range []string{"> ", ""} {

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -52,6 +53,8 @@ type socket struct {
 	told     map[string]time.Time
 	servers  servers
 	closed   bool
+
+	shown atomic.Pointer[overview]
 }
 
 // worker is a worker that a connection is held to.
