@@ -43,7 +43,7 @@ version: ## print the version
 # been built is.
 .PHONY: install
 install: $(filter-out $(wildcard $(PROGRAMS)),$(PROGRAMS)) ## install what was built, or else build it: programs, manual pages, completion, units and, where there is none, the configuration (PREFIX, DESTDIR)
-	install -d $(addprefix $(DESTDIR),/etc $(PREFIX)/bin $(PREFIX)/lib/nagios/plugins $(PREFIX)/lib/systemd/system) \
+	umask 022 && mkdir -p $(addprefix $(DESTDIR),/etc $(PREFIX)/bin $(PREFIX)/lib/nagios/plugins $(PREFIX)/lib/systemd/system) \
 		$(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 man/man5 doc/haproxystats/docs bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	install -m 0755 $(filter-out $(PLUGIN),$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 $(PLUGIN) $(DESTDIR)$(PREFIX)/lib/nagios/plugins

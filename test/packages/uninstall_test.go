@@ -58,7 +58,14 @@ func TestUninstall(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		const shared = 0o775 // of a group that may install manual pages
+		if err := os.Chmod(filepath.Dir(others), shared); err != nil {
+			t.Fatal(err)
+		}
 		run("install")
+		if info, err := os.Stat(filepath.Dir(others)); err != nil || info.Mode().Perm() != shared {
+			t.Errorf("a directory that existed has another mode: %v, %v, want %v", info.Mode(), err, fs.FileMode(shared))
+		}
 		if got := len(files()); got < 40 {
 			t.Fatalf("make install has installed %d files", got)
 		}
