@@ -81,7 +81,7 @@ func reload(o reloadOptions, p program, stderr io.Writer) error {
 	loaded, err := config.Load(p.Name, o.files, checks...)
 	warn(stderr, toolName, loaded.Warnings)
 	if err != nil {
-		return fmt.Errorf("the configuration is refused, and %s goes on with its old one:\n%w", p.Name, err)
+		return fmt.Errorf("the configuration is refused, and %s, if it runs, goes on with its old one:\n%w", p.Name, err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), o.timeout)
 	defer cancel()

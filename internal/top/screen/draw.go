@@ -190,7 +190,7 @@ func (v *view) drawFoot(c *canvas, y int) {
 	case v.typing:
 		keys = "Enter keeps the filter  Esc drops it"
 	case len(v.pages) > 1:
-		keys = "Esc back  " + keys
+		keys = "Esc back  ? help  Enter open  / filter  <> sort  Space pause  q quit" // 80 columns have no room for all
 	}
 	c.fill(c.put(0, y, cut(keys, c.width), bar), y, bar)
 }
