@@ -35,6 +35,8 @@ type Member struct {
 	// asked for them; nil if there are none. KeptAt is when it told them.
 	Kept   *Stat
 	KeptAt int64
+	// KeptLost reports whether the base counts such rows, and nobody knows them any more.
+	KeptLost bool
 	// Look is a later reply to `show info`, which bounds what is lost if the instance
 	// ends without final words; nil if there is none.
 	Look *Info

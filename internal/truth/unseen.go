@@ -32,6 +32,7 @@ func (a *Account) appear(m *Member, w Word, o *Outcome) {
 		o.Changed = true
 	case m.ProxiesOnly:
 		a.arrive(m, w, o)
+		o.Changed, m.KeptLost = o.Changed || m.KeptLost, false
 	}
 }
 
@@ -73,11 +74,11 @@ func (a *Account) takeBack(m *Member, w Word) {
 }
 
 // arrive takes rows that an instance has not told since it began, although it may have begun
-// with the counters of its predecessor: what the base has counted already is not counted
-// again.
+// with the counters of its predecessor, and rows that it has told before and that are lost:
+// what the base has counted already is not counted again.
 func (a *Account) arrive(m *Member, w Word, o *Outcome) {
 	b, now := a.Base, w.Stat
-	preloaded := isPreloaded(w)
+	again := m.KeptLost || isPreloaded(w)
 	b.widen(now.columns)
 	place := places(now.columns, b.columns)
 	down := now.position(ColumnDowntime)
@@ -91,13 +92,15 @@ func (a *Account) arrive(m *Member, w Word, o *Outcome) {
 		}
 		clear(born)
 		values, counted := now.at(i), b.find(k)
-		if preloaded {
+		if again {
 			for c, v := range values {
 				born[c] = min(v, max(get(counted, place[c]), 0))
 			}
 		}
 		if down >= 0 {
-			born[down] = 0
+			if !m.KeptLost || !w.Current {
+				born[down] = 0
+			}
 			if w.Current && values[down] > w.Info.ageLimit() {
 				born[down] = values[down]
 			}

@@ -116,6 +116,7 @@ type member struct {
 	proxiesOnly bool // and it was not asked for others than those of frontends and backends
 	others      bool // it has others
 	hasKept     bool // last has rows that it told before, and that the base counts
+	keptLost    bool // and they can't be read, which was told
 	maxDowntime int64
 	look        *truth.Info // a later reply than info
 }
@@ -555,7 +556,8 @@ func (k *Socket) whole() (a *truth.Account, err error) {
 		}
 		if m.hasKept {
 			if member.Kept, member.KeptAt, err = k.kept(m); err != nil {
-				return nil, err
+				k.tellLost(m, err)
+				member.KeptLost = true
 			}
 		}
 		if m.hasStat {
@@ -582,7 +584,19 @@ func (k *Socket) kept(m *member) (*truth.Stat, int64, error) {
 		return nil, 0, err
 	}
 	rows, err := truth.ReadStat(f, 0)
-	return rows, info.ModTime().Unix(), err
+	if err != nil {
+		return nil, 0, err
+	}
+	return rows, info.ModTime().Unix(), nil
+}
+
+// tellLost warns once that the rows that the base counts for a member can't be read.
+func (k *Socket) tellLost(m *member, err error) {
+	if !m.keptLost {
+		k.store.log.Warn("earlier rows of servers of a worker can't be read, their totals stand still for a while",
+			"socket", k.address, "worker", m.instance.String(), "error", err)
+	}
+	m.keptLost = true
 }
 
 // Open implements [Source].
@@ -653,7 +667,7 @@ func (k *Socket) rollForward(b *truth.Base) error {
 		switch {
 		case b.HasFolded(f.instance), f.generation > 0 && f.generation != b.Generation:
 			err = remove(k.store.last, f.name)
-		case f.suffix == keptSuffix && k.isEmpty(f.name):
+		case f.suffix == keptSuffix && f.generation > 0 && k.isEmpty(f.name):
 			err = errors.Join(remove(k.store.last, lastName(k.prefix, f.instance, f.suffix)), remove(k.store.last, f.name))
 		case f.generation > 0:
 			name := lastName(k.prefix, f.instance, f.suffix)
