@@ -32,6 +32,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
@@ -63,10 +64,15 @@ func readValues(t *testing.T, text string) map[string]any {
 
 // render makes what `helm install lb` would give to Kubernetes, and the notes that it prints.
 func render(c *chart.Chart, values map[string]any) (manifests []byte, notes string, err error) {
+	return renderAs("lb", c, values)
+}
+
+// renderAs is render for a release of that name.
+func renderAs(release string, c *chart.Chart, values map[string]any) (manifests []byte, notes string, err error) {
 	if err := chartutil.ProcessDependencies(c, values); err != nil {
 		return nil, "", err
 	}
-	options := common.ReleaseOptions{Name: "lb", Namespace: "edge", Revision: 1, IsInstall: true}
+	options := common.ReleaseOptions{Name: release, Namespace: "edge", Revision: 1, IsInstall: true}
 	all, err := commonutil.ToRenderValues(c, values, options, nil)
 	if err != nil {
 		return nil, "", err
@@ -364,6 +370,13 @@ func TestChartRefuses(t *testing.T) {
 		"type of an option":  {"node: {configuration: {pull: {queue-size: many}}}", "at '/node/configuration/pull/queue-size': got string, want integer"},
 		"word":               {"node: {configuration: {pull: {on-partial: perhaps}}}", "at '/node/configuration/pull/on-partial': value must be one of 'discard', 'keep'"},
 		"two lines":          {`node: {configuration: {graphite: {server: "a\nport = 1"}}}`, "at '/node/configuration/graphite/server'"},
+		"separator of lines": {`node: {configuration: {graphite: {server: "a\u2028  x: b"}}}`, "at '/node/configuration/graphite/server'"},
+		"next line":          {`node: {configuration: {graphite: {server: "a\u0085b"}}}`, "at '/node/configuration/graphite/server'"},
+		"line in a variable": {`node: {configuration: {pull: {workers: "${env:A}\u2029b"}}}`, "at '/node/configuration/pull/workers'"},
+		"line in a name":     {`node: {configuration: {server-groups: [{"a\u2028b": c}]}}`, "at '/node/configuration/server-groups/0'"},
+		"line in a path":     {`node: {sockets: {hostPath: "/run\u0085a"}}`, "at '/node/sockets/hostPath'"},
+		"dot in the name":    {"fullnameOverride: a.b", "at '/fullnameOverride'"},
+		"volume's name":      {"node: {sockets: {volumeName: a.b}}", "at '/node/sockets/volumeName'"},
 		"groups as a map":    {"node: {configuration: {server-groups: {a: b}}}", "at '/node/configuration/server-groups': got object, want array"},
 		"group twice":        {"node: {configuration: {server-groups: [{a: b}, {A: c}]}}", "configuration.server-groups: the group A is there twice: keep one of them"},
 		"claim of DaemonSet": {"node: {spool: {kind: claim}}", "node.spool.kind is claim, which a DaemonSet does not have"},
@@ -391,6 +404,66 @@ func TestChartRefuses(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestChartNames: Kubernetes takes the names of all objects, volumes and files, whatever those
+// are that were given.
+func TestChartNames(t *testing.T) {
+	long := strings.Repeat("long-name.", 5) + "end" // Helm takes 53 characters
+	secret := strings.Repeat("a.b-", 50) + "c"
+	values := readValues(t, fmt.Sprintf(`
+image: {repository: registry.example.com/haproxystats, tag: 1.0.0, pullSecrets: ["1e3"]}
+node:
+  kind: StatefulSet
+  secrets: ["123", %q]
+  files: {"1e3": a, "null": b}
+  configuration: {prometheus: {path: "/a: b #c"}}
+central: {enabled: true, secrets: ["true"]}
+monitor: {kind: ServiceMonitor}
+`, secret))
+	text, _, err := renderAs(long, loadChart(t), values)
+	must(t, err)
+	m := parseManifest(t, "the chart", text)
+	var refused []string
+	for _, document := range m.text {
+		var object metav1.PartialObjectMetadata
+		must(t, yaml.Unmarshal(document, &object))
+		switch object.Kind {
+		case "Service":
+			refused = append(refused, validation.IsDNS1035Label(object.Name)...)
+		case "StatefulSet":
+			if len(object.Name) > 52 {
+				t.Errorf("the StatefulSet %s has %d characters, want 52 at most", object.Name, len(object.Name))
+			}
+		}
+	}
+	names := make(map[string]bool)
+	for _, p := range m.pods {
+		for _, v := range p.Spec.Volumes {
+			refused = append(refused, validation.IsDNS1123Label(v.Name)...)
+			if v.Secret != nil {
+				names[v.Secret.SecretName] = true
+			}
+		}
+		for _, s := range p.Spec.ImagePullSecrets {
+			names[s.Name] = true
+		}
+	}
+	if len(refused) > 0 {
+		t.Errorf("Kubernetes refuses names: %q", refused)
+	}
+	for _, name := range []string{"1e3", "123", "true", secret} {
+		if !names[name] {
+			t.Errorf("no pod has the Secret %s: %v", name, names)
+		}
+	}
+	for name, want := range map[string]string{"1e3": "a", "null": "b"} {
+		for config, data := range m.configs {
+			if !strings.HasSuffix(config, "-central") && data.Data[name] != want {
+				t.Errorf("the file %s has %q, want %q", name, data.Data[name], want)
+			}
+		}
 	}
 }
 

@@ -1,13 +1,14 @@
-{{/* The name of the objects. */}}
+{{/* The name of the objects. A StatefulSet with more than 52 characters has no pods, and one of
+them ends in "-central"; the name of a Service has no dot. */}}
 {{- define "haproxystats.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 44 | trimSuffix "-" -}}
 {{- else -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- .Release.Name | replace "." "-" | trunc 44 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | replace "." "-" | trunc 44 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
@@ -114,7 +115,7 @@ because the order of groups matters, and a map has none; their patterns are plai
 haproxystats.conf: |
   {{- include "haproxystats.ini" $configuration | trim | nindent 2 }}
 {{- range $name, $text := $values.files }}
-{{ $name }}: {{ $text | toJson }}
+{{ $name | quote }}: {{ $text | toJson }}
 {{- end }}
 {{- end }}
 
@@ -254,9 +255,9 @@ central:
       readOnly: true
     - name: haproxystats-spool
       mountPath: /var/lib/haproxystats
-    {{- range $values.secrets }}
-    - name: haproxystats-secret-{{ . }}
-      mountPath: /run/secrets/haproxystats/{{ . }}
+    {{- range $n, $secret := $values.secrets }}
+    - name: haproxystats-secret-{{ $n }}
+      mountPath: /run/secrets/haproxystats/{{ $secret }}
       readOnly: true
     {{- end }}
     {{- if eq .container "pull" }}
@@ -285,10 +286,11 @@ sockets
 - name: haproxystats-config
   configMap:
     name: {{ include "haproxystats.configName" . }}
-{{- range $values.secrets }}
-- name: haproxystats-secret-{{ . }}
+{{- range $n, $secret := $values.secrets }}
+# Names of volumes are shorter than those of Secrets, and have no dots.
+- name: haproxystats-secret-{{ $n }}
   secret:
-    secretName: {{ . }}
+    secretName: {{ $secret | quote }}
     # The programs refuse a key that everybody can read; the group is that of the pod.
     defaultMode: 0440
 {{- end }}
@@ -332,7 +334,7 @@ terminationGracePeriodSeconds: 15
 {{- with $root.Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- with $values.priorityClassName }}
