@@ -17,7 +17,14 @@ import (
 type Endpoint interface {
 	sink.Sink
 	sink.Runner
+	renamer
 	Close() error
+}
+
+// renamer is a sink that stays open when the names of self metrics change.
+type renamer interface {
+	// SetOwn sets the names of self metrics that are about a sink.
+	SetOwn(own map[string]samples.Own)
 }
 
 // OpenEndpoint opens the endpoint of a configuration. Package endpoint has it, with a server

@@ -233,10 +233,14 @@ func (o *openSink) end() error {
 }
 
 // key returns a text that differs if a reload makes another sink of this one: what its
-// sections say, the host's name, and the names of self metrics, where they are used.
+// sections say, the host's name, and the names of self metrics, where they are used. A scrape
+// must not fail because another sink comes or goes: [prometheus] takes other names as it is.
 func (k sinkKind) key(s setup, name string) string {
 	if s.loaded == nil {
 		return ""
+	}
+	if k.name == "prometheus" {
+		return k.name + "\n" + s.loaded.Text(k.name)
 	}
 	text := k.name + ":" + name + "\n" + s.hostname + "\n"
 	switch base, _, _ := strings.Cut(k.name, "-"); {
@@ -272,6 +276,9 @@ func (s setup) open(before []*openSink) (openSinks, error) {
 			key := k.key(s, name)
 			kept := slices.IndexFunc(before, func(o *openSink) bool { return key != "" && o.key == key })
 			if kept >= 0 {
+				if r, ok := before[kept].Sink.(renamer); ok {
+					r.SetOwn(s.own)
+				}
 				all.add(before[kept])
 				continue
 			}

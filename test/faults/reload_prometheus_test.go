@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -18,7 +19,7 @@ import (
 )
 
 // TestReloadKeepsEndpoint reloads haproxystats-process while Prometheus scrapes it. As long
-// as [prometheus] stays as it is, no connection is refused or reset: not a new one, not one
+// as [prometheus] stays as it is, also if another sink comes or goes, no connection is refused or reset: not a new one, not one
 // that rests between two scrapes, and not one in the middle of a request.
 func TestReloadKeepsEndpoint(t *testing.T) {
 	t.Parallel()
@@ -27,12 +28,13 @@ func TestReloadKeepsEndpoint(t *testing.T) {
 	src := s.Source(harness.Shape{})
 	graphite := s.Graphite(src)
 	at := s.FreeAddress()
-	config := func(workers, confirm string) string {
-		return s.Configure(harness.Config{Source: src, Port: graphite.Port(), Set: harness.Options{
-			"prometheus": {"listen": at}, "process": {"workers": workers}, "graphite": {"confirm": confirm},
-		}})
+	config := func(workers, confirm string, more harness.Options) string {
+		set := harness.Options{"prometheus": {"listen": at}, "process": {"workers": workers}, "graphite": {"confirm": confirm}}
+		maps.Copy(set, more)
+		return s.Configure(harness.Config{Source: src, Port: graphite.Port(), Set: set})
 	}
-	confs := []string{config("1", "half-close"), config("2", "drain")}
+	another := harness.Options{"graphite:another": {"port": fmt.Sprint(s.Graphite(src).Port())}}
+	confs := []string{config("1", "half-close", nil), config("2", "drain", nil), config("2", "drain", another)}
 	conf := s.Path("now.conf")
 	put := func(from string) {
 		text, err := os.ReadFile(from)
@@ -74,7 +76,7 @@ func TestReloadKeepsEndpoint(t *testing.T) {
 		resting.ask(s)
 		begun.begin(s)
 		since := time.Now()
-		put(confs[(i+1)%2])
+		put(confs[(i+1)%len(confs)])
 		s.Must(process.Signal(syscall.SIGUSR1))
 		row.Inject(1)
 		s.Until("the reload", time.Minute, func() bool { return len(process.Lines("configuration reloaded")) == i+1 })

@@ -35,11 +35,18 @@ const (
 type answerer struct {
 	encoder *prometheus.Encoder
 	gzip    *gzip.Writer
+	names   int // the number of changes of the names that the encoder has
 }
 
-func (s *Sink) newAnswerer() *answerer {
+// answerer returns one that may be used: a, which may be nil, or a new one.
+func (s *Sink) answerer(a *answerer) *answerer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a != nil && a.names == s.names {
+		return a
+	}
 	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // a level that there is
-	return &answerer{prometheus.New(s.opt.Encoding), z}
+	return &answerer{prometheus.New(s.opt.Encoding), z, s.names}
 }
 
 // kept is a compressed answer.
@@ -145,9 +152,7 @@ func (s *Sink) metrics(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { s.free <- a }()
-	if a == nil {
-		a = s.newAnswerer()
-	}
+	a = s.answerer(a)
 	begun := time.Now()
 	// The bound is one of the server anyway; this one is the reader's patience.
 	if patience, ok := patienceOf(r); ok && patience < s.opt.Timeout {

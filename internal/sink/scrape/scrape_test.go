@@ -848,7 +848,7 @@ func BenchmarkScrape(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	a := s.newAnswerer()
+	a := s.answerer(nil)
 	b.Run("deliver", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -861,4 +861,38 @@ func BenchmarkScrape(b *testing.B) {
 			_ = s.encode(io.Discard, a, all, selection, true, time.Now(), func([]byte) {})
 		}
 	})
+}
+
+// TestSetOwn names what is said of a sink that came while scrapes go on. What was kept of
+// answers before is not shown any more, and earlier names stay.
+func TestSetOwn(t *testing.T) {
+	s := start(t, nil)
+	b := sinktest.One(metric.Self, metric.Entity{}, "GraphiteBFailures", 3)
+	b.Epoch = time.Now().Unix()
+	if err := s.Deliver(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	text := func() string {
+		t.Helper()
+		z, err := gzip.NewReader(bytes.NewReader(ask(t, s, "GET", "/metrics", "Accept-Encoding", "gzip").body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := io.ReadAll(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(plain)
+	}
+	const named = `{sink="graphite:b"} 3`
+	if before := text(); strings.Contains(before, named) {
+		t.Fatalf("got %q before SetOwn", named)
+	}
+	s.SetOwn(map[string]samples.Own{"GraphiteBFailures": {Field: "Failures", Sink: "graphite:b"}})
+	for _, own := range []map[string]samples.Own{nil, {"GraphiteCFailures": {Field: "Failures", Sink: "graphite:c"}}} {
+		if after := text(); !strings.Contains(after, named) {
+			t.Errorf("got no %q in:\n%s", named, after)
+		}
+		s.SetOwn(own)
+	}
 }

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"haproxystats/internal/encode/prometheus"
+	"haproxystats/internal/encode/samples"
 	"haproxystats/internal/encode/series"
 	"haproxystats/internal/htpasswd"
 	"haproxystats/internal/metric"
@@ -83,7 +84,8 @@ type Sink struct {
 	mu     sync.Mutex
 	shown  map[about]*place
 	totals map[about]*totals
-	latest int64 // counts changes of shown
+	latest int64 // counts changes of shown and of names
+	names  int   // counts changes of the names of self metrics
 	last   *kept // the last compressed answer; nil for none
 
 	counting sync.Mutex
@@ -158,6 +160,21 @@ func (s *Sink) Close() error {
 		}
 	}
 	return all
+}
+
+// SetOwn sets the names of self metrics that are about a sink. Earlier names stay: the batch that
+// is shown may have them.
+func (s *Sink) SetOwn(own map[string]samples.Own) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]samples.Own)
+	maps.Copy(all, s.opt.Encoding.Own)
+	maps.Copy(all, own)
+	if !maps.Equal(all, s.opt.Encoding.Own) {
+		s.opt.Encoding.Own = all
+		s.latest++
+		s.names++
+	}
 }
 
 // Addresses returns the addresses on which questions are accepted.

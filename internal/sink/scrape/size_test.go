@@ -58,7 +58,7 @@ func TestAnswerIsNeverHeld(t *testing.T) {
 		least      int // bytes
 	}{{"text", false, 30 << 20}, {"gzip", true, 1 << 20}} {
 		const room = 32 << 20
-		a := s.newAnswerer()
+		a := s.answerer(nil)
 		runtime.GC()
 		before := heap()
 		w := &watched{begun: time.Now()}
