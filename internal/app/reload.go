@@ -26,6 +26,7 @@ type Reloads struct {
 	since  time.Time      // when that was loaded
 	failed time.Time      // when the last reload failed; zero if it did not
 	cause  string
+	asked  int // reloads that were asked for and have not ended
 }
 
 func newReloads(program Program, loaded *config.Loaded, service *Supervisor, log Log) *Reloads {
@@ -49,10 +50,20 @@ func (r *Reloads) listen(ctx context.Context, signals <-chan os.Signal) {
 
 // want asks for a reload. One that has not begun yet serves all who have asked.
 func (r *Reloads) want() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	select {
 	case r.wanted <- struct{}{}:
+		r.asked++
 	default:
 	}
+}
+
+// ended takes note that a reload has ended, in one way or another.
+func (r *Reloads) ended() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked--
 }
 
 // serve makes the reloads that are asked for, until ctx ends. apply makes the program run
@@ -69,6 +80,7 @@ func (r *Reloads) serve(ctx context.Context, apply func(context.Context, *config
 		}
 		r.service.reloading()
 		r.reload(ctx, apply)
+		r.ended()
 		if ctx.Err() == nil {
 			r.service.ready()
 		}
@@ -152,6 +164,7 @@ func (r *Reloads) fill(d *status.Document) {
 	defer r.mu.Unlock()
 	d.ConfigSHA256, d.ConfigLoaded = r.sha256, status.At(r.since)
 	d.ReloadFailed, d.ReloadCause = status.At(r.failed), r.cause
+	d.ReloadPending = r.asked > 0
 }
 
 // state returns when the configuration was loaded, and whether the last reload has failed.

@@ -63,17 +63,28 @@ func AskReload(ctx context.Context, program config.Program, c *config.Config, pi
 			continue
 		case err != nil:
 			return fmt.Errorf("%s has ended meanwhile: %w", program, err)
-		case now.PID != before.PID: // it was started again, and has read the file
-			return nil
-		case now.ConfigLoaded == before.ConfigLoaded && now.ReloadFailed == before.ReloadFailed:
-			continue
-		case now.ReloadFailed != 0:
-			return fmt.Errorf("%s goes on with its old configuration: %s", program, now.ReloadCause)
-		case now.NeedsRestart():
-			return fmt.Errorf("%w: the log of %s names the options that a reload does not change", ErrNeedsRestart, program)
 		}
-		return nil
+		if ended, err := outcome(program, before, now); ended {
+			return err
+		}
 	}
+}
+
+// outcome reports whether the reload has ended that was asked for after a program has said
+// before, and how. An earlier reload may still have been in progress, and have read another
+// file.
+func outcome(program config.Program, before, now status.Document) (ended bool, err error) {
+	switch {
+	case now.PID != before.PID: // it was started again, and has read the file
+		return true, nil
+	case now.ReloadPending, now.ConfigLoaded == before.ConfigLoaded && now.ReloadFailed == before.ReloadFailed:
+		return false, nil
+	case now.ReloadFailed != 0:
+		return true, fmt.Errorf("%s goes on with its old configuration: %s", program, now.ReloadCause)
+	case now.NeedsRestart():
+		return true, fmt.Errorf("%w: the log of %s names the options that a reload does not change", ErrNeedsRestart, program)
+	}
+	return true, nil
 }
 
 func statusSocketOf(program config.Program, c *config.Config) string {

@@ -30,6 +30,8 @@ type Document struct {
 	ConfigLoaded Time   `json:"config_loaded,omitempty"`
 	ReloadFailed Time   `json:"reload_failed,omitempty"`
 	ReloadCause  string `json:"reload_cause,omitempty"`
+	// ReloadPending reports whether a reload was asked for that has not ended.
+	ReloadPending bool `json:"reload_pending,omitempty"`
 	// LogMessagesDropped counts the log messages that were dropped because the log was
 	// not read.
 	LogMessagesDropped int64 `json:"log_messages_dropped"`
