@@ -23,6 +23,10 @@ type Base struct {
 	Ends []End
 	// Live are the instances that the marks of rows refer to.
 	Live []Instance
+	// Preloaded are the instances that live, began with the counters of their predecessor, and
+	// were not asked for servers then: what these have from it must not count again when they
+	// are told.
+	Preloaded []Instance
 	// Info has counters of `show info` by name.
 	Info map[string]int64
 
@@ -88,7 +92,7 @@ func (b *Base) fold(i Instance) {
 		}
 		b.Folded = slices.Delete(b.Folded, oldest, oldest+1)
 	}
-	b.Live = slices.DeleteFunc(b.Live, func(l Instance) bool { return l == i })
+	b.Live, b.Preloaded = without(b.Live, i), without(b.Preloaded, i)
 	for row, m := range b.marks {
 		m.frozen = without(m.frozen, i)
 		m.maybe = without(m.maybe, i)
@@ -289,7 +293,8 @@ func compareKeys(a, b Key) int {
 // Header returns a copy without rows.
 func (b *Base) Header() *Base {
 	h := *b
-	h.Folded, h.Ends, h.Live, h.Info = slices.Clone(b.Folded), slices.Clone(b.Ends), slices.Clone(b.Live), maps.Clone(b.Info)
+	h.Folded, h.Ends, h.Info = slices.Clone(b.Folded), slices.Clone(b.Ends), maps.Clone(b.Info)
+	h.Live, h.Preloaded = slices.Clone(b.Live), slices.Clone(b.Preloaded)
 	h.rows, h.marks, h.seen = rows{}, nil, nil
 	return &h
 }
@@ -297,7 +302,8 @@ func (b *Base) Header() *Base {
 // Clone returns a copy.
 func (b *Base) Clone() *Base {
 	c := *b
-	c.Folded, c.Ends, c.Live = slices.Clone(b.Folded), slices.Clone(b.Ends), slices.Clone(b.Live)
+	c.Folded, c.Ends = slices.Clone(b.Folded), slices.Clone(b.Ends)
+	c.Live, c.Preloaded = slices.Clone(b.Live), slices.Clone(b.Preloaded)
 	c.Info = maps.Clone(b.Info)
 	c.columns, c.keys, c.values = slices.Clone(b.columns), slices.Clone(b.keys), slices.Clone(b.values)
 	c.index, c.marks, c.seen = maps.Clone(b.index), maps.Clone(b.marks), slices.Clone(b.seen)

@@ -23,7 +23,7 @@ func signed(lines ...string) []byte {
 func someBase() *Base {
 	b := &Base{
 		Node: "lb1", Socket: "/run/a \"b\".sock", Generation: 7, At: 1000,
-		Folded: []Instance{{1, 100}, {2, 200}}, Ends: []End{{Instance: Instance{1, 100}, Final: true}, {Instance: Instance{2, 200}, Loss: Loss{3, 120}}}, Live: []Instance{{3, 300}, {4, 400}},
+		Folded: []Instance{{1, 100}, {2, 200}}, Ends: []End{{Instance: Instance{1, 100}, Final: true}, {Instance: Instance{2, 200}, Loss: Loss{3, 120}}}, Live: []Instance{{3, 300}, {4, 400}}, Preloaded: []Instance{{4, 400}},
 		Info: map[string]int64{"CumReq": 1 << 33, "CumConns": 0},
 	}
 	b.widen([]string{"stot", "bin", "bout"})
@@ -59,7 +59,7 @@ func TestBaseText(t *testing.T) {
 	b := someBase()
 	want := signed(
 		"haproxystats base 1", `node "lb1"`, `socket "/run/a \"b\".sock"`, "generation 7", "at 1000",
-		"folded 1-100", "folded 2-200", "ended 1-100 final 0 0", "ended 2-200 unheard 3 120", "live 3-300", "live 4-400", `info "CumReq" 8589934592`,
+		"folded 1-100", "folded 2-200", "ended 1-100 final 0 0", "ended 2-200 unheard 3 120", "live 3-300", "live 4-400", "preloaded 4-400", `info "CumReq" 8589934592`,
 		"columns stot,bin,bout",
 		`row 0 1000 - "web" "FRONTEND" 57,2399,53210`,
 		`row 2 1000 0/1 "app \"x\"\n\xff" "a1,2" ,,-7`,

@@ -28,6 +28,7 @@ import (
 //	folded 2965-1795891241
 //	ended 2965-1795891241 unheard 3 120
 //	live 3101-1795891243
+//	preloaded 3101-1795891243
 //	info "CumReq" 4294967395
 //	columns stot,bin,bout
 //	row 0 1795891299 - "web" "FRONTEND" 57,2399,53210
@@ -69,6 +70,9 @@ func (b *Base) Append(buf []byte) []byte {
 	}
 	for _, i := range b.Live {
 		buf = fmt.Appendf(buf, "live %v\n", i)
+	}
+	for _, i := range b.Preloaded {
+		buf = fmt.Appendf(buf, "preloaded %v\n", i)
 	}
 	names := make([]string, 0, len(b.Info))
 	for name, v := range b.Info {
@@ -217,6 +221,8 @@ func (p *baseParser) item(word string, value []byte) (err error) {
 		b.Ends, err = appendEnd(b.Ends, value)
 	case "live":
 		b.Live, err = appendInstance(b.Live, value, maxLive)
+	case "preloaded":
+		b.Preloaded, err = appendInstance(b.Preloaded, value, maxLive)
 	case "info":
 		err = p.info(value)
 	case "columns":

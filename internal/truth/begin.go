@@ -29,6 +29,9 @@ func (a *Account) begin(w Word, before map[*Member]*Stat, o *Outcome) {
 	if !w.Stat.IsEmpty() {
 		if preloaded := isPreloaded(w); preloaded || w.Info.mayBePreloaded() && w.Stat.hasForeign(w.Info) {
 			a.preload(m, preloaded, predecessor, before, o)
+			if preloaded && w.ProxiesOnly {
+				a.Base.Preloaded = append(a.Base.Preloaded, m.Instance)
+			}
 		}
 		if w.Current {
 			a.limitDowntime(m, o)

@@ -1,5 +1,7 @@
 package truth
 
+import "slices"
+
 // An instance that is asked for the rows of frontends and backends only does not tell those
 // of its servers and listeners. What these had reached goes to the base when that begins. When
 // the instance tells them again, what they had reached is taken back, because it is a part of
@@ -32,7 +34,10 @@ func (a *Account) appear(m *Member, w Word, o *Outcome) {
 		o.Changed = true
 	case m.ProxiesOnly:
 		a.arrive(m, w, o)
-		o.Changed, m.KeptLost = o.Changed || m.KeptLost, false
+		if m.KeptLost || slices.Contains(a.Base.Preloaded, m.Instance) {
+			m.KeptLost, o.Changed = false, true
+			a.Base.Preloaded = without(a.Base.Preloaded, m.Instance)
+		}
 	}
 }
 
@@ -78,7 +83,9 @@ func (a *Account) takeBack(m *Member, w Word) {
 // what the base has counted already is not counted again.
 func (a *Account) arrive(m *Member, w Word, o *Outcome) {
 	b, now := a.Base, w.Stat
-	again := m.KeptLost || isPreloaded(w)
+	// An old instance has taken more connections than its frontends show, because those of its
+	// stats socket count, too.
+	again := m.KeptLost || isPreloaded(w) || slices.Contains(b.Preloaded, m.Instance)
 	b.widen(now.columns)
 	place := places(now.columns, b.columns)
 	down := now.position(ColumnDowntime)

@@ -133,29 +133,40 @@ func TestUnseenRowsAreNotOld(t *testing.T) {
 }
 
 // TestPreloadedUnseen counts once what a worker of HAProxy 3.0 has from its predecessor, also
-// if nobody asked for its servers at first.
+// if nobody asked for its servers at first. Later its stats socket has taken so many
+// connections that nothing shows any more how it began.
 func TestPreloadedUnseen(t *testing.T) {
-	at := func(pid int, start, conns, n int64) script {
-		return script{
-			pid: pid, start: start, version: "3.0.0", info: map[string]int64{"CumReq": conns, "CumConns": conns},
+	at := func(pid int, start, taken, n int64, only bool, when int64) Word {
+		s := script{
+			pid: pid, start: start, version: "3.0.0", info: map[string]int64{"CumReq": taken, "CumConns": taken},
 			rows: map[string][4]int64{web: {n, n, n}, server: {n, n, 0, 0}},
 		}
-	}
-	a := &Account{}
-	stat := func(s script, when, conns int64) Word {
 		w := s.word(t, when)
-		w.Stat.values[w.Stat.index[keyed(web)]*len(w.Stat.columns)+w.Stat.position(columnConns)] = conns
+		if only {
+			w = proxiesWord(t, s, when)
+		}
+		w.Stat.values[w.Stat.index[keyed(web)]*len(w.Stat.columns)+w.Stat.position(columnConns)] = n
 		return w
 	}
-	first := at(1, 100, 1000, 1000)
-	a.Step([]Word{stat(first, 110, 1000)}, nil, 110)
-	second := at(2, 120, 5, 1005)
-	w := stat(second, 130, 1005)
-	only := proxiesWord(t, second, 130)
-	only.Stat.values[only.Stat.index[keyed(web)]*len(only.Stat.columns)+only.Stat.position(columnConns)] = 1005
-	a.Step([]Word{only}, []Instance{{1, 100}}, 130)
-	wantTotal(t, a, web, "stot", 1005)
-	a.Step([]Word{w}, nil, 140)
-	wantTotal(t, a, web, "stot", 1005)
-	wantTotal(t, a, server, "stot", 1005)
+	for name, taken := range map[string]int64{"soon": 5, "late": 5000} {
+		t.Run(name, func(t *testing.T) {
+			a := &Account{}
+			a.Step([]Word{at(1, 100, 1000, 1000, false, 110)}, nil, 110)
+			a.Step([]Word{at(2, 120, 5, 1005, true, 130)}, []Instance{{1, 100}}, 130)
+			wantTotal(t, a, web, "stot", 1005)
+			text := a.Base.Append(nil) // as the store keeps it
+			var err error
+			if a.Base, err = ParseBase(text); err != nil {
+				t.Fatal(err)
+			}
+			o := a.Step([]Word{at(2, 120, taken, 1005, false, 140)}, nil, 140)
+			wantTotal(t, a, web, "stot", 1005)
+			wantTotal(t, a, server, "stot", 1005)
+			if !o.Changed || len(a.Base.Preloaded) > 0 {
+				t.Errorf("got a change of the base: %t, and %v in it, want a change and none", o.Changed, a.Base.Preloaded)
+			}
+			a.Step([]Word{at(2, 120, taken+5, 1010, false, 150)}, nil, 150)
+			wantTotal(t, a, server, "stot", 1010)
+		})
+	}
 }
