@@ -72,3 +72,47 @@ func TestReloadPending(t *testing.T) {
 	end <- errors.New("no such port")
 	cancel()
 }
+
+// TestKeyOfSink: a reload makes another sink if its own section has changed, or one that it
+// inherits from, and else leaves it as it is.
+func TestKeyOfSink(t *testing.T) {
+	const was = "[graphite]\nserver = a.example.com\n[graphite:b]\nserver = b.example.com\n"
+	keys := func(text string) map[string]string {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "haproxystats.conf")
+		if err := os.WriteFile(file, []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := config.Load(config.ForProcess, config.Files{File: file, Required: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := setup{config: &loaded.Config, loaded: loaded}
+		s.own = ownColumns(s.config)
+		all := make(map[string]string)
+		for _, k := range sinkKinds {
+			for _, name := range k.configured(s.config) {
+				all[k.name+":"+name] = k.key(s, name)
+			}
+		}
+		return all
+	}
+	before := keys(was)
+	for _, c := range []struct {
+		name, text  string
+		plain, that bool // [graphite] and [graphite:b] stay
+	}{
+		{"nothing", was, true, true},
+		{"another destination", was + "[graphite:c]\nserver = c.example.com\n[influx]\nurl = http://127.0.0.1:8086\ndatabase = x\n", true, true},
+		{"another option", was + "port = 2013\n", true, false},
+		{"an option that both have", "[graphite]\nretries = 7\n" + was[len("[graphite]\n"):], false, false},
+		{"a default that is written, and an option elsewhere", was + "retries = 3\n[process]\nworkers = 2\n", true, true},
+	} {
+		after := keys(c.text)
+		for name, stays := range map[string]bool{"graphite:": c.plain, "graphite:b": c.that} {
+			if got := before[name] == after[name] && after[name] != ""; got != stays {
+				t.Errorf("%s: %s stays: got %t, want %t", c.name, name, got, stays)
+			}
+		}
+	}
+}

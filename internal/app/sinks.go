@@ -251,7 +251,7 @@ func (k sinkKind) key(s setup, name string) string {
 	case base == "events":
 		text += s.loaded.Text(base)
 	default:
-		text += s.loaded.Text(k.name)
+		text += s.loaded.SectionText(k.name, name)
 	}
 	if k.plain == nil || !k.plain(s.config) {
 		text += fmt.Sprint(s.own)

@@ -36,13 +36,24 @@ func (l *Loaded) Print(w io.Writer) error {
 // Text returns the options of sections of these kinds with their values, without those of
 // [DEFAULT]. Equal texts mean equal settings.
 func (l *Loaded) Text(kinds ...string) string {
+	return l.text(func(kind, _ string) bool { return slices.Contains(kinds, kind) })
+}
+
+// SectionText is [Loaded.Text] of the section of a kind that has a name, which is empty for the
+// one without. It has what the section inherits, too.
+func (l *Loaded) SectionText(kind, name string) string {
+	return l.text(func(k, n string) bool { return k == kind && n == name })
+}
+
+// text returns the values of the options of sections.
+func (l *Loaded) text(of func(kind, name string) bool) string {
 	var out strings.Builder
 	if l.doc == nil { // made by hand
 		return ""
 	}
 	for _, s := range l.doc.Sections() {
-		kind, _, ok := instanceOf(s.Name)
-		if !ok || !slices.Contains(kinds, kind.Name) {
+		kind, instance, ok := instanceOf(s.Name)
+		if !ok || !of(kind.Name, instance) {
 			continue
 		}
 		fmt.Fprintf(&out, "[%s]\n", s.Name)
