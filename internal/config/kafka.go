@@ -257,6 +257,9 @@ func (l *loader) checkQueues() {
 		queues = append(queues, queueOf{p.Section(), p.QueueDir})
 	}
 	for i, a := range queues {
+		if src := l.config.Process.SrcDir; l.program == ForProcess && a.dir != "" && filepath.Clean(a.dir) == filepath.Clean(src) {
+			l.refuseIn(a.section, "queue-dir", "snapshots come there: it is src-dir of [process]", "Give the queue a directory of its own")
+		}
 		for _, b := range queues[i+1:] {
 			if a.dir == "" || filepath.Clean(a.dir) != filepath.Clean(b.dir) {
 				continue

@@ -584,6 +584,11 @@ scopes = backend
 			[]string{`f:3: [events] grafana-token-file = "/t": the token is sent unencrypted. Let grafana-url begin with https`},
 		},
 		{
+			"a queue in the spool", ForProcess, "[process]\nsrc-dir = /s\n[graphite]\nqueue-dir = /s/\n",
+			[]string{`f:4: [graphite] queue-dir = "/s/": snapshots come there: it is src-dir of [process]. Give the queue a directory of its own`},
+			nil,
+		},
+		{
 			"the queue of [events]", ForProcess, "[events]\nwebhook = http://h\nqueue-dir = /q\n[graphite]\nqueue-dir = /q/\n",
 			[]string{`f:3: [events] queue-dir = "/q": the queue of [graphite] has the same directory. Give each queue a directory of its own`},
 			nil,
