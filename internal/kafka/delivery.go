@@ -41,13 +41,15 @@ type Delivery struct {
 	ctx      context.Context // ends with the time for producing, or when it is given up
 	giveUp   context.CancelCauseFunc
 
-	mu       sync.Mutex
-	session  *session // changed by the goroutine of the delivery only
-	topic    string   // of the last record
-	pending  int
-	answered int           // records that the client is done with
-	failed   error         // the first one that no function of Produce got
-	idle     chan struct{} // closed when pending falls to 0; nil if nobody waits
+	mu      sync.Mutex
+	session *session // changed by the goroutine of the delivery only
+	// identified reports whether its client was asked for a producer id.
+	identified bool
+	topic      string // of the last record
+	pending    int
+	answered   int           // records that the client is done with
+	failed     error         // the first one that no function of Produce got
+	idle       chan struct{} // closed when pending falls to 0; nil if nobody waits
 }
 
 // Deliver calls produce, which produces records and waits for them by [Delivery.Wait]. All
@@ -103,7 +105,7 @@ func (d *Delivery) Renew() error {
 	d.sessions.release(d.session)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.session = s
+	d.session, d.identified = s, false
 	return nil
 }
 
@@ -112,6 +114,27 @@ func (d *Delivery) Retire() { d.sessions.retire(d.session) }
 
 // GiveUp ends what is on its way with a cause.
 func (d *Delivery) GiveUp(cause error) { d.giveUp(cause) }
+
+// Identify has the client get its producer id before the first record for a topic that is
+// known, and returns a [ProduceError] if the brokers refuse one. If they refused it while a
+// record waits for its topic, the library could forget that record until the end of the
+// delivery, which then had no cause.
+func (d *Delivery) Identify(topic string) error {
+	if d.identified {
+		return nil
+	}
+	d.identified = true
+	limited, cancel := context.WithTimeout(d.ctx, causeLimit)
+	defer cancel()
+	_, _, err := d.session.client.ProducerID(limited)
+	if err == nil || ClassOf(err) != Operator {
+		return nil // whoever produces gets it
+	}
+	if found, failed := Describe(limited, d.session.client, topic); failed == nil && found[0].Err != nil {
+		err = found[0].Err // which tells more: who may write no topic gets no producer id
+	}
+	return &ProduceError{Topic: topic, Err: err}
+}
 
 // Produce hands a record to the client, and has done called with the result, one call at
 // a time. If done is nil, [Delivery.Err] and [Delivery.Wait] return the error. Produce

@@ -98,8 +98,8 @@ func (t *Sessions) Close() {
 	}
 }
 
-// prove has the brokers asked whether they can be used and let the client produce, unless
-// the last delivery of the session was a success.
+// prove has the brokers asked whether they can be used, unless the last delivery of the
+// session was a success.
 func (t *Sessions) prove(ctx context.Context, s *session, limit time.Duration) error {
 	t.mu.Lock()
 	proven := s.proven
@@ -107,25 +107,7 @@ func (t *Sessions) prove(ctx context.Context, s *session, limit time.Duration) e
 	if proven {
 		return nil
 	}
-	if err := t.Connection.Ping(ctx, s.client, min(t.Connection.ConnectTimeout+causeLimit, limit/2)); err != nil {
-		return err
-	}
-	return t.identify(ctx, s)
-}
-
-// identify has the client get its producer id before there are records, and returns the
-// error if the brokers refuse one. If they refused it while a record waits for its topic,
-// the library could forget that record until the end of the delivery, which then had no
-// cause.
-func (t *Sessions) identify(ctx context.Context, s *session) error {
-	limited, cancel := context.WithTimeout(ctx, causeLimit)
-	defer cancel()
-	_, _, err := s.client.ProducerID(limited)
-	if err == nil || ClassOf(err) != Operator {
-		return nil // whoever produces gets it
-	}
-	t.retire(s) // the client remembers the error and never asks again
-	return t.Connection.Explain("write idempotently", err)
+	return t.Connection.Ping(ctx, s.client, min(t.Connection.ConnectTimeout+causeLimit, limit/2))
 }
 
 // Ping asks the brokers whether they can be used, within limit.
@@ -198,7 +180,7 @@ func (t *Sessions) unable(ctx context.Context, s *session, topic string, sure bo
 func (t *Sessions) explain(ctx context.Context, s *session, topic string, err, cause error) error {
 	t.mark(s, false)
 	switch ClassOf(err) {
-	case Operator, // the client may remember it
+	case Operator, // the client may remember it: one that got no producer id never asks again
 		TopicID, Broken, Size: // a new client knows nothing of topics and their limits
 		t.retire(s)
 	}

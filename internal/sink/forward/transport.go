@@ -102,6 +102,9 @@ func (d *delivery) begin(e wire.Envelope) error {
 	if err != nil {
 		return d.fault(err)
 	}
+	if err := d.to.Identify(d.opt.Topic); err != nil {
+		return err
+	}
 	e.Attempt = d.attempts.Next()
 	d.compressor = nil
 	if e.Kind == wire.Snapshot {

@@ -69,6 +69,9 @@ func (d *delivery) first(r *record) error {
 		if err := d.learn(d.to.Context(), d.to.Client(), r.topic); err != nil {
 			return err
 		}
+		if err := d.to.Identify(r.topic); err != nil {
+			return err
+		}
 		d.topic = r.topic
 	}
 	i := &item{metrics: r.metrics, format: r.format, Record: &kgo.Record{

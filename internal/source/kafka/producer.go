@@ -140,6 +140,9 @@ func (p *Producer) deliver(to *kafka.Delivery, b *metric.Batch) error {
 	if err != nil {
 		return &kafka.ProduceError{Topic: p.o.Topic, Err: err}
 	}
+	if err := to.Identify(p.o.Topic); err != nil {
+		return err
+	}
 	encoder := p.encoder()
 	defer p.giveBack(encoder)
 	shards := max(1, p.o.Shards(b.Cluster))
