@@ -39,7 +39,6 @@ var overview = struct {
 }{"overview", "overview", []string{
 	"Requests, and a week before (req_tot)", "Responses by status",
 	"Share of errors (hrsp_4xx, hrsp_5xx)", "Response time (rtime)",
-	"Servers up (act, bck)", "Servers by sessions (stot)",
 }}
 
 // The files are seen from the module's directory.
