@@ -184,7 +184,11 @@ func (i Installation) stale(a answer, sha256 string, r Request, f finding) findi
 	if a.ConfigSHA256 == "" || sha256 == "" || a.ConfigSHA256 == sha256 {
 		return f
 	}
-	f.text += "; it runs with a configuration other than the present one: reload or restart it, or give this check the -f and -d of the program"
+	remedy := "reload or restart it"
+	if a.NeedsRestart() {
+		remedy = "restart it, as some options have changed that a reload leaves as they are"
+	}
+	f.text += "; it runs with a configuration other than the present one: " + remedy + ", or give this check the -f and -d of the program"
 	if i.First == "" && !r.Plain {
 		f.status = nagios.Worst(f.status, nagios.Warning)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"syscall"
 
 	"haproxystats/internal/config"
 	"haproxystats/internal/haproxy"
@@ -78,7 +79,10 @@ func Master(path string, p haproxy.Processes, err error) Finding {
 		return a.closed("this user can't connect")
 	case err != nil:
 		hint, text := socketAdvice(err)
-		if hint == "" {
+		switch {
+		case errors.Is(err, syscall.ECONNREFUSED):
+			hint = "Start HAProxy, or correct master-socket"
+		case hint == "":
 			hint = "Set master-socket to the socket of HAProxy's option -S, with `level operator`. A worker that hangs makes the master hang, too"
 		}
 		return a.warning(text, hint)

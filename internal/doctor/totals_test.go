@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -67,6 +68,7 @@ func TestMasterSocket(t *testing.T) {
 	check(t, Master(path, haproxy.Processes{Workers: []int{1}, Failed: 1}, nil), Warning, "it lists 1 worker; 1 failed reload since", "Run haproxy -c")
 	check(t, Master(path, haproxy.Processes{}, fmt.Errorf("dial: %w", fs.ErrPermission)), Skipped, "can't connect", "Run doctor as root")
 	check(t, Master(path, haproxy.Processes{}, &haproxy.SocketError{Op: "read show proc from", Socket: path, Err: errors.New("not a list"), Hint: "Set master-socket"}), Warning, "read show proc: not a list", "Set master-socket")
+	check(t, Master(path, haproxy.Processes{}, &haproxy.SocketError{Op: "connect", Socket: path, Err: syscall.ECONNREFUSED}), Warning, "connection refused", "Start HAProxy")
 	check(t, Master(path, haproxy.Processes{}, errors.New("time-out")), Warning, "time-out", "A worker that hangs")
 }
 
