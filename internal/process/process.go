@@ -188,13 +188,18 @@ func New(o Options) *Processor {
 func (p *Processor) Run(ctx context.Context) error {
 	claiming, stopClaiming := context.WithCancel(ctx)
 	defer stopClaiming()
-	go func() {
-		select {
-		case <-p.drain:
-			stopClaiming()
-		case <-claiming.Done():
-		}
-	}()
+	select {
+	case <-p.drain: // before Run
+		stopClaiming()
+	default:
+		go func() {
+			select {
+			case <-p.drain:
+				stopClaiming()
+			case <-claiming.Done():
+			}
+		}()
+	}
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorking()
 
