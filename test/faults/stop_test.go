@@ -138,9 +138,11 @@ func TestStopPull(t *testing.T) {
 		{"a socket is silent", stall(0), func() { src.Socket(1).SetFault(haproxysim.Fault{}) }},
 		{"a socket is silent in its reply", stall(400), func() { src.Socket(1).SetFault(haproxysim.Fault{}) }},
 		{"a socket refuses", func() {
-			// A socket file that nobody listens on is connected to again and again.
-			s.Must(os.Rename(src.Socket(1).Path, away))
-			abandoned(s, src.Socket(1).Path)
+			// A socket file that nobody listens on is connected to again and again. The name is
+			// there all the time: a round without it would be whole with one socket.
+			dead := s.Path("dead")
+			abandoned(s, dead)
+			s.Must(os.Link(src.Socket(1).Path, away), os.Rename(dead, src.Socket(1).Path))
 		}, func() { s.Must(os.Rename(away, src.Socket(1).Path)) }},
 	}
 	stops := harness.Count(8, 500)
