@@ -26,20 +26,7 @@ func TestProxiesOnly(t *testing.T) {
 }
 
 func proxiesOnly(t *testing.T, binary string) {
-	origin, err := real.StartOrigin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = origin.Stop() })
-	p, err := real.StartMaster(t.Context(), real.MasterConfig{Binary: binary, Origin: origin})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Log(err)
-		}
-	})
+	p := startMaster(t, binary)
 	c := collect(t, p.Socket)
 	c.next()
 	var requests, lost int64

@@ -219,7 +219,9 @@ func TestReloads(t *testing.T) {
 	}
 }
 
-func reloads(t *testing.T, binary string) {
+// startMaster returns an HAProxy with a master, in front of an origin of its own.
+func startMaster(t *testing.T, binary string) *real.Master {
+	t.Helper()
 	origin, err := real.StartOrigin()
 	if err != nil {
 		t.Fatal(err)
@@ -234,6 +236,11 @@ func reloads(t *testing.T, binary string) {
 			t.Log(err)
 		}
 	})
+	return p
+}
+
+func reloads(t *testing.T, binary string) {
+	p := startMaster(t, binary)
 	c := collect(t, p.Socket)
 	c.next()
 	var open []*session
